@@ -1,0 +1,27 @@
+package identity
+
+import "time"
+
+// A Protocol is a way applications speak to us.
+type Protocol string
+
+// Portal stands for Latchkey's own self-service pages, which log in through
+// journeys as every application does.
+const (
+	SAML   Protocol = "saml"
+	OIDC   Protocol = "oidc"
+	Portal Protocol = "portal"
+)
+
+// An Application is what a user logs in to.
+type Application struct {
+	Tenant     string
+	ID         string
+	Name       string
+	Protocol   Protocol
+	Identifier string // SAML entityID or OIDC client_id; unique within tenant and protocol
+	Home       string // where a person can start anew: the application's own entry page; may be empty
+	Config     []byte // JSON whose shape the protocol's package owns
+	CreatedAt  time.Time
+	DisabledAt time.Time
+}

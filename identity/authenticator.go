@@ -1,0 +1,118 @@
+package identity
+
+import "time"
+
+// An AuthenticatorKind is one of the kinds of CRED-1.
+type AuthenticatorKind string
+
+const (
+	AppToken     AuthenticatorKind = "app"
+	TOTP         AuthenticatorKind = "totp"
+	HOTP         AuthenticatorKind = "hotp"
+	SMS          AuthenticatorKind = "sms"
+	Grid         AuthenticatorKind = "grid"
+	Passkey      AuthenticatorKind = "passkey"
+	RecoveryCode AuthenticatorKind = "recovery"
+)
+
+// A Platform is where an authenticator app runs (ENR-16).
+type Platform string
+
+const (
+	Android       Platform = "android"
+	IOS           Platform = "ios"
+	Windows       Platform = "windows"
+	WindowsMobile Platform = "windows-mobile"
+	MacOS         Platform = "macos"
+	Linux         Platform = "linux"
+	ChromeOS      Platform = "chromeos"
+)
+
+// Platforms lists every platform in the order in which people are shown them.
+var Platforms = []Platform{IOS, Android, Windows, MacOS, Linux, ChromeOS, WindowsMobile}
+
+// Mobile reports whether the platform is one carried along.
+func (p Platform) Mobile() bool { return p == Android || p == IOS || p == WindowsMobile }
+
+// A State is where an authenticator stands in its life (CRED-14).
+type State string
+
+const (
+	Pending   State = "pending"
+	Active    State = "active"
+	Locked    State = "locked"
+	Suspended State = "suspended"
+	Inactive  State = "inactive"
+	Revoked   State = "revoked"
+)
+
+// A PushState is where push stands for an authenticator (PUSH-8).
+type PushState string
+
+const (
+	PushNeverEnabled PushState = "never enabled"
+	PushEnabled      PushState = "enabled"
+	PushDisabled     PushState = "disabled"
+	PushLocked       PushState = "temporarily locked"
+)
+
+// An Authenticator proves a second factor.
+type Authenticator struct {
+	Tenant       string
+	ID           string
+	Serial       string
+	Kind         AuthenticatorKind
+	Name         string
+	Platform     Platform
+	Seed         []byte // in clear, in memory only; sealed in the database
+	Digits       int    // passcode length, 6 or 8
+	Step         int64  // seconds of a time step; 0 for event-based
+	LastStep     int64  // last accepted step or counter; -1 before first use
+	Drift        int64  // learned drift in steps
+	Invalid      int64  // wrong passcodes in a row (CRED-11)
+	Key          []byte // the device's P-256 public key as a JWK
+	Thumbprint   string // RFC 7638 thumbprint of Key
+	Template     []byte // JSON copy of the token template in force at enrolment
+	AppVersion   string
+	Capabilities []string
+	EnrolledAt   time.Time
+	ActivatedAt  time.Time // zero while pending
+	LockedAt     time.Time
+	SuspendedAt  time.Time
+	InactiveAt   time.Time
+	RevokedAt    time.Time
+	LastUsedAt   time.Time
+	PushOnAt     time.Time // push was asked for and switched on; zero when not on
+	PushOffAt    time.Time // push was switched off; zero when never
+	PushLocked   time.Time // until when push is temporarily locked
+}
+
+// State derives the state from the times at which states began.
+func (a Authenticator) State() State {
+	switch {
+	case !a.RevokedAt.IsZero():
+		return Revoked
+	case !a.InactiveAt.IsZero():
+		return Inactive
+	case a.ActivatedAt.IsZero():
+		return Pending
+	case !a.SuspendedAt.IsZero():
+		return Suspended
+	case !a.LockedAt.IsZero():
+		return Locked
+	}
+	return Active
+}
+
+// Push derives the push state at a moment.
+func (a Authenticator) Push(now time.Time) PushState {
+	switch {
+	case now.Before(a.PushLocked):
+		return PushLocked
+	case !a.PushOnAt.IsZero():
+		return PushEnabled
+	case !a.PushOffAt.IsZero():
+		return PushDisabled
+	}
+	return PushNeverEnabled
+}

@@ -1,0 +1,143 @@
+package identity
+
+import (
+	"slices"
+	"time"
+)
+
+// A Validation is a step that a journey must have passed to succeed.
+type Validation string
+
+const (
+	Password        Validation = "password"
+	OneTimePassword Validation = "otp"
+)
+
+// A Method is how a validation was passed.
+type Method string
+
+const (
+	ByPassword Method = "password"
+	ByPasscode Method = "passcode"
+	ByPush     Method = "push"
+)
+
+// A Journey is one attempt to log in: a row of the database. What comes next
+// in it is decided by package journey alone.
+type Journey struct {
+	Tenant       string
+	ID           string
+	Version      int64 // raised by every step; a step names the version it was decided on
+	Application  string
+	Protocol     Protocol
+	Request      []byte // JSON the protocol stored with its request and needs for the answer
+	Browser      string // hash of the browser's cookie
+	Fingerprint  string // what the person's browser calls itself, for mails and pages
+	IP           string
+	Language     string    // picked by the person or asked by the application; empty means negotiate
+	UserID       string    // empty until identified, and for ever in a decoy
+	Name         string    // as typed
+	Decoy        bool      // the name is nobody's; every page behaves as if it were somebody's
+	KnownBrowser bool      // the user has logged in from this browser before (CRED-20)
+	Refused      string    // why policy refuses this login, said once everything is passed
+	FreshAfter   time.Time // validations older than this do not count (ForceAuthn, max_age)
+	NeedMFA      bool      // the application asked for a context only two factors reach
+	ACR          []string  // contexts the application asked for, best first
+	Policy       int64     // version of the access policy the requirements were taken from
+	Method       Method    // method chosen on the page of choice; empty while choosing
+	Pushes       int64     // push requests sent in this journey
+	PushID       string    // the push request whose outcome the page waits for
+	Notice       string    // locale key of what the next page says first; cleared by the next step
+	Enrol        Stage     // where self-provisioning stands; empty outside it
+	Platform     Platform
+	Code         Code
+	StartedAt    time.Time
+	ExpiresAt    time.Time
+	EndedAt      time.Time
+	Outcome      Outcome
+	Required     []Validation // fixed when evaluated (JRN-15)
+	Passed       []Passed     // those not revoked
+}
+
+// A Stage is where self-provisioning stands in a journey.
+type Stage string
+
+const (
+	NotEnrolling  Stage = ""
+	EnrolOffered  Stage = "offered"
+	EnrolCode     Stage = "code"
+	EnrolPlatform Stage = "platform"
+	EnrolScan     Stage = "scan"
+	EnrolNoMail   Stage = "no-mail"
+)
+
+// A Code is the verification code mailed during self-provisioning (ENR-6). A
+// journey holds at most one, so a new one voids the old by replacing it.
+type Code struct {
+	MAC       []byte // HMAC under the root Root; the code itself is nowhere
+	Root      int64
+	SentAt    time.Time
+	ExpiresAt time.Time
+	Tries     int64
+	Sends     int64
+	PassedAt  time.Time
+}
+
+// A Passed validation tells how, with what and when.
+type Passed struct {
+	Validation    Validation
+	Method        Method
+	Authenticator string // id; empty for a password
+	At            time.Time
+}
+
+// An Outcome is how a journey ended; empty while it goes on.
+type Outcome string
+
+const (
+	Succeeded Outcome = "success"
+	Failed    Outcome = "failure"
+	Cancelled Outcome = "cancelled"
+	Denied    Outcome = "denied"
+)
+
+// Has reports whether v has been passed and not revoked since.
+func (j *Journey) Has(v Validation) bool {
+	return slices.ContainsFunc(j.Passed, func(p Passed) bool { return p.Validation == v })
+}
+
+// Missing lists what is required and not yet passed, in the order required.
+func (j *Journey) Missing() []Validation {
+	var missing []Validation
+	for _, v := range j.Required {
+		if !j.Has(v) {
+			missing = append(missing, v)
+		}
+	}
+	return missing
+}
+
+// A Session is what a browser holds after a finished login.
+type Session struct {
+	Tenant    string
+	ID        string // also OIDC's sid and the root of SAML's SessionIndex
+	UserID    string
+	Browser   string
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time // absolute
+	EndedAt   time.Time
+	AuthTime  time.Time // when the person last proved something
+	Passed    []Passed
+}
+
+// SessionApplication is one application a session has logged in to.
+type SessionApplication struct {
+	Session     string
+	Application string
+	Protocol    Protocol
+	Index       string // random: SAML SessionIndex, OIDC sid
+	Subject     string // OIDC sub, or the NameID as the JSON of its parts
+	StartedAt   time.Time
+	EndedAt     time.Time
+}
