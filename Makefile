@@ -1,0 +1,35 @@
+# The one way to build, run and check Latchkey. Nothing here needs more than Go,
+# a shell and make; `make test` fetches the rest where it may (scripts/prepare).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME ?= 30s
+
+.PHONY: help build run test unit lint vuln fuzz
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build ./bin/latchkey
+	CGO_ENABLED=0 go build -trimpath -o bin/latchkey ./cmd/latchkey
+
+run: build ## build and start the demo: everything on this machine, nothing to set up
+	./bin/latchkey demo
+
+test: ## everything: vet, floors, race tests on both databases, browser
+	@scripts/test
+
+unit: ## the part that needs nothing installed, in under a minute
+	go test -short ./...
+
+lint: ## gofmt, vet, staticcheck, and golangci-lint where installed
+	@scripts/lint $(STATICCHECK)
+
+vuln: ## known vulnerabilities in what the binary really calls
+	@scripts/vuln $(GOVULNCHECK)
+
+fuzz: ## every Fuzz test for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
