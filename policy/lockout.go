@@ -1,0 +1,40 @@
+package policy
+
+// Lockout says when failures lock. There are two counts, and they lock at
+// different points: a user's failed logins lock when they exceed the threshold
+// (CRED-20), an authenticator's wrong passcodes when they reach the limit
+// (CRED-11).
+type Lockout struct {
+	Threshold       int64 `json:"threshold"` // failed logins in a row; 0 is off
+	Period          int64 `json:"period"`    // seconds a user's logins stay locked
+	Passcodes       int64 `json:"passcodes"` // wrong passcodes in a row
+	NotifyUser      bool  `json:"notify_user"`
+	NotifyOperators bool  `json:"notify_operators"`
+}
+
+// DefaultLockout locks a user for a quarter of an hour at the sixth failed
+// login and an authenticator at the tenth wrong passcode, and tells the user.
+func DefaultLockout() Lockout {
+	return Lockout{Threshold: 5, Period: 15 * 60, Passcodes: 10, NotifyUser: true}
+}
+
+// Kind returns KindLockout.
+func (Lockout) Kind() Kind { return KindLockout }
+
+// Validate reports all that is wrong.
+func (l Lockout) Validate() error {
+	var ps Problems
+	ps.within("threshold", l.Threshold, 0, 100)
+	ps.within("period", l.Period, 60, 24*3600)
+	ps.within("passcodes", l.Passcodes, 3, 50)
+	return ps.err()
+}
+
+// LocksUser reports whether so many failed logins in a row lock a user.
+func (l Lockout) LocksUser(failures int64) bool {
+	return l.Threshold > 0 && failures > l.Threshold
+}
+
+// LocksAuthenticator reports whether so many wrong passcodes in a row lock an
+// authenticator.
+func (l Lockout) LocksAuthenticator(wrong int64) bool { return wrong >= l.Passcodes }

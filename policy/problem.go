@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// A Problem is one thing wrong with a document.
+type Problem struct {
+	Field string            // such as "rules[2].networks[0]"; empty is the whole document
+	Key   string            // locale key of the sentence
+	Args  map[string]string // what the sentence mentions
+}
+
+// Problems is all that is wrong with a document, in the order of its fields.
+// It is the cause of the errors of [Decode] and of every Validate.
+type Problems []Problem
+
+// sentences is what the command line and the log say. The catalogues of package
+// locales hold the same keys for pages.
+var sentences = map[string]string{
+	"policy.problem.json":      "is not JSON: {cause}",
+	"policy.problem.unknown":   "is not known",
+	"policy.problem.nearest":   "is not known; did you mean {nearest}?",
+	"policy.problem.twice":     "is there twice",
+	"policy.problem.type":      "must be {type}",
+	"policy.problem.missing":   "must not be empty",
+	"policy.problem.choice":    "must be one of: {choices}",
+	"policy.problem.range":     "must be from {least} to {most}",
+	"policy.problem.length":    "must not have more than {most}",
+	"policy.problem.network":   "must be a network such as {nearest}",
+	"policy.problem.link":      "must be a link that begins with https://",
+	"policy.problem.groups":    "must name at least one group, or nobody could tell whom the target means",
+	"policy.problem.no-rules":  "must not be empty, or nobody could log in",
+	"policy.problem.no-proof":  "must not be empty in a rule that does not deny, or nothing would be proved",
+	"policy.problem.denies":    "must be empty in a rule that denies",
+	"policy.problem.platform":  "is for Windows alone",
+	"policy.problem.store":     "can be the store's only where the app is a store's link",
+	"policy.problem.idle":      "must not be longer than the session itself",
+	"policy.problem.biometric": "needs a PIN for which it can stand in",
+}
+
+func (p Problem) Error() string {
+	text := sentences[p.Key]
+	for name, value := range p.Args {
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	}
+	if p.Field == "" {
+		return "the document " + text
+	}
+	return p.Field + " " + text
+}
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// err is nil for no problems, and else what callers hand on: the kind and the
+// sentence for people, the list for whoever can mend it.
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return &identity.Error{Kind: identity.Invalid, Key: "error.policy.invalid", Err: ps}
+}
+
+// add notes a problem; args are names and values in turn.
+func (ps *Problems) add(field, key string, args ...string) {
+	p := Problem{Field: field, Key: "policy.problem." + key}
+	for pair := range slices.Chunk(args, 2) {
+		if p.Args == nil {
+			p.Args = make(map[string]string, len(args)/2)
+		}
+		p.Args[pair[0]] = pair[1]
+	}
+	*ps = append(*ps, p)
+}
+
+func (ps *Problems) within(field string, got, least, most int64) {
+	if got < least || got > most {
+		ps.add(field, "range", "least", fmt.Sprint(least), "most", fmt.Sprint(most))
+	}
+}
+
+func oneOf[T ~string | ~int64](ps *Problems, field string, got T, choices ...T) {
+	if !slices.Contains(choices, got) {
+		words := make([]string, len(choices))
+		for i, c := range choices {
+			words[i] = fmt.Sprint(c)
+		}
+		ps.add(field, "choice", "choices", strings.Join(words, ", "))
+	}
+}
+
+// names checks a list of ids: none empty, none twice.
+func (ps *Problems) names(field string, ids []string) {
+	for i, id := range ids {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case id == "":
+			ps.add(at, "missing")
+		case slices.Contains(ids[:i], id):
+			ps.add(at, "twice")
+		}
+	}
+}

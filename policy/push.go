@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+)
+
+// A Presence is a presence check: proof that the person with the phone sees
+// the browser (PUSH-18).
+type Presence string
+
+const (
+	NoPresence Presence = "none"
+	Pick       Presence = "pick"
+	Enter      Presence = "enter"
+	SixDigits  Presence = "six-digits"
+)
+
+// presences lists the checks, the strictest last.
+var presences = []Presence{NoPresence, Pick, Enter, SixDigits}
+
+// Stricter returns the stricter of two presence checks (PUSH-20).
+func Stricter(a, b Presence) Presence {
+	if slices.Index(presences, a) > slices.Index(presences, b) {
+		return a
+	}
+	return b
+}
+
+// PushSettings are the three settings of a push policy, a tenant's or a
+// group's (PUSH-1).
+type PushSettings struct {
+	Enabled      bool     `json:"enabled"`
+	CodesAllowed bool     `json:"codes_allowed"`
+	Presence     Presence `json:"presence"`
+}
+
+// Normal returns the settings as they take effect: with push off, passcodes
+// are allowed and nothing is checked for presence, whatever stands there from
+// the time when push was on.
+func (s PushSettings) Normal() PushSettings {
+	if !s.Enabled {
+		return PushSettings{CodesAllowed: true, Presence: NoPresence}
+	}
+	return s
+}
+
+// Push is a tenant's push policy, with those of its groups.
+type Push struct {
+	PushSettings
+
+	BeforePassword bool  `json:"before_password"` // a push without a proved password (PUSH-7)
+	Lifetime       int64 `json:"lifetime"`        // seconds a request is open (PUSH-15)
+	Spacing        int64 `json:"spacing"`         // least seconds between two requests of a user (PUSH-9)
+	PerJourney     int64 `json:"per_journey"`     // most requests in a journey (PUSH-9)
+
+	Groups map[string]PushSettings `json:"groups,omitempty"` // by id; instead of the tenant's (PUSH-2)
+}
+
+// DefaultPush is push with codes allowed and a number to enter.
+func DefaultPush() Push {
+	return Push{
+		PushSettings: PushSettings{Enabled: true, CodesAllowed: true, Presence: Enter},
+		Lifetime:     60,
+		Spacing:      15,
+		PerJourney:   3,
+	}
+}
+
+// Kind returns KindPush.
+func (Push) Kind() Kind { return KindPush }
+
+// Validate reports all that is wrong.
+func (p Push) Validate() error {
+	var ps Problems
+	oneOf(&ps, "presence", p.Presence, presences...)
+	ps.within("lifetime", p.Lifetime, 30, 300)
+	ps.within("spacing", p.Spacing, 15, 300)
+	ps.within("per_journey", p.PerJourney, 1, 3)
+	for _, id := range slices.Sorted(maps.Keys(p.Groups)) {
+		if id == "" {
+			ps.add("groups", "missing")
+		}
+		oneOf(&ps, "groups."+id+".presence", p.Groups[id].Presence, presences...)
+	}
+	return ps.err()
+}
+
+// An EffectivePush is the push policy as it holds for one user, and for each
+// setting the ids of the groups that made it so; none where the tenant's policy
+// holds (PUSH-4).
+type EffectivePush struct {
+	PushSettings
+
+	EnabledBy  []string
+	CodesBy    []string
+	PresenceBy []string
+}
+
+// Effective merges the policies of a user's groups (PUSH-2, PUSH-3): push is on
+// if it is on in any; of those groups, one that refuses codes refuses them, and
+// the strictest presence check holds. The tenant's own policy counts only for
+// who is in no group with one, even where it is stricter.
+func (p Push) Effective(groups []string) EffectivePush {
+	var on, off []string
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(groups))) {
+		switch s, has := p.Groups[id]; {
+		case !has:
+		case s.Enabled:
+			on = append(on, id)
+		default:
+			off = append(off, id)
+		}
+	}
+	switch {
+	case len(on) == 0 && len(off) == 0:
+		return EffectivePush{PushSettings: p.PushSettings.Normal()}
+	case len(on) == 0:
+		return EffectivePush{PushSettings: PushSettings{}.Normal(), EnabledBy: off, CodesBy: off, PresenceBy: off}
+	}
+	// Groups whose push is off have no say below, or a setting left from when
+	// it was on would forbid everybody else their codes.
+	e := EffectivePush{PushSettings: PushSettings{Enabled: true, CodesAllowed: true, Presence: NoPresence}, EnabledBy: on}
+	for _, id := range on {
+		e.CodesAllowed = e.CodesAllowed && p.Groups[id].CodesAllowed
+		e.Presence = Stricter(e.Presence, p.Groups[id].Presence)
+	}
+	for _, id := range on {
+		if p.Groups[id].CodesAllowed == e.CodesAllowed {
+			e.CodesBy = append(e.CodesBy, id)
+		}
+		if p.Groups[id].Presence == e.Presence {
+			e.PresenceBy = append(e.PresenceBy, id)
+		}
+	}
+	return e
+}
+
+// Check reports whether a push may be sent now under settings s, and with which
+// presence check. Without a proved password or passkey it takes the switch
+// before_password, and then never a plain push: a stranger who knows a name
+// could ask its owner to approve (PUSH-7). For a day after somebody said *it
+// wasn't me*, recently, a plain push is not enough either (PUSH-14).
+func (p Push) Check(s PushSettings, proved, rejected bool) (Presence, bool) {
+	s = s.Normal()
+	switch {
+	case !s.Enabled, !proved && !p.BeforePassword:
+		return NoPresence, false
+	case s.Presence == NoPresence && (!proved || rejected):
+		return Enter, true
+	}
+	return s.Presence, true
+}

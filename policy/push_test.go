@@ -1,0 +1,115 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+)
+
+// Settings as reference tables write them: push, codes, presence.
+func settings(s string) PushSettings {
+	presence := map[byte]Presence{'N': NoPresence, 'P': Pick, 'Y': Enter, 'E': Enter, 'S': SixDigits}
+	return PushSettings{Enabled: s[0] == 'Y', CodesAllowed: s[1] == 'Y', Presence: presence[s[2]]}
+}
+
+// The truth table of group policies; "" is a group without one.
+func TestPUSH3_Merge(t *testing.T) {
+	for _, tt := range []struct {
+		tenant, g1, g2, want        string
+		enabled, codes, presenceFor []string
+	}{
+		{"YYN", "", "", "YYN", nil, nil, nil},
+		{"YNY", "", "", "YNY", nil, nil, nil},
+		{"NNY", "", "", "NYN", nil, nil, nil},
+		{"YNY", "YYN", "", "YYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"YNY", "NNY", "", "NYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"YNY", "NNY", "YYN", "YYN", []string{"g2"}, []string{"g2"}, []string{"g2"}},
+		{"YYY", "NNY", "YNN", "YNN", []string{"g2"}, []string{"g2"}, []string{"g2"}},
+		{"YYY", "YYN", "YNN", "YNN", []string{"g1", "g2"}, []string{"g2"}, []string{"g1", "g2"}},
+		{"NYN", "YYY", "YYN", "YYY", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1"}},
+		{"NYN", "YNN", "YYY", "YNY", []string{"g1", "g2"}, []string{"g1"}, []string{"g2"}},
+		{"NYN", "YNY", "NYN", "YNY", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"YNY", "NNY", "NYY", "NYN", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1", "g2"}},
+		{"YNS", "YYP", "YYN", "YYP", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1"}},
+		{"YNN", "YYP", "YYE", "YYE", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g2"}},
+		{"YNN", "YYS", "YYE", "YYS", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1"}},
+	} {
+		t.Run(tt.tenant+" "+tt.g1+" "+tt.g2, func(t *testing.T) {
+			p := DefaultPush()
+			p.PushSettings = settings(tt.tenant)
+			p.Groups = map[string]PushSettings{"other": settings("YNS")}
+			for id, s := range map[string]string{"g1": tt.g1, "g2": tt.g2} {
+				if s != "" {
+					p.Groups[id] = settings(s)
+				}
+			}
+			got := p.Effective([]string{"g2", "g1", "without", "g2"})
+			if got.PushSettings != settings(tt.want) {
+				t.Errorf("got %+v, want %+v", got.PushSettings, settings(tt.want))
+			}
+			for _, by := range []struct {
+				name      string
+				got, want []string
+			}{
+				{"push", got.EnabledBy, tt.enabled}, {"codes", got.CodesBy, tt.codes}, {"presence", got.PresenceBy, tt.presenceFor},
+			} {
+				if !slices.Equal(by.got, by.want) {
+					t.Errorf("PUSH-4: %s made so by %v, want %v", by.name, by.got, by.want)
+				}
+			}
+		})
+	}
+}
+
+func TestPUSH20_StricterPresenceHolds(t *testing.T) {
+	for i, a := range presences {
+		for j, b := range presences {
+			if got, want := Stricter(a, b), presences[max(i, j)]; got != want {
+				t.Errorf("Stricter(%s, %s) = %s, want %s", a, b, got, want)
+			}
+		}
+		if got := Stricter(a, ""); got != a {
+			t.Errorf("Stricter(%s, nothing) = %s", a, got)
+		}
+	}
+}
+
+func TestPUSH7_NoPushWithoutAProof(t *testing.T) {
+	for _, tt := range []struct {
+		name                     string
+		settings                 string
+		before, proved, rejected bool
+		want                     Presence
+		ok                       bool
+	}{
+		{"off", "NYE", true, true, false, NoPresence, false},
+		{"nothing proved", "YYE", false, false, false, NoPresence, false},
+		{"proved", "YYE", false, true, false, Enter, true},
+		{"proved, plain", "YYN", false, true, false, NoPresence, true},
+		{"before the password, never plain", "YYN", true, false, false, Enter, true},
+		{"before the password, as set", "YYS", true, false, false, SixDigits, true},
+		{"before the password, as set", "YYP", true, false, false, Pick, true},
+		{"PUSH-14 rejected lately, never plain", "YYN", false, true, true, Enter, true},
+		{"PUSH-14 rejected lately, as set", "YYP", false, true, true, Pick, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := DefaultPush()
+			p.BeforePassword = tt.before
+			got, ok := p.Check(settings(tt.settings), tt.proved, tt.rejected)
+			if got != tt.want || ok != tt.ok {
+				t.Errorf("got %s, %t, want %s, %t", got, ok, tt.want, tt.ok)
+			}
+		})
+	}
+}
+
+func TestPUSH1_PUSH15_Defaults(t *testing.T) {
+	p := DefaultPush()
+	if p.PushSettings != settings("YYE") || p.BeforePassword || p.Lifetime != 60 || p.Spacing != 15 || p.PerJourney != 3 {
+		t.Errorf("got %+v", p)
+	}
+	for _, lifetime := range []int64{29, 301, -1} {
+		if p.Lifetime = lifetime; p.Validate() == nil {
+			t.Errorf("a lifetime of %d seconds was accepted", lifetime)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package policy
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// shape compares JSON, known to be well-formed, with the type it is meant for
+// and notes what does not fit, all of it and by name: encoding/json stops at
+// the first unknown field, takes names in any case, and lets a field that is
+// there twice overwrite itself.
+func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
+	kind := t.Kind()
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		kind = reflect.String
+	}
+	switch kind {
+	case reflect.Struct:
+		fields := fieldsOf(t)
+		for name, value := range ps.members(path, raw) {
+			if field, ok := fields[name]; ok {
+				ps.shape(join(path, name), field, value)
+			} else if near := nearest(name, slices.Sorted(maps.Keys(fields))); near != "" {
+				ps.add(join(path, name), "nearest", "nearest", near)
+			} else {
+				ps.add(join(path, name), "unknown")
+			}
+		}
+	case reflect.Map:
+		for name, value := range ps.members(path, raw) {
+			ps.shape(join(path, name), t.Elem(), value)
+		}
+	case reflect.Slice:
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) != nil {
+			ps.add(path, "type", "type", "a list")
+			return
+		}
+		for i, item := range items {
+			ps.shape(fmt.Sprintf("%s[%d]", path, i), t.Elem(), item)
+		}
+	default:
+		if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
+			ps.add(path, "type", "type", leaves[t.Kind()])
+		}
+	}
+}
+
+// leaves names the types of single values for people. The only struct among
+// them is a network.
+var leaves = map[reflect.Kind]string{
+	reflect.Bool:   "true or false",
+	reflect.Int64:  "a whole number",
+	reflect.String: "a text",
+	reflect.Struct: "a network such as 192.0.2.0/24",
+}
+
+// members yields the members of an object, and notes it if raw is none or has
+// a member twice.
+func (ps *Problems) members(path string, raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+			ps.add(path, "type", "type", "an object in braces")
+			return
+		}
+		seen := make(map[string]bool)
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return
+			}
+			var value json.RawMessage
+			if dec.Decode(&value) != nil {
+				return
+			}
+			member := name.(string) // JSON has no other names
+			if seen[member] {
+				ps.add(join(path, member), "twice")
+			} else if !yield(member, value) {
+				return
+			}
+			seen[member] = true
+		}
+	}
+}
+
+// fieldsOf returns the fields of a struct as JSON names them, those of embedded
+// structs among them.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := make(map[string]reflect.Type)
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.Anonymous {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// nearest returns the word that is the fewest letters away from what was
+// written, if those are few enough for a slip of the hand.
+func nearest(written string, words []string) string {
+	best, least := "", 1+len(written)/3
+	if len(written) > 64 {
+		return ""
+	}
+	for _, w := range words {
+		if d := distance(strings.ToLower(written), w); d <= least {
+			best, least = w, d-1
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, left out or changed to make b
+// from a (Levenshtein's).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
