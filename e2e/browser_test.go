@@ -1,0 +1,375 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a page, a mail or a process may take before a test gives
+// up. It is long because two cores may be busy with every other test; what must
+// be quick is measured where it matters.
+const patience = 30 * time.Second
+
+// A Look is how one person's browser differs from a plain English one on a desk.
+type Look struct {
+	Lang     string // what it asks for, such as "de-DE"
+	Width    int64  // in CSS pixels; 1280 if zero
+	Phone    bool   // an Android phone with a touch screen
+	NoScript bool
+}
+
+// A Browser is one person's browser: cookies, storage and cache of its own.
+type Browser struct {
+	t    *testing.T
+	ctx  context.Context
+	look Look
+
+	mu     sync.Mutex
+	faults []string
+}
+
+// chromium starts a browser process, in which each person gets a profile.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes longer than -short allows")
+	}
+	var bin string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			bin = found
+			break
+		}
+	}
+	need(t, "chromium", bin != "")
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(bin),
+		// It visits nothing but this machine, and calls home for nothing.
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-gpu", true),
+	)
+	if os.Geteuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox) // it refuses to sandbox root
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("chromium: %v", err)
+	}
+	return ctx
+}
+
+// Browse opens a browser for one more person.
+func Browse(t *testing.T, chromium context.Context, look Look) *Browser {
+	t.Helper()
+	if look.Lang == "" {
+		look.Lang = "en-US"
+	}
+	if look.Width == 0 {
+		look.Width = 1280
+		if look.Phone {
+			look.Width = 390
+		}
+	}
+	b := &Browser{t: t, look: look}
+	ctx, cancel := chromedp.NewContext(chromium,
+		chromedp.WithNewBrowserContext(), chromedp.WithListener(b.watch))
+	b.ctx = ctx
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the browser (%s) was last at %s", look.Lang, b.describe())
+		}
+		cancel()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, fault := range b.faults {
+			t.Errorf("browser: %s", fault)
+		}
+	})
+	agent := "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+	platform := "Linux x86_64"
+	if look.Phone {
+		agent = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
+		platform = "Linux aarch64"
+	}
+	if err := chromedp.Do(ctx, // the first run binds the tab's life to ctx, so it has no time limit
+		send(cdplog.Enable, cdp.Empty{}),
+		send(network.Enable, network.EnableParams{}),
+		send(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+			UserAgent: agent, Platform: platform, AcceptLanguage: look.Lang,
+		}),
+		send(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: strings.ReplaceAll(look.Lang, "-", "_")}),
+		send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: look.NoScript}),
+	); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	b.resize(look.Width)
+	b.scheme("light")
+	return b
+}
+
+// watch notes what no page may do. It must return at once.
+func (b *Browser) watch(event any) {
+	var fault string
+	switch e := event.(type) {
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Source == cdplog.EntrySourceSecurity {
+			fault = e.Entry.Text
+		}
+	case *runtime.EventExceptionThrown:
+		fault = "exception: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			fault += " " + e.ExceptionDetails.Exception.Description
+		}
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 500 {
+			fault = fmt.Sprintf("%s answered %d", e.Response.URL, e.Response.Status)
+		}
+	}
+	if fault != "" {
+		b.mu.Lock()
+		b.faults = append(b.faults, fault)
+		b.mu.Unlock()
+	}
+}
+
+// forgive forgets the faults so far that contain what, for a test that provokes
+// one on purpose, and reports whether there were any.
+func (b *Browser) forgive(what string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var kept []string
+	for _, fault := range b.faults {
+		if !strings.Contains(fault, what) {
+			kept = append(kept, fault)
+		}
+	}
+	forgiven := len(kept) < len(b.faults)
+	b.faults = kept
+	return forgiven
+}
+
+// send makes an action of a protocol command whose answer is of no interest.
+func send[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, command, params)
+		return err
+	})
+}
+
+// do runs actions and ends the test if they fail.
+func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatalf("%s: %v\nat %s", what, err, b.describe())
+	}
+}
+
+// evaluate returns the value of an expression of JavaScript in the page. It
+// works on pages without scripts too: it is the test that runs it, not the page.
+func evaluate[T any](b *Browser, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// describe says where the browser is and what a person would read there.
+func (b *Browser) describe() string {
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`location.href + "\n" + document.title + "\n" + (document.body ? document.body.innerText.slice(0, 1200) : "")`))
+	if err != nil {
+		return err.Error()
+	}
+	return s
+}
+
+// Open goes to an address and waits until it has loaded.
+func (b *Browser) Open(address string) {
+	b.t.Helper()
+	b.do("open "+address, chromedp.Navigate(address))
+}
+
+// Await polls until an expression of JavaScript holds. Between two documents it
+// has no value, which is not an error yet.
+func (b *Browser) Await(what, expression string) {
+	b.t.Helper()
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+		var ok bool
+		ok, err = evaluate[bool](b, "!!("+expression+")")
+		if err == nil && ok {
+			return
+		}
+	}
+	b.t.Fatalf("waited %v for %s (%s): last error %v\nat %s", patience, what, expression, err, b.describe())
+}
+
+// See waits until something that matches the selector can be seen.
+func (b *Browser) See(selector string) {
+	b.t.Helper()
+	b.Await("sight of "+selector, fmt.Sprintf(`document.readyState === "complete" && document.querySelector(%q)?.checkVisibility()`, selector))
+}
+
+// Has reports whether something matches the selector now.
+func (b *Browser) Has(selector string) bool {
+	b.t.Helper()
+	found, err := evaluate[bool](b, fmt.Sprintf(`document.querySelector(%q) !== null`, selector))
+	if err != nil {
+		b.t.Fatalf("%s: %v", selector, err)
+	}
+	return found
+}
+
+// Text returns what a person reads in the first match of the selector.
+func (b *Browser) Text(selector string) string {
+	b.t.Helper()
+	b.See(selector)
+	text, err := evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).innerText.trim()`, selector))
+	if err != nil {
+		b.t.Fatalf("text of %s: %v", selector, err)
+	}
+	return text
+}
+
+// Attribute returns an attribute of the first match of the selector.
+func (b *Browser) Attribute(selector, name string) string {
+	b.t.Helper()
+	value, err := evaluate[string](b, fmt.Sprintf(`document.querySelector(%q)?.getAttribute(%q) ?? ""`, selector, name))
+	if err != nil {
+		b.t.Fatalf("%s of %s: %v", name, selector, err)
+	}
+	return value
+}
+
+// URL returns the address the browser shows.
+func (b *Browser) URL() *url.URL {
+	b.t.Helper()
+	address, err := evaluate[string](b, `location.href`)
+	if err != nil {
+		b.t.Fatalf("address: %v", err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return u
+}
+
+// Type puts text into a field, in place of what is there.
+func (b *Browser) Type(selector, text string) {
+	b.t.Helper()
+	b.See(selector)
+	b.do("type into "+selector,
+		chromedp.Clear(chromedp.CSS(selector)),
+		chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Click clicks, or taps, the first match of the selector, as a hand does: it has
+// to be visible and under nothing else.
+func (b *Browser) Click(selector string) {
+	b.t.Helper()
+	b.See(selector)
+	if b.look.Phone {
+		b.do("tap "+selector, chromedp.Tap(chromedp.CSS(selector)))
+		return
+	}
+	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Follow clicks and waits for the document that comes of it.
+func (b *Browser) Follow(selector string) {
+	b.t.Helper()
+	b.leave("following "+selector, func() { b.Click(selector) })
+}
+
+// Reload loads the page again.
+func (b *Browser) Reload() {
+	b.t.Helper()
+	b.do("reload", chromedp.Reload())
+}
+
+// Back goes back, as the browser's button does.
+func (b *Browser) Back() {
+	b.t.Helper()
+	b.leave("going back", func() { b.do("back", chromedp.NavigateBack()) })
+}
+
+// leave does something and waits until another document has taken the page's
+// place. Documents are told apart by when they began.
+func (b *Browser) leave(what string, act func()) {
+	b.t.Helper()
+	before, err := evaluate[float64](b, `performance.timeOrigin`)
+	if err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+	act()
+	b.Await("another page after "+what,
+		fmt.Sprintf(`performance.timeOrigin !== %f && document.readyState === "complete"`, before))
+}
+
+// resize gives the page a window of this width.
+func (b *Browser) resize(width int64) {
+	b.t.Helper()
+	opts := []chromedp.EmulateViewportOption{}
+	height := int64(900)
+	if b.look.Phone {
+		opts = append(opts, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+		height = 844
+	}
+	b.do("resize", chromedp.EmulateViewport(width, height, opts...))
+}
+
+// scheme shows the page light or dark, and at rest: a colour on its way to
+// another one is neither.
+func (b *Browser) scheme(scheme string) {
+	b.t.Helper()
+	b.do(scheme, send(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
+	}))
+}
+
+// shoot keeps a picture of the whole page in the folder SHOTS names, if it does.
+func (b *Browser) shoot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("SHOTS")
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatalf("picture of %s: %v", name, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}

@@ -1,0 +1,290 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Demo is a `latchkey demo` in a process and a folder of its own.
+type Demo struct {
+	Base         string        `json:"base"`
+	Tenant       string        `json:"tenant"`
+	Mailbox      string        `json:"mailbox"`
+	Applications []Application `json:"applications"`
+	Users        []User        `json:"users"`
+
+	t   *testing.T
+	bin string
+	dir string
+
+	addr    string
+	process *exec.Cmd
+	log     *syncBuffer
+}
+
+// An Application is one that people sign in to, at its own address.
+type Application struct {
+	Name     string `json:"name"`
+	Protocol string `json:"protocol"`
+	URL      string `json:"url"`
+}
+
+// A User is one of the demo's people.
+type User struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+	Mail     string `json:"mail"`
+}
+
+// A Mail is one that the demo's mail server took.
+type Mail struct {
+	To      string `json:"to"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+}
+
+// StartDemo starts a fresh demo and stops it with the test.
+func StartDemo(t *testing.T) *Demo {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a whole demo takes longer than -short allows")
+	}
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Demo{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "demo"), addr: freeAddr(t), log: new(syncBuffer)}
+	t.Cleanup(d.finish)
+	d.Start()
+	return d
+}
+
+// Start runs the demo in its folder and reads where everything is. After Kill it
+// comes up again as what it was, at the same address.
+func (d *Demo) Start() {
+	d.t.Helper()
+	d.process = exec.Command(d.bin, "demo", "--json", "--dir", d.dir, "--addr", d.addr)
+	d.process.Stderr = d.log
+	stdout, err := d.process.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.process.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		read <- json.NewDecoder(stdout).Decode(d)
+		io.Copy(io.Discard, stdout)
+	}()
+	select {
+	case err := <-read:
+		if err != nil {
+			d.t.Fatalf("demo --json: %v\n%s", err, d.log)
+		}
+	case <-time.After(patience):
+		d.t.Fatalf("demo --json said nothing for %v\n%s", patience, d.log)
+	}
+	d.awaitReady()
+}
+
+func (d *Demo) awaitReady() {
+	d.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get(d.Base + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode < 500 {
+				return
+			}
+			err = fmt.Errorf("readyz: %s", res.Status)
+		}
+		if time.Now().After(end) {
+			d.t.Fatalf("demo is not ready: %v\n%s", err, d.log)
+		}
+	}
+}
+
+// Kill ends the demo the way a power cut does: no signal handler runs.
+func (d *Demo) Kill() {
+	d.t.Helper()
+	if err := d.process.Process.Kill(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.process.Wait()
+	d.process = nil
+}
+
+// finish stops the demo politely, which must work, and looks at what it said.
+func (d *Demo) finish() {
+	if d.process != nil {
+		d.process.Process.Signal(os.Interrupt)
+		done := make(chan struct{})
+		go func() { d.process.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			d.process.Process.Kill()
+			<-done
+			d.t.Errorf("demo did not stop within %v of being asked to", patience)
+		}
+	}
+	said := d.log.String()
+	for _, bad := range []string{"DATA RACE", "panic: ", "panic serving"} {
+		if strings.Contains(said, bad) {
+			d.t.Errorf("demo's log has %q", bad)
+		}
+	}
+	if d.t.Failed() {
+		d.t.Logf("demo's log:\n%s", said)
+	}
+}
+
+// Application returns the one that speaks the protocol, "saml" or "oidc".
+func (d *Demo) Application(protocol string) Application {
+	d.t.Helper()
+	for _, a := range d.Applications {
+		if a.Protocol == protocol {
+			return a
+		}
+	}
+	d.t.Fatalf("demo has no application by %s, only %v", protocol, d.Applications)
+	return Application{}
+}
+
+// User returns one of the demo's people by name.
+func (d *Demo) User(name string) User {
+	d.t.Helper()
+	for _, u := range d.Users {
+		if u.Name == name {
+			return u
+		}
+	}
+	d.t.Fatalf("demo has no user %s, only %v", name, d.Users)
+	return User{}
+}
+
+// Mails returns what is in the mailbox now.
+func (d *Demo) Mails() []Mail {
+	d.t.Helper()
+	res, err := http.Get(d.Mailbox + "?format=json")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		d.t.Fatalf("mailbox: %s", res.Status)
+	}
+	var mails []Mail
+	if err := json.NewDecoder(res.Body).Decode(&mails); err != nil {
+		d.t.Fatalf("mailbox: %v", err)
+	}
+	return mails
+}
+
+// AwaitMail waits until the mailbox has more mails than before to the address,
+// and returns the newest.
+func (d *Demo) AwaitMail(to string, before int) Mail {
+	d.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if mails := d.mailsTo(to); len(mails) > before {
+			return mails[len(mails)-1]
+		}
+		if time.Now().After(end) {
+			d.t.Fatalf("no mail to %s came within %v; the mailbox has %+v", to, patience, d.Mails())
+		}
+	}
+}
+
+func (d *Demo) mailsTo(address string) []Mail {
+	d.t.Helper()
+	var found []Mail
+	for _, m := range d.Mails() {
+		if strings.Contains(m.To, address) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// scratch is a folder for what the tests of a run share.
+var scratch string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "latchkey-e2e")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	scratch = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build makes the binary once for all tests of a run, with the race detector if
+// they have it. TestMain removes it.
+var build = sync.OnceValues(func() (string, error) {
+	bin := filepath.Join(scratch, "latchkey")
+	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", race), "-o", bin,
+		"github.com/latchkey-id/latchkey/cmd/latchkey")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// freeAddr finds a port that is free now. Somebody may take it before the demo
+// does; then the test fails loudly and is run again.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
+}
+
+// need finds a program or a file the tests cannot do without. Its absence is a
+// skip on a desk and an error in CI, where it would hide that nothing ran.
+func need(t *testing.T, what string, found bool) {
+	t.Helper()
+	switch {
+	case found:
+	case os.Getenv("CI") != "":
+		t.Fatalf("%s is missing; scripts/prepare should have installed it", what)
+	default:
+		t.Skipf("%s is missing; make test installs it", what)
+	}
+}
+
+// A syncBuffer is a log written by one goroutine and read by another.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

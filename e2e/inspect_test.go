@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Inspect looks at the page as it stands, with the eyes of somebody who cannot
+// see it well: axe-core, light and dark, and reflow at 320 px, which is what a
+// wide window at 400 % comes to (WCAG 2.2, 1.4.10). It leaves the page as it was.
+func (b *Browser) Inspect(name string) {
+	b.t.Helper()
+	for _, f := range b.sticksOut(320) {
+		b.t.Errorf("%s: at 320 px this is wider than the window: %s", name, f)
+	}
+	b.resize(390)
+	b.shoot(name + "-390")
+	b.resize(1280)
+	for _, scheme := range []string{"dark", "light"} {
+		b.scheme(scheme)
+		b.shoot(name + "-1280-" + scheme)
+		for _, v := range b.axe() {
+			b.t.Errorf("%s, %s: %s", name, scheme, v)
+		}
+	}
+	b.resize(b.look.Width)
+}
+
+// sticksOut returns what is wider than a window of this width, the cause last.
+func (b *Browser) sticksOut(width int64) []string {
+	b.t.Helper()
+	b.resize(width)
+	found, err := evaluate[[]string](b, `(() => {
+		const root = document.documentElement
+		if (root.scrollWidth <= root.clientWidth) return []
+		return [...document.querySelectorAll("body *")]
+			.filter(e => { const r = e.getBoundingClientRect(); return r.width > 1 && (r.right > root.clientWidth + 1 || r.left < -1) })
+			.map(e => e.cloneNode().outerHTML.slice(0, 160))
+			.concat("the page: " + root.scrollWidth + " px")
+	})()`)
+	if err != nil {
+		b.t.Fatalf("reflow: %v", err)
+	}
+	return found
+}
+
+// axe returns the violations of WCAG 2.2 A and AA that axe-core finds. No rule
+// is left out. It finds perhaps half of what there is.
+func (b *Browser) axe() []string {
+	b.t.Helper()
+	source, err := axeSource()
+	need(b.t, "axe-core ("+axeFile+")", err == nil)
+	if _, err := evaluate[struct{}](b, source+";0"); err != nil {
+		b.t.Fatalf("axe-core: %v", err)
+	}
+	found, err := evaluate[[]struct {
+		ID, Help string
+		Nodes    []string
+	}](b, `axe.run(document, {
+		runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+		resultTypes: ["violations"],
+	}).then(r => r.violations.map(v => ({
+		ID: v.id, Help: v.help,
+		Nodes: v.nodes.map(n => n.target.join(" ") + "  " + n.html.slice(0, 160) + "  " + n.failureSummary.replaceAll("\n", " ")),
+	})))`)
+	if err != nil {
+		b.t.Fatalf("axe.run: %v", err)
+	}
+	var violations []string
+	for _, v := range found {
+		violations = append(violations, fmt.Sprintf("%s: %s\n\t%s", v.ID, v.Help, strings.Join(v.Nodes, "\n\t")))
+	}
+	return violations
+}
+
+const axeFile = "../.tools/axe-core/axe.min.js"
+
+var axeSource = sync.OnceValues(func() (string, error) {
+	b, err := os.ReadFile(axeFile)
+	return string(b), err
+})
+
+// needAxe skips early what would only find out on its first page.
+func needAxe(t *testing.T) {
+	t.Helper()
+	_, err := axeSource()
+	need(t, "axe-core ("+axeFile+")", err == nil)
+}
