@@ -54,7 +54,7 @@ func (a Access) Validate() error {
 	case len(a.Rules) == 0:
 		ps.add("rules", "no-rules")
 	case len(a.Rules) > maxRules:
-		ps.add("rules", "length", "most", fmt.Sprint(maxRules))
+		ps.add("rules", "length", "most", maxRules)
 	}
 	named := make(map[string]bool)
 	for i, r := range a.Rules {
@@ -63,7 +63,7 @@ func (a Access) Validate() error {
 		case r.Name == "":
 			ps.add(at+"name", "missing")
 		case len(r.Name) > identity.MaxName:
-			ps.add(at+"name", "length", "most", fmt.Sprint(identity.MaxName))
+			ps.add(at+"name", "length", "most", identity.MaxName)
 		case named[r.Name]:
 			ps.add(at+"name", "twice")
 		}

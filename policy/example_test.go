@@ -30,5 +30,5 @@ func ExampleAccess_Explain() {
 func ExampleDecode() {
 	_, err := policy.Decode(policy.KindLockout, []byte(`{"treshold": 3, "passcodes": 10}`))
 	fmt.Println(err)
-	// Output: invalid: treshold is not known; did you mean threshold?
+	// Output: invalid: treshold: is not known; did you mean threshold?
 }

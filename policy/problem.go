@@ -10,23 +10,27 @@ import (
 
 // A Problem is one thing wrong with a document.
 type Problem struct {
-	Field string            // such as "rules[2].networks[0]"; empty is the whole document
-	Key   string            // locale key of the sentence
-	Args  map[string]string // what the sentence mentions
+	Field string // such as "rules[2].networks[0]"; empty is the whole document
+	Key   string // locale key of what is wrong
+	Args  []any  // names and values in turn, as locales.Printer.T takes them
 }
 
 // Problems is all that is wrong with a document, in the order of its fields.
 // It is the cause of the errors of [Decode] and of every Validate.
 type Problems []Problem
 
-// sentences is what the command line and the log say. The catalogues of package
-// locales hold the same keys for pages.
+// sentences is what the log and the command line say. The catalogues of package
+// locales hold the same keys for pages; a test holds the English ones equal.
 var sentences = map[string]string{
 	"policy.problem.json":      "is not JSON: {cause}",
 	"policy.problem.unknown":   "is not known",
 	"policy.problem.nearest":   "is not known; did you mean {nearest}?",
 	"policy.problem.twice":     "is there twice",
-	"policy.problem.type":      "must be {type}",
+	"policy.problem.object":    "must be an object in braces",
+	"policy.problem.list":      "must be a list",
+	"policy.problem.boolean":   "must be true or false",
+	"policy.problem.number":    "must be a whole number",
+	"policy.problem.text":      "must be a text",
 	"policy.problem.missing":   "must not be empty",
 	"policy.problem.choice":    "must be one of: {choices}",
 	"policy.problem.range":     "must be from {least} to {most}",
@@ -38,20 +42,20 @@ var sentences = map[string]string{
 	"policy.problem.no-proof":  "must not be empty in a rule that does not deny, or nothing would be proved",
 	"policy.problem.denies":    "must be empty in a rule that denies",
 	"policy.problem.platform":  "is for Windows alone",
-	"policy.problem.store":     "can be the store's only where the app is a store's link",
+	"policy.problem.store":     "can be the store’s only where the app is a store’s link",
 	"policy.problem.idle":      "must not be longer than the session itself",
 	"policy.problem.biometric": "needs a PIN for which it can stand in",
 }
 
 func (p Problem) Error() string {
 	text := sentences[p.Key]
-	for name, value := range p.Args {
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	for pair := range slices.Chunk(p.Args, 2) {
+		text = strings.ReplaceAll(text, fmt.Sprintf("{%s}", pair[0]), fmt.Sprint(pair[1]))
 	}
 	if p.Field == "" {
-		return "the document " + text
+		return text
 	}
-	return p.Field + " " + text
+	return p.Field + ": " + text
 }
 
 func (ps Problems) Error() string {
@@ -72,20 +76,13 @@ func (ps Problems) err() error {
 }
 
 // add notes a problem; args are names and values in turn.
-func (ps *Problems) add(field, key string, args ...string) {
-	p := Problem{Field: field, Key: "policy.problem." + key}
-	for pair := range slices.Chunk(args, 2) {
-		if p.Args == nil {
-			p.Args = make(map[string]string, len(args)/2)
-		}
-		p.Args[pair[0]] = pair[1]
-	}
-	*ps = append(*ps, p)
+func (ps *Problems) add(field, key string, args ...any) {
+	*ps = append(*ps, Problem{Field: field, Key: "policy.problem." + key, Args: args})
 }
 
 func (ps *Problems) within(field string, got, least, most int64) {
 	if got < least || got > most {
-		ps.add(field, "range", "least", fmt.Sprint(least), "most", fmt.Sprint(most))
+		ps.add(field, "range", "least", least, "most", most)
 	}
 }
 

@@ -40,7 +40,7 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 	case reflect.Slice:
 		var items []json.RawMessage
 		if json.Unmarshal(raw, &items) != nil {
-			ps.add(path, "type", "type", "a list")
+			ps.add(path, "list")
 			return
 		}
 		for i, item := range items {
@@ -48,18 +48,24 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 		}
 	default:
 		if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
-			ps.add(path, "type", "type", leaves[t.Kind()])
+			ps.leaf(path, t.Kind())
 		}
 	}
 }
 
-// leaves names the types of single values for people. The only struct among
+// leaf notes that a single value is not of its kind. The only struct among
 // them is a network.
-var leaves = map[reflect.Kind]string{
-	reflect.Bool:   "true or false",
-	reflect.Int64:  "a whole number",
-	reflect.String: "a text",
-	reflect.Struct: "a network such as 192.0.2.0/24",
+func (ps *Problems) leaf(path string, kind reflect.Kind) {
+	switch kind {
+	case reflect.Bool:
+		ps.add(path, "boolean")
+	case reflect.Int64:
+		ps.add(path, "number")
+	case reflect.Struct:
+		ps.add(path, "network", "nearest", "192.0.2.0/24")
+	default:
+		ps.add(path, "text")
+	}
 }
 
 // members yields the members of an object, and notes it if raw is none or has
@@ -68,7 +74,7 @@ func (ps *Problems) members(path string, raw json.RawMessage) iter.Seq2[string, 
 	return func(yield func(string, json.RawMessage) bool) {
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		if start, err := dec.Token(); err != nil || start != json.Delim('{') {
-			ps.add(path, "type", "type", "an object in braces")
+			ps.add(path, "object")
 			return
 		}
 		seen := make(map[string]bool)

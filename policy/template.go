@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"fmt"
-
-	"github.com/latchkey-id/latchkey/identity"
-)
+import "github.com/latchkey-id/latchkey/identity"
 
 // Modes and PIN types of a Template (CRED-3, CRED-5).
 const (
@@ -38,7 +34,7 @@ func (t Template) Validate() error {
 	case t.Name == "":
 		ps.add("name", "missing")
 	case len(t.Name) > identity.MaxName:
-		ps.add("name", "length", "most", fmt.Sprint(identity.MaxName))
+		ps.add("name", "length", "most", identity.MaxName)
 	}
 	oneOf(&ps, "mode", t.Mode, QuickLog)
 	oneOf(&ps, "length", t.Length, 6, 8)

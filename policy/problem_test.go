@@ -1,0 +1,25 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+func TestProblemsAreSaidAlikeEverywhere(t *testing.T) {
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := catalog.Negotiate("en", "", "", "").Texts("policy.problem.")
+	for key, want := range sentences {
+		if got := texts[key]; got != want {
+			t.Errorf("%s: the catalogue says %q, want %q", key, got, want)
+		}
+	}
+	for key := range texts {
+		if sentences[key] == "" {
+			t.Errorf("%s is in the catalogue alone", key)
+		}
+	}
+}
