@@ -1,0 +1,139 @@
+// Package audit holds the closed list of what is worth remembering, and the
+// form in which it is kept.
+//
+// One table serves both the audit log (who changed what, ADM-5) and the
+// authentication activity (who logged in how, ADM-6). An event is written in
+// the transaction of what it tells, or neither happens. What names a person
+// stands apart from the rest, so that it can be erased later without breaking
+// the chain that proves nothing else was changed: the chain covers a hash of
+// the personal part, not the part itself.
+package audit
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// A Kind is one of the things worth remembering. The list is closed: a kind
+// that is not here cannot be written, so every report can name them all.
+type Kind string
+
+// Logging in.
+const (
+	LoginSucceeded  Kind = "login.success"
+	LoginFailed     Kind = "login.failure"
+	LoginDenied     Kind = "login.denied"
+	LoginCancelled  Kind = "login.cancelled"
+	PasswordWrong   Kind = "password.failure"
+	PasscodeRight   Kind = "passcode.success"
+	PasscodeWrong   Kind = "passcode.failure"
+	PushChallenge   Kind = "push.challenge"
+	PushApproved    Kind = "push.success"
+	PushRefused     Kind = "push.failure"
+	OuterWindow     Kind = "passcode.outer-window"
+	SessionEnded    Kind = "session.ended"
+	UserLocked      Kind = "user.locked"
+	UserUnlocked    Kind = "user.unlocked"
+	CodeReuse       Kind = "oidc.code-reuse"
+	RefreshReuse    Kind = "oidc.refresh-reuse"
+	TokenRefreshed  Kind = "oidc.refresh"
+	TokenRevoked    Kind = "oidc.revocation"
+	ShortCodeFlood  Kind = "enrolment.short-code-flood"
+	RequestRejected Kind = "request.rejected"
+)
+
+// Self-provisioning and the life of an authenticator.
+const (
+	EnrolOffered         Kind = "enrolment.offered"
+	EnrolCodeSent        Kind = "enrolment.code-sent"
+	EnrolCodeWrong       Kind = "enrolment.code-wrong"
+	EnrolCodeRight       Kind = "enrolment.code-right"
+	EnrolNoMail          Kind = "enrolment.no-mail"
+	EnrolPlatform        Kind = "enrolment.platform"
+	EnrolActivation      Kind = "enrolment.activation"
+	EnrolVoided          Kind = "enrolment.voided"
+	EnrolKey             Kind = "enrolment.key"
+	EnrolFinished        Kind = "enrolment.finished"
+	EnrolAllowed         Kind = "enrolment.allowed"
+	AuthenticatorLocked  Kind = "authenticator.locked"
+	AuthenticatorUnlock  Kind = "authenticator.unlocked"
+	AuthenticatorRevoked Kind = "authenticator.revoked"
+	AuthenticatorPush    Kind = "authenticator.push"
+)
+
+// Administration.
+const (
+	TenantAdded        Kind = "tenant.added"
+	UserAdded          Kind = "user.added"
+	UserChanged        Kind = "user.changed"
+	GroupAdded         Kind = "group.added"
+	GroupMember        Kind = "group.member"
+	ApplicationAdded   Kind = "application.added"
+	ApplicationChanged Kind = "application.changed"
+	PolicyChanged      Kind = "policy.changed"
+	KeyMade            Kind = "key.made"
+	MailSent           Kind = "mail.sent"
+	MailFailed         Kind = "mail.failed"
+)
+
+// Kinds lists every kind, so that a typo cannot become one.
+var Kinds = map[Kind]bool{
+	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
+	PasswordWrong: true, PasscodeRight: true, PasscodeWrong: true,
+	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
+	SessionEnded: true, UserLocked: true, UserUnlocked: true,
+	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
+	ShortCodeFlood: true, RequestRejected: true,
+	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
+	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
+	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
+	AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
+	TenantAdded: true, UserAdded: true, UserChanged: true, GroupAdded: true, GroupMember: true,
+	ApplicationAdded: true, ApplicationChanged: true, PolicyChanged: true, KeyMade: true,
+	MailSent: true, MailFailed: true,
+}
+
+// An Event is one immutable record. Tenant, time, actor and address come from
+// the principal and the clock of the transaction that writes it.
+type Event struct {
+	ID            string
+	Seq           int64 // place in the tenant's chain; 0 until the sealer assigned it
+	Tenant        string
+	At            time.Time // to the millisecond
+	Kind          Kind
+	Actor         identity.Principal
+	User          string // id of the user it is about
+	Application   string
+	Authenticator string
+	Journey       string
+	Reason        string            // machine word: "rejected by user", "wrong number", "locked" …
+	Data          map[string]string // what happened, without personal data: old and new values, method, rule
+	Personal      map[string]string // names, addresses, places: erased with the person
+	Salt          []byte
+	Erased        bool
+}
+
+// Salted returns the JSON of the personal part and a fresh salt for its hash.
+// The salt keeps anyone who holds the chain from guessing erased names.
+func (e *Event) Salted() (salt, personal []byte, err error) {
+	personal, err = json.Marshal(e.Personal) // keys come out sorted: one content, one text
+	if err != nil {
+		return nil, nil, fmt.Errorf("audit: personal data of %s: %w", e.Kind, err)
+	}
+	salt = make([]byte, 16)
+	rand.Read(salt)
+	return salt, personal, nil
+}
+
+// Digest is the hash of the personal part that the chain covers.
+func Digest(salt, personal []byte) []byte {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(personal)
+	return h.Sum(nil)
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// A dialect is all that differs between the two databases.
+type dialect interface {
+	goose() (database.Dialect, []goose.ProviderOption, error)
+	// notify tells other nodes of the transaction's wake-ups, as part of it.
+	notify(ctx context.Context, tx *Tx) error
+	// listen wakes db's subscribers on what others commit, until ctx ends.
+	listen(ctx context.Context, db *DB)
+}
+
+type lite struct{}
+
+func (lite) goose() (database.Dialect, []goose.ProviderOption, error) {
+	return database.DialectSQLite3, nil, nil
+}
+
+func (lite) notify(context.Context, *Tx) error { return nil }
+
+// listen looks at data_version, which changes when another process (a command
+// beside the server) commits. It does not say what changed, so everybody who
+// waits looks again.
+func (lite) listen(ctx context.Context, db *DB) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	// data_version is relative to a connection: this one is never returned.
+	conn, err := db.pool.Conn(ctx)
+	if err != nil {
+		db.log.ErrorContext(ctx, "store: no connection to watch for commits", "err", err)
+		return
+	}
+	defer conn.Close()
+	var last int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var version int64
+		if err := conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+			if ctx.Err() == nil {
+				db.log.WarnContext(ctx, "store: watch for commits", "err", err)
+			}
+			continue
+		}
+		if version != last && last != 0 {
+			db.bus.wakeAll()
+		}
+		last = version
+	}
+}
+
+type postgres struct{ source string }
+
+// goose under an advisory lock, so that two nodes may start together.
+func (postgres) goose() (database.Dialect, []goose.ProviderOption, error) {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return "", nil, fmt.Errorf("store: migration lock: %w", err)
+	}
+	return database.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
+}
+
+const channel = "latchkey"
+
+func (postgres) notify(ctx context.Context, tx *Tx) error {
+	for _, topic := range tx.wakes {
+		if _, err := tx.sql.ExecContext(ctx, `SELECT pg_notify('`+channel+`', $1)`, topic); err != nil {
+			return fmt.Errorf("store: notify: %w", err)
+		}
+	}
+	return nil
+}
+
+// listen keeps one connection listening. What was said while it was away is
+// lost, so after each reconnection everybody looks again.
+func (p postgres) listen(ctx context.Context, db *DB) {
+	for ctx.Err() == nil {
+		if err := p.hear(ctx, db); err != nil && ctx.Err() == nil {
+			db.log.WarnContext(ctx, "store: listening for wake-ups", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}
+}
+
+func (p postgres) hear(ctx context.Context, db *DB) error {
+	conn, err := pgx.Connect(ctx, p.source)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
+		return err
+	}
+	db.bus.wakeAll()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		db.bus.wake(n.Payload)
+	}
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// UseOnce uses up key, of a kind such as "request" or "jti", and reports a
+// Conflict if it was used before. It belongs in the transaction of the effect
+// it guards: both happen, or neither does. The key is remembered until a time
+// after which it would be refused for its age anyway.
+//
+// Of any number of transactions on any number of nodes exactly one inserts the
+// row; the others wait for it to commit and then find the key used.
+func (tx *Tx) UseOnce(ctx context.Context, tenant, kind, key string, until time.Time) error {
+	n, err := tx.exec(ctx, "use "+kind+" once", `
+		INSERT INTO used_once (tenant_id, kind, used_key, until) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`, tenant, kind, key, at(until))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}
+
+// A Rate bounds how often something may happen: at most Max times in any span
+// of Per.
+type Rate struct {
+	Kind string // what is counted, such as "mail code"
+	Max  int
+	Per  time.Duration
+}
+
+// Hit counts one happening of the rate for a subject (a user's id, an
+// address), or reports a Throttled that says when to come again. The count is
+// exact: the row is locked before it is read, and holds the moment of every hit
+// that still matters.
+func (tx *Tx) Hit(ctx context.Context, tenant string, rate Rate, subject string) error {
+	now := tx.now().Unix()
+	per := int64(rate.Per / time.Second)
+	var hits string
+	err := tx.sql.QueryRowContext(ctx, `
+		INSERT INTO rates (tenant_id, kind, subject, hits, until) VALUES ($1, $2, $3, '', $4)
+		ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET until = excluded.until
+		RETURNING hits`, tenant, rate.Kind, subject, now+per).Scan(&hits)
+	if err != nil {
+		return missing("rate of "+rate.Kind, err)
+	}
+	var recent []string
+	oldest := now
+	for h := range strings.FieldsSeq(hits) {
+		if t, err := strconv.ParseInt(h, 10, 64); err == nil && t > now-per {
+			if len(recent) == 0 {
+				oldest = t
+			}
+			recent = append(recent, h)
+		}
+	}
+	if len(recent) >= rate.Max {
+		wait := time.Duration(max(oldest+per-now, 1)) * time.Second
+		return &identity.Error{Kind: identity.Throttled, Key: "error.throttled", RetryAfter: wait}
+	}
+	recent = append(recent, strconv.FormatInt(now, 10))
+	_, err = tx.exec(ctx, "rate of "+rate.Kind, `
+		UPDATE rates SET hits = $4 WHERE tenant_id = $1 AND kind = $2 AND subject = $3`,
+		tenant, rate.Kind, subject, strings.Join(recent, " "))
+	return err
+}
+
+// Sweep deletes what has expired and is of no further use, a batch at a time
+// so that no lock is held long, and reports how many rows went. It crosses
+// tenants: age alone decides.
+func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
+	now := tx.now().Unix()
+	var total int64
+	for _, q := range []string{
+		`DELETE FROM used_once WHERE (tenant_id, kind, used_key) IN
+			(SELECT tenant_id, kind, used_key FROM used_once WHERE until < $1 LIMIT 500)`,
+		`DELETE FROM rates WHERE (tenant_id, kind, subject) IN
+			(SELECT tenant_id, kind, subject FROM rates WHERE until < $1 LIMIT 500)`,
+		`DELETE FROM requests WHERE (tenant_id, id) IN
+			(SELECT tenant_id, id FROM requests WHERE expires_at < $1 LIMIT 500)`,
+	} {
+		n, err := tx.exec(ctx, "sweep", q, now)
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// Lease takes or renews a piece of work that one node at a time does, and
+// reports whether holder has it until the given time.
+func (tx *Tx) Lease(ctx context.Context, name, holder string, until time.Time) (bool, error) {
+	n, err := tx.exec(ctx, "lease "+name, `
+		INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until < $4`, name, holder, at(until), at(tx.now()))
+	return n == 1, err
+}

@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A Keyring holds the numbered 256-bit roots from which every key that
+// protects the database is derived. It lives in a file or variable outside the
+// database; whoever has only one of the two can read no secret.
+type Keyring struct {
+	roots  map[int64][]byte
+	newest int64
+}
+
+// NewKeyring returns a keyring with one fresh root.
+func NewKeyring() *Keyring {
+	k := &Keyring{roots: make(map[int64][]byte)}
+	k.Add()
+	return k
+}
+
+// Add adds a fresh root and makes it the one that new values are sealed under.
+// Older ones stay for what still refers to them.
+func (k *Keyring) Add() {
+	root := make([]byte, 32)
+	rand.Read(root)
+	k.newest++
+	k.roots[k.newest] = root
+}
+
+// ParseKeyring reads what Encode wrote: a line a root, its number and its
+// base64. Lines that are empty or begin with # are passed over.
+func ParseKeyring(text string) (*Keyring, error) {
+	k := &Keyring{roots: make(map[int64][]byte)}
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		number, encoded, _ := strings.Cut(line, " ")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("keys, line %d: %q is no number of a root", i+1, number)
+		}
+		root, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+		if err != nil || len(root) != 32 {
+			return nil, fmt.Errorf("keys, line %d: root %d is not the base64 of 32 bytes", i+1, n)
+		}
+		if _, twice := k.roots[n]; twice {
+			return nil, fmt.Errorf("keys, line %d: root %d stands here twice", i+1, n)
+		}
+		k.roots[n] = root
+		k.newest = max(k.newest, n)
+	}
+	if k.newest == 0 {
+		return nil, errors.New("keys: there is no root")
+	}
+	return k, nil
+}
+
+// Encode is the text ParseKeyring reads. It is secret.
+func (k *Keyring) Encode() string {
+	var b strings.Builder
+	b.WriteString("# Latchkey's roots. Without this file nothing sealed in the database can be read. Keep a copy apart from it.\n")
+	for n := int64(1); n <= k.newest; n++ {
+		if root, ok := k.roots[n]; ok {
+			fmt.Fprintf(&b, "%d %s\n", n, base64.StdEncoding.EncodeToString(root))
+		}
+	}
+	return b.String()
+}
+
+func (k *Keyring) String() string { return "[secret]" }
+
+// Labels of the keys derived from a root (RFC 5869).
+const (
+	wrapLabel = "latchkey data key wrapping v1"
+	codeLabel = "latchkey codes v1"
+)
+
+// derive returns the key a root yields for a label.
+func (k *Keyring) derive(root int64, label string) ([]byte, error) {
+	secret, ok := k.roots[root]
+	if !ok {
+		return nil, fmt.Errorf("store: root %d is not in the keys file", root)
+	}
+	return hkdf.Key(sha256.New, secret, nil, label, 32)
+}
+
+// keys are the keyring and the tenants' data keys opened so far.
+type keys struct {
+	ring   *Keyring
+	mu     sync.Mutex
+	data   map[dataKeyID]cipher.AEAD
+	newest map[string]int64 // by tenant
+}
+
+type dataKeyID struct {
+	tenant string
+	id     int64
+}
+
+func newKeys(ring *Keyring) *keys {
+	return &keys{ring: ring, data: make(map[dataKeyID]cipher.AEAD), newest: make(map[string]int64)}
+}
+
+// A Place is where a sealed value lies. It is authenticated with the value, so
+// that a value moved to another row, column or tenant does not open.
+type Place struct {
+	Tenant, Table, Column, Row string
+}
+
+// aad encodes the place, each part with its length so that no two places share
+// an encoding.
+func (p Place) aad() []byte {
+	var b []byte
+	for _, part := range []string{p.Table, p.Column, p.Row, p.Tenant} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
+		b = append(b, part...)
+	}
+	return b
+}
+
+// sealVersion is the first byte of a sealed value: AES-256-GCM under a data
+// key. Then come the key's id (8 bytes), the nonce (12) and the ciphertext.
+const sealVersion = 1
+
+const sealHeader = 1 + 8
+
+// Seal encrypts a secret for its place under the tenant's newest data key.
+func (tx *Tx) Seal(ctx context.Context, p Place, secret []byte) ([]byte, error) {
+	id, aead, err := tx.dataKey(ctx, p.Tenant, 0)
+	if err != nil {
+		return nil, err
+	}
+	out := binary.BigEndian.AppendUint64([]byte{sealVersion}, uint64(id))
+	nonce := make([]byte, aead.NonceSize())
+	rand.Read(nonce)
+	out = append(out, nonce...)
+	return aead.Seal(out, nonce, secret, p.aad()), nil
+}
+
+// Unseal opens a sealed value. It fails if the value was changed, or was
+// sealed for another place.
+func (r reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, error) {
+	if len(sealed) < sealHeader || sealed[0] != sealVersion {
+		return nil, fmt.Errorf("store: %s.%s of %s is not sealed", p.Table, p.Column, p.Row)
+	}
+	id := int64(binary.BigEndian.Uint64(sealed[1:sealHeader]))
+	if id < 1 {
+		return nil, fmt.Errorf("store: %s.%s of %s names no data key", p.Table, p.Column, p.Row)
+	}
+	_, aead, err := r.dataKey(ctx, p.Tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	rest := sealed[sealHeader:]
+	if len(rest) < aead.NonceSize() {
+		return nil, fmt.Errorf("store: %s.%s of %s is cut short", p.Table, p.Column, p.Row)
+	}
+	secret, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], p.aad())
+	if err != nil {
+		return nil, fmt.Errorf("store: %s.%s of %s does not open: %w", p.Table, p.Column, p.Row, err)
+	}
+	return secret, nil
+}
+
+// dataKey returns a tenant's data key by id, 0 meaning the newest.
+func (r reader) dataKey(ctx context.Context, tenant string, id int64) (int64, cipher.AEAD, error) {
+	r.keys.mu.Lock()
+	defer r.keys.mu.Unlock()
+	if id == 0 {
+		id = r.keys.newest[tenant]
+	}
+	if aead, ok := r.keys.data[dataKeyID{tenant, id}]; ok {
+		return id, aead, nil
+	}
+	newest := id == 0
+	var root int64
+	var wrapped []byte
+	err := r.q.QueryRowContext(ctx, `
+		SELECT id, root, wrapped FROM data_keys
+		WHERE tenant_id = $1 AND (id = $2 OR $2 = 0) ORDER BY id DESC LIMIT 1`, tenant, id).Scan(&id, &root, &wrapped)
+	if err != nil {
+		return 0, nil, missing("data key of "+tenant, err)
+	}
+	kek, err := r.keys.ring.derive(root, wrapLabel)
+	if err != nil {
+		return 0, nil, err
+	}
+	wrapper, err := newAEAD(kek)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(wrapped) < wrapper.NonceSize() {
+		return 0, nil, fmt.Errorf("store: data key %d of %s is cut short", id, tenant)
+	}
+	n := wrapper.NonceSize()
+	key, err := wrapper.Open(nil, wrapped[:n], wrapped[n:], dataKeyPlace(tenant, id).aad())
+	if err != nil {
+		return 0, nil, fmt.Errorf("store: data key %d of %s does not open; is this the keys file of this database? %w", id, tenant, err)
+	}
+	aead, err := newAEAD(key)
+	if err != nil {
+		return 0, nil, err
+	}
+	r.keys.data[dataKeyID{tenant, id}] = aead
+	if newest {
+		r.keys.newest[tenant] = id
+	}
+	return id, aead, nil
+}
+
+func dataKeyPlace(tenant string, id int64) Place {
+	return Place{Tenant: tenant, Table: "data_keys", Column: "wrapped", Row: strconv.FormatInt(id, 10)}
+}
+
+// addDataKey makes a tenant's first data key and wraps it under the newest root.
+func (tx *Tx) addDataKey(ctx context.Context, tenant string) error {
+	root := tx.keys.ring.newest
+	kek, err := tx.keys.ring.derive(root, wrapLabel)
+	if err != nil {
+		return err
+	}
+	wrapper, err := newAEAD(kek)
+	if err != nil {
+		return err
+	}
+	key, nonce := make([]byte, 32), make([]byte, wrapper.NonceSize())
+	rand.Read(key)
+	rand.Read(nonce)
+	wrapped := wrapper.Seal(nonce, nonce, key, dataKeyPlace(tenant, 1).aad())
+	_, err = tx.exec(ctx, "data key", `
+		INSERT INTO data_keys (tenant_id, id, root, wrapped, created_at) VALUES ($1, 1, $2, $3, $4)`,
+		tenant, root, wrapped, at(tx.now()))
+	return err
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return cipher.NewGCM(block)
+}
+
+// MAC returns the HMAC of a code that is too short to be stored as a plain
+// hash, bound to what it is for, and the number of the root it was made under.
+func (r reader) MAC(code string, bound ...string) (mac []byte, root int64, err error) {
+	root = r.keys.ring.newest
+	mac, err = r.mac(root, code, bound)
+	return mac, root, err
+}
+
+// CheckMAC reports in constant time whether code is the one a MAC was made of.
+func (r reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (bool, error) {
+	want, err := r.mac(root, code, bound)
+	if err != nil {
+		return false, err
+	}
+	return hmac.Equal(mac, want), nil
+}
+
+// MACs returns a code's HMAC under every root, for codes that are looked up.
+func (r reader) MACs(code string, bound ...string) ([][]byte, error) {
+	var all [][]byte
+	for root := range r.keys.ring.roots {
+		mac, err := r.mac(root, code, bound)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, mac)
+	}
+	return all, nil
+}
+
+func (r reader) mac(root int64, code string, bound []string) ([]byte, error) {
+	key, err := r.keys.ring.derive(root, codeLabel)
+	if err != nil {
+		return nil, err
+	}
+	h := hmac.New(sha256.New, key)
+	for _, part := range append(bound, code) {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(part)))
+		h.Write(n[:])
+		h.Write([]byte(part))
+	}
+	return h.Sum(nil), nil
+}

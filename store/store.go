@@ -1,0 +1,279 @@
+// Package store keeps everything: one SQL text for SQLite and PostgreSQL, by
+// hand over database/sql. It seals secrets, writes a change and its event in
+// one transaction, lets things be used once, and wakes whoever waits for a
+// change, on this node and on others.
+//
+// Reads are methods of reader, so they work on a DB and, inside a transaction,
+// on a Tx. Writes are methods of Tx alone. What must happen once is decided by
+// the database in one statement (a conditional UPDATE, or INSERT ON CONFLICT DO
+// NOTHING), never by reading first and writing then.
+//
+// Every row of a tenant carries the tenant's id, and every query of it names
+// the tenant. The exceptions say why.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
+	sqlite "modernc.org/sqlite"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// Options says which database to open, and with what.
+type Options struct {
+	// Source is a PostgreSQL URL (postgres://…) or the path of an SQLite file,
+	// which is made when there is none.
+	Source string
+	// Keys hold the roots under which secrets are sealed.
+	Keys *Keyring
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives what goes wrong in the background; nil discards it.
+	Log *slog.Logger
+}
+
+// A DB is an open database.
+type DB struct {
+	reader
+	writer  *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
+	pool    *sql.DB // SQLite: readers; PostgreSQL: the same pool
+	dialect dialect
+	log     *slog.Logger
+	bus     *bus
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// A Tx is a transaction of somebody's doing. Its events and wake-ups share its
+// fate.
+type Tx struct {
+	reader
+	sql   *sql.Tx
+	db    *DB
+	who   identity.Principal
+	wakes []string
+}
+
+// reader is what reads go through: a pool, or a transaction.
+type reader struct {
+	q    querier
+	keys *keys
+	now  func() time.Time
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Open opens the database and starts listening for wake-ups. It does not
+// migrate; see Migrate.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	db := &DB{log: o.Log, bus: newBus()}
+	if err := db.connect(o.Source); err != nil {
+		return nil, err
+	}
+	db.reader = reader{q: db.pool, keys: newKeys(o.Keys), now: o.Now}
+	if err := db.writer.PingContext(ctx); err != nil {
+		db.closePools()
+		return nil, fmt.Errorf("store: open: %w", classify(err))
+	}
+	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	db.stop = stop
+	db.done.Go(func() { db.dialect.listen(listening, db) })
+	return db, nil
+}
+
+func (db *DB) connect(source string) (err error) {
+	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
+		db.dialect = postgres{source: source}
+		db.pool, err = sql.Open("pgx", source)
+		if err != nil {
+			return fmt.Errorf("store: open: %w", err)
+		}
+		db.pool.SetMaxOpenConns(20)
+		db.pool.SetMaxIdleConns(20)
+		db.pool.SetConnMaxIdleTime(5 * time.Minute)
+		db.writer = db.pool
+		return nil
+	}
+	db.dialect = lite{}
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	// FULL makes a commit survive a loss of power: a passcode that was used up
+	// must not come back. Immediate transactions wait for the lock; deferred
+	// ones that read first would fail at once when they come to write.
+	dsn := func(extra ...string) string {
+		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)",
+			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)"}, extra...), "_txlock": {"immediate"}}
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+	}
+	if db.writer, err = sql.Open("sqlite", dsn()); err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	db.writer.SetMaxOpenConns(1)
+	if db.pool, err = sql.Open("sqlite", dsn("query_only(1)")); err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	db.pool.SetMaxOpenConns(8)
+	db.pool.SetMaxIdleConns(8)
+	return nil
+}
+
+// Close ends the listener and closes the database.
+func (db *DB) Close() error {
+	db.stop()
+	db.done.Wait()
+	return db.closePools()
+}
+
+func (db *DB) closePools() error {
+	err := db.writer.Close()
+	if db.pool != db.writer {
+		err = errors.Join(db.pool.Close(), err)
+	}
+	return err
+}
+
+// Now is the database's clock: the one every expiry is measured by.
+func (r reader) Now() time.Time { return r.now() }
+
+// Ping reports whether the database can be written to, for /readyz.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *Tx) error {
+		_, err := tx.sql.ExecContext(ctx, `UPDATE meta SET value = value WHERE name = 'least release'`)
+		return err
+	})
+}
+
+// InTx runs f in a transaction of who's doing and commits what it did, or
+// nothing if it returns an error. A database that is busy, full or gone is an
+// identity.Unavailable.
+func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) error) error {
+	sqlTx, err := db.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", classify(err))
+	}
+	defer sqlTx.Rollback() // after a commit this does nothing
+	tx := &Tx{reader: reader{q: sqlTx, keys: db.keys, now: db.now}, sql: sqlTx, db: db, who: who}
+	if err := f(tx); err != nil {
+		return classify(err)
+	}
+	if err := db.dialect.notify(ctx, tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("store: commit: %w", classify(err))
+	}
+	db.bus.wake(tx.wakes...)
+	return nil
+}
+
+// Who is the principal the transaction was begun for.
+func (tx *Tx) Who() identity.Principal { return tx.who }
+
+// exec runs a statement and reports how many rows it changed.
+func (tx *Tx) exec(ctx context.Context, what, query string, args ...any) (int64, error) {
+	res, err := tx.sql.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", what, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", what, err)
+	}
+	return n, nil
+}
+
+// classify gives a database's own errors the kind a caller can act on.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *identity.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	unavailable := func() error {
+		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second, Err: err}
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case 5, 6, 10, 13, 14, 8: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY
+			return unavailable()
+		}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "25", "53", "57", "40": // connection, read-only, resources, shutdown, deadlock
+			return unavailable()
+		}
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return unavailable()
+	}
+	return err
+}
+
+// missing turns sql.ErrNoRows into a NotFound and passes everything else on.
+func missing(what string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: %s: %w", what, err)}
+	}
+	return fmt.Errorf("store: %s: %w", what, classify(err))
+}
+
+// moment scans a nullable column of unix seconds; NULL is the zero time.
+type moment struct{ t *time.Time }
+
+func (m moment) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.t = time.Time{}
+	case int64:
+		*m.t = time.Unix(v, 0).UTC()
+	default:
+		return fmt.Errorf("store: %T is no time", src)
+	}
+	return nil
+}
+
+// at is the column value of a time: NULL for the zero time.
+func at(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.Unix()
+}
+
+// flag is the column value of a bool.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+const tenantColumns = `id, slug, name, organisation, language, help_contact, alerts, created_at`
+
+func scanTenant(row scanner) (t identity.Tenant, err error) {
+	var alerts string
+	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &alerts, moment{&t.CreatedAt}); err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal([]byte(alerts), &t.Alerts)
+}
+
+// Tenant returns the tenant with an id.
+func (r reader) Tenant(ctx context.Context, id string) (identity.Tenant, error) {
+	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
+	if err != nil {
+		return t, missing("tenant "+id, err)
+	}
+	return t, nil
+}
+
+// TenantBySlug returns the tenant whose addresses carry slug.
+func (r reader) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
+	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
+	if err != nil {
+		return t, missing("tenant "+slug, err)
+	}
+	return t, nil
+}
+
+// Tenants yields every tenant, by slug.
+func (r reader) Tenants(ctx context.Context) iter.Seq2[identity.Tenant, error] {
+	return list(ctx, r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
+}
+
+// AddTenant adds a tenant and makes its data key.
+func (tx *Tx) AddTenant(ctx context.Context, t identity.Tenant) error {
+	alerts, err := json.Marshal(append([]string{}, t.Alerts...))
+	if err != nil {
+		return fmt.Errorf("store: add tenant: %w", err)
+	}
+	n, err := tx.exec(ctx, "add tenant", `
+		INSERT INTO tenants (id, slug, name, organisation, language, help_contact, alerts, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, string(alerts), at(tx.now()))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return taken("tenant", t.Slug)
+	}
+	return tx.addDataKey(ctx, t.ID)
+}
+
+// taken reports that a name is used already.
+func taken(what, name string) error {
+	return &identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a %s %q already", what, name)}
+}

@@ -1,0 +1,75 @@
+package store
+
+import "sync"
+
+// Wake wakes whoever subscribed to topic, here and on other nodes, once the
+// transaction has committed. A wake-up says only "look again": the state is
+// always read from the tables, so a lost or doubled one does no harm.
+func (tx *Tx) Wake(topic string) { tx.wakes = append(tx.wakes, topic) }
+
+// Topics of wake-ups.
+func JourneyTopic(id string) string       { return "journey:" + id }
+func AuthenticatorTopic(id string) string { return "authenticator:" + id }
+func UserTopic(id string) string          { return "user:" + id }
+
+// OutboxTopic is woken when a message was queued.
+const OutboxTopic = "outbox"
+
+// Subscribe returns a channel that receives after each wake-up of topic, and a
+// function that ends the subscription. Wake-ups that come while one waits in
+// the channel are one.
+func (db *DB) Subscribe(topic string) (woken <-chan struct{}, stop func()) {
+	return db.bus.subscribe(topic)
+}
+
+type bus struct {
+	mu     sync.Mutex
+	topics map[string]map[chan struct{}]bool
+}
+
+func newBus() *bus { return &bus{topics: make(map[string]map[chan struct{}]bool)} }
+
+func (b *bus) subscribe(topic string) (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.topics[topic] == nil {
+		b.topics[topic] = make(map[chan struct{}]bool)
+	}
+	b.topics[topic][c] = true
+	return c, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.topics[topic], c)
+		if len(b.topics[topic]) == 0 {
+			delete(b.topics, topic)
+		}
+	}
+}
+
+func (b *bus) wake(topics ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range topics {
+		for c := range b.topics[t] {
+			nudge(c)
+		}
+	}
+}
+
+func (b *bus) wakeAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, subscribers := range b.topics {
+		for c := range subscribers {
+			nudge(c)
+		}
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is waiting already
+	}
+}
