@@ -97,8 +97,9 @@ func TestCRED10_MatchWindows(t *testing.T) {
 			{"the outer window", 0, 10, -10, true},
 			{"behind the outer window", 0, 10, -11, false},
 			{"a window too wide is cut", 0, 1 << 40, MaxWindow + 1, false},
-			{"a drift nobody learned", 1 << 62, 1, 0, false},
-			{"a drift nobody learned", -1 << 63, 1, 0, false},
+			{"a drift nobody learned", maxDrift + 1, 1, maxDrift + 1, false},
+			{"a drift nobody learned, backwards", -maxDrift - 1, 1, -maxDrift - 1, false},
+			{"a drift at the end of numbers", -1 << 63, 1, 0, false},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				code := HOTP(rfcSecret, p, here+tt.shown)
