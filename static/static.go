@@ -1,0 +1,96 @@
+// Package static holds the files the browser fetches beside a page: the style
+// sheet, the scripts and the icons, compiled into the program.
+//
+// Each is served under a name that carries the hash of its content, so that a
+// browser may keep it for ever and still never shows a page of one release
+// dressed by another. Nothing comes from elsewhere: the pages work where there
+// is no network but ours.
+package static
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base32"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+// Prefix is the path under which Handler expects to be mounted.
+const Prefix = "/static/"
+
+//go:embed *.css *.js *.svg
+var embedded embed.FS
+
+// mediaTypes are said by us: the machine's own tables may be missing or odd,
+// and under nosniff a script of the wrong type does not run.
+var mediaTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// An asset is a file and the name it is served by.
+type asset struct {
+	served  string // latchkey.mzxw6ytboi5ggzdf.css
+	media   string
+	content []byte
+}
+
+// assets are all files, by name. They never change once the program runs.
+var assets = index()
+
+func index() map[string]asset {
+	entries, err := embedded.ReadDir(".")
+	if err != nil {
+		panic(err) // the program was built wrong
+	}
+	all := make(map[string]asset, len(entries))
+	for _, entry := range entries {
+		name := entry.Name()
+		content, err := embedded.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		hash := sha256.Sum256(content)
+		ext := path.Ext(name)
+		served := strings.TrimSuffix(name, ext) + "." + strings.ToLower(base32.StdEncoding.EncodeToString(hash[:10])) + ext
+		all[name] = asset{served, mediaTypes[ext], content}
+	}
+	return all
+}
+
+// Asset returns the address of a file, such as
+// "/static/latchkey.mzxw6ytboi5ggzdf.css" for "latchkey.css". There must be
+// such a file: names are written by us, never by strangers.
+func Asset(name string) string {
+	a, ok := assets[name]
+	if !ok {
+		panic(fmt.Sprintf("static: no file %q", name))
+	}
+	return Prefix + a.served
+}
+
+// Handler serves the files, to be kept for ever: another content has another
+// name.
+func Handler() http.Handler {
+	served := make(map[string]asset, len(assets))
+	for _, a := range assets {
+		served[Prefix+a.served] = a
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, ok := served[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", a.media)
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		h.Set("X-Content-Type-Options", "nosniff")
+		http.ServeContent(w, r, a.served, time.Time{}, bytes.NewReader(a.content))
+	})
+}

@@ -1,0 +1,127 @@
+package templates
+
+import "github.com/latchkey-id/latchkey/identity"
+
+// EnrollOffer offers to set up an authenticator: page "enroll_offer". Buttons:
+// enrol, back, cancel.
+type EnrollOffer struct {
+	Application string
+	Name        string
+	Address     string // where the code will go, masked; empty unless a password was proved (ENR-4)
+}
+
+func (b EnrollOffer) heading() Text { return Text{Key: "enroll.offer.heading"} }
+
+// EnrollCode asks for the verification code: page "enroll_code". Fields: code.
+// Buttons: continue, resend, back, cancel.
+type EnrollCode struct {
+	Application string
+	Name        string
+	Address     string // where it was sent, masked; empty says the sentence that tells nobody whether a user exists (ENR-4)
+	ResendIn    int    // seconds until another may be sent
+	Minutes     int    // the code is valid for
+}
+
+func (b EnrollCode) heading() Text { return Text{Key: "enroll.code.heading"} }
+
+// EnrollPlatform asks where the authenticator will be: page "enroll_platform".
+// Fields: platform. Buttons: continue, back, cancel.
+type EnrollPlatform struct {
+	Application string
+	Name        string
+	Platforms   []PlatformChoice
+}
+
+func (b EnrollPlatform) heading() Text { return Text{Key: "enroll.platform.heading"} }
+
+// A PlatformChoice is one row of the page.
+type PlatformChoice struct {
+	Platform identity.Platform
+	Here     bool // the very device this page is read on
+	Picked   bool // preselected
+}
+
+// Title is what the row says, large.
+func (c PlatformChoice) Title() Text {
+	switch {
+	case c.Here && c.Platform.Mobile():
+		return Text{Key: "platform.here.phone"}
+	case c.Here:
+		return Text{Key: "platform.here.computer"}
+	}
+	return Text{Key: "platform.on." + string(c.Platform)}
+}
+
+// Kind is what it adds, small, when the title does not name the platform.
+func (c PlatformChoice) Kind() Text {
+	if c.Here {
+		return Text{Key: "platform." + string(c.Platform)}
+	}
+	return Text{}
+}
+
+// EnrollScan shows the activation: page "enroll_scan", with a Stream. Buttons:
+// continue (as on Push), renew, back, cancel.
+type EnrollScan struct {
+	Application string
+	Name        string
+	Platform    identity.Platform
+	Here        bool   // the authenticator will be on the device this page is read on: a button, not a QR code (ENR-7)
+	Link        string // the activation link, its secret in the fragment
+	Install     string // where to install the app first; empty when the link leads there
+	QR          QR     // of the link
+	Code        string // the short code, in groups
+	Address     string // where to type it, without its scheme
+	Left        int    // seconds until the activation expires
+}
+
+func (b EnrollScan) heading() Text {
+	switch {
+	case b.Here:
+		return Text{Key: "enroll.here.heading"}
+	case b.Platform.Mobile():
+		return Text{Key: "enroll.scan.heading"}
+	}
+	return Text{Key: "enroll.scan.computer"}
+}
+
+// Minutes left, rounded up.
+func (b EnrollScan) Minutes() int { return (b.Left + 59) / 60 }
+
+// Instructions are what to do, in order; each has a picture in front.
+func (b EnrollScan) Instructions() []Text {
+	kind := "other"
+	switch b.Platform {
+	case identity.IOS, identity.Android:
+		kind = string(b.Platform)
+	}
+	place := "scan"
+	if b.Here {
+		place = "here"
+	}
+	return []Text{
+		{Key: "enroll.how." + kind + "." + place},
+		{Key: "enroll.how." + kind + ".install"},
+		{Key: "enroll.how." + kind + ".activate"},
+	}
+}
+
+// A QR code: the dark modules as the data of one SVG path, in units of a
+// module, without quiet zone.
+type QR struct {
+	Path string
+	Size int // modules a side
+}
+
+// Box is the view box, with the quiet zone of four modules the standard asks
+// for (ISO/IEC 18004, section 9.1).
+func (q QR) Box() [4]int { return [4]int{-4, -4, q.Size + 8, q.Size + 8} }
+
+// EnrollNoMail says that there is no address to send a code to: page
+// "enroll_nomail". Buttons: back, cancel.
+type EnrollNoMail struct {
+	Application string
+	Name        string
+}
+
+func (b EnrollNoMail) heading() Text { return Text{Key: "enroll.nomail.heading"} }

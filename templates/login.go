@@ -1,0 +1,184 @@
+package templates
+
+import "time"
+
+// Identify asks for the user name: page "identify". Fields: username. Buttons:
+// continue, cancel.
+type Identify struct {
+	Application string // its name; empty when the journey is not for one
+	Name        string // already known, from a hint or an earlier attempt
+}
+
+func (b Identify) heading() Text { return Text{Key: "identify.heading"} }
+
+// Password asks for the password: page "password". Fields: password, and the
+// name again as username. Buttons: continue, back, cancel.
+type Password struct {
+	Application string
+	Name        string // as typed
+}
+
+func (b Password) heading() Text { return Text{Key: "password.heading"} }
+
+// Choose asks which way to confirm: page "choose". Fields: method. Buttons:
+// continue, back, cancel.
+type Choose struct {
+	Application string
+	Name        string
+	Methods     []Method // strongest first
+}
+
+func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
+
+// A Method is one row of the page of choice.
+type Method struct {
+	Kind     string // "push", "passcode", or "enrol" for who has no authenticator yet; the field's value
+	Detail   Text   // what helps to choose, such as which phone; may be empty
+	Picked   bool   // preselected
+	Disabled Text   // why it cannot be chosen now; empty when it can
+}
+
+// Push waits for the phone: page "push", with a Stream. Buttons: continue (what
+// scripts press when the stream says go, and people without scripts when they
+// have approved), again, passcode, cancel.
+type Push struct {
+	Application string
+	Name        string
+	Number      string // to be entered on the phone; empty without a presence check
+	IP          string // what the phone shows besides the application and the tenant's name
+	Place       string // where that address is; may be empty
+	At          time.Time
+	Left        int  // seconds until the request expires
+	Total       int  // seconds it had
+	AgainIn     int  // seconds until another may be sent
+	Again       bool // whether another may be sent at all in this journey
+	Passcode    bool // whether a passcode may be entered instead
+}
+
+func (b Push) heading() Text { return Text{Key: "push.heading"} }
+
+// Spaced is the number digit by digit, as a screen reader should say it.
+func (b Push) Spaced() string {
+	spaced := make([]byte, 0, 2*len(b.Number))
+	for i := range len(b.Number) {
+		if i > 0 {
+			spaced = append(spaced, ' ')
+		}
+		spaced = append(spaced, b.Number[i])
+	}
+	return string(spaced)
+}
+
+// Ways a push request ends without an approval, and reasons it was never sent.
+const (
+	PushMistake     = "mistake"      // denied on the phone: I made a mistake
+	PushNotMe       = "not-me"       // denied on the phone: it wasn't me
+	PushExpired     = "expired"      // nobody answered in time
+	PushSuperseded  = "superseded"   // another one was sent from this browser
+	PushWrongNumber = "wrong-number" // the presence check failed
+	PushElsewhere   = "elsewhere"    // one sent from another browser still waits
+	PushLocked      = "locked"       // too many went unanswered
+	PushUnreachable = "unreachable"  // no authenticator can be reached by push now
+	PushResync      = "resync"       // approved, but the app's clock is too far off
+)
+
+// PushEnded says how a push request ended and what can be done: page
+// "push_ended". Buttons: again, passcode, back, cancel.
+type PushEnded struct {
+	Application string
+	Name        string
+	Why         string    // PushMistake and so on
+	Again       bool      // whether push may be sent again in this journey
+	AgainIn     int       // seconds until then
+	Passcode    bool      // whether a passcode may be entered instead
+	Until       time.Time // when push is back, with PushLocked; zero when not to be told
+}
+
+func (b PushEnded) heading() Text { return Text{Key: "push.ended." + b.Why + ".heading"} }
+
+// Explanation says what happened.
+func (b PushEnded) Explanation() Text { return Text{Key: "push.ended." + b.Why + ".text"} }
+
+// Passcode asks for a one-time password: page "passcode". Fields: passcode.
+// Buttons: continue, push, back, cancel.
+type Passcode struct {
+	Application string
+	Name        string
+	Push        bool // whether a push may be sent instead
+}
+
+func (b Passcode) heading() Text { return Text{Key: "passcode.heading"} }
+
+// Why a login is refused.
+const (
+	RefusedByPolicy  = "policy"     // the access policy denies it
+	RefusedNotTarget = "not-target" // no authenticator, and not a target user (ENR-3)
+	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
+	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
+)
+
+// Refused says that this login cannot succeed, and whom to ask: page "refused".
+// Buttons: back, cancel.
+type Refused struct {
+	Application string
+	Name        string
+	Why         string    // RefusedByPolicy and so on
+	Until       time.Time // when it may be tried again; zero when not to be told
+}
+
+func (b Refused) heading() Text { return Text{Key: "refused." + b.Why + ".heading"} }
+
+// Explanation says why, and what can be done.
+func (b Refused) Explanation() Text { return Text{Key: "refused." + b.Why + ".text"} }
+
+// Ended is shown for a journey that is over: page "ended". It leads back to the
+// application and never answers it a second time (JRN-4).
+type Ended struct {
+	Application string
+	Home        string // the application's own entry page; may be empty
+}
+
+func (b Ended) heading() Text { return Text{Key: "ended.heading"} }
+
+// Problem is the page for whatever no other page can say: page "problem", with
+// Page.Problem and Page.ErrorID. Body may be nil.
+type Problem struct {
+	Application string
+	Home        string // where to start again; may be empty
+}
+
+func (b Problem) heading() Text { return Text{Key: "problem.heading"} }
+
+// A Field is a hidden field of a form.
+type Field struct{ Name, Value string }
+
+// AutoPost sends the browser on with a form: page "autopost". Scripts press its
+// button; without them people do. The response's form-action must allow To.
+type AutoPost struct {
+	Application string
+	To          string // the application's address, validated by the protocol
+	Fields      []Field
+}
+
+func (b AutoPost) heading() Text {
+	return Text{"autopost.heading", []any{"application", b.Application}}
+}
+
+// LogoutConfirm asks whether to sign out everywhere: page "logout_confirm".
+// Buttons: logout, stay.
+type LogoutConfirm struct {
+	Application string // that asked for it; may be empty
+	Name        string
+	Fields      []Field // what the protocol needs again
+}
+
+func (b LogoutConfirm) heading() Text { return Text{Key: "logout.heading"} }
+
+// LoggedOut says that the session is over: page "logged_out".
+type LoggedOut struct {
+	Application string   // that asked for it; may be empty
+	Home        string   // a way on; may be empty
+	Failed      []string // names of applications that could not be told
+}
+
+func (b LoggedOut) heading() Text { return Text{Key: "loggedout.heading"} }

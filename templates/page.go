@@ -1,0 +1,181 @@
+package templates
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html"
+	"html/template"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+//go:embed *.html pages/*.html mails/*.html
+var files embed.FS
+
+// A Brand is how a tenant presents itself.
+type Brand struct {
+	Name string // the organisation's name
+	Help string // whom people turn to who cannot go on: a mail address, a phone number, an address of the web
+}
+
+// A Page is what every page is told, around the Body that is its own.
+type Page struct {
+	L           locales.Printer
+	Tenant      Brand
+	Problem     string             // locale key of what went wrong; empty when nothing did
+	ProblemArgs []any              // its arguments
+	ErrorID     string             // by which the log knows the problem; shown so that people can quote it
+	Notice      string             // locale key of good news to say first; empty when there is none
+	Languages   []locales.Language // offered at the foot; empty for a page that cannot be shown again
+	Action      string             // where the form goes; empty means the page's own address
+	Version     int64              // of the journey the page was made from
+	Step        string             // the step it shows
+	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
+	Body        any                // the page's own struct, such as Identify
+}
+
+// A Text is a sentence still to be said: a locale key and its arguments.
+type Text struct {
+	Key  string
+	Args []any
+}
+
+// A headed body knows its page's heading, which is also part of its title.
+type headed interface{ heading() Text }
+
+// Heading is the one h1 of the page.
+func (p Page) Heading() Text {
+	if b, ok := p.Body.(headed); ok {
+		return b.heading()
+	}
+	return Text{Key: "problem.heading"}
+}
+
+// Title is "Heading – Tenant", and says first if something is wrong: it is what
+// a screen reader says first.
+func (p Page) Title() string {
+	h := p.Heading()
+	title := p.L.T("page.title", "heading", p.L.T(h.Key, h.Args...), "tenant", p.Tenant.Name)
+	if p.Problem != "" {
+		return p.L.T("page.title.problem", "title", title)
+	}
+	return title
+}
+
+// ProblemText is what to say about the problem: the text of its key or, if the
+// key is nobody's, that something went wrong on our side. Never a raw key.
+func (p Page) ProblemText() Text {
+	if p.L.Has(p.Problem) {
+		return Text{p.Problem, p.ProblemArgs}
+	}
+	return Text{Key: "error.internal"}
+}
+
+// Live is what static/login.js says by itself, as JSON.
+func (p Page) Live() (string, error) {
+	texts, err := json.Marshal(p.L.Texts("live."))
+	return string(texts), err
+}
+
+// wizard is how many steps self-provisioning has.
+const wizard = 4
+
+// Progress tells how far self-provisioning has come, or 0 outside it.
+func (p Page) Progress() int {
+	switch p.Body.(type) {
+	case EnrollOffer, EnrollCode, EnrollNoMail:
+		return 1
+	case EnrollPlatform:
+		return 2
+	case EnrollScan:
+		return 3
+	}
+	if p.Notice == "notice.enrolled" {
+		return wizard
+	}
+	return 0
+}
+
+// A Set holds the parsed pages and mails. It is safe for concurrent use.
+type Set struct {
+	pages map[string]*template.Template
+	mail  *template.Template
+}
+
+// New parses every page and mail. asset turns the name of a file for the
+// browser into its address (static.Asset).
+func New(asset func(name string) string) (*Set, error) {
+	base := template.New("page").Funcs(template.FuncMap{
+		"asset": asset,
+		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return say(l, Text{key, args}) },
+		"say":   say,
+		"when":  when,
+		"steps": func() int { return wizard },
+	})
+	base, err := base.ParseFS(files, "*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	names, err := fs.Glob(files, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	s := &Set{pages: make(map[string]*template.Template, len(names))}
+	for _, name := range names {
+		page, err := template.Must(base.Clone()).ParseFS(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		s.pages[strings.TrimSuffix(path.Base(name), ".html")] = page
+	}
+	if s.mail, err = template.Must(base.Clone()).ParseFS(files, "mails/*.html"); err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	return s, nil
+}
+
+// Render writes the page called name. On an error part of it may have been
+// written: callers buffer.
+func (s *Set) Render(w io.Writer, name string, p Page) error {
+	t := s.pages[name]
+	if t == nil {
+		return fmt.Errorf("templates: no page %q", name)
+	}
+	if err := t.ExecuteTemplate(w, "layout", p); err != nil {
+		return fmt.Errorf("templates: %w", err)
+	}
+	return nil
+}
+
+// say makes a text fit for HTML: everything escaped, values in <bdi>, and the
+// whole in a <span lang> if it is not in the page's language (WCAG 3.1.2).
+func say(l locales.Printer, text Text) template.HTML {
+	var b strings.Builder
+	foreign := l.Fallback(text.Key)
+	if foreign {
+		fmt.Fprintf(&b, `<span lang="%s" dir="ltr">`, html.EscapeString(l.TextLang(text.Key)))
+	}
+	for _, part := range l.Parts(text.Key, text.Args...) {
+		if part.Arg {
+			b.WriteString("<bdi>" + html.EscapeString(part.Text) + "</bdi>")
+		} else {
+			b.WriteString(html.EscapeString(part.Text))
+		}
+	}
+	if foreign {
+		b.WriteString("</span>")
+	}
+	return template.HTML(b.String()) //nolint:gosec // made here, of escaped parts alone
+}
+
+// when makes a <time> that scripts turn into the reader's own zone.
+func when(l locales.Printer, at time.Time) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // as in say
+		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
+}

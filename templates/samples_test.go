@@ -1,0 +1,134 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skip2/go-qrcode"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// A sample is a page as somebody might see it.
+type sample struct {
+	name string // of the sample
+	page string
+	body Page
+}
+
+const (
+	payroll = "Payroll"
+	anna    = "anna.berg"
+	masked  = "a•••@example.org"
+)
+
+var at = time.Date(2026, 3, 4, 8, 41, 0, 0, time.UTC)
+
+func samples() []sample {
+	methods := []Method{
+		{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true},
+		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}},
+	}
+	locked := []Method{
+		{Kind: "push", Disabled: Text{Key: "choose.disabled.locked"}},
+		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}, Picked: true},
+		{Kind: "enrol", Detail: Text{Key: "choose.detail.enrol"}},
+	}
+	const link = "https://login.example.org/authenticator/#a=3q5kz2m4n6p7r8s9t0v1w2x3y4"
+	scan := EnrollScan{Application: payroll, Name: anna, Platform: identity.Android, Link: link, QR: qr(link),
+		Code: "7KQM-24RT", Address: "login.example.org/authenticator", Left: 540}
+	here := scan
+	here.Here, here.Platform = true, identity.IOS
+	computer := scan
+	computer.Here, computer.Platform, computer.Install = true, identity.Windows, "https://apps.example.org/authenticator"
+	ios := scan
+	ios.Platform = identity.IOS
+	mac := scan
+	mac.Platform = identity.MacOS
+	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
+	plain := push
+	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
+
+	list := []sample{
+		{"identify", "identify", Page{Body: Identify{Application: payroll}}},
+		{"identify-problem", "identify", Page{Problem: "error.name.empty", Body: Identify{Application: payroll, Name: anna}}},
+		{"password", "password", Page{Body: Password{payroll, anna}}},
+		{"password-problem", "password", Page{Problem: "error.login.wrong", Body: Password{payroll, anna}}},
+		{"choose", "choose", Page{Body: Choose{payroll, anna, methods}}},
+		{"choose-locked", "choose", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
+		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
+		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
+		{"passcode", "passcode", Page{Body: Passcode{payroll, anna, true}}},
+		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{payroll, anna, false}}},
+		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{payroll, anna, false}}},
+		{"enroll_offer", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
+		{"enroll_offer-unknown", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, ""}}},
+		{"enroll_code", "enroll_code", Page{Body: EnrollCode{payroll, anna, masked, 24, 10}}},
+		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{payroll, anna, "", 0, 10}}},
+		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
+			{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}}}}},
+		{"enroll_platform-phone", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
+			{identity.Android, true, true}, {identity.IOS, false, false}, {identity.MacOS, false, false}}}}},
+		{"enroll_scan", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
+		{"enroll_scan-ios", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
+		{"enroll_scan-mac", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
+		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
+		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
+		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
+		{"ended", "ended", Page{Body: Ended{payroll, "https://payroll.example.org/"}}},
+		{"problem", "problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},
+		{"problem-bare", "problem", Page{Problem: "error.notfound"}},
+		{"autopost", "autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}}}},
+		{"logout_confirm", "logout_confirm", Page{Body: LogoutConfirm{payroll, anna, []Field{{"request", "req_x"}}}}},
+		{"logged_out", "logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
+		{"me", "me", Page{Body: Me{Name: anna, DisplayName: "Anna Berg",
+			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", "https://rota.example.org/"}},
+			Authenticators: []Authenticator{
+				{"Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
+				{"Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
+			}}}},
+		{"me-empty", "me", Page{Body: Me{Name: anna}}},
+	}
+	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync} {
+		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
+		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, Passcode: why != PushNotMe}
+		if why == PushLocked {
+			body.Until = at
+		}
+		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
+	}
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay} {
+		list = append(list, sample{"refused-" + why, "refused", Page{Body: Refused{Application: payroll, Name: anna, Why: why}}})
+	}
+	return list
+}
+
+// letters are mails by kind.
+func letters() map[string]any {
+	from := Origin{IP: "192.0.2.17", Place: "Bergen, Norway", Browser: "Firefox, Windows", At: at}
+	return map[string]any{
+		MailCode:   VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: from},
+		MailAdded:  AuthenticatorAdded{Name: anna, Device: "Pixel 9", Origin: from},
+		MailLocked: UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from},
+	}
+}
+
+// qr draws a link as the pages want it.
+func qr(link string) QR {
+	code, err := qrcode.New(link, qrcode.Medium)
+	if err != nil {
+		panic(err)
+	}
+	code.DisableBorder = true
+	modules := code.Bitmap()
+	var path strings.Builder
+	for y, row := range modules {
+		for x, dark := range row {
+			if dark {
+				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x, y)
+			}
+		}
+	}
+	return QR{path.String(), len(modules)}
+}

@@ -1,0 +1,275 @@
+package templates
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
+)
+
+func mustNew(t testing.TB) *Set {
+	t.Helper()
+	set, err := New(static.Asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func mustLoad(t testing.TB) *locales.Catalog {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return catalog
+}
+
+// TestEveryPageInEveryLanguage renders each sample in each language and looks
+// for what no page may have. With LATCHKEY_PAGES set to a folder it leaves the
+// pages there, for eyes and browsers.
+func TestEveryPageInEveryLanguage(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	folder := os.Getenv("LATCHKEY_PAGES")
+	seen := make(map[string]bool)
+	for _, s := range samples() {
+		seen[s.page] = true
+		for _, language := range catalog.Languages() {
+			name := fmt.Sprintf("%s.%s", s.name, language.Tag)
+			t.Run(name, func(t *testing.T) {
+				p := s.body
+				p.L = catalog.Negotiate(language.Tag, "", "", "")
+				p.Tenant = Brand{Name: "Example Hospital", Help: "help@example.org"}
+				p.Languages = catalog.Languages()
+				p.Version, p.Step = 7, s.page
+				var b bytes.Buffer
+				if err := set.Render(&b, s.page, p); err != nil {
+					t.Fatal(err)
+				}
+				if folder != "" {
+					if err := os.WriteFile(filepath.Join(folder, name+".html"), b.Bytes(), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				inspect(t, b.String())
+			})
+		}
+	}
+	for page := range set.pages {
+		if !seen[page] {
+			t.Errorf("no sample of page %s", page)
+		}
+	}
+}
+
+// inspect walks a page and reports what no page may have.
+func inspect(t *testing.T, page string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make(map[string]bool)
+	labelled := make(map[string]bool)
+	var inputs []*html.Node
+	headings := 0
+	for n := range root.Descendants() {
+		if n.Type == html.TextNode {
+			if strings.Contains(n.Data, "{") && n.Parent.DataAtom != atom.Style {
+				t.Errorf("text with an argument not given: %q", n.Data)
+			}
+			if words := strings.TrimSpace(n.Data); rawKey(words) {
+				t.Errorf("raw key %q", words)
+			}
+			continue
+		}
+		if n.Type != html.ElementNode {
+			continue
+		}
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "style" || strings.HasPrefix(a.Key, "on"):
+				t.Errorf("<%s %s=%q>: the policy forbids it", n.Data, a.Key, a.Val)
+			case a.Key == "id" && ids[a.Val]:
+				t.Errorf("two elements have the id %q", a.Val)
+			case a.Key == "id":
+				ids[a.Val] = true
+			case a.Key == "for":
+				labelled[a.Val] = true
+			case (a.Key == "aria-label" || a.Key == "alt" || a.Key == "title") && (rawKey(a.Val) || strings.Contains(a.Val, "{")):
+				t.Errorf("<%s %s=%q> is no text", n.Data, a.Key, a.Val)
+			case a.Key == "href" && strings.Contains(a.Val, "ZgotmplZ"), a.Key == "action" && strings.Contains(a.Val, "ZgotmplZ"):
+				t.Errorf("<%s %s>: unsafe address", n.Data, a.Key)
+			}
+		}
+		switch n.DataAtom {
+		case atom.H1:
+			headings++
+		case atom.Script:
+			if attr(n, "src") == "" || n.FirstChild != nil {
+				t.Error("inline script")
+			}
+		case atom.Input:
+			if attr(n, "type") != "hidden" {
+				inputs = append(inputs, n)
+			}
+		}
+	}
+	if headings != 1 {
+		t.Errorf("%d headings of the first order, want 1", headings)
+	}
+	for _, n := range inputs {
+		wrapped := false
+		for p := n.Parent; p != nil; p = p.Parent {
+			wrapped = wrapped || p.DataAtom == atom.Label
+		}
+		if !wrapped && !labelled[attr(n, "id")] {
+			t.Errorf("input %q has no label", attr(n, "name"))
+		}
+	}
+	for n := range root.Descendants() {
+		for _, key := range []string{"aria-describedby", "aria-labelledby", "form", "for"} {
+			if id := attr(n, key); id != "" && !ids[id] {
+				t.Errorf("<%s %s=%q> refers to nothing", n.Data, key, id)
+			}
+		}
+	}
+}
+
+// rawKey reports whether words look like a locale key that found no text.
+func rawKey(words string) bool {
+	area, rest, found := strings.Cut(words, ".")
+	return found && area != "" && rest != "" && !strings.ContainsAny(words, " @/0123456789") &&
+		strings.ToLower(words) == words && area != "anna" && !strings.HasSuffix(words, ".")
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func TestENR13_FallbackIsMarked(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	french := catalog.Negotiate("fr", "", "", "")
+	const key = "ended.text"
+	if !french.Fallback(key) {
+		t.Fatalf("%s is translated; pick another text for this test", key)
+	}
+	var b bytes.Buffer
+	if err := set.Render(&b, "ended", Page{L: french, Body: Ended{}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `<p><span lang="en" dir="ltr">`; !strings.Contains(b.String(), want) {
+		t.Errorf("no %s in\n%s", want, b.String())
+	}
+	if want := `<html lang="fr" dir="ltr">`; !strings.Contains(b.String(), want) {
+		t.Errorf("no %s", want)
+	}
+}
+
+// What people type and what applications call themselves is shown on our
+// pages; none of it may become markup.
+func TestHostileNamesStayText(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	const evil = `"><script src=//evil.example></script><img onerror=x>'`
+	for _, s := range []struct {
+		page string
+		body any
+	}{
+		{"password", Password{Application: evil, Name: evil}},
+		{"push", Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil}},
+		{"me", Me{Name: evil, Applications: []Link{{evil, "javascript:alert(1)"}}, Authenticators: []Authenticator{{Name: evil, Serial: evil}}}},
+		{"problem", Problem{Application: evil, Home: "javascript:alert(1)"}},
+		{"autopost", AutoPost{Application: evil, To: "javascript:alert(1)", Fields: []Field{{evil, evil}}}},
+	} {
+		var b bytes.Buffer
+		p := Page{L: catalog.Negotiate("ar", "", "", ""), Tenant: Brand{evil, evil}, Problem: evil, ErrorID: evil, Body: s.body}
+		if err := set.Render(&b, s.page, p); err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{"<script src=//evil", "<img", "javascript:"} {
+			if strings.Contains(b.String(), bad) {
+				t.Errorf("%s: %s got through", s.page, bad)
+			}
+		}
+	}
+}
+
+func TestUnknownProblemSaysSomethingSensible(t *testing.T) {
+	p := Page{L: mustLoad(t).Negotiate("en", "", "", ""), Problem: "error.nobody.wrote.this"}
+	if got, want := p.ProblemText().Key, "error.internal"; got != want {
+		t.Errorf("ProblemText = %q, want %q", got, want)
+	}
+}
+
+func TestMailsInEveryLanguage(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	for kind, args := range letters() {
+		raw, err := json.Marshal(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, language := range catalog.Languages() {
+			m, err := set.Mail(kind, catalog.Negotiate(language.Tag, "", "", ""), Brand{"Example Hospital", "help@example.org"}, raw)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", kind, language.Tag, err)
+			}
+			for _, part := range []string{m.Subject, m.Text, m.HTML} {
+				if strings.Contains(part, "mail.") || strings.Contains(part, "page.") || part == "" {
+					t.Errorf("%s, %s: raw key or nothing in %q", kind, language.Tag, part)
+				}
+			}
+			if strings.ContainsAny(m.Subject, "\r\n{") || strings.Contains(m.Text, "{") {
+				t.Errorf("%s, %s: subject %q, text %q", kind, language.Tag, m.Subject, m.Text)
+			}
+			if folder := os.Getenv("LATCHKEY_PAGES"); folder != "" {
+				if err := os.WriteFile(filepath.Join(folder, "mail-"+kind+"."+language.Tag+".html"), []byte(m.HTML), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	code := letters()[MailCode].(VerificationCode)
+	raw, err := json.Marshal(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := set.Mail(MailCode, catalog.Negotiate("en", "", "", ""), Brand{}, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(m.Text, "\n"); !strings.Contains(first, code.Code) {
+		t.Errorf("the first line is %q, want the code in it", first)
+	}
+	for _, want := range []string{code.Origin.IP, code.Application, code.Name} {
+		if !strings.Contains(m.Text, want) || !strings.Contains(m.HTML, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if strings.Contains(m.Subject, code.Code) {
+		t.Errorf("the subject %q tells the code: mail servers log subjects", m.Subject)
+	}
+}
+
+func TestMailRefuses(t *testing.T) {
+	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	if _, err := set.Mail("chain letter", l, Brand{}, []byte(`{}`)); err == nil {
+		t.Error("wrote a mail of unknown kind")
+	}
+	if _, err := set.Mail(MailCode, l, Brand{}, []byte(`[`)); err == nil {
+		t.Error("wrote a mail from garbage")
+	}
+}
