@@ -41,12 +41,12 @@ type Journey struct {
 	KnownBrowser bool      // the user has logged in from this browser before (CRED-20)
 	Refused      string    // why policy refuses this login, said once everything is passed
 	FreshAfter   time.Time // validations older than this do not count (ForceAuthn, max_age)
-	NeedMFA      bool      // the application asked for a context only two factors reach
 	ACR          []string  // contexts the application asked for, best first
 	Policy       int64     // version of the access policy the requirements were taken from
 	Method       Method    // method chosen on the page of choice; empty while choosing
 	Pushes       int64     // push requests sent in this journey
 	PushID       string    // the push request whose outcome the page waits for
+	PushAt       time.Time // when that was sent; kept for a decoy too, whose request nobody got
 	Notice       string    // locale key of what the next page says first; cleared by the next step
 	Enrol        Stage     // where self-provisioning stands; empty outside it
 	Platform     Platform

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/identity"
@@ -12,7 +13,7 @@ import (
 // journeyState are the columns a step may change, in the order of stateArgs.
 var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
-	"pushes", "push_id", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
+	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "expires_at", "ended_at", "outcome",
 }
 
@@ -23,7 +24,7 @@ func stateArgs(j *identity.Journey) []any {
 	}
 	return []any{
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
-		j.Pushes, j.PushID, j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
+		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
@@ -41,8 +42,8 @@ func numbered(from, n int) string {
 }
 
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
-	fingerprint, ip, fresh_after, need_mfa, acr, started_at, ` + strings.Join(journeyState, ", ") + `)
-	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
+	fingerprint, ip, fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 12+len(journeyState)) + `)`
 
 // AddJourney writes a new journey with what it requires and has passed so far.
 func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
@@ -53,7 +54,7 @@ func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
 	j.Version = 1
 	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
-		j.Fingerprint, j.IP, at(j.FreshAfter), flag(j.NeedMFA), string(acr), at(j.StartedAt),
+		j.Fingerprint, j.IP, at(j.FreshAfter), string(acr), at(j.StartedAt),
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
@@ -82,28 +83,30 @@ func (tx *Tx) StepJourney(ctx context.Context, j *identity.Journey) error {
 	return tx.recordValidations(ctx, j)
 }
 
+// validations are all a journey can require.
+var validations = []identity.Validation{identity.Password, identity.OneTimePassword}
+
 // recordValidations brings the rows in line with j: what is newly required or
-// passed is inserted, what j no longer holds as passed is revoked by time.
+// passed is inserted; what j no longer holds is revoked by time, not deleted.
 func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error {
-	for place, v := range j.Required {
-		if _, err := tx.exec(ctx, "require", `
-			INSERT INTO journey_required (tenant_id, journey_id, place, validation) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, place, string(v)); err != nil {
+	for _, v := range validations {
+		if place := slices.Index(j.Required, v); place >= 0 {
+			if _, err := tx.exec(ctx, "require", `
+				INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
+				ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(v), place); err != nil {
+				return err
+			}
+		} else if err := tx.revokeValidation(ctx, "journey_required", j, v); err != nil {
 			return err
 		}
-	}
-	for _, v := range []identity.Validation{identity.Password, identity.OneTimePassword} {
-		if j.Has(v) {
+		passed := slices.IndexFunc(j.Passed, func(p identity.Passed) bool { return p.Validation == v })
+		if passed < 0 {
+			if err := tx.revokeValidation(ctx, "journey_passed", j, v); err != nil {
+				return err
+			}
 			continue
 		}
-		if _, err := tx.exec(ctx, "revoke", `
-			UPDATE journey_passed SET revoked_at = $4
-			WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
-			j.Tenant, j.ID, string(v), at(tx.now())); err != nil {
-			return err
-		}
-	}
-	for _, p := range j.Passed {
+		p := j.Passed[passed]
 		if _, err := tx.exec(ctx, "pass", `
 			INSERT INTO journey_passed (tenant_id, journey_id, validation, method, authenticator_id, passed_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
@@ -114,8 +117,16 @@ func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error 
 	return nil
 }
 
+func (tx *Tx) revokeValidation(ctx context.Context, table string, j *identity.Journey, v identity.Validation) error {
+	_, err := tx.exec(ctx, "revoke", `
+		UPDATE `+table+` SET revoked_at = $4
+		WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
+		j.Tenant, j.ID, string(v), at(tx.now()))
+	return err
+}
+
 var selectJourney = `SELECT tenant_id, id, version, application_id, protocol, request, browser, fingerprint, ip,
-	fresh_after, need_mfa, acr, started_at, ` + strings.Join(journeyState, ", ") + `
+	fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `
 	FROM journeys WHERE tenant_id = $1 AND id = $2`
 
 // Journey returns a journey with what it requires and has passed.
@@ -123,12 +134,12 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	j := &identity.Journey{}
 	var user *string
 	var acr string
-	var needMFA, decoy, known int64
+	var decoy, known int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		moment{&j.FreshAfter}, &needMFA, &acr, moment{&j.StartedAt},
+		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt},
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
-		&j.Pushes, &j.PushID, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
+		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome)
 	if err != nil {
 		return nil, missing("journey "+id, err)
@@ -136,13 +147,14 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	if user != nil {
 		j.UserID = *user
 	}
-	j.NeedMFA, j.Decoy, j.KnownBrowser = needMFA != 0, decoy != 0, known != 0
+	j.Decoy, j.KnownBrowser = decoy != 0, known != 0
 	if err := json.Unmarshal([]byte(acr), &j.ACR); err != nil {
 		return nil, fmt.Errorf("store: journey %s: %w", id, err)
 	}
 	j.Required, err = Collect(list(ctx, r, "required", func(row scanner) (v identity.Validation, err error) {
 		return v, row.Scan(&v)
-	}, `SELECT validation FROM journey_required WHERE tenant_id = $1 AND journey_id = $2 ORDER BY place`, tenant, id))
+	}, `SELECT validation FROM journey_required
+		WHERE tenant_id = $1 AND journey_id = $2 AND revoked_at IS NULL ORDER BY place`, tenant, id))
 	if err != nil {
 		return nil, err
 	}

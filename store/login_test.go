@@ -21,7 +21,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		j := h.journey()
-		j.ACR, j.NeedMFA = []string{"https://refeds.org/profile/mfa"}, true
+		j.ACR = []string{"https://refeds.org/profile/mfa"}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.AddJourney(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Version != 2 || got.Name != j.Name || got.UserID != j.UserID || !got.NeedMFA || !slices.Equal(got.ACR, j.ACR) ||
+		if got.Version != 2 || got.Name != j.Name || got.UserID != j.UserID || !slices.Equal(got.ACR, j.ACR) ||
 			!slices.Equal(got.Required, j.Required) || !slices.Equal(got.Passed, j.Passed) || got.Code.Tries != 2 ||
 			!got.Code.ExpiresAt.Equal(j.Code.ExpiresAt) || !got.ExpiresAt.Equal(j.ExpiresAt) || string(got.Request) != `{"id":"_1"}` {
 			t.Errorf("got %+v, want %+v", got, j)

@@ -31,6 +31,20 @@ func (r reader) Policy(ctx context.Context, tenant string, kind policy.Kind) (Po
 	return p, nil
 }
 
+// Policies returns all a tenant's documents, by kind.
+func (r reader) Policies(ctx context.Context, tenant string) (map[policy.Kind]Policy, error) {
+	all := make(map[policy.Kind]Policy)
+	for p, err := range list(ctx, r, "policies", func(row scanner) (p Policy, err error) {
+		return p, row.Scan(&p.Kind, &p.Version, &p.Document)
+	}, `SELECT kind, version, document FROM policies WHERE tenant_id = $1`, tenant) {
+		if err != nil {
+			return nil, err
+		}
+		all[p.Kind] = p
+	}
+	return all, nil
+}
+
 // SetPolicy replaces a document if it still has the version the change was
 // made from; a Conflict says that a colleague was faster.
 func (tx *Tx) SetPolicy(ctx context.Context, tenant string, kind policy.Kind, version int64, document []byte) error {

@@ -43,12 +43,12 @@ CREATE TABLE journeys (
 	known_browser   BIGINT NOT NULL DEFAULT 0,
 	refused         TEXT   NOT NULL DEFAULT '',
 	fresh_after     BIGINT,
-	need_mfa        BIGINT NOT NULL DEFAULT 0,
 	acr             TEXT   NOT NULL DEFAULT '[]',
 	policy_version  BIGINT NOT NULL DEFAULT 0,
 	method          TEXT   NOT NULL DEFAULT '',
 	pushes          BIGINT NOT NULL DEFAULT 0,
 	push_id         TEXT   NOT NULL DEFAULT '',
+	push_at         BIGINT,
 	notice          TEXT   NOT NULL DEFAULT '',
 	enrol           TEXT   NOT NULL DEFAULT '',
 	platform        TEXT   NOT NULL DEFAULT '',
@@ -69,17 +69,18 @@ CREATE TABLE journeys (
 );
 CREATE INDEX journeys_of_user ON journeys (tenant_id, user_id, started_at);
 
+-- What a journey requires, and what it has passed: revoked by time, never
+-- deleted; of those in force each stands here once (JRN-15).
 CREATE TABLE journey_required (
-	tenant_id  TEXT NOT NULL,
-	journey_id TEXT NOT NULL,
+	tenant_id  TEXT   NOT NULL,
+	journey_id TEXT   NOT NULL,
+	validation TEXT   NOT NULL,
 	place      BIGINT NOT NULL,
-	validation TEXT NOT NULL,
-	PRIMARY KEY (tenant_id, journey_id, validation),
+	revoked_at BIGINT,
 	FOREIGN KEY (tenant_id, journey_id) REFERENCES journeys (tenant_id, id)
 );
+CREATE UNIQUE INDEX journey_required_once ON journey_required (tenant_id, journey_id, validation) WHERE revoked_at IS NULL;
 
--- Passed validations are revoked, never deleted; of those in force each is
--- recorded once (JRN-15).
 CREATE TABLE journey_passed (
 	tenant_id        TEXT   NOT NULL,
 	journey_id       TEXT   NOT NULL,
