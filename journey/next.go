@@ -1,0 +1,106 @@
+package journey
+
+import (
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+// A Step is what a journey stands at. Each has an executor: the browser for
+// all of them but the answer to a push, which the phone gives.
+type Step string
+
+const (
+	Identify      Step = "identify"
+	AskPassword   Step = "password"
+	Choose        Step = "choose"
+	WaitForPush   Step = "push"
+	PushOver      Step = "push over"
+	AskPasscode   Step = "passcode"
+	EnrolOffer    Step = "enrol offer"
+	EnrolCode     Step = "enrol code"
+	EnrolPlatform Step = "enrol platform"
+	EnrolScan     Step = "enrol scan"
+	EnrolNoMail   Step = "enrol no mail"
+	Locked        Step = "locked"
+	Refused       Step = "refused"
+	Done          Step = "done"
+	Ended         Step = "ended"
+)
+
+// Facts are what is true outside the journey at the moment it is looked at.
+type Facts struct {
+	Assigned    int  // authenticators that count as having one (ENR-1)
+	PushTo      int  // of these, those a push can reach with the check asked for
+	Push        bool // policy lets a push be sent in this journey (PUSH-7)
+	Codes       bool // policy lets a passcode be typed (PUSH-1)
+	Passcodes   int  // authenticators that make passcodes and are not locked
+	MayEnrol    bool
+	WhyNotEnrol policy.Reason
+	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
+	LockedUntil time.Time
+}
+
+// Next reports the step a journey stands at.
+//
+// Nothing here depends on whether the name is anybody's before a password was
+// proved: without one, everybody gets the same choices (ENR-4).
+func Next(j *identity.Journey, f Facts, now time.Time) Step {
+	proved := j.Has(identity.Password)
+	enrols := j.Enrol != identity.NotEnrolling && j.Enrol != identity.EnrolOffered
+	missing := j.Missing()
+	switch {
+	case !j.EndedAt.IsZero() || !now.Before(j.ExpiresAt):
+		return Ended
+	case j.Name == "" || len(j.Required) == 0:
+		// Who is required nothing has not been evaluated, and goes nowhere.
+		return Identify
+	case slices.Contains(missing, identity.Password):
+		return AskPassword
+	case proved && now.Before(f.LockedUntil):
+		return Locked
+	case j.Refused != "" && (proved || len(missing) == 0):
+		return Refused
+	case len(missing) == 0:
+		return Done
+	case f.Assigned > 0 || !proved && !enrols:
+		return confirm(j, f, proved)
+	case enrols:
+		return enrolling(j)
+	case f.MayEnrol:
+		return EnrolOffer
+	}
+	return Refused
+}
+
+// confirm is the choice of a second factor and what follows from it.
+func confirm(j *identity.Journey, f Facts, proved bool) Step {
+	switch {
+	case j.Method == identity.ByPush && f.PushOpen:
+		return WaitForPush
+	case j.Method == identity.ByPush:
+		return PushOver
+	case j.Method == identity.ByPasscode && f.Codes:
+		return AskPasscode
+	case proved && !f.Codes && !(f.Push && f.PushTo > 0):
+		// Codes are never silently allowed (PUSH-9a).
+		return Refused
+	}
+	return Choose
+}
+
+// enrolling is where self-provisioning stands. No stage behind the mailed code
+// is reached without it, whatever the row says.
+func enrolling(j *identity.Journey) Step {
+	switch {
+	case j.Enrol == identity.EnrolNoMail:
+		return EnrolNoMail
+	case j.Enrol == identity.EnrolCode || j.Code.PassedAt.IsZero():
+		return EnrolCode
+	case j.Enrol == identity.EnrolPlatform:
+		return EnrolPlatform
+	}
+	return EnrolScan
+}

@@ -1,0 +1,170 @@
+package journey
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+var (
+	start    = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	later    = start.Add(time.Minute)
+	both     = []identity.Validation{identity.Password, identity.OneTimePassword}
+	otpOnly  = []identity.Validation{identity.OneTimePassword}
+	pwOnly   = []identity.Validation{identity.Password}
+	pwPassed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: start}}
+	all      = append(slices.Clone(pwPassed), identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, At: start})
+)
+
+func TestJRN1_Next(t *testing.T) {
+	type J = identity.Journey
+	open := Facts{Assigned: 1, PushTo: 1, Push: true, Codes: true, Passcodes: 1}
+	coded := identity.Code{PassedAt: start}
+	for _, tt := range []struct {
+		name  string
+		j     J
+		facts Facts
+		want  Step
+	}{
+		{"fresh", J{}, Facts{}, Identify},
+		{"a name nobody evaluated", J{Name: "u"}, open, Identify},
+		{"named", J{Name: "u", Required: both}, open, AskPassword},
+		{"JRN-10 nobody's name", J{Name: "u", Decoy: true, Required: both}, Facts{}, AskPassword},
+		{"password, has one", J{Name: "u", Required: both, Passed: pwPassed}, open, Choose},
+		{"no password asked", J{Name: "u", Required: otpOnly}, open, Choose},
+		{"ENR-4 no password asked, nobody's name", J{Name: "u", Decoy: true, Required: otpOnly}, Facts{Codes: true}, Choose},
+		{"ENR-4 no password asked, has none", J{Name: "u", Required: otpOnly}, Facts{Codes: true, MayEnrol: true}, Choose},
+		{"ENR-4 no password asked, enrolling nobody", J{Name: "u", Decoy: true, Required: otpOnly, Enrol: identity.EnrolCode}, Facts{Codes: true}, EnrolCode},
+		{"push chosen, open", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, Facts{Assigned: 1, Codes: true, PushOpen: true}, WaitForPush},
+		{"push chosen, over", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, open, PushOver},
+		{"passcode chosen", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasscode}, open, AskPasscode},
+		{"passcode chosen, codes refused meanwhile", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasscode}, Facts{Assigned: 1, Push: true, PushTo: 1}, Choose},
+		{"PUSH-9a no codes, no push", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Push: true}, Refused},
+		{"ENR-1 none, may enrol", J{Name: "u", Required: both, Passed: pwPassed}, Facts{MayEnrol: true, Codes: true}, EnrolOffer},
+		{"ENR-3 none, may not", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true}, Refused},
+		{"ENR-1 a locked one counts", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, MayEnrol: true}, Choose},
+		{"code sent", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolCode}, Facts{MayEnrol: true}, EnrolCode},
+		{"no mail address", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolNoMail}, Facts{MayEnrol: true}, EnrolNoMail},
+		{"platform without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform}, Facts{MayEnrol: true}, EnrolCode},
+		{"scan without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan}, Facts{MayEnrol: true}, EnrolCode},
+		{"platform", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform, Code: coded}, Facts{MayEnrol: true}, EnrolPlatform},
+		{"scan", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, Facts{MayEnrol: true}, EnrolScan},
+		{"ENR-2 enrolled, the journey goes on", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, open, Choose},
+		{"enrolling, password revoked by going back", J{Name: "u", Required: both, Enrol: identity.EnrolScan, Code: coded}, Facts{MayEnrol: true}, AskPassword},
+		{"CRED-20 locked after the password", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, LockedUntil: later}, Locked},
+		{"CRED-20 locked before the password", J{Name: "u", Required: both}, Facts{LockedUntil: later}, AskPassword},
+		{"denied, password proved", J{Name: "u", Required: both, Passed: pwPassed, Refused: "policy"}, open, Refused},
+		{"denied, nothing proved yet", J{Name: "u", Required: otpOnly, Refused: "policy"}, open, Choose},
+		{"denied, all passed", J{Name: "u", Required: pwOnly, Passed: pwPassed, Refused: "policy"}, open, Refused},
+		{"password alone", J{Name: "u", Required: pwOnly, Passed: pwPassed}, Facts{}, Done},
+		{"all passed", J{Name: "u", Required: both, Passed: all}, Facts{}, Done},
+		{"all passed, locked", J{Name: "u", Required: both, Passed: all}, Facts{LockedUntil: later}, Locked},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.j.ExpiresAt = later
+			if got := Next(&tt.j, tt.facts, start); got != tt.want {
+				t.Errorf("Next = %q, want %q", got, tt.want)
+			}
+			if got := Next(&tt.j, tt.facts, later); got != Ended {
+				t.Errorf("after its time Next = %q, want %q", got, Ended)
+			}
+			tt.j.EndedAt = start
+			if got := Next(&tt.j, tt.facts, start); got != Ended {
+				t.Errorf("of an ended one Next = %q, want %q", got, Ended)
+			}
+		})
+	}
+}
+
+// Whatever a journey's row and the facts say, success takes every required
+// validation, and stages of self-provisioning behind the mailed code take it.
+func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a reproducible walk, not a secret
+	flip := func() bool { return r.IntN(2) == 0 }
+	stages := []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolPlatform, identity.EnrolScan, identity.EnrolNoMail, "garbage"}
+	methods := []identity.Method{"", identity.ByPush, identity.ByPasscode, "garbage"}
+	reached := map[Step]int{}
+	for range 200_000 {
+		j := identity.Journey{ExpiresAt: later, Enrol: stages[r.IntN(len(stages))], Method: methods[r.IntN(len(methods))], Decoy: flip()}
+		if flip() {
+			j.Name = "u"
+		}
+		for _, v := range both {
+			if flip() {
+				j.Required = append(j.Required, v)
+			}
+			if flip() {
+				j.Passed = append(j.Passed, identity.Passed{Validation: v})
+			}
+		}
+		if flip() {
+			j.Code.PassedAt = start
+		}
+		if flip() {
+			j.Refused = "policy"
+		}
+		if r.IntN(4) == 0 {
+			j.EndedAt = start
+		}
+		f := Facts{Assigned: r.IntN(2), PushTo: r.IntN(2), Push: flip(), Codes: flip(), MayEnrol: flip(), PushOpen: flip()}
+		if flip() {
+			f.LockedUntil = later
+		}
+		step := Next(&j, f, start)
+		reached[step]++
+		switch step {
+		case Done:
+			if len(j.Required) == 0 || len(j.Missing()) > 0 || j.Refused != "" || !j.EndedAt.IsZero() || j.Name == "" {
+				t.Fatalf("done without all that is required: %+v %+v", j, f)
+			}
+		case EnrolPlatform, EnrolScan:
+			if j.Code.PassedAt.IsZero() || f.Assigned > 0 || slices.Contains(j.Missing(), identity.Password) {
+				t.Fatalf("%s without the code, the password, or with an authenticator: %+v %+v", step, j, f)
+			}
+		case EnrolOffer:
+			if !j.Has(identity.Password) || !f.MayEnrol {
+				t.Fatalf("offered to somebody unproved: %+v %+v", j, f)
+			}
+		}
+	}
+	for _, s := range []Step{Identify, AskPassword, Choose, WaitForPush, PushOver, AskPasscode, EnrolOffer, EnrolCode, EnrolPlatform, EnrolScan, EnrolNoMail, Locked, Refused, Done, Ended} {
+		if reached[s] == 0 {
+			t.Errorf("the walk never reached %q", s)
+		}
+	}
+}
+
+func TestJRN8_ContextsAreTrue(t *testing.T) {
+	for _, tt := range []struct {
+		asked  []string
+		passed []identity.Passed
+		want   string
+	}{
+		{nil, pwPassed, PasswordContext},
+		{nil, all, MFAContext},
+		{[]string{PasswordContext}, all, PasswordContext},
+		{[]string{MFAContext, PasswordContext}, pwPassed, PasswordContext},
+		{[]string{MFAContext}, all[1:], AnyContext},
+		{nil, all[1:], AnyContext},
+		{[]string{"urn:nobody:knows"}, all, MFAContext},
+	} {
+		if got := Reached(tt.asked, tt.passed); got != tt.want {
+			t.Errorf("Reached(%v, %v) = %s, want %s", tt.asked, tt.passed, got, tt.want)
+		}
+	}
+	if got := References(all); !slices.Equal(got, []string{"pwd", "swk", "user", "mfa"}) {
+		t.Errorf("amr %v", got)
+	}
+	if got := References(pwPassed); !slices.Equal(got, []string{"pwd"}) {
+		t.Errorf("amr %v", got)
+	}
+	if _, ok := asked([]string{"urn:nobody:knows"}); ok {
+		t.Error("a context nobody knows was taken for reachable")
+	}
+	if need, ok := asked([]string{MFAContext}); !ok || !slices.Equal(need, both) {
+		t.Errorf("asked(mfa) = %v, %v", need, ok)
+	}
+}
