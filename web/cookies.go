@@ -1,0 +1,83 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// cookieName is a cookie's name in a tenant. The __Host- prefix keeps sibling
+// domains from planting one; browsers accept it over https alone.
+func (k *Kit) cookieName(kind string, t identity.Tenant) string {
+	name := "latchkey_" + kind + "_" + t.Slug
+	if k.Secure() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (k *Kit) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// wellFormedSecret reports whether a cookie's value can be one of ours, so that
+// garbage never reaches a query.
+func wellFormedSecret(s string) bool {
+	if len(s) != 52 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+// Browser returns the hash that stands for the browser in the tenant, and
+// false when it brought no cookie.
+func (k *Kit) Browser(r *http.Request, t identity.Tenant) (string, bool) {
+	c, err := r.Cookie(k.cookieName("browser", t))
+	if err != nil || !wellFormedSecret(c.Value) {
+		return "", false
+	}
+	return store.Hash(c.Value), true
+}
+
+// EnsureBrowser is Browser, giving the browser a cookie if it has none.
+func (k *Kit) EnsureBrowser(w http.ResponseWriter, r *http.Request, t identity.Tenant) string {
+	if b, ok := k.Browser(r, t); ok {
+		return b
+	}
+	secret := identity.NewSecret()
+	k.setCookie(w, k.cookieName("browser", t), secret, 400*24*3600) // the most browsers keep
+	return store.Hash(secret)
+}
+
+// Session returns the live session of a request. Without one the error is an
+// identity.Unauthenticated.
+func (k *Kit) Session(r *http.Request, t identity.Tenant) (identity.Session, error) {
+	none := &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
+	browser, ok := k.Browser(r, t)
+	if !ok {
+		return identity.Session{}, none
+	}
+	c, err := r.Cookie(k.cookieName("session", t))
+	if err != nil || !wellFormedSecret(c.Value) {
+		return identity.Session{}, none
+	}
+	return k.DB.Session(r.Context(), t.ID, c.Value, browser, k.Idle)
+}
+
+// SetSession gives the browser a session's secret. It ends with the browser;
+// the server ends it sooner.
+func (k *Kit) SetSession(w http.ResponseWriter, t identity.Tenant, secret string) {
+	k.setCookie(w, k.cookieName("session", t), secret, 0)
+}
+
+// ClearSession takes the session's secret from the browser.
+func (k *Kit) ClearSession(w http.ResponseWriter, t identity.Tenant) {
+	k.setCookie(w, k.cookieName("session", t), "", -1)
+}
