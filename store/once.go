@@ -73,6 +73,24 @@ func (tx *Tx) Hit(ctx context.Context, tenant string, rate Rate, subject string)
 	return err
 }
 
+// TakeBack undoes the newest hit of a rate, for counts that are raised before
+// it is known whether they had to be: of many guesses at once, none is looked
+// at that the rate does not allow. It belongs in the transaction of the hit,
+// which still holds the row's lock.
+func (tx *Tx) TakeBack(ctx context.Context, tenant string, rate Rate, subject string) error {
+	var hits string
+	err := tx.sql.QueryRowContext(ctx, `
+		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&hits)
+	if err != nil {
+		return missing("rate of "+rate.Kind, err)
+	}
+	last := strings.LastIndexByte(hits, ' ')
+	_, err = tx.exec(ctx, "rate of "+rate.Kind, `
+		UPDATE rates SET hits = $4 WHERE tenant_id = $1 AND kind = $2 AND subject = $3`,
+		tenant, rate.Kind, subject, hits[:max(last, 0)])
+	return err
+}
+
 // Sweep deletes what has expired and is of no further use, a batch at a time
 // so that no lock is held long, and reports how many rows went. It crosses
 // tenants: age alone decides.

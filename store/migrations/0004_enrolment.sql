@@ -28,6 +28,8 @@ CREATE TABLE activations (
 CREATE UNIQUE INDEX activations_secret ON activations (secret_hash);
 CREATE UNIQUE INDEX activations_short ON activations (short_mac) WHERE voided_at IS NULL AND finished_at IS NULL;
 CREATE UNIQUE INDEX activations_open ON activations (tenant_id, user_id) WHERE voided_at IS NULL AND finished_at IS NULL;
+CREATE INDEX activations_of_journey ON activations (tenant_id, journey_id);
+CREATE INDEX activations_of_authenticator ON activations (tenant_id, authenticator_id);
 
 CREATE TABLE push_requests (
 	tenant_id        TEXT   NOT NULL REFERENCES tenants (id),

@@ -1,0 +1,220 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// pendingLife is how long an app has to finish what it began (ENR-9a).
+const pendingLife = policy.PendingLife * time.Second
+
+// ChoosePlatform takes the person's choice of platform and issues an activation
+// for it. problem is the locale key of what to tell the person if the choice
+// cannot be taken. Another platform may be chosen until the authenticator is
+// ready; what was issued for the first is void.
+func ChoosePlatform(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, platform identity.Platform, rules Rules, lang string) (problem string, err error) {
+	if err := codePassed(j); err != nil {
+		return "", err
+	}
+	if !rules.Platforms[platform].Allowed {
+		return "error.platform.missing", nil
+	}
+	j.Platform = platform
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolPlatform, User: user.ID, Application: j.Application, Journey: j.ID,
+		Data: map[string]string{"platform": string(platform)}})
+	if err != nil {
+		return "", err
+	}
+	return "", Issue(ctx, tx, j, user, rules, lang)
+}
+
+// Issue makes the activation for the journey's platform, in place of any open
+// one of the user and the pending authenticator that came of it (ENR-9). The
+// platform's push and the token template are copied into it: a change of policy
+// does not touch an enrolment on its way.
+func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, rules Rules, lang string) error {
+	if err := codePassed(j); err != nil {
+		return err
+	}
+	if !rules.Platforms[j.Platform].Allowed {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing"}
+	}
+	template, err := json.Marshal(rules.Template)
+	if err != nil {
+		return fmt.Errorf("enroll: template: %w", err)
+	}
+	now, life := tx.Now(), seconds(rules.Limits.ActivationLife)
+	a := store.Activation{
+		Tenant: j.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Journey: j.ID,
+		Platform: j.Platform, Template: template, PushAllowed: rules.Platforms.PushOn(j.Platform),
+		Language: lang, CreatedAt: now, ExpiresAt: now.Add(life),
+	}
+	if err := open(ctx, tx, a); err != nil {
+		return err
+	}
+	j.Enrol = identity.EnrolScan
+	extend(j, now, life+pendingLife+afterwards)
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
+		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": rules.Template.Name}})
+}
+
+// open voids what the user has open and adds a under new codes. It tries again
+// where another transaction opened one in between, or where the short code, of
+// forty bits, is somebody's already.
+func open(ctx context.Context, tx *store.Tx, a store.Activation) error {
+	for range 5 {
+		if err := void(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
+			return err
+		}
+		codes := store.ActivationCodes{Secret: rand.Text(), Short: newShortCode()}
+		switch added, err := tx.AddActivation(ctx, a, codes); {
+		case err != nil:
+			return err
+		case added:
+			return nil
+		}
+	}
+	return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second,
+		Err: errors.New("enroll: no activation could be opened in five tries")}
+}
+
+// void voids a user's open activation and its pending authenticator.
+func void(ctx context.Context, tx *store.Tx, tenant, user, reason string) error {
+	a, ok, err := tx.VoidActivation(ctx, tenant, user)
+	if err != nil || !ok {
+		return err
+	}
+	return voided(ctx, tx, a, reason)
+}
+
+// voided tells of a voided activation, and the page that shows it.
+func voided(ctx context.Context, tx *store.Tx, a store.Activation, reason string) error {
+	if a.Journey != "" {
+		tx.Wake(store.JourneyTopic(a.Journey))
+	}
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrolVoided, Tenant: a.Tenant, User: a.User, Authenticator: a.Authenticator,
+		Journey: a.Journey, Reason: reason, Data: map[string]string{"activation": a.ID}})
+}
+
+// codePassed keeps what follows the verification code from who has not given
+// it: a form posted out of order is refused, whatever page it came from.
+func codePassed(j *identity.Journey) error {
+	if (j.Enrol == identity.EnrolPlatform || j.Enrol == identity.EnrolScan) && !j.Code.PassedAt.IsZero() && j.UserID != "" {
+		return nil
+	}
+	return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale",
+		Err: fmt.Errorf("journey %s stands at %q and has passed no verification code", j.ID, j.Enrol)}
+}
+
+// ActivationState is where an activation stands, as its page shows it.
+type ActivationState string
+
+const (
+	Waiting       ActivationState = "waiting"        // nobody has used it
+	KeyRegistered ActivationState = "key-registered" // an app has, and is being set up
+	Done          ActivationState = "done"           // the authenticator is active
+	Expired       ActivationState = "expired"        // too late, or replaced: a new one is needed
+)
+
+// An Activation is what the page of a journey shows of it.
+type Activation struct {
+	State     ActivationState
+	ExpiresAt time.Time // of the state: until when the link, or the app's set-up, can be finished
+	Platform  identity.Platform
+	Secret    string // empty unless waiting
+	ShortCode string // as shown, XXXX-XXXX; empty unless waiting
+}
+
+// Link is what the QR code holds, at a base address such as
+// https://id.example.org. The secret stands in the fragment, which no browser
+// sends: it is in no log and no Referer.
+func (a Activation) Link(base string) string {
+	return base + "/authenticator/#v1." + a.Secret
+}
+
+// Shown returns the newest activation of a journey, for its page to show, and
+// to show again after a reload. A NotFound says that there is none.
+func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, error) {
+	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+	if err != nil {
+		return Activation{}, err
+	}
+	shown := Activation{State: stateOf(a, r.Now()), ExpiresAt: a.ExpiresAt, Platform: a.Platform}
+	switch shown.State {
+	case KeyRegistered:
+		shown.ExpiresAt = a.UsedAt.Add(pendingLife)
+	case Waiting:
+		codes, err := r.ActivationCodes(ctx, a)
+		if errors.Is(err, identity.NotFound) { // used between the two reads
+			shown.State = KeyRegistered
+			return shown, nil
+		}
+		if err != nil {
+			return Activation{}, err
+		}
+		shown.Secret, shown.ShortCode = codes.Secret, showShortCode(codes.Short)
+	}
+	return shown, nil
+}
+
+// Finished reports whether the authenticator of a journey's activation is
+// active, so that the journey can go on with it.
+func Finished(ctx context.Context, r Reader, j *identity.Journey) (bool, error) {
+	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+	if errors.Is(err, identity.NotFound) {
+		return false, nil
+	}
+	return err == nil && stateOf(a, r.Now()) == Done, err
+}
+
+func stateOf(a store.Activation, now time.Time) ActivationState {
+	switch {
+	case !a.FinishedAt.IsZero():
+		return Done
+	case !a.VoidedAt.IsZero():
+		return Expired
+	case !a.UsedAt.IsZero() && now.Before(a.UsedAt.Add(pendingLife)):
+		return KeyRegistered
+	case a.UsedAt.IsZero() && now.Before(a.ExpiresAt):
+		return Waiting
+	}
+	return Expired
+}
+
+// Cancel leaves self-provisioning: what was issued is void, and a new start
+// needs a new code. When codes were sent stays known, so that leaving and
+// coming back does not send them faster.
+func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
+	if j.UserID != "" && j.Enrol == identity.EnrolScan {
+		if err := void(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {
+			return err
+		}
+	}
+	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
+	return nil
+}
+
+// Sweep voids activations of all tenants that were left unused or unfinished
+// until it was too late, a batch at a time, and returns how many.
+func Sweep(ctx context.Context, tx *store.Tx) (int, error) {
+	lapsed, err := tx.VoidLapsed(ctx, tx.Now().Add(-pendingLife), 500)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range lapsed {
+		if err := voided(ctx, tx, a, "expired"); err != nil {
+			return 0, err
+		}
+	}
+	return len(lapsed), nil
+}

@@ -1,0 +1,169 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// codeUse binds the MAC of a verification code to what it is for, beside the
+// journey it belongs to.
+const codeUse = "verification code"
+
+// SendCode mails a verification code for a journey in the language lang, in
+// place of the one before (ENR-5, ENR-6). user is nil where there is nobody to
+// mail to: a decoy, or somebody who may not enrol. All then goes as it would
+// for somebody, limits and waiting included, but nothing is mailed and no code
+// is right.
+//
+// A Throttled error says that a code was sent a moment ago or that too many
+// were; its key names which.
+//
+// Where the password was proved and no address is on file, the journey stands
+// at EnrolNoMail, and an event tells the operators. Without a password the page
+// must not say so, or it would tell that the user exists.
+func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
+	now, proved := tx.Now(), j.Has(identity.Password)
+	if user != nil && user.Mail == "" {
+		err := tx.Event(ctx, audit.Event{Kind: audit.EnrolNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
+		if err != nil {
+			return err
+		}
+		if proved {
+			j.Enrol = identity.EnrolNoMail
+			return nil
+		}
+		user = nil
+	}
+	if wait := j.Code.SentAt.Add(seconds(rules.Limits.MailCodeResend)).Sub(now); !j.Code.SentAt.IsZero() && wait > 0 {
+		return &identity.Error{Kind: identity.Throttled, Key: "error.code.wait", RetryAfter: wait}
+	}
+	if err := countCode(ctx, tx, j, proved, rules); err != nil {
+		return err
+	}
+
+	// What nobody receives must match nothing, not even by luck.
+	code := rand.Text()
+	if user != nil {
+		n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+		if err != nil {
+			return fmt.Errorf("enroll: verification code: %w", err)
+		}
+		code = fmt.Sprintf("%06d", n)
+	}
+	mac, root, err := tx.MAC(code, codeUse, j.Tenant, j.ID)
+	if err != nil {
+		return err
+	}
+	life := seconds(rules.Limits.MailCodeLife)
+	j.Code = identity.Code{MAC: mac, Root: root, SentAt: now, ExpiresAt: now.Add(life), Sends: j.Code.Sends + 1}
+	j.Enrol = identity.EnrolCode
+	extend(j, now, life)
+	if user == nil {
+		return nil
+	}
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrolCodeSent, User: user.ID, Application: j.Application, Journey: j.ID,
+		Data: map[string]string{"send": strconv.FormatInt(j.Code.Sends, 10)}, Personal: map[string]string{"to": user.Mail}})
+}
+
+// countCode counts a code against its user and its address. An unknown name is
+// counted as somebody's would be, or asking too often would tell who exists:
+// the name stands for the user, and one spelt in two ways is still one.
+func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, proved bool, rules Rules) error {
+	byUser := store.Rate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
+	byAddress := store.Rate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
+	if proved {
+		byAddress = store.Rate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
+	}
+	subject := j.UserID
+	if subject == "" {
+		subject = store.Hash(identity.FoldName(j.Name))
+	}
+	for _, count := range []struct {
+		rate    store.Rate
+		subject string
+	}{{byUser, subject}, {byAddress, network(tx.Who().IP)}} {
+		if err := tx.Hit(ctx, j.Tenant, count.rate, count.subject); err != nil {
+			return limited(err, "error.code.limit")
+		}
+	}
+	return nil
+}
+
+// CheckCode looks at what was typed for the verification code. The try is
+// counted on the journey before anything is compared. problem is the locale key
+// of what to tell the person, and empty if the code was right; the journey then
+// stands at the choice of platform.
+//
+// In a journey that is not waiting for a code nothing is right.
+func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
+	now := tx.Now()
+	switch {
+	case j.Enrol != identity.EnrolCode || j.Code.MAC == nil:
+		return "error.code.expired", nil
+	case j.Code.Tries >= rules.Limits.MailCodeTries:
+		return "error.code.tries", nil
+	case !now.Before(j.Code.ExpiresAt):
+		return "error.code.expired", nil
+	}
+	typed = otp.Canonical(typed)
+	if typed == "" {
+		return "error.code.wrong", nil
+	}
+	j.Code.Tries++
+	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, codeUse, j.Tenant, j.ID)
+	if err != nil {
+		return "", err
+	}
+	event := audit.Event{Kind: audit.EnrolCodeRight, User: j.UserID, Application: j.Application, Journey: j.ID}
+	switch {
+	case right:
+		j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends, PassedAt: now}
+		j.Enrol = identity.EnrolPlatform
+		extend(j, now, seconds(rules.Limits.ActivationLife))
+	default:
+		event.Kind, problem = audit.EnrolCodeWrong, "error.code.wrong"
+		if j.Code.Tries >= rules.Limits.MailCodeTries {
+			problem = "error.code.tries"
+		}
+	}
+	if j.UserID == "" {
+		return problem, nil // a decoy leaves no rows
+	}
+	return problem, tx.Event(ctx, event)
+}
+
+// MaskMail returns a mail address with all but its first letter and its domain
+// hidden, such as m•••@example.org. It is for pages seen after a password was
+// proved (ENR-5).
+func MaskMail(address string) string {
+	local, domain, found := strings.Cut(address, "@")
+	if !found || local == "" {
+		return "•••"
+	}
+	return string([]rune(local)[:1]) + "•••@" + domain
+}
+
+// network is what an address is counted as: itself, or its /64, since a host
+// with IPv6 has as many addresses as it likes below that.
+func network(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
+}

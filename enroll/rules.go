@@ -1,0 +1,78 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// Rules are those of a tenant's documents that self-provisioning goes by.
+type Rules struct {
+	Limits    policy.Limits
+	Platforms policy.Platforms
+	Template  policy.Template
+}
+
+// A Reader is what reads go through: the database, or a transaction.
+type Reader interface {
+	Now() time.Time
+	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
+	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
+	ActivationCodes(ctx context.Context, a store.Activation) (store.ActivationCodes, error)
+}
+
+// ReadRules reads a tenant's rules as they stand now.
+func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
+	var rules Rules
+	var err error
+	if rules.Limits, err = read[policy.Limits](ctx, r, tenant); err != nil {
+		return rules, err
+	}
+	if rules.Platforms, err = read[policy.Platforms](ctx, r, tenant); err != nil {
+		return rules, err
+	}
+	rules.Template, err = read[policy.Template](ctx, r, tenant)
+	return rules, err
+}
+
+// read reads a tenant's document of D's kind, or its default.
+func read[D policy.Document](ctx context.Context, r Reader, tenant string) (D, error) {
+	var d D
+	row, err := r.Policy(ctx, tenant, d.Kind())
+	if err != nil {
+		return d, err
+	}
+	return policy.Read[D](row.Document)
+}
+
+// afterwards is what a journey keeps at least after its authenticator is ready,
+// for the push or the passcode that follows.
+const afterwards = 5 * time.Minute
+
+// extend lets a journey live for a while yet, as a finished step of the wizard
+// does, but never longer than ninety minutes in all (JRN-4).
+func extend(j *identity.Journey, now time.Time, life time.Duration) {
+	until := now.Add(life)
+	if most := j.StartedAt.Add(policy.JourneyMost * time.Second); until.After(most) {
+		until = most
+	}
+	if until.After(j.ExpiresAt) {
+		j.ExpiresAt = until
+	}
+}
+
+// seconds is a policy's number of seconds as a duration.
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+// limited gives a Throttled error the key of what was too often; other errors
+// pass.
+func limited(err error, key string) error {
+	if e, ok := errors.AsType[*identity.Error](err); ok && e.Kind == identity.Throttled {
+		return &identity.Error{Kind: identity.Throttled, Key: key, RetryAfter: e.RetryAfter, Err: err}
+	}
+	return err
+}
