@@ -13,7 +13,7 @@ import (
 // floors lists every package from the ground up. A package may import those on
 // lower floors, never its own floor or a higher one (docs/decisions/0001).
 var floors = [][]string{
-	{"identity", "locales", "static"},
+	{"identity", "locales", "static", "static/authenticator"},
 	{"policy", "otp", "audit", "templates"},
 	{"store"},
 	{"web"},

@@ -1,0 +1,34 @@
+// Elements, and nothing but elements: what a request or a server says becomes
+// text, never markup, and the page's policy (trusted types) holds us to it.
+
+// el makes an element. An attribute that is a function listens to the event of
+// that name; one that is false or missing is left out. So is a missing child.
+export function el(name, attributes, ...children) {
+	return fill(document.createElement(name), attributes, children);
+}
+
+// icon makes a drawing of one path, 24 units wide, that says nothing by itself.
+export function icon(path) {
+	const space = "http://www.w3.org/2000/svg";
+	const svg = fill(document.createElementNS(space, "svg"), { viewBox: "0 0 24 24", width: 24, height: 24, fill: "none",
+		stroke: "currentColor", "stroke-width": 1.8, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, []);
+	svg.append(fill(document.createElementNS(space, "path"), { d: path }, []));
+	return svg;
+}
+
+function fill(node, attributes, children) {
+	for (const [key, value] of Object.entries(attributes ?? {})) {
+		if (typeof value === "function") node.addEventListener(key, value);
+		else if (value !== false && value != null) node.setAttribute(key, value === true ? "" : value);
+	}
+	node.append(...children.flat().filter((child) => child != null && child !== false));
+	return node;
+}
+
+// digits reads what people type as a number: the digits of any script become
+// those of ASCII, spaces, hyphens and direction marks go.
+export function digits(typed) {
+	return typed.normalize("NFKC")
+		.replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (d) => d.charCodeAt(0) & 15)
+		.replace(/[\s\u200e\u200f\u2066-\u2069-]/g, "");
+}

@@ -1,0 +1,184 @@
+// The web authenticator. It holds accounts, shows their passcodes, and asks
+// about the sign-ins that wait for an answer.
+
+import { begin, resume, takeLink } from "./activate.js";
+import { card, reported } from "./account.js";
+import { listen } from "./doorbell.js";
+import { el } from "./dom.js";
+import { notice, problem, stop } from "./problem.js";
+import { call, Failure, version } from "./protocol.js";
+import { ask } from "./request.js";
+import * as sheet from "./sheet.js";
+import * as texts from "./texts.js";
+import * as vault from "./vault.js";
+
+const { t, words } = texts;
+const main = document.getElementById("main");
+const status = document.getElementById("status");
+const others = new BroadcastChannel("latchkey-authenticator"); // the app in other tabs
+
+let link = takeLink();
+let accounts = [];
+let cards = [];
+let languages;
+let shown; // what render has drawn, to leave the page alone while it is the same
+let news; // what last went wrong on its own, such as no connection
+let asking; // the request on the screen
+let dismissed = new Map(); // requests closed undecided, by id, with how to ask again
+let hearing = new AbortController();
+
+async function start() {
+	({ languages } = await texts.load(localStorage.getItem("latchkey.language")));
+	document.getElementById("name").textContent = t("app.title");
+	if (!window.isSecureContext || !crypto.subtle) return stop(main, "app.stop.insecure", "app.stop.insecure.help");
+	try {
+		await vault.open();
+	} catch (error) {
+		console.error(error);
+		return stop(main, "app.stop.storage", "app.stop.storage.help");
+	}
+	const add = document.getElementById("add");
+	add.setAttribute("aria-label", t("app.add.heading"));
+	add.addEventListener("click", () => begin(undefined, changed));
+	add.hidden = false;
+	document.getElementById("footer").replaceChildren(
+		el("button", { type: "button", class: "quiet", click: about }, words("app.about")));
+
+	await refresh();
+	setInterval(() => {
+		cards.forEach(({ tick }) => tick());
+		if (dismissed.size) render();
+	}, 1_000);
+	addEventListener("hashchange", () => { link = takeLink(); if (link) begin(link, changed); });
+	addEventListener("online", wake);
+	addEventListener("offline", () => { news = t("app.error.network", { host: location.host }); render(); });
+	document.addEventListener("visibilitychange", wake);
+	others.addEventListener("message", refresh);
+	if (link) begin(link, changed);
+	else await resume(changed);
+}
+
+// changed is called when the vault has changed here.
+async function changed() {
+	others.postMessage("changed");
+	await refresh();
+}
+
+async function refresh() {
+	accounts = await vault.accounts();
+	render();
+	await wake();
+}
+
+// wake looks at everything and, while the app can be seen, keeps listening.
+async function wake() {
+	hearing.abort();
+	hearing = new AbortController();
+	if (document.visibilityState !== "visible") return;
+	const { signal } = hearing;
+	await Promise.all(accounts.map(check));
+	if (signal.aborted) return;
+	const open = accounts.filter((account) => account.state === "active");
+	listen(open.filter((account) => account.push.state === "enabled" && account.push.allowed), look, signal);
+}
+
+// check asks how the account stands, and keeps what it hears: another tab, an
+// operator or a policy may have changed it.
+async function check(account) {
+	try {
+		await keep(account, reported(account, await call(account, "status")));
+		news = undefined;
+	} catch (failure) {
+		if (failure instanceof Failure && failure.code === "unknown") await keep(account, { ...account, state: "unknown" });
+		else news = problem(failure);
+	}
+	render();
+}
+
+async function keep(old, now) {
+	if (JSON.stringify(old) === JSON.stringify(now)) return;
+	await vault.put(now);
+	accounts = accounts.map((account) => account.id === now.id ? now : account);
+}
+
+// look fetches what waits for an account and asks about it.
+async function look(account) {
+	try {
+		const { request, time } = await call(account, "pending");
+		news = undefined;
+		if (asking && asking.account === account.id && asking.id !== request?.id) asking.gone();
+		if (!request) {
+			for (const [id, waiting] of dismissed) if (waiting.account.id === account.id) dismissed.delete(id);
+		} else if (!asking && !dismissed.has(request.id)) {
+			const until = performance.now() + (request.expires - time) * 1000;
+			if (!sheet.taken()) return put(account, request, until);
+			dismissed.set(request.id, { account, request, until });
+		}
+	} catch (failure) {
+		if (failure instanceof Failure && ["state", "unknown"].includes(failure.code)) return wake();
+		news = problem(failure);
+	}
+	render();
+}
+
+// put asks about a request. Closed undecided, it stays at hand on the page.
+function put(account, request, until) {
+	const left = Math.ceil((until - performance.now()) / 1000);
+	if (left <= 0) return;
+	dismissed.delete(request.id);
+	asking = { account: account.id, ...ask(account, request, left, (undecided) => {
+		asking = undefined;
+		if (undecided) dismissed.set(request.id, { account, request, until });
+		render();
+	}) };
+	render();
+}
+
+function announce(text) {
+	status.textContent = "";
+	requestAnimationFrame(() => { status.textContent = text; });
+}
+
+// render draws the page anew if it is to look different: who is reading it, or
+// has the focus in it, is not to be thrown out by a look that found nothing.
+function render() {
+	const waiting = [...dismissed.values()].filter(({ until }) => performance.now() < until);
+	const now = JSON.stringify([accounts, news, waiting.map(({ request }) => request.id)]);
+	if (now === shown) return;
+	shown = now;
+	cards = accounts.map((account) => card(account, changed, announce));
+	main.replaceChildren(
+		el("h1", { class: "unseen" }, words("app.accounts")),
+		...news ? [notice(news)] : [],
+		...waiting.map(({ account, request, until }) => el("div", { class: "notice stack" },
+			el("p", {}, words("app.request.waiting", { application: request.application })),
+			el("button", { type: "button", click: () => put(account, request, until) }, words("app.request.look")))),
+		...accounts.length ? cards.map(({ node }) => node) : [empty()]);
+}
+
+// empty greets, and says what it means if there was an account here before.
+function empty() {
+	return el("section", { class: "panel" },
+		el("h2", {}, words("app.empty.heading")),
+		el("p", {}, words("app.empty.help")),
+		el("button", { type: "button", click: () => begin(undefined, changed) }, words("app.empty.button")),
+		el("details", {}, el("summary", {}, words("app.empty.lost")), el("p", {}, words("app.empty.lost.help"))));
+}
+
+// about holds what concerns the app, not an account.
+function about() {
+	const pick = el("select", { id: "language", change: async () => {
+		localStorage.setItem("latchkey.language", pick.value);
+		location.reload();
+	} }, languages.map(({ tag, name }) => el("option", { value: tag, lang: tag, selected: tag === document.documentElement.lang }, name)));
+	sheet.show({ heading: t("app.about") },
+		el("div", {}, el("label", { for: "language" }, words("app.language")), pick),
+		el("p", { class: "soft" }, words("app.about.keys")),
+		el("p", { class: "soft" }, el("bdi", {}, version)),
+		sheet.done());
+}
+
+start().catch((error) => {
+	console.error(error);
+	main.replaceChildren(el("p", { class: "notice bad" }, document.getElementById("failed").textContent));
+});

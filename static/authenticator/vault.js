@@ -1,0 +1,43 @@
+// What this browser keeps: an account's keys, which never leave it, and what
+// is needed to show the account. IndexedDB is the one place that can hold a key
+// without holding its bytes.
+
+const name = "latchkey-authenticator";
+let database;
+
+// open opens the vault; it fails where the browser has none to give, as in
+// some private windows.
+export async function open() {
+	database = await new Promise((resolve, reject) => {
+		const request = indexedDB.open(name, 1);
+		request.onupgradeneeded = () => {
+			request.result.createObjectStore("accounts", { keyPath: "id" });
+			request.result.createObjectStore("settings"); // by name: language, activation
+		};
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+		request.onblocked = () => reject(new Error("vault: blocked by another tab"));
+	});
+	// A newer version of the app in another tab wants to change the vault.
+	database.onversionchange = () => database.close();
+}
+
+// run does one thing in a store and waits until it is really kept.
+function run(store, mode, act) {
+	return new Promise((resolve, reject) => {
+		const transaction = database.transaction(store, mode, { durability: "strict" });
+		const request = act(transaction.objectStore(store));
+		transaction.oncomplete = () => resolve(request.result);
+		transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("vault: aborted"));
+	});
+}
+
+export const accounts = async () =>
+	(await run("accounts", "readonly", (store) => store.getAll())).sort((a, b) => a.added - b.added);
+
+export const put = (account) => run("accounts", "readwrite", (store) => store.put(account));
+export const remove = (id) => run("accounts", "readwrite", (store) => store.delete(id));
+
+export const setting = (key) => run("settings", "readonly", (store) => store.get(key));
+export const set = (key, value) => run("settings", "readwrite", (store) => store.put(value, key));
+export const unset = (key) => run("settings", "readwrite", (store) => store.delete(key));
