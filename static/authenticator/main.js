@@ -29,7 +29,7 @@ let hearing = new AbortController();
 
 async function start() {
 	({ languages } = await texts.load(localStorage.getItem("latchkey.language")));
-	document.getElementById("name").textContent = t("app.title");
+	document.getElementById("title").textContent = t("app.title");
 	if (!window.isSecureContext || !crypto.subtle) return stop(main, "app.stop.insecure", "app.stop.insecure.help");
 	try {
 		await vault.open();
