@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test unit lint vuln fuzz shots
+.PHONY: help build run test unit lint vuln fuzz strings shots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ vuln: ## known vulnerabilities in what the binary really calls
 
 fuzz: ## every Fuzz test for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
+
+strings: ## texts missing or unused, by language
+	@go test -count=1 -v -run '^TestReportStrings$$' ./locales
 
 shots: ## pictures of the pages, from the browser tests, into ./shots
 	SHOTS="$(CURDIR)/shots" go test -count=1 ./e2e

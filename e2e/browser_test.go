@@ -80,6 +80,17 @@ func chromium(t *testing.T) context.Context {
 // Browse opens a browser for one more person.
 func Browse(t *testing.T, chromium context.Context, look Look) *Browser {
 	t.Helper()
+	return open(t, chromium, look, chromedp.WithNewBrowserContext())
+}
+
+// Tab opens another window of the same person's browser.
+func (b *Browser) Tab() *Browser {
+	b.t.Helper()
+	return open(b.t, b.ctx, b.look)
+}
+
+func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.ContextOption) *Browser {
+	t.Helper()
 	if look.Lang == "" {
 		look.Lang = "en-US"
 	}
@@ -90,8 +101,7 @@ func Browse(t *testing.T, chromium context.Context, look Look) *Browser {
 		}
 	}
 	b := &Browser{t: t, look: look}
-	ctx, cancel := chromedp.NewContext(chromium,
-		chromedp.WithNewBrowserContext(), chromedp.WithListener(b.watch))
+	ctx, cancel := chromedp.NewContext(parent, append(opts, chromedp.WithListener(b.watch))...)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -165,6 +175,16 @@ func (b *Browser) forgive(what string) bool {
 	forgiven := len(kept) < len(b.faults)
 	b.faults = kept
 	return forgiven
+}
+
+// awaitFault waits for a fault that is meant to happen, and forgives it.
+func (b *Browser) awaitFault(what string) {
+	b.t.Helper()
+	for end := time.Now().Add(patience); !b.forgive(what); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Fatalf("waited %v for a fault with %q\nat %s", patience, what, b.describe())
+		}
+	}
 }
 
 // send makes an action of a protocol command whose answer is of no interest.
@@ -263,6 +283,17 @@ func (b *Browser) Attribute(selector, name string) string {
 	return value
 }
 
+// Link returns where the first match of the selector leads.
+func (b *Browser) Link(selector string) string {
+	b.t.Helper()
+	b.See(selector)
+	address, err := evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).href`, selector))
+	if err != nil {
+		b.t.Fatalf("link %s: %v", selector, err)
+	}
+	return address
+}
+
 // URL returns the address the browser shows.
 func (b *Browser) URL() *url.URL {
 	b.t.Helper()
@@ -329,14 +360,17 @@ func (b *Browser) leave(what string, act func()) {
 		fmt.Sprintf(`performance.timeOrigin !== %f && document.readyState === "complete"`, before))
 }
 
-// resize gives the page a window of this width.
+// resize gives the page a window of this width and an ordinary height.
 func (b *Browser) resize(width int64) {
 	b.t.Helper()
-	opts := []chromedp.EmulateViewportOption{}
-	height := int64(900)
+	b.window(width, 900)
+}
+
+func (b *Browser) window(width, height int64) {
+	b.t.Helper()
+	var opts []chromedp.EmulateViewportOption
 	if b.look.Phone {
 		opts = append(opts, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
-		height = 844
 	}
 	b.do("resize", chromedp.EmulateViewport(width, height, opts...))
 }
@@ -354,18 +388,26 @@ func (b *Browser) scheme(scheme string) {
 }
 
 // shoot keeps a picture of the whole page in the folder SHOTS names, if it does.
+// The window grows to the page for it: a picture taken beyond the window is out
+// of place on pages that run from the right.
 func (b *Browser) shoot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("SHOTS")
 	if dir == "" {
 		return
 	}
+	size, err := evaluate[[]int64](b, `[innerWidth, document.documentElement.scrollHeight]`)
+	if err != nil {
+		b.t.Fatalf("size of %s: %v", name, err)
+	}
+	b.window(size[0], size[1])
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Fatalf("picture of %s: %v", name, err)
 	}
+	b.resize(size[0])
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
 	}

@@ -42,9 +42,11 @@ type Application struct {
 
 // A User is one of the demo's people.
 type User struct {
-	Name     string `json:"name"`
-	Password string `json:"password"`
-	Mail     string `json:"mail"`
+	Name          string `json:"name"`
+	Password      string `json:"password"`
+	Mail          string `json:"mail"`
+	Authenticator bool   `json:"authenticator"` // has one already
+	Target        bool   `json:"target"`        // may enrol one
 }
 
 // A Mail is one that the demo's mail server took.
@@ -163,15 +165,15 @@ func (d *Demo) Application(protocol string) Application {
 	return Application{}
 }
 
-// User returns one of the demo's people by name.
-func (d *Demo) User(name string) User {
+// Newcomer returns somebody who has no authenticator and may enrol one.
+func (d *Demo) Newcomer() User {
 	d.t.Helper()
 	for _, u := range d.Users {
-		if u.Name == name {
+		if u.Target && !u.Authenticator {
 			return u
 		}
 	}
-	d.t.Fatalf("demo has no user %s, only %v", name, d.Users)
+	d.t.Fatalf("demo has nobody who may enrol, only %+v", d.Users)
 	return User{}
 }
 
