@@ -26,8 +26,8 @@ function text(key, args = {}) {
 }
 
 function say(words) {
-  const region = document.querySelector("[data-say]");
-  if (region) region.textContent = words;
+  const live = document.querySelector("[data-say]");
+  if (live) live.textContent = words;
 }
 
 // Sends the form as its "continue" button does, once, whatever asks for it.
@@ -146,14 +146,15 @@ function copy(button) {
   });
 }
 
-// The reader's own time: of today the clock alone, else with the day.
-// Latin digits, as everywhere on the pages.
+// The reader's own time and, of the page's language, the reader's own region:
+// of today the clock alone, else with the day. Latin digits, as everywhere.
+const region = navigator.languages.find((l) => l.split("-")[0] === lang.split("-")[0]) ?? lang;
 function localise(element) {
   const at = new Date(element.dateTime);
   const options = { timeStyle: "short", numberingSystem: "latn" };
   if (at.toDateString() !== new Date().toDateString()) options.dateStyle = "long";
   element.title = element.textContent;
-  element.textContent = new Intl.DateTimeFormat(lang, options).format(at);
+  element.textContent = new Intl.DateTimeFormat(region, options).format(at);
 }
 
 const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
