@@ -73,6 +73,8 @@ type EnrollScan struct {
 	Code        string // the short code, in groups
 	Address     string // where to type it, without its scheme
 	Left        int    // seconds until the activation expires
+	Taken       bool   // an app has used the activation and is being set up
+	Over        bool   // it expired or was replaced: a new one is needed
 }
 
 func (b EnrollScan) heading() Text {

@@ -115,6 +115,7 @@ const (
 	RefusedNotTarget = "not-target" // no authenticator, and not a target user (ENR-3)
 	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
 	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
+	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 )
 
 // Refused says that this login cannot succeed, and whom to ask: page "refused".
