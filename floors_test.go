@@ -16,6 +16,7 @@ var floors = [][]string{
 	{"identity", "locales", "static", "static/authenticator"},
 	{"policy", "otp", "audit", "templates"},
 	{"store"},
+	{"store/storetest"}, // real databases for tests
 	{"web"},
 	{"push", "mail"},
 	{"directory", "authenticator"},
