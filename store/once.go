@@ -104,6 +104,11 @@ func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
 			(SELECT tenant_id, kind, subject FROM rates WHERE until < $1 LIMIT 500)`,
 		`DELETE FROM requests WHERE (tenant_id, id) IN
 			(SELECT tenant_id, id FROM requests WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM oidc_tokens WHERE (tenant_id, token_hash) IN
+			(SELECT tenant_id, token_hash FROM oidc_tokens WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM oidc_grants WHERE (tenant_id, id) IN
+			(SELECT tenant_id, id FROM oidc_grants g WHERE expires_at < $1 AND NOT EXISTS
+				(SELECT 1 FROM oidc_tokens t WHERE t.tenant_id = g.tenant_id AND t.grant_id = g.id) LIMIT 500)`,
 	} {
 		n, err := tx.exec(ctx, "sweep", q, now)
 		if err != nil {
