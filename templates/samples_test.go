@@ -44,6 +44,8 @@ func samples() []sample {
 	computer.Here, computer.Platform, computer.Install = true, identity.Windows, "https://apps.example.org/authenticator"
 	ios := scan
 	ios.Platform = identity.IOS
+	taken, over := scan, scan
+	taken.Taken, over.Over = true, true
 	mac := scan
 	mac.Platform = identity.MacOS
 	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
@@ -73,6 +75,8 @@ func samples() []sample {
 		{"enroll_scan", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
 		{"enroll_scan-ios", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
 		{"enroll_scan-mac", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
+		{"enroll_scan-taken", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: taken}},
+		{"enroll_scan-over", "enroll_scan", Page{Body: over}},
 		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
 		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
 		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
