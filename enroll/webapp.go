@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/static/authenticator"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 // webAppPolicy lets the web authenticator load its own files, talk to its own
@@ -23,25 +25,23 @@ const webAppPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 // A webApp serves the web authenticator.
 type webApp struct {
-	texts   *locales.Catalog
+	kit     *web.Kit
 	page    *template.Template
 	version string // of the files, by their content
 	modules []string
-	styles  string
 }
 
 // WebApp returns the handler for /authenticator and below: the page, its
-// files, and its sentences. stylesheet is the address of the house's own style
-// sheet.
+// files, and its sentences.
 //
 // The page names its files by a version made from their content, so that a
 // browser keeps them for ever, yet never runs modules of two versions at once.
-func WebApp(texts *locales.Catalog, stylesheet string) (http.Handler, error) {
+func WebApp(kit *web.Kit) (http.Handler, error) {
 	page, err := template.New("authenticator").Parse(authenticator.Page)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)
 	}
-	app := &webApp{texts: texts, page: page, styles: stylesheet}
+	app := &webApp{kit: kit, page: page}
 	sum := sha256.New()
 	err = fs.WalkDir(authenticator.Files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -60,8 +60,8 @@ func WebApp(texts *locales.Catalog, stylesheet string) (http.Handler, error) {
 	app.version = hex.EncodeToString(sum.Sum(nil)[:8])
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /authenticator/{$}", app.servePage)
-	mux.HandleFunc("GET /authenticator/texts", app.serveTexts)
+	mux.Handle("GET /authenticator/{$}", kit.Handle(app.servePage))
+	mux.Handle("GET /authenticator/texts", kit.Handle(app.serveTexts))
 	files := "/authenticator/" + app.version + "/"
 	mux.Handle("GET "+files, http.StripPrefix(files, immutable(http.FileServerFS(authenticator.Files))))
 	// The fragment, with the activation in it, survives a redirect.
@@ -69,8 +69,6 @@ func WebApp(texts *locales.Catalog, stylesheet string) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", webAppPolicy)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
@@ -84,16 +82,16 @@ func immutable(files http.Handler) http.Handler {
 	})
 }
 
-// negotiate picks the language: what was picked in the app, else the browser's.
-// No tenant has a say, for the app may hold accounts of several.
-func (app *webApp) negotiate(w http.ResponseWriter, r *http.Request) locales.Printer {
-	w.Header().Set("Vary", "Accept-Language")
+// printer chooses the language: what was picked in the app, on a page of ours,
+// or in the browser. No tenant has a say: the app may hold accounts of several.
+func (app *webApp) printer(w http.ResponseWriter, r *http.Request) locales.Printer {
+	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.Header().Set("Cache-Control", "no-cache")
-	return app.texts.Negotiate(r.URL.Query().Get("lang"), "", r.Header.Get("Accept-Language"), "")
+	return app.kit.Printer(r, r.URL.Query().Get("lang"), "", "")
 }
 
-func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) {
-	l := app.negotiate(w, r)
+func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) error {
+	l := app.printer(w, r)
 	files := app.version + "/"
 	modules := make([]string, len(app.modules))
 	for i, name := range app.modules {
@@ -105,20 +103,20 @@ func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) {
 		Stylesheet string
 		Files      string
 		Modules    []string
-	}{l, app.styles, files, modules})
+	}{l, static.Asset("latchkey.css"), files, modules})
 	if err != nil {
-		http.Error(w, l.T("error.internal"), http.StatusInternalServerError)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = b.WriteTo(w) // the reader may have gone
+	_, _ = b.WriteTo(w) // who has left needs no answer
+	return nil
 }
 
 // serveTexts sends the app's sentences in one language. Which of them are
 // borrowed from another is said beside, so that the page can mark each with its
 // own language (ENR-13).
-func (app *webApp) serveTexts(w http.ResponseWriter, r *http.Request) {
-	l := app.negotiate(w, r)
+func (app *webApp) serveTexts(w http.ResponseWriter, r *http.Request) error {
+	l := app.printer(w, r)
 	type choice struct {
 		Tag  string `json:"tag"`
 		Name string `json:"name"`
@@ -135,9 +133,10 @@ func (app *webApp) serveTexts(w http.ResponseWriter, r *http.Request) {
 			answer.Borrowed[key] = l.TextLang(key)
 		}
 	}
-	for _, language := range app.texts.Languages() {
+	for _, language := range app.kit.Catalog.Languages() {
 		answer.Languages = append(answer.Languages, choice{language.Tag, language.Name})
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer) // the reader may have gone
+	_ = json.NewEncoder(w).Encode(answer) // who has left needs no answer
+	return nil
 }
