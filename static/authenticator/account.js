@@ -36,7 +36,7 @@ export function card(account, changed, announce) {
 		el("div", { class: "row spread top" },
 			heading,
 			el("button", { type: "button", class: "quiet", "aria-label": t("app.account.settings", { organisation: account.organisation }),
-				click: () => settings(account, changed) }, icon(dots))),
+				click: () => settings(account, changed) }, icon(dots, 3))),
 		el("div", { class: "row spread" }, el("bdi", { class: "soft" }, account.user), tag(account)));
 	if (account.state === "active") {
 		node.append(el("div", { class: "row spread" }, el("span", {}, code, spoken), copy), bar);

@@ -8,10 +8,10 @@ export function el(name, attributes, ...children) {
 }
 
 // icon makes a drawing of one path, 24 units wide, that says nothing by itself.
-export function icon(path) {
+export function icon(path, width = 1.8) {
 	const space = "http://www.w3.org/2000/svg";
 	const svg = fill(document.createElementNS(space, "svg"), { viewBox: "0 0 24 24", width: 24, height: 24, fill: "none",
-		stroke: "currentColor", "stroke-width": 1.8, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, []);
+		stroke: "currentColor", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, []);
 	svg.append(fill(document.createElementNS(space, "path"), { d: path }, []));
 	return svg;
 }

@@ -61,7 +61,7 @@ export function ask(account, request, left, onClose) {
 			el("div", { class: "pair" },
 				el("button", { type: "button", class: "plain", click: deny }, words("app.request.deny")),
 				el("button", {}, words("app.request.approve")))));
-		field?.focus();
+		if (field) field.focus();
 	}
 
 	function deny() {

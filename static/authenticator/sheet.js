@@ -1,9 +1,10 @@
 // The sheet that comes up at the thumb: a modal dialog, so that the keyboard
 // and a screen reader stay in it. One at a time; closing one decides nothing.
 
-import { el } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { t, words } from "./texts.js";
 
+const cross = "M6 6l12 12M18 6L6 18";
 const dialog = document.getElementById("sheet");
 let closed = () => {};
 let kept = false;
@@ -15,12 +16,13 @@ export function show({ heading, above, keep = false, onClose = () => {} }, ...co
 	leave();
 	closed = onClose;
 	kept = keep;
+	const title = el("h1", { id: "sheet-heading", tabindex: -1 }, heading);
 	dialog.replaceChildren(
 		el("div", { class: "stack" },
 			el("div", { class: "row spread top" },
-				el("p", { class: "soft" }, above),
-				el("button", { type: "button", class: "quiet", "aria-label": t("app.close"), click: close }, "✕")),
-			el("h1", { id: "sheet-heading", tabindex: -1 }, heading)),
+				above ? el("bdi", { class: "soft" }, above) : title,
+				el("button", { type: "button", class: "quiet", "aria-label": t("app.close"), click: close }, icon(cross))),
+			above && title),
 		...content);
 	if (!dialog.open) dialog.showModal();
 	dialog.scrollTop = 0;

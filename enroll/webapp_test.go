@@ -1,0 +1,168 @@
+package enroll
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+func newWebApp(t *testing.T) http.Handler {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := WebApp(&web.Kit{Catalog: catalog, Base: &url.URL{Scheme: "https", Host: "id.example.org"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func get(app http.Handler, path string, header ...string) *http.Response {
+	r := httptest.NewRequest("GET", path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, res *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Every file the page or a module names is there, under the same version, and
+// the whole app is small enough for a slow phone.
+func TestWebAppIsWhole(t *testing.T) {
+	app := newWebApp(t)
+	page := get(app, "/authenticator/")
+	if page.StatusCode != http.StatusOK {
+		t.Fatalf("page: %s", page.Status)
+	}
+	html := body(t, page)
+	names := regexp.MustCompile(`(?:src|href)="([0-9a-f]{16}/[^"]+)"`).FindAllStringSubmatch(html, -1)
+	if len(names) < 5 {
+		t.Fatalf("%d files named in the page: %s", len(names), html)
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	media := map[string]string{".js": "text/javascript", "css": "text/css"}
+	served := make(map[string]bool)
+	var imports []string
+	for _, name := range names {
+		res := get(app, "/authenticator/"+name[1])
+		if got, want := res.Header.Get("Content-Type"), media[name[1][len(name[1])-3:]]; res.StatusCode != http.StatusOK || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, %s", name[1], res.Status, got)
+		}
+		if got := res.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+			t.Errorf("%s: Cache-Control %q", name[1], got)
+		}
+		text := body(t, res)
+		served[name[1][17:]] = true
+		for _, found := range regexp.MustCompile(`from "\./([^"]+)"`).FindAllStringSubmatch(text, -1) {
+			imports = append(imports, found[1])
+		}
+		if _, err := io.WriteString(zip, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range imports {
+		if !served[name] {
+			t.Errorf("a module imports %s, which the page does not name", name)
+		}
+	}
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Len() > 60<<10 {
+		t.Errorf("%d bytes compressed, want at most 60 kB", packed.Len())
+	}
+	if res := get(app, "/authenticator/0000000000000000/main.js"); res.StatusCode != http.StatusNotFound {
+		t.Errorf("a module of another version: %s, want 404", res.Status)
+	}
+}
+
+// What a request says comes from strangers: the page may run and style itself
+// with its own files only, and turn no text into markup.
+func TestWebAppPolicy(t *testing.T) {
+	res := get(newWebApp(t), "/authenticator/")
+	policy := res.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self';", "base-uri 'none'",
+		"form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("policy lacks %s: %s", want, policy)
+		}
+	}
+	html := body(t, res)
+	if found := regexp.MustCompile(`<script(?:>| [^>]*>)[^<]|style="|\son[a-z]+=`).FindString(html); found != "" {
+		t.Errorf("inline: %s", found)
+	}
+}
+
+func TestENR13_WebAppSpeaks(t *testing.T) {
+	app := newWebApp(t)
+	for _, tt := range []struct {
+		name, path, accept, cookie string
+		lang, dir                  string
+		borrows                    bool
+	}{
+		{"the browser's language", "/authenticator/texts", "de-AT,de;q=0.9", "", "de", "ltr", false},
+		{"what was picked here", "/authenticator/texts?lang=ar", "de", "", "ar", "rtl", false},
+		{"what was picked on a page", "/authenticator/texts", "de", "ar", "ar", "rtl", false},
+		{"a partial language", "/authenticator/texts", "fr", "", "fr", "ltr", true},
+		{"garbage", "/authenticator/texts?lang=%00%ff;;;", "\x01", "", "en", "ltr", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := get(app, tt.path, "Accept-Language", tt.accept, "Cookie", "latchkey_language="+tt.cookie)
+			var got struct {
+				Lang, Dir string
+				Texts     map[string]any
+				Borrowed  map[string]string
+				Languages []struct{ Tag, Name string }
+			}
+			if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Lang != tt.lang || got.Dir != tt.dir {
+				t.Errorf("speaks %s %s, want %s %s", got.Lang, got.Dir, tt.lang, tt.dir)
+			}
+			if (len(got.Borrowed) > 0) != tt.borrows {
+				t.Errorf("borrows %v", got.Borrowed)
+			}
+			for key, lang := range got.Borrowed {
+				if lang != "en" || got.Texts[key] == nil {
+					t.Errorf("%s is borrowed from %q", key, lang)
+				}
+			}
+			if got.Texts["app.request.approve"] == nil || len(got.Languages) < 4 {
+				t.Errorf("%d texts, %d languages", len(got.Texts), len(got.Languages))
+			}
+		})
+	}
+}
+
+// The link without its slash still leads to the app; browsers carry the
+// fragment, with the activation in it, over the redirect.
+func TestWebAppLinkWithoutSlash(t *testing.T) {
+	res := get(newWebApp(t), "/authenticator")
+	if res.StatusCode != http.StatusPermanentRedirect || res.Header.Get("Location") != "/authenticator/" {
+		t.Errorf("%s to %q", res.Status, res.Header.Get("Location"))
+	}
+}
