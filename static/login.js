@@ -8,6 +8,7 @@
 //   [data-say]             a live region, empty at load
 //   button[data-wait]      seconds until it may be pressed
 //   button[data-noscript]  only needed without scripts
+//   [data-script]          only true with scripts
 //   button[data-show]      shows the password in the field of that id
 //   button[data-copy]      copies the text of the element of that id
 //   time[datetime]         shown in the reader's own zone
@@ -46,14 +47,15 @@ function go() {
 
 // Waiting: an event stream that says go and nothing else. Where something on
 // the way swallows streams, the same address is asked again and again instead:
-// it answers 204 while there is nothing new, 200 once there is.
+// it answers 204 while there is nothing new, 200 once there is. A refusal means
+// that the journey is over, which the page will say; a failure means nothing.
 function wait(address) {
   let source, timer, pause = 2000, failures = 0;
 
   function look() {
     clearTimeout(timer);
     fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" })
-      .then((answer) => { if (answer.status !== 204) go(); })
+      .then(({ status }) => { if (status === 200 || [403, 404, 410].includes(status)) go(); })
       .catch(() => {})
       .finally(() => {
         if (gone || source) return;
@@ -159,6 +161,7 @@ function localise(element) {
 
 const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
 each("button[data-noscript]", (button) => { button.hidden = true; });
+each("[data-script]", (element) => { element.hidden = false; });
 each("[data-left]", countdown);
 each("[data-minutes]", minutes);
 each("button[data-wait]", delay);

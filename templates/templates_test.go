@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -177,6 +178,108 @@ func TestENR13_FallbackIsMarked(t *testing.T) {
 	}
 	if want := `<html lang="fr" dir="ltr">`; !strings.Contains(b.String(), want) {
 		t.Errorf("no %s", want)
+	}
+}
+
+// Whatever can be typed or picked on a page belongs to the form that the
+// buttons of the language menu send.
+func TestENR13_PickingALanguageLosesNothingTyped(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	for _, s := range samples() {
+		if s.page == "autopost" {
+			continue // sends the browser on at once; nothing to read in another language
+		}
+		p := s.body
+		p.L, p.Languages = catalog.Negotiate("en", "", "", ""), catalog.Languages()
+		var b bytes.Buffer
+		if err := set.Render(&b, s.page, p); err != nil {
+			t.Fatal(err)
+		}
+		root, err := html.Parse(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		languages := 0
+		for n := range root.Descendants() {
+			switch {
+			case n.DataAtom == atom.Button && attr(n, "name") == "language":
+				languages++
+				if attr(n, "form") != "step" || !has(n, "formnovalidate") {
+					t.Errorf("%s: the button for %s sends another form, or stops at an empty field", s.name, attr(n, "value"))
+				}
+			case n.DataAtom == atom.Input && formOf(n) != "step":
+				t.Errorf("%s: the field %s is not in the form", s.name, attr(n, "name"))
+			}
+		}
+		if got, want := languages, len(p.Languages); got != want {
+			t.Errorf("%s: %d languages, want %d", s.name, got, want)
+		}
+	}
+}
+
+// formOf is the id of the form a field stands in.
+func formOf(n *html.Node) string {
+	for ; n != nil; n = n.Parent {
+		if n.DataAtom == atom.Form {
+			return attr(n, "id")
+		}
+	}
+	return ""
+}
+
+func has(n *html.Node, key string) bool {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func TestENR4_WithoutAProvedPasswordThePageTellsNothing(t *testing.T) {
+	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	for name, body := range map[string]any{
+		"enroll_offer": EnrollOffer{Application: payroll, Name: anna},
+		"enroll_code":  EnrollCode{Application: payroll, Name: anna, Minutes: 10},
+	} {
+		var b bytes.Buffer
+		if err := set.Render(&b, name, Page{L: l, Body: body}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "We sent") || strings.Contains(b.String(), "•") {
+			t.Errorf("%s says that a code was sent, or where to", name)
+		}
+	}
+}
+
+func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
+	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	for name, body := range map[string]any{"passcode": Passcode{}, "enroll_code": EnrollCode{}} {
+		var b bytes.Buffer
+		if err := set.Render(&b, name, Page{L: l, Body: body}); err != nil {
+			t.Fatal(err)
+		}
+		root, err := html.Parse(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields []*html.Node
+		for n := range root.Descendants() {
+			if n.DataAtom == atom.Input && attr(n, "type") != "hidden" {
+				fields = append(fields, n)
+			}
+		}
+		if len(fields) != 1 {
+			t.Fatalf("%s: %d fields, want 1", name, len(fields))
+		}
+		for key, want := range map[string]string{"type": "text", "autocomplete": "one-time-code", "inputmode": "numeric", "pattern": ""} {
+			if got := attr(fields[0], key); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, key, got, want)
+			}
+		}
+		if room, err := strconv.Atoi(attr(fields[0], "maxlength")); err != nil || room < 16 {
+			t.Errorf("%s: room for %d characters, want 16 at least", name, room)
+		}
 	}
 }
 
