@@ -20,6 +20,7 @@ type EnrollCode struct {
 	Address     string // where it was sent, masked; empty says the sentence that tells nobody whether a user exists (ENR-4)
 	ResendIn    int    // seconds until another may be sent
 	Minutes     int    // the code is valid for
+	Typed       string // what the field held when another language was picked (ENR-13)
 }
 
 func (b EnrollCode) heading() Text { return Text{Key: "enroll.code.heading"} }

@@ -104,7 +104,8 @@ func (b PushEnded) Explanation() Text { return Text{Key: "push.ended." + b.Why +
 type Passcode struct {
 	Application string
 	Name        string
-	Push        bool // whether a push may be sent instead
+	Push        bool   // whether a push may be sent instead
+	Typed       string // what the field held when another language was picked (ENR-13)
 }
 
 func (b Passcode) heading() Text { return Text{Key: "passcode.heading"} }

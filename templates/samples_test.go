@@ -61,13 +61,13 @@ func samples() []sample {
 		{"choose-locked", "choose", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
 		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
-		{"passcode", "passcode", Page{Body: Passcode{payroll, anna, true}}},
-		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{payroll, anna, false}}},
-		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{payroll, anna, false}}},
+		{"passcode", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
+		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
+		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna}}},
 		{"enroll_offer", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
 		{"enroll_offer-unknown", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, ""}}},
-		{"enroll_code", "enroll_code", Page{Body: EnrollCode{payroll, anna, masked, 24, 10}}},
-		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{payroll, anna, "", 0, 10}}},
+		{"enroll_code", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
+		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
 		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
 			{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}}}}},
 		{"enroll_platform-phone", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
