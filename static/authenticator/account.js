@@ -19,8 +19,12 @@ export function card(account, changed, announce) {
 	const spoken = el("span", { class: "unseen" });
 	const bar = el("progress", { max: account.period, "aria-label": t("app.code.left") });
 	const copy = el("button", { type: "button", class: "quiet", click: async () => {
-		await navigator.clipboard.writeText(code.textContent.replace("\u00a0", ""));
-		announce(t("app.code.copied"));
+		try {
+			await navigator.clipboard.writeText(code.textContent.replace("\u00a0", ""));
+			announce(t("app.code.copied"));
+		} catch {
+			announce(t("app.error.internal"));
+		}
 	} }, words("app.code.copy"));
 	let shown;
 	const tick = async () => {

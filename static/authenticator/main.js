@@ -24,11 +24,21 @@ let languages;
 let shown; // what render has drawn, to leave the page alone while it is the same
 let news; // what last went wrong on its own, such as no connection
 let asking; // the request on the screen
-let dismissed = new Map(); // requests closed undecided, by id, with how to ask again
+const dismissed = new Map(); // requests closed undecided, by id, with how to ask again
 let hearing = new AbortController();
 
+// picked is the language chosen here before. A browser that keeps nothing has
+// none, and is told so further on, in its own.
+function picked() {
+	try {
+		return localStorage.getItem("latchkey.language");
+	} catch {
+		return null;
+	}
+}
+
 async function start() {
-	({ languages } = await texts.load(localStorage.getItem("latchkey.language")));
+	({ languages } = await texts.load(picked()));
 	document.getElementById("title").textContent = t("app.title");
 	if (!window.isSecureContext || !crypto.subtle) return stop(main, "app.stop.insecure", "app.stop.insecure.help");
 	try {
@@ -109,10 +119,10 @@ async function look(account) {
 		if (asking && asking.account === account.id && asking.id !== request?.id) asking.gone();
 		if (!request) {
 			for (const [id, waiting] of dismissed) if (waiting.account.id === account.id) dismissed.delete(id);
-		} else if (!asking && !dismissed.has(request.id)) {
+		} else if (asking?.id !== request.id && !dismissed.has(request.id)) {
 			const until = performance.now() + (request.expires - time) * 1000;
-			if (!sheet.taken()) return put(account, request, until);
-			dismissed.set(request.id, { account, request, until });
+			if (!asking && !sheet.taken()) return put(account, request, until);
+			dismissed.set(request.id, { account, request, until }); // it waits its turn
 		}
 	} catch (failure) {
 		if (failure instanceof Failure && ["state", "unknown"].includes(failure.code)) return wake();

@@ -5,8 +5,8 @@
 const name = "latchkey-authenticator";
 let database;
 
-// open opens the vault; it fails where the browser has none to give, as in
-// some private windows.
+// open opens the vault, and tries it with a key: some private windows have no
+// vault to give, and some have one that takes anything but keys.
 export async function open() {
 	database = await new Promise((resolve, reject) => {
 		const request = indexedDB.open(name, 1);
@@ -20,6 +20,8 @@ export async function open() {
 	});
 	// A newer version of the app in another tab wants to change the vault.
 	database.onversionchange = () => database.close();
+	await set("trial", await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]));
+	await unset("trial");
 }
 
 // run does one thing in a store and waits until it is really kept.
