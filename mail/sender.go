@@ -1,0 +1,129 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+)
+
+// An Envelope is a mail rendered and ready to leave.
+type Envelope struct {
+	From      string // address
+	FromName  string
+	To        string
+	MessageID string // without angle brackets
+	Subject   string
+	Text      string
+	HTML      string
+}
+
+// A Sender hands a mail on. An error it wraps in a Permanent will not go away
+// by trying again.
+type Sender interface {
+	Send(ctx context.Context, e Envelope) error
+}
+
+// A Permanent error says that this mail is refused for good.
+type Permanent struct{ Err error }
+
+func (p Permanent) Error() string { return p.Err.Error() }
+func (p Permanent) Unwrap() error { return p.Err }
+
+// build makes the message both senders send.
+func (e Envelope) build() (*gomail.Msg, error) {
+	m := gomail.NewMsg()
+	if err := m.FromFormat(e.FromName, e.From); err != nil {
+		return nil, Permanent{fmt.Errorf("mail: from: %w", err)}
+	}
+	if err := m.To(e.To); err != nil {
+		return nil, Permanent{fmt.Errorf("mail: to: %w", err)}
+	}
+	m.SetMessageIDWithValue(e.MessageID)
+	m.SetDate()
+	m.Subject(e.Subject)
+	// No out-of-office reply comes back to a verification code (RFC 3834).
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetBodyString(gomail.TypeTextPlain, e.Text)
+	m.AddAlternativeString(gomail.TypeTextHTML, e.HTML)
+	return m, nil
+}
+
+// How SMTP protects the connection.
+const (
+	StartTLS     = "starttls" // refuse a server that does not offer it
+	ImplicitTLS  = "tls"
+	Unencrypted  = "none" // for a server on this machine
+	smtpDeadline = 20 * time.Second
+)
+
+// SMTP sends by a mail server.
+type SMTP struct {
+	Host     string
+	Port     int
+	TLS      string // StartTLS, ImplicitTLS or Unencrypted
+	User     string
+	Password string
+}
+
+// Send hands e to the server.
+func (s SMTP) Send(ctx context.Context, e Envelope) error {
+	m, err := e.build()
+	if err != nil {
+		return err
+	}
+	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(smtpDeadline),
+		gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12})}
+	switch s.TLS {
+	case ImplicitTLS:
+		options = append(options, gomail.WithSSL())
+	case Unencrypted:
+		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
+	default:
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
+	}
+	if s.User != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.User), gomail.WithPassword(s.Password))
+	}
+	client, err := gomail.NewClient(s.Host, options...)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, smtpDeadline)
+	defer cancel()
+	err = client.DialAndSendWithContext(ctx, m)
+	var refused *gomail.SendError
+	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
+		return Permanent{fmt.Errorf("mail: %w", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
+}
+
+// Folder writes each mail into a folder as a file, for development. A mail sent
+// again replaces the one with its Message-ID.
+type Folder struct{ Dir string }
+
+// Send writes e to a file of its own.
+func (f Folder) Send(_ context.Context, e Envelope) error {
+	m, err := e.build()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	name, _, _ := strings.Cut(e.MessageID, "@")
+	if err := m.WriteToFile(filepath.Join(f.Dir, filepath.Base(name)+".eml")); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
+}

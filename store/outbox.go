@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// A Message is a row of the outbox.
+type Message struct {
+	Tenant    string
+	ID        string
+	Kind      string
+	Recipient string
+	Language  string
+	Arguments []byte // in clear when written and when leased; sealed in between
+	Dedupe    string
+	MessageID string
+	ExpiresAt time.Time
+	Attempts  int64
+}
+
+func messagePlace(tenant, id string) Place {
+	return Place{Tenant: tenant, Table: "outbox", Column: "arguments", Row: id}
+}
+
+// QueueMessage puts a message into the outbox. One with the same key against
+// duplicates is there already: nothing happens.
+func (tx *Tx) QueueMessage(ctx context.Context, m Message) error {
+	sealed, err := tx.Seal(ctx, messagePlace(m.Tenant, m.ID), m.Arguments)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "queue message", `
+		INSERT INTO outbox (tenant_id, id, kind, recipient, language, arguments, dedupe, message_id, created_at, due_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) ON CONFLICT DO NOTHING`,
+		m.Tenant, m.ID, m.Kind, m.Recipient, m.Language, sealed, m.Dedupe, m.MessageID, at(tx.now()), at(m.ExpiresAt))
+	tx.Wake(OutboxTopic)
+	return err
+}
+
+// LeaseMessages hands holder up to limit messages that are due, for it alone
+// until a time. It serves all tenants: one outbox runs a node.
+func (tx *Tx) LeaseMessages(ctx context.Context, holder string, until time.Time, limit int) ([]Message, error) {
+	leased, err := Collect(list(ctx, tx.reader, "lease messages", func(row scanner) (m Message, err error) {
+		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Arguments, &m.Dedupe, &m.MessageID, moment{&m.ExpiresAt}, &m.Attempts)
+	}, `
+		UPDATE outbox SET leased_by = $1, leased_until = $2
+		WHERE (tenant_id, id) IN (
+			SELECT tenant_id, id FROM outbox
+			WHERE sent_at IS NULL AND failed_at IS NULL AND due_at <= $3 AND leased_until <= $3
+			ORDER BY due_at LIMIT $4)
+		AND sent_at IS NULL AND failed_at IS NULL AND leased_until <= $3
+		RETURNING tenant_id, id, kind, recipient, language, arguments, dedupe, message_id, expires_at, attempts`,
+		holder, at(until), at(tx.now()), limit))
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range leased {
+		if leased[i].Arguments, err = tx.Unseal(ctx, messagePlace(m.Tenant, m.ID), m.Arguments); err != nil {
+			return nil, err
+		}
+	}
+	return leased, nil
+}
+
+// MessageSent notes that a message left, and wipes its arguments.
+func (tx *Tx) MessageSent(ctx context.Context, m Message) error {
+	_, err := tx.exec(ctx, "message sent", `
+		UPDATE outbox SET sent_at = $3, arguments = NULL, attempts = attempts + 1, last_error = '' WHERE tenant_id = $1 AND id = $2`,
+		m.Tenant, m.ID, at(tx.now()))
+	return err
+}
+
+// MessageGivenUp notes that a message will not be sent, and wipes its arguments.
+func (tx *Tx) MessageGivenUp(ctx context.Context, m Message, why string) error {
+	_, err := tx.exec(ctx, "message given up", `
+		UPDATE outbox SET failed_at = $3, arguments = NULL, last_error = $4 WHERE tenant_id = $1 AND id = $2`,
+		m.Tenant, m.ID, at(tx.now()), why)
+	return err
+}
+
+// MessageLater notes a failed attempt and when to try again.
+func (tx *Tx) MessageLater(ctx context.Context, m Message, due time.Time, why string) error {
+	_, err := tx.exec(ctx, "message later", `
+		UPDATE outbox SET attempts = attempts + 1, due_at = $3, leased_until = 0, last_error = $4 WHERE tenant_id = $1 AND id = $2`,
+		m.Tenant, m.ID, at(due), why)
+	return err
+}
