@@ -1,0 +1,184 @@
+package authenticator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// Windows, in steps either way of the drift learned for the app's clock
+// (CRED-10).
+const (
+	inner = 1  // accepted
+	outer = 10 // right, but the clock must be set first
+)
+
+// An Attempt is a passcode somebody typed, and for what.
+type Attempt struct {
+	Tenant      string
+	User        string
+	Application string // id; for the event
+	Journey     string // id; for the event
+	Typed       string // as it was typed
+	Limit       int64  // wrong passcodes in a row that lock an authenticator
+}
+
+// A Reason is why a passcode let nobody in. It is for events: people read the
+// same words for all of them.
+type Reason string
+
+const (
+	Wrong    Reason = "wrong"
+	Replayed Reason = "replay" // right, but used before, or older than one that was
+	Locked   Reason = "locked" // right, of an authenticator that is locked or suspended
+)
+
+// A Result is what came of an attempt.
+type Result struct {
+	OK            bool
+	Authenticator identity.Authenticator   // whose passcode it was; zero with Wrong
+	Reason        Reason                   // empty if OK
+	NowLocked     []identity.Authenticator // by this attempt, to tell their user
+}
+
+// Check checks a passcode that was typed, counts it and writes its events. A
+// wrong one is no error: the transaction must commit, or it would not count.
+func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
+	all, err := passcodes(ctx, tx, try.Tenant, try.User)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := match(ctx, tx, all, otp.Canonical(try.Typed))
+	if err != nil {
+		return result, err
+	}
+	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasscodeRight, User: try.User, Application: try.Application,
+		Journey: try.Journey, Authenticator: result.Authenticator.ID, Reason: string(result.Reason)}
+	if result.Authenticator.ID != "" {
+		e.Data = map[string]string{"serial": result.Authenticator.Serial}
+	}
+	if !result.OK {
+		e.Kind = audit.PasscodeWrong
+	}
+	if err := tx.Event(ctx, e); err != nil {
+		return result, err
+	}
+	if result.Reason != Wrong { // the right one of somebody is no guess at the others'
+		return result, nil
+	}
+	result.NowLocked, err = count(ctx, tx, all, try)
+	return result, err
+}
+
+// match finds whose passcode it is, and uses it up. A fresh one of any
+// authenticator goes before one used up of another that happens to be the same.
+func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string) (Result, error) {
+	result := Result{Reason: Wrong}
+	for _, a := range all {
+		step, drift, ok := find(tx, a, code, inner)
+		switch {
+		case !ok:
+			continue
+		case a.State() != identity.Active:
+			if result.Reason == Wrong {
+				result.Authenticator, result.Reason = a, Locked
+			}
+			continue
+		}
+		fresh, err := tx.UseStep(ctx, a.Tenant, a.ID, step, drift)
+		if err != nil {
+			return result, err
+		}
+		if fresh {
+			return Result{OK: true, Authenticator: a}, nil
+		}
+		result.Authenticator, result.Reason = a, Replayed
+	}
+	return result, nil
+}
+
+// count counts a wrong passcode against every active authenticator. They are
+// taken in the order of their ids: in any other, two attempts at the same moment
+// could each hold a row that the other waits for.
+func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt) ([]identity.Authenticator, error) {
+	var locked []identity.Authenticator
+	for _, a := range slices.SortedFunc(slices.Values(all), func(a, b identity.Authenticator) int { return strings.Compare(a.ID, b.ID) }) {
+		now, err := tx.CountInvalid(ctx, a.Tenant, a.ID, try.Limit)
+		if err != nil {
+			return nil, err
+		}
+		if !now {
+			continue
+		}
+		locked = append(locked, a)
+		tx.Wake(store.AuthenticatorTopic(a.ID))
+		err = tx.Event(ctx, audit.Event{Tenant: try.Tenant, Kind: audit.AuthenticatorLocked, User: try.User, Application: try.Application,
+			Journey: try.Journey, Authenticator: a.ID, Reason: "wrong passcodes", Data: map[string]string{"serial": a.Serial}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return locked, nil
+}
+
+// Approve checks the passcode in the signed approval of a push, and uses it up.
+// The step used last may come again, since the nonce that was signed makes the
+// approval fresh. No counter moves, whatever the passcode is (CRED-11).
+func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passcode string) (push.Verdict, error) {
+	if !makesPasscodes(a) {
+		return push.PasscodeWrong, nil
+	}
+	var err error
+	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+		return push.PasscodeWrong, err
+	}
+	step, drift, ok := find(tx, a, passcode, inner)
+	if !ok {
+		if _, _, far := find(tx, a, passcode, outer); far {
+			return push.PasscodeTooFar, nil
+		}
+		return push.PasscodeWrong, nil
+	}
+	used, err := tx.UseStepSigned(ctx, a.Tenant, a.ID, step, drift)
+	if err != nil || !used {
+		return push.PasscodeWrong, err
+	}
+	return push.PasscodeRight, nil
+}
+
+// find looks for the step of a passcode within a window, and the drift that
+// step shows.
+func find(tx *store.Tx, a identity.Authenticator, code string, window int64) (step, drift int64, ok bool) {
+	params := otp.Params{Digits: a.Digits, Period: a.Step}
+	step, ok = otp.Match(a.Seed, params, code, tx.Now(), a.Drift, window)
+	return step, step - otp.Step(params, tx.Now()), ok
+}
+
+// passcodes returns those of a user's authenticators that make passcodes, with
+// their seeds: the active ones, and those that a lock or an operator keeps from
+// being active, to recognise their passcodes and refuse them.
+func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identity.Authenticator, error) {
+	all, err := store.Collect(tx.Authenticators(ctx, tenant, user))
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makesPasscodes(a) || !counts(a) })
+	for i, a := range all {
+		if all[i].Seed, err = tx.Seed(ctx, tenant, a.ID); err != nil {
+			return nil, fmt.Errorf("authenticator: seed of %s: %w", a.Serial, err)
+		}
+	}
+	return all, nil
+}
+
+// makesPasscodes reports whether an authenticator makes passcodes by time.
+func makesPasscodes(a identity.Authenticator) bool {
+	return (a.Kind == identity.AppToken || a.Kind == identity.TOTP) && a.Step > 0
+}

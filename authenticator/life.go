@@ -1,0 +1,93 @@
+package authenticator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// Revoke ends an authenticator for good, for a reason such as "lost" or
+// "operator". One that is revoked already stays so.
+func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason string) error {
+	done, err := tx.RevokeAuthenticator(ctx, a.Tenant, a.ID)
+	if err != nil || !done {
+		return err
+	}
+	return changed(ctx, tx, a, audit.AuthenticatorRevoked, reason)
+}
+
+// Unlock ends the lock that wrong passcodes brought about, and clears their
+// count. One that is not locked is a Conflict, so that an operator who unlocks
+// the wrong one notices.
+func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	done, err := tx.UnlockAuthenticator(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.unlocked",
+			Err: fmt.Errorf("authenticator: %s is not locked", a.Serial)}
+	}
+	return changed(ctx, tx, a, audit.AuthenticatorUnlock, "operator")
+}
+
+// SetPush switches push on or off for an active authenticator (PUSH-8). On, it
+// must be one that gets push: its platform is looked at as policy stands now.
+// Where it may not, the error is a Forbidden whose cause is a push.Refusal.
+func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on bool) error {
+	a, err := tx.Authenticator(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return err
+	}
+	if a.State() != identity.Active {
+		return forbidden("state")
+	}
+	reason := "off"
+	if on {
+		reason = "on"
+		row, err := tx.Policy(ctx, a.Tenant, policy.KindPlatforms)
+		if err != nil {
+			return err
+		}
+		platforms, err := policy.Read[policy.Platforms](row.Document)
+		if err != nil {
+			return fmt.Errorf("authenticator: %w", err)
+		}
+		if a.Kind != identity.AppToken || !platforms.PushOn(a.Platform) {
+			return forbidden("push-not-allowed")
+		}
+	}
+	done, err := tx.SetPush(ctx, a.Tenant, a.ID, on)
+	if err != nil || !done {
+		return err
+	}
+	return changed(ctx, tx, a, audit.AuthenticatorPush, reason)
+}
+
+func forbidden(code string) error {
+	return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: &push.Refusal{Code: code}}
+}
+
+// changed writes the event of a change for each user the authenticator belongs
+// to, and wakes who shows it.
+func changed(ctx context.Context, tx *store.Tx, a identity.Authenticator, kind audit.Kind, reason string) error {
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return err
+	}
+	tx.Wake(store.AuthenticatorTopic(a.ID))
+	for _, user := range users {
+		tx.Wake(store.UserTopic(user))
+		err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: kind, User: user, Authenticator: a.ID, Reason: reason,
+			Data: map[string]string{"serial": a.Serial}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

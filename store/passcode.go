@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// active is the condition under which an authenticator takes part: State is
+// identity.Active, told in SQL so that it holds at the moment of the write.
+const active = `activated_at IS NOT NULL AND locked_at IS NULL AND suspended_at IS NULL AND inactive_at IS NULL AND revoked_at IS NULL`
+
+// UseStep uses up the passcode of a step that was typed, and every older one,
+// and reports whether it was still to be had: a passcode works once (RFC 6238,
+// section 5.2). The count of wrong ones starts anew, and the drift seen is kept
+// for next time.
+//
+// The comparison is part of the UPDATE, so of two nodes given the same passcode
+// at the same moment exactly one succeeds. Both databases promise that for a
+// single statement; no lock is needed. An authenticator that was locked or
+// revoked since it was read is left alone too.
+func (tx *Tx) UseStep(ctx context.Context, tenant, id string, step, drift int64) (bool, error) {
+	n, err := tx.exec(ctx, "use step of "+id, `
+		UPDATE authenticators SET last_step = $3, drift = $4, invalid = 0, last_used_at = $5
+		WHERE tenant_id = $1 AND id = $2 AND last_step < $3 AND `+active,
+		tenant, id, step, drift, at(tx.now()))
+	return n == 1, err
+}
+
+// UseStepSigned uses up the passcode of a step that came with a signed
+// approval. The nonce that was signed makes it fresh, so the newest step that
+// was used may come again, but none older (PUSH-13). Wrong passcodes are
+// counted for what people type, and that count stays as it is (CRED-11).
+func (tx *Tx) UseStepSigned(ctx context.Context, tenant, id string, step, drift int64) (bool, error) {
+	n, err := tx.exec(ctx, "use signed step of "+id, `
+		UPDATE authenticators SET last_step = $3, drift = $4, last_used_at = $5
+		WHERE tenant_id = $1 AND id = $2 AND last_step <= $3 AND `+active,
+		tenant, id, step, drift, at(tx.now()))
+	return n == 1, err
+}
+
+// CountInvalid counts a wrong passcode against an authenticator if it is
+// active, and locks it when that is the limit-th in a row. It reports whether
+// this call locked it. Count and lock are one statement, so that parallel wrong
+// ones are all counted and one of them locks.
+func (tx *Tx) CountInvalid(ctx context.Context, tenant, id string, limit int64) (locked bool, err error) {
+	var since time.Time
+	err = tx.sql.QueryRowContext(ctx, `
+		UPDATE authenticators SET invalid = invalid + 1, locked_at = CASE WHEN invalid + 1 >= $3 THEN $4 ELSE locked_at END
+		WHERE tenant_id = $1 AND id = $2 AND `+active+` RETURNING locked_at`, tenant, id, limit, at(tx.now())).Scan(moment{&since})
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, missing("count invalid of "+id, err)
+	}
+	return !since.IsZero(), nil
+}
+
+// UnlockAuthenticator ends a lock and clears the count. It reports whether
+// there was a lock.
+func (tx *Tx) UnlockAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "unlock "+id, `
+		UPDATE authenticators SET locked_at = NULL, invalid = 0
+		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL`, tenant, id)
+	return n == 1, err
+}
+
+// RevokeAuthenticator revokes an authenticator for good and forgets its seed;
+// the row and its key stay, so that its app can be told. It reports whether it
+// was not revoked before.
+func (tx *Tx) RevokeAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "revoke "+id, `
+		UPDATE authenticators SET revoked_at = $3, seed = NULL WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`,
+		tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// SetPush switches push on or off for an active authenticator (PUSH-8). It
+// reports whether that changed anything.
+func (tx *Tx) SetPush(ctx context.Context, tenant, id string, on bool) (bool, error) {
+	query := `UPDATE authenticators SET push_off_at = $3, push_on_at = NULL
+		WHERE tenant_id = $1 AND id = $2 AND (push_on_at IS NOT NULL OR push_off_at IS NULL) AND ` + active
+	if on {
+		query = `UPDATE authenticators SET push_on_at = $3, push_off_at = NULL
+			WHERE tenant_id = $1 AND id = $2 AND push_on_at IS NULL AND ` + active
+	}
+	n, err := tx.exec(ctx, "set push of "+id, query, tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// WakeUser wakes whoever watches a user or one of the user's authenticators.
+func (tx *Tx) WakeUser(ctx context.Context, tenant, user string) error {
+	tx.Wake(UserTopic(user))
+	for a, err := range tx.Authenticators(ctx, tenant, user) {
+		if err != nil {
+			return err
+		}
+		tx.Wake(AuthenticatorTopic(a.ID))
+	}
+	return nil
+}
