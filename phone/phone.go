@@ -110,9 +110,9 @@ type Activation struct {
 
 // Activate makes an account: it sends the key, takes the seed, and finishes.
 //
-// The key is kept before it is sent. If the answer is lost, activating anew
-// with the same link or code repeats it with the same key, which the server
-// answers as before.
+// The key is kept before it is sent, and the seed before it is finished with.
+// If an answer is lost, activating anew with the same link or code goes on from
+// where it stood, and the server answers as before.
 func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	code, err := a.code()
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	i := slices.IndexFunc(s.Accounts, func(k keptAccount) bool { return k.ID == "" && k.Begun == code })
+	i := slices.IndexFunc(s.Accounts, func(k keptAccount) bool { return k.Begun == code })
 	if i < 0 {
 		key, err := newKey()
 		if err != nil {
@@ -135,41 +135,51 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 		}
 	}
 	k := &s.Accounts[i]
-	var answer struct {
-		Authenticator string
-		Tenant        string
-		Organisation  string
-		User          string
-		Serial        string
-		State         string
-		Seed          string
-		Mode          string
-		Algorithm     otp.Algorithm
-		Digits        int
-		Period        int64
-		Template      struct{ PIN string }
-		Push          struct{ Allowed bool }
+	if k.ID == "" {
+		if err := p.register(ctx, s, k, a.Name); err != nil {
+			return Account{}, p.abandon(s, i, err)
+		}
+		if err := p.save(s); err != nil {
+			return Account{}, err
+		}
 	}
-	err = p.call(ctx, s, k, "activate", activateBody{code.Secret, code.Short, a.Name, platform()}, &answer)
-	if err != nil {
+	if err := p.ask(ctx, s, k, "finish", finishBody{a.Push && k.Push.Allowed, a.Name}); err != nil {
 		return Account{}, p.abandon(s, i, err)
+	}
+	k.Begun = activationCode{}
+	return k.Account, p.save(s)
+}
+
+// register makes the account's key that of a pending authenticator, and takes
+// what it is told of it.
+func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name string) error {
+	var answer struct {
+		Authenticator, Tenant, Organisation, User, Serial, State string
+
+		Mode      string
+		Template  struct{ PIN string }
+		Seed      string
+		Algorithm otp.Algorithm
+		Digits    int
+		Period    int64
+		Push      Push
+	}
+	body := activateBody{k.Begun.Secret, k.Begun.Short, name, platform()}
+	if err := p.call(ctx, s, k, "activate", body, &answer); err != nil {
+		return err
 	}
 	if answer.Mode != "quick" || answer.Template.PIN != "none" || answer.Period == 0 {
-		return Account{}, tooOld("a token template this version does not know")
+		return tooOld("a token template this version does not know")
 	}
 	made := *k
-	made.Account = Account{ID: answer.Authenticator, Base: code.Base, Tenant: answer.Tenant, Organisation: answer.Organisation,
-		User: answer.User, Serial: answer.Serial, State: answer.State}
+	made.Account = Account{ID: answer.Authenticator, Base: k.Base, Tenant: answer.Tenant, Organisation: answer.Organisation,
+		User: answer.User, Serial: answer.Serial, State: answer.State, Push: answer.Push}
 	made.Seed, made.Algorithm, made.Digits, made.Period = answer.Seed, answer.Algorithm, answer.Digits, answer.Period
 	if _, err := made.passcode(p.now()); err != nil {
-		return Account{}, err
+		return err
 	}
-	if err := p.ask(ctx, s, &made, "finish", finishBody{a.Push && answer.Push.Allowed, a.Name}); err != nil {
-		return Account{}, p.abandon(s, i, err)
-	}
-	made.Begun = activationCode{}
 	*k = made
-	return made.Account, p.save(s)
+	return nil
 }
 
 type activateBody struct {
@@ -187,7 +197,8 @@ type finishBody struct {
 // abandon drops the key of an activation that the server refused for good, and
 // keeps it where trying again may help.
 func (p *Phone) abandon(s *state, i int, err error) error {
-	if errors.Is(err, identity.NotFound) || errors.Is(err, identity.Expired) {
+	refusal, refused := errors.AsType[*Refusal](err)
+	if refused && slices.Contains([]string{"activation", "voided", "unknown"}, refusal.Code) {
 		s.Accounts = slices.Delete(s.Accounts, i, i+1)
 		return cmp.Or(p.save(s), err)
 	}

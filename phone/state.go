@@ -26,8 +26,8 @@ type state struct {
 	Accounts    []keptAccount    `json:"accounts"`
 }
 
-// A keptAccount is an account with its secrets. It has no id until it is
-// finished, and Begun until then.
+// A keptAccount is an account with its secrets. Until it is finished it has
+// Begun, the code it comes from, and no id at first.
 type keptAccount struct {
 	Account
 	Begun     activationCode `json:"begun,omitzero"`
@@ -56,7 +56,7 @@ func (k *keptAccount) passcode(now time.Time) (string, error) {
 func (s *state) finished() iter.Seq[*keptAccount] {
 	return func(yield func(*keptAccount) bool) {
 		for i := range s.Accounts {
-			if k := &s.Accounts[i]; k.ID != "" && !yield(k) {
+			if k := &s.Accounts[i]; k.Begun == (activationCode{}) && !yield(k) {
 				return
 			}
 		}

@@ -91,7 +91,11 @@ export async function resume(ready) {
 	}
 }
 
+// proceed gets the account, unless it has it already, keeps it, and asks what
+// must be asked. What finish answers may be lost too: the seed is not sent again
+// after it, so it has to be here before.
 async function proceed(begun, ready) {
+	if (begun.account) return questions(begun.account, begun.push, ready);
 	let answer;
 	try {
 		answer = await call(begun, "activate", { ...begun.code, name: device(), platform: platform() });
@@ -106,6 +110,7 @@ async function proceed(begun, ready) {
 		digits: answer.digits, period: answer.period, organisation: answer.organisation, user: answer.user, serial: answer.serial,
 		state: "pending", added: Date.now(),
 	};
+	await vault.set("activation", { account, push: answer.push.allowed });
 	questions(account, answer.push.allowed, ready);
 }
 
@@ -129,7 +134,7 @@ function questions(account, push, ready) {
 				await ready();
 				sheet.show({ above: account.organisation, heading: t("app.ready.heading") }, el("p", {}, words("app.ready.help")), sheet.done());
 			} catch (failure) {
-				if (failure instanceof Failure && failure.code === "voided") await vault.unset("activation");
+				if (failure instanceof Failure && ["voided", "unknown"].includes(failure.code)) await vault.unset("activation");
 				error.textContent = problem(failure);
 				error.hidden = false;
 			}
