@@ -36,10 +36,10 @@ type Facts struct {
 	PushTo      int  // of these, those a push can reach with the check asked for
 	Push        bool // policy lets a push be sent in this journey (PUSH-7)
 	Codes       bool // policy lets a passcode be typed (PUSH-1)
-	Passcodes   int  // authenticators that make passcodes and are not locked
 	MayEnrol    bool
 	WhyNotEnrol policy.Reason
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
+	Disabled    bool // the user may not log in at all
 	LockedUntil time.Time
 }
 
@@ -61,7 +61,7 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return AskPassword
 	case proved && now.Before(f.LockedUntil):
 		return Locked
-	case j.Refused != "" && (proved || len(missing) == 0):
+	case (j.Refused != "" || f.Disabled) && (proved || len(missing) == 0):
 		return Refused
 	case len(missing) == 0:
 		return Done

@@ -21,7 +21,7 @@ var (
 
 func TestJRN1_Next(t *testing.T) {
 	type J = identity.Journey
-	open := Facts{Assigned: 1, PushTo: 1, Push: true, Codes: true, Passcodes: 1}
+	open := Facts{Assigned: 1, PushTo: 1, Push: true, Codes: true}
 	coded := identity.Code{PassedAt: start}
 	for _, tt := range []struct {
 		name  string
@@ -57,6 +57,7 @@ func TestJRN1_Next(t *testing.T) {
 		{"CRED-20 locked after the password", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, LockedUntil: later}, Locked},
 		{"CRED-20 locked before the password", J{Name: "u", Required: both}, Facts{LockedUntil: later}, AskPassword},
 		{"denied, password proved", J{Name: "u", Required: both, Passed: pwPassed, Refused: "policy"}, open, Refused},
+		{"disabled meanwhile", J{Name: "u", Required: both, Passed: all}, Facts{Disabled: true}, Refused},
 		{"denied, nothing proved yet", J{Name: "u", Required: otpOnly, Refused: "policy"}, open, Choose},
 		{"denied, all passed", J{Name: "u", Required: pwOnly, Passed: pwPassed, Refused: "policy"}, open, Refused},
 		{"password alone", J{Name: "u", Required: pwOnly, Passed: pwPassed}, Facts{}, Done},
@@ -113,11 +114,12 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 		if flip() {
 			f.LockedUntil = later
 		}
+		f.Disabled = r.IntN(4) == 0
 		step := Next(&j, f, start)
 		reached[step]++
 		switch step {
 		case Done:
-			if len(j.Required) == 0 || len(j.Missing()) > 0 || j.Refused != "" || !j.EndedAt.IsZero() || j.Name == "" {
+			if len(j.Required) == 0 || len(j.Missing()) > 0 || j.Refused != "" || f.Disabled || !j.EndedAt.IsZero() || j.Name == "" {
 				t.Fatalf("done without all that is required: %+v %+v", j, f)
 			}
 		case EnrolPlatform, EnrolScan:

@@ -1,0 +1,122 @@
+package idp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// begin is the GET after the 303: the first request that carries our cookies.
+// It uses up the stored request and binds a journey to the browser.
+func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
+	t, err := p.Kit.Tenant(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("request")
+	if !identity.IsID(identity.RequestID, id) {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}
+	answer := p.visit(r, t)
+	answer.session(p.Kit.Session(r, t))
+	browser := p.Kit.EnsureBrowser(w, r, t)
+	var app identity.Application
+	var want Request
+	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(stored store.Request) (journey.Start, error) {
+		var err error
+		if app, err = p.DB.Application(r.Context(), t.ID, stored.Application); err != nil {
+			return journey.Start{}, err
+		}
+		if err := json.Unmarshal(stored.Wants, &want); err != nil {
+			return journey.Start{}, fmt.Errorf("idp: request %s: %w", id, err)
+		}
+		return journey.Start{Tenant: t.ID, Application: app, Request: stored.Wants, Browser: browser,
+			Fingerprint: agent(r.UserAgent()), IP: p.Kit.From(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
+			MaxAge: want.MaxAge, ACR: want.ACR}, nil
+	})
+	switch {
+	case errors.Is(err, journey.ErrLoginRequired):
+		return p.refuse(w, r, t, app, want.Payload, LoginRequired)
+	case errors.Is(err, journey.ErrContextUnmet):
+		return p.refuse(w, r, t, app, want.Payload, ContextUnmet)
+	case err != nil:
+		return err
+	case v.Step == journey.Done:
+		return answer.send(w, r)
+	}
+	http.Redirect(w, r, address(t, v.Journey.ID), http.StatusSeeOther)
+	return nil
+}
+
+// address is the one address of a journey's pages.
+func address(t identity.Tenant, id string) string { return "/t/" + t.Slug + "/login/" + id }
+
+// refuse sends an application its protocol's error.
+func (p *IdP) refuse(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, payload json.RawMessage, why Refusal) error {
+	reply, err := p.Protocols[app.Protocol].Refuse(r.Context(), t, app, payload, why)
+	if err != nil {
+		return err
+	}
+	return reply(w, r)
+}
+
+// An answer is a visit and what comes of it: the reply to the application, and
+// the session's new secret.
+type answer struct {
+	journey.Visit
+	idp    *IdP
+	tenant identity.Tenant
+	reply  Reply
+	secret string
+}
+
+// visit prepares a step of whoever sent r.
+func (p *IdP) visit(r *http.Request, t identity.Tenant) *answer {
+	a := &answer{idp: p, tenant: t}
+	a.Visit = journey.Visit{Who: p.Kit.Visitor(r, t), Grant: a.grant}
+	return a
+}
+
+// session hands the visit the browser's live session, if there is one.
+func (a *answer) session(s identity.Session, err error) {
+	if err == nil {
+		a.Session = s
+	}
+}
+
+// grant runs in the journey's last transaction.
+func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) error {
+	j := s.Journey
+	app, err := tx.Application(ctx, j.Tenant, j.Application)
+	if err != nil {
+		return err
+	}
+	var want Request
+	if err := json.Unmarshal(j.Request, &want); err != nil {
+		return fmt.Errorf("idp: request of %s: %w", j.ID, err)
+	}
+	groups, err := store.Collect(tx.GroupsOf(ctx, j.Tenant, j.UserID))
+	if err != nil {
+		return err
+	}
+	a.secret = s.Secret
+	a.reply, err = a.idp.Protocols[app.Protocol].Grant(ctx, tx, Login{
+		Tenant: a.tenant, Application: app, User: s.User, Groups: groups, Session: s.Session, Payload: want.Payload,
+		ACR: journey.Reached(j.ACR, j.Passed), AMR: journey.References(j.Passed), AuthTime: s.Session.AuthTime,
+	})
+	return err
+}
+
+// send gives the browser its session and the application its answer.
+func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
+	if a.secret != "" {
+		a.idp.Kit.SetSession(w, a.tenant, a.secret)
+	}
+	return a.reply(w, r)
+}

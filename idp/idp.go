@@ -1,0 +1,72 @@
+package idp
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// An IdP is the browser's face of journeys.
+type IdP struct {
+	Kit       *web.Kit
+	DB        *store.DB
+	Engine    *journey.Engine
+	Keys      *Keys
+	Protocols map[identity.Protocol]Protocol
+	// Closing is closed when the server shuts down, so that event streams end.
+	Closing <-chan struct{}
+}
+
+// Routes mounts the pages of logging in. They expect to stand inside
+// web.Kit.SameOrigin.
+func (p *IdP) Routes(mux *http.ServeMux) {
+	mux.Handle("GET /t/{tenant}/login", p.Kit.Handle(p.startPortal))
+	mux.Handle("GET /t/{tenant}/begin/{request}", p.Kit.Handle(p.begin))
+	mux.Handle("GET /t/{tenant}/login/{journey}", p.Kit.Handle(p.show))
+	mux.Handle("POST /t/{tenant}/login/{journey}", p.Kit.Handle(p.take))
+	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Kit.Handle(p.events))
+}
+
+// requestLife is how long a protocol's request waits for its browser.
+const requestLife = time.Minute
+
+// Accept stores what an application asks for, bound to nobody, and sends the
+// browser on to the GET that binds it. It is the last thing a protocol's
+// endpoint does.
+func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, want Request) error {
+	wants, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	stored := store.Request{Tenant: t.ID, ID: identity.NewID(identity.RequestID), Application: app.ID, Wants: wants,
+		ExpiresAt: p.DB.Now().Add(requestLife)}
+	err = p.DB.InTx(r.Context(), p.Kit.Visitor(r, t), func(tx *store.Tx) error { return tx.AddRequest(r.Context(), stored) })
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/t/"+t.Slug+"/begin/"+stored.ID, http.StatusSeeOther)
+	return nil
+}
+
+// EndSession ends a session with its event, and takes its cookie from the
+// browser.
+func (p *IdP) EndSession(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error {
+	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
+	err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error {
+		if err := tx.EndSession(r.Context(), t.ID, s.ID); err != nil {
+			return err
+		}
+		return tx.Event(r.Context(), audit.Event{Kind: audit.SessionEnded, User: s.UserID, Data: map[string]string{"session": s.ID}})
+	})
+	if err != nil {
+		return err
+	}
+	p.Kit.ClearSession(w, t)
+	return nil
+}

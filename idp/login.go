@@ -1,0 +1,332 @@
+package idp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// A sitting is a browser at a journey: what every page and every input of it
+// needs.
+type sitting struct {
+	idp    *IdP
+	tenant identity.Tenant
+	app    identity.Application
+	want   Request
+	view   *journey.View
+	l      locales.Printer
+}
+
+// sit loads a journey for the browser it is bound to. Anybody else's browser,
+// even with the address, is refused (JRN-4).
+func (p *IdP) sit(r *http.Request) (*sitting, error) {
+	t, err := p.Kit.Tenant(r)
+	if err != nil {
+		return nil, err
+	}
+	id := r.PathValue("journey")
+	if !identity.IsID(identity.JourneyID, id) {
+		return nil, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}
+	v, err := p.Engine.Look(r.Context(), t.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	if browser, ok := p.Kit.Browser(r, t); !ok || browser != v.Journey.Browser {
+		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.journey.browser", Err: fmt.Errorf("journey %s belongs to another browser", id)}
+	}
+	s := &sitting{idp: p, tenant: t, view: v}
+	if s.app, err = p.DB.Application(r.Context(), t.ID, v.Journey.Application); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(v.Journey.Request, &s.want); err != nil {
+		return nil, fmt.Errorf("idp: request of %s: %w", id, err)
+	}
+	s.speak(r)
+	return s, nil
+}
+
+// speak chooses the language: picked in this journey, kept on the user once a
+// password was proved, or as the browser says.
+func (s *sitting) speak(r *http.Request) {
+	picked := s.view.Journey.Language
+	if picked == "" && s.view.Journey.Has(identity.Password) {
+		picked = s.view.User.Language
+	}
+	s.l = s.idp.Kit.Printer(r, picked, s.want.UILocales, s.tenant.Language)
+}
+
+// show renders the present step. It changes nothing.
+func (p *IdP) show(w http.ResponseWriter, r *http.Request) error {
+	s, err := p.sit(r)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, "")
+}
+
+// take applies an input and answers with a 303 to the same address, so that
+// reloading and going back repeat nothing; or, when the journey is done, with
+// the answer to the application.
+func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
+	if err := web.Form(w, r); err != nil {
+		return err
+	}
+	s, err := p.sit(r)
+	if err != nil {
+		return err
+	}
+	if language := r.PostFormValue("language"); language != "" {
+		return s.pick(w, r, language)
+	}
+	a := p.visit(r, s.tenant)
+	a.session(p.Kit.Session(r, s.tenant))
+	if s.view.Step == journey.Ended {
+		return s.render(w, r, "")
+	}
+	// What was decided on a page the journey has left is not applied to the
+	// next one: the browser is shown where it is now.
+	if r.PostFormValue("step") == string(s.view.Step) && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version) {
+		v, err := s.apply(r, a)
+		switch {
+		case errors.Is(err, identity.Conflict):
+		case err != nil:
+			return err
+		case v.Journey.Outcome == identity.Succeeded:
+			return a.send(w, r)
+		case v.Journey.Outcome == identity.Cancelled:
+			return p.refuse(w, r, s.tenant, s.app, s.want.Payload, Cancelled)
+		case v.Journey.Outcome == identity.Denied:
+			return p.refuse(w, r, s.tenant, s.app, s.want.Payload, AccessDenied)
+		}
+	}
+	http.Redirect(w, r, address(s.tenant, s.view.Journey.ID), http.StatusSeeOther)
+	return nil
+}
+
+// pick changes the language and shows the same page again, with what was typed
+// and is no secret (ENR-13).
+func (s *sitting) pick(w http.ResponseWriter, r *http.Request, language string) error {
+	language = s.idp.Kit.Catalog.Negotiate(language, "", "", "").Lang()
+	s.idp.Kit.PickLanguage(w, language)
+	if s.view.Step != journey.Ended {
+		v, err := s.idp.Engine.SetLanguage(r.Context(), s.idp.visit(r, s.tenant).Visit, s.view, language)
+		if err != nil && !errors.Is(err, identity.Conflict) {
+			return err
+		}
+		if err == nil {
+			s.view = v
+		}
+	}
+	s.l = s.idp.Kit.Catalog.Negotiate(language, "", "", "")
+	return s.render(w, r, r.PostFormValue("username"))
+}
+
+// apply takes the input of the present step.
+func (s *sitting) apply(r *http.Request, a *answer) (*journey.View, error) {
+	ctx, e, v, visit := r.Context(), s.idp.Engine, s.view, a.Visit
+	do := r.PostFormValue("do")
+	switch do {
+	case "cancel":
+		if v.Step == journey.Refused || v.Step == journey.Locked {
+			return e.Deny(ctx, visit, v)
+		}
+		return e.Cancel(ctx, visit, v)
+	case "back":
+		if v.Step == journey.EnrolCode || v.Step == journey.EnrolScan || v.Step == journey.EnrolPlatform {
+			return s.leaveEnrolment(ctx, visit)
+		}
+		return e.Back(ctx, visit, v)
+	case "passcode":
+		return e.Choose(ctx, visit, v, identity.ByPasscode)
+	case "push", "again":
+		return e.SendPush(ctx, visit, v, s.app.Name)
+	}
+	switch v.Step {
+	case journey.Identify:
+		return e.Identify(ctx, visit, v, r.PostFormValue("username"))
+	case journey.AskPassword:
+		return e.Password(ctx, visit, v, r.PostFormValue("password"))
+	case journey.Choose:
+		switch r.PostFormValue("method") {
+		case "push":
+			return e.SendPush(ctx, visit, v, s.app.Name)
+		case "enrol":
+			return s.sendCode(ctx, visit)
+		}
+		return e.Choose(ctx, visit, v, identity.Method(r.PostFormValue("method")))
+	case journey.WaitForPush:
+		if err := s.hold(r); err != nil {
+			return nil, err
+		}
+		return e.Claim(ctx, visit, s.view)
+	case journey.AskPasscode:
+		return e.Passcode(ctx, visit, v, r.PostFormValue("passcode"))
+	case journey.EnrolOffer:
+		return s.sendCode(ctx, visit)
+	case journey.EnrolCode:
+		if do == "resend" {
+			return s.sendCode(ctx, visit)
+		}
+		return s.checkCode(r, visit)
+	case journey.EnrolPlatform:
+		return s.choosePlatform(ctx, visit, identity.Platform(r.PostFormValue("platform")))
+	case journey.EnrolScan:
+		if do == "renew" {
+			return s.renew(ctx, visit)
+		}
+		if err := s.hold(r); err != nil {
+			return nil, err
+		}
+	}
+	return s.view, nil
+}
+
+// holdTime is how long the answer to "continue" waits for the phone where no
+// script does (JRN-11).
+const holdTime = 20 * time.Second
+
+// hold waits until the phone has done its part, or for as long as a person
+// without scripts can be asked to, and looks at the journey again.
+func (s *sitting) hold(r *http.Request) error {
+	woken, stop := s.idp.DB.Subscribe(store.JourneyTopic(s.view.Journey.ID))
+	defer stop()
+	deadline := time.NewTimer(holdTime)
+	defer deadline.Stop()
+	before := s.mark()
+	for {
+		v, err := s.idp.Engine.Look(r.Context(), s.tenant.ID, s.view.Journey.ID)
+		if err != nil {
+			return err
+		}
+		s.view = v
+		if v.Request.Outcome == store.PushApproved || s.mark() != before {
+			return nil
+		}
+		expiry := time.NewTimer(s.untilExpiry())
+		select {
+		case <-woken:
+		case <-expiry.C:
+		case <-deadline.C:
+			return nil
+		case <-s.idp.Closing:
+			return nil
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+		expiry.Stop()
+	}
+}
+
+// untilExpiry is how long the page can wait before what it waits for expires by
+// itself, which wakes nobody.
+func (s *sitting) untilExpiry() time.Duration {
+	if s.view.Step != journey.WaitForPush {
+		return holdTime
+	}
+	return s.view.Request.Left + 10*time.Millisecond
+}
+
+// mark changes when a waiting page has something new to show.
+func (s *sitting) mark() string {
+	return fmt.Sprint(s.view.Journey.Version, s.view.Step, s.view.Request.Outcome)
+}
+
+// enrolment runs an act of self-provisioning as a step of the journey.
+func (s *sitting) enrolment(ctx context.Context, visit journey.Visit, act func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error, at ...journey.Step) (*journey.View, error) {
+	return s.idp.Engine.Step(ctx, visit, s.view, func(tx *store.Tx, v *journey.View) error {
+		rules, err := enroll.ReadRules(ctx, tx, s.tenant.ID)
+		if err != nil {
+			return err
+		}
+		err = act(tx, v.Journey, rules)
+		if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind == identity.Throttled {
+			v.Journey.Notice = refused.Key
+			return nil
+		}
+		return err
+	}, at...)
+}
+
+// sendCode mails the verification code, if there is somebody to mail it to who
+// may enrol; the page does not tell (ENR-4).
+func (s *sitting) sendCode(ctx context.Context, visit journey.Visit) (*journey.View, error) {
+	var user *identity.User
+	if s.view.Facts.MayEnrol {
+		user = &s.view.User
+	}
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		return enroll.SendCode(ctx, tx, j, user, rules, s.l.Lang())
+	}, journey.EnrolOffer, journey.EnrolCode, journey.Choose)
+}
+
+// checkCode takes the verification code. Where one platform alone is allowed,
+// its choice is skipped (ENR-7).
+func (s *sitting) checkCode(r *http.Request, visit journey.Visit) (*journey.View, error) {
+	ctx := r.Context()
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		problem, err := enroll.CheckCode(ctx, tx, j, r.PostFormValue("code"), rules)
+		if err != nil {
+			return err
+		}
+		j.Notice = problem
+		only, one := rules.Platforms.Offer(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")).Only()
+		if problem != "" || !one {
+			return nil
+		}
+		j.Notice, err = enroll.ChoosePlatform(ctx, tx, j, s.view.User, only, rules, s.l.Lang())
+		return err
+	}, journey.EnrolCode)
+}
+
+func (s *sitting) choosePlatform(ctx context.Context, visit journey.Visit, platform identity.Platform) (*journey.View, error) {
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
+		j.Notice, err = enroll.ChoosePlatform(ctx, tx, j, s.view.User, platform, rules, s.l.Lang())
+		return err
+	}, journey.EnrolPlatform)
+}
+
+func (s *sitting) renew(ctx context.Context, visit journey.Visit) (*journey.View, error) {
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		return enroll.Issue(ctx, tx, j, s.view.User, rules, s.l.Lang())
+	}, journey.EnrolScan)
+}
+
+// leaveEnrolment goes back from the code or the platform to before them, and
+// from the QR code to the choice of platform.
+func (s *sitting) leaveEnrolment(ctx context.Context, visit journey.Visit) (*journey.View, error) {
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		if j.Enrol == identity.EnrolScan {
+			j.Enrol = identity.EnrolPlatform
+			return nil
+		}
+		return enroll.Cancel(ctx, tx, j)
+	}, journey.EnrolCode, journey.EnrolPlatform, journey.EnrolScan)
+}
+
+// render shows the present step. typed replaces the user name shown where one
+// is asked for.
+func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) error {
+	name, page, err := s.page(r, typed)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if page.Problem != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	if s.view.Step == journey.Ended {
+		status = http.StatusGone
+	}
+	return s.idp.Kit.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))
+}

@@ -1,0 +1,236 @@
+package idp
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// page makes the page of the present step: its name and all it is told.
+func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, error) {
+	j := s.view.Journey
+	page := templates.Page{L: s.l, Tenant: web.Brand(s.tenant), Languages: s.idp.Kit.Catalog.Languages(),
+		Version: j.Version, Step: string(s.view.Step), Action: address(s.tenant, j.ID)}
+	if strings.HasPrefix(j.Notice, "error.") {
+		page.Problem = j.Notice
+	} else {
+		page.Notice = j.Notice
+	}
+	name, body, err := s.body(r, typed, &page)
+	page.Body = body
+	return name, page, err
+}
+
+// body makes the part of the page that is the step's own.
+func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (string, any, error) {
+	v, j, app := s.view, s.view.Journey, s.app.Name
+	switch v.Step {
+	case journey.Identify:
+		if typed == "" {
+			typed = s.want.LoginHint
+		}
+		return "identify", templates.Identify{Application: app, Name: identity.CleanTyped(typed)}, nil
+	case journey.AskPassword:
+		return "password", templates.Password{Application: app, Name: j.Name}, nil
+	case journey.Choose:
+		if j.Enrol == identity.EnrolScan {
+			page.Notice = "notice.enrolled"
+		}
+		return "choose", templates.Choose{Application: app, Name: j.Name, Methods: s.methods()}, nil
+	case journey.WaitForPush:
+		return s.waiting(page)
+	case journey.PushOver:
+		return "push_ended", s.pushEnded(), nil
+	case journey.AskPasscode:
+		return "passcode", templates.Passcode{Application: app, Name: j.Name, Push: s.pushOffered(), Typed: r.PostFormValue("passcode")}, nil
+	case journey.EnrolOffer:
+		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
+	case journey.EnrolCode:
+		life := v.Rules.Limits.MailCodeLife
+		return "enroll_code", templates.EnrollCode{Application: app, Name: j.Name, Address: s.masked(),
+			ResendIn: left(j.Code.SentAt.Add(time.Duration(v.Rules.Limits.MailCodeResend)*time.Second), s.now()), Minutes: int(life / 60), Typed: r.PostFormValue("code")}, nil
+	case journey.EnrolNoMail:
+		return "enroll_nomail", templates.EnrollNoMail{Application: app, Name: j.Name}, nil
+	case journey.EnrolPlatform:
+		return "enroll_platform", templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
+	case journey.EnrolScan:
+		return s.scan(r, page)
+	case journey.Locked:
+		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
+	case journey.Refused:
+		return "refused", templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}, nil
+	}
+	page.Languages, page.Problem, page.Notice = nil, "", ""
+	return "ended", templates.Ended{Application: app, Home: s.app.Home}, nil
+}
+
+func (s *sitting) now() time.Time { return s.idp.DB.Now() }
+
+// left is how many seconds there are until a moment, rounded up.
+func left(until, now time.Time) int {
+	return max(0, int((until.Sub(now)+time.Second-1)/time.Second))
+}
+
+// masked is the address a code goes to, for who has proved a password; nobody
+// else learns whether there is one (ENR-5).
+func (s *sitting) masked() string {
+	if !s.view.Journey.Has(identity.Password) || s.view.User.Mail == "" {
+		return ""
+	}
+	return enroll.MaskMail(s.view.User.Mail)
+}
+
+// pushOffered reports whether a push may be chosen. Without a proved password
+// it is shown to all alike, whoever can be reached (ENR-4).
+func (s *sitting) pushOffered() bool {
+	f := s.view.Facts
+	return f.Push && (f.PushTo > 0 || !s.view.Journey.Has(identity.Password)) && s.view.Journey.Pushes < s.view.Rules.Push.PerJourney
+}
+
+// methods are the rows of the page of choice, strongest first.
+func (s *sitting) methods() []templates.Method {
+	v := s.view
+	proved := v.Journey.Has(identity.Password)
+	var methods []templates.Method
+	if s.pushOffered() {
+		push := templates.Method{Kind: "push"}
+		if proved {
+			push.Detail = s.device()
+		}
+		methods = append(methods, push)
+	}
+	if v.Facts.Codes {
+		methods = append(methods, templates.Method{Kind: "passcode", Detail: templates.Text{Key: "choose.detail.passcode"}})
+	}
+	if !proved {
+		methods = append(methods, templates.Method{Kind: "enrol", Detail: templates.Text{Key: "choose.detail.enrol"}})
+	}
+	picked := 0
+	if v.LastMethod == identity.ByPasscode && proved {
+		picked = max(0, slices.IndexFunc(methods, func(m templates.Method) bool { return m.Kind == "passcode" }))
+	}
+	if len(methods) > 0 {
+		methods[picked].Picked = true
+	}
+	return methods
+}
+
+// device names the phone a push will go to, if it is one.
+func (s *sitting) device() templates.Text {
+	var reached []identity.Authenticator
+	for _, a := range s.view.Authenticators {
+		if a.Push(s.now()) == identity.PushEnabled && a.State() == identity.Active {
+			reached = append(reached, a)
+		}
+	}
+	switch {
+	case len(reached) == 0:
+		return templates.Text{}
+	case len(reached) == 1:
+		return templates.Text{Key: "choose.detail.device", Args: []any{"device", reached[0].Name}}
+	}
+	return templates.Text{Key: "choose.detail.devices", Args: []any{"n", len(reached)}}
+}
+
+// waiting is the page of an open push request.
+func (s *sitting) waiting(page *templates.Page) (string, any, error) {
+	v, j := s.view, s.view.Journey
+	page.Stream = s.stream()
+	return "push", templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, IP: j.IP, At: j.StartedAt,
+		Left: int((v.Request.Left + time.Second - 1) / time.Second), Total: int(v.Rules.Push.Lifetime),
+		AgainIn: s.againIn(), Again: j.Pushes < v.Rules.Push.PerJourney, Passcode: v.Facts.Codes}, nil
+}
+
+func (s *sitting) againIn() int {
+	return left(s.view.Journey.PushAt.Add(time.Duration(s.view.Rules.Push.Spacing)*time.Second), s.now())
+}
+
+// pushEnded says how the request ended, in its own words.
+func (s *sitting) pushEnded() templates.PushEnded {
+	v, j := s.view, s.view.Journey
+	b := templates.PushEnded{Application: s.app.Name, Name: j.Name, Why: templates.PushExpired,
+		Again: s.pushOffered(), AgainIn: s.againIn(), Passcode: v.Facts.Codes}
+	switch v.Request.Outcome {
+	case store.PushNotMe:
+		b.Why, b.Again = templates.PushNotMe, false // no resend for this attempt
+	case store.PushMistake:
+		b.Why = templates.PushMistake
+	case store.PushWrongNumber:
+		b.Why = templates.PushWrongNumber
+	case store.PushSuperseded, store.PushCancelled:
+		b.Why = templates.PushSuperseded
+	case store.PushResync:
+		b.Why = templates.PushResync
+	}
+	return b
+}
+
+// platforms are the rows of the choice of platform.
+func (s *sitting) platforms(r *http.Request) []templates.PlatformChoice {
+	agent, hint := r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")
+	own := policy.Browsers(agent, hint)
+	offer := s.view.Rules.Platforms.Offer(agent, hint)
+	var rows []templates.PlatformChoice
+	for _, p := range slices.Concat(offer.Mobile, offer.Computer) {
+		rows = append(rows, templates.PlatformChoice{Platform: p, Here: len(own) == 1 && own[0] == p, Picked: p == offer.Preselected})
+	}
+	return rows
+}
+
+// scan is the page of the activation: a QR code, or a link where the
+// authenticator will be on this very device (ENR-7).
+func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, error) {
+	j := s.view.Journey
+	shown, err := enroll.Shown(r.Context(), s.idp.DB, j)
+	if err != nil && !errors.Is(err, identity.NotFound) {
+		return "", nil, err
+	}
+	page.Stream = s.stream()
+	base := s.idp.Kit.Base.String()
+	b := templates.EnrollScan{Application: s.app.Name, Name: j.Name, Platform: j.Platform,
+		Here:    slices.Contains(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), j.Platform),
+		Install: s.view.Rules.Platforms.Install(j.Platform), Code: shown.ShortCode,
+		Address: strings.TrimPrefix(strings.TrimPrefix(base, "https://"), "http://") + "/authenticator/",
+		Left:    left(shown.ExpiresAt, s.now())}
+	switch shown.State {
+	case enroll.Waiting:
+		b.Link = shown.Link(base)
+		if b.QR, err = qr(b.Link); err != nil {
+			return "", nil, err
+		}
+	case enroll.KeyRegistered:
+		b.Taken = true
+	default:
+		b.Over = true
+	}
+	return "enroll_scan", b, nil
+}
+
+// whyRefused tells the person what can be told.
+func (s *sitting) whyRefused() string {
+	v := s.view
+	switch {
+	case v.Facts.Disabled || v.Journey.Refused != "":
+		return templates.RefusedByPolicy
+	case v.Facts.Assigned > 0:
+		return templates.RefusedNoWay
+	case v.Facts.WhyNotEnrol == policy.NeedsLeave || v.Facts.WhyNotEnrol == policy.OperatorNeedsLeave:
+		return templates.RefusedLeave
+	}
+	return templates.RefusedNotTarget
+}
+
+// stream is the address that says when a waiting page has something new.
+func (s *sitting) stream() string {
+	return address(s.tenant, s.view.Journey.ID) + "/events"
+}

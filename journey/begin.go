@@ -1,0 +1,177 @@
+package journey
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// A Start is what a journey begins with.
+type Start struct {
+	Tenant      string
+	Application identity.Application
+	Request     []byte // kept for the answer
+	Browser     string
+	Fingerprint string
+	IP          string
+	Language    string
+	ForceLogin  bool
+	Passive     bool
+	MaxAge      *int64
+	ACR         []string
+}
+
+// Reasons why a journey does not begin. The application is told by its
+// protocol's own error.
+var (
+	ErrLoginRequired = errors.New("a page would have to be shown")
+	ErrContextUnmet  = errors.New("no authentication context asked for can be reached")
+)
+
+// Begin uses up a stored request and begins the journey it asks for. What the
+// browser's session proved is taken over as far as the request lets it count;
+// if nothing is missing, the journey ends in the same transaction (single
+// sign-on, JRN-8).
+func (e *Engine) Begin(ctx context.Context, visit Visit, request string, read func(store.Request) (Start, error)) (*View, error) {
+	var after *View
+	var refused error
+	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
+		stored, err := tx.TakeRequest(ctx, visit.Who.Tenant, request)
+		if err != nil {
+			return err
+		}
+		start, err := read(stored)
+		if err != nil {
+			return err
+		}
+		after, err = e.begin(ctx, tx, visit, start)
+		if errors.Is(err, ErrLoginRequired) || errors.Is(err, ErrContextUnmet) {
+			refused = err // an answer too: the request is used up
+			return nil
+		}
+		return err
+	})
+	return after, cmp.Or(err, refused)
+}
+
+func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Start) (*View, error) {
+	now := tx.Now()
+	j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
+		Protocol: start.Application.Protocol, Request: start.Request, Browser: start.Browser, Fingerprint: start.Fingerprint,
+		IP: start.IP, Language: start.Language, ACR: start.ACR, StartedAt: now, FreshAfter: freshAfter(start, now)}
+	rules, err := ReadRules(ctx, tx, j.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	j.ExpiresAt = now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
+	if _, reachable := asked(j.ACR); !reachable {
+		return nil, ErrContextUnmet
+	}
+	if visit.Session.ID != "" && !start.ForceLogin {
+		if err := e.takeOver(ctx, tx, j, visit.Session); err != nil {
+			return nil, err
+		}
+	}
+	v, err := e.view(ctx, tx, j)
+	if err != nil {
+		return nil, err
+	}
+	if start.Passive && v.Step != Done {
+		return nil, ErrLoginRequired
+	}
+	if v.Step != Done {
+		return v, tx.AddJourney(ctx, j)
+	}
+	j.EndedAt, j.Outcome = now, identity.Succeeded
+	if err := tx.AddJourney(ctx, j); err != nil {
+		return nil, err
+	}
+	if err := tx.SeenSession(ctx, visit.Session); err != nil {
+		return nil, err
+	}
+	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
+		Journey: j.ID, Reason: "single sign-on", Data: map[string]string{"context": Reached(j.ACR, j.Passed)},
+		Personal: map[string]string{"name": j.Name}})
+	if err != nil {
+		return nil, err
+	}
+	return v, visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: visit.Session})
+}
+
+// freshAfter is the moment before which nothing proved counts.
+func freshAfter(start Start, now time.Time) time.Time {
+	switch {
+	case start.ForceLogin:
+		return now
+	case start.MaxAge != nil:
+		return now.Add(-time.Duration(*start.MaxAge) * time.Second)
+	}
+	return time.Time{}
+}
+
+// takeOver identifies the journey's user by the session and takes over what
+// was passed in it and is fresh enough.
+func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey, s identity.Session) error {
+	u, err := tx.User(ctx, j.Tenant, s.UserID)
+	if err != nil {
+		return err
+	}
+	j.UserID, j.Name, j.KnownBrowser = u.ID, u.Name, true
+	v, err := e.view(ctx, tx, j)
+	if err != nil {
+		return err
+	}
+	if err := evaluate(v); err != nil {
+		return err
+	}
+	for _, p := range s.Passed {
+		if !p.At.Before(j.FreshAfter) {
+			j.Passed = append(j.Passed, p)
+		}
+	}
+	return nil
+}
+
+// Cancel ends a journey because the person chose to leave it.
+func (e *Engine) Cancel(ctx context.Context, visit Visit, v *View) (*View, error) {
+	return e.end(ctx, visit, v, identity.Cancelled, audit.LoginCancelled, "")
+}
+
+// Deny ends a journey that is refused.
+func (e *Engine) Deny(ctx context.Context, visit Visit, v *View) (*View, error) {
+	return e.end(ctx, visit, v, identity.Denied, audit.LoginDenied, e.whyRefused(v))
+}
+
+func (e *Engine) whyRefused(v *View) string {
+	switch {
+	case v.Facts.Disabled:
+		return "disabled"
+	case v.Journey.Refused != "":
+		return v.Journey.Refused
+	case v.Facts.WhyNotEnrol != "":
+		return string(v.Facts.WhyNotEnrol)
+	}
+	return "no way in"
+}
+
+func (e *Engine) end(ctx context.Context, visit Visit, v *View, outcome identity.Outcome, kind audit.Kind, reason string) (*View, error) {
+	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if err := e.dropPush(ctx, tx, j); err != nil {
+			return err
+		}
+		j.EndedAt, j.Outcome = tx.Now(), outcome
+		err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: kind, User: j.UserID, Application: j.Application,
+			Journey: j.ID, Reason: reason, Personal: map[string]string{"name": j.Name}})
+		if err != nil {
+			return fmt.Errorf("journey: end %s: %w", j.ID, err)
+		}
+		return nil
+	})
+}

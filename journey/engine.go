@@ -1,0 +1,385 @@
+package journey
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// An Engine takes journeys from step to step.
+type Engine struct {
+	DB        *store.DB
+	Directory *directory.Directory
+}
+
+// A Visit is who takes a step, and what shall happen when it is the last.
+type Visit struct {
+	Who     identity.Principal
+	Session identity.Session // the browser's live session; zero when there is none
+	// Grant runs in the transaction in which the journey succeeds, after the
+	// session was written.
+	Grant func(ctx context.Context, tx *store.Tx, s Success) error
+}
+
+// A Success is a journey that passed all it required.
+type Success struct {
+	Journey *identity.Journey
+	User    identity.User
+	Session identity.Session
+	Secret  string // of the session, new; empty where an old session sufficed
+}
+
+// A View is a journey with all that its next page, or its next step, depends on.
+type View struct {
+	Journey        *identity.Journey
+	User           identity.User // zero for a decoy and before anybody is identified
+	Groups         []string
+	Rules          Rules
+	Facts          Facts
+	Step           Step
+	Authenticators []identity.Authenticator
+	Presence       policy.Presence // what a push would ask for now
+	Request        push.State      // of the push the page waits for, if any
+	LastMethod     identity.Method
+}
+
+// Rules are the tenant's documents that journeys go by, as they stand now.
+type Rules struct {
+	Access           policy.Access
+	AccessVersion    int64
+	Push             policy.Push
+	SelfProvisioning policy.SelfProvisioning
+	Platforms        policy.Platforms
+	Lockout          policy.Lockout
+	Limits           policy.Limits
+}
+
+// Reader is what the engine reads through: the database, or a transaction.
+type Reader interface {
+	Now() time.Time
+	Journey(ctx context.Context, tenant, id string) (*identity.Journey, error)
+	User(ctx context.Context, tenant, id string) (identity.User, error)
+	GroupIDsOf(ctx context.Context, tenant, user string) ([]string, error)
+	Policies(ctx context.Context, tenant string) (map[policy.Kind]store.Policy, error)
+	KnownBrowser(ctx context.Context, tenant, user, browser string) (bool, identity.Method, error)
+	LockedUntil(ctx context.Context, t store.Tally) (time.Time, error)
+	authenticator.Reader
+	push.Reader
+	MAC(code string, bound ...string) (mac []byte, root int64, err error)
+}
+
+// ReadRules reads a tenant's rules. A document that cannot be read is an error,
+// and an error refuses the login: policy fails closed.
+func ReadRules(ctx context.Context, r Reader, tenant string) (rules Rules, err error) {
+	all, err := r.Policies(ctx, tenant)
+	if err != nil {
+		return rules, err
+	}
+	rules.AccessVersion = all[policy.KindAccess].Version
+	for _, read := range []func() error{
+		func() (err error) {
+			rules.Access, err = policy.Read[policy.Access](all[policy.KindAccess].Document)
+			return
+		},
+		func() (err error) { rules.Push, err = policy.Read[policy.Push](all[policy.KindPush].Document); return },
+		func() (err error) {
+			rules.SelfProvisioning, err = policy.Read[policy.SelfProvisioning](all[policy.KindSelfProvisioning].Document)
+			return
+		},
+		func() (err error) {
+			rules.Platforms, err = policy.Read[policy.Platforms](all[policy.KindPlatforms].Document)
+			return
+		},
+		func() (err error) {
+			rules.Lockout, err = policy.Read[policy.Lockout](all[policy.KindLockout].Document)
+			return
+		},
+		func() (err error) {
+			rules.Limits, err = policy.Read[policy.Limits](all[policy.KindLimits].Document)
+			return
+		},
+	} {
+		if err := read(); err != nil {
+			return rules, fmt.Errorf("journey: policy of %s: %w", tenant, err)
+		}
+	}
+	return rules, nil
+}
+
+// Look returns a journey as it stands now.
+func (e *Engine) Look(ctx context.Context, tenant, id string) (*View, error) {
+	j, err := e.DB.Journey(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	return e.view(ctx, e.DB, j)
+}
+
+// view gathers what is true around j.
+func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View, error) {
+	v := &View{Journey: j}
+	var err error
+	if v.Rules, err = ReadRules(ctx, r, j.Tenant); err != nil {
+		return nil, err
+	}
+	if j.UserID != "" {
+		if err := e.person(ctx, r, v); err != nil {
+			return nil, err
+		}
+	}
+	effective := v.Rules.Push.Effective(v.Groups)
+	rejected := false
+	if j.UserID != "" {
+		if rejected, err = push.Rejected(ctx, r, j.Tenant, j.UserID); err != nil {
+			return nil, err
+		}
+	}
+	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, j.Has(identity.Password), rejected)
+	v.Facts.Codes = effective.CodesAllowed
+	now := r.Now()
+	for _, a := range v.Authenticators {
+		if push.Reaches(a, v.Rules.Platforms, v.Presence, now) {
+			v.Facts.PushTo++
+		}
+	}
+	if j.Method == identity.ByPush {
+		if err := e.request(ctx, r, v); err != nil {
+			return nil, err
+		}
+	}
+	v.Step = Next(j, v.Facts, now)
+	return v, nil
+}
+
+// person gathers what is true of the user.
+func (e *Engine) person(ctx context.Context, r Reader, v *View) (err error) {
+	j := v.Journey
+	if v.User, err = r.User(ctx, j.Tenant, j.UserID); err != nil {
+		return err
+	}
+	if v.Groups, err = r.GroupIDsOf(ctx, j.Tenant, j.UserID); err != nil {
+		return err
+	}
+	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, j.UserID)); err != nil {
+		return err
+	}
+	if _, v.LastMethod, err = r.KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+		return err
+	}
+	if v.Facts.LockedUntil, err = r.LockedUntil(ctx, e.tally(j)); err != nil {
+		return err
+	}
+	v.Facts.Disabled = !v.User.Enabled() // live, whatever was true when the journey began
+	halfMade := pendingOf(v.Authenticators)
+	v.Facts.Assigned = policy.Counting(v.Authenticators, halfMade)
+	v.Facts.MayEnrol, v.Facts.WhyNotEnrol = v.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
+		Known:           true,
+		Groups:          v.Groups,
+		OneTimePassword: slices.Contains(j.Required, identity.OneTimePassword),
+		Authenticators:  v.Authenticators,
+		HalfMade:        halfMade,
+		EverEnrolled:    !v.User.EverEnrolledAt.IsZero(),
+		Leave:           !v.User.MayEnrollAt.IsZero(),
+		Platform:        len(v.Rules.Platforms.Allowed()) > 0,
+	})
+	return nil
+}
+
+// pendingOf lists the authenticators the user began to set up and may begin
+// again. Operators' enrolment, once there is one, will leave others.
+func pendingOf(all []identity.Authenticator) []string {
+	var ids []string
+	for _, a := range all {
+		if a.State() == identity.Pending {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
+}
+
+// tally is where a journey's failures count: in a browser the user has logged
+// in from before, by itself (CRED-20).
+func (e *Engine) tally(j *identity.Journey) store.Tally {
+	t := store.Tally{Tenant: j.Tenant, User: j.UserID}
+	if j.KnownBrowser {
+		t.Browser = j.Browser
+	}
+	return t
+}
+
+// step runs act on a journey in one transaction: what it changes in j, what it
+// writes besides, its events and mails, and, if nothing is missing any more,
+// the session and the grant. version is the one the page was made from; if the
+// journey has moved on since, nothing happens and a Conflict says so.
+func (e *Engine) step(ctx context.Context, visit Visit, tenant, id string, version int64, act func(tx *store.Tx, v *View) error) (*View, error) {
+	var after *View
+	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
+		j, err := tx.Journey(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if j.Version != version {
+			return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s is at version %d, the page at %d", id, j.Version, version)}
+		}
+		v, err := e.view(ctx, tx, j)
+		if err != nil {
+			return err
+		}
+		if v.Step == Ended {
+			return &identity.Error{Kind: identity.Expired, Key: "error.journey.ended"}
+		}
+		j.Notice = ""
+		if err := act(tx, v); err != nil {
+			return err
+		}
+		after, err = e.settle(ctx, tx, visit, v)
+		return err
+	})
+	return after, err
+}
+
+// Step is step for what other packages do in a journey, such as
+// self-provisioning. It refuses with a Conflict unless the journey stands at
+// one of the steps at: no step can be skipped by posting a later one's form
+// (T-LOG-05).
+func (e *Engine) Step(ctx context.Context, visit Visit, v *View, act func(tx *store.Tx, v *View) error, at ...Step) (*View, error) {
+	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
+		if !slices.Contains(at, v.Step) {
+			return stale(v)
+		}
+		return act(tx, v)
+	})
+}
+
+func stale(v *View) error {
+	return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s stands at %q", v.Journey.ID, v.Step)}
+}
+
+// settle looks again at what the step made true, ends the journey if it is
+// done, and writes it.
+func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View) (*View, error) {
+	j := v.Journey
+	if j.EndedAt.IsZero() {
+		var err error
+		if v, err = e.view(ctx, tx, j); err != nil {
+			return nil, err
+		}
+		if v.Step == Done {
+			j.EndedAt, j.Outcome = tx.Now(), identity.Succeeded
+		}
+	}
+	if err := tx.StepJourney(ctx, j); err != nil {
+		return nil, err
+	}
+	if j.Outcome == identity.Succeeded {
+		return v, e.succeed(ctx, tx, visit, v)
+	}
+	return v, nil
+}
+
+// succeed writes the session of a journey that passed all it required.
+func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View) error {
+	j, now := v.Journey, tx.Now()
+	s := identity.Session{Tenant: j.Tenant, ID: identity.NewID(identity.SessionID), UserID: j.UserID, Browser: j.Browser,
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)}
+	switch old := visit.Session; {
+	case old.ID == "":
+	case old.UserID == j.UserID:
+		// The same person proved more, or the same anew: the session goes on,
+		// under a new secret, with the applications it is logged in to.
+		s.ID, s.CreatedAt = old.ID, old.CreatedAt
+		s.Passed = slices.DeleteFunc(slices.Clone(old.Passed), func(p identity.Passed) bool { return j.Has(p.Validation) })
+	default:
+		if err := tx.EndSession(ctx, j.Tenant, old.ID); err != nil {
+			return err
+		}
+	}
+	s.Passed = append(s.Passed, j.Passed...)
+	for _, p := range j.Passed {
+		if p.At.After(s.AuthTime) {
+			s.AuthTime = p.At
+		}
+	}
+	secret := identity.NewSecret()
+	if err := tx.KeepSession(ctx, s, secret); err != nil {
+		return err
+	}
+	var method identity.Method
+	data := map[string]string{"context": Reached(j.ACR, j.Passed)}
+	for _, p := range j.Passed {
+		data[string(p.Validation)] = string(p.Method)
+		if p.Validation == identity.OneTimePassword {
+			method = p.Method
+		}
+	}
+	if err := tx.LoggedIn(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
+		return err
+	}
+	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
+		Journey: j.ID, Data: data, Personal: map[string]string{"name": j.Name}})
+	if err != nil {
+		return err
+	}
+	return visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: s, Secret: secret})
+}
+
+// evaluate fixes what the journey requires (JRN-15), from the policy as it
+// stands now. A password is asked of every name if any rule of the application
+// asks anybody for one; whose name it is, is looked at afterwards (JRN-10).
+func evaluate(v *View) error {
+	j := v.Journey
+	address, err := netip.ParseAddr(j.IP)
+	if err != nil {
+		address = netip.Addr{} // unknown: the strictest there could be
+	}
+	access := v.Rules.Access
+	need, reachable := asked(j.ACR)
+	if !reachable {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("no authentication context of %v can be reached", j.ACR)}
+	}
+	if access.AsksPassword(j.Application, address) {
+		need = append(need, identity.Password)
+	}
+	j.Refused, j.Policy = "", v.Rules.AccessVersion
+	if j.UserID == "" {
+		if access.AsksOneTimePassword(j.Application, address) {
+			need = append(need, identity.OneTimePassword)
+		}
+	} else {
+		d := access.Decide(policy.Subject{Groups: v.Groups, Application: j.Application, Address: address})
+		if d.Deny {
+			// Said once something was proved; until then all is as for others.
+			j.Refused = "policy"
+			if access.AsksOneTimePassword(j.Application, address) {
+				need = append(need, identity.OneTimePassword)
+			}
+		}
+		need = append(need, d.Require...)
+		if d.MaxAge > 0 {
+			if after := j.StartedAt.Add(-time.Duration(d.MaxAge) * time.Second); after.After(j.FreshAfter) {
+				j.FreshAfter = after
+			}
+		}
+	}
+	j.Required = nil
+	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword} {
+		if slices.Contains(need, validation) {
+			j.Required = append(j.Required, validation)
+		}
+	}
+	if len(j.Required) == 0 {
+		// A rule denies it to everybody here. Nobody passes without proof.
+		j.Required = []identity.Validation{identity.Password}
+	}
+	return nil
+}

@@ -1,0 +1,329 @@
+package journey
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// Identify takes the user name. A name that is nobody's, or a disabled user's,
+// makes the journey a decoy: it goes on as it would for somebody, and cannot
+// succeed.
+func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed string) (*View, error) {
+	name := identity.CleanTyped(typed)
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if name == "" {
+			j.Notice = "error.name.empty"
+			return nil
+		}
+		forget(j)
+		j.Name = name
+		u, err := tx.UserByName(ctx, j.Tenant, name)
+		switch {
+		case errors.Is(err, identity.NotFound), err == nil && !u.Enabled():
+			j.Decoy = true
+		case err != nil:
+			return err
+		default:
+			j.UserID = u.ID
+			if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, u.ID, j.Browser); err != nil {
+				return err
+			}
+		}
+		fresh, err := e.view(ctx, tx, j)
+		if err != nil {
+			return err
+		}
+		return evaluate(fresh)
+	}, Identify)
+}
+
+// forget takes back all that depended on the name (JRN-3). Counters stay.
+func forget(j *identity.Journey) {
+	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
+	j.Required, j.Passed = nil, nil
+	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
+	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	// A new code may be sent no sooner than without going back.
+	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
+}
+
+// Password checks the password. The try is counted before the hash is
+// computed, in a transaction of its own, so that no crash and no number of
+// parallel tries evaluates more than the limit allows. While the user is
+// locked nothing is evaluated, the dummy hash takes its time, and the words are
+// those of a wrong password.
+func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed string) (*View, error) {
+	if v.Step != AskPassword {
+		return nil, stale(v)
+	}
+	var evaluate bool
+	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
+		rate := store.Rate{Kind: "password", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
+		if err := tx.Hit(ctx, v.Journey.Tenant, rate, visit.Who.IP); err != nil {
+			return err
+		}
+		var err error
+		evaluate, err = e.reserve(ctx, tx, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var candidate identity.User
+	if evaluate {
+		candidate = v.User
+	}
+	right, err := e.Directory.CheckPassword(ctx, candidate, typed)
+	if err != nil {
+		return nil, err
+	}
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if !right {
+			j.Notice = "error.login.wrong"
+			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
+				Journey: j.ID, Reason: wrongReason(v, evaluate), Personal: map[string]string{"name": j.Name}})
+			if err != nil {
+				return err
+			}
+			return e.lockIfExceeded(ctx, tx, visit, v)
+		}
+		if err := e.giveBack(ctx, tx, v); err != nil {
+			return err
+		}
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+		return nil
+	}, AskPassword)
+}
+
+// wrongReason is for operators alone; the person reads the same in all cases.
+func wrongReason(v *View, evaluated bool) string {
+	switch {
+	case v.Journey.UserID == "":
+		return "no such user"
+	case !evaluated:
+		return "locked"
+	}
+	return "wrong password"
+}
+
+// reserve counts a try of a known user beforehand; see store.Tx.Reserve.
+func (e *Engine) reserve(ctx context.Context, tx *store.Tx, v *View) (bool, error) {
+	if v.Journey.UserID == "" {
+		return false, nil
+	}
+	return tx.Reserve(ctx, e.tally(v.Journey), v.Rules.Lockout.Threshold)
+}
+
+func (e *Engine) giveBack(ctx context.Context, tx *store.Tx, v *View) error {
+	if v.Rules.Lockout.Threshold == 0 {
+		return nil // nothing was reserved
+	}
+	return tx.GiveBack(ctx, e.tally(v.Journey))
+}
+
+// lockIfExceeded locks the user's logins if this failure was one too many, and
+// tells the user by mail (CRED-13).
+func (e *Engine) lockIfExceeded(ctx context.Context, tx *store.Tx, visit Visit, v *View) error {
+	j := v.Journey
+	if j.UserID == "" {
+		return nil
+	}
+	return directory.LockIfExceeded(ctx, tx, v.Rules.Lockout, e.tally(j), v.User, j.ID, templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()})
+}
+
+// Choose takes a method off the page of choice. A push is sent by SendPush.
+func (e *Engine) Choose(ctx context.Context, visit Visit, v *View, method identity.Method) (*View, error) {
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if method != identity.ByPasscode {
+			j.Notice = "error.choice.missing"
+			return nil
+		}
+		if err := e.dropPush(ctx, tx, j); err != nil {
+			return err
+		}
+		j.Method = method
+		return nil
+	}, Choose, WaitForPush, PushOver, AskPasscode)
+}
+
+// Passcode checks a typed passcode: counted, checked and recorded in one
+// transaction. Wrong, reused and locked get the same words.
+func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed string) (*View, error) {
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		code := otp.Canonical(typed)
+		if len(code) < 6 || len(code) > 8 || strings.Trim(code, "0123456789") != "" {
+			j.Notice = "error.passcode.format" // a slip of the hand, not a try
+			return nil
+		}
+		rate := store.Rate{Kind: "passcode", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
+		if err := tx.Hit(ctx, j.Tenant, rate, visit.Who.IP); err != nil {
+			return err
+		}
+		evaluate, err := e.reserve(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		if evaluate {
+			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
+				Application: j.Application, Journey: j.ID, Typed: code, Limit: v.Rules.Lockout.Passcodes})
+			if err != nil {
+				return err
+			}
+			if result.OK {
+				j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPasscode,
+					Authenticator: result.Authenticator.ID, At: tx.Now()})
+				return e.giveBack(ctx, tx, v)
+			}
+		}
+		j.Notice = "error.passcode.wrong"
+		return e.lockIfExceeded(ctx, tx, visit, v)
+	}, AskPasscode)
+}
+
+// SendPush sends a push request: the first, or another. It is always a
+// deliberate act on a page the person saw (PUSH-7).
+func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if !v.Facts.Push {
+			j.Notice = "error.choice.missing"
+			return nil
+		}
+		if wait := j.PushAt.Add(time.Duration(v.Rules.Push.Spacing) * time.Second).Sub(tx.Now()); !j.PushAt.IsZero() && wait > 0 {
+			j.Notice = "error.push.wait"
+			return nil
+		}
+		if j.Pushes >= v.Rules.Push.PerJourney {
+			j.Notice = "error.push.limit"
+			return nil
+		}
+		if j.UserID != "" && v.Facts.PushTo > 0 && v.Facts.LockedUntil.IsZero() {
+			sent, problem, err := e.sendPush(ctx, tx, v, application)
+			if err != nil {
+				return err
+			}
+			if problem != "" {
+				j.Notice = problem
+				return nil
+			}
+			j.PushID = sent
+		} else {
+			j.PushID = "" // nobody got one, and the page does not tell (ENR-4)
+		}
+		j.Method, j.PushAt = identity.ByPush, tx.Now()
+		j.Pushes++
+		return nil
+	}, Choose, PushOver, AskPasscode, WaitForPush)
+}
+
+// sendPush starts the request, or says what keeps it from being sent.
+func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, v *View, application string) (id, problem string, err error) {
+	sent, err := push.Start(ctx, tx, v.Journey, push.Shown{Application: application}, v.Presence, v.Rules.Push)
+	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
+		return "", refused.Key, nil
+	}
+	return sent.ID, "", err
+}
+
+// Claim goes on from an approved push: exactly once, by the journey that asked.
+// While the request still waits, and when it ended otherwise, nothing changes
+// and the view says so.
+func (e *Engine) Claim(ctx context.Context, visit Visit, v *View) (*View, error) {
+	if v.Step != WaitForPush || v.Request.Outcome != store.PushApproved {
+		return v, nil
+	}
+	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		answered, err := push.Claim(ctx, tx, j, j.PushID)
+		if err != nil {
+			return err
+		}
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
+		return nil
+	}, WaitForPush)
+}
+
+// request reads the push request the page waits for. A journey that waits for
+// one nobody got sees one that nobody answers, with a number of its own
+// (ENR-4).
+func (e *Engine) request(ctx context.Context, r Reader, v *View) (err error) {
+	j := v.Journey
+	if j.PushID != "" {
+		v.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
+	} else {
+		v.Request, err = nobodys(r, j, time.Duration(v.Rules.Push.Lifetime)*time.Second)
+	}
+	v.Facts.PushOpen = v.Request.Waiting()
+	return err
+}
+
+func nobodys(r Reader, j *identity.Journey, lifetime time.Duration) (push.State, error) {
+	s := push.State{Left: j.PushAt.Add(lifetime).Sub(r.Now())}
+	if s.Left <= 0 {
+		s.Outcome, s.Left = store.PushExpired, 0
+		return s, nil
+	}
+	// The same at each look, and nobody can tell it from a random one.
+	mac, _, err := r.MAC(strconv.FormatInt(j.Pushes, 10), "nobody's number", j.ID)
+	if err == nil {
+		s.Number = strconv.FormatUint(10+binary.BigEndian.Uint64(mac)%90, 10)
+	}
+	return s, err
+}
+
+// dropPush ends the request the journey waits for, if it still waits.
+func (e *Engine) dropPush(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
+	if j.PushID == "" {
+		return nil
+	}
+	return push.Cancel(ctx, tx, j.Tenant, j.PushID)
+}
+
+// Back goes one page back: from a method to the choice, from there to another
+// user name. Self-provisioning has its own way back. What depended on what was left must be passed anew (JRN-3).
+func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) {
+	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
+		j := v.Journey
+		if err := e.dropPush(ctx, tx, j); err != nil {
+			return err
+		}
+		switch v.Step {
+		case WaitForPush, PushOver, AskPasscode:
+			j.Method, j.PushID = "", ""
+		case EnrolNoMail:
+			j.Enrol = identity.NotEnrolling
+		default:
+			forget(j)
+		}
+		return nil
+	})
+}
+
+// SetLanguage keeps the language picked on a page of the journey, for the mails
+// and pages that follow. It changes nothing else.
+func (e *Engine) SetLanguage(ctx context.Context, visit Visit, v *View, language string) (*View, error) {
+	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
+		v.Journey.Language = language
+		if !v.Journey.Has(identity.Password) {
+			return nil // nobody's own until somebody proved to be it
+		}
+		return tx.SetUserLanguage(ctx, v.Journey.Tenant, v.Journey.UserID, language)
+	})
+}
