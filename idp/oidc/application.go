@@ -1,0 +1,223 @@
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// Options say what an application may do.
+type Options struct {
+	ClientID       string   // empty makes one
+	RedirectURIs   []string // where answers may go: exactly these
+	PostLogoutURIs []string // where people may be sent after logging out: exactly these
+	Origins        []string // of pages that call us from a browser, such as "https://app.example.org"
+	Public         bool     // runs on people's devices and can keep no secret; must use PKCE
+	Native         bool     // an installed program: custom schemes, and any port of a loopback address
+	Offline        bool     // may have refresh tokens (scope offline_access)
+	Algorithm      string   // of its ID tokens: idp.ES256, which an empty one means, or idp.RS256
+	Home           string   // the application's own entry page; may be empty
+}
+
+// config is the JSON of an application's row.
+type config struct {
+	SecretHash     string   `json:"secret_hash,omitempty"` // SHA-256; empty for a public application
+	Native         bool     `json:"native,omitempty"`
+	Offline        bool     `json:"offline,omitempty"`
+	Algorithm      string   `json:"algorithm"`
+	RedirectURIs   []string `json:"redirect_uris"`
+	PostLogoutURIs []string `json:"post_logout_uris,omitempty"`
+	Origins        []string `json:"origins,omitempty"`
+}
+
+// NewApplication makes an application of options, and its client secret unless
+// it is public. The secret is shown once: only its SHA-256 is kept. The error
+// is an identity.Invalid that names every field that is wrong.
+func NewApplication(name string, o Options) (app identity.Application, clientSecret string, err error) {
+	if o.Algorithm == "" {
+		o.Algorithm = idp.ES256
+	}
+	app = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: name, Protocol: identity.OIDC,
+		Identifier: o.ClientID, Home: o.Home}
+	if app.Identifier == "" {
+		app.Identifier = app.ID
+	}
+	if err := o.validate(app); err != nil {
+		return identity.Application{}, "", &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
+	}
+	c := config{Native: o.Native, Offline: o.Offline, Algorithm: o.Algorithm,
+		RedirectURIs: o.RedirectURIs, PostLogoutURIs: o.PostLogoutURIs, Origins: o.Origins}
+	if !o.Public {
+		clientSecret = identity.NewSecret()
+		c.SecretHash = store.Hash(clientSecret)
+	}
+	app.Config, err = json.Marshal(c)
+	return app, clientSecret, err
+}
+
+// clientID keeps to what needs no escaping in a URL or a Basic header.
+var clientID = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
+
+func (o Options) validate(app identity.Application) error {
+	var wrong []error
+	check := func(field, value string, err error) {
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("%s %q: %w", field, value, err))
+		}
+	}
+	if strings.TrimSpace(app.Name) == "" || len(app.Name) > identity.MaxName {
+		check("name", app.Name, fmt.Errorf("must have from 1 to %d bytes", identity.MaxName))
+	}
+	if !clientID.MatchString(app.Identifier) {
+		check("client id", app.Identifier, errors.New("must be 1 to 64 of A-Z a-z 0-9 . _ ~ -"))
+	}
+	if o.Algorithm != idp.ES256 && o.Algorithm != idp.RS256 {
+		check("algorithm", o.Algorithm, errors.New("must be ES256 or RS256"))
+	}
+	if len(o.RedirectURIs) == 0 {
+		wrong = append(wrong, errors.New("redirect URI: must have at least one"))
+	}
+	for _, uri := range o.RedirectURIs {
+		check("redirect URI", uri, address(uri, o.Native))
+	}
+	for _, uri := range o.PostLogoutURIs {
+		check("post-logout URI", uri, address(uri, o.Native))
+	}
+	for _, origin := range o.Origins {
+		err := address(origin, false)
+		if u, bad := url.Parse(origin); err == nil && (bad != nil || origin != u.Scheme+"://"+u.Host) {
+			err = errors.New("must be scheme, host and port alone")
+		}
+		check("origin", origin, err)
+	}
+	if o.Home != "" {
+		check("home", o.Home, address(o.Home, false))
+	}
+	return errors.Join(wrong...)
+}
+
+// unsafe finds what no address of ours contains: what is not printable ASCII,
+// what browsers read otherwise than servers do, and wildcards, which would look
+// as if they worked.
+var unsafe = regexp.MustCompile(`[^!-~]|[\\"<>^{|}*]|` + "`")
+
+// address says why people must not be sent to uri; nil when they may be. Plain
+// http is for loopback alone. A native application may also have a scheme of
+// its own: a domain name turned round (RFC 8252, section 7.1), whose dot keeps
+// out javascript: and data:.
+func address(uri string, native bool) error {
+	if len(uri) > 2048 {
+		return errors.New("must not be longer than 2048 bytes")
+	}
+	if i := unsafe.FindStringIndex(uri); i != nil {
+		return fmt.Errorf("must not contain %q", uri[i[0]:i[1]])
+	}
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil:
+		return errors.New("must be an absolute address")
+	case strings.Contains(uri, "#"):
+		return errors.New("must not have a fragment")
+	case u.User != nil:
+		return errors.New("must not have a user name")
+	case native && strings.Contains(u.Scheme, "."):
+		return nil
+	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("must begin with https://")
+	case u.Scheme == "http" && !slices.Contains(loopback, strings.TrimSuffix(u.Host, ":"+u.Port())):
+		return errors.New("must begin with https://; http:// is for localhost, 127.0.0.1 and [::1] alone")
+	}
+	return nil
+}
+
+// loopback lists the hosts that are this machine.
+var loopback = []string{"localhost", "127.0.0.1", "[::1]"}
+
+// listed reports whether uri is one of those registered: the same string, byte
+// for byte. Whoever parses and compares parts is sooner or later cheated by a
+// difference between parsers.
+func (c *config) listed(registered []string, uri string) bool {
+	if slices.Contains(registered, uri) {
+		return true
+	}
+	bare, ok := portless(uri)
+	return ok && c.Native && slices.ContainsFunc(registered, func(r string) bool {
+		known, ok := portless(r)
+		return ok && known == bare
+	})
+}
+
+// portless returns a loopback address without its port, since a native
+// application takes whatever port is free.
+func portless(uri string) (string, bool) {
+	for _, host := range loopback {
+		rest, ok := strings.CutPrefix(uri, "http://"+host)
+		if !ok {
+			continue
+		}
+		if port, ok := strings.CutPrefix(rest, ":"); ok {
+			rest = strings.TrimLeft(port, "0123456789")
+			if n := len(port) - len(rest); n < 1 || n > 5 {
+				return "", false
+			}
+		}
+		if rest == "" || rest[0] == '/' || rest[0] == '?' {
+			return "http://" + host + rest, !unsafe.MatchString(rest) && !strings.Contains(rest, "#")
+		}
+	}
+	return "", false
+}
+
+// A client is an application as the library wants to see it. It embeds the
+// library's interface for what only parts we do not use would ask.
+type client struct {
+	op.Client
+	app    identity.Application
+	config config
+}
+
+// client returns the application with a client_id; a disabled one is a
+// NotFound.
+func (f *Face) client(ctx context.Context, t identity.Tenant, id string) (*client, error) {
+	app, err := f.idp.DB.ApplicationByIdentifier(ctx, t.ID, identity.OIDC, id)
+	if err != nil {
+		return nil, err
+	}
+	return read(app)
+}
+
+func read(app identity.Application) (*client, error) {
+	c := &client{app: app}
+	dec := json.NewDecoder(bytes.NewReader(app.Config))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c.config); err != nil {
+		return nil, fmt.Errorf("oidc: configuration of %s: %w", app.ID, err)
+	}
+	return c, nil
+}
+
+func (c *client) public() bool { return c.config.SecretHash == "" }
+
+// GetID implements op.Client.
+func (c *client) GetID() string { return c.app.Identifier }
+
+// GrantTypes implements op.Client.
+func (c *client) GrantTypes() []oidc.GrantType {
+	if c.config.Offline {
+		return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken}
+	}
+	return []oidc.GrantType{oidc.GrantTypeCode}
+}

@@ -1,0 +1,324 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// A request is what must be remembered of an authorization request until it is
+// answered.
+type request struct {
+	RedirectURI string `json:"redirect_uri"`
+	State       []byte `json:"state"` // echoed byte for byte, whatever the bytes
+	Scope       string `json:"scope"`
+	Nonce       string `json:"nonce"`
+	Challenge   string `json:"challenge"`
+	Subject     string `json:"subject"` // who the id_token_hint says it must be; empty is anybody
+}
+
+// A fault is an error of the protocol, for the application.
+type fault struct{ code, description string }
+
+// invalid is the fault of most requests.
+func invalid(format string, args ...any) *fault {
+	return &fault{"invalid_request", fmt.Sprintf(format, args...)}
+}
+
+// maxEcho bounds what we keep for the application and give back.
+const maxEcho = 4096
+
+// authorize takes a request to log somebody in. An application we do not know,
+// or an address that is not its, gets a page: to redirect there would make us
+// everybody's open redirector (RFC 6749, section 4.1.2.1). Every other fault is
+// told to the application.
+func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
+	t, err := f.idp.Kit.Tenant(r)
+	if err != nil {
+		return err
+	}
+	if len(r.URL.RawQuery) > web.MaxBody {
+		return &identity.Error{Kind: identity.TooLarge, Key: "error.toolarge"}
+	}
+	if err := web.Form(w, r); err != nil {
+		return err
+	}
+	if len(r.Form["client_id"]) != 1 || len(r.Form["redirect_uri"]) != 1 {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: client_id or redirect_uri is not there once")}
+	}
+	c, err := f.client(r.Context(), t, r.Form.Get("client_id"))
+	if errors.Is(err, identity.NotFound) {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	uri := r.Form.Get("redirect_uri")
+	if !c.config.listed(c.config.RedirectURIs, uri) {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("oidc: redirect_uri %q is not one of %s", uri, c.GetID())}
+	}
+	want, payload, wrong := c.parse(r.Form)
+	if wrong == nil {
+		if wrong, err = f.hint(r, t, c, &want, &payload); err != nil {
+			return err
+		}
+	}
+	if wrong != nil {
+		return f.refusal(t, payload, *wrong)(w, r)
+	}
+	if want.Payload, err = json.Marshal(payload); err != nil {
+		return err
+	}
+	return f.idp.Accept(w, r, t, c.app, want)
+}
+
+// challenge is what an S256 code_challenge looks like: 256 bits in base64url.
+var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// parse reads a request whose application and redirect address are known.
+func (c *client) parse(form url.Values) (want idp.Request, payload request, wrong *fault) {
+	payload.RedirectURI = form.Get("redirect_uri")
+	if state := form.Get("state"); len(form["state"]) > 1 || len(state) > maxEcho {
+		return want, payload, invalid("state must be there once and have no more than %d bytes", maxEcho)
+	} else if state != "" {
+		payload.State = []byte(state)
+	}
+	for name, code := range map[string]string{
+		"request":      "request_not_supported",
+		"request_uri":  "request_uri_not_supported", // never fetched: it would be a way into our network
+		"registration": "registration_not_supported",
+	} {
+		if form.Has(name) {
+			return want, payload, &fault{code, ""}
+		}
+	}
+	if name, ok := repeated(form); ok {
+		return want, payload, invalid("%s is there twice", name)
+	}
+	switch form.Get("response_type") {
+	case "code":
+	case "":
+		return want, payload, invalid("response_type is missing")
+	default:
+		return want, payload, &fault{"unsupported_response_type", "Only code is supported."}
+	}
+	if mode := form.Get("response_mode"); mode != "" && mode != "query" {
+		return want, payload, invalid("response_mode must be query")
+	}
+	if payload.Scope = c.allowed(form.Get("scope")); payload.Scope == "" {
+		return want, payload, &fault{"invalid_scope", "scope must contain openid"}
+	}
+	// Nonces go into tokens, which are UTF-8, and into a database, which knows no NUL.
+	payload.Nonce = form.Get("nonce")
+	if len(payload.Nonce) > maxEcho || !utf8.ValidString(payload.Nonce) || strings.ContainsRune(payload.Nonce, 0) {
+		return want, payload, invalid("nonce must be text of no more than %d bytes", maxEcho)
+	}
+	payload.Challenge = form.Get("code_challenge")
+	switch method := form.Get("code_challenge_method"); {
+	case payload.Challenge == "" && c.public():
+		return want, payload, invalid("code_challenge is missing")
+	case payload.Challenge == "" && method != "":
+		return want, payload, invalid("code_challenge_method without code_challenge")
+	case payload.Challenge != "" && (method != "S256" || !challenge.MatchString(payload.Challenge)):
+		return want, payload, invalid("code_challenge_method must be S256") // plain protects from nobody who sees the request
+	}
+	wrong = prompts(form, &want)
+	want.ACR = strings.Fields(form.Get("acr_values"))
+	want.UILocales = form.Get("ui_locales")
+	want.LoginHint = identity.CleanTyped(form.Get("login_hint"))
+	return want, payload, wrong
+}
+
+// allowed keeps of a scope what we know and the application may have; empty if
+// that is no login.
+func (c *client) allowed(asked string) string {
+	var kept []string
+	for scope := range strings.FieldsSeq(asked) {
+		if slices.Contains(scopes, scope) && !slices.Contains(kept, scope) && (scope != scopeOffline || c.config.Offline) {
+			kept = append(kept, scope)
+		}
+	}
+	if !slices.Contains(kept, oidc.ScopeOpenID) {
+		return ""
+	}
+	return strings.Join(kept, " ")
+}
+
+// prompts reads how much login the application wants (OpenID Connect Core,
+// section 3.1.2.1).
+func prompts(form url.Values, want *idp.Request) *fault {
+	all := strings.Fields(form.Get("prompt"))
+	for _, prompt := range all {
+		switch prompt {
+		case oidc.PromptNone:
+			if want.Passive = true; len(all) > 1 {
+				return invalid("prompt none must stand alone")
+			}
+		case oidc.PromptLogin, oidc.PromptSelectAccount: // another account is another login
+			want.ForceLogin = true
+		case oidc.PromptConsent: // operators consent for their organisation, when they add an application
+		default:
+			return invalid("prompt %q is not known", strings.ToValidUTF8(prompt, ""))
+		}
+	}
+	if given := form.Get("max_age"); given != "" {
+		seconds, err := strconv.ParseInt(given, 10, 64)
+		if err != nil || seconds < 0 || given[0] == '+' {
+			return invalid("max_age must be a number of seconds")
+		}
+		want.MaxAge = &seconds
+	}
+	return nil
+}
+
+// hint reads who the application says is in front of it. It must be an ID token
+// that we gave that application; an expired one will do. The login must then be
+// that person's: a session of somebody else's is no answer.
+func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *idp.Request, payload *request) (*fault, error) {
+	token := r.Form.Get("id_token_hint")
+	if token == "" {
+		return nil, nil
+	}
+	s, err := f.server(r)
+	if err != nil {
+		return nil, err
+	}
+	claims, ok := s.hinted(r.Context(), token)
+	if !ok || claims.AuthorizedParty != c.GetID() {
+		return invalid("id_token_hint is not an ID token given to this client"), nil
+	}
+	payload.Subject = claims.Subject
+	if session, err := f.idp.Kit.Session(r, t); err == nil && session.UserID != claims.Subject {
+		want.ForceLogin = true
+	}
+	user, err := f.idp.DB.User(r.Context(), t.ID, claims.Subject)
+	if err == nil && want.LoginHint == "" {
+		want.LoginHint = user.Name
+	}
+	if errors.Is(err, identity.NotFound) {
+		err = nil
+	}
+	return nil, err
+}
+
+// hinted returns the claims of an ID token of ours.
+func (s *server) hinted(ctx context.Context, token string) (*oidc.IDTokenClaims, bool) {
+	claims, err := op.VerifyIDTokenHint[*oidc.IDTokenClaims](ctx, token, s.hints)
+	if err != nil && !errors.As(err, &op.IDTokenHintExpiredError{}) {
+		return nil, false
+	}
+	return claims, true
+}
+
+// Origin implements idp.Protocol.
+func (f *Face) Origin(payload json.RawMessage) string {
+	var q request
+	if err := json.Unmarshal(payload, &q); err != nil {
+		return ""
+	}
+	return origin(q.RedirectURI)
+}
+
+// origin is what a Content-Security-Policy calls an address: for the scheme of
+// a native application, the scheme.
+func origin(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "":
+		return ""
+	case u.Scheme == "https" || u.Scheme == "http":
+		return u.Scheme + "://" + u.Host
+	}
+	return u.Scheme + ":"
+}
+
+// Grant implements idp.Protocol: it makes the code.
+func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply, error) {
+	var q request
+	if err := json.Unmarshal(l.Payload, &q); err != nil {
+		return nil, fmt.Errorf("oidc: request: %w", err)
+	}
+	if q.Subject != "" && q.Subject != l.User.ID {
+		return f.refusal(l.Tenant, q, fault{"login_required", "Somebody else logged in."}), nil
+	}
+	joined, err := tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
+		Protocol: identity.OIDC, Index: identity.NewID("sid"), Subject: l.User.ID})
+	if err != nil {
+		return nil, err
+	}
+	now := tx.Now()
+	g := store.Grant{Tenant: l.Tenant.ID, ID: identity.NewID(identity.GrantID), Application: l.Application.ID, User: l.User.ID,
+		Session: l.Session.ID, Subject: l.User.ID, SID: joined.Index, Scope: q.Scope, Nonce: q.Nonce, ACR: l.ACR, AMR: l.AMR,
+		AuthTime: l.AuthTime, RedirectURI: q.RedirectURI, Challenge: q.Challenge,
+		CodeExpires: now.Add(codeLife), ExpiresAt: now.Add(codeLife + accessLife)}
+	if g.Offline = slices.Contains(strings.Fields(q.Scope), scopeOffline); g.Offline {
+		g.ExpiresAt = now.Add(offlineLife)
+	}
+	code := identity.NewSecret()
+	if err := tx.AddGrant(ctx, g, code); err != nil {
+		return nil, err
+	}
+	return f.redirect(l.Tenant, q, url.Values{"code": {code}}), nil
+}
+
+// Refuse implements idp.Protocol.
+func (f *Face) Refuse(_ context.Context, t identity.Tenant, _ identity.Application, payload json.RawMessage, why idp.Refusal) (idp.Reply, error) {
+	var q request
+	if err := json.Unmarshal(payload, &q); err != nil {
+		return nil, fmt.Errorf("oidc: request: %w", err)
+	}
+	switch why {
+	case idp.LoginRequired:
+		return f.refusal(t, q, fault{"login_required", ""}), nil
+	case idp.ContextUnmet:
+		return f.refusal(t, q, fault{"unmet_authentication_requirements", "None of acr_values can be reached."}), nil
+	}
+	return f.refusal(t, q, fault{"access_denied", ""}), nil
+}
+
+// refusal sends a fault to the application.
+func (f *Face) refusal(t identity.Tenant, q request, why fault) idp.Reply {
+	answer := url.Values{"error": {why.code}}
+	if why.description != "" {
+		answer.Set("error_description", why.description)
+	}
+	return f.redirect(t, q, answer)
+}
+
+// redirect sends an answer to the application, with its state and with whose
+// answer it is (RFC 9207). 303 makes the browser forget what it posted to us.
+func (f *Face) redirect(t identity.Tenant, q request, answer url.Values) idp.Reply {
+	answer.Set("iss", f.issuer(t))
+	if q.State != nil {
+		answer.Set("state", string(q.State))
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, withQuery(q.RedirectURI, answer), http.StatusSeeOther)
+		return nil
+	}
+}
+
+// withQuery adds parameters to an address, leaving what stands there as it is.
+func withQuery(uri string, add url.Values) string {
+	join := "?"
+	if strings.Contains(uri, "?") {
+		join = "&"
+	}
+	return uri + join + add.Encode()
+}

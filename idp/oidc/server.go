@@ -1,0 +1,194 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+	"golang.org/x/text/language"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// A server is a tenant's, seen by programs. It overrides what the library's
+// own decides too leniently, and what must happen in one transaction.
+type server struct {
+	*op.LegacyServer
+	face    *Face
+	tenant  identity.Tenant // as it was when first asked for: only what never changes is used
+	issuer  string
+	hints   *op.IDTokenHintVerifier
+	handler http.Handler
+}
+
+// Scopes an application may ask for.
+const (
+	scopeGroups  = "groups"
+	scopeOffline = oidc.ScopeOfflineAccess
+)
+
+var scopes = []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, scopeGroups, scopeOffline}
+
+func newServer(f *Face, t identity.Tenant) (*server, error) {
+	s := &server{face: f, tenant: t, issuer: f.issuer(t)}
+	keys := &keys{of: s}
+	// http is for loopback alone, which web.Kit's Base has seen to.
+	provider, err := op.NewProvider(&op.Config{}, keys, op.StaticIssuer(s.issuer), op.WithAllowInsecure(), op.WithCORSOptions(nil))
+	if err != nil {
+		return nil, err
+	}
+	// Endpoints left out answer nothing. Among them are the library's
+	// authorization and end of session, and its callback.
+	endpoints := op.Endpoints{
+		Token:      op.NewEndpoint(tokenPath),
+		Userinfo:   op.NewEndpoint(userinfoPath),
+		Revocation: op.NewEndpoint(revokePath),
+		JwksURI:    op.NewEndpoint(keysPath),
+	}
+	s.LegacyServer = op.NewLegacyServer(provider, endpoints)
+	s.handler = op.RegisterServer(s, endpoints, op.WithServerCORSOptions(nil))
+	s.hints = op.NewIDTokenHintVerifier(s.issuer, &op.OpenIDKeySet{Storage: keys},
+		op.WithSupportedIDTokenHintSigningAlgorithms(idp.ES256, idp.RS256))
+	return s, nil
+}
+
+// keys lend the library the one thing it still asks its storage for: the keys
+// it publishes and checks ID tokens with. The rest of the interface is what our
+// overrides took the place of.
+type keys struct {
+	op.Storage
+	of *server
+}
+
+// KeySet implements op.Storage.
+func (k *keys) KeySet(ctx context.Context) ([]op.Key, error) {
+	all, err := k.of.face.idp.Keys.All(ctx, k.of.tenant.ID, identity.OIDC)
+	if err != nil {
+		return nil, err
+	}
+	public := make([]op.Key, len(all))
+	for i, key := range all {
+		public[i] = publicKey{key}
+	}
+	return public, nil
+}
+
+// A publicKey is a signing key as the library publishes it.
+type publicKey struct{ key idp.Key }
+
+func (k publicKey) ID() string { return k.key.ID }
+func (k publicKey) Algorithm() jose.SignatureAlgorithm {
+	return jose.SignatureAlgorithm(k.key.Algorithm)
+}
+func (k publicKey) Use() string { return oidc.KeyUseSignature }
+func (k publicKey) Key() any    { return k.key.Signer.Public() }
+
+// A signingKey is a signing key as the library signs with it.
+type signingKey struct{ key idp.Key }
+
+func (k signingKey) ID() string { return k.key.ID }
+func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
+	return jose.SignatureAlgorithm(k.key.Algorithm)
+}
+func (k signingKey) Key() any { return k.key.Signer }
+
+// Keys publishes the tenant's keys.
+func (s *server) Keys(ctx context.Context, r *op.Request[struct{}]) (*op.Response, error) {
+	answer, err := s.LegacyServer.Keys(ctx, r)
+	return answer, s.failure(ctx, err)
+}
+
+// discovery adds what the library's document has no field for.
+type discovery struct {
+	*oidc.DiscoveryConfiguration
+	// RFC 9207: every answer says whose it is, so that a client of several
+	// issuers cannot be made to give one's code to another.
+	IssParameter bool `json:"authorization_response_iss_parameter_supported"`
+}
+
+// Discovery says what this server does, and nothing that it does not.
+func (s *server) Discovery(context.Context, *op.Request[struct{}]) (*op.Response, error) {
+	var languages []language.Tag
+	for _, l := range s.face.idp.Kit.Catalog.Languages() {
+		languages = append(languages, language.Make(l.Tag))
+	}
+	methods := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost, oidc.AuthMethodNone}
+	return op.NewResponse(discovery{IssParameter: true, DiscoveryConfiguration: &oidc.DiscoveryConfiguration{
+		Issuer:                                 s.issuer,
+		AuthorizationEndpoint:                  s.issuer + authorizePath,
+		TokenEndpoint:                          s.issuer + tokenPath,
+		UserinfoEndpoint:                       s.issuer + userinfoPath,
+		RevocationEndpoint:                     s.issuer + revokePath,
+		EndSessionEndpoint:                     s.issuer + logoutPath,
+		JwksURI:                                s.issuer + keysPath,
+		ScopesSupported:                        scopes,
+		ResponseTypesSupported:                 []string{string(oidc.ResponseTypeCode)},
+		ResponseModesSupported:                 []string{string(oidc.ResponseModeQuery)},
+		GrantTypesSupported:                    []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
+		ACRValuesSupported:                     journey.Contexts,
+		SubjectTypesSupported:                  []string{"public"},
+		IDTokenSigningAlgValuesSupported:       []string{idp.ES256, idp.RS256},
+		TokenEndpointAuthMethodsSupported:      methods,
+		RevocationEndpointAuthMethodsSupported: methods,
+		CodeChallengeMethodsSupported:          []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
+		ClaimTypesSupported:                    []string{"normal"},
+		ClaimsSupported: []string{"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
+			"name", "preferred_username", "locale", "email", scopeGroups},
+		UILocalesSupported: languages,
+	}}), nil
+}
+
+// VerifyClient says who calls. One that keeps a secret must show it, in either
+// of two ways; one that cannot keep one must not pretend to.
+func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
+	denied := op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized)
+	c, err := s.face.client(ctx, s.tenant, r.Data.ClientID)
+	if errors.Is(err, identity.NotFound) {
+		return nil, denied
+	}
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	shown := ""
+	if r.Data.ClientSecret != "" {
+		shown = store.Hash(r.Data.ClientSecret)
+	}
+	if r.Data.ClientAssertion != "" || !c.mayCall(r.Header) ||
+		subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) != 1 {
+		return nil, denied
+	}
+	return c, nil
+}
+
+// JWTProfile is the one grant the library would serve unasked.
+func (s *server) JWTProfile(context.Context, *op.Request[oidc.JWTProfileGrantRequest]) (*op.Response, error) {
+	return nil, oidc.ErrUnsupportedGrantType()
+}
+
+// failure keeps the causes of errors of ours out of answers; the protocol's
+// errors pass.
+func (s *server) failure(ctx context.Context, err error) error {
+	var protocols *oidc.Error
+	if err == nil || errors.As(err, &protocols) {
+		return err
+	}
+	status := http.StatusInternalServerError
+	if errors.Is(err, identity.Unavailable) {
+		status = http.StatusServiceUnavailable
+	}
+	s.face.idp.Kit.Log.ErrorContext(ctx, "oidc call failed", "issuer", s.issuer, "err", err)
+	return op.NewStatusError(oidc.ErrServerError(), status)
+}
+
+// inTx runs f as the client's doing.
+func (s *server) inTx(ctx context.Context, header http.Header, c *client, f func(tx *store.Tx) error) error {
+	who := identity.Principal{Tenant: s.tenant.ID, Kind: identity.Relying, ID: c.app.ID, Name: c.app.Name, IP: header.Get(fromHeader)}
+	return s.face.idp.DB.InTx(ctx, who, f)
+}

@@ -1,0 +1,211 @@
+package oidc
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/zitadel/oidc/v3/pkg/crypto"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// How long things live.
+const (
+	codeLife    = time.Minute
+	accessLife  = time.Hour
+	idTokenLife = time.Hour
+	refreshLife = 30 * 24 * time.Hour // unused
+	offlineLife = 90 * 24 * time.Hour // however often refreshed
+)
+
+// What is given, and of which grant.
+type given struct {
+	grant           store.Grant
+	scope           string
+	access, refresh string
+	until           time.Time // of the access token
+}
+
+// invalidGrant tells the client no more than that: why is in the audit.
+func invalidGrant() error {
+	return oidc.ErrInvalidGrant().WithDescription("It is unknown, expired, revoked, was used before, or is not yours.")
+}
+
+// CodeExchange gives tokens for a code. Whatever the code is shown with uses it
+// up, and all of it is one transaction: of a hundred calls with one code, one
+// gets tokens, and the ninety-nine others revoke them.
+func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
+	c := r.Client.(*client)
+	var out given
+	refused := invalidGrant()
+	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
+		g, first, err := tx.UseCode(ctx, s.tenant.ID, r.Data.Code)
+		if err != nil {
+			return err
+		}
+		if !first {
+			return revokeReused(ctx, tx, g, audit.CodeReuse)
+		}
+		if why := s.unfit(g, c, r.Data); why != "" {
+			return tx.Event(ctx, audit.Event{Kind: audit.RequestRejected, User: g.User, Application: g.Application, Reason: why})
+		}
+		refused = nil
+		out, err = s.give(ctx, tx, g, g.Scope, g.Scope)
+		return err
+	})
+	return s.answer(ctx, c, out, out.grant.Nonce, refused, err)
+}
+
+// unfit says why a code gives nothing; empty when it does.
+func (s *server) unfit(g store.Grant, c *client, shown *oidc.AccessTokenRequest) string {
+	switch {
+	case !s.face.now().Before(g.CodeExpires):
+		return "code expired"
+	case g.Over:
+		return "grant is over"
+	case g.Application != c.app.ID:
+		return "code of another application"
+	case g.RedirectURI != shown.RedirectURI:
+		return "wrong redirect_uri"
+	case !verifies(g.Challenge, shown.CodeVerifier):
+		return "wrong code_verifier"
+	}
+	return ""
+}
+
+// verifies reports whether a verifier answers the challenge (RFC 7636, section
+// 4.6). Whoever sent a challenge must answer it, secret or no secret, and a
+// verifier without a challenge means that an attacker took the challenge out
+// of the request.
+func verifies(challenge, verifier string) bool {
+	if challenge == "" || verifier == "" {
+		return challenge == verifier
+	}
+	return len(verifier) >= 43 && len(verifier) <= 128 &&
+		subtle.ConstantTimeCompare([]byte(oidc.NewSHACodeChallenge(verifier)), []byte(challenge)) == 1
+}
+
+// RefreshToken gives new tokens for a refresh token, which it uses up.
+func (s *server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
+	c := r.Client.(*client)
+	var out given
+	refused := invalidGrant()
+	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
+		g, t, first, err := tx.UseRefreshToken(ctx, s.tenant.ID, c.app.ID, r.Data.RefreshToken)
+		if err != nil {
+			return err
+		}
+		if !first {
+			return revokeReused(ctx, tx, g, audit.RefreshReuse)
+		}
+		if g.Over || !s.face.now().Before(t.ExpiresAt) {
+			return nil
+		}
+		scope := t.Scope
+		if len(r.Data.Scopes) > 0 {
+			granted := strings.Fields(t.Scope)
+			for _, asked := range r.Data.Scopes {
+				if !slices.Contains(granted, asked) {
+					return oidc.ErrInvalidScope() // rolls back: asking for too much uses nothing up
+				}
+			}
+			scope = strings.Join(r.Data.Scopes, " ")
+		}
+		refused = nil
+		if out, err = s.give(ctx, tx, g, scope, t.Scope); err != nil {
+			return err
+		}
+		return tx.Event(ctx, audit.Event{Kind: audit.TokenRefreshed, User: g.User, Application: g.Application,
+			Data: map[string]string{"grant": g.ID}})
+	})
+	return s.answer(ctx, c, out, "", refused, err) // a nonce was for the first ID token alone
+}
+
+// revokeReused ends the grant of a code or refresh token that was shown again.
+func revokeReused(ctx context.Context, tx *store.Tx, g store.Grant, kind audit.Kind) error {
+	first, err := tx.RevokeGrant(ctx, g.Tenant, g.ID)
+	if !first || err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Kind: kind, User: g.User, Application: g.Application, Data: map[string]string{"grant": g.ID}})
+}
+
+// give adds to a grant an access token and, if it may be refreshed, a refresh
+// token of the scope it was given with.
+func (s *server) give(ctx context.Context, tx *store.Tx, g store.Grant, scope, refreshScope string) (given, error) {
+	out := given{grant: g, scope: scope, access: identity.NewSecret(), until: earlier(tx.Now().Add(accessLife), g.ExpiresAt)}
+	err := tx.AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.AccessToken, Scope: scope, ExpiresAt: out.until}, out.access)
+	if err != nil || !g.Offline {
+		return out, err
+	}
+	out.refresh = identity.NewSecret()
+	return out, tx.AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.RefreshToken, Scope: refreshScope,
+		ExpiresAt: earlier(tx.Now().Add(refreshLife), g.ExpiresAt)}, out.refresh)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// answer is the token endpoint's. The ID token is signed after the commit, so
+// that nobody waits for a signature to write.
+func (s *server) answer(ctx context.Context, c *client, out given, nonce string, refused, err error) (*op.Response, error) {
+	if errors.Is(err, identity.NotFound) {
+		return nil, invalidGrant()
+	}
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	idToken, err := s.idToken(ctx, c, out, nonce)
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	answer := op.NewResponse(&oidc.AccessTokenResponse{
+		AccessToken:  out.access,
+		TokenType:    oidc.BearerToken,
+		RefreshToken: out.refresh,
+		ExpiresIn:    uint64(out.until.Sub(s.face.now()) / time.Second), //nolint:gosec // until is ahead of now
+		IDToken:      idToken,
+		Scope:        strings.Fields(out.scope),
+	})
+	answer.Header.Set("Pragma", "no-cache")
+	return answer, nil
+}
+
+// idToken says who logged in, how and when. Claims about the person are
+// fetched from userinfo (OpenID Connect Core, section 5.4).
+func (s *server) idToken(ctx context.Context, c *client, out given, nonce string) (string, error) {
+	key, err := s.face.idp.Keys.Newest(ctx, s.tenant.ID, identity.OIDC, c.config.Algorithm)
+	if err != nil {
+		return "", err
+	}
+	g, now := out.grant, s.face.now()
+	claims := oidc.NewIDTokenClaims(s.issuer, g.Subject, []string{c.GetID()}, now.Add(idTokenLife), g.AuthTime,
+		nonce, g.ACR, g.AMR, c.GetID(), 0)
+	claims.IssuedAt = oidc.FromTime(now)
+	claims.ClientID = "" // the library's addition; azp says it
+	claims.SessionID = g.SID
+	if claims.AccessTokenHash, err = oidc.ClaimHash(out.access, jose.SignatureAlgorithm(key.Algorithm)); err != nil {
+		return "", err
+	}
+	signer, err := op.SignerFromKey(signingKey{key})
+	if err != nil {
+		return "", err
+	}
+	return crypto.Sign(claims, signer)
+}

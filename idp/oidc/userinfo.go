@@ -1,0 +1,95 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// UserInfo gives the claims an access token's scope is good for. What is not an
+// access token of this tenant, an ID token say, is found nowhere.
+func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
+	denied := op.NewStatusError(oidc.ErrAccessDenied().WithDescription("The access token is not valid."), http.StatusUnauthorized)
+	db := s.face.idp.DB
+	g, t, err := db.AccessToken(ctx, s.tenant.ID, r.Data.AccessToken)
+	if errors.Is(err, identity.NotFound) {
+		return nil, denied
+	}
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	if r.Header.Get("Origin") != "" {
+		app, err := db.Application(ctx, s.tenant.ID, g.Application)
+		if err != nil {
+			return nil, s.failure(ctx, err)
+		}
+		c, err := read(app)
+		if err != nil {
+			return nil, s.failure(ctx, err)
+		}
+		if !c.mayCall(r.Header) {
+			return nil, denied
+		}
+	}
+	info, err := s.claims(ctx, g, strings.Fields(t.Scope))
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	return op.NewResponse(info), nil
+}
+
+func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oidc.UserInfo, error) {
+	user, err := s.face.idp.DB.User(ctx, s.tenant.ID, g.User)
+	if err != nil {
+		return nil, err
+	}
+	info := &oidc.UserInfo{Subject: g.Subject}
+	if slices.Contains(scope, oidc.ScopeProfile) {
+		info.Name, info.PreferredUsername = user.DisplayName, user.Name
+		if user.Language != "" {
+			info.AppendClaims("locale", user.Language)
+		}
+	}
+	if slices.Contains(scope, oidc.ScopeEmail) {
+		info.Email = user.Mail // an operator gave it, so nothing is said of its being verified
+	}
+	if slices.Contains(scope, scopeGroups) {
+		names := []string{}
+		for group, err := range s.face.idp.DB.GroupsOf(ctx, s.tenant.ID, g.User) {
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, group.Name)
+		}
+		info.AppendClaims(scopeGroups, names)
+	}
+	return info, nil
+}
+
+// Revocation ends a token of the client's: an access token alone, a refresh
+// token with its family. Of any other token it says the same and does nothing
+// (RFC 7009, section 2.2).
+func (s *server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
+	c := r.Client.(*client)
+	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
+		g, err := tx.RevokeToken(ctx, s.tenant.ID, c.app.ID, r.Data.Token)
+		if err != nil {
+			return err
+		}
+		return tx.Event(ctx, audit.Event{Kind: audit.TokenRevoked, User: g.User, Application: c.app.ID,
+			Data: map[string]string{"grant": g.ID}})
+	})
+	if err != nil && !errors.Is(err, identity.NotFound) {
+		return nil, s.failure(ctx, err)
+	}
+	return op.NewResponse(nil), nil
+}
