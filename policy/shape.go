@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/latchkey-id/latchkey/identity"
 )
 
 // shape compares JSON, known to be well-formed, with the type it is meant for
@@ -27,7 +29,7 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 		for name, value := range ps.members(path, raw) {
 			if field, ok := fields[name]; ok {
 				ps.shape(join(path, name), field, value)
-			} else if near := nearest(name, slices.Sorted(maps.Keys(fields))); near != "" {
+			} else if near := identity.Nearest(name, slices.Sorted(maps.Keys(fields))); near != "" {
 				ps.add(join(path, name), "nearest", "nearest", near)
 			} else {
 				ps.add(join(path, name), "unknown")
@@ -116,41 +118,4 @@ func join(path, name string) string {
 		return name
 	}
 	return path + "." + name
-}
-
-// nearest returns the word that is the fewest letters away from what was
-// written, if those are few enough for a slip of the hand.
-func nearest(written string, words []string) string {
-	best, least := "", 1+len(written)/3
-	if len(written) > 64 {
-		return ""
-	}
-	for _, w := range words {
-		if d := distance(strings.ToLower(written), w); d <= least {
-			best, least = w, d-1
-		}
-	}
-	return best
-}
-
-// distance is how many letters must be put in, left out or changed to make b
-// from a (Levenshtein's).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
