@@ -18,7 +18,7 @@ var floors = [][]string{
 	{"store"},
 	{"store/storetest"}, // real databases for tests
 	{"web"},
-	{"push", "mail"},
+	{"push", "mail", "config"},
 	{"directory", "authenticator"},
 	{"journey", "enroll"},
 	{"idp", "portal"},

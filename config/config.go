@@ -1,0 +1,243 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// File is the name of the configuration in its folder.
+const File = "latchkey.toml"
+
+// A Config is all that latchkey.toml can say. Paths are relative to its folder.
+type Config struct {
+	// BaseURL is the address people reach Latchkey by: scheme and host, no
+	// path. It goes into links, issuers and entityIDs, so changing it later
+	// breaks applications and web authenticators. It is https; plain http is
+	// for this machine alone. Empty means http://localhost:8080.
+	BaseURL string `toml:"base_url"`
+
+	// Listen is the address to listen on, such as ":8443" or "127.0.0.1:8080".
+	// Empty means the port of BaseURL: on this machine alone for plain http, on
+	// every address for https.
+	Listen string `toml:"listen"`
+
+	// MetricsListen is a second address, for machines that watch the server:
+	// /healthz and /readyz. Empty puts these two on the first.
+	MetricsListen string `toml:"metrics_listen"`
+
+	// TLSCert and TLSKey are PEM files of the server's certificate, with its
+	// chain, and its key. They are read again when they change. Both are empty
+	// where a proxy ends TLS.
+	TLSCert string `toml:"tls_cert"`
+	TLSKey  string `toml:"tls_key"`
+
+	// TrustedProxies are the addresses or networks of proxies in front of
+	// Latchkey. Only their X-Forwarded-For is believed.
+	TrustedProxies []string `toml:"trusted_proxies"`
+
+	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite
+	// file. Empty means latchkey.db. A URL's password is best left to the file
+	// that the variable PGPASSFILE names.
+	Database string `toml:"database"`
+
+	// KeysFile holds the roots of all keys. Without it nothing sealed in the
+	// database can be read: keep a copy apart from the database's. Empty means
+	// latchkey.keys. Its content may be in the variable LATCHKEY_KEYS instead.
+	KeysFile string `toml:"keys_file"`
+
+	// Mail is how mails leave. Without it they wait in the outbox.
+	Mail Mail `toml:"mail"`
+
+	dir  string
+	keys string // content of LATCHKEY_KEYS
+}
+
+// Mail is how mails leave: by an SMTP server or, for development, into a folder.
+type Mail struct {
+	// Host is the SMTP server. Empty means that there is none.
+	Host string `toml:"host"`
+	// Port is its port. 0 means 465 for TLS from the start, else 587.
+	Port int64 `toml:"port"`
+	// TLS is "starttls" (also if empty), which mails nothing where the server
+	// does not offer it; "tls", from the start; or "none", for a server on this
+	// machine alone.
+	TLS string `toml:"tls"`
+	// User is the name to log in to the SMTP server with; empty means none.
+	User string `toml:"user"`
+	// PasswordFile holds the password that goes with User, in its first line.
+	PasswordFile string `toml:"password_file"`
+	// From is the sender: an address, or a name and an address, such as
+	// "Example Hospital <login@example.org>".
+	From string `toml:"from"`
+	// Folder takes mails as files instead of sending them.
+	Folder string `toml:"folder"`
+}
+
+// Ways of TLS to an SMTP server.
+const (
+	StartTLS = "starttls"
+	TLS      = "tls"
+	NoTLS    = "none"
+)
+
+// Default returns the configuration of a folder in which nothing is written.
+func Default(dir string) Config { return Config{dir: dir}.filled() }
+
+// filled puts the value that makes sense where there is none.
+func (c Config) filled() Config {
+	set := func(to *string, value string) {
+		if *to == "" {
+			*to = value
+		}
+	}
+	set(&c.BaseURL, "http://localhost:8080")
+	set(&c.Database, "latchkey.db")
+	set(&c.KeysFile, "latchkey.keys")
+	set(&c.Mail.TLS, StartTLS)
+	if c.Mail.Port == 0 {
+		if c.Mail.Port = 587; c.Mail.TLS == TLS {
+			c.Mail.Port = 465
+		}
+	}
+	if base, err := c.Base(); err == nil {
+		set(&c.Listen, listenFor(base))
+	}
+	return c
+}
+
+// listenFor is the address to listen on for a base where none is written.
+func listenFor(base *url.URL) string {
+	switch {
+	case base.Scheme == "http":
+		return net.JoinHostPort(base.Hostname(), portOf(base))
+	default:
+		return ":" + portOf(base)
+	}
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "http":
+		return "80"
+	}
+	return "443"
+}
+
+// Dir is the folder the configuration is of.
+func (c Config) Dir() string { return c.dir }
+
+// Path is where a file named in the configuration is; empty if none is named.
+func (c Config) Path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// Source is the database to open: a PostgreSQL URL or the path of a file.
+func (c Config) Source() string {
+	if c.Postgres() {
+		return c.Database
+	}
+	return c.Path(c.Database)
+}
+
+// Postgres reports whether the database is PostgreSQL.
+func (c Config) Postgres() bool {
+	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
+}
+
+// Base is the address people reach Latchkey by.
+func (c Config) Base() (*url.URL, error) {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil {
+		return nil, errors.New("must be an address such as https://login.example.org")
+	}
+	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	switch {
+	case u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("must be an address such as https://login.example.org")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return nil, errors.New("must be a scheme and a host, and nothing behind them")
+	case u.Scheme == "http" && !local:
+		return nil, errors.New("must be https, except on this machine (localhost)")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+// Proxies are the networks whose X-Forwarded-For is believed.
+func (c Config) Proxies() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if address, notOne := netip.ParseAddr(text); notOne == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+		}
+		all = append(all, netip.PrefixFrom(network.Addr().Unmap(), network.Bits()).Masked())
+	}
+	return all, nil
+}
+
+// Keys reads the roots of all keys.
+func (c Config) Keys() (*store.Keyring, error) {
+	if c.keys != "" {
+		return store.ParseKeyring(c.keys)
+	}
+	text, err := os.ReadFile(c.Path(c.KeysFile))
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	ring, err := store.ParseKeyring(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path(c.KeysFile), err)
+	}
+	return ring, nil
+}
+
+// MakeKeys writes a fresh root where there are no keys yet, for its owner's
+// eyes alone. Keys that are there stay: the database may depend on them.
+func (c Config) MakeKeys() error {
+	if c.keys != "" {
+		return nil
+	}
+	f, err := os.OpenFile(c.Path(c.KeysFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	_, err = f.WriteString(store.NewKeyring().Encode())
+	// Nothing may be sealed under a root that a loss of power takes away.
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("keys: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// Password reads the password that goes with User.
+func (m Mail) Password(c Config) (string, error) {
+	if m.PasswordFile == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(c.Path(m.PasswordFile))
+	if err != nil {
+		return "", fmt.Errorf("mail: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(first, "\r"), nil
+}

@@ -1,0 +1,236 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func nothing(string) string { return "" }
+
+func write(t *testing.T, text string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, File), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLoad(t *testing.T) {
+	dir := write(t, `
+base_url = "https://Login.example.org"
+trusted_proxies = ["10.0.0.0/8", "192.0.2.7"]
+database = "data/l.db"
+
+[mail]
+host = "smtp.example.org"
+tls = "tls"
+from = "Example Hospital <login@example.org>"
+`)
+	c, err := Load(dir, func(name string) string {
+		return map[string]string{"LATCHKEY_MAIL_HOST": "other.example.org", "LATCHKEY_LISTEN": ":9000"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := c.Base()
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies, err := c.Proxies()
+	if err != nil || len(proxies) != 2 {
+		t.Fatalf("Proxies = %v, %v", proxies, err)
+	}
+	for _, tt := range []struct{ what, got, want string }{
+		{"base", base.String(), "https://login.example.org"},
+		{"listen, from the environment", c.Listen, ":9000"},
+		{"proxy without a mask", proxies[1].String(), "192.0.2.7/32"},
+		{"database", c.Source(), filepath.Join(dir, "data/l.db")},
+		{"keys", c.Path(c.KeysFile), filepath.Join(dir, "latchkey.keys")},
+		{"mail host, environment over file", c.Mail.Host, "other.example.org"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.what, tt.got, tt.want)
+		}
+	}
+	if c.Mail.Port != 465 {
+		t.Errorf("port of TLS from the start: %d, want 465", c.Mail.Port)
+	}
+}
+
+func TestLoad_NoFile(t *testing.T) {
+	if _, err := Load(t.TempDir(), nothing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load of an empty folder: %v, want fs.ErrNotExist", err)
+	}
+}
+
+// Everything that is wrong is said at once, with its line.
+func TestLoad_AllProblems(t *testing.T) {
+	dir := write(t, `base_url = "http://login.example.org"
+lisen = ":8443"
+trusted_proxies = "10.0.0.0/8"
+
+[mail]
+host = "smtp.example.org"
+port = "many"
+hots = "x"
+[something]
+else = 1
+`)
+	c, err := Load(dir, func(name string) string {
+		return map[string]string{"LATCHKEY_MAIL_PORT": "a few"}[name]
+	})
+	got := errors.Join(err, c.Validate()).Error()
+	for _, want := range []string{
+		"latchkey.toml, line 2: lisen is not known; did you mean listen?",
+		"latchkey.toml, line 3: trusted_proxies must be a list of texts in brackets",
+		"latchkey.toml, line 7: mail.port must be a whole number",
+		"latchkey.toml, line 8: mail.hots is not known; did you mean mail.host?",
+		"latchkey.toml, line 10: something.else is not known",
+		"LATCHKEY_MAIL_PORT must be a whole number",
+		"base_url must be https, except on this machine (localhost)",
+		"keys_file cannot be used: ",
+		"mail.from must be the sender's address",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+}
+
+func TestLoad_Garbage(t *testing.T) {
+	for _, text := range []string{"base_url = ", "\x00\xff", "[[[", "base_url = 1\nbase_url = 2", strings.Repeat("[a.", 1000)} {
+		if _, err := Load(write(t, text), nothing); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Load of %.20q: %v, want problems", text, err)
+		}
+	}
+	_, err := Load(write(t, "\n\nbase_url = oops"), nothing)
+	if err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Errorf("Load: %v, want line 3 named", err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Config)
+		want   string // part of the only problem; empty for none
+	}{
+		{"as it comes", func(*Config) {}, ""},
+		{"loopback address", func(c *Config) { c.BaseURL = "http://127.0.0.1:8080" }, ""},
+		{"loopback of IPv6", func(c *Config) { c.BaseURL = "http://[::1]:8080" }, ""},
+		{"behind a proxy", func(c *Config) { c.BaseURL = "https://l.example.org"; c.TrustedProxies = []string{"10.0.0.1"} }, ""},
+		{"http elsewhere", func(c *Config) { c.BaseURL = "http://l.example.org" }, "base_url must be https"},
+		{"a host that looks like loopback", func(c *Config) { c.BaseURL = "http://localhost.example.org" }, "base_url must be https"},
+		{"a path", func(c *Config) { c.BaseURL = "https://l.example.org/sso" }, "base_url must be a scheme and a host"},
+		{"a user", func(c *Config) { c.BaseURL = "https://a@l.example.org" }, "base_url must be a scheme and a host"},
+		{"no scheme", func(c *Config) { c.BaseURL = "l.example.org" }, "base_url must be an address"},
+		{"https by nobody", func(c *Config) { c.BaseURL = "https://l.example.org" }, "base_url is https: set tls_cert"},
+		{"half a certificate", func(c *Config) { c.TLSCert = "cert.pem" }, "tls_cert and tls_key go together"},
+		{"listen", func(c *Config) { c.Listen = "8443" }, "listen must be an address and a port"},
+		{"metrics_listen", func(c *Config) { c.MetricsListen = ":x" }, "metrics_listen must be an address and a port"},
+		{"proxy", func(c *Config) { c.TrustedProxies = []string{"10.0.0/8"} }, "trusted_proxies"},
+		{"keys", func(c *Config) { c.KeysFile = "nowhere" }, "keys_file cannot be used"},
+		{"mails into a folder", func(c *Config) { c.Mail.Folder, c.Mail.From = "mails", "a@example.org" }, ""},
+		{"two ways of mail", func(c *Config) {
+			c.Mail.Host, c.Mail.Folder, c.Mail.From = "smtp.example.org", "mails", "a@example.org"
+		}, "exclude one another"},
+		{"mail in clear", func(c *Config) { c.Mail.Host, c.Mail.TLS, c.Mail.From = "smtp.example.org", "none", "a@example.org" }, "mail.tls"},
+		{"password without user", func(c *Config) { c.Mail.Host, c.Mail.PasswordFile, c.Mail.From = "localhost", File, "a@example.org" }, "mail.user"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default(write(t, ""))
+			if err := c.MakeKeys(); err != nil {
+				t.Fatal(err)
+			}
+			tt.change(&c)
+			err := c.Validate()
+			var problems Problems
+			errors.As(err, &problems)
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("Validate: %v", err)
+			case tt.want != "" && (len(problems) != 1 || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("Validate: %v, want one problem with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// What init writes is read back as what it was, and is nobody else's to read.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	c := Default(dir)
+	c.BaseURL, c.Listen = "https://login.example.org", ":8443"
+	if err := errors.Join(c.MakeKeys(), c.Write()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(dir, nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.BaseURL != c.BaseURL || got.Listen != c.Listen || got.Source() != c.Source() {
+		t.Errorf("read back: %+v, want %+v", got, c)
+	}
+	if err := c.Write(); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Write over a file: %v, want fs.ErrExist", err)
+	}
+	before, err := os.ReadFile(c.Path(c.KeysFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.MakeKeys(); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(c.Path(c.KeysFile)); err != nil || string(after) != string(before) {
+		t.Errorf("MakeKeys replaced keys that were there: %v", err)
+	}
+	for _, name := range []string{File, c.KeysFile} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v, want 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestKeys_FromTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	if err := Default(dir).MakeKeys(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "latchkey.keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := FromEnvironment(t.TempDir(), func(name string) string {
+		return map[string]string{"LATCHKEY_KEYS": string(text)}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Keys(); err != nil {
+		t.Errorf("Keys: %v", err)
+	}
+}
+
+// The commented lines of the file are as true as the others.
+func TestWrite_CommentsAreValid(t *testing.T) {
+	var lines []string
+	for line := range strings.Lines(written) {
+		if setting, ok := strings.CutPrefix(line, "#"); ok && (strings.Contains(setting, " = ") || strings.HasPrefix(setting, "[")) {
+			line = setting
+		}
+		lines = append(lines, strings.ReplaceAll(line, "%q", `"x"`))
+	}
+	c := Config{}
+	if problems := c.read(strings.Join(lines, "")); problems != nil {
+		t.Errorf("what init writes: %v", problems)
+	}
+	if c.Mail.From == "" || c.TLSCert == "" || len(c.TrustedProxies) == 0 {
+		t.Errorf("comments were not read: %+v", c)
+	}
+}

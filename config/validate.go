@@ -1,0 +1,123 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/mail"
+	"strconv"
+	"strings"
+)
+
+// A Problem is one thing wrong with a configuration.
+type Problem struct {
+	Key  string // such as "mail.port"; empty is the whole file
+	Line int    // in latchkey.toml; 0 if it is not known
+	Text string
+}
+
+func (p Problem) Error() string {
+	text := p.Text
+	if p.Key != "" {
+		text = p.Key + " " + text
+	}
+	if p.Line > 0 {
+		return fmt.Sprintf("%s, line %d: %s", File, p.Line, text)
+	}
+	return text
+}
+
+// Problems is all that is wrong, at once.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
+
+func (ps *Problems) add(key, text string) { *ps = append(*ps, Problem{Key: key, Text: text}) }
+
+// Validate reports all that would keep a server from running with c, as
+// [Problems]. It looks into the files c names, but opens neither a port nor the
+// database.
+func (c Config) Validate() error {
+	var ps Problems
+	base, err := c.Base()
+	if err != nil {
+		ps.add("base_url", err.Error())
+	}
+	if base != nil && !isAddress(c.Listen) {
+		ps.add("listen", `must be an address and a port, such as ":8443"`)
+	}
+	if c.MetricsListen != "" && !isAddress(c.MetricsListen) {
+		ps.add("metrics_listen", `must be an address and a port, such as "localhost:9090"`)
+	}
+	if _, err := c.Proxies(); err != nil {
+		ps.add("trusted_proxies", err.Error())
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		ps.add("tls_cert", "and tls_key go together")
+	case c.TLSCert != "":
+		if _, err := tls.LoadX509KeyPair(c.Path(c.TLSCert), c.Path(c.TLSKey)); err != nil {
+			ps.add("tls_cert", "cannot be used: "+err.Error())
+		}
+		if base != nil && base.Scheme == "http" {
+			ps.add("tls_cert", "is for a base_url that begins with https://")
+		}
+	case base != nil && base.Scheme == "https" && len(c.TrustedProxies) == 0:
+		ps.add("base_url", "is https: set tls_cert and tls_key, or name the proxy that ends TLS in trusted_proxies")
+	}
+	if _, err := c.Keys(); err != nil {
+		ps.add("keys_file", "cannot be used: "+err.Error())
+	}
+	c.validateMail(&ps)
+	return ps.err()
+}
+
+func (c Config) validateMail(ps *Problems) {
+	m := c.Mail
+	if m.Host != "" && m.Folder != "" {
+		ps.add("mail.folder", "and mail.host exclude one another")
+	}
+	if m.Host == "" && m.Folder == "" {
+		return
+	}
+	if _, err := mail.ParseAddress(m.From); err != nil {
+		ps.add("mail.from", `must be the sender's address, such as "Example Hospital <login@example.org>"`)
+	}
+	if m.Port < 1 || m.Port > 65535 {
+		ps.add("mail.port", "must be from 1 to 65535")
+	}
+	switch m.TLS {
+	case StartTLS, TLS:
+	case NoTLS:
+		if m.Host != "" && m.Host != "localhost" && !net.ParseIP(m.Host).IsLoopback() {
+			ps.add("mail.tls", `can be "none" for a server on this machine alone: codes would travel in clear`)
+		}
+	default:
+		ps.add("mail.tls", `must be "starttls", "tls" or "none"`)
+	}
+	if (m.User == "") != (m.PasswordFile == "") {
+		ps.add("mail.user", "and mail.password_file go together")
+	}
+	if _, err := m.Password(c); err != nil {
+		ps.add("mail.password_file", "cannot be used: "+err.Error())
+	}
+}
+
+func isAddress(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	n, notNumber := strconv.Atoi(port)
+	return err == nil && notNumber == nil && n >= 0 && n <= 65535
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// written is what init writes: what was decided, and what else could be.
+const written = `# Latchkey's configuration. Every key can also be set by an environment
+# variable: LATCHKEY_ and the key in capitals, LATCHKEY_MAIL_HOST for host below
+# [mail]. Paths are relative to this file. "latchkey config validate" checks it.
+
+# The address people reach Latchkey by. It goes into links, issuers and
+# entityIDs: changing it later breaks applications and web authenticators.
+base_url = %q
+
+# The address to listen on.
+listen = %q
+
+# A second address, for /healthz and /readyz.
+#metrics_listen = "localhost:9090"
+
+# The server's certificate with its chain, and its key; or the proxy that ends
+# TLS, whose X-Forwarded-For is believed. https needs one of the two.
+#tls_cert = "cert.pem"
+#tls_key = "key.pem"
+#trusted_proxies = ["10.0.0.0/8"]
+
+# An SQLite file, or postgres://user@host/database.
+database = %q
+
+# Without this file nothing sealed in the database can be read. Keep a copy of
+# it apart from the database's.
+keys_file = %q
+
+# How mails leave. Until this is set they wait in the outbox.
+#[mail]
+#host = "smtp.example.org"
+#port = 587
+#tls = "starttls" # or "tls", or "none" on this machine
+#user = "latchkey"
+#password_file = "mail.password"
+#from = "Example Hospital <login@example.org>"
+#folder = "mails" # instead of host, for development: mails become files
+`
+
+// Write writes latchkey.toml. One that is there stays, and is an error that is
+// fs.ErrExist.
+func (c Config) Write() error {
+	f, err := os.OpenFile(filepath.Join(c.dir, File), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	_, err = fmt.Fprintf(f, written, c.BaseURL, c.Listen, c.Database, c.KeysFile)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("config: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
