@@ -23,6 +23,7 @@ var floors = [][]string{
 	{"journey", "enroll"},
 	{"idp", "portal"},
 	{"idp/saml", "idp/oidc"},
+	{"tenancy"},
 	{"demo", "phone"},
 	{"cmd/latchkey"},
 	{"e2e"}, // tests of the whole house stand on its roof

@@ -116,12 +116,10 @@ func (c Config) filled() Config {
 
 // listenFor is the address to listen on for a base where none is written.
 func listenFor(base *url.URL) string {
-	switch {
-	case base.Scheme == "http":
+	if base.Scheme == "http" {
 		return net.JoinHostPort(base.Hostname(), portOf(base))
-	default:
-		return ":" + portOf(base)
 	}
+	return ":" + portOf(base)
 }
 
 func portOf(u *url.URL) string {
@@ -132,6 +130,21 @@ func portOf(u *url.URL) string {
 		return "80"
 	}
 	return "443"
+}
+
+// WithBase returns c for another base, with the address to listen on that goes
+// with it unless another was decided on.
+func (c Config) WithBase(base string) (Config, error) {
+	if old, err := c.Base(); err == nil && c.Listen == listenFor(old) {
+		c.Listen = ""
+	}
+	c.BaseURL = base
+	u, err := c.Base()
+	if err != nil {
+		return c, err
+	}
+	c.BaseURL = u.String()
+	return c.filled(), nil
 }
 
 // Dir is the folder the configuration is of.

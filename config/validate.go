@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/mail"
@@ -120,4 +121,18 @@ func isAddress(listen string) bool {
 	_, port, err := net.SplitHostPort(listen)
 	n, notNumber := strconv.Atoi(port)
 	return err == nil && notNumber == nil && n >= 0 && n <= 65535
+}
+
+// All joins what is wrong with a configuration by [Load] and by
+// [Config.Validate]. An error of another kind stands alone.
+func All(errs ...error) error {
+	var all Problems
+	for _, err := range errs {
+		problems, ok := errors.AsType[Problems](err)
+		if err != nil && !ok {
+			return err
+		}
+		all = append(all, problems...)
+	}
+	return all.err()
 }

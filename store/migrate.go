@@ -42,8 +42,12 @@ func (db *DB) Migrate(ctx context.Context) error {
 	})
 }
 
-// Pending lists the migrations Migrate would run, by file name.
+// Pending lists the migrations Migrate would run, by file name. It refuses what
+// Migrate would refuse.
 func (db *DB) Pending(ctx context.Context) ([]string, error) {
+	if err := db.tooOld(ctx); err != nil {
+		return nil, err
+	}
 	provider, err := db.migrator()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+type groupRow struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func rowOfGroup(g identity.Group) groupRow { return groupRow{g.ID, g.Name, g.CreatedAt} }
+
+// group finds a group by name, or says which name is near.
+func (h house) group(ctx context.Context, name string) (identity.Group, error) {
+	g, err := h.db.GroupByName(ctx, h.tenant.ID, name)
+	return g, unknown(err, "group", name, called(h.db.Groups(ctx, h.tenant.ID), func(g identity.Group) string { return g.Name }))
+}
+
+type groupAdd struct {
+	Name string `arg:"" help:"The group's name."`
+}
+
+func (groupAdd) Help() string { return "Example:\n\n    latchkey group add Nurses" }
+
+// Run adds a group.
+func (c *groupAdd) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		g, err := h.people().AddGroup(ctx, h.who, h.tenant.ID, c.Name)
+		if err != nil {
+			return err
+		}
+		return s.say(rowOfGroup(g), "Added group %s (%s).", g.Name, g.ID)
+	})
+}
+
+type groupList struct{}
+
+func (groupList) Help() string { return "Example:\n\n    latchkey group list --json" }
+
+// Run lists groups by name.
+func (groupList) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		var rows []groupRow
+		for g, err := range h.db.Groups(ctx, h.tenant.ID) {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, rowOfGroup(g))
+		}
+		return list(s, rows, []string{"NAME", "ID"}, func(g groupRow) []string { return []string{g.Name, g.ID} })
+	})
+}
+
+type groupMember struct {
+	Group  string   `arg:"" help:"The group's name."`
+	Add    []string `placeholder:"USER" sep:"none" help:"A user who becomes a member; may be repeated."`
+	Remove []string `placeholder:"USER" sep:"none" help:"A user who is a member no longer; may be repeated."`
+}
+
+func (groupMember) Help() string {
+	return `Who is a member already, or is none, stays so. The members are listed as they are afterwards.
+
+Example:
+
+    latchkey group member Nurses --add anna --add bo --remove cy`
+}
+
+// Run changes a group's members and lists them.
+func (c *groupMember) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		g, err := h.group(ctx, c.Group)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(append([]string{}, c.Add...), c.Remove...) {
+			if _, err := h.user(ctx, name); err != nil {
+				return err
+			}
+		}
+		for _, name := range c.Add {
+			if err := h.people().AddMember(ctx, h.who, h.tenant.ID, g.Name, name); err != nil {
+				return err
+			}
+		}
+		for _, name := range c.Remove {
+			if err := h.people().RemoveMember(ctx, h.who, h.tenant.ID, g.Name, name); err != nil {
+				return err
+			}
+		}
+		return s.users(h.db.MembersOf(ctx, h.tenant.ID, g.ID), h.db.Now())
+	})
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/tenancy"
+)
+
+type initCommand struct {
+	BaseURL string `name:"base-url" placeholder:"URL" help:"The address people will reach Latchkey by. Default: http://localhost:8080."`
+	Listen  string `placeholder:"ADDR" help:"The address to listen on. Default: the port of the base URL."`
+	Name    string `help:"The first tenant's name. Default: its slug."`
+}
+
+func (initCommand) Help() string {
+	return `The first tenant's slug is "default" unless --tenant names another; it can never be changed.
+
+Example:
+
+    latchkey init --dir /var/lib/latchkey --base-url https://login.example.org --listen :8443 --tenant example --name "Example Hospital"`
+}
+
+// Run makes the folder and says what comes next.
+func (c *initCommand) Run(ctx context.Context, s *shell) error {
+	conf, err := s.found(ctx, c)
+	if err != nil {
+		return err
+	}
+	slug := s.firstTenant()
+	if s.flags.JSON {
+		return s.encode(map[string]string{"dir": conf.Dir(), "base_url": conf.BaseURL, "listen": conf.Listen, "tenant": slug,
+			"config": conf.Path(config.File), "keys": conf.Path(conf.KeysFile), "issuer": conf.BaseURL + "/t/" + slug})
+	}
+	steps := fmt.Sprintf(`Made %s with
+  %s  the configuration
+  %s  the keys: keep a copy of this file apart from the database's
+and the tenant %q.
+
+What comes next:
+`, conf.Dir(), config.File, conf.KeysFile, slug)
+	next := []string{
+		"set how mails leave, [mail] in " + conf.Path(config.File),
+		"latchkey user add anna --mail anna@example.org --dir " + conf.Dir(),
+		"latchkey serve --dir " + conf.Dir(),
+	}
+	if conf.Validate() != nil {
+		next = append([]string{"latchkey config validate --dir " + conf.Dir() + " says what is still missing"}, next...)
+	}
+	for i, step := range next {
+		steps += fmt.Sprintf("  %d. %s\n", i+1, step)
+	}
+	_, err = fmt.Fprintf(s.stdout, "%s\nThen open %s/t/%s/me\n", steps, conf.BaseURL, slug)
+	return err
+}
+
+// firstTenant is the slug of the tenant a new folder begins with.
+func (s *shell) firstTenant() string {
+	return cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"), "default")
+}
+
+// found makes what a server needs: folder, keys, database, first tenant and,
+// last, the configuration that says all of it is there. What an earlier try
+// left behind is kept.
+func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error) {
+	dir, err := filepath.Abs(s.dir())
+	if err != nil {
+		return config.Config{}, err
+	}
+	conf, err := config.FromEnvironment(dir, s.getenv)
+	if err != nil {
+		return conf, err
+	}
+	conf = s.override(conf)
+	if c.BaseURL != "" {
+		if conf, err = conf.WithBase(c.BaseURL); err != nil {
+			return conf, refuse("--base-url %w", err)
+		}
+	}
+	conf.Listen = cmp.Or(c.Listen, conf.Listen)
+	if _, err := os.Stat(conf.Path(config.File)); !errors.Is(err, fs.ErrNotExist) {
+		return conf, fmt.Errorf("there is a %s in %s already", config.File, dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return conf, err
+	}
+	if err := conf.MakeKeys(); err != nil {
+		return conf, err
+	}
+	keys, err := conf.Keys()
+	if err != nil {
+		return conf, err
+	}
+	if !conf.Postgres() { // SQLite would make a file that others may read
+		f, err := os.OpenFile(conf.Source(), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return conf, err
+		}
+		if err := f.Close(); err != nil {
+			return conf, err
+		}
+	}
+	db, err := store.Open(ctx, store.Options{Source: conf.Source(), Keys: keys})
+	if err != nil {
+		return conf, err
+	}
+	defer db.Close()
+	if err := db.Migrate(ctx); err != nil {
+		return conf, err
+	}
+	slug := s.firstTenant()
+	_, err = db.TenantBySlug(ctx, slug)
+	if errors.Is(err, identity.NotFound) {
+		_, err = tenancy.Add(ctx, db, s.who(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
+	}
+	if err != nil {
+		return conf, err
+	}
+	return conf, conf.Write()
+}
+
+type migrateCommand struct{}
+
+func (migrateCommand) Help() string {
+	return `A server does this by itself when it starts. Migrations only add: servers of the version before go on working.
+
+Example:
+
+    latchkey migrate --dir /var/lib/latchkey`
+}
+
+// Run brings the database up to date.
+func (migrateCommand) Run(ctx context.Context, s *shell) error {
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	db, err := s.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	pending, err := db.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	return s.say(map[string][]string{"migrated": append([]string{}, pending...)}, "%d migrations were to be done; the database is up to date.", len(pending))
+}
+
+type configValidate struct{}
+
+func (configValidate) Help() string {
+	return "Example:\n\n    latchkey config validate --dir /var/lib/latchkey"
+}
+
+// Run says all that is wrong at once.
+func (configValidate) Run(s *shell) error {
+	c, err := s.config()
+	if err := config.All(err, c.Validate()); err != nil {
+		return err
+	}
+	return s.say(map[string]bool{"valid": true}, "%s can be used.", c.Path(config.File))
+}

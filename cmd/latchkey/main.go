@@ -1,0 +1,145 @@
+// Latchkey is an identity provider in one program: the server, a demo of it, an
+// authenticator app for the terminal, and the commands operators work with.
+//
+// This package is flags, wiring and signals. What the commands do is in the
+// packages below it, so that the operators' pages do the same.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	fine   = 0
+	failed = 1
+	misuse = 2
+)
+
+func main() {
+	// Who reads our output may stop reading: that is then an error of the
+	// write, and no reason to die of a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// commands is all that can be typed, and what all commands share.
+type commands struct {
+	Dir      string `placeholder:"DIR" help:"Folder with configuration, keys and database; for phone, with its accounts. Also LATCHKEY_DIR (for phone LATCHKEY_PHONE_DIR)."`
+	Database string `placeholder:"SOURCE" help:"Another database than the configuration's: postgres://… or an SQLite file."`
+	Tenant   string `placeholder:"SLUG" help:"Tenant to work in. Also LATCHKEY_TENANT. Default: the only one there is."`
+	JSON     bool   `name:"json" help:"Say it as JSON."`
+
+	Init    initCommand    `cmd:"" help:"Make a folder with configuration, keys, database and a first tenant."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
+	Config  struct {
+		Validate configValidate `cmd:"" help:"Say all that is wrong with the configuration."`
+	} `cmd:"" help:"The configuration."`
+	Version versionCommand `cmd:"" help:"Say which version this is."`
+
+	TenantCommands struct {
+		Add  tenantAdd  `cmd:"" help:"Add a tenant."`
+		List tenantList `cmd:"" help:"List the tenants."`
+	} `cmd:"" name:"tenant" help:"Tenants."`
+	User struct {
+		Add    userAdd    `cmd:"" help:"Add a user."`
+		List   userList   `cmd:"" help:"List the users."`
+		Show   userShow   `cmd:"" help:"Show a user, with groups and authenticators."`
+		Unlock userUnlock `cmd:"" help:"End every lock of a user's logins."`
+	} `cmd:"" help:"Users."`
+	Group struct {
+		Add    groupAdd    `cmd:"" help:"Add a group."`
+		List   groupList   `cmd:"" help:"List the groups."`
+		Member groupMember `cmd:"" help:"List, add or remove a group's members."`
+	} `cmd:"" help:"Groups."`
+	Enrollment struct {
+		Allow enrollmentAllow `cmd:"" help:"Give a user leave to enrol once more."`
+	} `cmd:"" help:"Self-provisioning of single users."`
+	Policy struct {
+		Show policyShow `cmd:"" help:"Show a policy as a JSON document, or list them."`
+		Set  policySet  `cmd:"" help:"Replace a policy, or change some of it."`
+	} `cmd:"" help:"Policies: who may log in, who may enrol, how push works."`
+	Audit struct {
+		List auditList `cmd:"" help:"List events, newest first."`
+	} `cmd:"" help:"What happened."`
+}
+
+// run is main without the process: tests call it with their own arguments.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commands
+	s := &shell{flags: &c, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	helped := false
+	parser, err := kong.New(&c, kong.Name("latchkey"),
+		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Exit(func(int) { helped = true }), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	if err != nil {
+		return s.fail(err)
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case helped:
+		return fine
+	case err != nil:
+		return s.fail(refuse("%w; see \"%s --help\"", err, selected(err)))
+	}
+	s.command = command.Command()
+	return s.fail(command.Run())
+}
+
+// selected is as much of a command as was understood.
+func selected(err error) string {
+	if parsing, ok := errors.AsType[*kong.ParseError](err); ok && parsing.Context != nil {
+		if node := parsing.Context.Selected(); node != nil {
+			return node.FullPath()
+		}
+	}
+	return "latchkey"
+}
+
+// fail says what went wrong and returns the exit code.
+func (s *shell) fail(err error) int {
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return fine
+	case errors.Is(err, errMisuse):
+		s.complain(err)
+		return misuse
+	}
+	s.complain(err)
+	return failed
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Help() string { return "Example:\n\n    latchkey version --json" }
+
+// Run says which version this is, as far as the build knows.
+func (versionCommand) Run(s *shell) error {
+	v := struct {
+		Version string `json:"version"`
+		Commit  string `json:"commit,omitempty"`
+		Go      string `json:"go"`
+	}{Version: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Version, v.Go = info.Main.Version, info.GoVersion
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				v.Commit = setting.Value
+			}
+		}
+	}
+	return s.say(v, "latchkey %s %s (%s)", v.Version, v.Commit, v.Go)
+}

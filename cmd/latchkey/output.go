@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+// say writes v as JSON if that was asked for, and else a line of text.
+func (s *shell) say(v any, format string, args ...any) error {
+	if s.flags.JSON {
+		return s.encode(v)
+	}
+	_, err := fmt.Fprintf(s.stdout, format+"\n", args...)
+	return err
+}
+
+func (s *shell) encode(v any) error {
+	enc := json.NewEncoder(s.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// list writes all as a JSON array if that was asked for, and else as a table.
+func list[T any](s *shell, all []T, head []string, row func(T) []string) error {
+	if s.flags.JSON {
+		return s.encode(append([]T{}, all...)) // an empty list is [], not null
+	}
+	rows := make([][]string, len(all))
+	for i, v := range all {
+		rows[i] = row(v)
+	}
+	return table(s.stdout, append([][]string{head}, rows...))
+}
+
+// table aligns rows of cells.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if row[i] = printable(cell); row[i] == "" {
+				row[i] = "-"
+			}
+		}
+		if _, err := fmt.Fprintln(t, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+// printable replaces what a terminal would obey instead of showing: some of
+// what is in the database was typed by strangers.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// when writes a time for people; never is empty.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// complain says what went wrong on the error stream, a line for each thing.
+func (s *shell) complain(err error) {
+	lines := explain(err)
+	if s.flags.JSON {
+		_ = json.NewEncoder(s.stderr).Encode(struct {
+			Error    string   `json:"error"`
+			Problems []string `json:"problems,omitempty"`
+		}{lines[0], lines[1:]}) // there is nobody else to tell
+		return
+	}
+	for i, line := range lines {
+		lead := "latchkey: "
+		if i > 0 {
+			lead = "  "
+		}
+		fmt.Fprintln(s.stderr, lead+printable(line))
+	}
+}
+
+// explain says an error for people: in a line or, of several problems, in one
+// for all and one for each.
+func explain(err error) []string {
+	if problems, ok := errors.AsType[policy.Problems](err); ok {
+		lines := []string{"the policy was not changed:"}
+		for _, p := range problems {
+			lines = append(lines, p.Error())
+		}
+		return lines
+	}
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		lines := []string{"the configuration cannot be used:"}
+		for _, p := range problems {
+			lines = append(lines, p.Error())
+		}
+		return lines
+	}
+	// To an operator the cause is the better story; where there is none, what
+	// a page would say.
+	if e, ok := errors.AsType[*identity.Error](err); ok {
+		if e.Err != nil {
+			return []string{e.Err.Error()}
+		}
+		if catalog, failed := locales.Load(); failed == nil {
+			return []string{catalog.Negotiate("en", "", "", "").T(e.Key)}
+		}
+	}
+	return []string{strings.ReplaceAll(err.Error(), "\n", "; ")}
+}

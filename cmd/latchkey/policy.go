@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/tenancy"
+)
+
+type policyRow struct {
+	Kind     policy.Kind     `json:"kind"`
+	Version  int64           `json:"version"` // 0 for the default
+	Document json.RawMessage `json:"document"`
+}
+
+// rowOfPolicy shows what is in force: what was set, or the default.
+func rowOfPolicy(p store.Policy) (policyRow, error) {
+	document, err := policy.Decode(p.Kind, p.Document)
+	if err != nil {
+		return policyRow{}, fmt.Errorf("policy %s: %w", p.Kind, err)
+	}
+	text, err := policy.Encode(document)
+	return policyRow{p.Kind, p.Version, text}, err
+}
+
+type policyShow struct {
+	Kind policy.Kind `arg:"" optional:"" help:"access, self-provisioning, platforms, push, template, lockout or limits."`
+}
+
+func (policyShow) Help() string {
+	return `What is shown can be changed and given to "policy set". Groups and applications stand in it by id.
+
+Example:
+
+    latchkey policy show access > access.json`
+}
+
+// Run shows one document, or lists the kinds.
+func (c *policyShow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		kinds := policy.Kinds()
+		if c.Kind != "" {
+			if err := known(c.Kind); err != nil {
+				return err
+			}
+			kinds = []policy.Kind{c.Kind}
+		}
+		var rows []policyRow
+		for _, kind := range kinds {
+			set, err := h.db.Policy(ctx, h.tenant.ID, kind)
+			if err != nil {
+				return err
+			}
+			row, err := rowOfPolicy(set)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		switch {
+		case c.Kind == "":
+			return list(s, rows, []string{"KIND", "VERSION"}, func(p policyRow) []string {
+				version := "the default"
+				if p.Version > 0 {
+					version = strconv.FormatInt(p.Version, 10)
+				}
+				return []string{string(p.Kind), version}
+			})
+		case s.flags.JSON:
+			return s.encode(rows[0])
+		}
+		return s.document(rows[0])
+	})
+}
+
+// document writes a policy as "policy set" takes it.
+func (s *shell) document(p policyRow) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, p.Document, "", "  "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err := b.WriteTo(s.stdout)
+	return err
+}
+
+// known refuses a kind there is not, naming the nearest.
+func known(kind policy.Kind) error {
+	var all []string
+	for _, k := range policy.Kinds() {
+		all = append(all, string(k))
+	}
+	if slices.Contains(all, string(kind)) {
+		return nil
+	}
+	return unknown(identity.NotFound, "policy", string(kind), slices.Values(all))
+}
+
+type policySet struct {
+	Kind policy.Kind `arg:"" help:"access, self-provisioning, platforms, push, template, lockout or limits."`
+	File string      `arg:"" optional:"" help:"JSON document. Default: standard input."`
+
+	Target       policy.Target       `placeholder:"WHO" help:"Of self-provisioning: all, only, except or none."`
+	Groups       []string            `name:"group" placeholder:"GROUP" sep:"none" help:"Of self-provisioning: a group for only and except; may be repeated."`
+	RequireLeave *bool               `negatable:"" help:"Of self-provisioning: who ever had an authenticator needs leave to enrol."`
+	Allow        []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: enrol there; may be repeated."`
+	Refuse       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: do not; may be repeated."`
+	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
+	NoPush       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: no push there; may be repeated."`
+}
+
+func (policySet) Help() string {
+	return `A document replaces the whole policy; groups and applications may stand in it by name. The flags change parts of the present one instead. What is wrong is said at once, each with its field, and then nothing was changed.
+
+Examples:
+
+    latchkey policy set access access.json
+
+    latchkey policy set self-provisioning --target only --group Nurses --group Doctors
+
+    latchkey policy set platforms --allow android --refuse windows-mobile --no-push linux`
+}
+
+// Run replaces or changes a policy and shows it.
+func (c *policySet) Run(ctx context.Context, s *shell) error {
+	if err := known(c.Kind); err != nil {
+		return err
+	}
+	change, err := c.change(s)
+	if err != nil {
+		return err
+	}
+	return s.inTenant(ctx, func(h house) error {
+		set, err := tenancy.SetPolicy(ctx, h.db, h.who, h.tenant.ID, c.Kind, change)
+		if err != nil {
+			return err
+		}
+		row, err := rowOfPolicy(set)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(row)
+		}
+		return s.document(row)
+	})
+}
+
+// change is what the flags, or else a document, make of the present policy.
+func (c *policySet) change(s *shell) (func(policy.Document) (policy.Document, error), error) {
+	ofEnrolment := c.Target != "" || c.Groups != nil || c.RequireLeave != nil
+	ofPlatforms := c.Allow != nil || c.Refuse != nil || c.Push != nil || c.NoPush != nil
+	switch {
+	case ofEnrolment && c.Kind != policy.KindSelfProvisioning:
+		return nil, refuse("--target, --group and --require-leave are for self-provisioning")
+	case ofPlatforms && c.Kind != policy.KindPlatforms:
+		return nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
+	case (ofEnrolment || ofPlatforms) && c.File != "":
+		return nil, refuse("give either a document or what to change")
+	case ofEnrolment:
+		return c.changeEnrolment, nil
+	case ofPlatforms:
+		return c.changePlatforms, nil
+	}
+	in := s.stdin
+	if c.File != "" && c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	// A byte more than may be, so that what is too long is refused and not cut.
+	data, err := io.ReadAll(io.LimitReader(in, policy.MaxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", c.Kind)
+	}
+	return func(policy.Document) (policy.Document, error) { return policy.Decode(c.Kind, data) }, nil
+}
+
+func (c *policySet) changeEnrolment(present policy.Document) (policy.Document, error) {
+	p := present.(policy.SelfProvisioning)
+	if c.Target != "" {
+		p.Target = c.Target
+	}
+	if c.Groups != nil {
+		p.Groups = c.Groups
+	}
+	if c.RequireLeave != nil {
+		p.RequireLeave = *c.RequireLeave
+	}
+	return p, nil
+}
+
+func (c *policySet) changePlatforms(present policy.Document) (policy.Document, error) {
+	p := present.(policy.Platforms)
+	for _, change := range []struct {
+		of []identity.Platform
+		do func(*policy.PlatformRule)
+	}{
+		{c.Allow, func(r *policy.PlatformRule) { r.Allowed = true }},
+		{c.Refuse, func(r *policy.PlatformRule) { r.Allowed = false }},
+		{c.Push, func(r *policy.PlatformRule) { r.Push = true }},
+		{c.NoPush, func(r *policy.PlatformRule) { r.Push = false }},
+	} {
+		for _, platform := range change.of {
+			rule := p[platform]
+			change.do(&rule)
+			p[platform] = rule
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// A shell is what surrounds a command: its streams, its environment and the
+// flags all commands share.
+type shell struct {
+	flags   *commands
+	command string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	getenv  func(string) string
+}
+
+// A house is an open database and the tenant a command works in.
+type house struct {
+	db     *store.DB
+	tenant identity.Tenant
+	who    identity.Principal
+}
+
+// errMisuse marks an error as the wrong use of a command.
+var errMisuse = errors.New("wrong use")
+
+type misused struct{ error }
+
+func (misused) Is(target error) bool { return target == errMisuse }
+
+func (m misused) Unwrap() error { return m.error }
+
+// refuse is an error about how a command was used.
+func refuse(format string, args ...any) error { return misused{fmt.Errorf(format, args...)} }
+
+// dir is the server's folder.
+func (s *shell) dir() string { return cmp.Or(s.flags.Dir, s.getenv("LATCHKEY_DIR"), ".") }
+
+// config reads the configuration, with the flags over it.
+func (s *shell) config() (config.Config, error) {
+	c, err := config.Load(s.dir(), s.getenv)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no %s in %s; \"latchkey init\" makes one, --dir names another folder", config.File, s.dir())
+	}
+	return s.override(c), err
+}
+
+// override puts the flags over a configuration.
+func (s *shell) override(c config.Config) config.Config {
+	if s.flags.Database != "" {
+		c.Database = s.flags.Database
+		if path, err := filepath.Abs(c.Database); err == nil && !c.Postgres() {
+			c.Database = path // it is relative to where the command was typed
+		}
+	}
+	return c
+}
+
+// open opens the database of a configuration.
+func (s *shell) open(ctx context.Context, c config.Config) (*store.DB, error) {
+	if !c.Postgres() { // SQLite would make a new one
+		if _, err := os.Stat(c.Source()); err != nil {
+			return nil, fmt.Errorf("there is no database at %s; \"latchkey init\" makes one", c.Source())
+		}
+	}
+	keys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Options{Source: c.Source(), Keys: keys})
+}
+
+// database runs f on the database, which must be up to date.
+func (s *shell) database(ctx context.Context, f func(db *store.DB) error) error {
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	db, err := s.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	pending, err := db.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pending) > 0 {
+		return fmt.Errorf("the database is of an older version: \"latchkey migrate\", or a start of the server, brings it up to date")
+	}
+	return f(db)
+}
+
+// inTenant runs f on the database and the tenant that is meant.
+func (s *shell) inTenant(ctx context.Context, f func(h house) error) error {
+	return s.database(ctx, func(db *store.DB) error {
+		t, err := s.tenant(ctx, db)
+		if err != nil {
+			return err
+		}
+		who := s.who()
+		who.Tenant = t.ID
+		return f(house{db: db, tenant: t, who: who})
+	})
+}
+
+// tenant is the one named, or the only one.
+func (s *shell) tenant(ctx context.Context, db *store.DB) (identity.Tenant, error) {
+	slug := cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"))
+	if slug != "" {
+		t, err := db.TenantBySlug(ctx, slug)
+		return t, unknown(err, "tenant", slug, called(db.Tenants(ctx), func(t identity.Tenant) string { return t.Slug }))
+	}
+	all, err := store.Collect(db.Tenants(ctx))
+	switch {
+	case err != nil:
+		return identity.Tenant{}, err
+	case len(all) == 0:
+		return identity.Tenant{}, errors.New("there is no tenant yet; \"latchkey tenant add\" adds one")
+	case len(all) > 1:
+		var slugs []string
+		for _, t := range all {
+			slugs = append(slugs, t.Slug)
+		}
+		return identity.Tenant{}, refuse("there are several tenants: name one by --tenant (%s)", strings.Join(slugs, ", "))
+	}
+	return all[0], nil
+}
+
+// who is whoever may read the keys on this machine, by the name it knows them
+// by, and what they do.
+func (s *shell) who() identity.Principal {
+	name := s.getenv("SUDO_USER")
+	if u, err := user.Current(); err == nil && name == "" {
+		name = u.Username
+	}
+	words := strings.Fields(s.command)
+	for i, word := range words {
+		if strings.HasPrefix(word, "<") || strings.HasPrefix(word, "[") {
+			words = words[:i]
+			break
+		}
+	}
+	return identity.Principal{Kind: identity.CommandLine, Name: identity.CleanTyped(name + ": latchkey " + strings.Join(words, " "))}
+}
+
+// unknown turns a NotFound into a sentence that names what was asked for and
+// the nearest there is. Who may run this may know all names.
+func unknown(err error, what, name string, names iter.Seq[string]) error {
+	if !errors.Is(err, identity.NotFound) {
+		return err
+	}
+	var all []string
+	for other := range names {
+		all = append(all, other)
+	}
+	near := identity.Nearest(name, all)
+	if near == "" {
+		return fmt.Errorf("there is no %s %q", what, name)
+	}
+	return fmt.Errorf("there is no %s %q; did you mean %q?", what, name, near)
+}
+
+// called yields the names of a list, as far as it can be read.
+func called[T any](all iter.Seq2[T, error], name func(T) string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for v, err := range all {
+			if err != nil || !yield(name(v)) {
+				return
+			}
+		}
+	}
+}
+
+// maxLine is the most bytes read of a line of standard input.
+const maxLine = 4096
+
+// password asks for a password without showing it or, where nobody sits at a
+// terminal, takes the first line of standard input.
+func (s *shell) password(of string) (string, error) {
+	if f, ok := s.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		first, err := s.prompt(f, "Password of "+of+": ")
+		if err != nil {
+			return "", err
+		}
+		second, err := s.prompt(f, "The same again: ")
+		if err == nil && first != second {
+			err = errors.New("the two passwords differ")
+		}
+		return first, err
+	}
+	line, err := bufio.NewReader(io.LimitReader(s.stdin, maxLine)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", refuse("standard input has no password; --no-password adds a user who has none")
+	}
+	return line, nil
+}
+
+func (s *shell) prompt(f *os.File, question string) (string, error) {
+	if _, err := fmt.Fprint(s.stderr, question); err != nil {
+		return "", err
+	}
+	typed, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(s.stderr) // the one typed was not shown either
+	return string(typed), err
+}

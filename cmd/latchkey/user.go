@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+type userRow struct {
+	ID             string             `json:"id"`
+	Name           string             `json:"name"`
+	DisplayName    string             `json:"display_name,omitempty"`
+	Mail           string             `json:"mail,omitempty"`
+	Language       string             `json:"language,omitempty"`
+	Password       bool               `json:"has_password"`
+	Failures       int64              `json:"failures"`
+	LockedUntil    time.Time          `json:"locked_until,omitzero"`
+	DisabledAt     time.Time          `json:"disabled_at,omitzero"`
+	MayEnrollAt    time.Time          `json:"leave_to_enrol_at,omitzero"`
+	EverEnrolledAt time.Time          `json:"first_enrolled_at,omitzero"`
+	CreatedAt      time.Time          `json:"created_at"`
+	Groups         []string           `json:"groups,omitempty"`
+	Authenticators []authenticatorRow `json:"authenticators,omitempty"`
+}
+
+func rowOfUser(u identity.User, now time.Time) userRow {
+	row := userRow{ID: u.ID, Name: u.Name, DisplayName: u.DisplayName, Mail: u.Mail, Language: u.Language, Password: u.Password != "",
+		Failures: u.Failures, DisabledAt: u.DisabledAt, MayEnrollAt: u.MayEnrollAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
+	if now.Before(u.LockedUntil) {
+		row.LockedUntil = u.LockedUntil
+	}
+	return row
+}
+
+// state says in a word how a user stands.
+func (u userRow) state() string {
+	switch {
+	case !u.DisabledAt.IsZero():
+		return "disabled"
+	case !u.LockedUntil.IsZero():
+		return "locked"
+	}
+	return "enabled"
+}
+
+// people is the directory of a house.
+func (h house) people() *directory.Directory { return directory.New(h.db, runtime.NumCPU()) }
+
+// user finds a user by name, or says which name is near.
+func (h house) user(ctx context.Context, name string) (identity.User, error) {
+	u, err := h.db.UserByName(ctx, h.tenant.ID, name)
+	return u, unknown(err, "user", name, called(h.users(ctx, ""), func(u identity.User) string { return u.Name }))
+}
+
+func (h house) users(ctx context.Context, after string) func(func(identity.User, error) bool) {
+	return h.db.Users(ctx, h.tenant.ID, after, math.MaxInt32)
+}
+
+type userAdd struct {
+	Name        string   `arg:"" help:"What the user logs in with."`
+	DisplayName string   `help:"What the user is called."`
+	Mail        string   `help:"Address for codes and notices. Who has none cannot enrol alone."`
+	Language    string   `placeholder:"TAG" help:"Language of pages and mails, such as de."`
+	Groups      []string `name:"group" placeholder:"GROUP" sep:"none" help:"A group to become a member of; may be repeated."`
+	NoPassword  bool     `help:"Add the user without a password."`
+}
+
+func (userAdd) Help() string {
+	return `The password is asked for without being shown or, where there is no terminal, is the first line of standard input. It never stands on the command line, where others on the machine could read it.
+
+Example:
+
+    echo 'correct horse battery' | latchkey user add anna --mail anna@example.org --group Nurses`
+}
+
+// Run adds a user.
+func (c *userAdd) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		for _, name := range c.Groups { // before anybody types a password
+			if _, err := h.group(ctx, name); err != nil {
+				return err
+			}
+		}
+		n := directory.NewUser{Name: c.Name, DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups}
+		if !c.NoPassword {
+			var err error
+			if n.Password, err = s.password(c.Name); err != nil {
+				return err
+			}
+		}
+		u, err := h.people().AddUser(ctx, h.who, h.tenant.ID, n)
+		if err != nil {
+			return err
+		}
+		return s.say(rowOfUser(u, h.db.Now()), "Added user %s (%s).", u.Name, u.ID)
+	})
+}
+
+type userList struct {
+	Group string `placeholder:"GROUP" help:"Only members of a group."`
+}
+
+func (userList) Help() string {
+	return "Example:\n\n    latchkey user list --group Nurses"
+}
+
+// Run lists users by name.
+func (c *userList) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		users := h.users(ctx, "")
+		if c.Group != "" {
+			g, err := h.group(ctx, c.Group)
+			if err != nil {
+				return err
+			}
+			users = h.db.MembersOf(ctx, h.tenant.ID, g.ID)
+		}
+		return s.users(users, h.db.Now())
+	})
+}
+
+func (s *shell) users(users func(func(identity.User, error) bool), now time.Time) error {
+	var rows []userRow
+	for u, err := range users {
+		if err != nil {
+			return err
+		}
+		rows = append(rows, rowOfUser(u, now))
+	}
+	return list(s, rows, []string{"NAME", "DISPLAY NAME", "MAIL", "STATE", "ENROLLED"}, func(u userRow) []string {
+		return []string{u.Name, u.DisplayName, u.Mail, u.state(), when(u.EverEnrolledAt)}
+	})
+}
+
+type userShow struct {
+	Name string `arg:"" help:"The user's name."`
+}
+
+func (userShow) Help() string { return "Example:\n\n    latchkey user show anna --json" }
+
+// Run shows a user.
+func (c *userShow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		u, err := h.user(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		row := rowOfUser(u, h.db.Now())
+		for g, err := range h.db.GroupsOf(ctx, h.tenant.ID, u.ID) {
+			if err != nil {
+				return err
+			}
+			row.Groups = append(row.Groups, g.Name)
+		}
+		for a, err := range h.db.Authenticators(ctx, h.tenant.ID, u.ID) {
+			if err != nil {
+				return err
+			}
+			row.Authenticators = append(row.Authenticators, rowOfAuthenticator(a, h.db.Now()))
+		}
+		if s.flags.JSON {
+			return s.encode(row)
+		}
+		return table(s.stdout, row.rows())
+	})
+}
+
+// rows are a user for people to read.
+func (u userRow) rows() [][]string {
+	password := "none"
+	if u.Password {
+		password = "set"
+	}
+	rows := [][]string{{"Name", u.Name}, {"Display name", u.DisplayName}, {"Id", u.ID}, {"Mail", u.Mail}, {"Language", u.Language},
+		{"State", u.state()}, {"Locked until", when(u.LockedUntil)}, {"Password", password}, {"Added", when(u.CreatedAt)},
+		{"First enrolled", when(u.EverEnrolledAt)}, {"Leave to enrol", when(u.MayEnrollAt)}}
+	for _, g := range u.Groups {
+		rows = append(rows, []string{"Group", g})
+	}
+	for _, a := range u.Authenticators {
+		rows = append(rows, []string{"Authenticator", a.Serial + ", " + a.State + ", " + a.Name})
+	}
+	return rows
+}
+
+type userUnlock struct {
+	Name string `arg:"" help:"The user's name."`
+}
+
+func (userUnlock) Help() string { return "Example:\n\n    latchkey user unlock anna" }
+
+// Run ends every lock of a user's logins.
+func (c *userUnlock) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		u, err := h.user(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		if err := h.people().Unlock(ctx, h.who, h.tenant.ID, u.Name); err != nil {
+			return err
+		}
+		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
+			return err
+		}
+		return s.say(rowOfUser(u, h.db.Now()), "User %s may log in again.", u.Name)
+	})
+}
+
+type enrollmentAllow struct {
+	User string `arg:"" help:"The user's name."`
+}
+
+func (enrollmentAllow) Help() string {
+	return `Who had an authenticator before and has none now enrols alone only with an operator's leave. The next enrolment uses it up.
+
+Example:
+
+    latchkey enrollment allow anna`
+}
+
+// Run gives leave to enrol once more.
+func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		u, err := h.user(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		if err := h.people().AllowEnrolment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
+			return err
+		}
+		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
+			return err
+		}
+		return s.say(rowOfUser(u, h.db.Now()), "User %s may enrol once more.", u.Name)
+	})
+}
