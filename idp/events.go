@@ -1,13 +1,11 @@
 package idp
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -24,22 +22,26 @@ func (p *IdP) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		if s.goesOn() {
+		on, err := s.goesOn(r)
+		if err != nil {
+			return err
+		}
+		if on {
 			w.WriteHeader(http.StatusOK)
 		} else {
 			w.WriteHeader(http.StatusNoContent)
 		}
 		return nil
 	}
-	control := http.NewResponseController(w)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("idp: events: %w", err)
+	if err := patient(w); err != nil {
+		return err
 	}
+	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if _, err := fmt.Fprint(w, ": here\n\n"); err == nil {
 		_ = control.Flush() // a browser that has left shows in the context
-		p.follow(r.Context(), s, func(text string) bool {
+		p.follow(r, s, func(text string) bool {
 			_, err := fmt.Fprint(w, text)
 			return err == nil && control.Flush() == nil
 		})
@@ -49,19 +51,24 @@ func (p *IdP) events(w http.ResponseWriter, r *http.Request) error {
 
 // follow watches a journey until it goes on, the browser leaves, or the server
 // shuts down; the browser then comes again.
-func (p *IdP) follow(ctx context.Context, s *sitting, send func(string) bool) {
+func (p *IdP) follow(r *http.Request, s *sitting, send func(string) bool) {
+	ctx := r.Context()
 	woken, stop := p.DB.Subscribe(store.JourneyTopic(s.view.Journey.ID))
 	defer stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		// Subscribed first, looked at then: nothing falls between the two.
-		if v, err := p.Engine.Look(ctx, s.tenant.ID, s.view.Journey.ID); err == nil {
+		v, err := p.Engine.Look(ctx, s.tenant.ID, s.view.Journey.ID)
+		on := false
+		if err == nil {
 			s.view = v
-		} else if ctx.Err() == nil {
+			on, err = s.goesOn(r)
+		}
+		if err != nil && ctx.Err() == nil {
 			p.Kit.Log.WarnContext(ctx, "look at a waiting journey", "journey", s.view.Journey.ID, "err", err)
 		}
-		if s.goesOn() {
+		if on {
 			send("event: go\ndata: {}\n\n")
 			return
 		}
@@ -82,13 +89,9 @@ func (p *IdP) follow(ctx context.Context, s *sitting, send func(string) bool) {
 	}
 }
 
-// goesOn reports whether a waiting page has something new to show.
-func (s *sitting) goesOn() bool {
-	switch s.view.Step {
-	case journey.WaitForPush:
-		return s.view.Request.Outcome == store.PushApproved
-	case journey.EnrolScan:
-		return false
-	}
-	return true
+// goesOn reports whether there is something new for the page that shows what
+// the address of its stream says.
+func (s *sitting) goesOn(r *http.Request) (bool, error) {
+	mark, err := s.mark(r)
+	return mark != r.URL.Query().Get("at") || s.view.Request.Outcome == store.PushApproved, err
 }

@@ -96,8 +96,12 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 	}
 	// What was decided on a page the journey has left is not applied to the
 	// next one: the browser is shown where it is now.
-	if r.PostFormValue("step") == string(s.view.Step) && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version) {
-		v, err := s.apply(r, a)
+	mark, err := s.mark(r)
+	if err != nil {
+		return err
+	}
+	if r.PostFormValue("step") == mark && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version) {
+		v, err := s.apply(w, r, a)
 		switch {
 		case errors.Is(err, identity.Conflict):
 		case err != nil:
@@ -133,7 +137,7 @@ func (s *sitting) pick(w http.ResponseWriter, r *http.Request, language string) 
 }
 
 // apply takes the input of the present step.
-func (s *sitting) apply(r *http.Request, a *answer) (*journey.View, error) {
+func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*journey.View, error) {
 	ctx, e, v, visit := r.Context(), s.idp.Engine, s.view, a.Visit
 	do := r.PostFormValue("do")
 	switch do {
@@ -166,7 +170,7 @@ func (s *sitting) apply(r *http.Request, a *answer) (*journey.View, error) {
 		}
 		return e.Choose(ctx, visit, v, identity.Method(r.PostFormValue("method")))
 	case journey.WaitForPush:
-		if err := s.hold(r); err != nil {
+		if err := s.hold(w, r); err != nil {
 			return nil, err
 		}
 		return e.Claim(ctx, visit, s.view)
@@ -185,7 +189,7 @@ func (s *sitting) apply(r *http.Request, a *answer) (*journey.View, error) {
 		if do == "renew" {
 			return s.renew(ctx, visit)
 		}
-		if err := s.hold(r); err != nil {
+		if err := s.hold(w, r); err != nil {
 			return nil, err
 		}
 	}
@@ -198,20 +202,27 @@ const holdTime = 20 * time.Second
 
 // hold waits until the phone has done its part, or for as long as a person
 // without scripts can be asked to, and looks at the journey again.
-func (s *sitting) hold(r *http.Request) error {
+func (s *sitting) hold(w http.ResponseWriter, r *http.Request) error {
+	if err := patient(w); err != nil {
+		return err
+	}
 	woken, stop := s.idp.DB.Subscribe(store.JourneyTopic(s.view.Journey.ID))
 	defer stop()
 	deadline := time.NewTimer(holdTime)
 	defer deadline.Stop()
-	before := s.mark()
+	before, err := s.mark(r)
+	if err != nil {
+		return err
+	}
 	for {
 		v, err := s.idp.Engine.Look(r.Context(), s.tenant.ID, s.view.Journey.ID)
 		if err != nil {
 			return err
 		}
 		s.view = v
-		if v.Request.Outcome == store.PushApproved || s.mark() != before {
-			return nil
+		now, err := s.mark(r)
+		if err != nil || now != before || v.Request.Outcome == store.PushApproved {
+			return err
 		}
 		expiry := time.NewTimer(s.untilExpiry())
 		select {
@@ -237,9 +248,28 @@ func (s *sitting) untilExpiry() time.Duration {
 	return s.view.Request.Left + 10*time.Millisecond
 }
 
-// mark changes when a waiting page has something new to show.
-func (s *sitting) mark() string {
-	return fmt.Sprint(s.view.Journey.Version, s.view.Step, s.view.Request.Outcome)
+// mark names what the page shows: the step and, where the phone changes that
+// without a step of the journey, how far the phone has come. A form carries it,
+// and so does the address of the stream.
+func (s *sitting) mark(r *http.Request) (string, error) {
+	if s.view.Step != journey.EnrolScan {
+		return string(s.view.Step), nil
+	}
+	shown, err := enroll.Shown(r.Context(), s.idp.DB, s.view.Journey)
+	if err != nil && !errors.Is(err, identity.NotFound) {
+		return "", err
+	}
+	return string(s.view.Step) + ", " + string(shown.State), nil
+}
+
+// patient lets a response take its time: the server's deadlines are for those
+// who keep it waiting, not for those whom it keeps waiting.
+func patient(w http.ResponseWriter) error {
+	control := http.NewResponseController(w)
+	if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})); err != nil {
+		return fmt.Errorf("idp: deadlines: %w", err)
+	}
+	return nil
 }
 
 // enrolment runs an act of self-provisioning as a step of the journey.

@@ -3,6 +3,7 @@ package idp
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +20,12 @@ import (
 // page makes the page of the present step: its name and all it is told.
 func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, error) {
 	j := s.view.Journey
+	mark, err := s.mark(r)
+	if err != nil {
+		return "", templates.Page{}, err
+	}
 	page := templates.Page{L: s.l, Tenant: web.Brand(s.tenant), Languages: s.idp.Kit.Catalog.Languages(),
-		Version: j.Version, Step: string(s.view.Step), Action: address(s.tenant, j.ID)}
+		Version: j.Version, Step: mark, Action: address(s.tenant, j.ID)}
 	if strings.HasPrefix(j.Notice, "error.") {
 		page.Problem = j.Notice
 	} else {
@@ -145,7 +150,7 @@ func (s *sitting) device() templates.Text {
 // waiting is the page of an open push request.
 func (s *sitting) waiting(page *templates.Page) (string, any, error) {
 	v, j := s.view, s.view.Journey
-	page.Stream = s.stream()
+	page.Stream = s.stream(page.Step)
 	return "push", templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, IP: j.IP, At: j.StartedAt,
 		Left: int((v.Request.Left + time.Second - 1) / time.Second), Total: int(v.Rules.Push.Lifetime),
 		AgainIn: s.againIn(), Again: j.Pushes < v.Rules.Push.PerJourney, Passcode: v.Facts.Codes}, nil
@@ -195,7 +200,7 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return "", nil, err
 	}
-	page.Stream = s.stream()
+	page.Stream = s.stream(page.Step)
 	base := s.idp.Kit.Base.String()
 	b := templates.EnrollScan{Application: s.app.Name, Name: j.Name, Platform: j.Platform,
 		Here:    slices.Contains(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), j.Platform),
@@ -231,6 +236,6 @@ func (s *sitting) whyRefused() string {
 }
 
 // stream is the address that says when a waiting page has something new.
-func (s *sitting) stream() string {
-	return address(s.tenant, s.view.Journey.ID) + "/events"
+func (s *sitting) stream(mark string) string {
+	return address(s.tenant, s.view.Journey.ID) + "/events?at=" + url.QueryEscape(mark)
 }

@@ -73,7 +73,7 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 	var evaluate bool
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
 		rate := store.Rate{Kind: "password", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, v.Journey.Tenant, rate, visit.Who.IP); err != nil {
+		if err := tx.Hit(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
 		var err error
@@ -173,7 +173,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			return nil
 		}
 		rate := store.Rate{Kind: "passcode", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, j.Tenant, rate, visit.Who.IP); err != nil {
+		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
 		evaluate, err := e.reserve(ctx, tx, v)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,20 @@ type Rate struct {
 	Kind string // what is counted, such as "mail code"
 	Max  int
 	Per  time.Duration
+}
+
+// Network is the subject of a rate by address: the address, or of an IPv6 one
+// its /64, of which a single client has every address.
+func Network(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
 }
 
 // Hit counts one happening of the rate for a subject (a user's id, an
