@@ -393,7 +393,8 @@ func TestPUSH13_Answers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := storetest.SQLite(t)
 			a := h.Authenticator(t, "phone")
-			p := mustStart(t, h, h.Journey(t, "browser"), tt.presence)
+			j := h.Journey(t, "browser")
+			p := mustStart(t, h, j, tt.presence)
 			with := approval(p)
 			if tt.change != nil {
 				tt.change(&with)
@@ -404,6 +405,9 @@ func TestPUSH13_Answers(t *testing.T) {
 			}
 			if end.Outcome != tt.outcome || end.Failed != tt.failed {
 				t.Errorf("outcome %q, failed %v, want %q, %v", end.Outcome, end.Failed, tt.outcome, tt.failed)
+			}
+			if _, err := claim(t, h, h.DB, j, p.ID); (err == nil) != (tt.outcome == store.PushApproved) {
+				t.Errorf("a claim after %q: %v", tt.outcome, err)
 			}
 			if got := look(t, h, p.ID).Outcome; got != tt.outcome {
 				t.Errorf("the row says %q, want %q", got, tt.outcome)
