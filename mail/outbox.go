@@ -27,7 +27,7 @@ type Outbox struct {
 
 const (
 	batch      = 5
-	leaseLife  = 2 * time.Minute // longer than a batch takes at worst with one server slow
+	leaseLife  = 2 * time.Minute // longer than a batch takes with a server at the end of our patience
 	slowPoll   = 2 * time.Second // behind the wake-ups
 	firstPause = 5 * time.Second
 	mostPause  = 5 * time.Minute
@@ -60,6 +60,10 @@ var system = identity.Principal{Kind: identity.System, Name: "outbox"}
 // Flush makes one attempt at each message that is due, a batch at most, and
 // reports how many it took on.
 func (o *Outbox) Flush(ctx context.Context) (int, error) {
+	// Looking takes no lock; with nothing to do, none is taken.
+	if due, err := o.DB.MessagesDue(ctx); err != nil || !due {
+		return 0, err
+	}
 	var due []store.Message
 	err := o.DB.InTx(ctx, system, func(tx *store.Tx) (err error) {
 		due, err = tx.LeaseMessages(ctx, o.Node, tx.Now().Add(leaseLife), batch)
@@ -68,12 +72,26 @@ func (o *Outbox) Flush(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range due {
+	for i, m := range due {
 		if err := o.attempt(ctx, m); err != nil {
-			return len(due), err
+			return len(due), errors.Join(err, o.giveBack(ctx, due[i:]))
 		}
 	}
 	return len(due), nil
+}
+
+// giveBack ends the leases of messages that this node will not send, so that
+// none waits for them to run out after an orderly end.
+func (o *Outbox) giveBack(ctx context.Context, rest []store.Message) error {
+	ctx = context.WithoutCancel(ctx)
+	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {
+		for _, m := range rest {
+			if err := tx.MessageUnleased(ctx, m, o.Node); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // attempt sends one message and notes what came of it.
@@ -87,7 +105,7 @@ func (o *Outbox) attempt(ctx context.Context, m store.Message) error {
 	case err == nil:
 		return o.note(ctx, m, audit.MailSent, "", func(tx *store.Tx) error { return tx.MessageSent(ctx, m) })
 	case ctx.Err() != nil:
-		return ctx.Err() // the lease runs out, and somebody sends it
+		return ctx.Err()
 	case errors.As(err, &permanent):
 		o.Log.WarnContext(ctx, "mail refused", "message", m.ID, "kind", m.Kind, "err", err)
 		return o.note(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.MessageGivenUp(ctx, m, err.Error()) })

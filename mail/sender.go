@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,10 +39,14 @@ func (p Permanent) Unwrap() error { return p.Err }
 
 // build makes the message both senders send.
 func (e Envelope) build() (*gomail.Msg, error) {
-	m := gomail.NewMsg()
-	if err := m.FromFormat(e.FromName, e.From); err != nil {
-		return nil, Permanent{fmt.Errorf("mail: from: %w", err)}
+	// A line break in what becomes a header would begin another one (T-ADM-06).
+	for _, part := range []string{e.From, e.FromName, e.To, e.MessageID, e.Subject} {
+		if strings.ContainsAny(part, "\r\n\x00") {
+			return nil, Permanent{fmt.Errorf("mail: line break in %q", part)}
+		}
 	}
+	m := gomail.NewMsg()
+	m.FromMailAddress(&mail.Address{Name: e.FromName, Address: e.From})
 	if err := m.To(e.To); err != nil {
 		return nil, Permanent{fmt.Errorf("mail: to: %w", err)}
 	}
@@ -57,11 +62,13 @@ func (e Envelope) build() (*gomail.Msg, error) {
 
 // How SMTP protects the connection.
 const (
-	StartTLS     = "starttls" // refuse a server that does not offer it
-	ImplicitTLS  = "tls"
-	Unencrypted  = "none" // for a server on this machine
-	smtpDeadline = 20 * time.Second
+	StartTLS    = "starttls" // refuse a server that does not offer it
+	ImplicitTLS = "tls"
+	Unencrypted = "none" // for a server on this machine
 )
+
+// patience is how long a server may take over one mail.
+const patience = 20 * time.Second
 
 // SMTP sends by a mail server.
 type SMTP struct {
@@ -70,15 +77,22 @@ type SMTP struct {
 	TLS      string // StartTLS, ImplicitTLS or Unencrypted
 	User     string
 	Password string
+	Timeout  time.Duration // for one mail; 0 means 20 seconds
 }
 
-// Send hands e to the server.
+// Send hands e to the server. Only its refusal of the recipient is permanent:
+// any other, of our password or of the sender, is for an operator to mend, and
+// no mail must be lost until that is done.
 func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	m, err := e.build()
 	if err != nil {
 		return err
 	}
-	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(smtpDeadline),
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = patience
+	}
+	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(timeout),
 		gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12})}
 	switch s.TLS {
 	case ImplicitTLS:
@@ -95,11 +109,11 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, smtpDeadline)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err = client.DialAndSendWithContext(ctx, m)
 	var refused *gomail.SendError
-	if errors.As(err, &refused) && !refused.IsTemp() && refused.ErrorCode() >= 500 {
+	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && !refused.IsTemp() {
 		return Permanent{fmt.Errorf("mail: %w", err)}
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Message struct {
 	Arguments []byte // in clear when written and when leased; sealed in between
 	Dedupe    string
 	MessageID string
+	CreatedAt time.Time
 	ExpiresAt time.Time
 	Attempts  int64
 }
@@ -38,29 +40,48 @@ func (tx *Tx) QueueMessage(ctx context.Context, m Message) error {
 	return err
 }
 
-// LeaseMessages hands holder up to limit messages that are due, for it alone
-// until a time. It serves all tenants: one outbox runs a node.
+// due is which messages are to be sent, or given up, at $1.
+const due = `sent_at IS NULL AND failed_at IS NULL AND leased_until <= $1 AND (due_at <= $1 OR expires_at <= $1)`
+
+// MessagesDue reports whether there is a message to be sent or given up.
+func (r reader) MessagesDue(ctx context.Context) (bool, error) {
+	var n int64
+	err := r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE `+due+` LIMIT 1) d`, at(r.now())).Scan(&n)
+	if err != nil {
+		return false, missing("messages due", err)
+	}
+	return n > 0, nil
+}
+
+// LeaseMessages hands holder up to limit messages that are due, the oldest
+// first, for it alone until a time. It serves all tenants: one outbox runs a
+// node.
 func (tx *Tx) LeaseMessages(ctx context.Context, holder string, until time.Time, limit int) ([]Message, error) {
 	leased, err := Collect(list(ctx, tx.reader, "lease messages", func(row scanner) (m Message, err error) {
-		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Arguments, &m.Dedupe, &m.MessageID, moment{&m.ExpiresAt}, &m.Attempts)
+		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Arguments, &m.Dedupe, &m.MessageID,
+			moment{&m.CreatedAt}, moment{&m.ExpiresAt}, &m.Attempts)
 	}, `
-		UPDATE outbox SET leased_by = $1, leased_until = $2
-		WHERE (tenant_id, id) IN (
-			SELECT tenant_id, id FROM outbox
-			WHERE sent_at IS NULL AND failed_at IS NULL AND due_at <= $3 AND leased_until <= $3
-			ORDER BY due_at LIMIT $4)
-		AND sent_at IS NULL AND failed_at IS NULL AND leased_until <= $3
-		RETURNING tenant_id, id, kind, recipient, language, arguments, dedupe, message_id, expires_at, attempts`,
-		holder, at(until), at(tx.now()), limit))
+		UPDATE outbox SET leased_by = $2, leased_until = $3
+		WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM outbox WHERE `+due+` ORDER BY created_at LIMIT $4) AND `+due+`
+		RETURNING tenant_id, id, kind, recipient, language, arguments, dedupe, message_id, created_at, expires_at, attempts`,
+		at(tx.now()), holder, at(until), limit))
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(leased, func(a, b Message) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	for i, m := range leased {
 		if leased[i].Arguments, err = tx.Unseal(ctx, messagePlace(m.Tenant, m.ID), m.Arguments); err != nil {
 			return nil, err
 		}
 	}
 	return leased, nil
+}
+
+// MessageUnleased ends holder's lease of a message it has not sent.
+func (tx *Tx) MessageUnleased(ctx context.Context, m Message, holder string) error {
+	_, err := tx.exec(ctx, "end lease of message", `
+		UPDATE outbox SET leased_until = 0 WHERE tenant_id = $1 AND id = $2 AND leased_by = $3`, m.Tenant, m.ID, holder)
+	return err
 }
 
 // MessageSent notes that a message left, and wipes its arguments.
