@@ -12,8 +12,10 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/mail"
 	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // codeUse binds the MAC of a verification code to what it is for, beside the
@@ -34,7 +36,7 @@ const codeUse = "verification code"
 // must not say so, or it would tell that the user exists.
 func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
 	now, proved := tx.Now(), j.Has(identity.Password)
-	if user != nil && user.Mail == "" {
+	if user != nil && mail.CheckAddress(user.Mail) != nil {
 		err := tx.Event(ctx, audit.Event{Kind: audit.EnrolNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
 		if err != nil {
 			return err
@@ -72,8 +74,28 @@ func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *iden
 	if user == nil {
 		return nil
 	}
+	if err := mailCode(ctx, tx, j, *user, code, lang); err != nil {
+		return err
+	}
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrolCodeSent, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"send": strconv.FormatInt(j.Code.Sends, 10)}, Personal: map[string]string{"to": user.Mail}})
+}
+
+// mailCode queues the mail with a code. It tells from where and when the code
+// was asked for, so that who did not ask can see it.
+func mailCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
+	app, err := tx.Application(ctx, j.Tenant, j.Application)
+	if err != nil {
+		return err
+	}
+	return mail.Queue(ctx, tx, mail.Message{
+		Tenant: j.Tenant, Kind: templates.MailCode, To: user.Mail, Language: lang,
+		Args: templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
+			Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
+			Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}},
+		Dedupe:  fmt.Sprintf("code %s %d", j.ID, j.Code.Sends),
+		Expires: j.Code.ExpiresAt, // one that could not be used any more is never sent
+	})
 }
 
 // countCode counts a code against its user and its address. An unknown name is
@@ -92,7 +114,7 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, proved bo
 	for _, count := range []struct {
 		rate    store.Rate
 		subject string
-	}{{byUser, subject}, {byAddress, network(tx.Who().IP)}} {
+	}{{byAddress, network(tx.Who().IP)}, {byUser, subject}} {
 		if err := tx.Hit(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}

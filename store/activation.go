@@ -91,6 +91,16 @@ func (r reader) ActivationByShortCode(ctx context.Context, code string) (Activat
 	return Activation{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 }
 
+// Activation returns an activation by id.
+func (r reader) Activation(ctx context.Context, tenant, id string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND id = $2`, tenant, id))
+	if err != nil {
+		return a, missing("activation "+id, err)
+	}
+	return a, nil
+}
+
 // ActivationOfJourney returns the newest activation a journey made.
 func (r reader) ActivationOfJourney(ctx context.Context, tenant, journey string) (Activation, error) {
 	a, err := scanActivation(r.q.QueryRowContext(ctx, `
@@ -130,15 +140,6 @@ func (r reader) ActivationCodes(ctx context.Context, a Activation) (ActivationCo
 		return codes, fmt.Errorf("store: codes of %s: %w", a.ID, err)
 	}
 	return codes, nil
-}
-
-// HalfMade returns the ids of the pending authenticators of a user's own
-// self-provisioning, which do not count as having one (ENR-1).
-func (r reader) HalfMade(ctx context.Context, tenant, user string) ([]string, error) {
-	return Collect(list(ctx, r, "half-made of "+user, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
-		SELECT c.authenticator_id FROM activations c JOIN authenticators a ON a.tenant_id = c.tenant_id AND a.id = c.authenticator_id
-		WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.journey_id <> '' AND a.activated_at IS NULL AND a.revoked_at IS NULL`,
-		tenant, user))
 }
 
 // AddActivation adds an activation under its codes. It reports false, and adds

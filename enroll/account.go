@@ -1,0 +1,262 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/mail"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// settingsBody is what finish and settings are sent.
+type settingsBody struct {
+	Push *bool   `json:"push"`
+	Name *string `json:"name"`
+}
+
+// name returns the name the app gives its authenticator, or the one it has.
+func (b settingsBody) name(has string) string {
+	if b.Name == nil {
+		return has
+	}
+	if name := identity.CleanTyped(*b.Name); name != "" {
+		return name
+	}
+	return has
+}
+
+func readSettings(data []byte) (settingsBody, error) {
+	var in settingsBody
+	if err := object(data, &in); err != nil {
+		return in, malformed(err)
+	}
+	if in.Name != nil && utf8.RuneCountInString(*in.Name) > maxDeviceName {
+		return in, malformed(errors.New("name is too long"))
+	}
+	return in, nil
+}
+
+// finish makes the pending authenticator active: the app has asked what it had
+// to ask. The journey that issued the activation is woken and goes on by itself
+// (ENR-10, ENR-11).
+func (a *API) finish(ctx context.Context, m message) (any, error) {
+	in, err := readSettings(m.body)
+	if err != nil {
+		return nil, err
+	}
+	if in.Push == nil {
+		return nil, malformed(errors.New("push is needed"))
+	}
+	err = a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
+		act, err := tx.ActivationOfAuthenticator(ctx, app.Tenant, app.ID)
+		if errors.Is(err, identity.NotFound) {
+			return voidedPending()
+		}
+		if err != nil {
+			return err
+		}
+		if !act.FinishedAt.IsZero() {
+			if app.State() == identity.Revoked {
+				return voidedPending()
+			}
+			return nil // a repetition, whose first answer was lost
+		}
+		if *in.Push && !act.PushAllowed {
+			return pushNotAllowed()
+		}
+		user, err := tx.User(ctx, act.Tenant, act.User)
+		if err != nil {
+			return err
+		}
+		if !user.Enabled() {
+			return voidedPending()
+		}
+		app.Name = in.name(app.Name)
+		switch done, err := tx.FinishActivation(ctx, act, app.Name, tx.Now().Add(-pendingLife)); {
+		case err != nil:
+			return err
+		case !done:
+			return voidedPending()
+		}
+		return finished(ctx, tx, m, act, user, *in.Push)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.status(ctx, m)
+}
+
+// finished does what a new authenticator brings with it: push as its person
+// chose, an operator's leave used up, an event, a mail, and the journey woken.
+func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation, user identity.User, push bool) error {
+	app, err := tx.Authenticator(ctx, act.Tenant, act.Authenticator)
+	if err != nil {
+		return err
+	}
+	if push {
+		if err := authenticator.SetPush(ctx, tx, app, true); err != nil {
+			return err
+		}
+	}
+	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
+		return err
+	}
+	tx.Wake(store.UserTopic(user.ID))
+	if act.Journey != "" {
+		tx.Wake(store.JourneyTopic(act.Journey))
+	}
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolFinished, User: user.ID, Authenticator: app.ID, Journey: act.Journey,
+		Data: map[string]string{"activation": act.ID, "platform": string(app.Platform), "push": strconv.FormatBool(push)}})
+	if err != nil || mail.CheckAddress(user.Mail) != nil {
+		return err
+	}
+	return mail.Queue(ctx, tx, mail.Message{
+		Tenant: user.Tenant, Kind: templates.MailAdded, To: user.Mail, Language: act.Language,
+		Args:   templates.AuthenticatorAdded{Name: user.Name, Device: app.Name, Origin: templates.Origin{IP: m.ip, At: tx.Now()}},
+		Dedupe: "added " + app.ID, Expires: tx.Now().Add(24 * time.Hour),
+	})
+}
+
+// standing is what status answers, and whatever changes how an authenticator
+// stands.
+type standing struct {
+	Authenticator string         `json:"authenticator"`
+	Tenant        string         `json:"tenant"`
+	Organisation  string         `json:"organisation"`
+	User          string         `json:"user"`
+	Serial        string         `json:"serial"`
+	Name          string         `json:"name"`
+	State         identity.State `json:"state"`
+	Push          standingPush   `json:"push"`
+	Time          int64          `json:"time"`
+}
+
+type standingPush struct {
+	State   identity.PushState `json:"state"`
+	Allowed bool               `json:"allowed"`
+	Until   int64              `json:"until,omitempty"`
+}
+
+// status tells how an authenticator stands, in every state in which its key is
+// known: it is how an app learns that it was revoked.
+func (a *API) status(ctx context.Context, m message) (any, error) {
+	app, err := a.db.Authenticator(ctx, m.app.Tenant, m.app.ID)
+	if err != nil {
+		return nil, err
+	}
+	tenant, err := a.db.Tenant(ctx, app.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	user, err := userOf(ctx, a.db, app)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := pushAllowed(ctx, a.db, app)
+	if err != nil {
+		return nil, err
+	}
+	now := a.db.Now()
+	s := standing{Authenticator: app.ID, Tenant: tenant.Slug, Organisation: tenant.OrganisationName(), User: user.Name,
+		Serial: app.Serial, Name: app.Name, State: app.State(), Time: now.Unix(),
+		Push: standingPush{State: app.Push(now), Allowed: allowed}}
+	if s.Push.State == identity.PushLocked {
+		s.Push.Until = app.PushLocked.Unix()
+	}
+	return s, nil
+}
+
+// users is where the users of an authenticator are read: the database, or a
+// transaction.
+type users interface {
+	Reader
+	UsersOf(ctx context.Context, tenant, authenticator string) ([]string, error)
+	User(ctx context.Context, tenant, id string) (identity.User, error)
+}
+
+// userOf returns the user an authenticator belongs to. An app token belongs to
+// one.
+func userOf(ctx context.Context, r users, app identity.Authenticator) (identity.User, error) {
+	ids, err := r.UsersOf(ctx, app.Tenant, app.ID)
+	if err != nil {
+		return identity.User{}, err
+	}
+	if len(ids) == 0 {
+		return identity.User{}, unknownApp(errors.New("belongs to nobody"))
+	}
+	return r.User(ctx, app.Tenant, ids[0])
+}
+
+// pushAllowed reports whether an authenticator may have push as the tenant's
+// platforms stand now (PUSH-6).
+func pushAllowed(ctx context.Context, r Reader, app identity.Authenticator) (bool, error) {
+	platforms, err := read[policy.Platforms](ctx, r, app.Tenant)
+	return platforms.PushOn(app.Platform), err
+}
+
+// settings switches push on or off, and renames.
+func (a *API) settings(ctx context.Context, m message) (any, error) {
+	in, err := readSettings(m.body)
+	if err != nil {
+		return nil, err
+	}
+	err = a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
+		if app.State() != identity.Active {
+			return notInState(app.State())
+		}
+		if name := in.name(app.Name); name != app.Name {
+			if err := tx.RenameAuthenticator(ctx, app.Tenant, app.ID, name); err != nil {
+				return err
+			}
+		}
+		if in.Push == nil {
+			return nil
+		}
+		if *in.Push {
+			switch allowed, err := pushAllowed(ctx, tx, app); {
+			case err != nil:
+				return err
+			case !allowed:
+				return pushNotAllowed()
+			}
+		}
+		return authenticator.SetPush(ctx, tx, app, *in.Push)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.status(ctx, m)
+}
+
+// remove gives an authenticator up: the app destroys its key, so nothing must
+// wait for its answers. One that is revoked already stays so.
+func (a *API) remove(ctx context.Context, m message) (any, error) {
+	if err := object(m.body, &struct{}{}); err != nil {
+		return nil, malformed(err)
+	}
+	err := a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
+		switch app.State() {
+		case identity.Revoked:
+			return nil
+		case identity.Pending:
+			user, err := userOf(ctx, tx, app)
+			if err != nil {
+				return err
+			}
+			return void(ctx, tx, app.Tenant, user.ID, "removed in the app")
+		}
+		return authenticator.Revoke(ctx, tx, app, "removed in the app")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.status(ctx, m)
+}

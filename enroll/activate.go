@@ -1,0 +1,286 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// maxDeviceName is the most characters of what a device is called.
+const maxDeviceName = 64
+
+// activateBody is what activate is sent.
+type activateBody struct {
+	Secret    string            `json:"secret"`
+	ShortCode string            `json:"short_code"`
+	Name      string            `json:"name"`
+	Platform  identity.Platform `json:"platform"`
+}
+
+// activated is what activate answers.
+type activated struct {
+	Authenticator string            `json:"authenticator"`
+	Tenant        string            `json:"tenant"`
+	Organisation  string            `json:"organisation"`
+	User          string            `json:"user"`
+	Serial        string            `json:"serial"`
+	State         identity.State    `json:"state"`
+	Expires       int64             `json:"expires"`
+	Seed          string            `json:"seed"`
+	Mode          string            `json:"mode"`
+	Algorithm     string            `json:"algorithm"`
+	Digits        int               `json:"digits"`
+	Period        int64             `json:"period"`
+	Template      activatedTemplate `json:"template"`
+	Push          activatedPush     `json:"push"`
+	Language      string            `json:"language"`
+}
+
+type activatedTemplate struct {
+	PIN       string `json:"pin"`
+	Biometric bool   `json:"biometric"`
+}
+
+type activatedPush struct {
+	Allowed bool `json:"allowed"`
+}
+
+// activate uses an activation up for the key that signed: it becomes a pending
+// authenticator, whose seed the answer brings. Of any number of keys one wins.
+// The same key gets the same answer until it finishes, for an answer may have
+// been lost on its way (ENR-9a).
+func (a *API) activate(ctx context.Context, m message) (any, error) {
+	var in activateBody
+	if err := object(m.body, &in); err != nil {
+		return nil, malformed(err)
+	}
+	switch {
+	case (in.Secret == "") == (in.ShortCode == ""):
+		return nil, malformed(errors.New("one of secret and short_code is needed"))
+	case utf8.RuneCountInString(in.Name) > maxDeviceName:
+		return nil, malformed(errors.New("name is too long"))
+	case in.Platform != "" && !slices.Contains(identity.Platforms, in.Platform):
+		return nil, malformed(fmt.Errorf("platform %q", in.Platform))
+	}
+	if in.Secret != "" {
+		// Looked for before a transaction is begun: there is one writer at a
+		// time, and a stranger with random secrets shall not take its place.
+		if _, err := a.db.ActivationBySecret(ctx, in.Secret); err != nil {
+			return nil, noActivationIf(err)
+		}
+	}
+	var out activated
+	var no error // a refusal that must be counted, so the transaction commits
+	err := a.db.InTx(ctx, m.who(), func(tx *store.Tx) error {
+		act, err := a.find(ctx, tx, m, in)
+		if err != nil {
+			if r, refused := errors.AsType[*refusal](err); refused {
+				no = r
+				return nil
+			}
+			return err
+		}
+		if err := m.use(ctx, tx, act.Tenant); err != nil {
+			return err
+		}
+		out, err = a.register(ctx, tx, m, act, in)
+		return err
+	})
+	if err == nil {
+		err = no
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// noActivationIf turns a NotFound into the refusal; other errors pass.
+func noActivationIf(err error) error {
+	if errors.Is(err, identity.NotFound) {
+		return noActivation()
+	}
+	return err
+}
+
+// find returns the activation a key may use, or has used already. Guesses at
+// short codes are counted, before they are looked at, for the address they come
+// from and for the whole server; the right one is then taken back.
+func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody) (store.Activation, error) {
+	usable := func(act store.Activation) bool {
+		switch stateOf(act, tx.Now()) {
+		case Waiting:
+			return true
+		case KeyRegistered:
+			return act.Thumbprint == m.thumbprint
+		}
+		return false
+	}
+	if in.Secret != "" {
+		act, err := tx.ActivationBySecret(ctx, in.Secret)
+		if err != nil {
+			return act, noActivationIf(err)
+		}
+		if !usable(act) {
+			return act, noActivation()
+		}
+		return act, nil
+	}
+	code := canonicalShortCode(in.ShortCode)
+	if code == "" {
+		return store.Activation{}, noActivation() // no guess either: it can be nobody's
+	}
+	counts := []struct {
+		rate    store.Rate
+		subject string
+	}{
+		{store.Rate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, network(m.ip)},
+		{store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
+	}
+	for _, count := range counts {
+		if err := tx.Hit(ctx, "", count.rate, count.subject); err != nil {
+			return store.Activation{}, flood(ctx, tx, m, err, count.rate.Kind, count.subject)
+		}
+	}
+	act, err := tx.ActivationByShortCode(ctx, code)
+	if err != nil {
+		return act, noActivationIf(err)
+	}
+	if !usable(act) {
+		return act, noActivation()
+	}
+	for _, count := range counts {
+		if err := tx.TakeBack(ctx, "", count.rate, count.subject); err != nil {
+			return act, err
+		}
+	}
+	return act, nil
+}
+
+// flood tells the operators, once an hour, that short codes are being guessed,
+// and refuses. The events belong to no tenant: a code names none.
+func flood(ctx context.Context, tx *store.Tx, m message, throttled error, kind, subject string) error {
+	no := refuse(throttled)
+	if no.Code != "throttled" {
+		return throttled
+	}
+	hour := tx.Now().Truncate(time.Hour)
+	err := tx.UseOnce(ctx, "", "flood", kind+" "+subject+" "+strconv.FormatInt(hour.Unix(), 10), hour.Add(2*time.Hour))
+	switch {
+	case errors.Is(err, identity.Conflict):
+		return no
+	case err != nil:
+		return err
+	}
+	if err := tx.Event(ctx, audit.Event{Kind: audit.ShortCodeFlood, Reason: kind}); err != nil {
+		return err
+	}
+	return no
+}
+
+// register makes the pending authenticator, or finds the one that this key made
+// before, and says what the app has to know.
+func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.Activation, in activateBody) (activated, error) {
+	user, err := tx.User(ctx, act.Tenant, act.User)
+	if err != nil {
+		return activated{}, err
+	}
+	if !user.Enabled() {
+		return activated{}, noActivation()
+	}
+	tenant, err := tx.Tenant(ctx, act.Tenant)
+	if err != nil {
+		return activated{}, err
+	}
+	template, err := policy.Read[policy.Template](act.Template)
+	if err != nil {
+		return activated{}, err
+	}
+	if act.UsedAt.IsZero() {
+		if act, err = pend(ctx, tx, m, act, template, in); err != nil {
+			return activated{}, err
+		}
+	}
+	app, err := tx.Authenticator(ctx, act.Tenant, act.Authenticator)
+	if err != nil {
+		return activated{}, err
+	}
+	seed, err := tx.Seed(ctx, app.Tenant, app.ID)
+	if err != nil {
+		return activated{}, err
+	}
+	return activated{
+		Authenticator: app.ID, Tenant: tenant.Slug, Organisation: tenant.OrganisationName(), User: user.Name,
+		Serial: app.Serial, State: app.State(), Expires: act.UsedAt.Add(pendingLife).Unix(),
+		Seed: base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed),
+		Mode: "quick", Algorithm: "SHA1", Digits: app.Digits, Period: app.Step,
+		Template: activatedTemplate{PIN: template.PIN, Biometric: template.Biometric},
+		Push:     activatedPush{Allowed: act.PushAllowed}, Language: act.Language,
+	}, nil
+}
+
+// pend makes the pending authenticator of an activation.
+func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, template policy.Template, in activateBody) (store.Activation, error) {
+	serial, err := newSerial(ctx, tx, act.Tenant)
+	if err != nil {
+		return act, err
+	}
+	app := identity.Authenticator{
+		Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.AppToken,
+		Name: identity.CleanTyped(in.Name), Platform: act.Platform,
+		Seed: make([]byte, 20), // RFC 4226, section 4, R6: 160 bits
+		Key:  m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step,
+		Template: act.Template, AppVersion: m.claims.Version, Capabilities: m.claims.Capabilities,
+	}
+	if app.Name == "" {
+		app.Name = app.Serial
+	}
+	rand.Read(app.Seed)
+	won, err := tx.UseActivation(ctx, act, m.thumbprint, app.ID)
+	if err != nil {
+		return act, err
+	}
+	if !won { // somebody did, since we looked: another phone, or this one's first try
+		act, err := tx.Activation(ctx, act.Tenant, act.ID)
+		if err == nil && (stateOf(act, tx.Now()) != KeyRegistered || act.Thumbprint != m.thumbprint) {
+			err = noActivation()
+		}
+		return act, err
+	}
+	if err := tx.AddAuthenticator(ctx, app, act.User); err != nil {
+		return act, err
+	}
+	act.UsedAt, act.Authenticator, act.Thumbprint = tx.Now(), app.ID, m.thumbprint
+	if act.Journey != "" {
+		tx.Wake(store.JourneyTopic(act.Journey))
+	}
+	return act, tx.Event(ctx, audit.Event{Kind: audit.EnrolKey, Tenant: act.Tenant, User: act.User, Authenticator: app.ID,
+		Journey: act.Journey, Data: map[string]string{"activation": act.ID, "app": m.claims.Version,
+			"platform": string(act.Platform), "reported": string(in.Platform)}})
+}
+
+// newSerial returns a serial no authenticator of the tenant has: what people
+// read out to a help desk.
+func newSerial(ctx context.Context, tx *store.Tx, tenant string) (string, error) {
+	for range 5 {
+		serial := "LK-" + showShortCode(newShortCode())
+		switch _, err := tx.AuthenticatorBySerial(ctx, tenant, serial); {
+		case errors.Is(err, identity.NotFound):
+			return serial, nil
+		case err != nil:
+			return "", err
+		}
+	}
+	return "", errors.New("enroll: no free serial in five tries")
+}

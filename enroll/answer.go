@@ -1,0 +1,182 @@
+package enroll
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// waiting is what pending answers.
+type waiting struct {
+	Time    int64           `json:"time"`
+	Request *waitingRequest `json:"request"` // null when nothing waits
+}
+
+// waitingRequest is a push request as a phone sees it: PUSH-12, and never the
+// number (PUSH-19).
+type waitingRequest struct {
+	ID           string    `json:"id"`
+	Nonce        string    `json:"nonce"`
+	Application  string    `json:"application"`
+	Organisation string    `json:"organisation"`
+	User         string    `json:"user"`
+	Started      int64     `json:"started"`
+	Address      string    `json:"address,omitempty"`
+	Place        string    `json:"place,omitempty"`
+	Expires      int64     `json:"expires"`
+	Presence     *presence `json:"presence,omitempty"`
+}
+
+// A presence is the presence check as the phone sees it (PUSH-23).
+type presence struct {
+	Type      string    `json:"type"`
+	Executor  string    `json:"executor"`
+	Challenge challenge `json:"challenge"`
+}
+
+type challenge struct {
+	Type   string `json:"type"`
+	Digits int    `json:"digits"`
+}
+
+// pending shows the app the request that waits for its user, if push reaches
+// this authenticator. An app that cannot do the presence check is told so: there
+// is no silent way around one (PUSH-22).
+func (a *API) pending(ctx context.Context, m message) (any, error) {
+	if s := m.app.State(); s != identity.Active {
+		return nil, notInState(s)
+	}
+	user, err := userOf(ctx, a.db, m.app)
+	if err != nil {
+		return nil, err
+	}
+	now := a.db.Now()
+	none := waiting{Time: now.Unix()}
+	p, err := push.Pending(ctx, a.db, m.app.Tenant, user.ID)
+	if errors.Is(err, identity.NotFound) {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	platforms, err := read[policy.Platforms](ctx, a.db, m.app.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if needed := push.Capability(p.Presence); !slices.Contains(m.app.Capabilities, needed) {
+		return nil, &push.Refusal{Code: "capability", Capability: needed}
+	}
+	if !push.Reaches(m.app, platforms, p.Presence, now) {
+		return none, nil
+	}
+	tenant, err := a.db.Tenant(ctx, m.app.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	r := &waitingRequest{ID: p.ID, Nonce: p.Nonce, Application: p.Application, Organisation: tenant.OrganisationName(),
+		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Expires: p.ExpiresAt.Unix()}
+	if p.Presence == policy.Enter {
+		r.Presence = &presence{Type: "USER_PRESENCE", Executor: "PHONE", Challenge: challenge{Type: "SUBMIT_CODE", Digits: 2}}
+	}
+	return waiting{Time: now.Unix(), Request: r}, nil
+}
+
+// answerBody is what answer is sent.
+type answerBody struct {
+	Request  string        `json:"request"`
+	Nonce    string        `json:"nonce"`
+	Decision push.Decision `json:"decision"`
+	Number   string        `json:"number"`
+	Passcode string        `json:"passcode"`
+}
+
+// wellFormed reports what of an answer cannot be, whichever request it is to.
+func (b answerBody) wellFormed() error {
+	switch {
+	case !identity.IsID(identity.PushID, b.Request):
+		return errors.New("request is no id of one")
+	case b.Nonce == "":
+		return errors.New("nonce is needed")
+	case b.Decision != push.Approve && b.Decision != push.DenyNotMe && b.Decision != push.DenyMistake:
+		return errors.New("an unknown decision")
+	case b.Decision == push.Approve && b.Passcode == "":
+		return errors.New("an approval needs a passcode")
+	}
+	return nil
+}
+
+// answered is what answer answers.
+type answered struct {
+	Outcome store.PushOutcome `json:"outcome"`
+}
+
+// answer ends the request that waits, as its person decided (PUSH-13, PUSH-14).
+// The use of the jti, the check of the passcode and its use, the end of the
+// request, its event, the count of a failed login and the wake-up of the browser
+// are one transaction: all happen, or none.
+func (a *API) answer(ctx context.Context, m message) (any, error) {
+	var in answerBody
+	if err := object(m.body, &in); err != nil {
+		return nil, malformed(err)
+	}
+	if err := in.wellFormed(); err != nil {
+		return nil, malformed(err)
+	}
+	var out answered
+	err := a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
+		if s := app.State(); s != identity.Active {
+			return notInState(s)
+		}
+		end, err := push.TakeAnswer(ctx, tx, app, push.Answer{
+			Request: in.Request, Nonce: in.Nonce, Decision: in.Decision, Number: in.Number,
+			Passcode: func() (push.Verdict, error) { return authenticator.Approve(ctx, tx, app, in.Passcode) },
+		})
+		if err != nil {
+			return err
+		}
+		out.Outcome = end.Outcome
+		if !end.Failed {
+			return nil
+		}
+		return failed(ctx, tx, end.Request)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// failed counts *it wasn't me* and a wrong number as a failed login of the user,
+// where the journey's other failures count, and locks the user if that was one
+// too many (CRED-20). The authenticators' own counters do not move (PUSH-14).
+func failed(ctx context.Context, tx *store.Tx, p store.PushRequest) error {
+	lockout, err := read[policy.Lockout](ctx, tx, p.Tenant)
+	if err != nil {
+		return err
+	}
+	j, err := tx.Journey(ctx, p.Tenant, p.Journey)
+	if err != nil {
+		return err
+	}
+	user, err := tx.User(ctx, p.Tenant, p.User)
+	if err != nil {
+		return err
+	}
+	tally := store.Tally{Tenant: p.Tenant, User: p.User}
+	if j.KnownBrowser {
+		tally.Browser = j.Browser
+	}
+	if _, err := tx.Reserve(ctx, tally, lockout.Threshold); err != nil {
+		return err
+	}
+	return directory.LockIfExceeded(ctx, tx, lockout, tally, user, p.Journey,
+		templates.Origin{IP: p.IP, Place: p.Place, Browser: j.Fingerprint, At: tx.Now()})
+}

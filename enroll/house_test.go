@@ -1,0 +1,370 @@
+package enroll
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// each runs f in a house on every database at hand: always SQLite, in a file
+// of its own, and PostgreSQL, in a schema of its own, when TEST_POSTGRES names
+// a server.
+func each(t *testing.T, f func(t *testing.T, h *house)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, furnish(t, filepath.Join(t.TempDir(), "t.db"))) })
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		t.Run("postgres", func(t *testing.T) { f(t, furnish(t, freshSchema(t, dsn))) })
+	}
+}
+
+func freshSchema(t *testing.T, dsn string) string {
+	t.Helper()
+	name := "t" + strings.ToLower(rand.Text())
+	admin, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		admin.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE")
+		admin.Close()
+	})
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// A clock that the tests set.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// house is a tenant with a user and an application, and the API over HTTP.
+type house struct {
+	db     *store.DB
+	api    *API
+	server *httptest.Server
+	clock  *clock
+	tenant identity.Tenant
+	user   identity.User
+	app    identity.Application
+	who    identity.Principal
+	ip     string // where requests come from
+	rules  Rules
+}
+
+func furnish(t *testing.T, source string) *house {
+	t.Helper()
+	h := &house{clock: &clock{at: time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)}, ip: "192.0.2.17"}
+	var err error
+	h.db, err = store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring(), Now: h.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.db.Close() })
+	if err := h.db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
+	h.who = identity.Principal{Tenant: h.tenant.ID, Kind: identity.Browser, IP: "192.0.2.1"}
+	h.app = identity.Application{Tenant: h.tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
+		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
+	h.tx(t, func(tx *store.Tx) error {
+		if err := tx.AddTenant(t.Context(), h.tenant); err != nil {
+			return err
+		}
+		return tx.AddApplication(t.Context(), h.app)
+	})
+	h.user = h.addUser(t, "Anna.Berg")
+	if h.rules, err = ReadRules(t.Context(), h.db, h.tenant.ID); err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.api.Handler().ServeHTTP(w, r) }))
+	t.Cleanup(h.server.Close)
+	h.api = New(Options{DB: h.db, Base: h.server.URL, Catalog: catalog, Address: func(*http.Request) string { return h.ip },
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	t.Cleanup(h.api.Close)
+	return h
+}
+
+func (h *house) tx(t *testing.T, f func(tx *store.Tx) error) {
+	t.Helper()
+	if err := h.db.InTx(t.Context(), h.who, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) addUser(t *testing.T, name string) identity.User {
+	t.Helper()
+	user := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
+	h.tx(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	return user
+}
+
+// journey begins a journey of a user who has proved the password.
+func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
+	t.Helper()
+	now := h.clock.now()
+	j := &identity.Journey{Tenant: h.tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.app.ID,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
+		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
+		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
+		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enrol: identity.EnrolOffered}
+	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	return j
+}
+
+// step runs f on a journey and writes it, as a page does.
+func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) error) {
+	t.Helper()
+	h.tx(t, func(tx *store.Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return tx.StepJourney(t.Context(), j)
+	})
+}
+
+// issued goes through the wizard as far as the page with the QR code, on
+// Android.
+func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Activation) {
+	t.Helper()
+	j := h.journey(t, user)
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.clock.now()
+	h.step(t, j, func(tx *store.Tx) error {
+		problem, err := ChoosePlatform(t.Context(), tx, j, user, identity.Android, h.rules, "en")
+		if problem != "" {
+			t.Errorf("ChoosePlatform: problem %q", problem)
+		}
+		return err
+	})
+	return j, h.shown(t, j)
+}
+
+func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
+	t.Helper()
+	a, err := Shown(t.Context(), h.db, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// events returns how many events of a kind there are.
+func (h *house) events(t *testing.T, tenant string, kind audit.Kind) []audit.Event {
+	t.Helper()
+	events, err := store.Collect(h.db.Events(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// An app is an authenticator app at its barest: a key and what it signs. It
+// can sign anything, so that the tests can lie.
+type app struct {
+	h   *house
+	key *ecdsa.PrivateKey
+	id  string
+}
+
+func (h *house) newApp(t *testing.T) *app {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &app{h: h, key: key}
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func (a *app) jwk() map[string]any {
+	point, err := a.key.PublicKey.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return map[string]any{"kty": "EC", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}
+}
+
+func (a *app) thumbprint() string {
+	k := a.jwk()
+	sum := sha256.Sum256([]byte(`{"crv":"P-256","kty":"EC","x":"` + k["x"].(string) + `","y":"` + k["y"].(string) + `"}`))
+	return b64(sum[:])
+}
+
+// A signing is what goes into a signature, for a test to change.
+type signing struct {
+	header, payload map[string]any
+	method, name    string
+	body            []byte
+}
+
+func (a *app) signing(name string, body any) *signing {
+	s := &signing{method: http.MethodGet, name: name}
+	if body != nil {
+		s.method = http.MethodPost
+		s.body, _ = json.Marshal(body)
+	}
+	if raw, ok := body.(string); ok {
+		s.body = []byte(raw)
+	}
+	hash := sha256.Sum256(s.body)
+	var jti [16]byte
+	rand.Read(jti[:])
+	s.header = map[string]any{"alg": "ES256", "typ": "latchkey-app+jwt"}
+	s.payload = map[string]any{"typ": name, "htm": s.method, "htu": a.h.server.URL + Path + name, "bsh": b64(hash[:]),
+		"iat": a.h.clock.now().Unix(), "jti": b64(jti[:]), "ver": "latchkey-test/1.0.0",
+		"cap": []string{"presence:none", "presence:enter"}}
+	if name == "activate" {
+		s.header["jwk"] = a.jwk()
+	} else {
+		s.header["kid"] = a.thumbprint()
+		s.payload["sub"] = a.id
+	}
+	return s
+}
+
+// sign returns the JWS of header and payload.
+func (a *app) sign(s *signing) string {
+	header, err := json.Marshal(s.header)
+	if err != nil {
+		panic(err)
+	}
+	payload, err := json.Marshal(s.payload)
+	if err != nil {
+		panic(err)
+	}
+	signed := b64(header) + "." + b64(payload)
+	return signed + "." + b64(a.raw(signed))
+}
+
+// raw returns r and s of a signature.
+func (a *app) raw(signed string) []byte {
+	digest := sha256.Sum256([]byte(signed))
+	r, s, err := ecdsa.Sign(rand.Reader, a.key, digest[:])
+	if err != nil {
+		panic(err)
+	}
+	out := make([]byte, 64)
+	r.FillBytes(out[:32])
+	s.FillBytes(out[32:])
+	return out
+}
+
+// heard is what a call was answered with.
+type heard struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
+func (r heard) code() string {
+	s, _ := r.body["error"].(string)
+	return s
+}
+
+// send sends a call with a signature.
+func (h *house) send(t *testing.T, method, name, signature string, body []byte) heard {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, h.server.URL+Path+name, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signature != "" {
+		req.Header.Set(SignatureHeader, signature)
+	}
+	res, err := h.server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := heard{status: res.StatusCode, header: res.Header}
+	if err := json.Unmarshal(data, &out.body); err != nil {
+		t.Fatalf("%s %s: %d, %q is not JSON: %v", method, name, res.StatusCode, data, err)
+	}
+	if message, _ := out.body["message"].(string); out.status != http.StatusOK && (message == "" || strings.HasPrefix(message, "api.error.")) {
+		t.Errorf("%s %s: error %q says %q to its person", method, name, out.code(), message)
+	}
+	return out
+}
+
+// call signs and sends a call as it should be.
+func (a *app) call(t *testing.T, name string, body any) heard {
+	t.Helper()
+	s := a.signing(name, body)
+	return a.h.send(t, s.method, s.name, a.sign(s), s.body)
+}
+
+// must is call, of which nothing but success is wanted.
+func (a *app) must(t *testing.T, name string, body any) map[string]any {
+	t.Helper()
+	r := a.call(t, name, body)
+	if r.status != http.StatusOK {
+		t.Fatalf("%s: %d %v", name, r.status, r.body)
+	}
+	return r.body
+}
+
+// fields are those of a JSON object.
+type fields = map[string]any
+
+// enrolled is an app that has become an active authenticator of a user.
+func (h *house) enrolled(t *testing.T, user identity.User, push bool) *app {
+	t.Helper()
+	_, shown := h.issued(t, user)
+	a := h.newApp(t)
+	a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
+	a.must(t, "finish", fields{"push": push})
+	return a
+}

@@ -1,0 +1,345 @@
+package enroll
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// sendCode asks for a code on a page of j, as user or as nobody.
+func (h *house) sendCode(t *testing.T, j *identity.Journey, user *identity.User) error {
+	t.Helper()
+	before := *j
+	err := h.db.InTx(t.Context(), h.who, func(tx *store.Tx) error {
+		if err := SendCode(t.Context(), tx, j, user, h.rules, "en"); err != nil {
+			return err
+		}
+		return tx.StepJourney(t.Context(), j)
+	})
+	if err != nil {
+		*j = before // as a page that reads the journey anew
+	}
+	return err
+}
+
+// checkCode types a code on the page of j.
+func (h *house) checkCode(t *testing.T, j *identity.Journey, typed string) (problem string) {
+	t.Helper()
+	h.step(t, j, func(tx *store.Tx) (err error) {
+		problem, err = CheckCode(t.Context(), tx, j, typed, h.rules)
+		return err
+	})
+	return problem
+}
+
+// knownCode puts a code of the test's choice in the place of the one mailed.
+func (h *house) knownCode(t *testing.T, j *identity.Journey, code string) {
+	t.Helper()
+	h.step(t, j, func(tx *store.Tx) (err error) {
+		j.Code.MAC, j.Code.Root, err = tx.MAC(code, codeUse, j.Tenant, j.ID)
+		return err
+	})
+}
+
+// throttled returns the key and the wait of a Throttled error.
+func throttled(t *testing.T, err error) (string, time.Duration) {
+	t.Helper()
+	e, ok := errors.AsType[*identity.Error](err)
+	if !ok || e.Kind != identity.Throttled {
+		t.Fatalf("got %v, want a Throttled error", err)
+	}
+	return e.Key, e.RetryAfter
+}
+
+func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for i, typed := range []string{"042917", " 042 917 ", "042-917", "٠٤٢٩١٧", "０４２９１７"} {
+			user := h.addUser(t, fmt.Sprint("user ", i))
+			j := h.journey(t, user)
+			if err := h.sendCode(t, j, &user); err != nil {
+				t.Fatal(err)
+			}
+			if j.Enrol != identity.EnrolCode {
+				t.Fatalf("stage %q, want %q", j.Enrol, identity.EnrolCode)
+			}
+			h.knownCode(t, j, "042917")
+			if problem := h.checkCode(t, j, typed); problem != "" || j.Enrol != identity.EnrolPlatform || j.Code.PassedAt.IsZero() {
+				t.Errorf("%q: problem %q, stage %q", typed, problem, j.Enrol)
+			}
+			if problem := h.checkCode(t, j, typed); problem == "" {
+				t.Errorf("%q is right a second time", typed)
+			}
+		}
+	})
+}
+
+func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		j := h.journey(t, h.user)
+		if err := h.sendCode(t, j, &h.user); err != nil {
+			t.Fatal(err)
+		}
+		h.knownCode(t, j, "042917")
+		for try := 1; try <= 5; try++ {
+			want := "error.code.wrong"
+			if try == 5 {
+				want = "error.code.tries"
+			}
+			if got := h.checkCode(t, j, "111111"); got != want {
+				t.Errorf("try %d: got %q, want %q", try, got, want)
+			}
+		}
+		if got, want := h.checkCode(t, j, "042917"), "error.code.tries"; got != want {
+			t.Errorf("the right code at the sixth try: got %q, want %q", got, want)
+		}
+		if got := len(h.events(t, h.tenant.ID, audit.EnrolCodeWrong)); got != 5 {
+			t.Errorf("%d events of wrong codes, want 5", got)
+		}
+		h.clock.pass(30 * time.Second)
+		if err := h.sendCode(t, j, &h.user); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.checkCode(t, j, "042917"); got != "error.code.wrong" {
+			t.Errorf("the old code after a new one was sent: got %q, want %q", got, "error.code.wrong")
+		}
+		h.knownCode(t, j, "550813")
+		if got := h.checkCode(t, j, "550813"); got != "" {
+			t.Errorf("the new code: problem %q", got)
+		}
+	})
+}
+
+func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for _, tt := range []struct {
+			name string
+			wait time.Duration
+			want string
+		}{
+			{"in time", 10*time.Minute - time.Second, ""},
+			{"too late", 10 * time.Minute, "error.code.expired"},
+		} {
+			user := h.addUser(t, tt.name)
+			j := h.journey(t, user)
+			if err := h.sendCode(t, j, &user); err != nil {
+				t.Fatal(err)
+			}
+			h.knownCode(t, j, "042917")
+			h.clock.pass(tt.wait)
+			if got := h.checkCode(t, j, "042917"); got != tt.want {
+				t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		mine, theirs := h.journey(t, h.user), h.journey(t, h.addUser(t, "somebody else"))
+		for _, j := range []*identity.Journey{mine, theirs} {
+			if err := h.sendCode(t, j, &identity.User{ID: j.UserID, Mail: "x@example.org"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.knownCode(t, mine, "042917")
+		h.step(t, theirs, func(*store.Tx) error { theirs.Code.MAC = mine.Code.MAC; return nil })
+		if problem := h.checkCode(t, theirs, "042917"); problem == "" {
+			t.Error("a code of one journey was right in another")
+		}
+	})
+}
+
+// A code that was not asked for, or asked for at another stage, opens nothing.
+func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
+	h := furnish(t, t.TempDir()+"/t.db")
+	for _, stage := range []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolNoMail} {
+		j := h.journey(t, h.user)
+		j.Enrol = stage
+		for _, typed := range []string{"", "000000", strings.Repeat("0", 10_000)} {
+			if problem := h.checkCode(t, j, typed); problem == "" || j.Enrol != stage {
+				t.Errorf("stage %q, %.10q: problem %q, stage then %q", stage, typed, problem, j.Enrol)
+			}
+		}
+		err := h.db.InTx(t.Context(), h.who, func(tx *store.Tx) error {
+			_, err := ChoosePlatform(t.Context(), tx, j, h.user, identity.Android, h.rules, "en")
+			return err
+		})
+		if !errors.Is(err, identity.Conflict) {
+			t.Errorf("platform chosen at stage %q: got %v, want a Conflict", stage, err)
+		}
+	}
+}
+
+func TestENR6_HowOftenCodesAreSent(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		t.Run("half a minute apart", func(t *testing.T) {
+			user := h.addUser(t, "apart")
+			j := h.journey(t, user)
+			if err := h.sendCode(t, j, &user); err != nil {
+				t.Fatal(err)
+			}
+			h.clock.pass(29 * time.Second)
+			if key, wait := throttled(t, h.sendCode(t, j, &user)); key != "error.code.wait" || wait != time.Second {
+				t.Errorf("got %q after %v", key, wait)
+			}
+			h.clock.pass(time.Second)
+			if err := h.sendCode(t, j, &user); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run("five an hour for a user, in all journeys", func(t *testing.T) {
+			user := h.addUser(t, "five")
+			for range 5 {
+				if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if key, _ := throttled(t, h.sendCode(t, h.journey(t, user), &user)); key != "error.code.limit" {
+				t.Errorf("got %q, want error.code.limit", key)
+			}
+			h.clock.pass(time.Hour + time.Second)
+			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Run("twenty an hour from an address without a password", func(t *testing.T) {
+			h.who.IP = "2001:db8::1"
+			for n := range 21 {
+				user := h.addUser(t, "twenty "+string(rune('a'+n)))
+				j := h.journey(t, user)
+				h.step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
+				err := h.sendCode(t, j, &user)
+				if n < 20 && err != nil {
+					t.Fatalf("code %d: %v", n+1, err)
+				}
+				if n == 20 {
+					throttled(t, err)
+				}
+				h.who.IP = "2001:db8::ffff" // another address of the same host
+			}
+			user := h.addUser(t, "proved")
+			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+				t.Errorf("after a proved password: %v", err)
+			}
+		})
+	})
+}
+
+// A name that is nobody's goes the same way, with the same limits, and leaves
+// no trace but the count; no code is right for it.
+func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		decoy := func() *identity.Journey {
+			j := h.journey(t, identity.User{Name: "  NoBody "})
+			h.step(t, j, func(*store.Tx) error { j.Decoy, j.Passed = true, nil; return nil })
+			return j
+		}
+		first := decoy()
+		if err := h.sendCode(t, first, nil); err != nil {
+			t.Fatal(err)
+		}
+		if first.Enrol != identity.EnrolCode || first.Code.MAC == nil || first.Code.Sends != 1 {
+			t.Errorf("stage %q, code %+v", first.Enrol, first.Code)
+		}
+		if key, _ := throttled(t, h.sendCode(t, first, nil)); key != "error.code.wait" {
+			t.Errorf("got %q, want error.code.wait", key)
+		}
+		for try := 1; try <= 5; try++ {
+			want := "error.code.wrong"
+			if try == 5 {
+				want = "error.code.tries"
+			}
+			if got := h.checkCode(t, first, "000000"); got != want {
+				t.Errorf("try %d: got %q, want %q", try, got, want)
+			}
+		}
+		for range 4 {
+			if err := h.sendCode(t, decoy(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if key, _ := throttled(t, h.sendCode(t, decoy(), nil)); key != "error.code.limit" {
+			t.Errorf("got %q, want error.code.limit", key)
+		}
+		for _, kind := range []audit.Kind{audit.EnrolCodeSent, audit.EnrolCodeWrong, audit.EnrolNoMail} {
+			if events := h.events(t, h.tenant.ID, kind); len(events) != 0 {
+				t.Errorf("%d events %q for nobody", len(events), kind)
+			}
+		}
+	})
+}
+
+func TestENR5_NoAddressOnFile(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		user := h.addUser(t, "no mail")
+		user.Mail = ""
+		j := h.journey(t, user)
+		if err := h.sendCode(t, j, &user); err != nil {
+			t.Fatal(err)
+		}
+		if j.Enrol != identity.EnrolNoMail {
+			t.Errorf("stage %q, want %q", j.Enrol, identity.EnrolNoMail)
+		}
+		if got := len(h.events(t, h.tenant.ID, audit.EnrolNoMail)); got != 1 {
+			t.Errorf("%d events, want 1", got)
+		}
+		// Without a proved password the page must not tell.
+		j = h.journey(t, user)
+		h.step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
+		if err := h.sendCode(t, j, &user); err != nil {
+			t.Fatal(err)
+		}
+		if j.Enrol != identity.EnrolCode {
+			t.Errorf("without a password: stage %q, want %q", j.Enrol, identity.EnrolCode)
+		}
+	})
+}
+
+func TestENR5_MaskMail(t *testing.T) {
+	for _, tt := range []struct{ address, want string }{
+		{"maria@example.org", "m•••@example.org"},
+		{"é@example.org", "é•••@example.org"},
+		{"@example.org", "•••"},
+		{"garbage", "•••"},
+		{"", "•••"},
+	} {
+		if got := MaskMail(tt.address); got != tt.want {
+			t.Errorf("MaskMail(%q) = %q, want %q", tt.address, got, tt.want)
+		}
+	}
+}
+
+// Each finished step covers the next code's life, ninety minutes at most.
+func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		j := h.journey(t, h.user)
+		began := h.clock.now()
+		h.clock.pass(14 * time.Minute)
+		if err := h.sendCode(t, j, &h.user); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := j.ExpiresAt.Sub(began), 24*time.Minute; got != want {
+			t.Errorf("after the code was sent: %v, want %v", got, want)
+		}
+		h.knownCode(t, j, "042917")
+		h.clock.pass(9 * time.Minute)
+		h.checkCode(t, j, "042917")
+		if got, want := j.ExpiresAt.Sub(began), 33*time.Minute; got != want {
+			t.Errorf("after the code was typed: %v, want %v", got, want)
+		}
+		h.clock.pass(60 * time.Minute)
+		h.step(t, j, func(tx *store.Tx) error {
+			_, err := ChoosePlatform(t.Context(), tx, j, h.user, identity.IOS, h.rules, "en")
+			return err
+		})
+		if got, want := j.ExpiresAt.Sub(began), 90*time.Minute; got != want {
+			t.Errorf("late: %v, want %v", got, want)
+		}
+	})
+}
