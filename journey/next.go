@@ -65,6 +65,8 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Refused
 	case len(missing) == 0:
 		return Done
+	case !proved && j.Enrol == identity.EnrolCode:
+		return EnrolCode // whoever has an authenticator waits for a code like everybody (ENR-4)
 	case f.Assigned > 0 || !proved && !enrols:
 		return confirm(j, f, proved)
 	case enrols:

@@ -38,6 +38,7 @@ func TestJRN1_Next(t *testing.T) {
 		{"ENR-4 no password asked, nobody's name", J{Name: "u", Decoy: true, Required: otpOnly}, Facts{Codes: true}, Choose},
 		{"ENR-4 no password asked, has none", J{Name: "u", Required: otpOnly}, Facts{Codes: true, MayEnrol: true}, Choose},
 		{"ENR-4 no password asked, enrolling nobody", J{Name: "u", Decoy: true, Required: otpOnly, Enrol: identity.EnrolCode}, Facts{Codes: true}, EnrolCode},
+		{"ENR-4 no password asked, enrolling though having one", J{Name: "u", Required: otpOnly, Enrol: identity.EnrolCode}, open, EnrolCode},
 		{"push chosen, open", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, Facts{Assigned: 1, Codes: true, PushOpen: true}, WaitForPush},
 		{"push chosen, over", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, open, PushOver},
 		{"passcode chosen", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasscode}, open, AskPasscode},
