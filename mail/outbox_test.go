@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -375,6 +376,38 @@ func TestADM9_OrderlyEnd(t *testing.T) {
 	if len(seen) != 3 {
 		t.Errorf("%d different mails, want 3", len(seen))
 	}
+}
+
+// Of two codes the newer one arrives last, also where the older one had to wait.
+func TestADM9_OldestFirst(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		office := &postOffice{}
+		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+		var want []string
+		for i := range 3 * batch {
+			address := string(rune('a'+i)) + "@example.org"
+			want = append(want, "<"+address+">")
+			h.Do(t, func(tx *store.Tx) error {
+				return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, Kind: templates.MailCode, To: address,
+					Args: templates.VerificationCode{}, Expires: h.Clock.Now().Add(time.Hour)})
+			})
+			h.Clock.Pass(time.Second)
+		}
+		for range 3 {
+			flush(t, o)
+		}
+		var got []string
+		for _, text := range office.got() {
+			m, err := mail.ReadMessage(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, m.Header.Get("To"))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("sent to %v, want %v", got, want)
+		}
+	})
 }
 
 // Run wakes when a message is queued, and ends with its context.

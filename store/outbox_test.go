@@ -2,8 +2,11 @@ package store
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
 )
 
 // What a message says is sealed while it waits, and gone once it was sent or
@@ -46,6 +49,58 @@ func TestOutbox_ArgumentsAreSealedAndWiped(t *testing.T) {
 			if sealed := arguments(id); sealed != nil {
 				t.Errorf("%s still has its arguments", id)
 			}
+		}
+	})
+}
+
+// Of many nodes that look at the same moment, one gets each message.
+func TestOutbox_LeasesRace(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		const rounds, messages = 5, 20
+		var mu sync.Mutex
+		times := make(map[string]int)
+		for range rounds {
+			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				for range messages {
+					id := identity.NewID(identity.MessageID)
+					err := tx.QueueMessage(t.Context(), Message{Tenant: h.tenant.ID, ID: id, Kind: "verification-code",
+						Dedupe: id, MessageID: id, ExpiresAt: time.Now().Add(time.Hour)})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			for node := range 20 {
+				wg.Go(func() {
+					err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+						leased, err := tx.LeaseMessages(t.Context(), string(rune('a'+node)), time.Now().Add(time.Minute), messages)
+						mu.Lock()
+						defer mu.Unlock()
+						for _, m := range leased {
+							times[m.ID]++
+						}
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		for id, n := range times {
+			if n != 1 {
+				t.Errorf("%s was leased %d times, want once", id, n)
+			}
+		}
+		if len(times) != rounds*messages {
+			t.Errorf("%d of %d messages were leased", len(times), rounds*messages)
 		}
 	})
 }
