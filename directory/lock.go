@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -13,9 +14,9 @@ import (
 )
 
 // LockIfExceeded locks a user's logins if the failure just counted was one too
-// many (CRED-20), with its event, and tells the user by mail (CRED-13). Every
-// failure that counts ends here: a wrong password, a wrong passcode, "it wasn't
-// me", a wrong presence number.
+// many (CRED-20), with its event, and tells by mail whom policy wants told: the
+// user, the operators (CRED-13). Every failure that counts ends here: a wrong
+// password, a wrong passcode, "it wasn't me", a wrong presence number.
 func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin) error {
 	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
 	locked, err := tx.LockIfExceeded(ctx, t, rules.Threshold, until)
@@ -24,10 +25,35 @@ func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: t.Tenant, Kind: audit.UserLocked, User: t.User, Journey: journey,
 		Data: map[string]string{"until": until.UTC().Format(time.RFC3339)}})
-	if err != nil || !rules.NotifyUser || u.Mail == "" {
+	if err != nil {
 		return err
 	}
-	return mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: u.Mail, Language: u.Language,
-		Args:   templates.UserLocked{Name: u.Name, Until: until, Origin: from},
-		Dedupe: "locked " + t.User + " " + until.UTC().Format(time.RFC3339), Expires: until.Add(24 * time.Hour)})
+	var to []reader
+	if rules.NotifyUser && u.Mail != "" {
+		to = append(to, reader{u.Mail, u.Language})
+	}
+	if rules.NotifyOperators {
+		tenant, err := tx.Tenant(ctx, t.Tenant)
+		if err != nil {
+			return err
+		}
+		for _, address := range tenant.Alerts {
+			to = append(to, reader{address, tenant.Language})
+		}
+	}
+	for _, r := range to {
+		if mail.CheckAddress(r.address) != nil {
+			continue // an address nobody can be reached at must not undo the lock
+		}
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: r.address, Language: r.language,
+			Args:   templates.UserLocked{Name: u.Name, Until: until, Origin: from},
+			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.address), Expires: until.Add(24 * time.Hour)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// A reader is who gets a mail, in which language.
+type reader struct{ address, language string }
