@@ -33,18 +33,18 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			if !regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$`).MatchString(shown.ShortCode) {
 				t.Errorf("short code %q", shown.ShortCode)
 			}
-			woken, stop := h.db.Subscribe(store.JourneyTopic(j.ID))
+			woken, stop := h.DB.Subscribe(store.JourneyTopic(j.ID))
 			defer stop()
 			with := phone.Activation{Link: shown.Link(h.server.URL), Name: "Anna's phone", Push: true}
 			if by == "short code" {
 				with = phone.Activation{Base: h.server.URL, Code: strings.ToLower(shown.ShortCode), Name: "Anna's phone"}
 			}
-			p := &phone.Phone{Dir: t.TempDir(), Now: h.clock.now}
+			p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
 			account, err := p.Activate(t.Context(), with)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if account.State != "active" || account.User != user.Name || account.Organisation != h.tenant.Name || account.Name != "Anna's phone" {
+			if account.State != "active" || account.User != user.Name || account.Organisation != h.Tenant.Name || account.Name != "Anna's phone" {
 				t.Errorf("account %+v", account)
 			}
 			select {
@@ -52,20 +52,20 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Error("the journey was not woken")
 			}
-			if done, err := Finished(t.Context(), h.db, j); err != nil || !done {
+			if done, err := Finished(t.Context(), h.DB, j); err != nil || !done {
 				t.Errorf("Finished: %v, %v", done, err)
 			}
 			if shown := h.shown(t, j); shown.State != Done || shown.Secret != "" || shown.ShortCode != "" {
 				t.Errorf("shown afterwards: %+v", shown)
 			}
-			got, err := store.Collect(h.db.Authenticators(t.Context(), h.tenant.ID, user.ID))
+			got, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, user.ID))
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%d authenticators, %v", len(got), err)
 			}
 			if got[0].State() != identity.Active || got[0].Platform != identity.Android || got[0].AppVersion != phone.Version {
 				t.Errorf("authenticator %+v", got[0])
 			}
-			if user, err := h.db.User(t.Context(), h.tenant.ID, user.ID); err != nil || user.EverEnrolledAt.IsZero() {
+			if user, err := h.DB.User(t.Context(), h.Tenant.ID, user.ID); err != nil || user.EverEnrolledAt.IsZero() {
 				t.Errorf("user %+v, %v", user, err)
 			}
 			if got, want := account.Push.State, map[bool]string{true: "enabled", false: "never enabled"}[with.Push]; got != want {
@@ -73,7 +73,7 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			}
 		}
 		for _, kind := range []audit.Kind{audit.EnrolPlatform, audit.EnrolActivation, audit.EnrolKey, audit.EnrolFinished} {
-			if got := len(h.events(t, h.tenant.ID, kind)); got != 2 {
+			if got := len(h.events(t, h.Tenant.ID, kind)); got != 2 {
 				t.Errorf("%d events %q, want 2", got, kind)
 			}
 		}
@@ -83,7 +83,7 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 // The page survives a reload, going back and a second tab.
 func TestENR10_TheActivationIsShownAgain(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		j, first := h.issued(t, h.user)
+		j, first := h.issued(t, h.User)
 		if again := h.shown(t, j); again != first {
 			t.Errorf("shown again: %+v, want %+v", again, first)
 		}
@@ -97,11 +97,11 @@ func TestENR10_TheActivationIsShownAgain(t *testing.T) {
 
 func TestENR9_ANewActivationVoidsTheOld(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		lost, first := h.issued(t, h.user)
+		lost, first := h.issued(t, h.User)
 		a := h.newApp(t)
 		a.id = a.must(t, "activate", fields{"secret": first.Secret})["authenticator"].(string)
 
-		j, second := h.issued(t, h.user) // from another browser
+		j, second := h.issued(t, h.User) // from another browser
 		if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusGone || r.code() != "voided" {
 			t.Errorf("finish of the old: got %d %q, want 410 voided", r.status, r.code())
 		}
@@ -117,14 +117,14 @@ func TestENR9_ANewActivationVoidsTheOld(t *testing.T) {
 			}
 		}
 
-		h.step(t, j, func(tx *store.Tx) error { return Issue(t.Context(), tx, j, h.user, h.rules, "en") })
+		h.step(t, j, func(tx *store.Tx) error { return Issue(t.Context(), tx, j, h.User, h.rules, "en") })
 		third := h.shown(t, j)
 		if third.Secret == second.Secret || third.State != Waiting {
 			t.Errorf("after the button: %+v", third)
 		}
 		b := h.newApp(t)
 		b.must(t, "activate", fields{"secret": third.Secret})
-		if got := len(h.events(t, h.tenant.ID, audit.EnrolVoided)); got != 2 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrolVoided)); got != 2 {
 			t.Errorf("%d events of voiding, want 2", got)
 		}
 	})
@@ -135,14 +135,14 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		journeys := make([]*identity.Journey, 30)
 		for i := range journeys {
-			journeys[i] = h.journey(t, h.user)
-			journeys[i].Enrol, journeys[i].Platform, journeys[i].Code.PassedAt = identity.EnrolScan, identity.Android, h.clock.now()
+			journeys[i] = h.journey(t, h.User)
+			journeys[i].Enrol, journeys[i].Platform, journeys[i].Code.PassedAt = identity.EnrolScan, identity.Android, h.Clock.Now()
 		}
 		var wg sync.WaitGroup
 		for _, j := range journeys {
 			wg.Go(func() {
-				err := h.db.InTx(t.Context(), h.who, func(tx *store.Tx) error {
-					if err := Issue(t.Context(), tx, j, h.user, h.rules, "en"); err != nil {
+				err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+					if err := Issue(t.Context(), tx, j, h.User, h.rules, "en"); err != nil {
 						return err
 					}
 					return tx.StepJourney(t.Context(), j)
@@ -155,7 +155,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 		wg.Wait()
 		open := 0
 		for _, j := range journeys {
-			if a, err := Shown(t.Context(), h.db, j); err == nil && a.State == Waiting {
+			if a, err := Shown(t.Context(), h.DB, j); err == nil && a.State == Waiting {
 				open++
 			}
 		}
@@ -168,7 +168,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 // Two phones at once: one wins, and gets the same answer however often it asks.
 func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		_, shown := h.issued(t, h.user)
+		_, shown := h.issued(t, h.User)
 		phones := []*app{h.newApp(t), h.newApp(t)}
 		var mu sync.Mutex
 		answers := make(map[*app][]string)
@@ -207,7 +207,7 @@ func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 				t.Errorf("the winner got %d answers, want at least 25", len(all))
 			}
 		}
-		pending, err := store.Collect(h.db.Authenticators(t.Context(), h.tenant.ID, h.user.ID))
+		pending, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, h.User.ID))
 		if err != nil || len(pending) != 1 || pending[0].State() != identity.Pending {
 			t.Errorf("authenticators %+v, %v: want one that is pending", pending, err)
 		}
@@ -216,10 +216,10 @@ func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 
 func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		_, shown := h.issued(t, h.user)
+		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
 		first := a.must(t, "activate", fields{"secret": shown.Secret, "name": "x"})
-		h.clock.pass(14 * time.Minute) // past the link's own life, within the pending one's
+		h.Clock.Pass(14 * time.Minute) // past the link's own life, within the pending one's
 		if again := a.must(t, "activate", fields{"secret": shown.Secret, "name": "y"}); fmt.Sprint(again) != fmt.Sprint(first) {
 			t.Errorf("again: %v, want %v", again, first)
 		}
@@ -231,7 +231,7 @@ func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
 		if r := a.call(t, "activate", fields{"secret": shown.Secret}); r.code() != "activation" {
 			t.Errorf("activate after finish: got %d %q, want activation", r.status, r.code())
 		}
-		if got := len(h.events(t, h.tenant.ID, audit.EnrolFinished)); got != 1 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrolFinished)); got != 1 {
 			t.Errorf("%d events of finishing, want 1", got)
 		}
 	})
@@ -242,7 +242,7 @@ func TestENR9_TooLate(t *testing.T) {
 		t.Run("to activate", func(t *testing.T) {
 			user := h.addUser(t, "late")
 			j, shown := h.issued(t, user)
-			h.clock.pass(10 * time.Minute)
+			h.Clock.Pass(10 * time.Minute)
 			for _, body := range []fields{{"secret": shown.Secret}, {"short_code": shown.ShortCode}} {
 				if r := h.newApp(t).call(t, "activate", body); r.code() != "activation" {
 					t.Errorf("%v: got %d %q, want activation", body, r.status, r.code())
@@ -257,21 +257,21 @@ func TestENR9_TooLate(t *testing.T) {
 			_, shown := h.issued(t, user)
 			a := h.newApp(t)
 			a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
-			h.clock.pass(15 * time.Minute)
+			h.Clock.Pass(15 * time.Minute)
 			if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusGone || r.code() != "voided" {
 				t.Errorf("got %d %q, want 410 voided", r.status, r.code())
 			}
-			h.tx(t, func(tx *store.Tx) error {
+			h.Do(t, func(tx *store.Tx) error {
 				n, err := Sweep(t.Context(), tx)
 				if n != 2 {
 					t.Errorf("%d swept, want 2", n)
 				}
 				return err
 			})
-			if left, err := store.Collect(h.db.Authenticators(t.Context(), h.tenant.ID, user.ID)); err != nil || len(left) != 0 {
+			if left, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, user.ID)); err != nil || len(left) != 0 {
 				t.Errorf("left after the sweep: %+v, %v", left, err)
 			}
-			if _, err := h.db.Seed(t.Context(), h.tenant.ID, a.id); err == nil {
+			if _, err := h.DB.Seed(t.Context(), h.Tenant.ID, a.id); err == nil {
 				t.Error("the seed was kept")
 			}
 			if got := a.must(t, "status", nil)["state"]; got != "revoked" {
@@ -286,7 +286,7 @@ func TestENR9_TooLate(t *testing.T) {
 func TestENR11_PushOnlyWhereThePlatformAllowsIt(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.rules.Platforms[identity.Android] = policy.PlatformRule{Allowed: true}
-		_, shown := h.issued(t, h.user)
+		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
 		answer := a.must(t, "activate", fields{"secret": shown.Secret})
 		if push := answer["push"].(map[string]any)["allowed"]; push != false {
@@ -301,12 +301,12 @@ func TestENR11_PushOnlyWhereThePlatformAllowsIt(t *testing.T) {
 }
 
 func TestENR7_OnlyPlatformsTheTenantAllows(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	j := h.journey(t, h.user)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.clock.now()
+	h := onSQLite(t)
+	j := h.journey(t, h.User)
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
 	for _, platform := range []identity.Platform{identity.WindowsMobile, "amiga", ""} {
-		h.tx(t, func(tx *store.Tx) error {
-			problem, err := ChoosePlatform(t.Context(), tx, j, h.user, platform, h.rules, "en")
+		h.Do(t, func(tx *store.Tx) error {
+			problem, err := ChoosePlatform(t.Context(), tx, j, h.User, platform, h.rules, "en")
 			if problem == "" {
 				t.Errorf("%q was taken", platform)
 			}
@@ -337,7 +337,7 @@ func TestENR9a_ShortCodesAsTyped(t *testing.T) {
 // Ten wrong short codes from an address, then only the link works there.
 func TestENR9a_GuessingShortCodes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		_, shown := h.issued(t, h.user)
+		_, shown := h.issued(t, h.User)
 		guesser := h.newApp(t)
 		var wrong, stopped atomic.Int32
 		var wg sync.WaitGroup
@@ -386,7 +386,7 @@ func TestENR9a_RightShortCodesAreNotCounted(t *testing.T) {
 func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		all := store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}
-		h.tx(t, func(tx *store.Tx) error {
+		h.Do(t, func(tx *store.Tx) error {
 			for range policy.WrongShortCodesInAll {
 				if err := tx.Hit(t.Context(), "", all, "all"); err != nil {
 					return err
@@ -394,7 +394,7 @@ func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
 			}
 			return nil
 		})
-		_, shown := h.issued(t, h.user)
+		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
 		if r := a.call(t, "activate", fields{"short_code": shown.ShortCode}); r.code() != "throttled" {
 			t.Errorf("by short code: got %d %q, want throttled", r.status, r.code())
@@ -404,8 +404,8 @@ func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
 }
 
 func TestENR10_LeavingTheWizardVoidsWhatItIssued(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	j, shown := h.issued(t, h.user)
+	h := onSQLite(t)
+	j, shown := h.issued(t, h.User)
 	h.step(t, j, func(tx *store.Tx) error { return Cancel(t.Context(), tx, j) })
 	if r := h.newApp(t).call(t, "activate", fields{"secret": shown.Secret}); r.code() != "activation" {
 		t.Errorf("after leaving the wizard: got %d %q, want activation", r.status, r.code())

@@ -15,8 +15,8 @@ import (
 
 // Whatever is sent, an app is told what is wrong, and it is never our fault.
 func TestAPI_GarbageIsAClearError(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, true)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
 	bodies := []string{"", "null", "[]", `"x"`, "1", "{", "{}{}", `{"push":true,"push":false}`, "{\"name\":\"\xff\"}", strings.Repeat("[", 60_000), `{"x":` + strings.Repeat(`{"x":`, 10_000)}
 	for name, more := range map[string][]string{
 		"activate": {`{}`, `{"secret":"a","short_code":"b"}`, `{"secret":1}`, `{"secret":"x","platform":"amiga"}`},
@@ -39,8 +39,8 @@ func TestAPI_GarbageIsAClearError(t *testing.T) {
 }
 
 func TestAPI_Bounds(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, true)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
 	for _, tt := range []struct {
 		name, method, path string
 		body               []byte
@@ -64,7 +64,7 @@ func TestAPI_Bounds(t *testing.T) {
 
 // The message is for the person, in the person's language.
 func TestAPI_SaysItInTheReadersLanguage(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
+	h := onSQLite(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+Path+"status", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestAPI_SaysItInTheReadersLanguage(t *testing.T) {
 // What an app may do in each state, and what it is told.
 func TestAPI_StatesOfAnAuthenticator(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		a := h.enrolled(t, h.user, true)
+		a := h.enrolled(t, h.User, true)
 		if r := a.call(t, "settings", fields{"name": "Anna's phone"}); r.body["name"] != "Anna's phone" {
 			t.Errorf("settings: %d %v", r.status, r.body)
 		}
@@ -107,8 +107,8 @@ func TestAPI_StatesOfAnAuthenticator(t *testing.T) {
 
 // A pending authenticator makes no passcodes and answers no pushes.
 func TestAPI_PendingIsNotActive(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	_, shown := h.issued(t, h.user)
+	h := onSQLite(t)
+	_, shown := h.issued(t, h.User)
 	a := h.newApp(t)
 	a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
 	for name, body := range map[string]any{"settings": fields{"push": true}, "pending": nil} {
@@ -123,16 +123,16 @@ func TestAPI_PendingIsNotActive(t *testing.T) {
 
 // Push that the platform lost cannot be switched on again (PUSH-6).
 func TestPUSH6_SettingsAskThePlatform(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, false)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, false)
 	platforms := policy.DefaultPlatforms()
 	platforms[identity.Android] = policy.PlatformRule{Allowed: true}
 	document, err := policy.Encode(platforms)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.tx(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.tenant.ID, policy.KindPlatforms, 0, document)
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
 	})
 	if r := a.call(t, "settings", fields{"push": true}); r.code() != "push-not-allowed" {
 		t.Errorf("got %d %q, want push-not-allowed", r.status, r.code())
@@ -146,7 +146,7 @@ func TestPUSH6_SettingsAskThePlatform(t *testing.T) {
 // its user, and ends when the server does.
 func TestStream_Rings(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		a := h.enrolled(t, h.user, true)
+		a := h.enrolled(t, h.User, true)
 		s := a.signing("stream", nil)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+Path+"stream", nil)
 		if err != nil {
@@ -180,9 +180,9 @@ func TestStream_Rings(t *testing.T) {
 			}
 		}
 		rung("at once")
-		h.tx(t, func(tx *store.Tx) error { tx.Wake(store.UserTopic(h.user.ID)); return nil })
+		h.Do(t, func(tx *store.Tx) error { tx.Wake(store.UserTopic(h.User.ID)); return nil })
 		rung("for the user")
-		h.tx(t, func(tx *store.Tx) error { tx.Wake(store.AuthenticatorTopic(a.id)); return nil })
+		h.Do(t, func(tx *store.Tx) error { tx.Wake(store.AuthenticatorTopic(a.id)); return nil })
 		rung("for the authenticator")
 		h.api.Close()
 		select {
@@ -194,8 +194,8 @@ func TestStream_Rings(t *testing.T) {
 }
 
 func TestStream_NotTooMany(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, true)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
 	for range maxStreams {
 		s := a.signing("stream", nil)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+Path+"stream", nil)

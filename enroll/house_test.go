@@ -2,23 +2,17 @@ package enroll
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,99 +20,35 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/store/storetest"
 )
 
-// each runs f in a house on every database at hand: always SQLite, in a file
-// of its own, and PostgreSQL, in a schema of its own, when TEST_POSTGRES names
-// a server.
-func each(t *testing.T, f func(t *testing.T, h *house)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, furnish(t, filepath.Join(t.TempDir(), "t.db"))) })
-	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, furnish(t, freshSchema(t, dsn))) })
-	}
-}
-
-func freshSchema(t *testing.T, dsn string) string {
-	t.Helper()
-	name := "t" + strings.ToLower(rand.Text())
-	admin, err := sql.Open("pgx", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		admin.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE")
-		admin.Close()
-	})
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-// A clock that the tests set.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// house is a tenant with a user and an application, and the API over HTTP.
+// house is a database with a tenant and its people, and the API over HTTP.
 type house struct {
-	db     *store.DB
+	*storetest.House
 	api    *API
 	server *httptest.Server
-	clock  *clock
-	tenant identity.Tenant
-	user   identity.User
-	app    identity.Application
-	who    identity.Principal
 	ip     string // where requests come from
 	rules  Rules
 }
 
-func furnish(t *testing.T, source string) *house {
+// each runs f in a house on every database at hand.
+func each(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
-	h := &house{clock: &clock{at: time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)}, ip: "192.0.2.17"}
+	storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, furnish(t, h)) })
+}
+
+// onSQLite is a house for what does not depend on the database.
+func onSQLite(t *testing.T) *house {
+	t.Helper()
+	return furnish(t, storetest.SQLite(t))
+}
+
+func furnish(t *testing.T, in *storetest.House) *house {
+	t.Helper()
+	h := &house{House: in, ip: "192.0.2.17"}
 	var err error
-	h.db, err = store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring(), Now: h.clock.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.db.Close() })
-	if err := h.db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	h.tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
-	h.who = identity.Principal{Tenant: h.tenant.ID, Kind: identity.Browser, IP: "192.0.2.1"}
-	h.app = identity.Application{Tenant: h.tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
-		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
-	h.tx(t, func(tx *store.Tx) error {
-		if err := tx.AddTenant(t.Context(), h.tenant); err != nil {
-			return err
-		}
-		return tx.AddApplication(t.Context(), h.app)
-	})
-	h.user = h.addUser(t, "Anna.Berg")
-	if h.rules, err = ReadRules(t.Context(), h.db, h.tenant.ID); err != nil {
+	if h.rules, err = ReadRules(t.Context(), h.DB, h.Tenant.ID); err != nil {
 		t.Fatal(err)
 	}
 	catalog, err := locales.Load()
@@ -127,43 +57,36 @@ func furnish(t *testing.T, source string) *house {
 	}
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.api.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(h.server.Close)
-	h.api = New(Options{DB: h.db, Base: h.server.URL, Catalog: catalog, Address: func(*http.Request) string { return h.ip },
+	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Address: func(*http.Request) string { return h.ip },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(h.api.Close)
 	return h
 }
 
-func (h *house) tx(t *testing.T, f func(tx *store.Tx) error) {
-	t.Helper()
-	if err := h.db.InTx(t.Context(), h.who, f); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (h *house) addUser(t *testing.T, name string) identity.User {
 	t.Helper()
-	user := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
-	h.tx(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
+	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
 	return user
 }
 
 // journey begins a journey of a user who has proved the password.
 func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
 	t.Helper()
-	now := h.clock.now()
-	j := &identity.Journey{Tenant: h.tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.app.ID,
+	now := h.Clock.Now()
+	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
 		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enrol: identity.EnrolOffered}
-	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
 	return j
 }
 
 // step runs f on a journey and writes it, as a page does.
 func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) error) {
 	t.Helper()
-	h.tx(t, func(tx *store.Tx) error {
+	h.Do(t, func(tx *store.Tx) error {
 		if err := f(tx); err != nil {
 			return err
 		}
@@ -176,7 +99,7 @@ func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) err
 func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Activation) {
 	t.Helper()
 	j := h.journey(t, user)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.clock.now()
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
 	h.step(t, j, func(tx *store.Tx) error {
 		problem, err := ChoosePlatform(t.Context(), tx, j, user, identity.Android, h.rules, "en")
 		if problem != "" {
@@ -189,7 +112,7 @@ func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Act
 
 func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
 	t.Helper()
-	a, err := Shown(t.Context(), h.db, j)
+	a, err := Shown(t.Context(), h.DB, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +122,7 @@ func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
 // events returns how many events of a kind there are.
 func (h *house) events(t *testing.T, tenant string, kind audit.Kind) []audit.Event {
 	t.Helper()
-	events, err := store.Collect(h.db.Events(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
+	events, err := store.Collect(h.DB.Events(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +183,7 @@ func (a *app) signing(name string, body any) *signing {
 	rand.Read(jti[:])
 	s.header = map[string]any{"alg": "ES256", "typ": "latchkey-app+jwt"}
 	s.payload = map[string]any{"typ": name, "htm": s.method, "htu": a.h.server.URL + Path + name, "bsh": b64(hash[:]),
-		"iat": a.h.clock.now().Unix(), "jti": b64(jti[:]), "ver": "latchkey-test/1.0.0",
+		"iat": a.h.Clock.Now().Unix(), "jti": b64(jti[:]), "ver": "latchkey-test/1.0.0",
 		"cap": []string{"presence:none", "presence:enter"}}
 	if name == "activate" {
 		s.header["jwk"] = a.jwk()

@@ -16,7 +16,7 @@ import (
 func (h *house) sendCode(t *testing.T, j *identity.Journey, user *identity.User) error {
 	t.Helper()
 	before := *j
-	err := h.db.InTx(t.Context(), h.who, func(tx *store.Tx) error {
+	err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 		if err := SendCode(t.Context(), tx, j, user, h.rules, "en"); err != nil {
 			return err
 		}
@@ -81,8 +81,8 @@ func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
 
 func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		j := h.journey(t, h.user)
-		if err := h.sendCode(t, j, &h.user); err != nil {
+		j := h.journey(t, h.User)
+		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
 		h.knownCode(t, j, "042917")
@@ -98,11 +98,11 @@ func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 		if got, want := h.checkCode(t, j, "042917"), "error.code.tries"; got != want {
 			t.Errorf("the right code at the sixth try: got %q, want %q", got, want)
 		}
-		if got := len(h.events(t, h.tenant.ID, audit.EnrolCodeWrong)); got != 5 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrolCodeWrong)); got != 5 {
 			t.Errorf("%d events of wrong codes, want 5", got)
 		}
-		h.clock.pass(30 * time.Second)
-		if err := h.sendCode(t, j, &h.user); err != nil {
+		h.Clock.Pass(30 * time.Second)
+		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.checkCode(t, j, "042917"); got != "error.code.wrong" {
@@ -131,7 +131,7 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.knownCode(t, j, "042917")
-			h.clock.pass(tt.wait)
+			h.Clock.Pass(tt.wait)
 			if got := h.checkCode(t, j, "042917"); got != tt.want {
 				t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 			}
@@ -141,7 +141,7 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 
 func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		mine, theirs := h.journey(t, h.user), h.journey(t, h.addUser(t, "somebody else"))
+		mine, theirs := h.journey(t, h.User), h.journey(t, h.addUser(t, "somebody else"))
 		for _, j := range []*identity.Journey{mine, theirs} {
 			if err := h.sendCode(t, j, &identity.User{ID: j.UserID, Mail: "x@example.org"}); err != nil {
 				t.Fatal(err)
@@ -157,17 +157,17 @@ func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 
 // A code that was not asked for, or asked for at another stage, opens nothing.
 func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
+	h := onSQLite(t)
 	for _, stage := range []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolNoMail} {
-		j := h.journey(t, h.user)
+		j := h.journey(t, h.User)
 		j.Enrol = stage
 		for _, typed := range []string{"", "000000", strings.Repeat("0", 10_000)} {
 			if problem := h.checkCode(t, j, typed); problem == "" || j.Enrol != stage {
 				t.Errorf("stage %q, %.10q: problem %q, stage then %q", stage, typed, problem, j.Enrol)
 			}
 		}
-		err := h.db.InTx(t.Context(), h.who, func(tx *store.Tx) error {
-			_, err := ChoosePlatform(t.Context(), tx, j, h.user, identity.Android, h.rules, "en")
+		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+			_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.rules, "en")
 			return err
 		})
 		if !errors.Is(err, identity.Conflict) {
@@ -184,11 +184,11 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
-			h.clock.pass(29 * time.Second)
+			h.Clock.Pass(29 * time.Second)
 			if key, wait := throttled(t, h.sendCode(t, j, &user)); key != "error.code.wait" || wait != time.Second {
 				t.Errorf("got %q after %v", key, wait)
 			}
-			h.clock.pass(time.Second)
+			h.Clock.Pass(time.Second)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Error(err)
 			}
@@ -203,13 +203,13 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 			if key, _ := throttled(t, h.sendCode(t, h.journey(t, user), &user)); key != "error.code.limit" {
 				t.Errorf("got %q, want error.code.limit", key)
 			}
-			h.clock.pass(time.Hour + time.Second)
+			h.Clock.Pass(time.Hour + time.Second)
 			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
 				t.Error(err)
 			}
 		})
 		t.Run("twenty an hour from an address without a password", func(t *testing.T) {
-			h.who.IP = "2001:db8::1"
+			h.Who.IP = "2001:db8::1"
 			for n := range 21 {
 				user := h.addUser(t, "twenty "+string(rune('a'+n)))
 				j := h.journey(t, user)
@@ -221,7 +221,7 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 				if n == 20 {
 					throttled(t, err)
 				}
-				h.who.IP = "2001:db8::ffff" // another address of the same host
+				h.Who.IP = "2001:db8::ffff" // another address of the same host
 			}
 			user := h.addUser(t, "proved")
 			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
@@ -268,7 +268,7 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 			t.Errorf("got %q, want error.code.limit", key)
 		}
 		for _, kind := range []audit.Kind{audit.EnrolCodeSent, audit.EnrolCodeWrong, audit.EnrolNoMail} {
-			if events := h.events(t, h.tenant.ID, kind); len(events) != 0 {
+			if events := h.events(t, h.Tenant.ID, kind); len(events) != 0 {
 				t.Errorf("%d events %q for nobody", len(events), kind)
 			}
 		}
@@ -286,7 +286,7 @@ func TestENR5_NoAddressOnFile(t *testing.T) {
 		if j.Enrol != identity.EnrolNoMail {
 			t.Errorf("stage %q, want %q", j.Enrol, identity.EnrolNoMail)
 		}
-		if got := len(h.events(t, h.tenant.ID, audit.EnrolNoMail)); got != 1 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrolNoMail)); got != 1 {
 			t.Errorf("%d events, want 1", got)
 		}
 		// Without a proved password the page must not tell.
@@ -318,24 +318,24 @@ func TestENR5_MaskMail(t *testing.T) {
 // Each finished step covers the next code's life, ninety minutes at most.
 func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		j := h.journey(t, h.user)
-		began := h.clock.now()
-		h.clock.pass(14 * time.Minute)
-		if err := h.sendCode(t, j, &h.user); err != nil {
+		j := h.journey(t, h.User)
+		began := h.Clock.Now()
+		h.Clock.Pass(14 * time.Minute)
+		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := j.ExpiresAt.Sub(began), 24*time.Minute; got != want {
 			t.Errorf("after the code was sent: %v, want %v", got, want)
 		}
 		h.knownCode(t, j, "042917")
-		h.clock.pass(9 * time.Minute)
+		h.Clock.Pass(9 * time.Minute)
 		h.checkCode(t, j, "042917")
 		if got, want := j.ExpiresAt.Sub(began), 33*time.Minute; got != want {
 			t.Errorf("after the code was typed: %v, want %v", got, want)
 		}
-		h.clock.pass(60 * time.Minute)
+		h.Clock.Pass(60 * time.Minute)
 		h.step(t, j, func(tx *store.Tx) error {
-			_, err := ChoosePlatform(t.Context(), tx, j, h.user, identity.IOS, h.rules, "en")
+			_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.IOS, h.rules, "en")
 			return err
 		})
 		if got, want := j.ExpiresAt.Sub(began), 90*time.Minute; got != want {

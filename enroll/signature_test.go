@@ -16,8 +16,8 @@ import (
 // What is wrong with a signature, and what the app is told. Each of these is an
 // attack, or an app's mistake that would look like one.
 func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, true)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
 	stranger := h.newApp(t)
 	set := func(where *map[string]any, name string, value any) {
 		if value == nil {
@@ -32,7 +32,7 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 	payload := func(name string, value any) func(*signing) string {
 		return func(s *signing) string { set(&s.payload, name, value); return a.sign(s) }
 	}
-	now := h.clock.now().Unix()
+	now := h.Clock.Now().Unix()
 	for _, tt := range []struct {
 		name string
 		sign func(*signing) string
@@ -124,8 +124,8 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 
 // The key a phone activates with must be a point of P-256, and its own.
 func TestSignature_KeysThatAreNone(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	j, shown := h.issued(t, h.user)
+	h := onSQLite(t)
+	j, shown := h.issued(t, h.User)
 	a := h.newApp(t)
 	for _, tt := range []struct {
 		name   string
@@ -158,7 +158,7 @@ func TestSignature_KeysThatAreNone(t *testing.T) {
 // A call that was recorded and is played again changes nothing.
 func TestSignature_AReplayIsRefused(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		a := h.enrolled(t, h.user, true)
+		a := h.enrolled(t, h.User, true)
 		off, on := a.signing("settings", fields{"push": false}), a.signing("settings", fields{"push": true})
 		recorded := a.sign(off)
 		if r := h.send(t, off.method, off.name, recorded, off.body); r.status != http.StatusOK {
@@ -167,14 +167,14 @@ func TestSignature_AReplayIsRefused(t *testing.T) {
 		if r := h.send(t, on.method, on.name, a.sign(on), on.body); r.status != http.StatusOK {
 			t.Fatalf("settings: %d %v", r.status, r.body)
 		}
-		h.clock.pass(59 * time.Second)
+		h.Clock.Pass(59 * time.Second)
 		if r := h.send(t, off.method, off.name, recorded, off.body); r.status != http.StatusUnauthorized || r.code() != "replayed" {
 			t.Errorf("replay: got %d %q, want 401 replayed", r.status, r.code())
 		}
 		if push := a.must(t, "status", nil)["push"].(map[string]any)["state"]; push != "enabled" {
 			t.Errorf("after the replay push is %v, want enabled", push)
 		}
-		h.clock.pass(2 * time.Second)
+		h.Clock.Pass(2 * time.Second)
 		if r := h.send(t, off.method, off.name, recorded, off.body); r.code() != "clock" {
 			t.Errorf("late replay: got %q, want clock", r.code())
 		}
@@ -183,8 +183,8 @@ func TestSignature_AReplayIsRefused(t *testing.T) {
 
 // The body is signed with the rest: one put in its place is refused.
 func TestSignature_CoversTheBody(t *testing.T) {
-	h := furnish(t, t.TempDir()+"/t.db")
-	a := h.enrolled(t, h.user, true)
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
 	s := a.signing("settings", fields{"push": true})
 	if r := h.send(t, s.method, s.name, a.sign(s), []byte(`{"push":false}`)); r.code() != "signature" {
 		t.Errorf("got %d %q, want signature", r.status, r.code())
