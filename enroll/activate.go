@@ -2,7 +2,6 @@ package enroll
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 )
@@ -239,14 +239,12 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	app := identity.Authenticator{
 		Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.AppToken,
 		Name: identity.CleanTyped(in.Name), Platform: act.Platform,
-		Seed: make([]byte, 20), // RFC 4226, section 4, R6: 160 bits
-		Key:  m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step,
+		Seed: otp.NewSecret(otp.SHA1), Key: m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step,
 		Template: act.Template, AppVersion: m.claims.Version, Capabilities: m.claims.Capabilities,
 	}
 	if app.Name == "" {
 		app.Name = app.Serial
 	}
-	rand.Read(app.Seed)
 	won, err := tx.UseActivation(ctx, act, m.thumbprint, app.ID)
 	if err != nil {
 		return act, err

@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/phone"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A phone with the link makes the journey go on; so does one with the short
@@ -67,6 +68,11 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			}
 			if user, err := h.DB.User(t.Context(), h.Tenant.ID, user.ID); err != nil || user.EverEnrolledAt.IsZero() {
 				t.Errorf("user %+v, %v", user, err)
+			}
+			mails := h.mailed(t)
+			if len(mails) != 1 || mails[0].Kind != templates.MailAdded || mails[0].Recipient != user.Mail ||
+				!strings.Contains(string(mails[0].Arguments), "Anna's phone") {
+				t.Errorf("mails %+v, want one that tells of the authenticator", mails)
 			}
 			if got, want := account.Push.State, map[bool]string{true: "enabled", false: "never enabled"}[with.Push]; got != want {
 				t.Errorf("push %q, want %q", got, want)

@@ -125,15 +125,7 @@ func TestAPI_PendingIsNotActive(t *testing.T) {
 func TestPUSH6_SettingsAskThePlatform(t *testing.T) {
 	h := onSQLite(t)
 	a := h.enrolled(t, h.User, false)
-	platforms := policy.DefaultPlatforms()
-	platforms[identity.Android] = policy.PlatformRule{Allowed: true}
-	document, err := policy.Encode(platforms)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
-	})
+	h.setPolicy(t, policy.Platforms{identity.Android: {Allowed: true}})
 	if r := a.call(t, "settings", fields{"push": true}); r.code() != "push-not-allowed" {
 		t.Errorf("got %d %q, want push-not-allowed", r.status, r.code())
 	}

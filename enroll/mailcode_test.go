@@ -1,8 +1,10 @@
 package enroll
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // sendCode asks for a code on a page of j, as user or as nobody.
@@ -36,6 +39,41 @@ func (h *house) checkCode(t *testing.T, j *identity.Journey, typed string) (prob
 		return err
 	})
 	return problem
+}
+
+func TestENR6_TheMail(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		j := h.journey(t, h.User)
+		j.Fingerprint = "Firefox on Linux"
+		for n := range 2 {
+			h.Clock.Pass(30 * time.Second)
+			h.step(t, j, func(tx *store.Tx) error { return SendCode(t.Context(), tx, j, &h.User, h.rules, "de") })
+			mails := h.mailed(t)
+			if len(mails) != 1 {
+				t.Fatalf("%d mails, want 1", len(mails))
+			}
+			m := mails[0]
+			if m.Kind != templates.MailCode || m.Recipient != h.User.Mail || m.Language != "de" || !m.ExpiresAt.Equal(j.Code.ExpiresAt) {
+				t.Errorf("mail %+v", m)
+			}
+			var says templates.VerificationCode
+			if err := json.Unmarshal(m.Arguments, &says); err != nil {
+				t.Fatal(err)
+			}
+			from := templates.Origin{IP: h.Who.IP, Browser: "Firefox on Linux", At: h.Clock.Now()}
+			if says.Name != h.User.Name || says.Application != h.Application.Name || says.Minutes != 10 || says.Origin != from {
+				t.Errorf("it says %+v", says)
+			}
+			if !regexp.MustCompile(`^[0-9]{6}$`).MatchString(says.Code) {
+				t.Errorf("code %q", says.Code)
+			}
+			if n == 1 {
+				if problem := h.checkCode(t, j, says.Code); problem != "" {
+					t.Errorf("the code in the mail: problem %q", problem)
+				}
+			}
+		}
+	})
 }
 
 // knownCode puts a code of the test's choice in the place of the one mailed.

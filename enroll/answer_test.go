@@ -1,0 +1,481 @@
+package enroll
+
+import (
+	"encoding/base32"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// pushed starts a push request of a journey of user's.
+func (h *house) pushed(t *testing.T, user identity.User, check policy.Presence) (*identity.Journey, store.PushRequest) {
+	t.Helper()
+	h.Clock.Pass(15 * time.Second) // the least between two
+	j := h.journey(t, user)
+	var p store.PushRequest
+	h.Do(t, func(tx *store.Tx) (err error) {
+		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, check, policy.DefaultPush())
+		return err
+	})
+	return j, p
+}
+
+// passcode is the one the app shows, when its clock is off by some time.
+func (a *app) passcode(t *testing.T, off time.Duration) string {
+	t.Helper()
+	seed, err := a.h.DB.Seed(t.Context(), a.h.Tenant.ID, a.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return otp.HOTP(seed, otp.Params{}, a.h.Clock.Now().Add(off).Unix()/30)
+}
+
+// approval is what an app sends to approve.
+func (a *app) approval(t *testing.T, p store.PushRequest) fields {
+	return fields{"request": p.ID, "nonce": p.Nonce, "decision": "approve", "number": p.Number, "passcode": a.passcode(t, 0)}
+}
+
+// outcome is how a request stands.
+func (h *house) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
+	t.Helper()
+	s, err := push.Look(t.Context(), h.DB, h.Tenant.ID, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Outcome
+}
+
+// failures is how many failed logins in a row a user has.
+func (h *house) failures(t *testing.T, user identity.User) int64 {
+	t.Helper()
+	u, err := h.DB.User(t.Context(), h.Tenant.ID, user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Failures
+}
+
+// mailed returns what waits in the outbox, and takes it out.
+func (h *house) mailed(t *testing.T) []store.Message {
+	t.Helper()
+	var out []store.Message
+	h.Do(t, func(tx *store.Tx) (err error) {
+		out, err = tx.LeaseMessages(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
+		return err
+	})
+	return out
+}
+
+// The whole way of an approval, with an app that shares no code with us.
+func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		_, shown := h.issued(t, h.User)
+		p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
+		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
+			t.Fatal(err)
+		}
+		j, request := h.pushed(t, h.User, policy.Enter)
+		waiting, err := p.Pending(t.Context())
+		if err != nil || len(waiting) != 1 {
+			t.Fatalf("pending: %v, %v", waiting, err)
+		}
+		got := waiting[0]
+		if got.ID != request.ID || got.Application != "Payroll" || got.Organisation != h.Tenant.Name || got.User != j.Name || got.Digits != 2 ||
+			got.Address != j.IP || got.Place != "Bergen, Norway" || got.Started != j.StartedAt.Unix() || got.Expires != request.ExpiresAt.Unix() {
+			t.Errorf("PUSH-12: the phone shows %+v", got)
+		}
+		woken, stop := h.DB.Subscribe(store.JourneyTopic(j.ID))
+		defer stop()
+		answered := time.Now()
+		outcome, err := p.Approve(t.Context(), request.ID, request.Number)
+		if err != nil || outcome.Outcome != "approved" {
+			t.Fatalf("approve: %+v, %v", outcome, err)
+		}
+		select {
+		case <-woken:
+			if took := time.Since(answered); took > time.Second {
+				t.Errorf("the browser was woken after %v", took)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("the browser was not woken")
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := push.Claim(t.Context(), tx, j, request.ID)
+			return err
+		})
+		if n := h.failures(t, h.User); n != 0 {
+			t.Errorf("%d failures after an approval", n)
+		}
+		if waiting, err := p.Pending(t.Context()); err != nil || len(waiting) != 0 {
+			t.Errorf("pending afterwards: %v, %v", waiting, err)
+		}
+	})
+}
+
+// What an approval must be, and what becomes of the request when it is not.
+func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		stranger := h.enrolled(t, h.addUser(t, "mallory"), true)
+		for _, tt := range []struct {
+			name    string
+			by      *app
+			change  func(fields)
+			status  int
+			says    string // the error, or the outcome
+			outcome store.PushOutcome
+		}{
+			{"as it should be", a, func(fields) {}, 200, "approved", store.PushApproved},
+			{"another nonce", a, func(f fields) { f["nonce"] = "EBESExQVFhcYGRobHB0eHw" }, 404, "request", ""},
+			{"another request", a, func(f fields) { f["request"] = "psh_aaaaaaaaaaaaaaaaaaaaaaaaaa" }, 404, "request", ""},
+			{"by somebody else", stranger, func(fields) {}, 404, "request", ""},
+			{"denied by somebody else", stranger, func(f fields) { f["decision"] = "deny-not-me" }, 404, "request", ""},
+			{"without a passcode", a, func(f fields) { delete(f, "passcode") }, 400, "malformed", ""},
+			{"with another passcode", a, func(f fields) { f["passcode"] = wrong(f["passcode"].(string)) }, 422, "passcode", ""},
+			{"with a passcode of a minute ago", a, func(f fields) { f["passcode"] = a.passcode(t, -time.Minute) }, 200, "resync-required", store.PushResync},
+			{"with a passcode of an hour ago", a, func(f fields) { f["passcode"] = a.passcode(t, -time.Hour) }, 422, "passcode", ""},
+			{"without the number", a, func(f fields) { delete(f, "number") }, 200, "wrong-number", store.PushWrongNumber},
+			{"with another number", a, func(f fields) { f["number"] = wrong(f["number"].(string)) }, 200, "wrong-number", store.PushWrongNumber},
+			{"with a number in disguise", a, func(f fields) { f["number"] = " " + f["number"].(string) }, 200, "wrong-number", store.PushWrongNumber},
+			{"with an unknown decision", a, func(f fields) { f["decision"] = "Approve" }, 400, "malformed", ""},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				h.Clock.Pass(5 * time.Minute) // past the request before, and to a fresh passcode
+				_, p := h.pushed(t, h.User, policy.Enter)
+				body := a.approval(t, p)
+				tt.change(body)
+				r := tt.by.call(t, "answer", body)
+				says := r.code()
+				if says == "" {
+					says, _ = r.body["outcome"].(string)
+				}
+				if r.status != tt.status || says != tt.says {
+					t.Errorf("got %d %q, want %d %q", r.status, says, tt.status, tt.says)
+				}
+				if got := h.outcome(t, p); got != tt.outcome {
+					t.Errorf("the request has ended with %q, want %q", got, tt.outcome)
+				}
+			})
+		}
+	})
+}
+
+// wrong returns other digits than these.
+func wrong(digits string) string {
+	return strings.Map(func(r rune) rune { return '0' + (r-'0'+5)%10 }, digits)
+}
+
+// A passcode used in an approval does not work again, typed or signed for
+// another request of the same step; the step used last may be signed again.
+func TestPUSH13_AnApprovalUsesItsPasscodeUp(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		_, p := h.pushed(t, h.User, policy.NoPresence)
+		if r := a.call(t, "answer", a.approval(t, p)); r.body["outcome"] != "approved" {
+			t.Fatalf("answer: %d %v", r.status, r.body)
+		}
+		app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := h.Clock.Now().Unix() / 30; app.LastStep != want {
+			t.Errorf("last step %d, want %d", app.LastStep, want)
+		}
+	})
+}
+
+// *It wasn't me* counts as a failed login of the user, a mistake does not.
+func TestPUSH14_TwoWaysToDeny(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		for _, tt := range []struct {
+			decision, outcome string
+			failures          int64
+		}{
+			{"deny-mistake", "denied-mistake", 0},
+			{"deny-not-me", "denied-not-me", 1},
+			{"deny-mistake", "denied-mistake", 1},
+		} {
+			h.Clock.Pass(5 * time.Minute)
+			_, p := h.pushed(t, h.User, policy.Enter)
+			r := a.call(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": tt.decision})
+			if r.body["outcome"] != tt.outcome {
+				t.Errorf("%s: %d %v", tt.decision, r.status, r.body)
+			}
+			if got := h.failures(t, h.User); got != tt.failures {
+				t.Errorf("after %s: %d failures, want %d", tt.decision, got, tt.failures)
+			}
+			if again := a.call(t, "answer", a.approval(t, p)); again.code() != "ended" || again.status != http.StatusConflict || again.body["outcome"] != tt.outcome {
+				t.Errorf("approved after %s: %d %v, want ended with %s", tt.decision, again.status, again.body, tt.outcome)
+			}
+		}
+		app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+		if err != nil || app.Invalid != 0 {
+			t.Errorf("the authenticator's own counter: %d, %v", app.Invalid, err)
+		}
+		if got := len(h.events(t, h.Tenant.ID, audit.PushRefused)); got != 1 {
+			t.Errorf("%d events of a refused push, want 1", got)
+		}
+	})
+}
+
+// One failure more than the threshold locks, with an event and one mail.
+func TestCRED20_DenialsAndWrongNumbersLock(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		h.mailed(t)
+		for n := int64(1); n <= policy.DefaultLockout().Threshold+1; n++ {
+			h.Clock.Pass(5 * time.Minute)
+			_, p := h.pushed(t, h.User, policy.Enter)
+			if n%2 == 0 {
+				a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-not-me"})
+			} else {
+				body := a.approval(t, p)
+				body["number"] = wrong(p.Number)
+				a.must(t, "answer", body)
+			}
+			locked := len(h.events(t, h.Tenant.ID, audit.UserLocked))
+			if want := n > policy.DefaultLockout().Threshold; (locked == 1) != want {
+				t.Errorf("after %d failures: %d events of a lock", n, locked)
+			}
+		}
+		mails := h.mailed(t)
+		if len(mails) != 1 || mails[0].Kind != templates.MailLocked || mails[0].Recipient != h.User.Mail {
+			t.Errorf("mails: %+v, want one about the lock", mails)
+		}
+		u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+		if err != nil || !u.LockedUntil.Equal(h.Clock.Now().Add(15*time.Minute)) {
+			t.Errorf("locked until %v, %v", u.LockedUntil, err)
+		}
+	})
+}
+
+// In a browser the user has logged in from before, that browser's own count
+// goes up, not the user's.
+func TestCRED20_DenialsCountWhereTheJourneyDoes(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		j, p := h.pushed(t, h.User, policy.Enter)
+		h.step(t, j, func(tx *store.Tx) error {
+			j.KnownBrowser = true
+			return tx.LoggedIn(t.Context(), j.Tenant, j.UserID, j.Browser, true, identity.ByPush)
+		})
+		a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-not-me"})
+		if got := h.failures(t, h.User); got != 0 {
+			t.Errorf("%d failures of the user, want 0", got)
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			tally := store.Tally{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser}
+			locked, err := tx.LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute))
+			if locked {
+				t.Error("more than one failure of the browser")
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Reserve(t.Context(), tally, 1); err != nil {
+				return err
+			}
+			if locked, err = tx.LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute)); !locked {
+				t.Error("no failure of the browser")
+			}
+			return err
+		})
+	})
+}
+
+// Many answers at once: one ends the request, and the others are told how.
+func TestPUSH26_OneOfManyAnswersEndsIt(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		_, p := h.pushed(t, h.User, policy.Enter)
+		bodies := []fields{a.approval(t, p),
+			{"request": p.ID, "nonce": p.Nonce, "decision": "deny-not-me"},
+			{"request": p.ID, "nonce": p.Nonce, "decision": "deny-mistake"}}
+		var mu sync.Mutex
+		var won []string
+		ended := make(map[string]int)
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				r := a.call(t, "answer", bodies[i%len(bodies)])
+				mu.Lock()
+				defer mu.Unlock()
+				outcome, _ := r.body["outcome"].(string)
+				switch {
+				case r.status == http.StatusOK:
+					won = append(won, outcome)
+				case r.code() == "ended":
+					ended[outcome]++
+				default:
+					t.Errorf("answer: %d %v", r.status, r.body)
+				}
+			})
+		}
+		wg.Wait()
+		if len(won) != 1 || len(ended) != 1 || ended[won[0]] != 59 {
+			t.Errorf("won: %v; the others were told %v", won, ended)
+		}
+		if got := string(h.outcome(t, p)); got != won[0] {
+			t.Errorf("ended with %q, the winner was told %q", got, won[0])
+		}
+		if got, want := h.failures(t, h.User), map[bool]int64{true: 1}[won[0] == "denied-not-me"]; got != want {
+			t.Errorf("%d failures, want %d", got, want)
+		}
+	})
+}
+
+// One signature, sent a hundred times at once, is taken once.
+func TestSignature_OneOfAHundredReplaysIsTaken(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a := h.enrolled(t, h.User, true)
+		s := a.signing("settings", fields{"name": "x"})
+		signature := a.sign(s)
+		codes := make(chan string, 100)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { codes <- h.send(t, s.method, s.name, signature, s.body).code() })
+		}
+		wg.Wait()
+		close(codes)
+		count := make(map[string]int)
+		for code := range codes {
+			count[code]++
+		}
+		if count[""] != 1 || count["replayed"] != 99 {
+			t.Errorf("got %v, want one taken and 99 replayed", count)
+		}
+	})
+}
+
+// A clock that is off is told to signatures, which correct it, and kept from
+// passcodes, which show it (CRED-10).
+func TestPUSH16_AClockThatIsOff(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		_, shown := h.issued(t, h.User)
+		p := &phone.Phone{Dir: t.TempDir(), Now: func() time.Time { return h.Clock.Now().Add(-4 * time.Minute) }}
+		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
+			t.Fatal(err)
+		}
+		_, request := h.pushed(t, h.User, policy.NoPresence)
+		outcome, err := p.Approve(t.Context(), request.ID, "")
+		if err != nil || outcome.Outcome != "resync-required" {
+			t.Errorf("got %+v, %v; want resync-required", outcome, err)
+		}
+	})
+}
+
+// PUSH-6 and PUSH-8: what push does not reach is shown nothing, and cannot
+// approve.
+func TestPUSH6_WhatPushDoesNotReach(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		stop func(t *testing.T, h *house, a *app)
+	}{
+		{"push switched off in the app", func(t *testing.T, _ *house, a *app) { a.must(t, "settings", fields{"push": false}) }},
+		{"push switched off for the platform", func(t *testing.T, h *house, _ *app) {
+			h.setPolicy(t, policy.Platforms{identity.Android: {Allowed: true}})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := onSQLite(t)
+			a := h.enrolled(t, h.User, true)
+			_, p := h.pushed(t, h.User, policy.Enter)
+			body := a.approval(t, p)
+			tt.stop(t, h, a)
+			if got := a.must(t, "pending", nil)["request"]; got != nil {
+				t.Errorf("pending shows %v", got)
+			}
+			if r := a.call(t, "answer", body); r.status != http.StatusForbidden || r.code() != "push-not-allowed" {
+				t.Errorf("approve: got %d %q, want 403 push-not-allowed", r.status, r.code())
+			}
+			if got := h.outcome(t, p); got != "" {
+				t.Errorf("the request has ended with %q", got)
+			}
+		})
+	}
+}
+
+// An app that cannot do the check is told to update; it can still deny.
+func TestPUSH22_AnAppThatIsTooOld(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	_, p := h.pushed(t, h.User, policy.Enter)
+	old := func(name string, body any) heard {
+		s := a.signing(name, body)
+		s.payload["cap"] = []string{"presence:none"}
+		return h.send(t, s.method, s.name, a.sign(s), s.body)
+	}
+	for name, body := range map[string]any{"pending": nil, "answer": a.approval(t, p)} {
+		if r := old(name, body); r.status != http.StatusConflict || r.code() != "capability" || r.body["capability"] != "presence:enter" {
+			t.Errorf("%s: got %d %v, want 409 capability presence:enter", name, r.status, r.body)
+		}
+	}
+	if r := old("answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-mistake"}); r.status != http.StatusOK {
+		t.Errorf("deny: %d %v", r.status, r.body)
+	}
+}
+
+// PUSH-19: the number never comes to the phone, nor does anything else that
+// would answer for the person.
+func TestPUSH19_TheNumberStaysInTheBrowser(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	_, p := h.pushed(t, h.User, policy.Enter)
+	request := a.must(t, "pending", nil)["request"].(map[string]any)
+	known := "id nonce application organisation user started address place expires presence"
+	for name := range request {
+		if !strings.Contains(known, name) {
+			t.Errorf("pending tells %q: %v", name, request[name])
+		}
+	}
+	delete(request, "id")
+	delete(request, "nonce")
+	for name, value := range request {
+		if text, ok := value.(string); ok && name != "address" && strings.Contains(text, p.Number) {
+			t.Errorf("%s %q contains the number", name, text)
+		}
+	}
+	check, _ := json.Marshal(request["presence"])
+	if want := `{"challenge":{"digits":2,"type":"SUBMIT_CODE"},"executor":"PHONE","type":"USER_PRESENCE"}`; string(check) != want {
+		t.Errorf("PUSH-23: presence %s, want %s", check, want)
+	}
+}
+
+// The seed that activate brings is the one whose passcodes are accepted.
+func TestENR9a_TheSeedIsTheOneKept(t *testing.T) {
+	h := onSQLite(t)
+	_, shown := h.issued(t, h.User)
+	a := h.newApp(t)
+	answer := a.must(t, "activate", fields{"secret": shown.Secret})
+	a.id = answer["authenticator"].(string)
+	sent, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(answer["seed"].(string))
+	if err != nil || len(sent) != 20 {
+		t.Fatalf("seed of %d bytes, %v", len(sent), err)
+	}
+	if got, want := otp.HOTP(sent, otp.Params{}, h.Clock.Now().Unix()/30), a.passcode(t, 0); got != want {
+		t.Errorf("passcode by what was sent %s, by what is kept %s", got, want)
+	}
+}
+
+// setPolicy sets a document that was never set before.
+func (h *house) setPolicy(t *testing.T, d policy.Document) {
+	t.Helper()
+	document, err := policy.Encode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), 0, document) })
+}
