@@ -75,8 +75,7 @@ type Mail struct {
 	User string `toml:"user"`
 	// PasswordFile holds the password that goes with User, in its first line.
 	PasswordFile string `toml:"password_file"`
-	// From is the sender: an address, or a name and an address, such as
-	// "Example Hospital <login@example.org>".
+	// From is the address mails come from. The name beside it is the tenant's.
 	From string `toml:"from"`
 	// Folder takes mails as files instead of sending them.
 	Folder string `toml:"folder"`

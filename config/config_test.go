@@ -29,7 +29,7 @@ database = "data/l.db"
 [mail]
 host = "smtp.example.org"
 tls = "tls"
-from = "Example Hospital <login@example.org>"
+from = "login@example.org"
 `)
 	c, err := Load(dir, func(name string) string {
 		return map[string]string{"LATCHKEY_MAIL_HOST": "other.example.org", "LATCHKEY_LISTEN": ":9000"}[name]
@@ -94,7 +94,7 @@ else = 1
 		"LATCHKEY_MAIL_PORT must be a whole number",
 		"base_url must be https, except on this machine (localhost)",
 		"keys_file cannot be used: ",
-		"mail.from must be the sender's address",
+		"mail.from must be the address mails come from",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
@@ -136,6 +136,7 @@ func TestValidate(t *testing.T) {
 		{"proxy", func(c *Config) { c.TrustedProxies = []string{"10.0.0/8"} }, "trusted_proxies"},
 		{"keys", func(c *Config) { c.KeysFile = "nowhere" }, "keys_file cannot be used"},
 		{"mails into a folder", func(c *Config) { c.Mail.Folder, c.Mail.From = "mails", "a@example.org" }, ""},
+		{"a name beside the sender", func(c *Config) { c.Mail.Folder, c.Mail.From = "mails", "A <a@example.org>" }, "mail.from"},
 		{"two ways of mail", func(c *Config) {
 			c.Mail.Host, c.Mail.Folder, c.Mail.From = "smtp.example.org", "mails", "a@example.org"
 		}, "exclude one another"},

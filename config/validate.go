@@ -94,8 +94,8 @@ func (c Config) validateMail(ps *Problems) {
 	if m.Host == "" && m.Folder == "" {
 		return
 	}
-	if _, err := mail.ParseAddress(m.From); err != nil {
-		ps.add("mail.from", `must be the sender's address, such as "Example Hospital <login@example.org>"`)
+	if a, err := mail.ParseAddress(m.From); err != nil || a.Address != m.From {
+		ps.add("mail.from", "must be the address mails come from, such as login@example.org")
 	}
 	if m.Port < 1 || m.Port > 65535 {
 		ps.add("mail.port", "must be from 1 to 65535")

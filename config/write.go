@@ -42,7 +42,7 @@ keys_file = %q
 #tls = "starttls" # or "tls", or "none" on this machine
 #user = "latchkey"
 #password_file = "mail.password"
-#from = "Example Hospital <login@example.org>"
+#from = "login@example.org"
 #folder = "mails" # instead of host, for development: mails become files
 `
 
