@@ -36,6 +36,9 @@ func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.T
 		if err := idp.MakeKeys(ctx, tx, t); err != nil {
 			return err
 		}
+		if err := tx.AddApplication(ctx, idp.PortalApplication(t)); err != nil {
+			return err
+		}
 		t, err = tx.Tenant(ctx, t.ID)
 		return err
 	})
