@@ -24,6 +24,7 @@ var floors = [][]string{
 	{"idp", "portal"},
 	{"idp/saml", "idp/oidc"},
 	{"tenancy"},
+	{"server"},
 	{"demo", "phone"},
 	{"cmd/latchkey"},
 	{"e2e"}, // tests of the whole house stand on its roof
