@@ -3,16 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/tenancy"
+	"github.com/latchkey-id/latchkey/server"
 )
 
 type initCommand struct {
@@ -67,9 +63,7 @@ func (s *shell) firstTenant() string {
 	return cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"), "default")
 }
 
-// found makes what a server needs: folder, keys, database, first tenant and,
-// last, the configuration that says all of it is there. What an earlier try
-// left behind is kept.
+// found decides on a configuration and makes the folder of it.
 func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error) {
 	dir, err := filepath.Abs(s.dir())
 	if err != nil {
@@ -86,45 +80,8 @@ func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error
 		}
 	}
 	conf.Listen = cmp.Or(c.Listen, conf.Listen)
-	if _, err := os.Stat(conf.Path(config.File)); !errors.Is(err, fs.ErrNotExist) {
-		return conf, fmt.Errorf("there is a %s in %s already", config.File, dir)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return conf, err
-	}
-	if err := conf.MakeKeys(); err != nil {
-		return conf, err
-	}
-	keys, err := conf.Keys()
-	if err != nil {
-		return conf, err
-	}
-	if !conf.Postgres() { // SQLite would make a file that others may read
-		f, err := os.OpenFile(conf.Source(), os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return conf, err
-		}
-		if err := f.Close(); err != nil {
-			return conf, err
-		}
-	}
-	db, err := store.Open(ctx, store.Options{Source: conf.Source(), Keys: keys})
-	if err != nil {
-		return conf, err
-	}
-	defer db.Close()
-	if err := db.Migrate(ctx); err != nil {
-		return conf, err
-	}
 	slug := s.firstTenant()
-	_, err = db.TenantBySlug(ctx, slug)
-	if errors.Is(err, identity.NotFound) {
-		_, err = tenancy.Add(ctx, db, s.who(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
-	}
-	if err != nil {
-		return conf, err
-	}
-	return conf, conf.Write()
+	return conf, server.Found(ctx, conf, s.who(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
 }
 
 type migrateCommand struct{}

@@ -42,6 +42,7 @@ type commands struct {
 	JSON     bool   `name:"json" help:"Say it as JSON."`
 
 	Init    initCommand    `cmd:"" help:"Make a folder with configuration, keys, database and a first tenant."`
+	Serve   serveCommand   `cmd:"" help:"Serve."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
 	Config  struct {
 		Validate configValidate `cmd:"" help:"Say all that is wrong with the configuration."`
@@ -63,6 +64,17 @@ type commands struct {
 		List   groupList   `cmd:"" help:"List the groups."`
 		Member groupMember `cmd:"" help:"List, add or remove a group's members."`
 	} `cmd:"" help:"Groups."`
+	App struct {
+		Add struct {
+			OIDC appAddOIDC `cmd:"" name:"oidc" help:"Add an OpenID Connect relying party."`
+		} `cmd:"" help:"Add an application."`
+		List appList `cmd:"" help:"List the applications."`
+	} `cmd:"" help:"Applications that people log in to."`
+	Authenticator struct {
+		List   authenticatorList   `cmd:"" help:"List authenticators, newest first."`
+		Revoke authenticatorRevoke `cmd:"" help:"End an authenticator for good."`
+		Unlock authenticatorUnlock `cmd:"" help:"End the lock that wrong passcodes brought about."`
+	} `cmd:"" help:"Authenticators."`
 	Enrollment struct {
 		Allow enrollmentAllow `cmd:"" help:"Give a user leave to enrol once more."`
 	} `cmd:"" help:"Self-provisioning of single users."`
@@ -73,6 +85,15 @@ type commands struct {
 	Audit struct {
 		List auditList `cmd:"" help:"List events, newest first."`
 	} `cmd:"" help:"What happened."`
+
+	Phone struct {
+		Activate phoneActivate `cmd:"" help:"Make an account from an activation link or a short code."`
+		List     phoneList     `cmd:"" help:"List the accounts, as their servers say they stand."`
+		Passcode phonePasscode `cmd:"" help:"Show the current passcode."`
+		Pending  phonePending  `cmd:"" help:"List the push requests that wait for an answer."`
+		Approve  phoneApprove  `cmd:"" help:"Approve a push request."`
+		Deny     phoneDeny     `cmd:"" help:"Deny a push request."`
+	} `cmd:"" help:"An authenticator app without a screen."`
 }
 
 // run is main without the process: tests call it with their own arguments.

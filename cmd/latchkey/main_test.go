@@ -151,7 +151,9 @@ func TestExitCodes(t *testing.T) {
 // Every command explains itself with an example.
 func TestHelp(t *testing.T) {
 	for _, command := range []string{"init", "migrate", "config validate", "version", "tenant add", "tenant list", "user add", "user list",
-		"user show", "user unlock", "group add", "group list", "group member", "enrollment allow", "policy show", "policy set", "audit list"} {
+		"user show", "user unlock", "group add", "group list", "group member", "enrollment allow", "policy show", "policy set", "audit list",
+		"serve", "app add oidc", "app list", "authenticator list", "authenticator revoke", "authenticator unlock", "phone activate",
+		"phone list", "phone passcode", "phone pending", "phone approve", "phone deny"} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), append(strings.Fields(command), "--help"), nil, &out, &errs)
 		if code != fine || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "latchkey "+command) {

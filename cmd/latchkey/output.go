@@ -119,11 +119,19 @@ func explain(err error) []string {
 	// a page would say.
 	if e, ok := errors.AsType[*identity.Error](err); ok {
 		if e.Err != nil {
-			return []string{e.Err.Error()}
+			return several("what was given cannot be used:", e.Err.Error())
 		}
 		if catalog, failed := locales.Load(); failed == nil {
 			return []string{catalog.Negotiate("en", "", "", "").T(e.Key)}
 		}
 	}
-	return []string{strings.ReplaceAll(err.Error(), "\n", "; ")}
+	return several("several things went wrong:", err.Error())
+}
+
+// several puts a heading before a text of more lines than one.
+func several(heading, text string) []string {
+	if lines := strings.Split(text, "\n"); len(lines) > 1 {
+		return append([]string{heading}, lines...)
+	}
+	return []string{text}
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/tenancy"
+)
+
+type appRow struct {
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	Protocol   string    `json:"protocol"`
+	Identifier string    `json:"identifier"` // entityID or client_id
+	Home       string    `json:"home,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+}
+
+func rowOfApp(a identity.Application) appRow {
+	return appRow{a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, a.CreatedAt, a.DisabledAt}
+}
+
+type appAddOIDC struct {
+	Name           string   `required:"" help:"What people know it by."`
+	RedirectURIs   []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where answers may go, exactly; may be repeated."`
+	PostLogoutURIs []string `name:"post-logout-uri" sep:"none" placeholder:"URI" help:"Where people may be sent after logging out, exactly; may be repeated."`
+	Origins        []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Of pages that call us from a browser; may be repeated."`
+	ClientID       string   `placeholder:"ID" help:"Its client_id. Default: one is made."`
+	Home           string   `placeholder:"URL" help:"Its own entry page, for who wants to begin anew."`
+	Public         bool     `help:"It runs on people's devices and can keep no secret; it must use PKCE."`
+	Native         bool     `help:"It is an installed program: schemes of its own, any port of a loopback address."`
+	Offline        bool     `help:"It may have refresh tokens (offline_access)."`
+	Algorithm      string   `enum:"ES256,RS256" default:"ES256" help:"Of its ID tokens: ES256 or RS256."`
+}
+
+func (appAddOIDC) Help() string {
+	return `The client secret is shown once; only its hash is kept.
+
+Example:
+
+    latchkey app add oidc --name Wiki --redirect-uri https://wiki.example.org/callback`
+}
+
+// Run adds an OpenID Connect relying party.
+func (c *appAddOIDC) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		app, secret, err := oidc.NewApplication(c.Name, oidc.Options{ClientID: c.ClientID, RedirectURIs: c.RedirectURIs,
+			PostLogoutURIs: c.PostLogoutURIs, Origins: c.Origins, Public: c.Public, Native: c.Native, Offline: c.Offline,
+			Algorithm: c.Algorithm, Home: c.Home})
+		if err != nil {
+			return err
+		}
+		if app, err = tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
+			return err
+		}
+		issuer, err := s.address(h, "")
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(struct {
+				appRow
+				Issuer       string `json:"issuer"`
+				ClientID     string `json:"client_id"`
+				ClientSecret string `json:"client_secret,omitempty"`
+			}{rowOfApp(app), issuer, app.Identifier, secret})
+		}
+		rows := [][]string{{"Name", app.Name}, {"Issuer", issuer}, {"Client id", app.Identifier}}
+		if secret != "" {
+			rows = append(rows, []string{"Client secret", secret})
+		}
+		return table(s.stdout, rows)
+	})
+}
+
+// address is the absolute address of a path of the tenant, which may be empty.
+func (s *shell) address(h house, path string) (string, error) {
+	c, err := s.config()
+	if err != nil {
+		return "", err
+	}
+	base, err := c.Base()
+	if err != nil {
+		return "", err
+	}
+	return base.JoinPath("t", h.tenant.Slug, path).String(), nil
+}
+
+type appList struct{}
+
+func (appList) Help() string { return "Example:\n\n    latchkey app list" }
+
+// Run lists the applications by name. The tenant's own pages are among them:
+// policies can name them.
+func (appList) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		var rows []appRow
+		for a, err := range h.db.Applications(ctx, h.tenant.ID) {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, rowOfApp(a))
+		}
+		return list(s, rows, []string{"NAME", "PROTOCOL", "IDENTIFIER", "ID"}, func(a appRow) []string {
+			return []string{a.Name, a.Protocol, a.Identifier, a.ID}
+		})
+	})
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/latchkey-id/latchkey/phone"
+)
+
+// phone is the authenticator app of this person, on this machine.
+func (s *shell) phone() (*phone.Phone, error) {
+	dir := cmp.Or(s.flags.Dir, s.getenv("LATCHKEY_PHONE_DIR"))
+	if dir == "" {
+		settings, err := os.UserConfigDir()
+		if err != nil {
+			return nil, fmt.Errorf("name a folder for the accounts by --dir: %w", err)
+		}
+		dir = filepath.Join(settings, "latchkey-phone")
+	}
+	return &phone.Phone{Dir: dir}, nil
+}
+
+type phoneActivate struct {
+	Link string `arg:"" optional:"" help:"The link, as in the QR code."`
+	Base string `placeholder:"URL" help:"Instead of a link: the server's address …"`
+	Code string `placeholder:"CODE" help:"… and the short code."`
+	Name string `help:"What this device is called. Default: the machine's name."`
+	Push bool   `default:"true" negatable:"" help:"Whether logins may be approved here, where that is allowed."`
+}
+
+func (phoneActivate) Help() string {
+	return `Examples:
+
+    latchkey phone activate 'https://login.example.org/authenticator/#v1.…'
+
+    latchkey phone activate --base https://login.example.org --code ABCD-1234`
+}
+
+// Run makes an account.
+func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
+	if (c.Link == "") == (c.Base == "" || c.Code == "") {
+		return refuse("give the link or, instead of it, --base and --code")
+	}
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "terminal"
+	}
+	a, err := p.Activate(ctx, phone.Activation{Link: c.Link, Base: c.Base, Code: c.Code, Name: cmp.Or(c.Name, host), Push: c.Push})
+	if err != nil {
+		return err
+	}
+	return s.say(a, "%s, %s: authenticator %s is %s, push is %s.", printable(a.Organisation), printable(a.User), a.Serial, a.State, a.Push.State)
+}
+
+type phoneList struct{}
+
+func (phoneList) Help() string { return "Example:\n\n    latchkey phone list --json" }
+
+// Run lists the accounts.
+func (phoneList) Run(ctx context.Context, s *shell) error {
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	accounts, err := p.List(ctx)
+	if err != nil {
+		return err
+	}
+	return list(s, accounts, []string{"SERIAL", "ORGANISATION", "USER", "STATE", "PUSH", "PROBLEM"}, func(a phone.Account) []string {
+		return []string{a.Serial, a.Organisation, a.User, a.State, a.Push.State, a.Problem}
+	})
+}
+
+type phonePasscode struct {
+	Account string `arg:"" optional:"" help:"Serial, id or user of the account. Default: the only one."`
+}
+
+func (phonePasscode) Help() string { return "Example:\n\n    latchkey phone passcode" }
+
+// Run shows a passcode, and for people nothing else, so that it can be piped.
+func (c *phonePasscode) Run(s *shell) error {
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	code, err := p.Passcode(c.Account)
+	if err != nil {
+		return err
+	}
+	return s.say(code, "%s", code.Code)
+}
+
+type phonePending struct{}
+
+func (phonePending) Help() string { return "Example:\n\n    latchkey phone pending" }
+
+// Run lists what waits for an answer.
+func (phonePending) Run(ctx context.Context, s *shell) error {
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	waiting, err := p.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
+		number := "not asked for"
+		if r.Digits > 0 {
+			number = fmt.Sprintf("%d digits", r.Digits)
+		}
+		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, when(time.Unix(r.Started, 0)), when(time.Unix(r.Expires, 0)), number}
+	})
+}
+
+type phoneApprove struct {
+	Request string `arg:"" help:"Id of the request, as in phone pending."`
+	Number  string `placeholder:"N" help:"The number the login page shows, where one is asked for."`
+}
+
+func (phoneApprove) Help() string {
+	return "Approve only what you began yourself.\n\nExample:\n\n    latchkey phone approve psh_… --number 47"
+}
+
+// Run approves a request.
+func (c *phoneApprove) Run(ctx context.Context, s *shell) error {
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	return s.outcome(p.Approve(ctx, c.Request, c.Number))
+}
+
+type phoneDeny struct {
+	Request string `arg:"" help:"Id of the request, as in phone pending."`
+	NotMe   bool   `xor:"why" required:"" help:"Somebody else began it: it is reported."`
+	Mistake bool   `xor:"why" required:"" help:"It was begun by mistake: nobody is told."`
+}
+
+func (phoneDeny) Help() string { return "Example:\n\n    latchkey phone deny psh_… --not-me" }
+
+// Run denies a request.
+func (c *phoneDeny) Run(ctx context.Context, s *shell) error {
+	p, err := s.phone()
+	if err != nil {
+		return err
+	}
+	return s.outcome(p.Deny(ctx, c.Request, c.Mistake))
+}
+
+func (s *shell) outcome(o phone.Outcome, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.say(o, "%s: %s", o.Request, o.Outcome)
+}
