@@ -2,6 +2,7 @@ package idp
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -38,7 +39,7 @@ const requestLife = time.Minute
 
 // Accept stores what an application asks for, bound to nobody, and sends the
 // browser on to the GET that binds it. It is the last thing a protocol's
-// endpoint does.
+// endpoint does. A replay is an Expired.
 func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, want Request) error {
 	wants, err := json.Marshal(want)
 	if err != nil {
@@ -46,7 +47,18 @@ func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, 
 	}
 	stored := store.Request{Tenant: t.ID, ID: identity.NewID(identity.RequestID), Application: app.ID, Wants: wants,
 		ExpiresAt: p.DB.Now().Add(requestLife)}
-	err = p.DB.InTx(r.Context(), p.Kit.Visitor(r, t), func(tx *store.Tx) error { return tx.AddRequest(r.Context(), stored) })
+	err = p.DB.InTx(r.Context(), p.Kit.Visitor(r, t), func(tx *store.Tx) error {
+		if want.Once != "" {
+			err := tx.UseOnce(r.Context(), t.ID, "application's request", app.ID+" "+want.Once, want.OnceUntil)
+			if errors.Is(err, identity.Conflict) {
+				return &identity.Error{Kind: identity.Expired, Key: "error.request.expired", Err: err}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return tx.AddRequest(r.Context(), stored)
+	})
 	if err != nil {
 		return err
 	}

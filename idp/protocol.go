@@ -19,6 +19,11 @@ type Request struct {
 	ACR        []string        `json:"acr"`         // authentication contexts, best first; one of them must be reached
 	LoginHint  string          `json:"login_hint"`  // prefills the user name
 	UILocales  string          `json:"ui_locales"`  // language tags parted by spaces
+	// Once is the application's own name for the request, where its protocol
+	// demands that none is answered twice. One of that name again, before
+	// OnceUntil, when it is too old anyway, is a replay. Empty allows any.
+	Once      string    `json:"-"`
+	OnceUntil time.Time `json:"-"`
 }
 
 // A Login is a journey that succeeded, as a protocol tells an application of it.
