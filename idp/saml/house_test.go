@@ -1,0 +1,417 @@
+package saml
+
+import (
+	"bytes"
+	"compress/flate"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"html"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/crewjam/saml"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// A house is a tenant with a user behind a real server. Logging in is cut
+// short: whoever begins a journey in it has logged in already.
+type house struct {
+	*storetest.House
+	t      testing.TB
+	idp    *idp.IdP
+	face   *Face
+	base   string
+	groups []identity.Group
+	want   idp.Request // what the last journey was asked for
+	refuse idp.Refusal // what journeys end with, if set
+}
+
+// each runs f against every database at hand.
+func each(t *testing.T, f func(t *testing.T, h *house)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, build(t, h)) })
+}
+
+// one is a house on SQLite, for what does not depend on the database.
+func one(t *testing.T) *house {
+	t.Helper()
+	return build(t, storetest.SQLite(t))
+}
+
+func build(t *testing.T, furnished *storetest.House) *house {
+	t.Helper()
+	h := &house{House: furnished, t: t}
+	h.Clock.Pass(time.Since(h.Clock.Now()).Truncate(time.Second)) // strangers go by the real time
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := templates.New(static.Asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	base, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Base: base, Idle: time.Hour}
+	h.idp = &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
+	h.face = New(h.idp)
+	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
+	h.face.Routes(mux)
+	mux.Handle("GET /t/{tenant}/begin/{request}", kit.Handle(h.begin))
+	h.base = srv.URL + "/t/demo"
+	h.Do(t, func(tx *store.Tx) error { return idp.MakeKeys(t.Context(), tx, h.Tenant) })
+	return h
+}
+
+// begin stands for a whole journey, by password and passcode.
+func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
+	kit, ctx := h.idp.Kit, r.Context()
+	t, err := kit.Tenant(r)
+	if err != nil {
+		return err
+	}
+	now := h.Clock.Now()
+	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: kit.EnsureBrowser(w, r, t),
+		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
+		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
+			{Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}
+	var reply idp.Reply
+	err = h.DB.InTx(ctx, kit.Visitor(r, t), func(tx *store.Tx) error {
+		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
+		if err != nil {
+			return err
+		}
+		h.want = idp.Request{}
+		if err := json.Unmarshal(stored.Wants, &h.want); err != nil {
+			return err
+		}
+		app, err := tx.Application(ctx, t.ID, stored.Application)
+		if err != nil {
+			return err
+		}
+		protocol := h.idp.Protocols[app.Protocol]
+		if h.refuse != "" {
+			reply, err = protocol.Refuse(ctx, t, app, h.want.Payload, h.refuse)
+			return err
+		}
+		if err := tx.KeepSession(ctx, session, identity.NewSecret()); err != nil {
+			return err
+		}
+		reply, err = protocol.Grant(ctx, tx, idp.Login{Tenant: t, Application: app, User: h.User, Groups: h.groups, Session: session,
+			Payload: h.want.Payload, ACR: journey.Reached(h.want.ACR, session.Passed), AMR: journey.References(session.Passed),
+			AuthTime: session.AuthTime})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return reply(w, r)
+}
+
+// A party is an application and its keys.
+type party struct {
+	*house
+	app  identity.Application
+	acs  string
+	key  crypto.Signer
+	cert []byte
+}
+
+// An spShape says what an application's metadata is like.
+type spShape struct {
+	entityID string // empty is "https://sp.example/saml"
+	signs    bool   // AuthnRequestsSigned
+	noKey    bool
+	key      crypto.Signer // empty is an RSA key all tests share
+	format   string        // NameIDFormat
+}
+
+const (
+	acs      = "https://sp.example/acs"
+	otherACS = "https://sp.example/other?x=1"
+)
+
+// sharedKey is one RSA key: making them takes longer than all else in the tests.
+var sharedKey = sync.OnceValue(func() crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// certify wraps a key in a certificate that has expired long ago: that must not
+// matter.
+func certify(t testing.TB, key crypto.Signer) []byte {
+	t.Helper()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sp"},
+		NotBefore: time.Unix(1_000_000_000, 0), NotAfter: time.Unix(1_100_000_000, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// describeSP writes an application's metadata.
+func describeSP(t testing.TB, s spShape) (metadata string, cert []byte) {
+	t.Helper()
+	var keys, format string
+	cert = certify(t, s.key)
+	if !s.noKey {
+		keys = `<KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>` +
+			base64.StdEncoding.EncodeToString(cert) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>`
+	}
+	if s.format != "" {
+		format = `<NameIDFormat>` + s.format + `</NameIDFormat>`
+	}
+	signs := ""
+	if s.signs {
+		signs = ` AuthnRequestsSigned="true"`
+	}
+	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + s.entityID + `">` +
+		`<!-- written by hand --><SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"` + signs + `>` + keys + format +
+		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact" Location="https://sp.example/artifact" index="0"/>` +
+		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + otherACS + `" index="1"/>` +
+		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + acs + `" index="2" isDefault="true"/>` +
+		`</SPSSODescriptor></EntityDescriptor>`, cert
+}
+
+func (h *house) add(s spShape) *party {
+	h.t.Helper()
+	if s.entityID == "" {
+		s.entityID = "https://sp.example/saml"
+	}
+	if s.key == nil {
+		s.key = sharedKey()
+	}
+	metadata, cert := describeSP(h.t, s)
+	app, err := ApplicationFromMetadata([]byte(metadata), "Payroll")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return h.join(app, s.key, cert)
+}
+
+func (h *house) join(app identity.Application, key crypto.Signer, cert []byte) *party {
+	h.t.Helper()
+	app.Tenant = h.Tenant.ID
+	err := h.DB.InTx(h.t.Context(), h.Who, func(tx *store.Tx) error { return tx.AddApplication(h.t.Context(), app) })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &party{house: h, app: app, acs: acs, key: key, cert: cert}
+}
+
+// request writes a good request, with attributes and children of its own.
+func (p *party) request(attributes, children string) string {
+	return p.requestAs("_"+identity.NewSecret(), attributes, children)
+}
+
+func (p *party) requestAs(id, attributes, children string) string {
+	for name, value := range map[string]string{"Version": "2.0", "IssueInstant": p.Clock.Now().Format("2006-01-02T15:04:05Z"),
+		"Destination": p.base + "/saml/sso"} {
+		if !strings.Contains(attributes, name+"=") {
+			attributes += " " + name + `="` + value + `"`
+		}
+	}
+	return `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="` + id + `" ` +
+		attributes + `><saml:Issuer>` + html.EscapeString(p.app.Identifier) + `</saml:Issuer>` + children + `</samlp:AuthnRequest>`
+}
+
+// sign signs a request in the document, the way applications do, behind its
+// Issuer.
+func (p *party) sign(doc string) string {
+	p.t.Helper()
+	tree := etree.NewDocument()
+	if err := tree.ReadFromString(doc); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := sign(tree.Root(), idp.Key{Signer: p.key, Certificate: p.cert}, 1); err != nil {
+		p.t.Fatal(err)
+	}
+	out, err := write(tree.Root())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(out)
+}
+
+const rsaSHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+
+// query packs a request for the Redirect binding, signed if method says how.
+func (p *party) query(doc, relayState, method string) string {
+	p.t.Helper()
+	q := "SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString(deflate(p.t, []byte(doc))))
+	if relayState != "" {
+		q += "&RelayState=" + url.QueryEscape(relayState)
+	}
+	if method == "" {
+		return q
+	}
+	q += "&SigAlg=" + url.QueryEscape(method)
+	digest := sha256.Sum256([]byte(q))
+	signature, err := p.key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return q + "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(signature))
+}
+
+func deflate(t testing.TB, doc []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(doc)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// An answer is what a browser was given in the end.
+type answer struct {
+	*http.Response
+	t    testing.TB
+	body string
+}
+
+func (h *house) read(res *http.Response, err error) answer {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return answer{res, h.t, string(body)}
+}
+
+func (h *house) client() *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &http.Client{Jar: jar}
+}
+
+// redirect sends a query by the Redirect binding.
+func (h *house) redirect(query string) answer {
+	h.t.Helper()
+	return h.read(h.client().Get(h.base + "/saml/sso?" + query))
+}
+
+// post sends a request by the POST binding.
+func (h *house) post(doc, relayState string) answer {
+	h.t.Helper()
+	form := url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(doc))}}
+	if relayState != "" {
+		form.Set("RelayState", relayState)
+	}
+	return h.read(h.client().PostForm(h.base+"/saml/sso", form))
+}
+
+var (
+	formTo    = regexp.MustCompile(`<form id="autosubmit" method="post" action="([^"]*)"`)
+	formField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
+)
+
+// form reads the form an answer posts to an application; to is empty if it is
+// no such page.
+func (a answer) form() (to string, fields url.Values) {
+	found := formTo.FindStringSubmatch(a.body)
+	if found == nil {
+		return "", nil
+	}
+	fields = make(url.Values)
+	for _, f := range formField.FindAllStringSubmatch(a.body, -1) {
+		fields.Add(html.UnescapeString(f[1]), html.UnescapeString(f[2]))
+	}
+	return html.UnescapeString(found[1]), fields
+}
+
+// response reads the response an answer posts, without checking it.
+func (a answer) response() (raw []byte, r saml.Response) {
+	a.t.Helper()
+	to, fields := a.form()
+	if to == "" {
+		a.t.Fatalf("no form, but %d:\n%s", a.StatusCode, a.body)
+	}
+	raw, err := base64.StdEncoding.DecodeString(fields.Get("SAMLResponse"))
+	if err == nil {
+		err = xml.Unmarshal(raw, &r)
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return raw, r
+}
+
+// status is how a request fared, without the names' common beginning.
+func (a answer) status() string {
+	a.t.Helper()
+	_, r := a.response()
+	short := func(s string) string { return strings.TrimPrefix(s, "urn:oasis:names:tc:SAML:2.0:status:") }
+	s := short(r.Status.StatusCode.Value)
+	if below := r.Status.StatusCode.StatusCode; below != nil {
+		s += "/" + short(below.Value)
+	}
+	return s
+}
+
+// granted reports whether an answer brings an assertion.
+func (a answer) granted() bool {
+	if to, _ := a.form(); to == "" {
+		return false
+	}
+	_, r := a.response()
+	return r.Assertion != nil
+}
+
+func ecdsaKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}

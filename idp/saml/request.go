@@ -1,0 +1,299 @@
+package saml
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/crewjam/saml"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/journey"
+)
+
+// How old a request may be, and how far clocks may be apart.
+const (
+	maxAge = 5 * time.Minute
+	skew   = time.Minute
+)
+
+// An authnRequest is what we read of a request (SAML core, section 3.4.1).
+type authnRequest struct {
+	XMLName         xml.Name          `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
+	ID              string            `xml:",attr"`
+	Version         string            `xml:",attr"`
+	IssueInstant    saml.RelaxedTime  `xml:",attr"`
+	Destination     string            `xml:",attr"`
+	ForceAuthn      bool              `xml:",attr"`
+	IsPassive       bool              `xml:",attr"`
+	ProtocolBinding string            `xml:",attr"`
+	ACSIndex        *uint16           `xml:"AssertionConsumerServiceIndex,attr"`
+	ACSURL          string            `xml:"AssertionConsumerServiceURL,attr"`
+	Issuer          name              `xml:"urn:oasis:names:tc:SAML:2.0:assertion Issuer"`
+	Subject         *requestedSubject `xml:"urn:oasis:names:tc:SAML:2.0:assertion Subject"`
+	NameIDPolicy    struct {
+		Format          string `xml:",attr"`
+		SPNameQualifier string `xml:",attr"`
+	} `xml:"urn:oasis:names:tc:SAML:2.0:protocol NameIDPolicy"`
+	Context *requestedContext `xml:"urn:oasis:names:tc:SAML:2.0:protocol RequestedAuthnContext"`
+}
+
+// A name is an Issuer or a NameID.
+type name struct {
+	Format string `xml:",attr"`
+	Value  string `xml:",chardata"`
+}
+
+// A requestedSubject says who it must be that logs in.
+type requestedSubject struct {
+	NameID        *name     `xml:"urn:oasis:names:tc:SAML:2.0:assertion NameID"`
+	BaseID        *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion BaseID"`
+	EncryptedID   *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion EncryptedID"`
+	Confirmations []struct {
+		Method string `xml:",attr"`
+	} `xml:"urn:oasis:names:tc:SAML:2.0:assertion SubjectConfirmation"`
+}
+
+// A requestedContext says how well (SAML core, section 3.3.2.2.1).
+type requestedContext struct {
+	Comparison string   `xml:",attr"`
+	Classes    []string `xml:"urn:oasis:names:tc:SAML:2.0:assertion AuthnContextClassRef"`
+}
+
+// parts are the children a request may have, each once.
+var parts = map[string]string{
+	"Issuer": assertionNS, "Signature": signatureNS, "Extensions": protocolNS, "Subject": assertionNS, "NameIDPolicy": protocolNS,
+	"Conditions": assertionNS, "RequestedAuthnContext": protocolNS, "Scoping": protocolNS,
+}
+
+// parse reads a request. The tree returned is for its signature alone.
+func parse(doc []byte) (*authnRequest, *etree.Element, error) {
+	if err := wellFormed(doc, true); err != nil {
+		return nil, nil, unacceptable("request: %w", err)
+	}
+	tree := etree.NewDocument()
+	if err := tree.ReadFromBytes(doc); err != nil {
+		return nil, nil, unacceptable("request: %w", err)
+	}
+	root := tree.Root()
+	seen := make(map[string]bool)
+	for _, child := range root.ChildElements() {
+		if ns, known := parts[child.Tag]; !known || child.NamespaceURI() != ns || seen[child.Tag] {
+			return nil, nil, unacceptable("request: a %q it may not have, or twice", child.Tag)
+		}
+		seen[child.Tag] = true
+	}
+	req := new(authnRequest)
+	if err := xml.Unmarshal(doc, req); err != nil {
+		return nil, nil, unacceptable("request: %w", err)
+	}
+	req.Issuer.Value = strings.TrimSpace(req.Issuer.Value)
+	if f := req.Issuer.Format; f != "" && f != "urn:oasis:names:tc:SAML:2.0:nameid-format:entity" {
+		return nil, nil, unacceptable("request: issuer of format %q", f)
+	}
+	return req, root, nil
+}
+
+// sso takes a request to log somebody in.
+func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead { // whoever only looks must not use up the request
+		w.Header().Set("Allow", "GET, POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return nil
+	}
+	t, err := f.idp.Kit.Tenant(r)
+	if err != nil {
+		return err
+	}
+	m, err := receive(w, r)
+	if err != nil {
+		return err
+	}
+	req, root, err := parse(m.xml)
+	if err != nil {
+		return err
+	}
+	app, err := f.idp.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.SAML, req.Issuer.Value)
+	if errors.Is(err, identity.NotFound) {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	sp, err := read(app)
+	if err != nil {
+		return err
+	}
+	trusted, err := sp.authenticate(m, root)
+	if err != nil {
+		return err
+	}
+	if trusted != nil {
+		if req, _, err = parse(trusted); err != nil {
+			return err
+		}
+	}
+	hasSignature := trusted != nil || m.query != nil
+	if err := f.check(t, app, req, hasSignature); err != nil {
+		return err
+	}
+	acs, err := sp.address(req)
+	if err != nil {
+		return err
+	}
+	p := payload{ID: req.ID, ACS: acs, RelayState: m.relayState}
+	want, wrong := sp.wants(app, req, &p)
+	if wrong != nil {
+		reply, err := f.refusal(r.Context(), t, app, p, *wrong)
+		if err != nil {
+			return err
+		}
+		return reply(w, r)
+	}
+	if want.Payload, err = json.Marshal(p); err != nil {
+		return err
+	}
+	return f.idp.Accept(w, r, t, app, want)
+}
+
+// authenticate checks the signatures of a message: that of the query, that of
+// the document, or both. It returns the octets the latter signed, or nil if
+// there is no such signature.
+func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte, err error) {
+	inside := signed(root)
+	switch {
+	case !inside && m.query == nil && sp.SignedRequests:
+		return nil, unacceptable("request is not signed, and must be")
+	case (inside || m.query != nil) && len(sp.keys) == 0:
+		return nil, unacceptable("request is signed, but the application's metadata has no key")
+	}
+	if m.query != nil {
+		if err := verify(sp.keys, m.query.method, m.query.octets, m.query.value); err != nil {
+			return nil, unacceptable("signature: %w", err)
+		}
+	}
+	if inside {
+		if trusted, err = verifyEnveloped(root, sp.keys); err != nil {
+			return nil, unacceptable("signature: %w", err)
+		}
+	}
+	return trusted, nil
+}
+
+// ncName is what an ID looks like (xs:ID); ours in InResponseTo must be one too.
+var ncName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,255}$`)
+
+// check refuses what was not meant for us, not now, or not from this
+// application (SAML-6). hasSignature makes Destination compulsory: a signed
+// request could otherwise be carried on to another identity provider (SAML
+// bindings, sections 3.4.5.2 and 3.5.5.2).
+func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequest, hasSignature bool) error {
+	now, issued := f.idp.DB.Now(), time.Time(req.IssueInstant)
+	switch {
+	case req.Issuer.Value != app.Identifier:
+		return unacceptable("signed by %q, sent as %q", req.Issuer.Value, app.Identifier)
+	case !ncName.MatchString(req.ID):
+		return unacceptable("ID %q", req.ID)
+	case req.Destination != f.idp.Kit.URL(t, ssoPath) && (hasSignature || req.Destination != ""):
+		return unacceptable("destination %q", req.Destination)
+	case issued.After(now.Add(skew)):
+		return unacceptable("issued in the future, at %s", issued)
+	case issued.Before(now.Add(-maxAge - skew)):
+		return &identity.Error{Kind: identity.Expired, Key: "error.request.expired", Err: unacceptable("issued at %s", issued)}
+	}
+	return nil
+}
+
+// address returns where the answer goes: one of the application's own
+// addresses, by URL or by index but not by both (SAML core, section 3.4.1).
+func (sp *provider) address(req *authnRequest) (string, error) {
+	if req.ACSURL != "" && req.ACSIndex != nil {
+		return "", unacceptable("both an address and an index for the answer")
+	}
+	for _, e := range sp.Endpoints { // the default is the first
+		if req.ACSURL == e.URL || req.ACSURL == "" && (req.ACSIndex == nil || *req.ACSIndex == e.Index) {
+			return e.URL, nil
+		}
+	}
+	return "", unacceptable("no address of the application: %q %v", req.ACSURL, req.ACSIndex)
+}
+
+// wants puts a request in the terms of all protocols, or says why it cannot be
+// granted.
+func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want idp.Request, wrong *status) {
+	if req.Version != "2.0" {
+		return want, &status{saml.StatusVersionMismatch, ""}
+	}
+	if b := req.ProtocolBinding; b != "" && b != saml.HTTPPostBinding {
+		return want, &status{saml.StatusResponder, saml.StatusUnsupportedBinding}
+	}
+	if q := req.NameIDPolicy.SPNameQualifier; q != "" && q != app.Identifier {
+		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy} // names for others are not given out
+	}
+	switch format := req.NameIDPolicy.Format; {
+	case format == "" || format == unspecified:
+		p.Format = sp.NameID
+	case slices.Contains(nameIDs, format):
+		p.Format = format
+	default:
+		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy}
+	}
+	if s := req.Subject; s != nil {
+		if s.NameID == nil || s.BaseID != nil || s.EncryptedID != nil || len(s.Confirmations) > 0 {
+			return want, &status{saml.StatusRequester, saml.StatusRequestUnsupported}
+		}
+		p.Subject = &nameID{Format: s.NameID.Format, Value: s.NameID.Value}
+		if s.NameID.Format != saml2Persistent && s.NameID.Format != saml2Transient {
+			want.LoginHint = identity.CleanTyped(s.NameID.Value)
+		}
+	}
+	if req.Context != nil {
+		if want.ACR = req.Context.acceptable(); len(want.ACR) == 0 {
+			return want, &status{saml.StatusResponder, saml.StatusNoAuthnContext}
+		}
+	}
+	want.ForceLogin, want.Passive = req.ForceAuthn, req.IsPassive
+	want.Once, want.OnceUntil = req.ID, time.Time(req.IssueInstant).Add(maxAge+2*skew)
+	return want, nil
+}
+
+// acceptable lists the contexts that satisfy a request, best first; none if
+// nothing we have does.
+func (c *requestedContext) acceptable() []string {
+	var asked []int // places in journey.Contexts, which go from weak to strong
+	for _, class := range c.Classes {
+		if i := slices.Index(journey.Contexts, strings.TrimSpace(class)); i >= 0 {
+			asked = append(asked, i)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	from, to := 0, len(journey.Contexts)
+	switch c.Comparison {
+	case "", "exact":
+		var list []string
+		for _, i := range asked {
+			list = append(list, journey.Contexts[i])
+		}
+		return list
+	case "minimum":
+		from = slices.Min(asked)
+	case "better":
+		from = slices.Max(asked) + 1
+	case "maximum":
+		to = slices.Max(asked) + 1
+	default:
+		return nil
+	}
+	list := slices.Clone(journey.Contexts[from:to])
+	slices.Reverse(list)
+	return list
+}

@@ -1,0 +1,258 @@
+package saml
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
+	"github.com/russellhaering/goxmldsig/etreeutils"
+
+	"github.com/latchkey-id/latchkey/idp"
+)
+
+// exclusive is the one canonicalization in use with SAML, and enveloped the one
+// transform beside it.
+const (
+	exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
+	enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+)
+
+// methods are the signatures accepted (SAML-1): SHA-1 and HMAC are not among
+// them, nor is "none".
+var methods = map[string]struct {
+	hash crypto.Hash
+	rsa  bool
+}{
+	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256":   {crypto.SHA256, true},
+	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha384":   {crypto.SHA384, true},
+	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha512":   {crypto.SHA512, true},
+	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256": {crypto.SHA256, false},
+	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384": {crypto.SHA384, false},
+	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512": {crypto.SHA512, false},
+}
+
+var digests = map[string]crypto.Hash{
+	"http://www.w3.org/2001/04/xmlenc#sha256":       crypto.SHA256,
+	"http://www.w3.org/2001/04/xmldsig-more#sha384": crypto.SHA384,
+	"http://www.w3.org/2001/04/xmlenc#sha512":       crypto.SHA512,
+}
+
+// verify checks that one of the certificates' keys made a signature of data.
+// Their dates are not looked at: an expired envelope holds the same key.
+func verify(certificates []*x509.Certificate, method string, data, signature []byte) error {
+	m, ok := methods[method]
+	if !ok {
+		return fmt.Errorf("signature method %q", method)
+	}
+	h := m.hash.New()
+	h.Write(data)
+	digest := h.Sum(nil)
+	for _, c := range certificates {
+		switch key := c.PublicKey.(type) {
+		case *rsa.PublicKey:
+			if m.rsa && rsa.VerifyPKCS1v15(key, m.hash, digest, signature) == nil {
+				return nil
+			}
+		case *ecdsa.PublicKey:
+			if !m.rsa && verifyECDSA(key, digest, signature) {
+				return nil
+			}
+		}
+	}
+	return errors.New("signature is of none of the application's keys")
+}
+
+// verifyECDSA takes r and s side by side, as XML Signature wants (RFC 4050,
+// section 3.3), and as ASN.1, which much of the world sends instead.
+func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
+	half := (key.Curve.Params().BitSize + 7) / 8
+	if len(signature) == 2*half {
+		r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
+		return ecdsa.Verify(key, digest, r, s)
+	}
+	return ecdsa.VerifyASN1(key, digest, signature)
+}
+
+// signedInfo is what a signature signs (XML Signature, section 4.4).
+type signedInfo struct {
+	XMLName    xml.Name  `xml:"http://www.w3.org/2000/09/xmldsig# SignedInfo"`
+	Canonical  transform `xml:"CanonicalizationMethod"`
+	Method     transform `xml:"SignatureMethod"`
+	References []struct {
+		URI        string      `xml:",attr"`
+		Transforms []transform `xml:"Transforms>Transform"`
+		Digest     transform   `xml:"DigestMethod"`
+		Value      string      `xml:"DigestValue"`
+	} `xml:"Reference"`
+}
+
+type transform struct {
+	Algorithm string `xml:",attr"`
+	Inclusive struct {
+		Prefixes string `xml:"PrefixList,attr"`
+	} `xml:"http://www.w3.org/2001/10/xml-exc-c14n# InclusiveNamespaces"`
+}
+
+// signed reports whether a document, or any part of it, carries a signature.
+func signed(root *etree.Element) bool {
+	return len(signaturesIn(root)) > 0
+}
+
+func signaturesIn(e *etree.Element) (found []*etree.Element) {
+	if e.Tag == "Signature" && e.NamespaceURI() == signatureNS {
+		found = append(found, e)
+	}
+	for _, child := range e.ChildElements() {
+		found = append(found, signaturesIn(child)...)
+	}
+	return found
+}
+
+// verifyEnveloped checks the signature of a whole document and returns the
+// octets that were signed, which alone may be read from then on. The signature
+// must be the only one, a child of the root, and its one reference must be to
+// the root: everything else that XML Signature allows only serves to make a
+// reader look elsewhere than the verifier did.
+func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]byte, error) {
+	found := signaturesIn(root)
+	if len(found) != 1 || found[0].Parent() != root {
+		return nil, errors.New("signature is not where it belongs")
+	}
+	signature := found[0]
+	value, err := onlyChild(signature, "SignatureValue")
+	if err != nil {
+		return nil, err
+	}
+	infoElement, err := onlyChild(signature, "SignedInfo")
+	if err != nil {
+		return nil, err
+	}
+	declared, err := onlyChild(infoElement, "CanonicalizationMethod")
+	if err != nil {
+		return nil, err
+	}
+	// SignedInfo is put into canonical form where it stands, and read from that.
+	scope, err := etreeutils.NSBuildParentContext(infoElement)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := etreeutils.NSDetatch(scope, infoElement)
+	if err != nil {
+		return nil, err
+	}
+	octets, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(prefixes(declared)).Canonicalize(alone)
+	if err != nil {
+		return nil, err
+	}
+	var info signedInfo
+	if err := xml.Unmarshal(octets, &info); err != nil {
+		return nil, err
+	}
+	mark, err := base64.StdEncoding.DecodeString(squeeze(value.Text()))
+	if err != nil {
+		return nil, errors.New("signature is not base64")
+	}
+	if info.Canonical.Algorithm != exclusive {
+		return nil, fmt.Errorf("canonicalization method %q", info.Canonical.Algorithm)
+	}
+	if err := verify(certificates, info.Method.Algorithm, octets, mark); err != nil {
+		return nil, err
+	}
+	return referenced(root, signature, info)
+}
+
+// referenced returns the octets the one reference of a verified signature is
+// to, if they have the digest it says.
+func referenced(root, signature *etree.Element, info signedInfo) ([]byte, error) {
+	if len(info.References) != 1 {
+		return nil, fmt.Errorf("%d references", len(info.References))
+	}
+	ref := info.References[0]
+	if id := root.SelectAttrValue("ID", ""); id == "" || ref.URI != "#"+id {
+		return nil, fmt.Errorf("reference to %q", ref.URI) // an empty one too: not every reader takes it for the whole
+	}
+	if len(ref.Transforms) != 2 || ref.Transforms[0].Algorithm != enveloped || ref.Transforms[1].Algorithm != exclusive {
+		return nil, errors.New("other transforms than SAML allows") // SAML core, section 5.4.4
+	}
+	hash, ok := digests[ref.Digest.Algorithm]
+	if !ok {
+		return nil, fmt.Errorf("digest method %q", ref.Digest.Algorithm)
+	}
+	rest := root.Copy()
+	rest.RemoveChildAt(signature.Index())
+	octets, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(ref.Transforms[1].Inclusive.Prefixes).Canonicalize(rest)
+	if err != nil {
+		return nil, err
+	}
+	want, err := base64.StdEncoding.DecodeString(squeeze(ref.Value))
+	if err != nil {
+		return nil, errors.New("digest is not base64")
+	}
+	h := hash.New()
+	h.Write(octets)
+	if subtle.ConstantTimeCompare(h.Sum(nil), want) != 1 {
+		return nil, errors.New("digest is of something else")
+	}
+	return octets, nil
+}
+
+// onlyChild returns the one child of a signature's element with a name.
+func onlyChild(e *etree.Element, tag string) (*etree.Element, error) {
+	var only *etree.Element
+	for _, child := range e.ChildElements() {
+		if child.Tag != tag {
+			continue
+		}
+		if only != nil || child.NamespaceURI() != signatureNS {
+			return nil, fmt.Errorf("more than one %s", tag)
+		}
+		only = child
+	}
+	if only == nil {
+		return nil, fmt.Errorf("no %s", tag)
+	}
+	return only, nil
+}
+
+// prefixes returns the PrefixList of a canonicalization method.
+func prefixes(method *etree.Element) string {
+	for _, child := range method.ChildElements() {
+		if child.Tag == "InclusiveNamespaces" && child.NamespaceURI() == exclusive {
+			return child.SelectAttrValue("PrefixList", "")
+		}
+	}
+	return ""
+}
+
+// squeeze takes the white space out of base64.
+func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
+
+// sign signs an element by RSA-SHA256 and puts the signature where the schemas
+// want it: behind the first child (the Issuer) of a message or an assertion,
+// before all others in metadata.
+func sign(e *etree.Element, key idp.Key, place int) error {
+	ctx, err := dsig.NewSigningContext(key.Signer, [][]byte{key.Certificate})
+	if err != nil {
+		return fmt.Errorf("saml: sign: %w", err)
+	}
+	ctx.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	if err := ctx.SetSignatureMethod(dsig.RSASHA256SignatureMethod); err != nil {
+		return fmt.Errorf("saml: sign: %w", err)
+	}
+	signature, err := ctx.ConstructSignature(e, true)
+	if err != nil {
+		return fmt.Errorf("saml: sign: %w", err)
+	}
+	e.InsertChildAt(place, signature)
+	return nil
+}
