@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,6 +102,9 @@ func (s *shell) complain(err error) {
 // explain says an error for people: in a line or, of several problems, in one
 // for all and one for each.
 func explain(err error) []string {
+	if errors.Is(err, context.Canceled) {
+		return []string{"interrupted"}
+	}
 	if problems, ok := errors.AsType[policy.Problems](err); ok {
 		lines := []string{"the policy was not changed:"}
 		for _, p := range problems {

@@ -195,13 +195,13 @@ const maxLine = 4096
 
 // password asks for a password without showing it or, where nobody sits at a
 // terminal, takes the first line of standard input.
-func (s *shell) password(of string) (string, error) {
+func (s *shell) password(ctx context.Context, of string) (string, error) {
 	if f, ok := s.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		first, err := s.prompt(f, "Password of "+of+": ")
+		first, err := s.prompt(ctx, f, "Password of "+of+": ")
 		if err != nil {
 			return "", err
 		}
-		second, err := s.prompt(f, "The same again: ")
+		second, err := s.prompt(ctx, f, "The same again: ")
 		if err == nil && first != second {
 			err = errors.New("the two passwords differ")
 		}
@@ -218,11 +218,30 @@ func (s *shell) password(of string) (string, error) {
 	return line, nil
 }
 
-func (s *shell) prompt(f *os.File, question string) (string, error) {
+// prompt asks a question at a terminal. Who gives up there gets the echo back.
+func (s *shell) prompt(ctx context.Context, f *os.File, question string) (string, error) {
+	fd := int(f.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
 	if _, err := fmt.Fprint(s.stderr, question); err != nil {
 		return "", err
 	}
-	typed, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(s.stderr) // the one typed was not shown either
-	return string(typed), err
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		typed <- line{text, err}
+	}()
+	defer fmt.Fprintln(s.stderr) // the one typed was not shown either
+	select {
+	case l := <-typed:
+		return string(l.text), l.err
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
 }

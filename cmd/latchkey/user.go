@@ -88,7 +88,7 @@ func (c *userAdd) Run(ctx context.Context, s *shell) error {
 		n := directory.NewUser{Name: c.Name, DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups}
 		if !c.NoPassword {
 			var err error
-			if n.Password, err = s.password(c.Name); err != nil {
+			if n.Password, err = s.password(ctx, c.Name); err != nil {
 				return err
 			}
 		}
