@@ -403,6 +403,11 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 		}
 		outcome := Outcome{Request: id}
 		err = p.call(ctx, s, k, "answer", body, &outcome)
+		if errors.Is(err, identity.Unavailable) && ctx.Err() == nil {
+			// Whether the answer arrived or its reply was lost, asking again
+			// tells: a request that has ended says how.
+			err = p.call(ctx, s, k, "answer", body, &outcome)
+		}
 		if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Code == "ended" && refusal.Outcome != "" {
 			outcome.Outcome, err = refusal.Outcome, nil
 		}
