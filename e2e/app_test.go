@@ -1,0 +1,276 @@
+package e2e
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
+)
+
+// An appHouse is what the web authenticator needs of the house, and no more:
+// itself, and the apps' API over a database whose hand the test is.
+type appHouse struct {
+	db   *store.DB
+	base string
+	user identity.User
+	who  identity.Principal
+}
+
+const appPayroll = identity.ApplicationID + "_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+func furnishApp(t *testing.T) *appHouse {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{Source: filepath.Join(t.TempDir(), "t.db"), Keys: store.NewKeyring()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
+	h := &appHouse{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
+		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
+	h.tx(t, func(tx *store.Tx) error {
+		return errors.Join(tx.AddTenant(t.Context(), tenant), tx.AddUser(t.Context(), h.user),
+			tx.AddApplication(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
+				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
+	})
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	h.base = strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // browsers make keys on localhost
+	base, err := url.Parse(h.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	app, err := enroll.WebApp(&web.Kit{Catalog: catalog, Base: base, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base,
+		Address: func(*http.Request) string { return "192.0.2.80" }, Log: log})
+	mux.Handle("/authenticator/", app)
+	mux.Handle(static.Prefix, static.Handler())
+	mux.Handle(enroll.Path, api.Handler())
+	t.Cleanup(server.Close)
+	t.Cleanup(api.Close)
+	return h
+}
+
+func (h *appHouse) tx(t *testing.T, f func(tx *store.Tx) error) {
+	t.Helper()
+	if err := h.db.InTx(t.Context(), h.who, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// journey is one of the user's, with the password proved.
+func (h *appHouse) journey(t *testing.T) *identity.Journey {
+	t.Helper()
+	now := h.db.Now()
+	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: appPayroll,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
+		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
+		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
+		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	return j
+}
+
+// link is what the QR code holds.
+func (h *appHouse) link(t *testing.T) string {
+	t.Helper()
+	j := h.journey(t)
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.db.Now()
+	h.tx(t, func(tx *store.Tx) error {
+		rules, err := enroll.ReadRules(t.Context(), tx, h.user.Tenant)
+		if err != nil {
+			return err
+		}
+		_, err = enroll.ChoosePlatform(t.Context(), tx, j, h.user, identity.Android, rules, "en")
+		return errors.Join(err, tx.StepJourney(t.Context(), j))
+	})
+	shown, err := enroll.Shown(t.Context(), h.db, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shown.Link(h.base)
+}
+
+// ask sends a push.
+func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
+	t.Helper()
+	j := h.journey(t)
+	h.tx(t, func(tx *store.Tx) error {
+		rules := policy.DefaultPush()
+		rules.Spacing = 0
+		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, presence, rules)
+		id = p.ID
+		return err
+	})
+	return id
+}
+
+func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
+	t.Helper()
+	s, err := push.Look(t.Context(), h.db, h.user.Tenant, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Outcome
+}
+
+// enrolled activates the browser by link, with push.
+func (h *appHouse) enrolled(t *testing.T, b *Browser) {
+	t.Helper()
+	b.Open(h.link(t))
+	b.Click(`#sheet .pair button[autofocus]`)
+	b.See(`#sheet input[name="push"]`)
+	b.Click(`#sheet form > button`)
+	b.See(`#sheet > button`)
+	b.Click(`#sheet > button`)
+	b.See(`.account .otp`)
+}
+
+// The states of the app that a walk through the house does not meet.
+func TestAppStates(t *testing.T) {
+	needAxe(t)
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{})
+	h.enrolled(t, b)
+
+	id := h.ask(t, policy.Enter)
+	b.See(`#number`)
+	b.Click(`#sheet .top button`) // closed: it decides nothing, and stays at hand
+	b.See(`main .notice button`)
+	b.Inspect("app-waiting")
+	if got := h.outcome(t, id); got != "" {
+		t.Errorf("closing the sheet answered the request: %q", got)
+	}
+	b.Click(`main .notice button`)
+	b.See(`#number`)
+	b.Type(`#number`, "4")
+	b.Click(`#sheet form .pair button:not(.plain)`)
+	b.See(`#sheet .error:not([hidden])`)
+	b.Inspect("app-number-short")
+	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, h.user.Tenant, id) })
+	b.See(`#sheet > button[autofocus]`)
+	b.Inspect("app-gone")
+	b.Click(`#sheet > button`)
+
+	h.ask(t, policy.NoPresence)
+	b.See(`#sheet form .pair`)
+	if b.Has(`#number`) {
+		t.Error("a number is asked for where no check is")
+	}
+	b.Inspect("app-plain")
+	b.Click(`#sheet form .pair button:not(.plain)`)
+	b.See(`#sheet > button[autofocus]`)
+	b.Click(`#sheet > button`)
+
+	b.Click(`.account .top button`)
+	b.See(`#sheet #push`)
+	b.Inspect("app-settings")
+	b.Click(`#sheet > button.quiet`)
+	b.See(`#sheet .danger`)
+	b.Inspect("app-remove")
+	b.Click(`#sheet .pair .plain`)
+	b.Click(`#footer button`)
+	b.See(`#language`)
+	b.Inspect("app-about")
+	b.Click(`#sheet > button`)
+
+	h.tx(t, func(tx *store.Tx) error {
+		ids, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
+		if err != nil {
+			return err
+		}
+		return authenticator.Revoke(t.Context(), tx, ids[0], "lost")
+	})
+	b.See(`.account .notice.bad`) // by itself: the doorbell rang
+	b.Inspect("app-revoked")
+	b.Click(`.account button.plain`)
+	b.See(`main details`)
+	b.Click(`main summary`)
+	b.Inspect("app-lost")
+}
+
+// What the browser keeps can be used and not read: neither the private key nor
+// the seed leaves it, whatever script gets in.
+func TestAppKeepsKeysToItself(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{Phone: true})
+	h.enrolled(t, b)
+	got, err := evaluate[string](b, `(async () => {
+		const db = await new Promise((y, n) => { const r = indexedDB.open("latchkey-authenticator"); r.onsuccess = () => y(r.result); r.onerror = () => n(r.error) })
+		const all = (store) => new Promise((y) => { db.transaction(store).objectStore(store).getAll().onsuccess = (e) => y(e.target.result) })
+		const [account] = await all("accounts")
+		const found = [(await all("settings")).length + " left over"]
+		for (const [name, key] of [["key", account.key], ["seed", account.seed]]) for (const format of ["jwk", "raw", "pkcs8"])
+			await crypto.subtle.exportKey(format, key).then(() => found.push(name + " as " + format), () => {})
+		const text = (o) => JSON.stringify(o, (k, v) => v instanceof CryptoKey ? "[" + v.type + "]" : v)
+		if (!text(account).includes('"seed":"[secret]"')) found.push("seed: " + text(account))
+		return found.join(", ")
+	})()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != "0 left over" {
+		t.Errorf("found %s, want nothing", got)
+	}
+	if b.URL().Fragment != "" {
+		t.Errorf("the address still has %q", b.URL().Fragment)
+	}
+}
+
+// Closed in the middle, the app goes on where it was: the secret is gone from
+// the address, but not lost.
+func TestENR10_AppReloadedInTheMiddle(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{Phone: true})
+	b.Open(h.link(t))
+	b.Click(`#sheet .pair button[autofocus]`)
+	b.See(`#sheet input[name="push"]`)
+	b.Reload()
+	b.See(`#sheet input[name="push"]`)
+	b.Click(`#sheet form > button`)
+	b.See(`.account .otp`)
+}
+
+// Two tabs are one app.
+func TestAppInTwoTabs(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{})
+	h.enrolled(t, b)
+	got, err := evaluate[string](b, `new Promise((resolve) => {
+		const other = new BroadcastChannel("latchkey-authenticator")
+		other.onmessage = () => resolve("told")
+		document.querySelector(".account .top button").click()
+		document.querySelector("#sheet > button.quiet").click()
+		document.querySelector("#sheet .danger").click()
+	})`)
+	if err != nil || got != "told" {
+		t.Errorf("the other tab heard %q, %v", got, err)
+	}
+	b.See(`main details`)
+}
