@@ -19,6 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/mail"
@@ -129,8 +130,9 @@ func (s *Server) mount() error {
 	logins := &idp.IdP{Kit: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
 		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing}
 	oidcFace := oidc.New(logins)
+	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
-		identity.OIDC: oidcFace, identity.Portal: idp.Portal{}}
+		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
 	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Address: k.From, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
@@ -147,6 +149,7 @@ func (s *Server) mount() error {
 
 	house := http.NewServeMux()
 	oidcFace.Routes(house)
+	samlFace.Routes(house)
 	house.Handle(enroll.Path, s.apps.Handler())
 	house.Handle("/authenticator", webApp)
 	house.Handle("/authenticator/", webApp)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/tenancy"
 )
 
@@ -21,6 +23,55 @@ type appRow struct {
 
 func rowOfApp(a identity.Application) appRow {
 	return appRow{a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, a.CreatedAt, a.DisabledAt}
+}
+
+type appAddSAML struct {
+	Metadata string `required:"" placeholder:"FILE" help:"The service provider's metadata; - is standard input."`
+	Name     string `help:"What people know it by. Default: the name in the metadata, or the entityID."`
+	Home     string `placeholder:"URL" help:"Its own entry page, for who wants to begin anew."`
+}
+
+func (appAddSAML) Help() string {
+	return `What the service provider needs in turn is at the address shown: our own metadata.
+
+Example:
+
+    latchkey app add saml --metadata payroll.xml --name Payroll --home https://payroll.example.org/`
+}
+
+// maxMetadata is the most bytes of metadata that are read; saml takes fewer.
+const maxMetadata = 2 << 20
+
+// Run adds a SAML service provider.
+func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
+	metadata, err := s.file(c.Metadata, maxMetadata)
+	if err != nil {
+		return err
+	}
+	if home, err := url.Parse(c.Home); c.Home != "" && (err != nil || home.Host == "" || home.Scheme != "https" && home.Scheme != "http") {
+		return refuse("--home %q is no address", c.Home)
+	}
+	return s.inTenant(ctx, func(h house) error {
+		app, err := saml.ApplicationFromMetadata(metadata, c.Name)
+		if err != nil {
+			return err
+		}
+		app.Home = c.Home
+		if app, err = tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
+			return err
+		}
+		ours, err := s.address(h, "saml/metadata")
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(struct {
+				appRow
+				Metadata string `json:"metadata"`
+			}{rowOfApp(app), ours})
+		}
+		return table(s.stdout, [][]string{{"Name", app.Name}, {"EntityID", app.Identifier}, {"Our metadata", ours}})
+	})
 }
 
 type appAddOIDC struct {

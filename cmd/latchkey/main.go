@@ -66,6 +66,7 @@ type commands struct {
 	} `cmd:"" help:"Groups."`
 	App struct {
 		Add struct {
+			SAML appAddSAML `cmd:"" name:"saml" help:"Add a SAML service provider from its metadata."`
 			OIDC appAddOIDC `cmd:"" name:"oidc" help:"Add an OpenID Connect relying party."`
 		} `cmd:"" help:"Add an application."`
 		List appList `cmd:"" help:"List the applications."`

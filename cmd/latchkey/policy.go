@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 
@@ -171,19 +169,10 @@ func (c *policySet) change(s *shell) (func(policy.Document) (policy.Document, er
 	case ofPlatforms:
 		return c.changePlatforms, nil
 	}
-	in := s.stdin
-	if c.File != "" && c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
 	// A byte more than may be, so that what is too long is refused and not cut.
-	data, err := io.ReadAll(io.LimitReader(in, policy.MaxDocument+1))
+	data, err := s.file(c.File, policy.MaxDocument+1)
 	if err != nil {
-		return nil, fmt.Errorf("read the document: %w", err)
+		return nil, err
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", c.Kind)

@@ -94,6 +94,25 @@ func TestServe(t *testing.T) {
 	if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || !strings.Contains(to, "/begin/") {
 		t.Errorf("authorize: %s, to %s", res.Status, to)
 	}
+	sp := `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://payroll.example.org/saml">
+		<SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
+			<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://payroll.example.org/acs" index="0"/>
+		</SPSSODescriptor></EntityDescriptor>`
+	saml := read[struct {
+		appRow
+		Metadata string `json:"metadata"`
+	}](p, sp, "app", "add", "saml", "--metadata", "-", "--name", "Payroll")
+	if saml.Identifier != "https://payroll.example.org/saml" || saml.Name != "Payroll" {
+		t.Errorf("added: %+v", saml)
+	}
+	if res, err := client.Get(saml.Metadata); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("our metadata at %s: %v, %v", saml.Metadata, res, err)
+	} else {
+		res.Body.Close()
+	}
+	p.refused(failed, "already", sp, "app", "add", "saml", "--metadata", "-")
+	p.refused(failed, "metadata: ", "<x", "app", "add", "saml", "--metadata", "-")
+	p.ok(`{"rules":[{"name":"payroll","applications":["Payroll"],"require":["password"]},{"name":"rest","require":["password","otp"]}]}`, "policy", "set", "access")
 	p.ok("", "app", "list")
 	p.refused(failed, "redirect URI", "", "app", "add", "oidc", "--name", "Bad", "--redirect-uri", "http://wiki.example.org/")
 	p.refused(failed, `no authenticator "LK-1"`, "", "authenticator", "revoke", "LK-1")

@@ -190,6 +190,25 @@ func called[T any](all iter.Seq2[T, error], name func(T) string) iter.Seq[string
 	}
 }
 
+// file reads a file named in a command, most bytes of it at most. No name, or
+// "-", is standard input.
+func (s *shell) file(name string, most int64) ([]byte, error) {
+	in := s.stdin
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, most))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", cmp.Or(name, "standard input"), err)
+	}
+	return data, nil
+}
+
 // maxLine is the most bytes read of a line of standard input.
 const maxLine = 4096
 
