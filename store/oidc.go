@@ -111,15 +111,12 @@ func (tx *Tx) AddToken(ctx context.Context, tenant string, t Token, secret strin
 }
 
 // UseRefreshToken uses up a refresh token of an application and returns its
-// grant. first is false for every call but one; another application's token is
-// a NotFound and stays as it was.
+// grant. first is false for every call but one. Whatever is no refresh token of
+// this application is a NotFound, which undoes the use with the transaction.
 func (tx *Tx) UseRefreshToken(ctx context.Context, tenant, application, secret string) (g Grant, t Token, first bool, err error) {
 	n, err := tx.exec(ctx, "use refresh token", `
-		UPDATE oidc_tokens SET used_at = $3
-		WHERE tenant_id = $1 AND token_hash = $2 AND kind = 'refresh' AND used_at IS NULL
-			AND EXISTS (SELECT 1 FROM oidc_grants g WHERE g.tenant_id = oidc_tokens.tenant_id
-				AND g.id = oidc_tokens.grant_id AND g.application_id = $4)`,
-		tenant, Hash(secret), at(tx.now()), application)
+		UPDATE oidc_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL`,
+		tenant, Hash(secret), at(tx.now()))
 	if err != nil {
 		return g, t, false, err
 	}

@@ -16,10 +16,8 @@ type leaving struct {
 	tenant  identity.Tenant
 	client  *client           // that asks; nil when it does not say, or is not known
 	target  string            // where people go next: registered, with the state; empty is a page of ours
-	proved  bool              // the client showed an ID token of ours
 	stray   bool              // it asked for an address that is not its
-	subject string            // of that ID token
-	sid     string            // of that ID token
+	sid     string            // of the ID token of ours it showed; empty when it showed none
 	session *identity.Session // the browser's; nil when there is none
 	fields  []templates.Field // what to ask again
 }
@@ -111,7 +109,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 		}
 		claims, ok := s.hinted(r.Context(), token)
 		if ok && (id == "" || id == claims.AuthorizedParty) {
-			id, l.proved, l.subject, l.sid = claims.AuthorizedParty, true, claims.Subject, claims.SessionID
+			id, l.sid = claims.AuthorizedParty, claims.SessionID
 		}
 	}
 	if l.client, err = f.client(r.Context(), t, id); errors.Is(err, identity.NotFound) {
@@ -138,9 +136,10 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 	return l, nil
 }
 
-// ofThisSession reports whether the ID token shown is of the browser's session.
+// ofThisSession reports whether the ID token shown is of the browser's session:
+// a sid is one session's at one application.
 func (f *Face) ofThisSession(ctx context.Context, l *leaving) (bool, error) {
-	if !l.proved || l.client == nil || l.subject != l.session.UserID {
+	if l.client == nil || l.sid == "" {
 		return false, nil
 	}
 	for a, err := range f.idp.DB.SessionApplications(ctx, l.tenant.ID, l.session.ID) {
