@@ -1,0 +1,166 @@
+package main
+
+import (
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/phone"
+)
+
+// A browser is one without scripts: it follows redirects, keeps cookies, and
+// posts forms with the fields that are in them.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+	at     *url.URL
+	page   string
+}
+
+func newBrowser(t *testing.T) *browser {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t: t, client: &http.Client{Jar: jar}}
+}
+
+func (b *browser) took(res *http.Response, err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.at, b.page = res.Request.URL, string(body)
+}
+
+func (b *browser) open(address string) {
+	b.t.Helper()
+	b.took(b.client.Get(address))
+}
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
+
+// post fills in the page's form, names and values in turn.
+func (b *browser) post(fields ...string) {
+	b.t.Helper()
+	form := url.Values{}
+	for _, field := range hidden.FindAllStringSubmatch(b.page, -1) {
+		form.Set(field[1], html.UnescapeString(field[2]))
+	}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	b.took(b.client.PostForm(b.at.String(), form))
+}
+
+// find returns what a pattern's first group matches on the page.
+func (b *browser) find(pattern string) string {
+	b.t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(b.page)
+	if found == nil {
+		b.t.Fatalf("no %s on the page at %s:\n%s", pattern, b.at, b.page)
+	}
+	return html.UnescapeString(found[1])
+}
+
+// mailed waits for a mail in a folder and returns the code of six digits in it.
+func mailed(t *testing.T, folder string) string {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
+		if err != nil || len(files) == 0 {
+			continue
+		}
+		text, err := os.ReadFile(files[len(files)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := regexp.MustCompile(`Your code is ([0-9]{6})`).FindStringSubmatch(string(text)); found != nil {
+			return found[1]
+		}
+	}
+	t.Fatalf("no mail with a code came to %s", folder)
+	return ""
+}
+
+// The whole way of somebody who lives in a terminal: added by an operator, logs
+// in, enrols, approves a push, and cannot log in again by what that used up;
+// then the operator revokes the authenticator.
+func TestTheWholeWay(t *testing.T) {
+	t.Setenv("LATCHKEY_MAIL_FOLDER", "mails")
+	t.Setenv("LATCHKEY_MAIL_FROM", "login@example.org")
+	p := place{t, filepath.Join(t.TempDir(), "house")}
+	base := serving(t, p.dir)
+	mobile := place{t, filepath.Join(t.TempDir(), "phone")}
+	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+
+	b := newBrowser(t)
+	b.open(base + "/")
+	b.post("username", "Anna")
+	b.post("password", "correct horse", "do", "continue")
+	b.post("do", "continue") // send me the code
+	b.post("code", mailed(t, filepath.Join(p.dir, "mails")), "do", "continue")
+	b.post("platform", "linux", "do", "continue")
+	code := b.find(`id="short-code"[^>]*>([^<]+)<`)
+	account := read[phone.Account](mobile, "", "phone", "activate", "--base", base, "--code", code, "--name", "Terminal")
+	if account.State != "active" || account.Push.State != "enabled" || account.User != "anna" {
+		t.Fatalf("account: %+v", account)
+	}
+	b.post("do", "continue") // done; on to the choice
+	b.post("method", "push", "do", "continue")
+	number := b.find(`class="number"[^>]*>([0-9]+)<`)
+	waiting := read[[]phone.Request](mobile, "", "phone", "pending")
+	if len(waiting) != 1 || waiting[0].User != "Anna" {
+		t.Fatalf("pending: %+v", waiting)
+	}
+	mobile.refused(failed, "digits", "", "phone", "approve", waiting[0].ID)
+	spent := strings.TrimSpace(mobile.ok("", "phone", "passcode"))
+	if o := read[phone.Outcome](mobile, "", "phone", "approve", waiting[0].ID, "--number", number); o.Outcome != "approved" {
+		t.Fatalf("outcome: %+v", o)
+	}
+	b.post("do", "continue") // I have approved it
+	if want := "/t/default/me"; b.at.Path != want || !strings.Contains(b.page, account.Serial) {
+		t.Fatalf("arrived at %s, want %s with %s on it:\n%s", b.at, want, account.Serial, b.page)
+	}
+
+	// Another browser, and the passcode that the approval used up (CRED-9).
+	b = newBrowser(t)
+	b.open(base + "/")
+	b.post("username", "anna")
+	b.post("password", "correct horse", "do", "continue")
+	b.post("method", "passcode", "do", "continue")
+	b.post("passcode", spent, "do", "continue")
+	if !strings.Contains(b.page, "not right") {
+		t.Errorf("the passcode spent by the approval was taken again, at %s", b.at)
+	}
+
+	listed := read[[]authenticatorRow](p, "", "authenticator", "list", "--user", "anna")
+	if len(listed) != 1 || listed[0].Serial != account.Serial || listed[0].State != "active" || listed[0].Users[0] != "anna" {
+		t.Errorf("authenticators: %+v", listed)
+	}
+	p.refused(failed, "is not locked", "", "authenticator", "unlock", account.Serial)
+	p.ok("", "authenticator", "revoke", account.Serial, "--reason", "lost")
+	if accounts := read[[]phone.Account](mobile, "", "phone", "list"); len(accounts) != 1 || accounts[0].State == "active" {
+		t.Errorf("on the phone, after it was revoked: %+v", accounts)
+	}
+	events := p.events("authenticator.revoked")
+	if len(events) != 1 || events[0].Reason != "lost" || events[0].Authenticator != listed[0].ID {
+		t.Errorf("events: %+v", events)
+	}
+	if pushes := p.events("push.success"); len(pushes) != 1 {
+		t.Errorf("%d events push.success, want 1", len(pushes))
+	}
+}
