@@ -220,14 +220,6 @@ func (a *API) settings(ctx context.Context, m message) (any, error) {
 		if in.Push == nil {
 			return nil
 		}
-		if *in.Push {
-			switch allowed, err := pushAllowed(ctx, tx, app); {
-			case err != nil:
-				return err
-			case !allowed:
-				return pushNotAllowed()
-			}
-		}
 		return authenticator.SetPush(ctx, tx, app, *in.Push)
 	})
 	if err != nil {

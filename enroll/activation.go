@@ -22,9 +22,6 @@ const pendingLife = policy.PendingLife * time.Second
 // cannot be taken. Another platform may be chosen until the authenticator is
 // ready; what was issued for the first is void.
 func ChoosePlatform(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, platform identity.Platform, rules Rules, lang string) (problem string, err error) {
-	if err := codePassed(j); err != nil {
-		return "", err
-	}
 	if !rules.Platforms[platform].Allowed {
 		return "error.platform.missing", nil
 	}

@@ -220,6 +220,38 @@ func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 	})
 }
 
+// Many phones, each with a key of its own, all sending before any was answered.
+func TestENR9a_OneOfManyPhonesWins(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for round := range 5 {
+			_, shown := h.issued(t, h.addUser(t, fmt.Sprint("user ", round)))
+			phones := make([]*signing, 30)
+			signatures := make([]string, len(phones))
+			for i := range phones {
+				a := h.newApp(t)
+				phones[i] = a.signing("activate", fields{"secret": shown.Secret})
+				signatures[i] = a.sign(phones[i])
+			}
+			var won atomic.Int32
+			var wg sync.WaitGroup
+			for i, s := range phones {
+				wg.Go(func() {
+					switch r := h.send(t, s.method, s.name, signatures[i], s.body); {
+					case r.status == http.StatusOK:
+						won.Add(1)
+					case r.code() != "activation":
+						t.Errorf("activate: %d %v", r.status, r.body)
+					}
+				})
+			}
+			wg.Wait()
+			if won.Load() != 1 {
+				t.Errorf("%d of %d phones won, want 1", won.Load(), len(phones))
+			}
+		}
+	})
+}
+
 func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		_, shown := h.issued(t, h.User)
@@ -260,10 +292,16 @@ func TestENR9_TooLate(t *testing.T) {
 		})
 		t.Run("to finish", func(t *testing.T) {
 			user := h.addUser(t, "later")
-			_, shown := h.issued(t, user)
+			j, shown := h.issued(t, user)
 			a := h.newApp(t)
 			a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
 			h.Clock.Pass(15 * time.Minute)
+			if got := h.shown(t, j).State; got != Expired {
+				t.Errorf("shown as %q, want %q", got, Expired)
+			}
+			if r := a.call(t, "activate", fields{"secret": shown.Secret}); r.code() != "activation" {
+				t.Errorf("activate again: got %d %q, want activation", r.status, r.code())
+			}
 			if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusGone || r.code() != "voided" {
 				t.Errorf("got %d %q, want 410 voided", r.status, r.code())
 			}

@@ -138,6 +138,7 @@ func TestSignature_KeysThatAreNone(t *testing.T) {
 		{"not on the curve", func(k map[string]any) { k["x"] = b64(make([]byte, 32)) }},
 		{"beyond the field", func(k map[string]any) { k["x"] = b64(elliptic.P256().Params().P.Bytes()) }},
 		{"short", func(k map[string]any) { k["y"] = "AAAA" }},
+		{"another way to write the same", func(k map[string]any) { k["x"] = respelt(k["x"].(string)) }},
 		{"no key", func(k map[string]any) { clear(k) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,6 +153,37 @@ func TestSignature_KeysThatAreNone(t *testing.T) {
 	}
 	if got := h.shown(t, j).State; got != Waiting {
 		t.Errorf("after all that the activation is %q, want %q", got, Waiting)
+	}
+}
+
+// respelt returns another base64 text of the same 32 bytes: the last of its 43
+// letters stands for four bits and has room for six.
+func respelt(text string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := len(text) - 1
+	return text[:last] + string(letters[strings.IndexByte(letters, text[last])|1])
+}
+
+// Whoever replays a call made for another server chooses the Host header; the
+// address signed is compared with the one we are configured with.
+func TestSignature_TheHostHeaderIsNotBelieved(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	s := a.signing("status", nil)
+	s.payload["htu"] = "http://evil.example" + Path + "status"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+Path+"status", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example"
+	req.Header.Set(SignatureHeader, a.sign(s))
+	res, err := h.server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("got %d, want 401", res.StatusCode)
 	}
 }
 
