@@ -125,7 +125,8 @@ type Session struct {
 	Browser   string
 	CreatedAt time.Time
 	SeenAt    time.Time
-	ExpiresAt time.Time // absolute
+	Idle      time.Duration // after which it ends unused
+	ExpiresAt time.Time     // absolute
 	EndedAt   time.Time
 	AuthTime  time.Time // when the person last proved something
 	Passed    []Passed

@@ -57,7 +57,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base, Idle: time.Hour}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
 	people := directory.New(h.DB, 2)
 	p := &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
 		Engine:    &journey.Engine{DB: h.DB, Directory: people},

@@ -291,7 +291,8 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View) error {
 	j, now := v.Journey, tx.Now()
 	s := identity.Session{Tenant: j.Tenant, ID: identity.NewID(identity.SessionID), UserID: j.UserID, Browser: j.Browser,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)}
+		CreatedAt: now, SeenAt: now, Idle: time.Duration(v.Rules.Limits.SessionIdle) * time.Second,
+		ExpiresAt: now.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)}
 	switch old := visit.Session; {
 	case old.ID == "":
 	case old.UserID == j.UserID:

@@ -56,6 +56,10 @@ func (p *Portal) me(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
+	if err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), s) }); err != nil {
+		return err
+	}
 	return p.render(w, r, t, s)
 }
 

@@ -23,7 +23,6 @@ import (
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/mail"
-	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/portal"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/store"
@@ -85,8 +84,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, err
 	}
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
-		Kit: &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies,
-			Idle: time.Duration(policy.DefaultLimits().SessionIdle) * time.Second},
+		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName()}
 	sender, err := sender(c)
 	if err == nil && sender != nil {

@@ -272,7 +272,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 		h := furnish(t, db)
 		now := time.Now().Truncate(time.Second)
 		s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
-			AuthTime: now, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 		keep := func(secret string) {
 			t.Helper()
 			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.KeepSession(t.Context(), s, secret) }); err != nil {
@@ -280,7 +280,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 			}
 		}
 		opens := func(secret, browser string) bool {
-			_, err := db.Session(t.Context(), h.tenant.ID, secret, browser, time.Hour)
+			_, err := db.Session(t.Context(), h.tenant.ID, secret, browser)
 			if err != nil && !errors.Is(err, identity.Unauthenticated) {
 				t.Error(err)
 			}
@@ -302,4 +302,41 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 			t.Error("an ended session opens")
 		}
 	})
+}
+
+// An hour, unless the tenant says otherwise; the setting in force at the login
+// stays with the session.
+func TestSession_EndsWhenLeftIdle(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	db, err := Open(t.Context(), Options{Source: t.TempDir() + "/t.db", Keys: NewKeyring(), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h := furnish(t, db)
+	s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
+		Idle: 10 * time.Minute, ExpiresAt: now.Add(15 * time.Minute)}
+	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.KeepSession(t.Context(), s, "secret") }); err != nil {
+		t.Fatal(err)
+	}
+	look := func() (identity.Session, error) { return db.Session(t.Context(), h.tenant.ID, "secret", "b") }
+	now = now.Add(9 * time.Minute)
+	s, err = look()
+	if err != nil {
+		t.Fatalf("after nine minutes: %v", err)
+	}
+	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.SeenSession(t.Context(), s) }); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(5 * time.Minute)
+	if _, err := look(); err != nil {
+		t.Errorf("five minutes after it was seen: %v", err)
+	}
+	now = now.Add(time.Minute)
+	if _, err := look(); !errors.Is(err, identity.Unauthenticated) {
+		t.Errorf("past its absolute end: %v", err)
+	}
 }

@@ -16,23 +16,26 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-const sessionColumns = `tenant_id, id, user_id, browser, auth_time, created_at, seen_at, expires_at, ended_at`
+const sessionColumns = `tenant_id, id, user_id, browser, auth_time, created_at, seen_at, idle, expires_at, ended_at`
 
 func scanSession(row scanner) (s identity.Session, err error) {
-	return s, row.Scan(&s.Tenant, &s.ID, &s.UserID, &s.Browser, moment{&s.AuthTime}, moment{&s.CreatedAt},
-		moment{&s.SeenAt}, moment{&s.ExpiresAt}, moment{&s.EndedAt})
+	var idle int64
+	err = row.Scan(&s.Tenant, &s.ID, &s.UserID, &s.Browser, moment{&s.AuthTime}, moment{&s.CreatedAt},
+		moment{&s.SeenAt}, &idle, moment{&s.ExpiresAt}, moment{&s.EndedAt})
+	s.Idle = time.Duration(idle) * time.Second
+	return s, err
 }
 
 // Session returns the live session a browser's secret opens, with what was
-// passed in it: not ended, not past its absolute end, seen within idle, of
+// passed in it: not ended, not past its absolute end, not left idle, of
 // this browser, and of a user who is enabled. Anything else is Unauthenticated.
-func (r reader) Session(ctx context.Context, tenant, secret, browser string, idle time.Duration) (identity.Session, error) {
+func (r reader) Session(ctx context.Context, tenant, secret, browser string) (identity.Session, error) {
 	now := r.now()
 	s, err := scanSession(r.q.QueryRowContext(ctx, `
 		SELECT `+sessionColumns+` FROM sessions s
-		WHERE tenant_id = $1 AND secret_hash = $2 AND browser = $3 AND ended_at IS NULL AND expires_at > $4 AND seen_at > $5
+		WHERE tenant_id = $1 AND secret_hash = $2 AND browser = $3 AND ended_at IS NULL AND expires_at > $4 AND seen_at + idle > $4
 			AND EXISTS (SELECT 1 FROM users u WHERE u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.disabled_at IS NULL)`,
-		tenant, Hash(secret), browser, now.Unix(), now.Add(-idle).Unix()))
+		tenant, Hash(secret), browser, now.Unix()))
 	if err != nil {
 		return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated", Err: missing("session", err)}
 	}
@@ -61,11 +64,11 @@ func (r reader) passedIn(ctx context.Context, tenant, session string) ([]identit
 // applications logged in to stay with it.
 func (tx *Tx) KeepSession(ctx context.Context, s identity.Session, secret string) error {
 	_, err := tx.exec(ctx, "keep session", `
-		INSERT INTO sessions (tenant_id, id, secret_hash, user_id, browser, auth_time, created_at, seen_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+		INSERT INTO sessions (tenant_id, id, secret_hash, user_id, browser, auth_time, created_at, seen_at, idle, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
 		ON CONFLICT (tenant_id, id) DO UPDATE SET secret_hash = excluded.secret_hash, auth_time = excluded.auth_time,
-			seen_at = excluded.seen_at, expires_at = excluded.expires_at`,
-		s.Tenant, s.ID, Hash(secret), s.UserID, s.Browser, at(s.AuthTime), at(tx.now()), at(s.ExpiresAt))
+			seen_at = excluded.seen_at, idle = excluded.idle, expires_at = excluded.expires_at`,
+		s.Tenant, s.ID, Hash(secret), s.UserID, s.Browser, at(s.AuthTime), at(tx.now()), int64(s.Idle/time.Second), at(s.ExpiresAt))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (k *Kit) Session(r *http.Request, t identity.Tenant) (identity.Session, err
 	if err != nil || !wellFormedSecret(c.Value) {
 		return identity.Session{}, none
 	}
-	return k.DB.Session(r.Context(), t.ID, c.Value, browser, k.Idle)
+	return k.DB.Session(r.Context(), t.ID, c.Value, browser)
 }
 
 // SetSession gives the browser a session's secret. It ends with the browser;

@@ -27,7 +27,6 @@ type Kit struct {
 	Log     *slog.Logger
 	Base    *url.URL       // scheme and host of all addresses, without a path
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
-	Idle    time.Duration  // after which an unused session ends
 }
 
 // MaxBody is the most bytes a form or JSON body may have.

@@ -38,7 +38,7 @@ func newKit(t *testing.T, base string) (*web.Kit, *storetest.House, *strings.Bui
 	h := storetest.SQLite(t)
 	var log strings.Builder
 	return &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u,
-		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Idle: time.Hour}, h, &log
+		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
 }
 
 func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {

@@ -109,7 +109,7 @@ func build(t testing.TB, source string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base, Idle: time.Hour}
+	kit := &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
 	h.idp = &idp.IdP{Kit: kit, DB: db, Keys: &idp.Keys{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}
@@ -189,7 +189,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 	secret := ""
 	if now := h.idp.DB.Now(); err != nil {
 		secret = identity.NewSecret()
-		session = identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: browser,
+		session = identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: browser, Idle: time.Hour,
 			ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute).Truncate(time.Second),
 			Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}
 	}

@@ -87,7 +87,7 @@ func build(t *testing.T, furnished *storetest.House) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Base: base, Idle: time.Hour}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Base: base}
 	h.idp = &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
@@ -106,7 +106,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := h.Clock.Now()
-	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: kit.EnsureBrowser(w, r, t),
+	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: kit.EnsureBrowser(w, r, t), Idle: time.Hour,
 		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
 		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
 			{Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}

@@ -102,6 +102,7 @@ CREATE TABLE sessions (
 	auth_time   BIGINT NOT NULL,
 	created_at  BIGINT NOT NULL,
 	seen_at     BIGINT NOT NULL,
+	idle        BIGINT NOT NULL, -- seconds after which it ends unused
 	expires_at  BIGINT NOT NULL,
 	ended_at    BIGINT,
 	PRIMARY KEY (tenant_id, id),
