@@ -318,7 +318,7 @@ func TestSession_EndsWhenLeftIdle(t *testing.T) {
 	}
 	h := furnish(t, db)
 	s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
-		Idle: 10 * time.Minute, ExpiresAt: now.Add(15 * time.Minute)}
+		AuthTime: now, Idle: 10 * time.Minute, ExpiresAt: now.Add(15 * time.Minute)}
 	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.KeepSession(t.Context(), s, "secret") }); err != nil {
 		t.Fatal(err)
 	}
