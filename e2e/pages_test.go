@@ -24,7 +24,7 @@ func TestJRN13_EveryPage(t *testing.T) {
 	for _, page := range pages {
 		name, lang, _ := strings.Cut(strings.TrimSuffix(page, ".html"), ".")
 		b.Open(site + "/" + page)
-		if name == "autopost" {
+		if strings.HasPrefix(name, "autopost") {
 			b.awaitFault("form-action") // it posts itself, and may not here
 		}
 		if lang == "en" {

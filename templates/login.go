@@ -160,9 +160,13 @@ type AutoPost struct {
 	Application string
 	To          string // the application's address, validated by the protocol
 	Fields      []Field
+	Refused     bool // what is sent says why nobody was signed in
 }
 
 func (b AutoPost) heading() Text {
+	if b.Refused {
+		return Text{"autopost.refused.heading", []any{"application", b.Application}}
+	}
 	return Text{"autopost.heading", []any{"application", b.Application}}
 }
 
