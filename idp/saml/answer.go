@@ -156,7 +156,7 @@ func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, key
 			fields = append(fields, templates.Field{Name: "RelayState", Value: p.RelayState})
 		}
 		page := templates.Page{L: f.idp.Kit.Printer(r, "", "", t.Language), Tenant: web.Brand(t),
-			Body: templates.AutoPost{Application: app.Name, To: p.ACS, Fields: fields}}
+			Body: templates.AutoPost{Application: app.Name, To: p.ACS, Fields: fields, Refused: s.code != saml.StatusSuccess}}
 		return f.idp.Kit.Render(w, r, http.StatusOK, "autopost", page, origin(p.ACS))
 	}
 }

@@ -199,6 +199,10 @@ func consumers(services []saml.IndexedEndpoint) ([]endpoint, error) {
 // as if they worked.
 var unsafe = regexp.MustCompile(`[^!-~]|[\\"<>^{|}*]|` + "`")
 
+// host is what the host of an address looks like: it becomes part of the policy
+// of our pages, where a ";" would begin another directive.
+var host = regexp.MustCompile(`^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[::1\])(:[0-9]+)?$`)
+
 // consumer says why assertions must not be sent to an address; nil when they
 // may. Plain http is for loopback alone.
 func consumer(address string) error {
@@ -210,8 +214,8 @@ func consumer(address string) error {
 	}
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || strings.HasSuffix(u.Hostname(), "."):
-		return errors.New("must be an absolute address")
+	case err != nil || !host.MatchString(u.Host):
+		return errors.New("must be an absolute address of a host")
 	case strings.Contains(address, "#"):
 		return errors.New("must not have a fragment")
 	case u.User != nil:

@@ -47,13 +47,35 @@ import (
 // short: whoever begins a journey in it has logged in already.
 type house struct {
 	*storetest.House
-	t      testing.TB
-	idp    *idp.IdP
-	face   *Face
-	base   string
-	groups []identity.Group
-	want   idp.Request // what the last journey was asked for
-	refuse idp.Refusal // what journeys end with, if set
+	t       testing.TB
+	idp     *idp.IdP
+	face    *Face
+	base    string
+	groups  []identity.Group
+	want    idp.Request // what the last journey was asked for
+	refuse  idp.Refusal // what journeys end with, if set
+	session string      // id of the last session
+	log     *diary
+}
+
+// A diary keeps what was logged.
+type diary struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (d *diary) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.b.Write(p)
+}
+
+// tear returns what was logged, and forgets it.
+func (d *diary) tear() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.b.Reset()
+	return d.b.String()
 }
 
 // each runs f against every database at hand.
@@ -70,7 +92,7 @@ func one(t *testing.T) *house {
 
 func build(t *testing.T, furnished *storetest.House) *house {
 	t.Helper()
-	h := &house{House: furnished, t: t}
+	h := &house{House: furnished, t: t, log: new(diary)}
 	h.Clock.Pass(time.Since(h.Clock.Now()).Truncate(time.Second)) // strangers go by the real time
 	catalog, err := locales.Load()
 	if err != nil {
@@ -87,7 +109,7 @@ func build(t *testing.T, furnished *storetest.House) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Base: base}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base}
 	h.idp = &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
@@ -110,6 +132,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
 		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
 			{Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}
+	h.session = session.ID
 	var reply idp.Reply
 	err = h.DB.InTx(ctx, kit.Visitor(r, t), func(tx *store.Tx) error {
 		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
@@ -414,4 +437,27 @@ func ecdsaKey(t testing.TB) *ecdsa.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+func newRSA(t testing.TB) crypto.Signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// sideBySide signs the way XML Signature wants it: r and s, without ASN.1.
+type sideBySide struct{ *ecdsa.PrivateKey }
+
+func (k sideBySide) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	r, s, err := ecdsa.Sign(rand.Reader, k.PrivateKey, digest)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 64)
+	r.FillBytes(out[:32])
+	s.FillBytes(out[32:])
+	return out, nil
 }

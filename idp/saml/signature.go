@@ -245,6 +245,7 @@ func sign(e *etree.Element, key idp.Key, place int) error {
 	if err != nil {
 		return fmt.Errorf("saml: sign: %w", err)
 	}
+	ctx.Prefix = dsig.DefaultPrefix
 	ctx.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
 	if err := ctx.SetSignatureMethod(dsig.RSASHA256SignatureMethod); err != nil {
 		return fmt.Errorf("saml: sign: %w", err)
