@@ -3,6 +3,7 @@ package identity
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -27,9 +28,12 @@ func CleanTyped(name string) string {
 		}
 		return r
 	}, strings.TrimSpace(strings.ToValidUTF8(name, "")))
-	for len(clean) > MaxName {
-		runes := []rune(clean)
-		clean = string(runes[:len(runes)-1])
+	if len(clean) <= MaxName {
+		return clean
 	}
-	return clean
+	end := MaxName
+	for !utf8.RuneStart(clean[end]) {
+		end--
+	}
+	return clean[:end]
 }
