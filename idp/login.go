@@ -104,6 +104,7 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 		v, err := s.apply(w, r, a)
 		switch {
 		case errors.Is(err, identity.Conflict):
+		case s.view.Step == journey.Ended: // while we waited; whoever ended it had the answer
 		case err != nil:
 			return err
 		case v.Journey.Outcome == identity.Succeeded:
