@@ -86,6 +86,7 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 		return nil, ErrLoginRequired
 	}
 	if v.Step != Done {
+		endWithLock(v)
 		return v, tx.AddJourney(ctx, j)
 	}
 	j.EndedAt, j.Outcome = now, identity.Succeeded

@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -49,6 +50,7 @@ type View struct {
 	Step           Step
 	Authenticators []identity.Authenticator
 	Presence       policy.Presence // what a push would ask for now
+	Codes          bool            // policy lets this user's passcodes count
 	Request        push.State      // of the push the page waits for, if any
 	LastMethod     identity.Method
 }
@@ -144,13 +146,17 @@ func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View
 			return nil, err
 		}
 	}
-	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, j.Has(identity.Password), rejected)
-	v.Facts.Codes = effective.CodesAllowed
+	proved := j.Has(identity.Password)
+	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, proved, rejected)
+	v.Codes, v.Facts.Codes = effective.CodesAllowed, effective.CodesAllowed
 	now := r.Now()
 	for _, a := range v.Authenticators {
-		if push.Reaches(a, v.Rules.Platforms, v.Presence, now) {
+		if v.Facts.Push && push.Reaches(a, v.Rules.Platforms, v.Presence, now) {
 			v.Facts.PushTo++
 		}
+	}
+	if !proved {
+		v.Facts.Push, v.Facts.Codes = offered(v.Rules.Push)
 	}
 	if j.Method == identity.ByPush {
 		if err := e.request(ctx, r, v); err != nil {
@@ -159,6 +165,18 @@ func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View
 	}
 	v.Step = Next(j, v.Facts, now)
 	return v, nil
+}
+
+// offered is what may be chosen before anything was proved: what anybody may
+// use. What the user's own groups may use is looked at only when it is used, or
+// the choices would tell who is in which (ENR-4).
+func offered(rules policy.Push) (push, codes bool) {
+	for _, s := range append(slices.Collect(maps.Values(rules.Groups)), rules.PushSettings) {
+		s = s.Normal()
+		push = push || s.Enabled && rules.BeforePassword
+		codes = codes || s.CodesAllowed
+	}
+	return push, codes
 }
 
 // person gathers what is true of the user.
@@ -277,6 +295,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 		if v.Step == Done {
 			j.EndedAt, j.Outcome = tx.Now(), identity.Succeeded
 		}
+		endWithLock(v)
 	}
 	if err := tx.StepJourney(ctx, j); err != nil {
 		return nil, err
@@ -287,12 +306,19 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	return v, nil
 }
 
+// endWithLock lets a journey that met a lock live no longer than that: who goes
+// on guessing afterwards begins with the password again (T-LOG-11).
+func endWithLock(v *View) {
+	if v.Step == Locked && v.Facts.LockedUntil.Before(v.Journey.ExpiresAt) {
+		v.Journey.ExpiresAt = v.Facts.LockedUntil
+	}
+}
+
 // succeed writes the session of a journey that passed all it required.
 func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View) error {
 	j, now := v.Journey, tx.Now()
 	s := identity.Session{Tenant: j.Tenant, ID: identity.NewID(identity.SessionID), UserID: j.UserID, Browser: j.Browser,
-		CreatedAt: now, SeenAt: now, Idle: time.Duration(v.Rules.Limits.SessionIdle) * time.Second,
-		ExpiresAt: now.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)}
+		CreatedAt: now, SeenAt: now, Idle: time.Duration(v.Rules.Limits.SessionIdle) * time.Second}
 	switch old := visit.Session; {
 	case old.ID == "":
 	case old.UserID == j.UserID:
@@ -311,6 +337,15 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 			s.AuthTime = p.At
 		}
 	}
+	// The absolute end counts from the oldest of what was proved before this
+	// journey: proving one thing more makes nothing else younger.
+	oldest := now
+	for _, p := range s.Passed {
+		if p.At.Before(j.StartedAt) && p.At.Before(oldest) {
+			oldest = p.At
+		}
+	}
+	s.ExpiresAt = oldest.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)
 	secret := identity.NewSecret()
 	if err := tx.KeepSession(ctx, s, secret); err != nil {
 		return err

@@ -34,8 +34,8 @@ const (
 type Facts struct {
 	Assigned    int  // authenticators that count as having one (ENR-1)
 	PushTo      int  // of these, those a push can reach with the check asked for
-	Push        bool // policy lets a push be sent in this journey (PUSH-7)
-	Codes       bool // policy lets a passcode be typed (PUSH-1)
+	Push        bool // a push may be chosen in this journey (PUSH-7)
+	Codes       bool // a passcode may be typed (PUSH-1)
 	MayEnrol    bool
 	WhyNotEnrol policy.Reason
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
@@ -59,7 +59,7 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Identify
 	case slices.Contains(missing, identity.Password):
 		return AskPassword
-	case proved && now.Before(f.LockedUntil):
+	case (proved || len(missing) == 0) && now.Before(f.LockedUntil):
 		return Locked
 	case (j.Refused != "" || f.Disabled) && (proved || len(missing) == 0):
 		return Refused

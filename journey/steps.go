@@ -70,44 +70,65 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 	if v.Step != AskPassword {
 		return nil, stale(v)
 	}
-	var evaluate bool
+	var evaluated bool
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
 		rate := store.Rate{Kind: "password", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
 		if err := tx.Hit(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
 		var err error
-		evaluate, err = e.reserve(ctx, tx, v)
+		evaluated, err = e.reserve(ctx, tx, v)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	var candidate identity.User
-	if evaluate {
+	if evaluated {
 		candidate = v.User
+	}
+	// What was tried counts though the browser has left or the journey moved on
+	// meanwhile, by another tab or the same form once more.
+	late := func(count func(tx *store.Tx) error) error {
+		return e.DB.InTx(context.WithoutCancel(ctx), visit.Who, count)
 	}
 	right, err := e.Directory.CheckPassword(ctx, candidate, typed)
 	if err != nil {
+		if evaluated { // nothing was, for want of time or a sound hash
+			err = errors.Join(err, late(func(tx *store.Tx) error { return e.giveBack(context.WithoutCancel(ctx), tx, v) }))
+		}
 		return nil, err
 	}
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
+	after, err := e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
-		if !right {
+		if right {
+			j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+		} else {
 			j.Notice = "error.login.wrong"
-			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
-				Journey: j.ID, Reason: wrongReason(v, evaluate), Personal: map[string]string{"name": j.Name}})
-			if err != nil {
-				return err
-			}
-			return e.lockIfExceeded(ctx, tx, visit, v)
 		}
-		if err := e.giveBack(ctx, tx, v); err != nil {
-			return err
-		}
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
-		return nil
+		return e.passwordTried(ctx, tx, visit, v, evaluated, right)
 	}, AskPassword)
+	if err != nil {
+		err = errors.Join(err, late(func(tx *store.Tx) error {
+			return e.passwordTried(context.WithoutCancel(ctx), tx, visit, v, evaluated, right)
+		}))
+	}
+	return after, err
+}
+
+// passwordTried settles the count of a try: a right password gives its
+// reservation back, a wrong one leaves its event and may lock.
+func (e *Engine) passwordTried(ctx context.Context, tx *store.Tx, visit Visit, v *View, evaluated, right bool) error {
+	if right {
+		return e.giveBack(ctx, tx, v)
+	}
+	j := v.Journey
+	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
+		Journey: j.ID, Reason: wrongReason(v, evaluated), Personal: map[string]string{"name": j.Name}})
+	if err != nil {
+		return err
+	}
+	return e.lockIfExceeded(ctx, tx, visit, v)
 }
 
 // wrongReason is for operators alone; the person reads the same in all cases.
@@ -176,9 +197,12 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
-		evaluate, err := e.reserve(ctx, tx, v)
-		if err != nil {
-			return err
+		evaluate := false
+		if v.Codes {
+			var err error
+			if evaluate, err = e.reserve(ctx, tx, v); err != nil {
+				return err
+			}
 		}
 		if evaluate {
 			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
@@ -191,22 +215,44 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 					Authenticator: result.Authenticator.ID, At: tx.Now()})
 				return e.giveBack(ctx, tx, v)
 			}
+		} else {
+			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasscodeWrong, User: j.UserID, Application: j.Application,
+				Journey: j.ID, Reason: unevaluated(v), Personal: map[string]string{"name": j.Name}})
+			if err != nil {
+				return err
+			}
 		}
 		j.Notice = "error.passcode.wrong"
 		return e.lockIfExceeded(ctx, tx, visit, v)
 	}, AskPasscode)
 }
 
+// unevaluated is why a passcode was not looked at, for operators alone.
+func unevaluated(v *View) string {
+	switch {
+	case v.Journey.UserID == "":
+		return "no such user"
+	case !v.Codes:
+		return "codes refused"
+	}
+	return "user locked"
+}
+
 // SendPush sends a push request: the first, or another. It is always a
 // deliberate act on a page the person saw (PUSH-7).
+//
+// Before a password was proved nothing the page does may depend on whose name
+// it is (ENR-4): the limits are counted by name, and a request that could not
+// be sent is waited for like one that was.
 func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j := v.Journey
-		if !v.Facts.Push {
+		j, proved := v.Journey, v.Journey.Has(identity.Password)
+		if !v.Facts.Push || proved && v.Facts.PushTo == 0 {
 			j.Notice = "error.choice.missing"
 			return nil
 		}
-		if wait := j.PushAt.Add(time.Duration(v.Rules.Push.Spacing) * time.Second).Sub(tx.Now()); !j.PushAt.IsZero() && wait > 0 {
+		spacing := time.Duration(v.Rules.Push.Spacing) * time.Second
+		if wait := j.PushAt.Add(spacing).Sub(tx.Now()); !j.PushAt.IsZero() && wait > 0 {
 			j.Notice = "error.push.wait"
 			return nil
 		}
@@ -214,19 +260,33 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 			j.Notice = "error.push.limit"
 			return nil
 		}
-		if j.UserID != "" && v.Facts.PushTo > 0 && v.Facts.LockedUntil.IsZero() {
-			sent, problem, err := e.sendPush(ctx, tx, v, application)
+		if !proved {
+			err := tx.Hit(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
+			if errors.Is(err, identity.Throttled) {
+				j.Notice = "error.push.wait"
+				return nil
+			}
 			if err != nil {
 				return err
 			}
-			if problem != "" {
-				j.Notice = problem
-				return nil
-			}
-			j.PushID = sent
-		} else {
-			j.PushID = "" // nobody got one, and the page does not tell (ENR-4)
 		}
+		sent, problem := "", ""
+		if v.Facts.PushTo > 0 && v.Facts.LockedUntil.IsZero() {
+			var err error
+			if sent, problem, err = e.sendPush(ctx, tx, v, application); err != nil {
+				return err
+			}
+		}
+		if problem != "" && proved {
+			j.Notice = problem
+			return nil
+		}
+		if sent == "" {
+			if err := e.dropPush(ctx, tx, j); err != nil {
+				return err
+			}
+		}
+		j.PushID = sent
 		j.Method, j.PushAt = identity.ByPush, tx.Now()
 		j.Pushes++
 		return nil

@@ -97,8 +97,13 @@ func (tx *Tx) SeenSession(ctx context.Context, s identity.Session) error {
 }
 
 // EndSession ends a session and its applications; ending one twice is no error.
+// What the browser's unfinished journeys took over from it goes too, or a page
+// left open would outlive the signing out.
 func (tx *Tx) EndSession(ctx context.Context, tenant, id string) error {
 	now := at(tx.now())
+	if err := tx.takeBackFrom(ctx, tenant, id); err != nil {
+		return err
+	}
 	if _, err := tx.exec(ctx, "end session", `
 		UPDATE sessions SET ended_at = $3 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL`, tenant, id, now); err != nil {
 		return err
@@ -106,6 +111,33 @@ func (tx *Tx) EndSession(ctx context.Context, tenant, id string) error {
 	_, err := tx.exec(ctx, "end session", `
 		UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND session_id = $2 AND ended_at IS NULL`, tenant, id, now)
 	return err
+}
+
+// takeBackFrom revokes, in the unfinished journeys of a session's user and
+// browser, what was passed before they began, and raises their versions, so
+// that no step decided before applies.
+func (tx *Tx) takeBackFrom(ctx context.Context, tenant, session string) error {
+	journeys, err := Collect(list(ctx, tx.reader, "journeys of session", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		UPDATE journeys SET version = version + 1
+		WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at > $3
+			AND (user_id, browser) = (SELECT s.user_id, s.browser FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2)
+			AND EXISTS (SELECT 1 FROM journey_passed p WHERE p.tenant_id = $1 AND p.journey_id = journeys.id
+				AND p.revoked_at IS NULL AND p.passed_at <= journeys.started_at)
+		RETURNING id`, tenant, session, at(tx.now())))
+	if err != nil {
+		return err
+	}
+	for _, journey := range journeys {
+		tx.Wake(JourneyTopic(journey))
+		_, err := tx.exec(ctx, "take back from "+journey, `
+			UPDATE journey_passed SET revoked_at = $3
+			WHERE tenant_id = $1 AND journey_id = $2 AND revoked_at IS NULL
+				AND passed_at <= (SELECT j.started_at FROM journeys j WHERE j.tenant_id = $1 AND j.id = $2)`, tenant, journey, at(tx.now()))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // EndSessionsOf ends every session of a user.
