@@ -42,13 +42,30 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// session returns the live session of a request if it has logged in here. One
+// that only another application began may have proved less than policy asks
+// for these pages: it comes by way of a journey, which asks for what is missing
+// or lets it through (JRN-8). Without one the error is an Unauthenticated.
+func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, error) {
+	s, err := p.Kit.Session(r, t)
+	if err != nil {
+		return s, err
+	}
+	for a, err := range p.DB.SessionApplications(r.Context(), t.ID, s.ID) {
+		if err != nil || a.Protocol == identity.Portal {
+			return s, err
+		}
+	}
+	return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
+}
+
 // me lists what the person can open and holds.
 func (p *Portal) me(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Kit.Tenant(r)
 	if err != nil {
 		return err
 	}
-	s, err := p.Kit.Session(r, t)
+	s, err := p.session(r, t)
 	if errors.Is(err, identity.Unauthenticated) {
 		http.Redirect(w, r, "/t/"+t.Slug+"/login", http.StatusSeeOther)
 		return nil
@@ -72,7 +89,7 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.Kit.Session(r, t)
+	s, err := p.session(r, t)
 	if errors.Is(err, identity.Unauthenticated) {
 		http.Redirect(w, r, "/t/"+t.Slug+"/login", http.StatusSeeOther)
 		return nil
