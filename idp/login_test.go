@@ -358,22 +358,24 @@ func TestTLOG03_AnotherSitesFormIsRefused(t *testing.T) {
 }
 
 func TestGarbageGetsAClearError(t *testing.T) {
-	s := newSite(t, storetest.SQLite(t))
-	for address, want := range map[string]int{
-		"/t/demo/login/jrn_x": 404, "/t/demo/begin/x": 404, "/t/nobody/login": 404, "/t/demo/login/" + identity.NewID("jrn"): 404,
-		"/t/demo/begin/" + identity.NewID("req"): 410, "/t/" + strings.Repeat("a", 5000) + "/login": 404, "/t/%00/login": 404,
-	} {
-		if v := s.visitor().open(address); v.code != want {
-			t.Errorf("%.60s: %d, want %d", address, v.code, want)
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		s := newSite(t, h)
+		for address, want := range map[string]int{
+			"/t/demo/login/jrn_x": 404, "/t/demo/begin/x": 404, "/t/nobody/login": 404, "/t/demo/login/" + identity.NewID("jrn"): 404,
+			"/t/demo/begin/" + identity.NewID("req"): 410, "/t/" + strings.Repeat("a", 5000) + "/login": 404, "/t/%00/login": 404, "/t/%ff/login": 404,
+		} {
+			if v := s.visitor().open(address); v.code != want {
+				t.Errorf("%.60s: %d, want %d", address, v.code, want)
+			}
 		}
-	}
-	v := s.visitor().open("/t/demo/login")
-	at := v.at
-	for _, form := range []url.Values{{}, {"version": {"-1"}}, v.fill("do", "\x00"), v.fill("username", "\xff\xfe\x00"),
-		v.fill("username", strings.Repeat("é", 3000))} {
-		if v.read(v.http.PostForm(at, form)); v.code >= 500 {
-			t.Errorf("%.60v: %d", form, v.code)
+		v := s.visitor().open("/t/demo/login")
+		at := v.at
+		for _, form := range []url.Values{{}, {"version": {"-1"}}, v.fill("do", "\x00"), v.fill("username", "\xff\xfe\x00"),
+			v.fill("username", strings.Repeat("é", 3000))} {
+			if v.read(v.http.PostForm(at, form)); v.code >= 500 {
+				t.Errorf("%.60v: %d", form, v.code)
+			}
+			v.open(at)
 		}
-		v.open(at)
-	}
+	})
 }

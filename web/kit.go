@@ -171,7 +171,9 @@ func (k *Kit) PickLanguage(w http.ResponseWriter, language string) {
 // Tenant returns the tenant a request's address names.
 func (k *Kit) Tenant(r *http.Request) (identity.Tenant, error) {
 	slug := r.PathValue("tenant")
-	if slug == "" || len(slug) > 64 {
+	// A slug is small letters, digits and hyphens. What else an address may hold,
+	// such as NUL, PostgreSQL takes for an error of ours.
+	if slug == "" || len(slug) > 64 || strings.Trim(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return identity.Tenant{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
 	return k.DB.TenantBySlug(r.Context(), slug)
