@@ -113,9 +113,9 @@ type Set struct {
 func New(asset func(name string) string) (*Set, error) {
 	base := template.New("page").Funcs(template.FuncMap{
 		"asset": asset,
-		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return say(l, Text{key, args}) },
-		"say":   say,
-		"when":  when,
+		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return Say(l, Text{key, args}) },
+		"say":   Say,
+		"when":  When,
 		"steps": func() int { return wizard },
 	})
 	base, err := base.ParseFS(files, "*.html")
@@ -153,9 +153,9 @@ func (s *Set) Render(w io.Writer, name string, p Page) error {
 	return nil
 }
 
-// say makes a text fit for HTML: everything escaped, values in <bdi>, and the
+// Say makes a text fit for HTML: everything escaped, values in <bdi>, and the
 // whole in a <span lang> if it is not in the page's language (WCAG 3.1.2).
-func say(l locales.Printer, text Text) template.HTML {
+func Say(l locales.Printer, text Text) template.HTML {
 	var b strings.Builder
 	foreign := l.Fallback(text.Key)
 	if foreign {
@@ -174,8 +174,8 @@ func say(l locales.Printer, text Text) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // made here, of escaped parts alone
 }
 
-// when makes a <time> that scripts turn into the reader's own zone.
-func when(l locales.Printer, at time.Time) template.HTML {
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // as in say
+// When makes a <time> that scripts turn into the reader's own zone.
+func When(l locales.Printer, at time.Time) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // as in Say
 		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }

@@ -42,6 +42,7 @@ type commands struct {
 	JSON     bool   `name:"json" help:"Say it as JSON."`
 
 	Init    initCommand    `cmd:"" help:"Make a folder with configuration, keys, database and a first tenant."`
+	Demo    demoCommand    `cmd:"" help:"Try Latchkey on this machine, with two applications, people and a mailbox."`
 	Serve   serveCommand   `cmd:"" help:"Serve."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
 	Config  struct {
