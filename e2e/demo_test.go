@@ -104,13 +104,13 @@ func (d *Demo) Start() {
 func (d *Demo) awaitReady() {
 	d.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		res, err := http.Get(d.Base + "/readyz")
+		res, err := http.Get(d.Mailbox)
 		if err == nil {
 			res.Body.Close()
-			if res.StatusCode < 500 {
+			if res.StatusCode == http.StatusOK {
 				return
 			}
-			err = fmt.Errorf("readyz: %s", res.Status)
+			err = fmt.Errorf("mailbox: %s", res.Status)
 		}
 		if time.Now().After(end) {
 			d.t.Fatalf("demo is not ready: %v\n%s", err, d.log)

@@ -1,0 +1,300 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"testing"
+)
+
+// The whole way by SAML, with an authenticator enrolled in the middle of it and
+// a push approved on the phone, every page looked at once on the way.
+func TestENR2_SAMLWithPush(t *testing.T) {
+	needAxe(t)
+	w := NewWalk(t, "saml", Look{})
+	w.Look = w.Desk.Inspect
+	w.Phone.Look = w.Phone.Inspect
+	w.SignIn()
+	w.Enrol(true)
+	w.Push()
+	w.Arrive()
+
+	w.Desk.Open(w.Demo.Base + "/t/" + w.Demo.Tenant + "/me")
+	w.Desk.See(".holding")
+	w.Desk.Inspect("me")
+}
+
+// The whole way by OpenID Connect, with push declined in the app and a passcode
+// read from it.
+func TestENR2_OIDCWithPasscode(t *testing.T) {
+	needAxe(t)
+	w := NewWalk(t, "oidc", Look{})
+	w.SignIn()
+	w.Enrol(false)
+	w.Look = w.Desk.Inspect
+	w.Passcode()
+	w.Arrive()
+}
+
+// Whatever the browser, both ways lead home.
+func TestJRN13_EveryBrowserArrives(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		look     Look
+		protocol string
+	}{
+		{"without scripts", Look{NoScript: true}, "saml"},
+		{"without scripts", Look{NoScript: true}, "oidc"},
+		{"at 320 px", Look{Width: 320}, "oidc"},
+	} {
+		t.Run(tt.name+" by "+tt.protocol, func(t *testing.T) {
+			w := NewWalk(t, tt.protocol, tt.look)
+			w.Look = func(page string) {
+				if found := w.Desk.sticksOut(w.Desk.look.Width); len(found) > 0 {
+					t.Errorf("%s: wider than the window: %q", page, found)
+				}
+			}
+			w.SignIn()
+			w.Enrol(true)
+			w.Push()
+			w.Arrive()
+		})
+	}
+}
+
+// On the very phone that will be the authenticator there is no code to scan but
+// a button (ENR-7); what it opens shares the browser with the journey.
+func TestENR7_OnTheSamePhone(t *testing.T) {
+	needAxe(t)
+	d := StartDemo(t)
+	b := Browse(t, chromium(t), Look{Phone: true})
+	w := &Walk{Demo: d, Desk: b, Phone: &Phone{Browser: b.Tab(), demo: d}, User: d.Newcomer(), App: d.Application("saml")}
+	w.SignIn()
+	w.VerifyMail()
+	w.PickPlatform("android")
+	if b.Has(".qr") {
+		t.Error("a phone is asked to scan itself")
+	}
+	b.Inspect("scan-here")
+	w.Phone.ActivateLink(b.Link(`a.big`), true)
+	w.Push()
+	w.Arrive()
+}
+
+// In their language: the pages, the mail and the app; and where that is read
+// from the right, mirrored.
+func TestENR13_TheirLanguage(t *testing.T) {
+	needAxe(t)
+	for _, tt := range []struct {
+		lang, dir string
+		mail      *regexp.Regexp // what only a mail in this language has
+		brandSide string         // of the window's middle
+	}{
+		{"de", "ltr", regexp.MustCompile(`(?i)\b(Ihr|Sie|für)\b`), "left"},
+		{"ar", "rtl", regexp.MustCompile(`\p{Arabic}{3}`), "right"},
+	} {
+		t.Run(tt.lang, func(t *testing.T) {
+			w := NewWalk(t, "saml", Look{Lang: tt.lang})
+			w.Look = func(page string) {
+				b := w.Desk
+				if got := b.Attribute("html", "lang"); got != tt.lang {
+					t.Errorf("%s: lang %q, want %q", page, got, tt.lang)
+				}
+				if got := b.Attribute("html", "dir"); got != tt.dir {
+					t.Errorf("%s: dir %q, want %q", page, got, tt.dir)
+				}
+				if b.Has(`main [lang="en"]`) {
+					t.Errorf("%s: a text is missing in %s and shown in English", page, tt.lang)
+				}
+				side, err := evaluate[string](b, `(() => {
+					const brand = document.querySelector(".brand svg").getBoundingClientRect()
+					return brand.x + brand.width / 2 < innerWidth / 2 ? "left" : "right"
+				})()`)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if side != tt.brandSide {
+					t.Errorf("%s: the mark is on the %s, want %s", page, side, tt.brandSide)
+				}
+				b.Inspect(tt.lang + "-" + page)
+			}
+			w.SignIn()
+			w.Enrol(true)
+			mails := w.Demo.mailsTo(w.User.Mail)
+			if got := mails[0].Text; !tt.mail.MatchString(got) {
+				t.Errorf("the mail is not in %s:\n%s", tt.lang, got)
+			}
+			if got := w.Phone.Attribute("html", "lang"); got != tt.lang {
+				t.Errorf("the web authenticator speaks %q, want %q", got, tt.lang)
+			}
+			w.Push()
+			w.Arrive()
+		})
+	}
+}
+
+// The server is killed, without a chance to put anything away, while a mailed
+// code is awaited, while the QR code is shown, and while a push waits. Each time
+// the same browser goes on where it was, and what it was shown still counts.
+func TestQLT2_KilledInTheMiddle(t *testing.T) {
+	w := NewWalk(t, "saml", Look{})
+	restart := func() {
+		w.Demo.Kill()
+		w.Demo.Start()
+	}
+	w.SignIn()
+	w.at("offer", offer)
+	before := len(w.Demo.mailsTo(w.User.Mail))
+	w.Desk.Follow(press("enrol"))
+	w.Desk.See(mailCode)
+	code := w.Demo.AwaitCode(w.User, before)
+
+	restart()
+	w.Desk.Type(mailCode, code)
+	w.Desk.Follow(press("continue"))
+
+	w.PickPlatform("android")
+	short := w.ShortCode()
+	restart()
+	w.Desk.Reload()
+	if got := w.ShortCode(); got != short {
+		t.Errorf("after the restart the short code is %s, was %s", got, short)
+	}
+	w.Phone.Activate(short, true)
+
+	w.SendPush()
+	number := w.Desk.Text(waiting)
+	restart()
+	w.Desk.Reload()
+	if got := w.Desk.Text(waiting); got != number {
+		t.Errorf("after the restart the number is %s, was %s", got, number)
+	}
+	w.Phone.Approve(number)
+	w.Arrive()
+}
+
+// The push page finds out by itself, too, when the server went away and came
+// back while it was open: nobody has to think of reloading.
+func TestQLT2_KilledUnderAnOpenPage(t *testing.T) {
+	w := NewWalk(t, "oidc", Look{})
+	w.SignIn()
+	w.Enrol(true)
+	w.SendPush()
+	number := w.Desk.Text(waiting)
+	w.Demo.Kill()
+	w.Demo.Start()
+	w.Phone.Approve(number)
+	w.Arrive()
+}
+
+// Denied: each way has words of its own, and the browser shows them by itself.
+func TestPUSH14_Denied(t *testing.T) {
+	for _, tt := range []struct{ how, still string }{
+		{"mistake", press("again")},
+		{"not-me", press("cancel")},
+	} {
+		t.Run(tt.how, func(t *testing.T) {
+			needAxe(t)
+			w := NewWalk(t, "saml", Look{})
+			w.SignIn()
+			w.Enrol(true)
+			w.SendPush()
+			before := w.Desk.Text("h1")
+			w.Phone.Deny(tt.how)
+			w.Desk.Await("the end of the push request", seen(tt.still)+" && !"+fmt.Sprintf("(%s)", seen(waiting)))
+			if got := w.Desk.Text("h1"); got == before {
+				t.Errorf("denied, and the heading is still %q", got)
+			}
+			w.Desk.Inspect("push-denied-" + tt.how)
+		})
+	}
+}
+
+// A wrong number ends the request at once (PUSH-17).
+func TestPUSH17_WrongNumber(t *testing.T) {
+	w := NewWalk(t, "saml", Look{})
+	w.SignIn()
+	w.Enrol(true)
+	w.SendPush()
+	number := "10"
+	if w.Desk.Text(waiting) == number {
+		number = "99"
+	}
+	w.Phone.EnterNumber(number)
+	w.Desk.Await("the end of the push request", "!"+fmt.Sprintf("(%s)", seen(waiting)))
+	if u := w.Desk.URL().String(); len(u) < len(w.Demo.Base) || u[:len(w.Demo.Base)] != w.Demo.Base {
+		t.Errorf("a wrong number led to %s", u)
+	}
+}
+
+// A journey's address means nothing in another browser.
+func TestJRN4_OpenedElsewhere(t *testing.T) {
+	d := StartDemo(t)
+	process := chromium(t)
+	mine, theirs := Browse(t, process, Look{}), Browse(t, process, Look{})
+	mine.Open(d.Application("saml").URL)
+	mine.See(identify)
+	address := mine.URL().String()
+
+	theirs.Open(address)
+	if theirs.Has(identify) {
+		t.Error("a journey's address works in another browser")
+	}
+	status, err := evaluate[int](theirs, `performance.getEntriesByType("navigation")[0].responseStatus`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status < http.StatusBadRequest || status >= http.StatusInternalServerError {
+		t.Errorf("opened elsewhere the address answers %d, want a refusal", status)
+	}
+	mine.Type(identify, d.Newcomer().Name)
+	mine.Follow(press("continue"))
+	mine.See(password)
+}
+
+// Going back and reloading repeats nothing: one mail was asked for, one is sent.
+func TestJRN4_BackAndReload(t *testing.T) {
+	w := NewWalk(t, "saml", Look{})
+	w.SignIn()
+	before := len(w.Demo.mailsTo(w.User.Mail))
+	w.Desk.Follow(press("enrol"))
+	w.Desk.See(mailCode)
+	w.Desk.Reload()
+	w.Desk.See(mailCode)
+	code := w.Demo.AwaitCode(w.User, before)
+	w.Desk.Type(mailCode, code)
+	w.Desk.Follow(press("continue"))
+	w.Desk.See(platform)
+	w.Desk.Back()
+	w.Desk.Reload()
+	w.Desk.See(platform)
+	if got := len(w.Demo.mailsTo(w.User.Mail)); got != before+1 {
+		t.Errorf("%d mails for one request", got-before)
+	}
+}
+
+// Picking a language keeps what was typed, and is remembered (ENR-13).
+func TestENR13_PickedOnThePage(t *testing.T) {
+	for _, noScript := range []bool{false, true} {
+		t.Run(fmt.Sprintf("noscript=%t", noScript), func(t *testing.T) {
+			d := StartDemo(t)
+			b := Browse(t, chromium(t), Look{NoScript: noScript})
+			b.Open(d.Application("saml").URL)
+			b.Type(identify, "anna")
+			b.Click(`details.menu:has(button[name="language"]) > summary`)
+			b.Follow(`button[name="language"][value="de"]`)
+			b.See(identify)
+			if got := b.Attribute("html", "lang"); got != "de" {
+				t.Errorf("after picking German the page is in %q", got)
+			}
+			if got, _ := evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).value`, identify)); got != "anna" {
+				t.Errorf("after picking a language the name is %q, typed was anna", got)
+			}
+			b.Open(d.Application("oidc").URL)
+			b.See(identify)
+			if got := b.Attribute("html", "lang"); got != "de" {
+				t.Errorf("the next journey is in %q, picked was German", got)
+			}
+		})
+	}
+}

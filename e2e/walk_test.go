@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+)
+
+// What tells the pages of a journey apart, whatever their language: the one
+// field or button that only this page has.
+const (
+	identify = `#username:not([readonly])`
+	password = `#password`
+	choose   = `input[name="method"]`
+	offer    = `button[value="enrol"]`
+	mailCode = `#code`
+	platform = `input[name="platform"]`
+	scan     = `button[value="renew"]`
+	waiting  = `.number`
+	passcode = `#passcode`
+)
+
+// press is the button of a journey's page that does this.
+func press(do string) string { return fmt.Sprintf(`button[name="do"][value=%q]`, do) }
+
+// A Walk is one person on the way into an application: a browser on the desk,
+// and another that shares nothing with it, in the hand.
+type Walk struct {
+	Demo  *Demo
+	Desk  *Browser
+	Phone *Phone
+	User  User
+	App   Application
+
+	// Look, if not nil, is called on each page of the desk before it is left.
+	Look func(page string)
+}
+
+// NewWalk starts a demo, and browsers for somebody in it who has no
+// authenticator yet.
+func NewWalk(t *testing.T, protocol string, look Look) *Walk {
+	t.Helper()
+	d := StartDemo(t)
+	process := chromium(t)
+	return &Walk{
+		Demo:  d,
+		Desk:  Browse(t, process, look),
+		Phone: &Phone{Browser: Browse(t, process, Look{Phone: true, Lang: look.Lang}), demo: d},
+		User:  d.Newcomer(),
+		App:   d.Application(protocol),
+	}
+}
+
+func (w *Walk) at(page, selector string) {
+	w.Desk.t.Helper()
+	w.Desk.See(selector)
+	if w.Look != nil {
+		w.Look(page)
+	}
+}
+
+// SignIn goes from the application to the password accepted.
+func (w *Walk) SignIn() {
+	w.Desk.t.Helper()
+	w.Desk.Open(w.App.URL)
+	w.at("identify", identify)
+	w.Desk.Type(identify, w.User.Name)
+	w.Desk.Follow(press("continue"))
+	w.at("password", password)
+	w.Desk.Type(password, w.User.Password)
+	w.Desk.Follow(press("continue"))
+}
+
+// VerifyMail goes from the offer to the mailed code accepted.
+func (w *Walk) VerifyMail() {
+	w.Desk.t.Helper()
+	w.at("offer", offer)
+	before := len(w.Demo.mailsTo(w.User.Mail))
+	w.Desk.Follow(press("enrol"))
+	w.at("code", mailCode)
+	w.Desk.Type(mailCode, w.Demo.AwaitCode(w.User, before))
+	w.Desk.Follow(press("continue"))
+}
+
+// PickPlatform chooses what the authenticator will run on.
+func (w *Walk) PickPlatform(kind string) {
+	w.Desk.t.Helper()
+	w.at("platform", platform)
+	w.Desk.Click(fmt.Sprintf(`label:has(input[value=%q])`, kind))
+	w.Desk.Follow(press("continue"))
+	w.at("scan", scan)
+}
+
+// ShortCode reads the code to type from the page that shows the QR code.
+func (w *Walk) ShortCode() string {
+	w.Desk.t.Helper()
+	w.Desk.Click(`details:has(#short-code) > summary`)
+	return w.Desk.Text(`#short-code`)
+}
+
+// Enrol goes from the offer to an authenticator on the phone. The desk goes on by
+// itself, or by its button where it has no scripts.
+func (w *Walk) Enrol(withPush bool) {
+	w.Desk.t.Helper()
+	w.VerifyMail()
+	w.PickPlatform("android")
+	w.Phone.Activate(w.ShortCode(), withPush)
+	w.wake()
+}
+
+// wake lets the desk find out what the phone did.
+func (w *Walk) wake() {
+	w.Desk.t.Helper()
+	if w.Desk.look.NoScript {
+		w.Desk.Follow(press("continue"))
+	}
+}
+
+// Push goes from the choice to a push approved on the phone.
+func (w *Walk) Push() {
+	w.Desk.t.Helper()
+	w.SendPush()
+	w.Phone.Approve(w.Desk.Text(waiting))
+	w.wake()
+}
+
+// SendPush goes from the choice to the page that shows the number.
+func (w *Walk) SendPush() {
+	w.Desk.t.Helper()
+	w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
+	if w.Desk.Has(choose) {
+		w.at("choose", choose)
+		w.Desk.Click(`label:has(input[value="push"])`)
+		w.Desk.Follow(press("continue"))
+	} else {
+		w.Desk.Follow(press("push"))
+	}
+	w.at("push", waiting)
+}
+
+// Passcode goes from the choice to a passcode typed.
+func (w *Walk) Passcode() {
+	w.Desk.t.Helper()
+	w.Desk.Await("the choice, or the passcode's field", seen(choose)+" || "+seen(passcode))
+	if w.Desk.Has(choose) {
+		w.at("choose", choose)
+		w.Desk.Click(`label:has(input[value="passcode"])`)
+		w.Desk.Follow(press("continue"))
+	}
+	w.at("passcode", passcode)
+	w.Desk.Type(passcode, w.Phone.Passcode())
+	w.Desk.Follow(press("continue"))
+}
+
+// Arrive waits until the application knows who it is. Without scripts SAML has
+// a button on the way.
+func (w *Walk) Arrive() {
+	w.Desk.t.Helper()
+	if w.Desk.look.NoScript && w.App.Protocol == "saml" {
+		w.at("autopost", `#autosubmit button`)
+		w.Desk.Follow(`#autosubmit button`)
+	}
+	w.Desk.Await("being back in "+w.App.Name, fmt.Sprintf(
+		`location.href.startsWith(%q) && document.body.innerText.includes(%q)`, w.App.URL, w.User.Name))
+}
+
+func seen(selector string) string {
+	return fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector)
+}
+
+var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+
+// AwaitCode returns the verification code of the newest mail to a user, if
+// there are more than before.
+func (d *Demo) AwaitCode(u User, before int) string {
+	d.t.Helper()
+	mail := d.AwaitMail(u.Mail, before)
+	code := sixDigits.FindString(mail.Subject + "\n" + mail.Text)
+	if code == "" {
+		d.t.Fatalf("a mail without a code: %+v", mail)
+	}
+	return code
+}
