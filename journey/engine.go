@@ -1,7 +1,9 @@
 package journey
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -134,15 +136,21 @@ func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View
 	if v.Rules, err = ReadRules(ctx, r, j.Tenant); err != nil {
 		return nil, err
 	}
-	if j.UserID != "" {
-		if err := e.person(ctx, r, v); err != nil {
-			return nil, err
-		}
+	switch {
+	case j.UserID != "":
+		err = e.person(ctx, r, v, j.UserID)
+	case j.Decoy:
+		// The same is read of nobody, and thrown away: how long a page takes
+		// must not tell a name that exists from one that does not (T-LOG-02).
+		err = e.person(ctx, r, &View{Journey: j, Rules: v.Rules}, nobody)
+	}
+	if err != nil {
+		return nil, err
 	}
 	effective := v.Rules.Push.Effective(v.Groups)
 	rejected := false
-	if j.UserID != "" {
-		if rejected, err = push.Rejected(ctx, r, j.Tenant, j.UserID); err != nil {
+	if j.UserID != "" || j.Decoy {
+		if rejected, err = push.Rejected(ctx, r, j.Tenant, cmp.Or(j.UserID, nobody)); err != nil {
 			return nil, err
 		}
 	}
@@ -179,19 +187,23 @@ func offered(rules policy.Push) (push, codes bool) {
 	return push, codes
 }
 
-// person gathers what is true of the user.
-func (e *Engine) person(ctx context.Context, r Reader, v *View) (err error) {
+// nobody is the id under which decoys are looked up: no user has it.
+const nobody = "nobody"
+
+// person gathers what is true of the user of an id, or nobody.
+func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) (err error) {
 	j := v.Journey
-	if v.User, err = r.User(ctx, j.Tenant, j.UserID); err != nil {
+	v.User, err = r.User(ctx, j.Tenant, id)
+	if err != nil && (id != nobody || !errors.Is(err, identity.NotFound)) {
 		return err
 	}
-	if v.Groups, err = r.GroupIDsOf(ctx, j.Tenant, j.UserID); err != nil {
+	if v.Groups, err = r.GroupIDsOf(ctx, j.Tenant, id); err != nil {
 		return err
 	}
-	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, j.UserID)); err != nil {
+	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, id)); err != nil {
 		return err
 	}
-	if _, v.LastMethod, err = r.KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+	if _, v.LastMethod, err = r.KnownBrowser(ctx, j.Tenant, id, j.Browser); err != nil {
 		return err
 	}
 	if v.Facts.LockedUntil, err = r.LockedUntil(ctx, e.tally(j)); err != nil {

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -39,9 +40,9 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 			return err
 		default:
 			j.UserID = u.ID
-			if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, u.ID, j.Browser); err != nil {
-				return err
-			}
+		}
+		if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
+			return err
 		}
 		fresh, err := e.view(ctx, tx, j)
 		if err != nil {

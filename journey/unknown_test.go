@@ -100,3 +100,23 @@ func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 		t.Errorf("told %q, %d pushes", v.Journey.Notice, v.Journey.Pushes)
 	}
 }
+
+// Looking at the journey of a name that is nobody's reads what looking at
+// anybody's reads, or the time it takes would tell. What the reads allocate is
+// counted, not timed: a clock on a busy machine tells less.
+func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	h.withoutPassword(nil)
+	allocations := func(name string) float64 {
+		id := h.named("b", name, journey.Choose).Journey.ID
+		return testing.AllocsPerRun(20, func() {
+			if _, err := h.engine.Look(t.Context(), h.Tenant.ID, id); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	known, unknown := allocations("berit.lie"), allocations("nobody")
+	if unknown < 0.8*known {
+		t.Errorf("%v allocations for a user's name, %v for nobody's", known, unknown)
+	}
+}
