@@ -65,10 +65,10 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 		return nil, err
 	}
 	if n.Value == "" {
-		return f.refusal(ctx, l.Tenant, l.Application, p, status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy})
+		return f.refusal(l.Tenant, l.Application, p, status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy}), nil
 	}
 	if !n.is(p.Subject) {
-		return f.refusal(ctx, l.Tenant, l.Application, p, status{saml.StatusResponder, saml.StatusUnknownPrincipal})
+		return f.refusal(l.Tenant, l.Application, p, status{saml.StatusResponder, saml.StatusUnknownPrincipal}), nil
 	}
 	subject, err := json.Marshal(n)
 	if err != nil {
@@ -79,22 +79,13 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 	if err != nil {
 		return nil, err
 	}
-	key, err := f.idp.Keys.Newest(ctx, l.Tenant.ID, identity.SAML, idp.RS256)
-	if err != nil {
-		return nil, err
-	}
-	return f.reply(l.Tenant, l.Application, p, key, func(response *etree.Element, now time.Time) error {
-		a := f.assertion(sp, l, p, n, joined.Index, now)
-		if err := sign(a, key, 1); err != nil {
-			return err
-		}
-		response.AddChild(a)
-		return nil
-	}, status{saml.StatusSuccess, ""}), nil
+	return f.reply(l.Tenant, l.Application, p, status{saml.StatusSuccess, ""}, func(now time.Time) *etree.Element {
+		return f.assertion(sp, l, p, n, joined.Index, now)
+	}), nil
 }
 
 // Refuse implements idp.Protocol.
-func (f *Face) Refuse(ctx context.Context, t identity.Tenant, app identity.Application, raw json.RawMessage, why idp.Refusal) (idp.Reply, error) {
+func (f *Face) Refuse(_ context.Context, t identity.Tenant, app identity.Application, raw json.RawMessage, why idp.Refusal) (idp.Reply, error) {
 	p, _, err := f.recall(app, raw)
 	if err != nil {
 		return nil, err
@@ -103,7 +94,7 @@ func (f *Face) Refuse(ctx context.Context, t identity.Tenant, app identity.Appli
 	if !ok {
 		s = refusals[idp.Failed]
 	}
-	return f.refusal(ctx, t, app, p, s)
+	return f.refusal(t, app, p, s), nil
 }
 
 // recall reads what was remembered of a request. An address that is the
@@ -127,22 +118,27 @@ func (f *Face) recall(app identity.Application, raw json.RawMessage) (payload, *
 }
 
 // refusal is a reply without an assertion.
-func (f *Face) refusal(ctx context.Context, t identity.Tenant, app identity.Application, p payload, s status) (idp.Reply, error) {
-	key, err := f.idp.Keys.Newest(ctx, t.ID, identity.SAML, idp.RS256)
-	if err != nil {
-		return nil, err
-	}
-	return f.reply(t, app, p, key, func(*etree.Element, time.Time) error { return nil }, s), nil
+func (f *Face) refusal(t identity.Tenant, app identity.Application, p payload, s status) idp.Reply {
+	return f.reply(t, app, p, s, nil)
 }
 
-// reply posts a signed response through the browser. fill adds the assertion,
-// if there is one.
-func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, key idp.Key, fill func(*etree.Element, time.Time) error, s status) idp.Reply {
+// reply posts a signed response through the browser, with a signed assertion if
+// there is something to assert. Both are signed because there are applications
+// that look at the one only, and others that look at the other.
+func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, s status, asserted func(now time.Time) *etree.Element) idp.Reply {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, idp.RS256)
+		if err != nil {
+			return err
+		}
 		now := f.idp.DB.Now()
 		response := f.response(t, p, s, now)
-		if err := fill(response, now); err != nil {
-			return err
+		if asserted != nil {
+			a := asserted(now)
+			if err := sign(a, key, 1); err != nil {
+				return err
+			}
+			response.AddChild(a)
 		}
 		if err := sign(response, key, 1); err != nil {
 			return err

@@ -135,7 +135,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if trusted != nil {
+	if trusted != nil { // what is outside the signature is forgotten here
 		if req, _, err = parse(trusted); err != nil {
 			return err
 		}
@@ -151,11 +151,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	p := payload{ID: req.ID, ACS: acs, RelayState: m.relayState}
 	want, wrong := sp.wants(app, req, &p)
 	if wrong != nil {
-		reply, err := f.refusal(r.Context(), t, app, p, *wrong)
-		if err != nil {
-			return err
-		}
-		return reply(w, r)
+		return f.refusal(t, app, p, *wrong)(w, r)
 	}
 	if want.Payload, err = json.Marshal(p); err != nil {
 		return err

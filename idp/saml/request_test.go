@@ -22,6 +22,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/store"
 )
 
 // The Redirect binding signs the query as it was sent, and nothing that was
@@ -61,6 +62,12 @@ func TestSAML2_SignedQueries(t *testing.T) {
 		{"of an HMAC with the public key", change("rsa-sha256", "hmac-sha256"), false},
 		{"of none", change(url.QueryEscape(rsaSHA256), "none"), false},
 		{"of no base64", func(q string) string { return q[:strings.Index(q, "&Signature")] + "&Signature=%00" }, false},
+		{"called elliptic", func(string) string { // by a key of RSA
+			return p.query(p.request("", ""), "one", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256")
+		}, false},
+		{"to nowhere in particular", func(string) string {
+			return p.query(strings.Replace(p.request("", ""), "Destination=", "Consent=", 1), "one", rsaSHA256)
+		}, false},
 		{"in an encoding we lack", func(q string) string { return q + "&SAMLEncoding=urn:x" }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,11 +77,10 @@ func TestSAML2_SignedQueries(t *testing.T) {
 			}
 		})
 	}
-	if another := *p; true {
-		another.key = ecdsaKey(t)
-		if h.redirect(another.query(p.request("", ""), "", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256")).granted() {
-			t.Error("granted for another's key")
-		}
+	another := *p
+	another.key = newRSA(t)
+	if h.redirect(another.query(p.request("", ""), "", rsaSHA256)).granted() {
+		t.Error("granted for another's key")
 	}
 }
 
@@ -215,6 +221,10 @@ func TestSAML6_Replay(t *testing.T) {
 				t.Errorf("%s: of 8 at once %d granted and %d expired, want 1 and 7", name, granted.Load(), expired.Load())
 			}
 			h.Clock.Pass(maxAge)
+			h.Do(t, func(tx *store.Tx) error { // what is no longer needed is swept away
+				_, err := tx.Sweep(t.Context())
+				return err
+			})
 			if a := send(); a.StatusCode != http.StatusGone {
 				t.Errorf("%s: %d after 5 minutes, want 410", name, a.StatusCode)
 			}
@@ -326,6 +336,7 @@ func TestSAML6_RepeatedFields(t *testing.T) {
 		{"", field("SAMLRequest") + "&RelayState=1&RelayState=2", http.StatusBadRequest},
 		{"?" + field("SAMLRequest"), "", http.StatusBadRequest},
 		{"?RelayState=2", field("SAMLRequest") + "&RelayState=1", http.StatusOK},
+		{"?RelayState=2", field("SAMLRequest"), http.StatusOK},
 		{"", "", http.StatusBadRequest},
 		{"", "SAMLRequest=%%%", http.StatusBadRequest},
 	} {
@@ -335,6 +346,11 @@ func TestSAML6_RepeatedFields(t *testing.T) {
 		}
 		if _, fields := a.form(); tt.want == http.StatusOK && fields.Get("RelayState") == "2" {
 			t.Error("RelayState of the address was taken")
+		}
+	}
+	for _, more := range []string{"&RelayState=1&RelayState=1", "&Relay%53tate=1", "&" + field("SAMLRequest"), "&SAML%52equest=x", "&%=x", "&RelayState=%", "&SigAlg=x"} {
+		if a := h.redirect(p.query(p.request("", ""), "", "") + more); a.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.30s: %d, want 400", more, a.StatusCode)
 		}
 	}
 }

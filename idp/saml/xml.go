@@ -101,6 +101,9 @@ func plain(e xml.StartElement, message bool) error {
 	if foreign(e.Name.Space) {
 		return fmt.Errorf("undeclared prefix %q", e.Name.Space)
 	}
+	if strings.Contains(e.Name.Local, ":") { // as in ":a", which Go takes for a name
+		return fmt.Errorf("no name: %q", e.Name.Local)
+	}
 	seen := make(map[xml.Name]bool, len(e.Attr))
 	for _, a := range e.Attr {
 		name := a.Name
@@ -112,6 +115,8 @@ func plain(e xml.StartElement, message bool) error {
 		}
 		seen[name] = true
 		switch {
+		case strings.Contains(a.Name.Local, ":"):
+			return fmt.Errorf("no name: %q", a.Name.Local)
 		case a.Name.Space == "xmlns" && (a.Name.Local == "xml" || a.Name.Local == "xmlns" || a.Value == ""):
 			return fmt.Errorf("prefix %q rebound", a.Name.Local)
 		case a.Name.Space != "xmlns" && foreign(a.Name.Space):
