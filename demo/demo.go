@@ -67,6 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	defer file.Close()
 	log := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(file, nil),
 		slog.NewTextHandler(o.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	slog.SetDefault(log) // what the OpenID Connect library says goes there too
 
 	mailbox, err := OpenMailbox(filepath.Join(o.Dir, "mails"), log)
 	if err != nil {

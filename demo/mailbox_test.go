@@ -112,8 +112,8 @@ func TestReadMail(t *testing.T) {
 	multipart := "Delivered-To: a@example.org\r\nContent-Type: multipart/%s; boundary=b\r\n\r\n%s--b--\r\n"
 	part := "--b\r\nContent-Type: %s\r\n%s\r\n%s\r\n"
 	nested := "Subject: deep\r\n"
-	for range maxDepth + 2 {
-		nested += "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+	for i := range maxDepth + 2 { // a boundary each, or the outer one would end the inner part
+		nested += fmt.Sprintf("Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
 	}
 	for _, tt := range []struct {
 		name, raw  string

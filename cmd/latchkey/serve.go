@@ -35,7 +35,9 @@ func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 	if err := config.All(err, conf.Validate()); err != nil {
 		return err
 	}
-	house, err := server.New(ctx, conf, s.log(c.Verbose))
+	log := s.log(c.Verbose)
+	slog.SetDefault(log) // what the OpenID Connect library says goes nowhere else
+	house, err := server.New(ctx, conf, log)
 	if err != nil {
 		return err
 	}
