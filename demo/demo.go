@@ -84,7 +84,9 @@ func Run(ctx context.Context, o Options) error {
 	err = serve(ctx, o, s, base, mailbox, post.Addr(), log)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	return errors.Join(err, mailbox.Close(ending), <-served)
+	err = errors.Join(err, mailbox.Close(ending))
+	_ = post.Close() // a server closed before it came to serve does not know of its listener
+	return errors.Join(err, <-served)
 }
 
 // grace is how long a mail being taken is waited for at the end.

@@ -29,7 +29,9 @@ func open(t *testing.T, dir string) (*Mailbox, mail.SMTP) {
 	go func() { done <- box.Serve(l) }()
 	ctx := t.Context()
 	t.Cleanup(func() {
-		if err := errors.Join(box.server.Close(), <-done); err != nil {
+		err := box.server.Close()
+		_ = l.Close() // if the server was closed before it came to serve, it does not know of l
+		if err := errors.Join(err, <-done); err != nil {
 			t.Errorf("close: %v, %v", err, ctx.Err())
 		}
 	})
