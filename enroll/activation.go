@@ -191,7 +191,7 @@ func stateOf(a store.Activation, now time.Time) ActivationState {
 // needs a new code. When codes were sent stays known, so that leaving and
 // coming back does not send them faster.
 func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
-	if j.UserID != "" && j.Enrol == identity.EnrolScan {
+	if j.UserID != "" && (j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolPlatform) {
 		if err := void(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {
 			return err
 		}

@@ -232,11 +232,6 @@ func (m message) who() identity.Principal {
 	return identity.Principal{Tenant: m.app.Tenant, Kind: identity.AuthenticatorApp, ID: m.app.ID, Name: m.app.Serial, IP: m.ip}
 }
 
-// can reports whether the app declared a capability.
-func (m message) can(capability string) bool {
-	return slices.Contains(m.claims.Capabilities, capability)
-}
-
 // write runs f in a transaction of the app's doing, together with the use of
 // the call's jti: a call that was recorded and is played again changes nothing.
 // f is given the authenticator as it stands in the transaction. Where f refuses,

@@ -132,6 +132,10 @@ type Session struct {
 	Passed    []Passed
 }
 
+// Stale reports whether it is time to note that the session was seen: once a
+// minute at most, so that reading pages does not become writing.
+func (s Session) Stale(now time.Time) bool { return now.Sub(s.SeenAt) >= time.Minute }
+
 // SessionApplication is one application a session has logged in to.
 type SessionApplication struct {
 	Session     string

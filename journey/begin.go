@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -132,7 +133,9 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey
 		return err
 	}
 	for _, p := range s.Passed {
-		if !p.At.Before(j.FreshAfter) {
+		// What was proved with an authenticator that is lost now proves nothing.
+		held := p.Authenticator == "" || slices.ContainsFunc(v.Authenticators, func(a identity.Authenticator) bool { return a.ID == p.Authenticator })
+		if held && !p.At.Before(j.FreshAfter) {
 			j.Passed = append(j.Passed, p)
 		}
 	}

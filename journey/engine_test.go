@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/journey"
@@ -167,6 +168,12 @@ func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
 		}
 		v, err = h.begin("b", s, func(s *journey.Start) { s.ForceLogin = true })
 		h.want(v, err, journey.Identify)
+		defer func() {
+			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, h.token, "lost") })
+			if v, err := h.begin("b", s, nil); err != nil || v.Step == journey.Done {
+				t.Errorf("a lost authenticator still signs on: %v", err)
+			}
+		}()
 		tooOld := int64(0)
 		old := s
 		old.Passed = slices.Clone(s.Passed)

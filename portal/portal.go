@@ -74,8 +74,10 @@ func (p *Portal) me(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
-	if err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), s) }); err != nil {
-		return err
+	if s.Stale(p.DB.Now()) {
+		if err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), s) }); err != nil {
+			return err
+		}
 	}
 	return p.render(w, r, t, s)
 }

@@ -89,7 +89,7 @@ func (tx *Tx) KeepSession(ctx context.Context, s identity.Session, secret string
 // that reading pages does not become writing.
 func (tx *Tx) SeenSession(ctx context.Context, s identity.Session) error {
 	now := tx.now()
-	if now.Sub(s.SeenAt) < time.Minute {
+	if !s.Stale(now) {
 		return nil
 	}
 	_, err := tx.exec(ctx, "seen session", `UPDATE sessions SET seen_at = $3 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL`, s.Tenant, s.ID, at(now))

@@ -135,6 +135,9 @@ func address(uri string, native bool) error {
 		return errors.New("must not have a user name")
 	case native && strings.Contains(u.Scheme, "."):
 		return nil
+	case u.Host != "" && !host.MatchString(u.Host):
+		// It goes into form-action, where ";" would begin another directive.
+		return errors.New("must have a plain host name")
 	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("must begin with https://")
 	case u.Scheme == "http" && !slices.Contains(loopback, strings.TrimSuffix(u.Host, ":"+u.Port())):
@@ -142,6 +145,9 @@ func address(uri string, native bool) error {
 	}
 	return nil
 }
+
+// host is what a host and port may be made of.
+var host = regexp.MustCompile(`^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
 // loopback lists the hosts that are this machine.
 var loopback = []string{"localhost", "127.0.0.1", "[::1]"}

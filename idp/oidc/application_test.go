@@ -49,7 +49,7 @@ func TestTOIDC02_WhatCannotBeRegistered(t *testing.T) {
 			"https://rp.example/*", "https://*.rp.example/cb", "https://rp.example/cb#", "https://rp.example/cb#x",
 			"https://user@rp.example/cb", "https://rp.example\\@evil.example/", "https://rp.example/ cb", "https://rp.example/\ncb",
 			"https://rp.exämple/cb", "http://rp.example/cb", "http://localhost.evil.example/cb", "http://127.0.0.1.evil.example/",
-			"http://127.0.0.2/cb", "http://localhost:80:80/", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x",
+			"http://127.0.0.2/cb", "https://rp.example;script-src/cb", "http://localhost:80:80/", "javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x",
 			"vbscript:x", "file:///etc/passwd", "com.example.app:/cb", "urn:ietf:wg:oauth:2.0:oob",
 			"https://rp.example/" + strings.Repeat("a", 2048)}},
 		{"redirect URI", func(o *Options, v string) { o.Native, o.RedirectURIs = true, []string{v} }, []string{
