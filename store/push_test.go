@@ -1,0 +1,57 @@
+package store
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+// The number of a presence check can be shown again after a reload, lies sealed
+// until then, and is gone with the request's end (PUSH-19).
+func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		j := h.journey()
+		p := PushRequest{Tenant: h.tenant.ID, ID: identity.NewID(identity.PushID), User: h.user.ID, Journey: j.ID, Browser: "b",
+			Presence: policy.Enter, Number: "47", Nonce: "n", LoginAt: time.Now(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)}
+		do := func(f func(tx *Tx) error) {
+			t.Helper()
+			if err := db.InTx(t.Context(), h.who, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do(func(tx *Tx) error {
+			if err := tx.AddJourney(t.Context(), j); err != nil {
+				return err
+			}
+			_, err := tx.AddPush(t.Context(), p)
+			return err
+		})
+		column := func() (sealed []byte) {
+			t.Helper()
+			err := db.pool.QueryRowContext(t.Context(), `SELECT number FROM push_requests WHERE tenant_id = $1 AND id = $2`, p.Tenant, p.ID).Scan(&sealed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return sealed
+		}
+		if sealed := column(); len(sealed) == 0 || bytes.Contains(sealed, []byte("47")) {
+			t.Errorf("the number lies there as %q", sealed)
+		}
+		for range 2 {
+			if number, err := db.PushNumber(t.Context(), p.Tenant, p.ID); err != nil || number != "47" {
+				t.Errorf("shown as %q, %v", number, err)
+			}
+		}
+		do(func(tx *Tx) error {
+			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, PushApproved, "")
+			return err
+		})
+		if sealed := column(); sealed != nil {
+			t.Errorf("after the end the number is still there: %x", sealed)
+		}
+	})
+}
