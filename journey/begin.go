@@ -74,14 +74,11 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	if _, reachable := asked(j.ACR); !reachable {
 		return nil, ErrContextUnmet
 	}
+	v := &View{Journey: j, Rules: rules, Step: Identify}
 	if visit.Session.ID != "" && !start.ForceLogin {
-		if err := e.takeOver(ctx, tx, j, visit.Session); err != nil {
+		if v, err = e.takeOver(ctx, tx, j, rules, visit.Session); err != nil {
 			return nil, err
 		}
-	}
-	v, err := e.view(ctx, tx, j)
-	if err != nil {
-		return nil, err
 	}
 	if start.Passive && v.Step != Done {
 		return nil, ErrLoginRequired
@@ -119,18 +116,18 @@ func freshAfter(start Start, now time.Time) time.Time {
 
 // takeOver identifies the journey's user by the session and takes over what
 // was passed in it and is fresh enough.
-func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey, s identity.Session) error {
+func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules, s identity.Session) (*View, error) {
 	u, err := tx.User(ctx, j.Tenant, s.UserID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j.UserID, j.Name, j.KnownBrowser = u.ID, u.Name, true
-	v, err := e.view(ctx, tx, j)
+	v, err := e.gather(ctx, tx, j, rules)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := evaluate(v); err != nil {
-		return err
+		return nil, err
 	}
 	for _, p := range s.Passed {
 		// What was proved with an authenticator that is lost now proves nothing.
@@ -139,7 +136,11 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey
 			j.Passed = append(j.Passed, p)
 		}
 	}
-	return nil
+	if len(j.Missing()) == 0 {
+		v.Step = Next(j, v.Facts, tx.Now()) // what was gathered holds; nothing more is asked
+		return v, nil
+	}
+	return e.gather(ctx, tx, j, rules)
 }
 
 // Cancel ends a journey because the person chose to leave it.

@@ -131,11 +131,17 @@ func (e *Engine) Look(ctx context.Context, tenant, id string) (*View, error) {
 
 // view gathers what is true around j.
 func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View, error) {
-	v := &View{Journey: j}
-	var err error
-	if v.Rules, err = ReadRules(ctx, r, j.Tenant); err != nil {
+	rules, err := ReadRules(ctx, r, j.Tenant)
+	if err != nil {
 		return nil, err
 	}
+	return e.gather(ctx, r, j, rules)
+}
+
+// gather is view under rules that were read already in the same transaction.
+func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rules Rules) (*View, error) {
+	v := &View{Journey: j, Rules: rules}
+	var err error
 	switch {
 	case j.UserID != "":
 		err = e.person(ctx, r, v, j.UserID)
@@ -301,7 +307,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	j := v.Journey
 	if j.EndedAt.IsZero() {
 		var err error
-		if v, err = e.view(ctx, tx, j); err != nil {
+		if v, err = e.gather(ctx, tx, j, v.Rules); err != nil {
 			return nil, err
 		}
 		if v.Step == Done {

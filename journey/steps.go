@@ -44,7 +44,7 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 		if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
 			return err
 		}
-		fresh, err := e.view(ctx, tx, j)
+		fresh, err := e.gather(ctx, tx, j, v.Rules)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // A dialect is all that differs between the two databases.
 type dialect interface {
 	goose() (database.Dialect, []goose.ProviderOption, error)
+	// prepared is where the statements of a pool are kept; nil where its driver
+	// keeps them by itself.
+	prepared(pool *sql.DB) *statements
 	// notify tells other nodes of the transaction's wake-ups, as part of it.
 	notify(ctx context.Context, tx *Tx) error
 	// listen wakes db's subscribers on what others commit, until ctx ends.
@@ -25,6 +29,8 @@ type lite struct{}
 func (lite) goose() (database.Dialect, []goose.ProviderOption, error) {
 	return database.DialectSQLite3, nil, nil
 }
+
+func (lite) prepared(pool *sql.DB) *statements { return &statements{pool: pool} }
 
 func (lite) notify(context.Context, *Tx) error { return nil }
 
@@ -72,6 +78,8 @@ func (postgres) goose() (database.Dialect, []goose.ProviderOption, error) {
 	}
 	return database.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
 }
+
+func (postgres) prepared(*sql.DB) *statements { return nil }
 
 const channel = "latchkey"
 

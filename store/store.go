@@ -50,17 +50,20 @@ type DB struct {
 	writer  *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
 	pool    *sql.DB // SQLite: readers; PostgreSQL: the same pool
 	dialect dialect
-	log     *slog.Logger
-	bus     *bus
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	// Statements prepared once: for reads outside and for all inside transactions.
+	prepared, preparedWrites *statements
+
+	log  *slog.Logger
+	bus  *bus
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
 // A Tx is a transaction of somebody's doing. Its events and wake-ups share its
 // fate.
 type Tx struct {
 	reader
-	sql   *sql.Tx
+	sql   querier
 	db    *DB
 	who   identity.Principal
 	wakes []string
@@ -92,7 +95,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := db.connect(o.Source); err != nil {
 		return nil, err
 	}
-	db.reader = reader{q: db.pool, keys: newKeys(o.Keys), now: o.Now}
+	db.prepared = db.dialect.prepared(db.pool)
+	db.preparedWrites = db.dialect.prepared(db.writer)
+	db.reader = reader{q: db.prepared.on(db.pool, nil), keys: newKeys(o.Keys), now: o.Now}
 	if err := db.writer.PingContext(ctx); err != nil {
 		db.closePools()
 		return nil, fmt.Errorf("store: open: %w", classify(err))
@@ -176,7 +181,8 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 		return fmt.Errorf("store: begin: %w", classify(err))
 	}
 	defer sqlTx.Rollback() // after a commit this does nothing
-	tx := &Tx{reader: reader{q: sqlTx, keys: db.keys, now: db.now}, sql: sqlTx, db: db, who: who}
+	q := db.preparedWrites.on(sqlTx, sqlTx)
+	tx := &Tx{reader: reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
 	if err := f(tx); err != nil {
 		return classify(err)
 	}
@@ -187,6 +193,7 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 		return fmt.Errorf("store: commit: %w", classify(err))
 	}
 	db.bus.wake(tx.wakes...)
+	db.preparedWrites.learn(ctx, q)
 	return nil
 }
 
