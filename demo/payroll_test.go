@@ -1,0 +1,49 @@
+package demo
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/crewjam/saml"
+)
+
+// Who sets up an authenticator on the way takes minutes, and the library
+// forgets what it asked for after 90 seconds unless it is told otherwise.
+func TestPayrollRemembersItsRequestThroughTheWizard(t *testing.T) {
+	base, err := Base("localhost:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := prepare(t.TempDir(), base, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPayroll(nil, base, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	present := saml.TimeNow
+	t.Cleanup(func() { saml.TimeNow = present })
+	for ago, remembered := range map[time.Duration]bool{0: true, 5 * time.Minute: true, 90 * time.Minute: true, trackedFor + time.Minute: false} {
+		saml.TimeNow = func() time.Time { return time.Now().Add(-ago) }
+		w := httptest.NewRecorder()
+		index, err := p.sp.RequestTracker.TrackRequest(w, httptest.NewRequest(http.MethodGet, payrollPath, nil), "_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		saml.TimeNow = present
+		back := httptest.NewRequest(http.MethodPost, payrollPath+"saml/acs", nil)
+		for _, c := range w.Result().Cookies() {
+			if ago == 0 && c.MaxAge < int(time.Hour/time.Second) {
+				t.Errorf("the browser keeps the request for %d s", c.MaxAge)
+			}
+			back.AddCookie(c)
+		}
+		tracked, err := p.sp.RequestTracker.GetTrackedRequest(back, index)
+		if (err == nil) != remembered || err == nil && tracked.SAMLRequestID != "_1" {
+			t.Errorf("after %v: %+v, %v; want remembered %v", ago, tracked, err, remembered)
+		}
+	}
+}
