@@ -47,3 +47,32 @@ func TestPayrollRemembersItsRequestThroughTheWizard(t *testing.T) {
 		}
 	}
 }
+
+// A request that was answered is forgotten by the browser too: its cookie is
+// taken away from where it was put.
+func TestPayrollForgetsWhatWasAnswered(t *testing.T) {
+	base, err := Base("localhost:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := prepare(t.TempDir(), base, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPayroll(nil, base, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := httptest.NewRequest(http.MethodGet, payrollPath, nil), httptest.NewRecorder()
+	index, err := p.sp.RequestTracker.TrackRequest(w, r, "_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.sp.RequestTracker.StopTrackingRequest(w, r, index); err != nil {
+		t.Fatal(err)
+	}
+	put, taken := w.Result().Cookies()[0], w.Result().Cookies()[1]
+	if taken.Name != put.Name || taken.Path != put.Path || taken.Domain != put.Domain || taken.MaxAge >= 0 {
+		t.Errorf("put as %v, taken away as %v", put, taken)
+	}
+}
