@@ -47,6 +47,7 @@ type User struct {
 	Mail          string `json:"mail"`
 	Authenticator bool   `json:"authenticator"` // has one already
 	Target        bool   `json:"target"`        // may enrol one
+	Seed          string `json:"seed"`          // of the one that came with the demo
 }
 
 // A Mail is one that the demo's mail server took.
@@ -174,6 +175,24 @@ func (d *Demo) Newcomer() User {
 		}
 	}
 	d.t.Fatalf("demo has nobody who may enrol, only %+v", d.Users)
+	return User{}
+}
+
+// Owner returns one of those whose authenticator came with the demo, another
+// for each language: a passcode works once.
+func (d *Demo) Owner(lang string) User {
+	d.t.Helper()
+	n := map[string]int{"en": 0, "de": 1, "ar": 2}[lang]
+	for _, u := range d.Users {
+		if u.Seed == "" {
+			continue
+		}
+		if n == 0 {
+			return u
+		}
+		n--
+	}
+	d.t.Fatalf("demo has too few authenticators, only %+v", d.Users)
 	return User{}
 }
 
