@@ -145,7 +145,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		rate    store.Rate
 		subject string
 	}{
-		{store.Rate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, network(m.ip)},
+		{store.Rate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, store.Network(m.ip)},
 		{store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
 	}
 	for _, count := range counts {

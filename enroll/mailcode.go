@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -114,7 +113,7 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, proved bo
 	for _, count := range []struct {
 		rate    store.Rate
 		subject string
-	}{{byAddress, network(tx.Who().IP)}, {byUser, subject}} {
+	}{{byAddress, store.Network(tx.Who().IP)}, {byUser, subject}} {
 		if err := tx.Hit(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}
@@ -174,18 +173,4 @@ func MaskMail(address string) string {
 		return "•••"
 	}
 	return string([]rune(local)[:1]) + "•••@" + domain
-}
-
-// network is what an address is counted as: itself, or its /64, since a host
-// with IPv6 has as many addresses as it likes below that.
-func network(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil || addr.Unmap().Is4() {
-		return ip
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return ip
-	}
-	return prefix.String()
 }
