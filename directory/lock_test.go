@@ -58,9 +58,8 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 					t.Errorf("failure %d was evaluated: %v, want %v", i+1, got, want)
 				}
 			}
-			until, err := h.DB.LockedUntil(t.Context(), tally)
-			if err != nil || !until.Equal(h.Clock.Now().Add(15*time.Minute)) {
-				t.Errorf("locked until %v, %v, want in a quarter of an hour", until, err)
+			if until := h.LockedUntil(t, tally); !until.Equal(h.Clock.Now().Add(15 * time.Minute)) {
+				t.Errorf("locked until %v, want in a quarter of an hour", until)
 			}
 			locks, err := store.Collect(h.DB.Events(t.Context(), tenant.ID, store.EventFilter{Kind: audit.UserLocked}))
 			if err != nil || len(locks) != 1 || locks[0].Journey != "jrn_x" {

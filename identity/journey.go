@@ -57,7 +57,11 @@ type Journey struct {
 	Outcome      Outcome
 	Required     []Validation // fixed when evaluated (JRN-15)
 	Passed       []Passed     // those not revoked
+	Recorded     Recorded     // the store's: what its rows hold, so that a step writes what it changed alone
 }
+
+// Recorded are the validations of a journey that the store has rows of.
+type Recorded struct{ Required, Passed []Validation }
 
 // A Stage is where self-provisioning stands in a journey.
 type Stage string

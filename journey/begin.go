@@ -66,7 +66,7 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
 		Protocol: start.Application.Protocol, Request: start.Request, Browser: start.Browser, Fingerprint: start.Fingerprint,
 		IP: start.IP, Language: start.Language, ACR: start.ACR, StartedAt: now, FreshAfter: freshAfter(start, now)}
-	rules, err := ReadRules(ctx, tx, j.Tenant)
+	rules, err := e.rules(ctx, tx, j.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +18,12 @@ import (
 	"github.com/latchkey-id/latchkey/store"
 )
 
-// An Engine takes journeys from step to step.
+// An Engine takes journeys from step to step. It must not be copied.
 type Engine struct {
 	DB        *store.DB
 	Directory *directory.Directory
+
+	decoded decodedRules
 }
 
 // A Visit is who takes a step, and what shall happen when it is the last.
@@ -55,69 +56,20 @@ type View struct {
 	Codes          bool            // policy lets this user's passcodes count
 	Request        push.State      // of the push the page waits for, if any
 	LastMethod     identity.Method
-}
 
-// Rules are the tenant's documents that journeys go by, as they stand now.
-type Rules struct {
-	Access           policy.Access
-	AccessVersion    int64
-	Push             policy.Push
-	SelfProvisioning policy.SelfProvisioning
-	Platforms        policy.Platforms
-	Lockout          policy.Lockout
-	Limits           policy.Limits
+	rejected bool // the user said *it wasn't me* to a push lately
+	kept     bool // the step under way changed no row of the person: settle need not read them again
 }
 
 // Reader is what the engine reads through: the database, or a transaction.
 type Reader interface {
 	Now() time.Time
 	Journey(ctx context.Context, tenant, id string) (*identity.Journey, error)
-	User(ctx context.Context, tenant, id string) (identity.User, error)
-	GroupIDsOf(ctx context.Context, tenant, user string) ([]string, error)
+	Person(ctx context.Context, tenant, id, browser string, since time.Time) (store.Person, error)
 	Policies(ctx context.Context, tenant string) (map[policy.Kind]store.Policy, error)
-	KnownBrowser(ctx context.Context, tenant, user, browser string) (bool, identity.Method, error)
-	LockedUntil(ctx context.Context, t store.Tally) (time.Time, error)
 	authenticator.Reader
 	push.Reader
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
-}
-
-// ReadRules reads a tenant's rules. A document that cannot be read is an error,
-// and an error refuses the login: policy fails closed.
-func ReadRules(ctx context.Context, r Reader, tenant string) (rules Rules, err error) {
-	all, err := r.Policies(ctx, tenant)
-	if err != nil {
-		return rules, err
-	}
-	rules.AccessVersion = all[policy.KindAccess].Version
-	for _, read := range []func() error{
-		func() (err error) {
-			rules.Access, err = policy.Read[policy.Access](all[policy.KindAccess].Document)
-			return
-		},
-		func() (err error) { rules.Push, err = policy.Read[policy.Push](all[policy.KindPush].Document); return },
-		func() (err error) {
-			rules.SelfProvisioning, err = policy.Read[policy.SelfProvisioning](all[policy.KindSelfProvisioning].Document)
-			return
-		},
-		func() (err error) {
-			rules.Platforms, err = policy.Read[policy.Platforms](all[policy.KindPlatforms].Document)
-			return
-		},
-		func() (err error) {
-			rules.Lockout, err = policy.Read[policy.Lockout](all[policy.KindLockout].Document)
-			return
-		},
-		func() (err error) {
-			rules.Limits, err = policy.Read[policy.Limits](all[policy.KindLimits].Document)
-			return
-		},
-	} {
-		if err := read(); err != nil {
-			return rules, fmt.Errorf("journey: policy of %s: %w", tenant, err)
-		}
-	}
-	return rules, nil
 }
 
 // Look returns a journey as it stands now.
@@ -131,7 +83,7 @@ func (e *Engine) Look(ctx context.Context, tenant, id string) (*View, error) {
 
 // view gathers what is true around j.
 func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View, error) {
-	rules, err := ReadRules(ctx, r, j.Tenant)
+	rules, err := e.rules(ctx, r, j.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -153,17 +105,18 @@ func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rule
 	if err != nil {
 		return nil, err
 	}
+	return v, e.conclude(ctx, r, v)
+}
+
+// conclude says what comes next for the person that was gathered.
+func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
+	j := v.Journey
 	effective := v.Rules.Push.Effective(v.Groups)
-	rejected := false
-	if j.UserID != "" || j.Decoy {
-		if rejected, err = push.Rejected(ctx, r, j.Tenant, cmp.Or(j.UserID, nobody)); err != nil {
-			return nil, err
-		}
-	}
 	proved := j.Has(identity.Password)
-	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, proved, rejected)
+	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, proved, v.rejected)
 	v.Codes, v.Facts.Codes = effective.CodesAllowed, effective.CodesAllowed
 	now := r.Now()
+	v.Facts.PushTo = 0
 	for _, a := range v.Authenticators {
 		if v.Facts.Push && push.Reaches(a, v.Rules.Platforms, v.Presence, now) {
 			v.Facts.PushTo++
@@ -174,11 +127,11 @@ func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rule
 	}
 	if j.Method == identity.ByPush {
 		if err := e.request(ctx, r, v); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	v.Step = Next(j, v.Facts, now)
-	return v, nil
+	return nil
 }
 
 // offered is what may be chosen before anything was proved: what anybody may
@@ -197,22 +150,15 @@ func offered(rules policy.Push) (push, codes bool) {
 const nobody = "nobody"
 
 // person gathers what is true of the user of an id, or nobody.
-func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) (err error) {
+func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error {
 	j := v.Journey
-	v.User, err = r.User(ctx, j.Tenant, id)
+	p, err := r.Person(ctx, j.Tenant, id, j.Browser, push.RejectionCounts(r.Now()))
 	if err != nil && (id != nobody || !errors.Is(err, identity.NotFound)) {
 		return err
 	}
-	if v.Groups, err = r.GroupIDsOf(ctx, j.Tenant, id); err != nil {
-		return err
-	}
+	v.User, v.Groups, v.LastMethod, v.rejected = p.User, p.Groups, p.LastMethod, p.Rejected
+	v.Facts.LockedUntil = p.Locked(e.tally(j), r.Now())
 	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, id)); err != nil {
-		return err
-	}
-	if _, v.LastMethod, err = r.KnownBrowser(ctx, j.Tenant, id, j.Browser); err != nil {
-		return err
-	}
-	if v.Facts.LockedUntil, err = r.LockedUntil(ctx, e.tally(j)); err != nil {
 		return err
 	}
 	v.Facts.Disabled = !v.User.Enabled() // live, whatever was true when the journey began
@@ -307,7 +253,12 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	j := v.Journey
 	if j.EndedAt.IsZero() {
 		var err error
-		if v, err = e.gather(ctx, tx, j, v.Rules); err != nil {
+		if v.kept {
+			err = e.conclude(ctx, tx, v)
+		} else {
+			v, err = e.gather(ctx, tx, j, v.Rules)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if v.Step == Done {

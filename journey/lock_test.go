@@ -65,12 +65,7 @@ func (h *house) user() identity.User {
 }
 
 func (h *house) lockedUntil() time.Time {
-	h.Helper()
-	until, err := h.db.LockedUntil(h.Context(), store.Tally{Tenant: h.Tenant.ID, User: h.User.ID})
-	if err != nil {
-		h.Fatal(err)
-	}
-	return until
+	return h.LockedUntil(h.T, store.Tally{Tenant: h.Tenant.ID, User: h.User.ID})
 }
 
 func reasons(events []audit.Event) map[string]int {

@@ -48,7 +48,8 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 		if err != nil {
 			return err
 		}
-		return evaluate(fresh)
+		*v, v.kept = *fresh, true
+		return evaluate(v)
 	}, Identify)
 }
 
@@ -104,6 +105,7 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 		j := v.Journey
 		if right {
 			j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+			v.kept = true
 		} else {
 			j.Notice = "error.login.wrong"
 		}
@@ -179,7 +181,7 @@ func (e *Engine) Choose(ctx context.Context, visit Visit, v *View, method identi
 		if err := e.dropPush(ctx, tx, j); err != nil {
 			return err
 		}
-		j.Method = method
+		j.Method, v.kept = method, true
 		return nil
 	}, Choose, WaitForPush, PushOver, AskPasscode)
 }
@@ -214,6 +216,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			if result.OK {
 				j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPasscode,
 					Authenticator: result.Authenticator.ID, At: tx.Now()})
+				v.kept = true
 				return e.giveBack(ctx, tx, v)
 			}
 		} else {
@@ -290,6 +293,7 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 		j.PushID = sent
 		j.Method, j.PushAt = identity.ByPush, tx.Now()
 		j.Pushes++
+		v.kept = true
 		return nil
 	}, Choose, PushOver, AskPasscode, WaitForPush)
 }

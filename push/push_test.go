@@ -495,12 +495,12 @@ func TestPUSH22_AppThatCannot(t *testing.T) {
 	if end, err := answer(t, h, h.DB, a, deny); err != nil || end.Outcome != store.PushNotMe {
 		t.Errorf("denied by it: %+v, %v", end, err)
 	}
-	if rejected, err := Rejected(t.Context(), h.DB, h.Tenant.ID, h.User.ID); !rejected || err != nil {
-		t.Errorf("PUSH-14: Rejected = %v, %v", rejected, err)
+	if p, err := h.DB.Person(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); !p.Rejected || err != nil {
+		t.Errorf("PUSH-14: Rejected = %v, %v", p.Rejected, err)
 	}
 	h.Clock.Pass(25 * time.Hour)
-	if rejected, err := Rejected(t.Context(), h.DB, h.Tenant.ID, h.User.ID); rejected || err != nil {
-		t.Errorf("PUSH-14: Rejected a day later = %v, %v", rejected, err)
+	if p, err := h.DB.Person(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); p.Rejected || err != nil {
+		t.Errorf("PUSH-14: Rejected a day later = %v, %v", p.Rejected, err)
 	}
 }
 

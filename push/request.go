@@ -127,7 +127,6 @@ type Reader interface {
 	OpenPush(ctx context.Context, tenant, user string) (store.PushRequest, error)
 	PushRequest(ctx context.Context, tenant, id string) (store.PushRequest, error)
 	PushNumber(ctx context.Context, tenant, id string) (string, error)
-	PushRejected(ctx context.Context, tenant, user string, since time.Time) (bool, error)
 }
 
 // Pending returns the request of a user that waits for an answer, without its
@@ -136,11 +135,9 @@ func Pending(ctx context.Context, r Reader, tenant, user string) (store.PushRequ
 	return r.OpenPush(ctx, tenant, user)
 }
 
-// Rejected reports whether the user said *it wasn't me* within the last day, in
-// which a plain push is not enough (PUSH-14).
-func Rejected(ctx context.Context, r Reader, tenant, user string) (bool, error) {
-	return r.PushRejected(ctx, tenant, user, r.Now().Add(-24*time.Hour))
-}
+// RejectionCounts is the moment since which a user's *it wasn't me* counts: for
+// a day after it a plain push is not enough (PUSH-14).
+func RejectionCounts(now time.Time) time.Time { return now.Add(-24 * time.Hour) }
 
 // A State is how a request stands, for the page that waits for it.
 type State struct {

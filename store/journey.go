@@ -1,11 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 )
@@ -83,30 +87,26 @@ func (tx *Tx) StepJourney(ctx context.Context, j *identity.Journey) error {
 	return tx.recordValidations(ctx, j)
 }
 
-// validations are all a journey can require.
-var validations = []identity.Validation{identity.Password, identity.OneTimePassword}
-
 // recordValidations brings the rows in line with j: what is newly required or
 // passed is inserted; what j no longer holds is revoked by time, not deleted.
+// What did not change since the rows were read costs no statement.
 func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error {
-	for _, v := range validations {
-		if place := slices.Index(j.Required, v); place >= 0 {
-			if _, err := tx.exec(ctx, "require", `
-				INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
-				ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(v), place); err != nil {
-				return err
-			}
-		} else if err := tx.revokeValidation(ctx, "journey_required", j, v); err != nil {
-			return err
-		}
-		passed := slices.IndexFunc(j.Passed, func(p identity.Passed) bool { return p.Validation == v })
-		if passed < 0 {
-			if err := tx.revokeValidation(ctx, "journey_passed", j, v); err != nil {
-				return err
-			}
+	now := identity.Recorded{Required: slices.Clone(j.Required)}
+	for place, v := range j.Required {
+		if slices.Contains(j.Recorded.Required, v) {
 			continue
 		}
-		p := j.Passed[passed]
+		if _, err := tx.exec(ctx, "require", `
+			INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(v), place); err != nil {
+			return err
+		}
+	}
+	for _, p := range j.Passed {
+		now.Passed = append(now.Passed, p.Validation)
+		if slices.Contains(j.Recorded.Passed, p.Validation) {
+			continue
+		}
 		if _, err := tx.exec(ctx, "pass", `
 			INSERT INTO journey_passed (tenant_id, journey_id, validation, method, authenticator_id, passed_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
@@ -114,33 +114,53 @@ func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error 
 			return err
 		}
 	}
-	return nil
-}
-
-func (tx *Tx) revokeValidation(ctx context.Context, table string, j *identity.Journey, v identity.Validation) error {
-	_, err := tx.exec(ctx, "revoke", `
-		UPDATE `+table+` SET revoked_at = $4
-		WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
-		j.Tenant, j.ID, string(v), at(tx.now()))
+	err := errors.Join(
+		tx.revokeValidations(ctx, "journey_required", j, j.Recorded.Required, now.Required),
+		tx.revokeValidations(ctx, "journey_passed", j, j.Recorded.Passed, now.Passed))
+	if err == nil {
+		j.Recorded = now
+	}
 	return err
 }
 
+// revokeValidations revokes those of before that are not kept.
+func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
+	for _, v := range before {
+		if slices.Contains(kept, v) {
+			continue
+		}
+		if _, err := tx.exec(ctx, "revoke", `
+			UPDATE `+table+` SET revoked_at = $4
+			WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
+			j.Tenant, j.ID, string(v), at(tx.now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 var selectJourney = `SELECT tenant_id, id, version, application_id, protocol, request, browser, fingerprint, ip,
-	fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `
+	fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `,
+	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
+		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
+	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || method || ' ' || authenticator_id, ',') FROM journey_passed p
+		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), '')
 	FROM journeys WHERE tenant_id = $1 AND id = $2`
 
-// Journey returns a journey with what it requires and has passed.
+// Journey returns a journey with what it requires and has passed. Both come in
+// the one row: every page and every step begins with this query.
 func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journey, error) {
 	j := &identity.Journey{}
 	var user *string
-	var acr string
+	var acr, required, passed string
 	var decoy, known int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
 		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt},
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
-		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome)
+		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome,
+		&required, &passed)
 	if err != nil {
 		return nil, missing("journey "+id, err)
 	}
@@ -151,19 +171,53 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	if err := json.Unmarshal([]byte(acr), &j.ACR); err != nil {
 		return nil, fmt.Errorf("store: journey %s: %w", id, err)
 	}
-	j.Required, err = Collect(list(ctx, r, "required", func(row scanner) (v identity.Validation, err error) {
-		return v, row.Scan(&v)
-	}, `SELECT validation FROM journey_required
-		WHERE tenant_id = $1 AND journey_id = $2 AND revoked_at IS NULL ORDER BY place`, tenant, id))
-	if err != nil {
-		return nil, err
+	if err := readValidations(j, required, passed); err != nil {
+		return nil, fmt.Errorf("store: journey %s: %w", id, err)
 	}
-	j.Passed, err = Collect(list(ctx, r, "passed", scanPassed, `
-		SELECT validation, method, authenticator_id, passed_at FROM journey_passed
-		WHERE tenant_id = $1 AND journey_id = $2 AND revoked_at IS NULL ORDER BY passed_at`, tenant, id))
-	return j, err
+	return j, nil
 }
 
-func scanPassed(row scanner) (p identity.Passed, err error) {
-	return p, row.Scan(&p.Validation, &p.Method, &p.Authenticator, moment{&p.At})
+// readValidations reads what selectJourney gathers of the rows beside a
+// journey: "place validation" and "time validation method authenticator", with
+// commas between. No id and no name of ours has a blank or a comma in it.
+func readValidations(j *identity.Journey, required, passed string) error {
+	needs, err := ordered(required, 2)
+	if err != nil {
+		return err
+	}
+	for _, word := range needs {
+		j.Required = append(j.Required, identity.Validation(word[1]))
+	}
+	has, err := ordered(passed, 4)
+	if err != nil {
+		return err
+	}
+	for _, word := range has {
+		seconds, _ := strconv.ParseInt(word[0], 10, 64) // ordered has read it
+		p := identity.Passed{Validation: identity.Validation(word[1]), Method: identity.Method(word[2]),
+			Authenticator: word[3], At: time.Unix(seconds, 0).UTC()}
+		j.Passed = append(j.Passed, p)
+		j.Recorded.Passed = append(j.Recorded.Passed, p.Validation)
+	}
+	j.Recorded.Required = slices.Clone(j.Required)
+	return nil
+}
+
+// ordered splits a list of rows of so many words each, and puts them in the
+// order of the number each begins with.
+func ordered(rows string, words int) (all [][]string, err error) {
+	for row := range strings.SplitSeq(rows, ",") {
+		if row == "" {
+			continue
+		}
+		word := strings.Split(row, " ")
+		if _, err := strconv.ParseInt(word[0], 10, 64); err != nil || len(word) != words {
+			return nil, fmt.Errorf("validation %q cannot be read", row)
+		}
+		all = append(all, word)
+	}
+	slices.SortStableFunc(all, func(a, b []string) int {
+		return cmp.Or(cmp.Compare(len(a[0]), len(b[0])), cmp.Compare(a[0], b[0]))
+	})
+	return all, nil
 }

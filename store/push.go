@@ -121,18 +121,6 @@ func (r reader) LastPush(ctx context.Context, tenant, user string) (time.Time, e
 	return last, nil
 }
 
-// PushRejected reports whether a user said *it wasn't me* after a time.
-func (r reader) PushRejected(ctx context.Context, tenant, user string, since time.Time) (bool, error) {
-	var n int64
-	err := r.q.QueryRowContext(ctx, `
-		SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND user_id = $2 AND created_at > $3 AND outcome = $4`,
-		tenant, user, at(since), string(PushNotMe)).Scan(&n)
-	if err != nil {
-		return false, missing("rejections of "+user, err)
-	}
-	return n > 0, nil
-}
-
 // AddPush adds a push request, its number sealed. It reports false, and adds
 // nothing, if the user has one that has not ended: the index on those is the
 // judge, whatever two browsers do at the same moment (PUSH-10).

@@ -178,3 +178,7 @@ func (r reader) SessionApplications(ctx context.Context, tenant, session string)
 		SELECT session_id, application_id, protocol, session_index, subject, started_at, ended_at
 		FROM session_applications WHERE tenant_id = $1 AND session_id = $2 AND ended_at IS NULL ORDER BY started_at`, tenant, session)
 }
+
+func scanPassed(row scanner) (p identity.Passed, err error) {
+	return p, row.Scan(&p.Validation, &p.Method, &p.Authenticator, moment{&p.At})
+}

@@ -14,10 +14,14 @@ const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.langua
 	u.failures, u.locked_until, u.disabled_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
 
 func scanUser(row scanner) (u identity.User, err error) {
-	err = row.Scan(&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
+	return u, row.Scan(userFields(&u)...)
+}
+
+// userFields are where userColumns go.
+func userFields(u *identity.User) []any {
+	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
 		&u.Failures, moment{&u.LockedUntil}, moment{&u.DisabledAt}, moment{&u.MayEnrollAt},
-		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt})
-	return u, err
+		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
 }
 
 // User returns a user by id.
@@ -144,23 +148,6 @@ func (tx *Tx) LockIfExceeded(ctx context.Context, t Tally, threshold int64, unti
 // placeholders names the next two arguments after n.
 func placeholders(n int) (first, second string) {
 	return "$" + string(rune('1'+n)), "$" + string(rune('2'+n))
-}
-
-// LockedUntil reports until when a tally is locked; zero when it is not.
-func (r reader) LockedUntil(ctx context.Context, t Tally) (time.Time, error) {
-	table, where, args := t.table()
-	var until time.Time
-	err := r.q.QueryRowContext(ctx, `SELECT locked_until FROM `+table+` WHERE `+where, args...).Scan(moment{&until})
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, missing("lock", err)
-	}
-	if !r.now().Before(until) {
-		return time.Time{}, nil
-	}
-	return until, nil
 }
 
 // Unlock ends every lock of a user's logins and clears the counts, in all

@@ -187,3 +187,13 @@ func freshSchema(t *testing.T, dsn string) string {
 	u.RawQuery = q.Encode()
 	return u.String()
 }
+
+// LockedUntil is until when a tally is locked; zero when it is not.
+func (h *House) LockedUntil(t testing.TB, tally store.Tally) time.Time {
+	t.Helper()
+	p, err := h.DB.Person(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Locked(tally, h.Clock.Now())
+}

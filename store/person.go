@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// A Person is a user with what surrounds each page and step of a login: one
+// row of one query, since every page of every login begins with it.
+type Person struct {
+	User   identity.User
+	Groups []string // ids
+
+	// Of the browser: whether the user has logged in from it before, by which
+	// method last, and until when its own tally is locked.
+	Known       bool
+	LastMethod  identity.Method
+	LockedUntil time.Time
+
+	// Rejected reports that the user said *it wasn't me* to a push lately.
+	Rejected bool
+}
+
+// Person returns a user, seen from a browser, with the rejections since a time.
+func (r reader) Person(ctx context.Context, tenant, id, browser string, since time.Time) (Person, error) {
+	var p Person
+	var groups, last *string
+	var rejections int64
+	u := &p.User
+	err := r.q.QueryRowContext(ctx, `
+		SELECT `+userColumns+`,
+			(SELECT string_agg(m.group_id, ' ') FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
+			b.last_method, b.locked_until,
+			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 AND p.outcome = $5)
+		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
+		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe)).Scan(
+		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections)...)
+	if err != nil {
+		return Person{}, missing("person "+id, err)
+	}
+	if groups != nil {
+		p.Groups = strings.Fields(*groups)
+	}
+	if last != nil {
+		p.Known, p.LastMethod = true, identity.Method(*last)
+	}
+	p.Rejected = rejections > 0
+	return p, nil
+}
+
+// Locked reports until when a tally of the person in the browser it was read
+// for is locked; zero when it is not.
+func (p Person) Locked(t Tally, now time.Time) time.Time {
+	until := p.User.LockedUntil
+	if t.Browser != "" {
+		until = p.LockedUntil
+	}
+	if !now.Before(until) {
+		return time.Time{}
+	}
+	return until
+}
