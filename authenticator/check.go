@@ -20,6 +20,10 @@ const (
 	outer = 10 // right, but the clock must be set first
 )
 
+// spent is how many counters of an HOTP authenticator are remembered besides
+// the last: one of their passcodes typed again is a replay, not a guess.
+const spent = 10
+
 // An Attempt is a passcode somebody typed, and for what.
 type Attempt struct {
 	Tenant      string
@@ -28,6 +32,7 @@ type Attempt struct {
 	Journey     string // id; for the event
 	Typed       string // as it was typed
 	Limit       int64  // wrong passcodes in a row that lock an authenticator
+	LookAhead   int64  // counters accepted beyond an HOTP authenticator's next one
 }
 
 // A Reason is why a passcode let nobody in. It is for events: people read the
@@ -55,7 +60,7 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := match(ctx, tx, all, otp.Canonical(try.Typed))
+	result, err := match(ctx, tx, all, otp.Canonical(try.Typed), try.LookAhead)
 	if err != nil {
 		return result, err
 	}
@@ -79,10 +84,10 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 
 // match finds whose passcode it is, and uses it up. A fresh one of any
 // authenticator goes before one used up of another that happens to be the same.
-func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string) (Result, error) {
+func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string, lookAhead int64) (Result, error) {
 	result := Result{Reason: Wrong}
 	for _, a := range all {
-		step, drift, ok := find(tx, a, code, inner)
+		step, drift, ok := recognise(tx, a, code, lookAhead)
 		switch {
 		case !ok:
 			continue
@@ -132,7 +137,7 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 // The step used last may come again, since the nonce that was signed makes the
 // approval fresh. No counter moves, whatever the passcode is (CRED-11).
 func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passcode string) (push.Verdict, error) {
-	if !makesPasscodes(a) {
+	if !byTime(a) {
 		return push.PasscodeWrong, nil
 	}
 	var err error
@@ -151,6 +156,21 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passco
 		return push.PasscodeWrong, err
 	}
 	return push.PasscodeRight, nil
+}
+
+// recognise looks for the step, or counter, of a passcode that was typed, among
+// those accepted and those spent: which of them it is, the update decides.
+func recognise(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64) (step, drift int64, ok bool) {
+	if byTime(a) {
+		return find(tx, a, code, inner)
+	}
+	params := otp.Params{Digits: a.Digits}
+	counter, ok := otp.MatchCounter(a.Seed, params, code, a.LastStep+1, lookAhead)
+	if !ok && a.LastStep >= 0 {
+		oldest := max(a.LastStep-spent, 0)
+		counter, ok = otp.MatchCounter(a.Seed, params, code, oldest, a.LastStep-oldest)
+	}
+	return counter, 0, ok
 }
 
 // find looks for the step of a passcode within a window, and the drift that
@@ -178,7 +198,10 @@ func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identi
 	return all, nil
 }
 
-// makesPasscodes reports whether an authenticator makes passcodes by time.
-func makesPasscodes(a identity.Authenticator) bool {
+// makesPasscodes reports whether an authenticator makes passcodes to type.
+func makesPasscodes(a identity.Authenticator) bool { return byTime(a) || a.Kind == identity.HOTP }
+
+// byTime reports whether an authenticator makes passcodes by time.
+func byTime(a identity.Authenticator) bool {
 	return (a.Kind == identity.AppToken || a.Kind == identity.TOTP) && a.Step > 0
 }

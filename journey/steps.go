@@ -209,7 +209,8 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		if evaluate {
 			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
-				Application: j.Application, Journey: j.ID, Typed: code, Limit: v.Rules.Lockout.Passcodes})
+				Application: j.Application, Journey: j.ID, Typed: code, Limit: v.Rules.Lockout.Passcodes,
+				LookAhead: v.Rules.Lockout.LookAhead})
 			if err != nil {
 				return err
 			}

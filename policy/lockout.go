@@ -1,21 +1,23 @@
 package policy
 
-// Lockout says when failures lock. There are two counts, and they lock at
-// different points: a user's failed logins lock when they exceed the threshold
-// (CRED-20), an authenticator's wrong passcodes when they reach the limit
-// (CRED-11).
+// Lockout says when failures lock, and how far a passcode may be ahead before
+// it is one. There are two counts, and they lock at different points: a user's
+// failed logins lock when they exceed the threshold (CRED-20), an
+// authenticator's wrong passcodes when they reach the limit (CRED-11).
 type Lockout struct {
-	Threshold       int64 `json:"threshold"` // failed logins in a row; 0 is off
-	Period          int64 `json:"period"`    // seconds a user's logins stay locked
-	Passcodes       int64 `json:"passcodes"` // wrong passcodes in a row
+	Threshold       int64 `json:"threshold"`  // failed logins in a row; 0 is off
+	Period          int64 `json:"period"`     // seconds a user's logins stay locked
+	Passcodes       int64 `json:"passcodes"`  // wrong passcodes in a row
+	LookAhead       int64 `json:"look_ahead"` // passcodes an HOTP authenticator may have made in vain (CRED-10)
 	NotifyUser      bool  `json:"notify_user"`
 	NotifyOperators bool  `json:"notify_operators"`
 }
 
 // DefaultLockout locks a user for a quarter of an hour at the sixth failed
-// login and an authenticator at the tenth wrong passcode, and tells the user.
+// login and an authenticator at the tenth wrong passcode, tells the user, and
+// lets three passcodes of a counter be skipped.
 func DefaultLockout() Lockout {
-	return Lockout{Threshold: 5, Period: 15 * 60, Passcodes: 10, NotifyUser: true}
+	return Lockout{Threshold: 5, Period: 15 * 60, Passcodes: 10, LookAhead: 3, NotifyUser: true}
 }
 
 // Kind returns KindLockout.
@@ -27,6 +29,7 @@ func (l Lockout) Validate() error {
 	ps.within("threshold", l.Threshold, 0, 100)
 	ps.within("period", l.Period, 60, 24*3600)
 	ps.within("passcodes", l.Passcodes, 3, 50)
+	ps.within("look_ahead", l.LookAhead, 0, 10) // every one more is one more chance for whoever guesses
 	return ps.err()
 }
 
