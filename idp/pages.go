@@ -57,7 +57,10 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 	case journey.PushOver:
 		return "push_ended", s.pushEnded(), nil
 	case journey.AskPasscode:
-		return "passcode", templates.Passcode{Application: app, Name: j.Name, Push: s.pushOffered(), Typed: r.PostFormValue("passcode")}, nil
+		if j.Method == "" && j.Enrol == identity.EnrolScan {
+			page.Notice = "notice.enrolled"
+		}
+		return "passcode", templates.Passcode{Application: app, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Typed: r.PostFormValue("passcode")}, nil
 	case journey.EnrolOffer:
 		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
 	case journey.EnrolCode:

@@ -101,8 +101,14 @@ func (h *house) toChoice(browser string) *journey.View {
 	v = h.want(v, err, journey.Identify)
 	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, " Berit.LIE ")
 	v = h.want(v, err, journey.AskPassword)
-	v, err = h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
-	return h.want(v, err, journey.Choose)
+	return h.proved(v, journey.Choose)
+}
+
+// proved gives the right password and wants to be at a step then.
+func (h *house) proved(v *journey.View, at journey.Step) *journey.View {
+	h.Helper()
+	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
+	return h.want(v, err, at)
 }
 
 func (h *house) passcode(offset int64) string {

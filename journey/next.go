@@ -89,6 +89,8 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 	case proved && !f.Codes && !(f.Push && f.PushTo > 0):
 		// Codes are never silently allowed (PUSH-9a).
 		return Refused
+	case proved && j.Method == "" && !(f.Push && f.PushTo > 0):
+		return AskPasscode // the only way: a page to choose it on would ask nothing
 	}
 	return Choose
 }

@@ -362,18 +362,19 @@ func (e *Engine) dropPush(ctx context.Context, tx *store.Tx, j *identity.Journey
 	return push.Cancel(ctx, tx, j.Tenant, j.PushID)
 }
 
-// Back goes one page back: from a method to the choice, from there to another
-// user name. Self-provisioning has its own way back. What depended on what was left must be passed anew (JRN-3).
+// Back goes one page back: from a method to the choice, from there, or from the
+// only method there is, to another user name. Self-provisioning has its own way
+// back. What depended on what was left must be passed anew (JRN-3).
 func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) {
 	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
 		j := v.Journey
 		if err := e.dropPush(ctx, tx, j); err != nil {
 			return err
 		}
-		switch v.Step {
-		case WaitForPush, PushOver, AskPasscode:
+		switch {
+		case v.Step == WaitForPush, v.Step == PushOver, v.Step == AskPasscode && j.Method != "":
 			j.Method, j.PushID = "", ""
-		case EnrolNoMail:
+		case v.Step == EnrolNoMail:
 			j.Enrol = identity.NotEnrolling
 		default:
 			forget(j)

@@ -87,18 +87,22 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 	}
 }
 
-// Who has proved the password and can be reached by no push is told so, and
-// nothing pretends to wait.
+// Who has proved the password and can be reached by no push goes straight to
+// the passcode, from there back to the name, and is told so when sending one
+// all the same: nothing pretends to wait.
 func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	h.do(h.Who, func(tx *store.Tx) error {
 		_, err := tx.SetPush(t.Context(), h.Tenant.ID, h.token.ID, false)
 		return err
 	})
-	v, err := h.engine.SendPush(t.Context(), h.visit(identity.Session{}), h.toChoice("b"), "Payroll")
-	if v = h.want(v, err, journey.Choose); v.Journey.Notice != "error.choice.missing" || v.Journey.Pushes != 0 {
+	v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode)
+	v, err := h.engine.SendPush(t.Context(), h.visit(identity.Session{}), v, "Payroll")
+	if v = h.want(v, err, journey.AskPasscode); v.Journey.Notice != "error.choice.missing" || v.Journey.Pushes != 0 {
 		t.Errorf("told %q, %d pushes", v.Journey.Notice, v.Journey.Pushes)
 	}
+	v, err = h.engine.Back(t.Context(), h.visit(identity.Session{}), v)
+	h.want(v, err, journey.Identify)
 }
 
 // Looking at the journey of a name that is nobody's reads what looking at

@@ -105,6 +105,7 @@ type Passcode struct {
 	Application string
 	Name        string
 	Push        bool   // whether a push may be sent instead
+	Only        bool   // nothing else could be chosen: the page follows the password
 	Typed       string // what the field held when another language was picked (ENR-13)
 }
 
