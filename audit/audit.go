@@ -79,6 +79,8 @@ const (
 	KeyMade            Kind = "key.made"
 	MailSent           Kind = "mail.sent"
 	MailFailed         Kind = "mail.failed"
+	BackupMade         Kind = "backup.made"
+	BackupRestored     Kind = "backup.restored"
 )
 
 // Kinds lists every kind, so that a typo cannot become one.
@@ -95,7 +97,7 @@ var Kinds = map[Kind]bool{
 	AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
 	TenantAdded: true, UserAdded: true, UserChanged: true, GroupAdded: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, PolicyChanged: true, KeyMade: true,
-	MailSent: true, MailFailed: true,
+	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
 }
 
 // An Event is one immutable record. Tenant, time, actor and address come from

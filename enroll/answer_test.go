@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"database/sql"
 	"encoding/base32"
 	"encoding/json"
 	"net/http"
@@ -478,4 +479,25 @@ func (h *house) setPolicy(t *testing.T, d policy.Document) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), 0, document) })
+}
+
+// A backup has unused what was used after it was made; so in a database that
+// was restored, what was signed before that is not taken.
+func TestTREL11_CallsSignedBeforeARestore(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	a.must(t, "settings", fields{"push": false})
+	db, err := sql.Open("sqlite", h.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `INSERT INTO epochs VALUES (1, $1, $1)`, h.Clock.Now().Unix()); err != nil {
+		t.Fatal(err)
+	}
+	if r := a.call(t, "settings", fields{"push": true}); r.status != http.StatusUnauthorized || r.code() != "replayed" {
+		t.Errorf("signed before the restore: got %d %q, want 401 replayed", r.status, r.code())
+	}
+	h.Clock.Pass(time.Second)
+	a.must(t, "settings", fields{"push": true})
 }

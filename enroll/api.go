@@ -250,9 +250,17 @@ func (a *API) write(ctx context.Context, m message, f func(tx *store.Tx, app ide
 }
 
 // use uses the call's jti up. It is kept for as long as the signature would
-// pass, and belongs to the key, so that nobody can use up another's.
+// pass, and belongs to the key, so that nobody can use up another's. A database
+// restored from a backup does not know which were used before.
 func (m message) use(ctx context.Context, tx *store.Tx, tenant string) error {
-	err := tx.UseOnce(ctx, tenant, "jti", m.thumbprint+"."+m.claims.ID, time.Unix(m.claims.At, 0).Add(2*maxSkew))
+	epoch, err := tx.Epoch(ctx)
+	if err != nil {
+		return err
+	}
+	if !epoch.BeganAt.IsZero() && m.claims.At <= epoch.BeganAt.Unix() {
+		return &refusal{status: http.StatusUnauthorized, Code: "replayed", cause: errors.New("signed before the backup was restored")}
+	}
+	err = tx.UseOnce(ctx, tenant, "jti", m.thumbprint+"."+m.claims.ID, time.Unix(m.claims.At, 0).Add(2*maxSkew))
 	if errors.Is(err, identity.Conflict) {
 		return &refusal{status: http.StatusUnauthorized, Code: "replayed", cause: err}
 	}

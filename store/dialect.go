@@ -18,6 +18,10 @@ type dialect interface {
 	// prepared is where the statements of a pool are kept; nil where its driver
 	// keeps them by itself.
 	prepared(pool *sql.DB) *statements
+	// snapshot is the isolation under which a transaction sees one state.
+	snapshot() sql.IsolationLevel
+	// has reports whether there is a table of a name.
+	has(ctx context.Context, pool *sql.DB, table string) (bool, error)
 	// notify tells other nodes of the transaction's wake-ups, as part of it.
 	notify(ctx context.Context, tx *Tx) error
 	// listen wakes db's subscribers on what others commit, until ctx ends.
@@ -31,6 +35,21 @@ func (lite) goose() (database.Dialect, []goose.ProviderOption, error) {
 }
 
 func (lite) prepared(pool *sql.DB) *statements { return &statements{pool: pool} }
+
+func (lite) snapshot() sql.IsolationLevel { return sql.LevelDefault }
+
+func (lite) has(ctx context.Context, pool *sql.DB, table string) (bool, error) {
+	return exists(ctx, pool, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, table)
+}
+
+// exists reports whether a query counts anything.
+func exists(ctx context.Context, pool *sql.DB, query string, args ...any) (bool, error) {
+	var n int64
+	if err := pool.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return false, fmt.Errorf("store: look at the database: %w", classify(err))
+	}
+	return n > 0, nil
+}
 
 func (lite) notify(context.Context, *Tx) error { return nil }
 
@@ -80,6 +99,12 @@ func (postgres) goose() (database.Dialect, []goose.ProviderOption, error) {
 }
 
 func (postgres) prepared(*sql.DB) *statements { return nil }
+
+func (postgres) snapshot() sql.IsolationLevel { return sql.LevelRepeatableRead }
+
+func (postgres) has(ctx context.Context, pool *sql.DB, table string) (bool, error) {
+	return exists(ctx, pool, `SELECT COUNT(*) WHERE to_regclass($1) IS NOT NULL`, table)
+}
 
 const channel = "latchkey"
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strconv"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 
@@ -63,6 +65,25 @@ func (db *DB) Pending(ctx context.Context) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// newestMigration is the version of the newest migration this program has.
+func newestMigration() (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	if err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	return numberOf(files[len(files)-1])
+}
+
+// numberOf is the version of a migration by its file's name.
+func numberOf(file string) (int64, error) {
+	number, _, _ := strings.Cut(path.Base(file), "_")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	return n, nil
 }
 
 func (db *DB) migrator() (*goose.Provider, error) {

@@ -8,6 +8,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -81,6 +82,16 @@ func (k *Keyring) Encode() string {
 		}
 	}
 	return b.String()
+}
+
+// Holds reports whether every root of another keyring is in k.
+func (k *Keyring) Holds(other *Keyring) bool {
+	for n, root := range other.roots {
+		if subtle.ConstantTimeCompare(k.roots[n], root) != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *Keyring) String() string { return "[secret]" }

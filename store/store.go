@@ -178,6 +178,11 @@ func (db *DB) Ping(ctx context.Context) error {
 // nothing if it returns an error. A database that is busy, full or gone is an
 // identity.Unavailable.
 func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) error) error {
+	return db.inTx(ctx, who, func(_ *sql.Tx, tx *Tx) error { return f(tx) })
+}
+
+// inTx is InTx for what needs the database's own transaction too.
+func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
 	sqlTx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: begin: %w", classify(err))
@@ -185,7 +190,7 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 	defer sqlTx.Rollback() // after a commit this does nothing
 	q := db.preparedWrites.on(sqlTx, sqlTx)
 	tx := &Tx{reader: reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
-	if err := f(tx); err != nil {
+	if err := f(sqlTx, tx); err != nil {
 		return classify(err)
 	}
 	if err := db.dialect.notify(ctx, tx); err != nil {

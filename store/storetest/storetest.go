@@ -34,8 +34,8 @@ type House struct {
 	Application identity.Application
 	Who         identity.Principal
 
-	source string
-	keys   *store.Keyring
+	Source string // see store.Options
+	Keys   *store.Keyring
 }
 
 // A Clock is the time a database goes by. It stands still until it is moved,
@@ -68,6 +68,16 @@ func Each(t *testing.T, f func(t *testing.T, h *House)) {
 	}
 }
 
+// Empty returns a source of each kind of database at hand, with nothing in it.
+func Empty(t *testing.T) map[string]string {
+	t.Helper()
+	sources := map[string]string{"sqlite": filepath.Join(t.TempDir(), "t.db")}
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		sources["postgres"] = freshSchema(t, dsn)
+	}
+	return sources
+}
+
 // SQLite returns a house on SQLite alone, for what does not depend on the
 // database.
 func SQLite(t *testing.T) *House {
@@ -77,7 +87,7 @@ func SQLite(t *testing.T) *House {
 
 func furnish(t *testing.T, source string) *House {
 	t.Helper()
-	h := &House{source: source, keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
+	h := &House{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
 	h.DB = h.Node(t)
 	if err := h.DB.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -103,7 +113,7 @@ func furnish(t *testing.T, source string) *House {
 // command beside the server does.
 func (h *House) Node(t *testing.T) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Source: h.source, Keys: h.keys, Now: h.Clock.Now})
+	db, err := store.Open(t.Context(), store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

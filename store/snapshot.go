@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Snapshot is the whole database as it was at one moment, for a copy of it.
+// Others go on writing meanwhile.
+type Snapshot struct {
+	// Schema is the newest migration that was applied.
+	Schema int64
+	// Least is the least release that may open the database.
+	Least int64
+	// Tables are all there are, in an order in which each follows those it
+	// refers to.
+	Tables []Table
+
+	tx *sql.Tx
+}
+
+// A Table is one of a snapshot's.
+type Table struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"`
+	Rows    int64    `json:"rows"`
+}
+
+// Snapshot opens a snapshot: a read transaction on SQLite, which in WAL mode
+// sees one state and keeps nobody from writing; on PostgreSQL one of REPEATABLE
+// READ. Close ends it.
+func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
+	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot(), ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("store: snapshot: %w", classify(err))
+	}
+	s := &Snapshot{tx: tx}
+	if err := s.survey(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("store: snapshot: %w", classify(err))
+	}
+	return s, nil
+}
+
+// Close ends the snapshot.
+func (s *Snapshot) Close() { _ = s.tx.Rollback() } // it has written nothing
+
+func (s *Snapshot) survey(ctx context.Context) error {
+	if err := s.tx.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`).Scan(&s.Schema); err != nil {
+		return err
+	}
+	var least string
+	if err := s.tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'least release'`).Scan(&least); err != nil {
+		return err
+	}
+	var err error
+	if s.Least, err = strconv.ParseInt(least, 10, 64); err != nil {
+		return err
+	}
+	names, err := tables(s.Schema)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		t := Table{Name: name}
+		if err := s.tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+name).Scan(&t.Rows); err != nil {
+			return err
+		}
+		if t.Columns, _, err = columns(ctx, s.tx, name); err != nil {
+			return err
+		}
+		s.Tables = append(s.Tables, t)
+	}
+	return nil
+}
+
+// Rows yields the rows of a table, a value for each column: nil, an int64, a
+// string or a []byte. The slice is the caller's until the next row.
+func (s *Snapshot) Rows(ctx context.Context, t Table) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		rows, err := s.tx.QueryContext(ctx, `SELECT `+strings.Join(t.Columns, ", ")+` FROM `+t.Name)
+		if err != nil {
+			yield(nil, fmt.Errorf("store: copy %s: %w", t.Name, classify(err)))
+			return
+		}
+		defer rows.Close()
+		row, into := make([]any, len(t.Columns)), make([]any, len(t.Columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				yield(nil, fmt.Errorf("store: copy %s: %w", t.Name, err))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, fmt.Errorf("store: copy %s: %w", t.Name, classify(err)))
+		}
+	}
+}
+
+var creates = regexp.MustCompile(`(?m)^CREATE TABLE ([a-z_]+) \($`)
+
+// tables lists what migrations up to a version create, in their order. A table
+// refers only to those before it: PostgreSQL takes no migration that says
+// otherwise. Whatever else lies in the database is not ours to copy.
+func tables(version int64) ([]string, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, file := range files {
+		n, err := numberOf(file)
+		if err != nil {
+			return nil, err
+		}
+		if n > version {
+			continue
+		}
+		text, err := fs.ReadFile(migrations, file)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range creates.FindAllSubmatch(text, -1) {
+			names = append(names, string(found[1]))
+		}
+	}
+	return names, nil
+}
+
+// columns returns the names and types of a table's columns.
+func columns(ctx context.Context, tx *sql.Tx, table string) (names, types []string, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT * FROM `+table+` LIMIT 0`)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	all, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range all {
+		names = append(names, c.Name())
+		types = append(types, c.DatabaseTypeName())
+	}
+	return names, types, rows.Err()
+}
