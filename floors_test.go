@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"store/storetest"}, // real databases for tests
 	{"web"},
 	{"push", "mail", "config"},
-	{"directory", "authenticator"},
+	{"directory", "authenticator", "backup"},
 	{"journey", "enroll"},
 	{"idp", "portal"},
 	{"idp/saml", "idp/oidc"},

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/store"
@@ -240,6 +241,16 @@ func (c Config) MakeKeys() error {
 	}
 	return nil
 }
+
+// Files are the files c names, beside the database and the keys, as they are
+// named.
+func (c Config) Files() []string {
+	return slices.DeleteFunc([]string{c.TLSCert, c.TLSKey, c.Mail.PasswordFile}, func(name string) bool { return name == "" })
+}
+
+// KeysApart reports whether the keys are in a variable, and no file is to be
+// written.
+func (c Config) KeysApart() bool { return c.keys != "" }
 
 // Password reads the password that goes with User.
 func (m Mail) Password(c Config) (string, error) {

@@ -22,12 +22,17 @@ import (
 // as [Problems], with as much as could be read, so that [Config.Validate] can
 // say the rest.
 func Load(dir string, getenv func(string) string) (Config, error) {
-	c := Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}
 	text, err := os.ReadFile(filepath.Join(dir, File))
 	if err != nil {
-		return c, fmt.Errorf("config: %w", err)
+		return Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}, fmt.Errorf("config: %w", err)
 	}
-	problems := c.read(string(text))
+	return Parse(dir, string(text), getenv)
+}
+
+// Parse is Load of a file that has this text, or will have it.
+func Parse(dir, text string, getenv func(string) string) (Config, error) {
+	c := Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}
+	problems := c.read(text)
 	problems = append(problems, c.environment(getenv)...)
 	return c.filled(), problems.err()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // written is what init writes: what was decided, and what else could be.
@@ -58,4 +59,16 @@ func (c Config) Write() error {
 		return errors.Join(fmt.Errorf("config: %w", err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// WithDatabase returns the text of a configuration with another database in it,
+// and the rest as it was written.
+func WithDatabase(text, source string) string {
+	line := fmt.Sprintf("database = %q", source)
+	if n := lineOf(text, "database"); n > 0 {
+		lines := strings.Split(text, "\n")
+		lines[n-1] = line
+		return strings.Join(lines, "\n")
+	}
+	return line + "\n" + text // before any table: it is a key of none
 }
