@@ -48,6 +48,8 @@ type commands struct {
 	Config  struct {
 		Validate configValidate `cmd:"" help:"Say all that is wrong with the configuration."`
 	} `cmd:"" help:"The configuration."`
+	Backup  backupCommand  `cmd:"" help:"Copy database, keys and configuration into one sealed file, while the server runs."`
+	Restore restoreCommand `cmd:"" help:"Make a server of a backup, in an empty folder and database."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
 
 	TenantCommands struct {

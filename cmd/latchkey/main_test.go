@@ -150,7 +150,7 @@ func TestExitCodes(t *testing.T) {
 
 // Every command explains itself with an example.
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"init", "migrate", "config validate", "version", "tenant add", "tenant list", "user add", "user list",
+	for _, command := range []string{"init", "migrate", "backup", "restore", "config validate", "version", "tenant add", "tenant list", "user add", "user list",
 		"user show", "user unlock", "group add", "group list", "group member", "enrollment allow", "policy show", "policy set", "audit list",
 		"serve", "demo", "app add oidc", "app add saml", "app list", "authenticator list", "authenticator revoke", "authenticator unlock", "phone activate",
 		"phone list", "phone passcode", "phone pending", "phone approve", "phone deny"} {

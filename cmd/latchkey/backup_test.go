@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/backup"
+)
+
+// A backup is made beside a running server and becomes one that runs.
+func TestBackup(t *testing.T) {
+	p := place{t, filepath.Join(t.TempDir(), "house")}
+	serving(t, p.dir)
+	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	const passphrase = "correct horse battery\n"
+	file := filepath.Join(t.TempDir(), "backup")
+	p.refused(failed, "at least 12 characters", "too short\n", "backup", file)
+	p.refused(misuse, "no passphrase", "\n", "backup", file)
+	row := read[backupRow](p, passphrase, "backup", file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != row.Bytes || row.Rows == 0 {
+		t.Errorf("%+v: %v, %v", row, info, err)
+	}
+	p.refused(failed, "file already exists", passphrase, "backup", file)
+	if len(p.events(audit.BackupMade)) != 1 {
+		t.Errorf("events: %v", p.events(audit.BackupMade))
+	}
+
+	p.refused(failed, "the passphrase is wrong", "something else entirely\n", "restore", file, "--verify")
+	if m := read[backup.Manifest](p, passphrase, "restore", file, "--verify"); m.Rows() != row.Rows || m.Database != "sqlite" {
+		t.Errorf("verified: %+v, want %+v", m, row)
+	}
+	p.refused(failed, "is not empty", passphrase, "restore", file)
+
+	secret := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(secret, []byte(passphrase), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := place{t, filepath.Join(t.TempDir(), "other")}
+	if said := other.ok("", "restore", file, "--passphrase-file", secret); !strings.Contains(said, "latchkey serve --dir "+other.dir) {
+		t.Errorf("said:\n%s", said)
+	}
+	if users := read[[]userRow](other, "", "user", "list"); len(users) != 1 || users[0].Name != "anna" {
+		t.Errorf("users: %+v", users)
+	}
+	if len(other.events(audit.BackupRestored)) != 1 {
+		t.Errorf("events: %v", other.events(audit.BackupRestored))
+	}
+	serving(t, other.dir)
+}
+
+// At a terminal a long work rewrites one line, and leaves none.
+func TestProgress(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Now()
+	tell, end := progressOn(&out, "Copying", func() time.Time { now = now.Add(100 * time.Millisecond); return now })
+	for i := range int64(9) {
+		tell(i+1, 10)
+	}
+	end()
+	if got, want := out.String(), "\rCopying:  10 %, 1 of 10 rows\x1b[K\rCopying:  40 %, 4 of 10 rows\x1b[K\rCopying:  70 %, 7 of 10 rows\x1b[K\r\x1b[K"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
