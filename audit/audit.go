@@ -49,21 +49,24 @@ const (
 
 // Self-provisioning and the life of an authenticator.
 const (
-	EnrolOffered         Kind = "enrolment.offered"
-	EnrolCodeSent        Kind = "enrolment.code-sent"
-	EnrolCodeWrong       Kind = "enrolment.code-wrong"
-	EnrolCodeRight       Kind = "enrolment.code-right"
-	EnrolNoMail          Kind = "enrolment.no-mail"
-	EnrolPlatform        Kind = "enrolment.platform"
-	EnrolActivation      Kind = "enrolment.activation"
-	EnrolVoided          Kind = "enrolment.voided"
-	EnrolKey             Kind = "enrolment.key"
-	EnrolFinished        Kind = "enrolment.finished"
-	EnrolAllowed         Kind = "enrolment.allowed"
-	AuthenticatorLocked  Kind = "authenticator.locked"
-	AuthenticatorUnlock  Kind = "authenticator.unlocked"
-	AuthenticatorRevoked Kind = "authenticator.revoked"
-	AuthenticatorPush    Kind = "authenticator.push"
+	EnrolOffered           Kind = "enrolment.offered"
+	EnrolCodeSent          Kind = "enrolment.code-sent"
+	EnrolCodeWrong         Kind = "enrolment.code-wrong"
+	EnrolCodeRight         Kind = "enrolment.code-right"
+	EnrolNoMail            Kind = "enrolment.no-mail"
+	EnrolPlatform          Kind = "enrolment.platform"
+	EnrolActivation        Kind = "enrolment.activation"
+	EnrolVoided            Kind = "enrolment.voided"
+	EnrolKey               Kind = "enrolment.key"
+	EnrolFinished          Kind = "enrolment.finished"
+	EnrolAllowed           Kind = "enrolment.allowed"
+	AuthenticatorAdded     Kind = "authenticator.added"
+	AuthenticatorLocked    Kind = "authenticator.locked"
+	AuthenticatorUnlock    Kind = "authenticator.unlocked"
+	AuthenticatorSuspended Kind = "authenticator.suspended"
+	AuthenticatorResumed   Kind = "authenticator.resumed"
+	AuthenticatorRevoked   Kind = "authenticator.revoked"
+	AuthenticatorPush      Kind = "authenticator.push"
 )
 
 // Administration.
@@ -94,7 +97,8 @@ var Kinds = map[Kind]bool{
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
 	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
-	AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
+	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
+	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
 	TenantAdded: true, UserAdded: true, UserChanged: true, GroupAdded: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, PolicyChanged: true, KeyMade: true,
 	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,

@@ -36,6 +36,41 @@ func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	return changed(ctx, tx, a, audit.AuthenticatorUnlock, "operator")
 }
 
+// Lock locks an authenticator until it is unlocked, as wrong passcodes do. Like
+// one suspended it still counts as having one, so that neither opens a way into
+// self-provisioning (ENR-1). One that is locked already, or that nobody has, is
+// a Conflict.
+func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	done, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID)
+	return settle(ctx, tx, a, done, err, audit.AuthenticatorLocked)
+}
+
+// Suspend keeps an authenticator from being used until it is resumed: its owner
+// is away, or looks for it. One that is suspended already, or that nobody has,
+// is a Conflict.
+func Suspend(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	done, err := tx.SuspendAuthenticator(ctx, a.Tenant, a.ID)
+	return settle(ctx, tx, a, done, err, audit.AuthenticatorSuspended)
+}
+
+// Resume ends a suspension. One that is not suspended is a Conflict.
+func Resume(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	done, err := tx.ResumeAuthenticator(ctx, a.Tenant, a.ID)
+	return settle(ctx, tx, a, done, err, audit.AuthenticatorResumed)
+}
+
+// settle writes the event of what an operator changed, or says why nothing was.
+func settle(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bool, err error, kind audit.Kind) error {
+	if err != nil {
+		return err
+	}
+	if !done {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.state",
+			Err: fmt.Errorf("authenticator: %s is %s", a.Serial, a.State())}
+	}
+	return changed(ctx, tx, a, kind, "operator")
+}
+
 // SetPush switches push on or off for an active authenticator (PUSH-8). On, it
 // must be one that gets push: its platform is looked at as policy stands now.
 // Where it may not, the error is a Forbidden whose cause is a push.Refusal.

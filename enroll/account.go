@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/mail"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/templates"
@@ -106,23 +104,8 @@ func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation
 			return err
 		}
 	}
-	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
-		return err
-	}
-	tx.Wake(store.UserTopic(user.ID))
-	if act.Journey != "" {
-		tx.Wake(store.JourneyTopic(act.Journey))
-	}
-	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolFinished, User: user.ID, Authenticator: app.ID, Journey: act.Journey,
+	return announce(ctx, tx, act.Journey, user, app, templates.Origin{IP: m.ip, At: tx.Now()}, act.Language, audit.Event{Kind: audit.EnrolFinished,
 		Data: map[string]string{"activation": act.ID, "platform": string(app.Platform), "push": strconv.FormatBool(push)}})
-	if err != nil || mail.CheckAddress(user.Mail) != nil {
-		return err
-	}
-	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: user.Tenant, Kind: templates.MailAdded, To: user.Mail, Language: act.Language,
-		Args:   templates.AuthenticatorAdded{Name: user.Name, Device: app.Name, Origin: templates.Origin{IP: m.ip, At: tx.Now()}},
-		Dedupe: "added " + app.ID, Expires: tx.Now().Add(24 * time.Hour),
-	})
 }
 
 // standing is what status answers, and whatever changes how an authenticator

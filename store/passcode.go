@@ -11,6 +11,10 @@ import (
 // identity.Active, told in SQL so that it holds at the moment of the write.
 const active = `activated_at IS NOT NULL AND locked_at IS NULL AND suspended_at IS NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
+// held is the condition under which an authenticator counts as having one, told
+// in SQL: active, locked or suspended (ENR-1).
+const held = `activated_at IS NOT NULL AND inactive_at IS NULL AND revoked_at IS NULL`
+
 // UseStep uses up the passcode of a step that was typed, and every older one,
 // and reports whether it was still to be had: a passcode works once (RFC 6238,
 // section 5.2). The count of wrong ones starts anew, and the drift seen is kept
@@ -64,6 +68,33 @@ func (tx *Tx) UnlockAuthenticator(ctx context.Context, tenant, id string) (bool,
 	n, err := tx.exec(ctx, "unlock "+id, `
 		UPDATE authenticators SET locked_at = NULL, invalid = 0
 		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL`, tenant, id)
+	return n == 1, err
+}
+
+// LockAuthenticator locks an authenticator that somebody has, and reports
+// whether it was not locked before.
+func (tx *Tx) LockAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "lock "+id, `
+		UPDATE authenticators SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND locked_at IS NULL AND `+held,
+		tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// SuspendAuthenticator suspends an authenticator that somebody has until
+// ResumeAuthenticator, and reports whether it was not suspended before.
+func (tx *Tx) SuspendAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "suspend "+id, `
+		UPDATE authenticators SET suspended_at = $3 WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NULL AND `+held,
+		tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// ResumeAuthenticator ends a suspension, and reports whether there was one. A
+// lock that came before it is still there.
+func (tx *Tx) ResumeAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "resume "+id, `
+		UPDATE authenticators SET suspended_at = NULL WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NOT NULL AND `+held,
+		tenant, id)
 	return n == 1, err
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,25 +14,43 @@ import (
 )
 
 type authenticatorRow struct {
-	ID         string    `json:"id"`
-	Serial     string    `json:"serial"`
-	Kind       string    `json:"kind"`
-	Name       string    `json:"name"`
-	Platform   string    `json:"platform,omitempty"`
-	State      string    `json:"state"`
-	Push       string    `json:"push"`
-	Invalid    int64     `json:"wrong_passcodes"`
-	Users      []string  `json:"users,omitempty"`
-	AppVersion string    `json:"app_version,omitempty"`
-	EnrolledAt time.Time `json:"enrolled_at"`
-	LastUsedAt time.Time `json:"last_used_at,omitzero"`
-	RevokedAt  time.Time `json:"revoked_at,omitzero"`
+	ID          string    `json:"id"`
+	Serial      string    `json:"serial"`
+	Kind        string    `json:"kind"`
+	Name        string    `json:"name"`
+	Platform    string    `json:"platform,omitempty"`
+	State       string    `json:"state"`
+	Push        string    `json:"push"`
+	Digits      int       `json:"digits"`
+	Period      int64     `json:"period,omitempty"` // seconds; 0 for HOTP
+	Invalid     int64     `json:"wrong_passcodes"`
+	Users       []string  `json:"users,omitempty"`
+	AppVersion  string    `json:"app_version,omitempty"`
+	EnrolledAt  time.Time `json:"enrolled_at"`
+	ActiveAt    time.Time `json:"activated_at,omitzero"`
+	LastUsedAt  time.Time `json:"last_used_at,omitzero"`
+	LockedAt    time.Time `json:"locked_at,omitzero"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	RevokedAt   time.Time `json:"revoked_at,omitzero"`
 }
 
 func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRow {
 	return authenticatorRow{ID: a.ID, Serial: a.Serial, Kind: string(a.Kind), Name: a.Name, Platform: string(a.Platform),
-		State: string(a.State()), Push: string(a.Push(now)), Invalid: a.Invalid, AppVersion: a.AppVersion, EnrolledAt: a.EnrolledAt,
-		LastUsedAt: a.LastUsedAt, RevokedAt: a.RevokedAt}
+		State: string(a.State()), Push: string(a.Push(now)), Digits: a.Digits, Period: a.Step, Invalid: a.Invalid,
+		AppVersion: a.AppVersion, EnrolledAt: a.EnrolledAt, ActiveAt: a.ActivatedAt, LastUsedAt: a.LastUsedAt, LockedAt: a.LockedAt,
+		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt}
+}
+
+// rows are an authenticator for people to read.
+func (a authenticatorRow) rows() [][]string {
+	makes := fmt.Sprintf("%d digits every %d seconds", a.Digits, a.Period)
+	if a.Period == 0 {
+		makes = fmt.Sprintf("%d digits by counter", a.Digits)
+	}
+	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
+		{"State", a.State}, {"Platform", a.Platform}, {"Push", a.Push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
+		{"App", a.AppVersion}, {"Enrolled", when(a.EnrolledAt)}, {"Active since", when(a.ActiveAt)}, {"Last used", when(a.LastUsedAt)},
+		{"Locked", when(a.LockedAt)}, {"Suspended", when(a.SuspendedAt)}, {"Revoked", when(a.RevokedAt)}}
 }
 
 // row is an authenticator with the names of its users.
@@ -80,9 +100,35 @@ func (c *authenticatorList) Run(ctx context.Context, s *shell) error {
 			}
 			rows = append(rows, row)
 		}
-		return list(s, rows, []string{"SERIAL", "NAME", "USER", "STATE", "PUSH", "LAST USED"}, func(a authenticatorRow) []string {
-			return []string{a.Serial, a.Name, strings.Join(a.Users, ", "), a.State, a.Push, when(a.LastUsedAt)}
+		return list(s, rows, []string{"SERIAL", "KIND", "NAME", "USER", "STATE", "PUSH", "LAST USED"}, func(a authenticatorRow) []string {
+			return []string{a.Serial, a.Kind, a.Name, strings.Join(a.Users, ", "), a.State, a.Push, when(a.LastUsedAt)}
 		})
+	})
+}
+
+type authenticatorShow struct {
+	Serial string `arg:"" help:"Its serial."`
+}
+
+func (authenticatorShow) Help() string {
+	return "Example:\n\n    latchkey authenticator show LK-7Q2M-04VX"
+}
+
+// Run shows an authenticator.
+func (c *authenticatorShow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		a, err := h.authenticator(ctx, c.Serial)
+		if err != nil {
+			return err
+		}
+		row, err := h.row(ctx, a)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(row)
+		}
+		return table(s.stdout, row.rows())
 	})
 }
 
@@ -101,9 +147,26 @@ Example:
 
 // Run ends an authenticator for good.
 func (c *authenticatorRevoke) Run(ctx context.Context, s *shell) error {
-	return s.changeAuthenticator(ctx, c.Serial, "revoked", func(tx *store.Tx, a identity.Authenticator) error {
+	return s.changeAuthenticator(ctx, c.Serial, "revoked", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 		return authenticator.Revoke(ctx, tx, a, c.Reason)
 	})
+}
+
+type authenticatorLock struct {
+	Serial string `arg:"" help:"Its serial."`
+}
+
+func (authenticatorLock) Help() string {
+	return `It locks as wrong passcodes do, until it is unlocked. Its user still counts as having one: a lock opens no way to enrol another.
+
+Example:
+
+    latchkey authenticator lock LK-7Q2M-04VX`
+}
+
+// Run locks an authenticator.
+func (c *authenticatorLock) Run(ctx context.Context, s *shell) error {
+	return s.changeAuthenticator(ctx, c.Serial, "locked", authenticator.Lock)
 }
 
 type authenticatorUnlock struct {
@@ -116,24 +179,58 @@ func (authenticatorUnlock) Help() string {
 
 // Run ends a lock.
 func (c *authenticatorUnlock) Run(ctx context.Context, s *shell) error {
-	return s.changeAuthenticator(ctx, c.Serial, "unlocked", func(tx *store.Tx, a identity.Authenticator) error {
-		return authenticator.Unlock(ctx, tx, a)
-	})
+	return s.changeAuthenticator(ctx, c.Serial, "unlocked", authenticator.Unlock)
+}
+
+type authenticatorSuspend struct {
+	Serial string `arg:"" help:"Its serial."`
+}
+
+func (authenticatorSuspend) Help() string {
+	return `While it is suspended it proves nothing, and its user still counts as having one. Resuming makes it what it was.
+
+Example:
+
+    latchkey authenticator suspend LK-7Q2M-04VX`
+}
+
+// Run suspends an authenticator.
+func (c *authenticatorSuspend) Run(ctx context.Context, s *shell) error {
+	return s.changeAuthenticator(ctx, c.Serial, "suspended", authenticator.Suspend)
+}
+
+type authenticatorResume struct {
+	Serial string `arg:"" help:"Its serial."`
+}
+
+func (authenticatorResume) Help() string {
+	return "Example:\n\n    latchkey authenticator resume LK-7Q2M-04VX"
+}
+
+// Run ends a suspension.
+func (c *authenticatorResume) Run(ctx context.Context, s *shell) error {
+	return s.changeAuthenticator(ctx, c.Serial, "resumed", authenticator.Resume)
+}
+
+// authenticator returns the one with a serial.
+func (h house) authenticator(ctx context.Context, serial string) (identity.Authenticator, error) {
+	a, err := h.db.AuthenticatorBySerial(ctx, h.tenant.ID, serial)
+	return a, unknown(err, "authenticator", serial, called(h.db.AllAuthenticators(ctx, h.tenant.ID, math.MaxInt32),
+		func(a identity.Authenticator) string { return a.Serial }))
 }
 
 // changeAuthenticator changes the authenticator with a serial and shows it.
-func (s *shell) changeAuthenticator(ctx context.Context, serial, what string, change func(tx *store.Tx, a identity.Authenticator) error) error {
+func (s *shell) changeAuthenticator(ctx context.Context, serial, what string, change func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error) error {
 	return s.inTenant(ctx, func(h house) error {
-		serials := called(h.db.AllAuthenticators(ctx, h.tenant.ID, math.MaxInt32), func(a identity.Authenticator) string { return a.Serial })
-		a, err := h.db.AuthenticatorBySerial(ctx, h.tenant.ID, serial)
+		a, err := h.authenticator(ctx, serial)
 		if err != nil {
-			return unknown(err, "authenticator", serial, serials)
+			return err
 		}
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
 			if a, err = tx.Authenticator(ctx, h.tenant.ID, a.ID); err != nil {
 				return err
 			}
-			if err := change(tx, a); err != nil {
+			if err := change(ctx, tx, a); err != nil {
 				return err
 			}
 			a, err = tx.Authenticator(ctx, h.tenant.ID, a.ID)

@@ -75,9 +75,17 @@ type commands struct {
 		List appList `cmd:"" help:"List the applications."`
 	} `cmd:"" help:"Applications that people log in to."`
 	Authenticator struct {
-		List   authenticatorList   `cmd:"" help:"List authenticators, newest first."`
-		Revoke authenticatorRevoke `cmd:"" help:"End an authenticator for good."`
-		Unlock authenticatorUnlock `cmd:"" help:"End the lock that wrong passcodes brought about."`
+		Add struct {
+			TOTP authenticatorAddTOTP `cmd:"" name:"totp" help:"Hand out one that counts time: another vendor's app, a hardware token."`
+			HOTP authenticatorAddHOTP `cmd:"" name:"hotp" help:"Hand out one that counts the presses of its button."`
+		} `cmd:"" help:"Hand an authenticator out to a user."`
+		List    authenticatorList    `cmd:"" help:"List authenticators, newest first."`
+		Show    authenticatorShow    `cmd:"" help:"Show an authenticator."`
+		Lock    authenticatorLock    `cmd:"" help:"Lock an authenticator, as wrong passcodes do."`
+		Unlock  authenticatorUnlock  `cmd:"" help:"End the lock of an authenticator."`
+		Suspend authenticatorSuspend `cmd:"" help:"Keep an authenticator from being used for a while."`
+		Resume  authenticatorResume  `cmd:"" help:"End a suspension."`
+		Revoke  authenticatorRevoke  `cmd:"" help:"End an authenticator for good."`
 	} `cmd:"" help:"Authenticators."`
 	Enrollment struct {
 		Allow enrollmentAllow `cmd:"" help:"Give a user leave to enrol once more."`

@@ -152,7 +152,8 @@ func TestExitCodes(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, command := range []string{"init", "migrate", "backup", "restore", "config validate", "version", "tenant add", "tenant list", "user add", "user list",
 		"user show", "user unlock", "group add", "group list", "group member", "enrollment allow", "policy show", "policy set", "audit list",
-		"serve", "demo", "app add oidc", "app add saml", "app list", "authenticator list", "authenticator revoke", "authenticator unlock", "phone activate",
+		"serve", "demo", "app add oidc", "app add saml", "app list", "authenticator list", "authenticator revoke", "authenticator unlock",
+		"authenticator show", "authenticator lock", "authenticator suspend", "authenticator resume", "authenticator add totp", "authenticator add hotp", "phone activate",
 		"phone list", "phone passcode", "phone pending", "phone approve", "phone deny"} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), append(strings.Fields(command), "--help"), nil, &out, &errs)

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/otp"
+)
+
+// handOut hands an authenticator out and reads its key back from the link.
+func (p place) handOut(args ...string) (handedOut, otp.Key) {
+	p.t.Helper()
+	out := read[handedOut](p, "", append([]string{"authenticator", "add"}, args...)...)
+	key, err := otp.ParseURI(out.URI)
+	if err != nil {
+		p.t.Fatalf("the link %s: %v", out.URI, err)
+	}
+	return out, key
+}
+
+// toChoice goes from the portal as far as the second factor.
+func (b *browser) toChoice(base, name string) {
+	b.t.Helper()
+	b.open(base + "/")
+	b.post("username", name)
+	b.post("password", "correct horse", "do", "continue")
+}
+
+// Everything an operator does with authenticators, beside a running server,
+// which goes by it at its next step.
+func TestAuthenticators(t *testing.T) {
+	p := place{t, filepath.Join(t.TempDir(), "house")}
+	base := serving(t, p.dir)
+	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+
+	fob, counted := p.handOut("hotp", "--user", "anna", "--name", "Fob", "--digits", "8")
+	if fob.State != "active" || fob.Kind != "hotp" || fob.Digits != 8 || fob.Users[0] != "anna" || !counted.Event || !strings.Contains(fob.QR, "█") {
+		t.Fatalf("handed out: %+v", fob)
+	}
+	b := newBrowser(t)
+	b.toChoice(base, "anna")
+	b.post("method", "passcode", "do", "continue")
+	b.post("passcode", otp.HOTP(counted.Secret, counted.Params, 2), "do", "continue") // two made in vain
+	if b.at.Path != "/t/default/me" {
+		t.Fatalf("a passcode of the fob led to %s", b.at)
+	}
+
+	app, timed := p.handOut("totp", "--user", "Anna", "--secret", "gezd gnbv gy3t qojq gezd gnbv gy3t qojq", "--period", "60")
+	if app.Secret != "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" || app.Period != 60 || timed.Params.Period != 60 {
+		t.Errorf("handed out: %+v", app)
+	}
+	if listed := p.ok("", "authenticator", "list", "--user", "anna"); strings.Contains(listed+p.ok("", "authenticator", "show", app.Serial, "--json"), app.Secret) {
+		t.Error("the secret can be read again")
+	}
+	said := p.ok("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA\n", "authenticator", "add", "totp", "--user", "anna", "--secret", "-", "--name", "Third")
+	if strings.Count(said, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA") != 1 || !strings.Contains(said, "otpauth://totp/") || !strings.Contains(said, "▄") {
+		t.Errorf("said:\n%s", said)
+	}
+
+	// What it stands at, and what the server makes of it.
+	logsIn := func(serial string, key otp.Key, want bool) {
+		t.Helper()
+		b := newBrowser(t)
+		b.toChoice(base, "anna")
+		if !strings.Contains(b.page, `name="method"`) {
+			t.Errorf("%s: no choice of method, but:\n%s", serial, b.page)
+		}
+		b.post("method", "passcode", "do", "continue")
+		b.post("passcode", otp.TOTP(key.Secret, key.Params, time.Now()), "do", "continue")
+		if arrived := b.at.Path == "/t/default/me"; arrived != want {
+			t.Errorf("a passcode of %s arrived: %v, want %v", serial, arrived, want)
+		}
+	}
+	for _, step := range []struct{ do, state string }{{"lock", "locked"}, {"suspend", "suspended"}, {"resume", "locked"}} {
+		if row := read[authenticatorRow](p, "", "authenticator", step.do, app.Serial); row.State != step.state {
+			t.Errorf("after %s: %s, want %s", step.do, row.State, step.state)
+		}
+	}
+	logsIn(app.Serial, timed, false)
+	if shown := read[authenticatorRow](p, "", "authenticator", "show", app.Serial); shown.State != "locked" || shown.LockedAt.IsZero() || shown.Users[0] != "anna" {
+		t.Errorf("shown: %+v", shown)
+	}
+	p.refused(failed, "is locked", "", "authenticator", "lock", app.Serial)
+	p.refused(failed, "is locked", "", "authenticator", "resume", app.Serial)
+	p.ok("", "authenticator", "unlock", app.Serial)
+	logsIn(app.Serial, timed, true)
+	if out := p.ok("", "authenticator", "show", app.Serial); !strings.Contains(out, "6 digits every 60 seconds") {
+		t.Errorf("shown:\n%s", out)
+	}
+	p.ok("", "authenticator", "revoke", fob.Serial)
+	if state := read[authenticatorRow](p, "", "authenticator", "show", fob.Serial).State; state != "revoked" {
+		t.Errorf("after revoke: %s", state)
+	}
+
+	// Every change left its event, by the command line, and none holds a secret.
+	for kind, want := range map[string]int{"authenticator.added": 3, "authenticator.locked": 1, "authenticator.suspended": 1,
+		"authenticator.resumed": 1, "authenticator.unlocked": 1, "authenticator.revoked": 1} {
+		events := read[[]eventRow](p, "", "audit", "list", "--kind", kind)
+		if len(events) != want || slices.ContainsFunc(events, func(e eventRow) bool { return !strings.Contains(e.ActorName, ": latchkey authenticator ") }) {
+			t.Errorf("%s: %+v, want %d by the command line", kind, events, want)
+		}
+	}
+	if all := p.ok("", "audit", "list", "--json"); strings.Contains(all, "GEZDGNBV") {
+		t.Error("the audit has a secret")
+	}
+}
+
+func TestAuthenticators_Use(t *testing.T) {
+	p := furnish(t)
+	p.ok("correct horse\n", "user", "add", "anna")
+	app, _ := p.handOut("totp", "--user", "anna")
+	wrong := app.Serial[:len(app.Serial)-1] + "U" // no serial has one
+	for _, command := range []string{"show", "lock", "unlock", "suspend", "resume", "revoke"} {
+		p.refused(failed, "did you mean \""+app.Serial+"\"?", "", "authenticator", command, wrong)
+	}
+	p.refused(failed, `did you mean "anna"`, "", "authenticator", "add", "totp", "--user", "ana")
+	p.refused(misuse, "--user", "", "authenticator", "add", "hotp")
+	p.refused(misuse, "--digits", "", "authenticator", "add", "hotp", "--user", "anna", "--digits", "7")
+	p.refused(misuse, "--period", "", "authenticator", "add", "totp", "--user", "anna", "--period", "45")
+	p.refused(misuse, "not Base32", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "hunter2")
+	p.refused(misuse, "no secret", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "-")
+	if listed := read[[]authenticatorRow](p, "", "authenticator", "list"); len(listed) != 1 {
+		t.Errorf("what was refused added: %+v", listed)
+	}
+}

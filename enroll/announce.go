@@ -1,0 +1,35 @@
+package enroll
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/mail"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// announce does what every new authenticator of a user brings with it, however
+// it came: an operator's leave is used up, the pages that wait are woken, the
+// event e is written, and the user is told by mail, for it may not have been
+// the user who added it.
+func announce(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator, from templates.Origin, lang string, e audit.Event) error {
+	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
+		return err
+	}
+	tx.Wake(store.UserTopic(user.ID))
+	if journey != "" {
+		tx.Wake(store.JourneyTopic(journey))
+	}
+	e.Tenant, e.User, e.Authenticator, e.Journey = user.Tenant, user.ID, a.ID, journey
+	if err := tx.Event(ctx, e); err != nil || mail.CheckAddress(user.Mail) != nil {
+		return err
+	}
+	return mail.Queue(ctx, tx, mail.Message{
+		Tenant: user.Tenant, Kind: templates.MailAdded, To: user.Mail, Language: lang,
+		Args:   templates.AuthenticatorAdded{Name: user.Name, Device: a.Name, Origin: from},
+		Dedupe: "added " + a.ID, Expires: tx.Now().Add(24 * time.Hour),
+	})
+}
