@@ -44,10 +44,7 @@ func (p page) Title() string {
 }
 
 // Live is what static/login.js says by itself, as JSON.
-func (p page) Live() (string, error) {
-	texts, err := json.Marshal(p.L.Texts("live."))
-	return string(texts), err
-}
+func (p page) Live() (string, error) { return p.L.JSON("live.") }
 
 // A start is the first page: what there is and what to try.
 type start struct {

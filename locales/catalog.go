@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -36,6 +37,7 @@ type table struct {
 	lang  string
 	dir   string
 	texts map[string]*message
+	json  sync.Map // prefix → what Printer.JSON made of it
 }
 
 // Load reads the catalogues compiled into the program. It fails only if one of

@@ -13,6 +13,7 @@ import (
 // A message is one text in one language, in each of its plural forms.
 type message struct {
 	tag   language.Tag // the language it is written in
+	lang  string       // the same as text: each page compares it some twenty times
 	forms [plural.Many + 1][]piece
 }
 
@@ -27,7 +28,7 @@ var formNames = map[string]plural.Form{"zero": plural.Zero, "one": plural.One, "
 
 // parse reads a text or a set of plural forms.
 func parse(tag language.Tag, value json.RawMessage) (*message, error) {
-	m := &message{tag: tag}
+	m := &message{tag: tag, lang: tag.String()}
 	var single string
 	if json.Unmarshal(value, &single) == nil {
 		pieces, err := split(single)

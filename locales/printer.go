@@ -1,6 +1,7 @@
 package locales
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ func (p Printer) Has(key string) bool { return p.t.texts[key] != nil }
 // or the one it was borrowed from.
 func (p Printer) TextLang(key string) string {
 	if m := p.t.texts[key]; m != nil {
-		return m.tag.String()
+		return m.lang
 	}
 	return p.t.lang
 }
@@ -113,6 +114,19 @@ func argument(args []any, name string) string {
 		}
 	}
 	return "{" + name + "}"
+}
+
+// JSON is [Printer.Texts] as JSON. It is on every page, so it is made once.
+func (p Printer) JSON(prefix string) (string, error) {
+	if made, ok := p.t.json.Load(prefix); ok {
+		return made.(string), nil
+	}
+	text, err := json.Marshal(p.Texts(prefix))
+	if err != nil {
+		return "", fmt.Errorf("locales: texts of %s: %w", prefix, err)
+	}
+	p.t.json.Store(prefix, string(text))
+	return string(text), nil
 }
 
 // Texts returns the texts whose keys begin with prefix, each a string or a map

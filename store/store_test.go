@@ -244,6 +244,32 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// A rate of thousands is kept in a row of at most some sixty moments, lets
+// through exactly as many, and none of them back before the span is over.
+func TestRates_OfManyStaySmall(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	rate := Rate{Kind: "password", Max: 3000, Per: 5 * time.Minute}
+	var h hits
+	for i := range 3000 {
+		if got := h.total(); got != int64(i) {
+			t.Fatalf("%d hits counted, want %d", got, i)
+		}
+		h = readHits(h.String(), now.Unix()-300).with(rate.moment(now.Unix()))
+		if i%10 == 9 {
+			now = now.Add(time.Second)
+		}
+	}
+	if len(h) > 61 || len(h.String()) > 1024 {
+		t.Errorf("%d moments in %d bytes", len(h), len(h.String()))
+	}
+	if left := readHits(h.String(), now.Unix()-300); left.total() != 3000 {
+		t.Errorf("%d of 3000 count after 299 s, want all", left.total())
+	}
+	if left := readHits(h.String(), now.Unix()+5); left.total() != 0 {
+		t.Errorf("%d count after a span and a sixtieth", left.total())
+	}
+}
+
 func TestRates_ExactUnderConcurrency(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)

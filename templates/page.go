@@ -2,7 +2,6 @@ package templates
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html"
 	"html/template"
@@ -78,10 +77,7 @@ func (p Page) ProblemText() Text {
 }
 
 // Live is what static/login.js says by itself, as JSON.
-func (p Page) Live() (string, error) {
-	texts, err := json.Marshal(p.L.Texts("live."))
-	return string(texts), err
-}
+func (p Page) Live() (string, error) { return p.L.JSON("live.") }
 
 // wizard is how many steps self-provisioning has.
 const wizard = 4
