@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test unit lint vuln fuzz strings shots
+.PHONY: help build run test unit bench lint vuln fuzz strings shots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: ## everything: vet, floors, race tests on both databases, browser
 
 unit: ## the part that needs nothing installed, in under a minute
 	go test -short ./...
+
+bench: build ## the table of figures, on both databases (BENCH="--only silent --duration 5s" for some)
+	@scripts/bench $(BENCH)
 
 lint: ## gofmt, vet, staticcheck, and golangci-lint where installed
 	@scripts/lint $(STATICCHECK)

@@ -26,6 +26,7 @@ var floors = [][]string{
 	{"tenancy"},
 	{"server"},
 	{"demo", "phone"},
+	{"bench"}, // no part of the program
 	{"cmd/latchkey"},
 	{"e2e"}, // tests of the whole house stand on its roof
 }

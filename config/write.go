@@ -20,7 +20,8 @@ base_url = %q
 # The address to listen on.
 listen = %q
 
-# A second address, for /healthz and /readyz.
+# A second address, for /healthz, /readyz and profiles (/debug/pprof/). Not for
+# everybody: a profile shows what is in memory.
 #metrics_listen = "localhost:9090"
 
 # The server's certificate with its chain, and its key; or the proxy that ends

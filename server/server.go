@@ -229,7 +229,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.second != nil {
 		watched := http.NewServeMux()
 		s.health(watched)
+		profiling(watched)
 		second := s.serve(watched)
+		second.WriteTimeout = profileTimeout
 		servers = append(servers, second)
 		go func() { failed <- second.Serve(s.second) }()
 	}

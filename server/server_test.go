@@ -199,6 +199,21 @@ func TestMetricsListen(t *testing.T) {
 	}
 }
 
+// Profiles are on the second address alone: they show what is in memory.
+func TestProfiles(t *testing.T) {
+	c := found(t)
+	c.MetricsListen = free(t)
+	start(t, c)
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap?debug=1", "/debug/pprof/profile?seconds=1"} {
+		if status, _, _ := get(t, "http://"+c.MetricsListen+path); status != http.StatusOK {
+			t.Errorf("%s on the second address: %d", path, status)
+		}
+		if status, _, _ := get(t, c.BaseURL+path); status != http.StatusNotFound {
+			t.Errorf("%s on the first address: %d, want 404", path, status)
+		}
+	}
+}
+
 // Readiness tells the truth: a database that is gone is not ready, while the
 // process lives.
 func TestReadiness(t *testing.T) {

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A line is a kept-alive connection. net/http's client would serve as well, but
+// spends as much CPU on a request as the server does on a quick one, and server
+// and load share a machine.
+type line struct {
+	address string
+	conn    net.Conn
+	in      *bufio.Reader
+	out     bytes.Buffer
+}
+
+// An answer is a response, read to its end.
+type answer struct {
+	status   int
+	location string
+	cookies  []*http.Cookie
+	body     string
+}
+
+// patience is how long an answer is waited for.
+const patience = 30 * time.Second
+
+// send sends a request of head, which ends with a newline after each header,
+// and reads the answer. A connection the server has closed meanwhile is opened
+// anew by the next request.
+func (l *line) send(method, path, head, body string) (a answer, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
+		}
+	}()
+	if l.conn == nil {
+		if l.conn, err = net.DialTimeout("tcp", l.address, patience); err != nil {
+			return a, err
+		}
+		l.in = bufio.NewReaderSize(l.conn, 16<<10)
+	}
+	l.out.Reset()
+	fmt.Fprintf(&l.out, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path, l.address, head)
+	if method == http.MethodPost {
+		fmt.Fprintf(&l.out, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(body))
+	}
+	l.out.WriteString("\r\n")
+	l.out.WriteString(body)
+	if err := l.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return a, err
+	}
+	if _, err := l.conn.Write(l.out.Bytes()); err != nil {
+		return a, err
+	}
+	res, err := http.ReadResponse(l.in, nil)
+	if err != nil {
+		return a, err
+	}
+	text, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return a, err
+	}
+	if res.Close {
+		err = l.close()
+	}
+	return answer{res.StatusCode, res.Header.Get("Location"), res.Cookies(), string(text)}, err
+}
+
+func (l *line) close() error {
+	if l.conn == nil {
+		return nil
+	}
+	err := l.conn.Close()
+	l.conn = nil
+	return err
+}
+
+// A browser has cookies and follows redirects as long as they lead to the server.
+type browser struct {
+	line
+	base    string // the server's, without a slash at the end
+	cookies map[string]string
+}
+
+func newBrowser(base string) *browser {
+	return &browser{line: line{address: strings.TrimPrefix(base, "http://")}, base: base, cookies: make(map[string]string)}
+}
+
+// A page is where a browser stands: at an address of the server with a body, or
+// sent on to somewhere else.
+type page struct {
+	path  string
+	body  string
+	leads string // an address elsewhere; empty while at the server
+}
+
+// open goes to an address of the server.
+func (b *browser) open(path string) (page, error) { return b.follow(http.MethodGet, path, "") }
+
+// post sends a form.
+func (b *browser) post(path string, form url.Values) (page, error) {
+	return b.follow(http.MethodPost, path, form.Encode())
+}
+
+// maxRedirects is more than any login needs.
+const maxRedirects = 5
+
+func (b *browser) follow(method, path, body string) (page, error) {
+	for range maxRedirects {
+		a, err := b.send(method, path, b.head(), body)
+		if err != nil {
+			return page{}, err
+		}
+		for _, c := range a.cookies {
+			if c.MaxAge < 0 {
+				delete(b.cookies, c.Name)
+			} else {
+				b.cookies[c.Name] = c.Value
+			}
+		}
+		switch {
+		case a.status == http.StatusSeeOther || a.status == http.StatusFound:
+			next, own := strings.CutPrefix(a.location, b.base)
+			if !own && !strings.HasPrefix(next, "/") {
+				return page{leads: a.location}, nil
+			}
+			method, path, body = http.MethodGet, next, ""
+		case a.status == http.StatusOK:
+			return page{path: path, body: a.body}, nil
+		default:
+			return page{}, fmt.Errorf("%s %s: status %d: %s", method, path, a.status, problem(a.body))
+		}
+	}
+	return page{}, fmt.Errorf("%s: more than %d redirects", path, maxRedirects)
+}
+
+// head is what browsers say with every request.
+func (b *browser) head() string {
+	var h strings.Builder
+	h.WriteString("User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
+		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" +
+		"Accept-Language: en-US,en;q=0.5\r\nSec-Fetch-Site: same-origin\r\n")
+	separator := "Cookie: "
+	for name, value := range b.cookies {
+		h.WriteString(separator + name + "=" + value)
+		separator = "; "
+	}
+	if separator == "; " {
+		h.WriteString("\r\n")
+	}
+	return h.String()
+}
+
+// field cuts the value of a hidden field out of a page.
+func field(body, name string) string {
+	_, after, _ := strings.Cut(body, `name="`+name+`" value="`)
+	value, _, _ := strings.Cut(after, `"`)
+	return html.UnescapeString(value)
+}
+
+// problem cuts out of a page what it says went wrong.
+func problem(body string) string {
+	_, after, found := strings.Cut(body, `id="problem"`)
+	if !found {
+		after = body
+	}
+	_, after, _ = strings.Cut(after, "<p>")
+	text, _, _ := strings.Cut(after, "</p>")
+	return strconv.Quote(text)
+}

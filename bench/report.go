@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A Report is all that was measured, as --json prints it. Times are in
+// milliseconds, memory is in MiB.
+type Report struct {
+	At       time.Time `json:"at"`
+	Duration string    `json:"duration"` // of each scenario
+	Runs     []Run     `json:"runs"`
+}
+
+// A Run is the scenarios on one database.
+type Run struct {
+	Database   string   `json:"database"`
+	Machine    Machine  `json:"machine"`
+	ReadyMS    float64  `json:"ready_ms"`   // from the start to ready, on a folder that exists
+	IdleMiB    float64  `json:"idle_mib"`   // at rest
+	Complaints int      `json:"complaints"` // failures of its own that the server logged
+	Rows       []Row    `json:"scenarios"`
+	Targets    []Target `json:"targets"`
+}
+
+// A Row is one scenario. ServerMS is what the server's process spent on CPUs
+// for one login, its share of everything in the background included; DriverMS
+// is what the load spent, on the same machine.
+type Row struct {
+	Scenario  string   `json:"scenario"`
+	Title     string   `json:"title"`
+	Browsers  int      `json:"browsers"`
+	Done      int      `json:"done"`
+	Failed    int      `json:"failed"`
+	Errors    []string `json:"errors,omitempty"`
+	PerSecond float64  `json:"per_second"`
+	PerCore   float64  `json:"per_core_second"` // per second of the server's CPU time
+	MedianMS  float64  `json:"median_ms"`
+	P99MS     float64  `json:"p99_ms"`
+	ServerMS  float64  `json:"server_cpu_ms"`
+	DriverMS  float64  `json:"driver_cpu_ms"`
+	PeakMiB   float64  `json:"peak_mib"`
+}
+
+// A Target is a figure that shall be reached, and what was.
+type Target struct {
+	Name string  `json:"name"`
+	Got  float64 `json:"got"`
+	Want float64 `json:"want"`
+	Unit string  `json:"unit"`
+	Most bool    `json:"most,omitempty"` // Want is the most, else the least
+	Met  bool    `json:"met"`
+}
+
+// note adds what failed.
+func (row *Row) note(m reading) {
+	row.Failed += m.failed
+	row.Errors = append(row.Errors, m.errors...)
+	row.Errors = row.Errors[:min(len(row.Errors), fewErrors)]
+}
+
+// fill says what came of a reading.
+func (row *Row) fill(m reading, server, driver time.Duration) {
+	row.Done = len(m.each)
+	row.MedianMS, row.P99MS = milliseconds(m.quantile(0.5)), milliseconds(m.quantile(0.99))
+	row.PerSecond = float64(row.Done) / m.took.Seconds()
+	if row.Done > 0 {
+		row.ServerMS = milliseconds(server) / float64(row.Done)
+		row.DriverMS = milliseconds(driver) / float64(row.Done)
+	}
+	if row.ServerMS > 0 {
+		row.PerCore = 1000 / row.ServerMS
+	}
+}
+
+// failed counts all that must not have happened.
+func (r Report) failed() (n int) {
+	for _, run := range r.Runs {
+		n += run.Complaints
+		for _, row := range run.Rows {
+			n += row.Failed
+		}
+	}
+	return n
+}
+
+func complaintsIn(log []byte) int { return bytes.Count(log, []byte(`"level":"ERROR"`)) }
+
+// judge compares what was measured with what shall be reached.
+func (run *Run) judge() {
+	least := func(name string, got, want float64, unit string) {
+		run.Targets = append(run.Targets, Target{name, got, want, unit, false, got >= want})
+	}
+	most := func(name string, got, want float64, unit string) {
+		run.Targets = append(run.Targets, Target{name, got, want, unit, true, got < want})
+	}
+	m := run.Machine
+	for _, row := range run.Rows {
+		if row.Done == 0 {
+			continue
+		}
+		switch row.Scenario {
+		case "fresh":
+			least("Fresh logins, of what the hash alone allows, by rate", 100*row.PerSecond/m.HashPerSecond, 85, "%")
+			least("Fresh logins, of what the hash alone allows, by the server's CPU", 100*m.HashMS/row.ServerMS, 85, "%")
+			most("Fresh login, CPU beside the hash", row.ServerMS-m.HashMS, 5, "ms")
+		case "passcode":
+			most("Fresh login without password, CPU", row.ServerMS, 5, "ms")
+		case "crowd":
+			most("64 at once, logins that failed", float64(row.Failed), 1, "")
+			most("64 at once, memory beyond rest and the hashes' own", row.PeakMiB-run.IdleMiB-19*float64(m.Cores), 19, "MiB")
+		case "silent":
+			least("Silent sign-on, a core", row.PerCore, 400, "/s")
+		case "saml":
+			least("SAML sign-on, of two complete XML signatures, by the server's CPU", 100*2*m.XMLMS/row.ServerMS, 70, "%")
+		case "refresh":
+			least("Refresh, a core", row.PerCore, 1000, "/s")
+		case "push":
+			most("Approval to browser, median", row.MedianMS, 100, "ms")
+		}
+	}
+	most("Ready on an existing folder", run.ReadyMS, 500, "ms")
+	most("Memory at rest", run.IdleMiB, 60, "MiB")
+}
+
+// table writes the report for people.
+func (r Report) table(w io.Writer) error {
+	var b strings.Builder
+	for _, run := range r.Runs {
+		m := run.Machine
+		fmt.Fprintf(&b, "%s · %s, %d cores · %s · %s a scenario\n", run.Database, m.CPU, m.Cores, m.Go, r.Duration)
+		fmt.Fprintf(&b, "Server and load share these cores: rates are of both together, \"a core\" is a second of the server's CPU time.\n\n")
+		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintln(t, "\tat once\tdone\tfailed\tper s\ta core\tmedian ms\tp99 ms\tserver CPU ms\tload CPU ms\tpeak MiB\t")
+		for _, row := range run.Rows {
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f\t%.2f\t%.0f\t\n", row.Title, row.Browsers, row.Done, row.Failed,
+				row.PerSecond, row.PerCore, row.MedianMS, row.P99MS, row.ServerMS, row.DriverMS, row.PeakMiB)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\nThis machine alone: argon2id %.1f/s on all cores, %.2f ms each; RSA-2048 %.2f ms; complete XML signature %.2f ms; ES256 %.3f ms; fsync %.2f ms.\n\n",
+			m.HashPerSecond, m.HashMS, m.RSAMS, m.XMLMS, m.ES256MS, m.FsyncMS)
+		t = tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, target := range run.Targets {
+			fmt.Fprintln(t, target.line())
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		if run.Complaints > 0 {
+			fmt.Fprintf(&b, "The server logged %d failures of its own.\n", run.Complaints)
+		}
+		for _, row := range run.Rows {
+			for _, e := range row.Errors {
+				fmt.Fprintf(&b, "%s: %s\n", row.Scenario, e)
+			}
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t Target) line() string {
+	bound, verdict := "at least", "met"
+	if t.Most {
+		bound = "below"
+	}
+	if !t.Met {
+		verdict = "MISSED"
+	}
+	return fmt.Sprintf("%s\t%.1f %s\t%s %g %s\t%s", t.Name, t.Got, t.Unit, bound, t.Want, t.Unit, verdict)
+}
