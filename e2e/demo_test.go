@@ -132,25 +132,39 @@ func (d *Demo) Kill() {
 // finish stops the demo politely, which must work, and looks at what it said.
 func (d *Demo) finish() {
 	if d.process != nil {
-		d.process.Process.Signal(os.Interrupt)
-		done := make(chan struct{})
-		go func() { d.process.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(patience):
-			d.process.Process.Kill()
-			<-done
-			d.t.Errorf("demo did not stop within %v of being asked to", patience)
-		}
+		d.t.Helper()
+		end(d.t, d.process)
 	}
-	said := d.log.String()
+	listen(d.t, d.log)
+}
+
+// end asks a process of ours to stop and waits until it has.
+func end(t *testing.T, process *exec.Cmd) {
+	t.Helper()
+	process.Process.Signal(os.Interrupt)
+	done := make(chan struct{})
+	go func() { process.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		process.Process.Kill()
+		<-done
+		t.Errorf("%s did not stop within %v of being asked to", filepath.Base(process.Path), patience)
+	}
+}
+
+// listen looks for what no log of ours may have, and shows the log of a test
+// that failed.
+func listen(t *testing.T, log *syncBuffer) {
+	t.Helper()
+	said := log.String()
 	for _, bad := range []string{"DATA RACE", "panic: ", "panic serving"} {
 		if strings.Contains(said, bad) {
-			d.t.Errorf("demo's log has %q", bad)
+			t.Errorf("the log has %q", bad)
 		}
 	}
-	if d.t.Failed() {
-		d.t.Logf("demo's log:\n%s", said)
+	if t.Failed() {
+		t.Logf("the log:\n%s", said)
 	}
 }
 

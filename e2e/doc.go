@@ -11,7 +11,11 @@
 // the content security policy, an uncaught exception in a script, and an answer
 // of 500 or more fail the test that ran into them.
 //
-// The tests need chromium and axe-core, which `make test` fetches. Without them
-// they skip and say so; in CI that is an error. SHOTS=folder keeps a picture
-// of each page that was inspected.
+// Besides the demo's applications there are strangers: openid-client, node-saml
+// and pysaml2 as relying parties of a server that an operator set up, and
+// xmlsec1 and the schemas of SAML as judges of what it says to them.
+//
+// The tests need chromium, axe-core and the strangers, which `make test` fetches.
+// Without them they skip and say so; in CI that is an error. SHOTS=folder keeps
+// a picture of each page that was inspected.
 package e2e

@@ -74,11 +74,18 @@ func (w *Walk) SignIn() {
 // VerifyMail goes from the offer to the mailed code accepted.
 func (w *Walk) VerifyMail() {
 	w.Desk.t.Helper()
-	w.at("offer", offer)
 	before := len(w.Demo.mailsTo(w.User.Mail))
+	w.TypeMailed(func() string { return w.Demo.AwaitCode(w.User, before) })
+}
+
+// TypeMailed goes from the offer to a code accepted that comes by mail once it
+// was asked for.
+func (w *Walk) TypeMailed(code func() string) {
+	w.Desk.t.Helper()
+	w.at("offer", offer)
 	w.Desk.Follow(press("enrol"))
 	w.at("code", mailCode)
-	w.Desk.Type(mailCode, w.Demo.AwaitCode(w.User, before))
+	w.Desk.Type(mailCode, code())
 	w.Desk.Follow(press("continue"))
 }
 
@@ -138,8 +145,14 @@ func (w *Walk) SendPush() {
 	w.at("push", waiting)
 }
 
-// Passcode goes from the choice to a passcode typed.
+// Passcode goes from the choice to the passcode that the phone shows, typed.
 func (w *Walk) Passcode() {
+	w.Desk.t.Helper()
+	w.TypePasscode(w.Phone.Passcode)
+}
+
+// TypePasscode goes from the choice to a passcode typed.
+func (w *Walk) TypePasscode(shown func() string) {
 	w.Desk.t.Helper()
 	w.Desk.Await("the choice, or the passcode's field", seen(choose)+" || "+seen(passcode))
 	if w.Desk.Has(choose) {
@@ -148,7 +161,7 @@ func (w *Walk) Passcode() {
 		w.Desk.Follow(press("continue"))
 	}
 	w.at("passcode", passcode)
-	w.Desk.Type(passcode, w.Phone.Passcode())
+	w.Desk.Type(passcode, shown())
 	w.Desk.Follow(press("continue"))
 }
 

@@ -62,9 +62,15 @@ func (c *Clock) Pass(d time.Duration) {
 // Each runs f in a house of its own on every database at hand.
 func Each(t *testing.T, f func(t *testing.T, h *House)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, furnish(t, filepath.Join(t.TempDir(), "t.db"))) })
+	EachSource(t, func(t *testing.T, source string) { f(t, furnish(t, source)) })
+}
+
+// EachSource runs f with the source of every database at hand, each empty.
+func EachSource(t *testing.T, f func(t *testing.T, source string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, filepath.Join(t.TempDir(), "t.db")) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, furnish(t, freshSchema(t, dsn))) })
+		t.Run("postgres", func(t *testing.T) { f(t, freshSchema(t, dsn)) })
 	}
 }
 
