@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test unit bench lint vuln fuzz strings shots
+.PHONY: help build run test unit bench lint vuln fuzz strings shots docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ vuln: ## known vulnerabilities in what the binary really calls
 
 fuzz: ## every Fuzz test for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
+
+docs: ## write docs/configuration.md from the comments in package config
+	go generate ./config
 
 strings: ## texts missing or unused, by language
 	@go test -count=1 -v -run '^TestReportStrings$$' ./locales

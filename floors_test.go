@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"store/storetest"}, // real databases for tests
 	{"web"},
 	{"push", "mail", "config"},
-	{"directory", "authenticator", "backup"},
+	{"directory", "authenticator", "backup", "config/reference"},
 	{"journey", "enroll"},
 	{"idp", "portal"},
 	{"idp/saml", "idp/oidc"},

@@ -22,10 +22,10 @@ import (
 
 // A Place is where a backup is restored to.
 type Place struct {
-	Dir      string // missing or empty
-	Database string // another than the backup's configuration names; empty means that one
-	Getenv   func(string) string
-	Now      func() time.Time // the clock; nil means time.Now
+	Dir         string // missing or empty
+	Database    string // another than the backup's configuration names; empty means that one
+	Environment config.Environment
+	Now         func() time.Time // the clock; nil means time.Now
 }
 
 // Restored says what was made of a backup.
@@ -243,7 +243,7 @@ func (s *stage) files(to Place, c *contents) (config.Config, error) {
 	if to.Database != "" {
 		text = config.WithDatabase(text, to.Database)
 	}
-	conf, err := config.Parse(to.Dir, text, to.Getenv)
+	conf, err := config.Parse(to.Dir, text, to.Environment)
 	if err != nil {
 		return conf, err
 	}

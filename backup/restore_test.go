@@ -26,8 +26,6 @@ var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
 
 func quiet(int64, int64) {}
 
-func nothing(string) string { return "" }
-
 // folder makes the folder of a house's server: its configuration, with a
 // password and a certificate beside it, and its keys.
 func folder(t *testing.T, h *storetest.House) config.Config {
@@ -44,7 +42,7 @@ func folder(t *testing.T, h *storetest.House) config.Config {
 			t.Fatal(err)
 		}
 	}
-	c, err := config.Load(dir, nothing)
+	c, err := config.Load(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +62,7 @@ func taken(t *testing.T, h *storetest.House) string {
 // restored restores a file into a database and opens that by the house's clock.
 func restored(t *testing.T, h *storetest.House, file, source string) (Restored, *store.DB) {
 	t.Helper()
-	to := Place{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Getenv: nothing, Now: h.Clock.Now}
+	to := Place{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Now: h.Clock.Now}
 	r, err := Restore(t.Context(), to, operator, file, passphrase, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -242,14 +240,20 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		}
 		uses := []use{
 			{"passcode", check(code)},
-			{"session", func(_ *testing.T, db *store.DB) bool { _, err := db.Session(ctx, tenant, "session", "b"); return err == nil }},
+			{"session", func(_ *testing.T, db *store.DB) bool {
+				_, err := db.Session(ctx, tenant, "session", "b")
+				return err == nil
+			}},
 			{"refresh token", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error {
 					g, _, first, err := tx.UseRefreshToken(ctx, tenant, h.Application.ID, "refresh")
 					return must(first && !g.Over, err)
 				})
 			}},
-			{"access token", func(_ *testing.T, db *store.DB) bool { _, _, err := db.AccessToken(ctx, tenant, "access"); return err == nil }},
+			{"access token", func(_ *testing.T, db *store.DB) bool {
+				_, _, err := db.AccessToken(ctx, tenant, "access")
+				return err == nil
+			}},
 			{"authorization code", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error {
 					g, first, err := tx.UseCode(ctx, tenant, "code")
@@ -269,7 +273,10 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			{"push", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.EndPush(ctx, tenant, push.ID, store.PushApproved, phone.ID)) })
 			}},
-			{"activation by short code", func(_ *testing.T, db *store.DB) bool { _, err := db.ActivationByShortCode(ctx, "SHORT"); return err == nil }},
+			{"activation by short code", func(_ *testing.T, db *store.DB) bool {
+				_, err := db.ActivationByShortCode(ctx, "SHORT")
+				return err == nil
+			}},
 			{"activation", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.UseActivation(ctx, activation, "thumbprint", "")) })
 			}},
@@ -404,7 +411,7 @@ func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
 			{"the database that is in use", filepath.Join(t.TempDir(), "new"), h.Source, ""},
 			{"the one that the backup names", filepath.Join(t.TempDir(), "new"), "", ""},
 		} {
-			_, err := Restore(t.Context(), Place{Dir: tt.dir, Database: tt.database, Getenv: nothing}, operator, file, passphrase, quiet)
+			_, err := Restore(t.Context(), Place{Dir: tt.dir, Database: tt.database}, operator, file, passphrase, quiet)
 			if err == nil || !strings.Contains(err.Error(), tt.says) || tt.says == "" && !errors.Is(err, store.ErrNotEmpty) && !errors.Is(err, fs.ErrExist) {
 				t.Errorf("%s: %v", tt.name, err)
 			}
@@ -454,7 +461,7 @@ func TestQLT2_DamagedFilesLeaveNothing(t *testing.T) {
 		if _, err := Verify(t.Context(), file, passphrase, quiet); err == nil {
 			t.Errorf("%s: verified", name)
 		}
-		to := Place{Dir: place, Database: filepath.Join(place, "l.db"), Getenv: nothing}
+		to := Place{Dir: place, Database: filepath.Join(place, "l.db")}
 		if _, err := Restore(t.Context(), to, operator, file, passphrase, quiet); err == nil {
 			t.Errorf("%s: restored", name)
 		}
@@ -472,7 +479,7 @@ func flip(b []byte, at int) []byte {
 
 func TestRestore_WrongPassphrase(t *testing.T) {
 	h := storetest.SQLite(t)
-	to := Place{Dir: filepath.Join(t.TempDir(), "new"), Getenv: nothing}
+	to := Place{Dir: filepath.Join(t.TempDir(), "new")}
 	_, err := Restore(t.Context(), to, operator, taken(t, h), "incorrect horse", quiet)
 	if !errors.Is(err, ErrPassphrase) {
 		t.Errorf("%v, want ErrPassphrase", err)
@@ -485,9 +492,7 @@ func TestRestore_KeysInAVariable(t *testing.T) {
 	h := storetest.SQLite(t)
 	file := taken(t, h)
 	restore := func(keys string) (Restored, error) {
-		to := Place{Dir: filepath.Join(t.TempDir(), "new"), Getenv: func(name string) string {
-			return map[string]string{"LATCHKEY_KEYS": keys}[name]
-		}}
+		to := Place{Dir: filepath.Join(t.TempDir(), "new"), Environment: config.Environment{"LATCHKEY_KEYS=" + keys}}
 		to.Database = filepath.Join(to.Dir, "l.db")
 		return Restore(t.Context(), to, operator, file, passphrase, quiet)
 	}

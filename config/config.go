@@ -58,8 +58,10 @@ type Config struct {
 	// Mail is how mails leave. Without it they wait in the outbox.
 	Mail Mail `toml:"mail"`
 
-	dir  string
-	keys string // content of LATCHKEY_KEYS
+	dir       string
+	keys      string         // content of LATCHKEY_KEYS
+	lines     map[string]int // of the keys that the file sets
+	variables []string       // that were taken over
 }
 
 // Mail is how mails leave: by an SMTP server or, for development, into a folder.

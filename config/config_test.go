@@ -2,14 +2,16 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-func nothing(string) string { return "" }
+var nothing Environment
 
 func write(t *testing.T, text string) (dir string) {
 	t.Helper()
@@ -31,9 +33,7 @@ host = "smtp.example.org"
 tls = "tls"
 from = "login@example.org"
 `)
-	c, err := Load(dir, func(name string) string {
-		return map[string]string{"LATCHKEY_MAIL_HOST": "other.example.org", "LATCHKEY_LISTEN": ":9000"}[name]
-	})
+	c, err := Load(dir, Environment{"LATCHKEY_MAIL_HOST=other.example.org", "LATCHKEY_LISTEN=:9000"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +81,7 @@ hots = "x"
 [something]
 else = 1
 `)
-	c, err := Load(dir, func(name string) string {
-		return map[string]string{"LATCHKEY_MAIL_PORT": "a few"}[name]
-	})
+	c, err := Load(dir, Environment{"LATCHKEY_MAIL_PORT=a few", "LATCHKEY_MAIL_HOTS=x", "LATCHKEY_NOTHING=", "LATCHKEY_METRICS_LISTEN=here"})
 	got := errors.Join(err, c.Validate()).Error()
 	for _, want := range []string{
 		"latchkey.toml, line 2: lisen is not known; did you mean listen?",
@@ -92,7 +90,9 @@ else = 1
 		"latchkey.toml, line 8: mail.hots is not known; did you mean mail.host?",
 		"latchkey.toml, line 10: something.else is not known",
 		"LATCHKEY_MAIL_PORT must be a whole number",
-		"base_url must be https, except on this machine (localhost)",
+		"LATCHKEY_MAIL_HOTS is not known; did you mean LATCHKEY_MAIL_HOST?",
+		"latchkey.toml, line 1: base_url must be https, except on this machine (localhost)",
+		"LATCHKEY_METRICS_LISTEN must be an address and a port",
 		"keys_file cannot be used: ",
 		"mail.from must be the address mails come from",
 	} {
@@ -207,9 +207,7 @@ func TestKeys_FromTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := FromEnvironment(t.TempDir(), func(name string) string {
-		return map[string]string{"LATCHKEY_KEYS": string(text)}[name]
-	})
+	c, err := FromEnvironment(t.TempDir(), Environment{"LATCHKEY_KEYS=" + string(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,20 +216,79 @@ func TestKeys_FromTheEnvironment(t *testing.T) {
 	}
 }
 
-// The commented lines of the file are as true as the others.
-func TestWrite_CommentsAreValid(t *testing.T) {
-	var lines []string
-	for line := range strings.Lines(written) {
-		if setting, ok := strings.CutPrefix(line, "#"); ok && (strings.Contains(setting, " = ") || strings.HasPrefix(setting, "[")) {
-			line = setting
+// One rule for all: every key has its variable, and every variable may name a
+// file that has the value.
+func TestEnvironment(t *testing.T) {
+	dir := write(t, "")
+	file := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		lines = append(lines, strings.ReplaceAll(line, "%q", `"x"`))
 	}
-	c := Config{}
-	if problems := c.read(strings.Join(lines, "")); problems != nil {
-		t.Errorf("what init writes: %v", problems)
+	file("database", "postgres://latchkey:secret@db.example.org/latchkey\n")
+	file("port", "2525\n")
+	file("other.keys", "")
+	c, err := Load(dir, Environment{"LATCHKEY_DATABASE_FILE=database", "LATCHKEY_MAIL_PORT_FILE=" + filepath.Join(dir, "port"),
+		"LATCHKEY_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7", "LATCHKEY_KEYS_FILE=other.keys", "LATCHKEY_MAIL_PASSWORD_FILE=password",
+		"LATCHKEY_DIR=/elsewhere", "LATCHKEY_TENANT=example", "LATCHKEY_LISTEN=", "PATH=/bin",
+		// What Kubernetes adds beside a service of our name.
+		"LATCHKEY_SERVICE_HOST=10.0.0.1", "LATCHKEY_SERVICE_PORT=443", "LATCHKEY_SERVICE_PORT_HTTPS=443", "LATCHKEY_PORT=tcp://10.0.0.1:443",
+		"LATCHKEY_PORT_443_TCP=tcp://10.0.0.1:443", "LATCHKEY_PORT_443_TCP_ADDR=10.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if c.Mail.From == "" || c.TLSCert == "" || len(c.TrustedProxies) == 0 {
-		t.Errorf("comments were not read: %+v", c)
+	for _, tt := range []struct{ what, got, want string }{
+		{"database", c.Database, "postgres://latchkey:secret@db.example.org/latchkey"},
+		{"port", fmt.Sprint(c.Mail.Port), "2525"},
+		{"proxies", fmt.Sprint(c.TrustedProxies), "[10.0.0.0/8 192.0.2.7]"},
+		{"keys", c.KeysFile, "other.keys"},
+		{"password", c.Mail.PasswordFile, "password"},
+		{"listen", c.Listen, "localhost:8080"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.what, tt.got, tt.want)
+		}
+	}
+}
+
+func TestEnvironment_Refuses(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		env  Environment
+		want string
+	}{
+		{"a slip", Environment{"LATCHKEY_BASEURL=x"}, "LATCHKEY_BASEURL is not known; did you mean LATCHKEY_BASE_URL?"},
+		{"nothing like it", Environment{"LATCHKEY_X=1"}, "LATCHKEY_X is not known"},
+		{"a secret itself", Environment{"LATCHKEY_MAIL_PASSWORD=hunter2"}, "did you mean LATCHKEY_MAIL_PASSWORD_FILE?"},
+		{"no such file", Environment{"LATCHKEY_MAIL_HOST_FILE=nowhere"}, "LATCHKEY_MAIL_HOST_FILE cannot be used: open "},
+		{"both", Environment{"LATCHKEY_MAIL_HOST_FILE=" + File, "LATCHKEY_MAIL_HOST=h"}, "LATCHKEY_MAIL_HOST exclude one another"},
+		{"a file of something unknown", Environment{"LATCHKEY_NOTHING_FILE=" + File}, "LATCHKEY_NOTHING_FILE is not known"},
+	} {
+		_, err := Load(write(t, "base_url = \"http://localhost\""), tt.env)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// The file that init writes speaks of every key, and of none that is not.
+func TestWrite_SpeaksOfEveryKey(t *testing.T) {
+	c := Default(t.TempDir())
+	if err := c.Write(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(c.dir, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^#([a-z_]+ =|\[mail\])`).ReplaceAllString(string(text), "$1")
+	var all Config
+	if problems := all.read(shown); len(problems) > 0 {
+		t.Errorf("with every comment taken off: %v", problems)
+	}
+	for key := range all.settings() {
+		if all.lines[key] == 0 {
+			t.Errorf("%s does not say that there is %s", File, key)
+		}
 	}
 }

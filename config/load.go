@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -17,30 +16,30 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-// Load reads the configuration of a folder, getenv over the file. A folder
+// Load reads the configuration of a folder, the environment over the file. A folder
 // without one is an error that is fs.ErrNotExist. What is wrong with it comes
 // as [Problems], with as much as could be read, so that [Config.Validate] can
 // say the rest.
-func Load(dir string, getenv func(string) string) (Config, error) {
+func Load(dir string, env Environment) (Config, error) {
 	text, err := os.ReadFile(filepath.Join(dir, File))
 	if err != nil {
-		return Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}, fmt.Errorf("config: %w", err)
+		return Config{dir: dir}, fmt.Errorf("config: %w", err)
 	}
-	return Parse(dir, string(text), getenv)
+	return Parse(dir, string(text), env)
 }
 
 // Parse is Load of a file that has this text, or will have it.
-func Parse(dir, text string, getenv func(string) string) (Config, error) {
-	c := Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}
+func Parse(dir, text string, env Environment) (Config, error) {
+	c := Config{dir: dir}
 	problems := c.read(text)
-	problems = append(problems, c.environment(getenv)...)
+	problems = append(problems, c.environment(env)...)
 	return c.filled(), problems.err()
 }
 
 // FromEnvironment is the configuration of a folder without a file, for init.
-func FromEnvironment(dir string, getenv func(string) string) (Config, error) {
-	c := Config{dir: dir, keys: getenv("LATCHKEY_KEYS")}
-	problems := c.environment(getenv)
+func FromEnvironment(dir string, env Environment) (Config, error) {
+	c := Config{dir: dir}
+	problems := c.environment(env)
 	return c.filled(), problems.err()
 }
 
@@ -53,50 +52,19 @@ func (c *Config) read(text string) Problems {
 		}
 		return Problems{{Text: err.Error()}}
 	}
+	c.lines = make(map[string]int)
 	var problems Problems
 	settings := maps.Collect(c.settings())
 	known := slices.Sorted(maps.Keys(settings))
 	for key, value := range flat("", written) {
 		line := lineOf(text, key)
+		c.lines[key] = line
 		setting, ok := settings[key]
 		switch {
 		case !ok:
-			problem := Problem{Key: key, Line: line, Text: "is not known"}
-			if near := identity.Nearest(key, known); near != "" {
-				problem.Text += "; did you mean " + near + "?"
-			}
-			problems = append(problems, problem)
+			problems = append(problems, unknown(key, line, identity.Nearest(key, known)))
 		case !set(setting, value):
 			problems = append(problems, Problem{Key: key, Line: line, Text: "must be " + kindOf(setting)})
-		}
-	}
-	return problems
-}
-
-// environment takes over what the environment says.
-func (c *Config) environment(getenv func(string) string) Problems {
-	var problems Problems
-	for key, setting := range c.settings() {
-		name := "LATCHKEY_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-		text := getenv(name)
-		if text == "" {
-			continue
-		}
-		var value any = text
-		switch setting.Kind() {
-		case reflect.Int64:
-			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-				value = n
-			}
-		case reflect.Slice:
-			var items []any
-			for item := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
-				items = append(items, item)
-			}
-			value = items
-		}
-		if !set(setting, value) {
-			problems = append(problems, Problem{Key: name, Text: "must be " + kindOf(setting)})
 		}
 	}
 	return problems

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // A Problem is one thing wrong with a configuration.
 type Problem struct {
-	Key  string // such as "mail.port"; empty is the whole file
+	Key  string // such as "mail.port", or the variable that set it; empty is the whole file
 	Line int    // in latchkey.toml; 0 if it is not known
 	Text string
 }
@@ -26,6 +27,16 @@ func (p Problem) Error() string {
 		return fmt.Sprintf("%s, line %d: %s", File, p.Line, text)
 	}
 	return text
+}
+
+// unknown is the problem of a key or variable there is not, and the nearest one
+// there is.
+func unknown(key string, line int, near string) Problem {
+	p := Problem{Key: key, Line: line, Text: "is not known"}
+	if near != "" {
+		p.Text += "; did you mean " + near + "?"
+	}
+	return p
 }
 
 // Problems is all that is wrong, at once.
@@ -83,7 +94,22 @@ func (c Config) Validate() error {
 		ps.add("keys_file", "cannot be used: "+err.Error())
 	}
 	c.validateMail(&ps)
+	for i, p := range ps {
+		ps[i] = c.placed(p)
+	}
 	return ps.err()
+}
+
+// placed adds where the value that is wrong was set.
+func (c Config) placed(p Problem) Problem {
+	for _, name := range []string{Variable(p.Key), Variable(p.Key) + "_FILE"} {
+		if slices.Contains(c.variables, name) {
+			p.Key = name
+			return p
+		}
+	}
+	p.Line = c.lines[p.Key]
+	return p
 }
 
 func (c Config) validateMail(ps *Problems) {

@@ -102,7 +102,7 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	to := backup.Place{Dir: dir, Database: s.flags.Database, Getenv: s.getenv}
+	to := backup.Place{Dir: dir, Database: s.flags.Database, Environment: s.environ}
 	progress, end := s.progress("Restoring")
 	r, err := backup.Restore(ctx, to, s.who(), c.File, passphrase, progress)
 	end()

@@ -69,7 +69,7 @@ func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error
 	if err != nil {
 		return config.Config{}, err
 	}
-	conf, err := config.FromEnvironment(dir, s.getenv)
+	conf, err := config.FromEnvironment(dir, s.environ)
 	if err != nil {
 		return conf, err
 	}

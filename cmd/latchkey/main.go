@@ -111,7 +111,7 @@ type commands struct {
 // run is main without the process: tests call it with their own arguments.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c commands
-	s := &shell{flags: &c, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	s := &shell{flags: &c, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, environ: os.Environ()}
 	helped := false
 	parser, err := kong.New(&c, kong.Name("latchkey"),
 		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),

@@ -30,6 +30,7 @@ type shell struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	getenv  func(string) string
+	environ config.Environment
 }
 
 // A house is an open database and the tenant a command works in.
@@ -56,7 +57,7 @@ func (s *shell) dir() string { return cmp.Or(s.flags.Dir, s.getenv("LATCHKEY_DIR
 
 // config reads the configuration, with the flags over it.
 func (s *shell) config() (config.Config, error) {
-	c, err := config.Load(s.dir(), s.getenv)
+	c, err := config.Load(s.dir(), s.environ)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no %s in %s; \"latchkey init\" makes one, --dir names another folder", config.File, s.dir())
 	}
