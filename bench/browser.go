@@ -39,15 +39,26 @@ const patience = 30 * time.Second
 // send sends a request of head, which ends with a newline after each header,
 // and reads the answer. A connection the server has closed meanwhile is opened
 // anew by the next request.
-func (l *line) send(method, path, head, body string) (a answer, err error) {
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
-		}
-	}()
+func (l *line) send(method, path, head, body string) (answer, error) {
+	res, err := l.ask(method, path, head, body)
+	if err != nil {
+		return answer{}, errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
+	}
+	text, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return answer{}, errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
+	}
+	if res.Close {
+		err = l.close()
+	}
+	return answer{res.StatusCode, res.Header.Get("Location"), res.Cookies(), string(text)}, err
+}
+
+// ask is send without reading the answer's body.
+func (l *line) ask(method, path, head, body string) (res *http.Response, err error) {
 	if l.conn == nil {
 		if l.conn, err = net.DialTimeout("tcp", l.address, patience); err != nil {
-			return a, err
+			return nil, err
 		}
 		l.in = bufio.NewReaderSize(l.conn, 16<<10)
 	}
@@ -59,23 +70,12 @@ func (l *line) send(method, path, head, body string) (a answer, err error) {
 	l.out.WriteString("\r\n")
 	l.out.WriteString(body)
 	if err := l.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return a, err
+		return nil, err
 	}
 	if _, err := l.conn.Write(l.out.Bytes()); err != nil {
-		return a, err
+		return nil, err
 	}
-	res, err := http.ReadResponse(l.in, nil)
-	if err != nil {
-		return a, err
-	}
-	text, err := io.ReadAll(res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return a, err
-	}
-	if res.Close {
-		err = l.close()
-	}
-	return answer{res.StatusCode, res.Header.Get("Location"), res.Cookies(), string(text)}, err
+	return http.ReadResponse(l.in, nil)
 }
 
 func (l *line) close() error {

@@ -41,6 +41,8 @@ type house struct {
 	crowd   *crowd
 	both    party // asks for password and passcode
 	passing party // asks for a passcode alone
+	saml    *provider
+	phones  chan *owner // not yet used
 	drop    func() error
 }
 
@@ -48,7 +50,7 @@ type house struct {
 type party struct{ id, secret string }
 
 // found makes a house in an empty folder, on a free port of loopback.
-func found(ctx context.Context, dir, database string, users int) (h *house, err error) {
+func found(ctx context.Context, dir, database string, o options) (h *house, err error) {
 	h = &house{drop: func() error { return nil }}
 	address, err := freeAddress(ctx)
 	if err != nil {
@@ -79,7 +81,7 @@ func found(ctx context.Context, dir, database string, users int) (h *house, err 
 		return nil, err
 	}
 	if h.tenant, err = db.TenantBySlug(ctx, slug); err == nil {
-		err = h.furnish(ctx, db, users)
+		err = h.furnish(ctx, db, o)
 	}
 	return h, errors.Join(err, db.Close())
 }
@@ -119,7 +121,7 @@ func schema(ctx context.Context, database string) (source string, drop func() er
 }
 
 // furnish brings in applications, the rules they are entered by, and people.
-func (h *house) furnish(ctx context.Context, db *store.DB, users int) error {
+func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 	who := builder
 	who.Tenant = h.tenant.ID
 	var passing identity.Application
@@ -153,20 +155,34 @@ func (h *house) furnish(ctx context.Context, db *store.DB, users int) error {
 			return err
 		}
 	}
-	return h.people(ctx, db, who, users)
+	var err error
+	if h.saml, err = newProvider(); err != nil {
+		return err
+	}
+	app, err := h.saml.application()
+	if err != nil {
+		return err
+	}
+	if _, err := tenancy.AddApplication(ctx, db, who, h.tenant.ID, app); err != nil {
+		return err
+	}
+	// All passwords are one, with one salt: that costs a check no less, and
+	// adding people no hash each.
+	hash, err := directory.New(db, 1).HashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	if err := h.owners(ctx, db, who, passing.ID, hash, o.pushes); err != nil {
+		return err
+	}
+	return h.people(ctx, db, who, hash, o.users)
 }
 
 // batch is how many people are added in one transaction.
 const batch = 500
 
 // people fills the tenant with users who have a password and a passcode app.
-// Their passwords are one, with one salt: that costs a check no less, and adding
-// them no hash each.
-func (h *house) people(ctx context.Context, db *store.DB, who identity.Principal, users int) error {
-	hash, err := directory.New(db, 1).HashPassword(ctx, password)
-	if err != nil {
-		return err
-	}
+func (h *house) people(ctx context.Context, db *store.DB, who identity.Principal, hash string, users int) error {
 	h.crowd = new(crowd)
 	for len(h.crowd.waiting) < users {
 		err := db.InTx(ctx, who, func(tx *store.Tx) error {

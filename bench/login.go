@@ -11,13 +11,14 @@ const maxSteps = 8
 
 // login walks from a page of a login to its end, answering each as the person
 // would: the application's address it leads to, or the page that posts an
-// answer there.
+// answer there. Whoever has no seed asks for a push, and stays where it is
+// waited for.
 func (b *browser) login(at page, p *person) (page, error) {
 	for range maxSteps {
-		if at.leads != "" || strings.Contains(at.body, `id="autosubmit"`) {
+		step := field(at.body, "step")
+		if at.leads != "" || strings.Contains(at.body, `id="autosubmit"`) || step == "push" {
 			return at, nil
 		}
-		step := field(at.body, "step")
 		form := url.Values{"version": {field(at.body, "version")}, "step": {step}, "do": {"continue"}}
 		switch step {
 		case "identify":
@@ -26,6 +27,9 @@ func (b *browser) login(at page, p *person) (page, error) {
 			form.Set("password", password)
 		case "choose":
 			form.Set("method", "passcode")
+			if p.seed == nil {
+				form.Set("method", "push")
+			}
 		case "passcode":
 			form.Set("passcode", p.passcode())
 		default:

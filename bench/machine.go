@@ -130,8 +130,7 @@ const typical = `<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:asserti
 // xmlSigner makes complete enveloped signatures with the library that service
 // providers know, goxmldsig.
 func xmlSigner(key *rsa.PrivateKey) (func() error, error) {
-	certificate := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, NotAfter: time.Now().AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, &certificate, &certificate, key.Public(), key)
+	der, err := selfSigned(key)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +147,12 @@ func xmlSigner(key *rsa.PrivateKey) (func() error, error) {
 		_, err := ctx.SignEnveloped(doc.Root())
 		return err
 	}, ctx.SetSignatureMethod(dsig.RSASHA256SignatureMethod)
+}
+
+// selfSigned is a certificate of a key, in DER.
+func selfSigned(key crypto.Signer) ([]byte, error) {
+	certificate := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench"}, NotAfter: time.Now().AddDate(1, 0, 0)}
+	return x509.CreateCertificate(rand.Reader, &certificate, &certificate, key.Public(), key)
 }
 
 // fsync is how long it takes until 4 KiB more of a file are safe: no commit is

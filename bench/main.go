@@ -58,7 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long each scenario is measured, after a fifth of it to warm up")
 	flags.IntVar(&o.concurrency, "concurrency", 4*runtime.NumCPU(), "browsers at once")
 	flags.IntVar(&o.users, "users", 0, "people with a passcode app; each can sign in once in 30 s (default by duration and cores)")
-	flags.IntVar(&o.pushes, "pushes", 60, "push requests to approve")
+	flags.IntVar(&o.pushes, "pushes", 60, "push requests approved at the most")
 	flags.StringVar(&o.profiles, "profiles", "", "folder for a CPU profile of the server under each scenario")
 	flags.BoolVar(&o.quick, "quick", false, "a moment of everything: shows that it works, not how fast it is")
 	flags.BoolVar(&o.json, "json", false, "print JSON")

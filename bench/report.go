@@ -28,7 +28,7 @@ type Run struct {
 	Targets    []Target `json:"targets"`
 }
 
-// A Row is one scenario. ServerMS is what the server's process spent on CPUs
+// A Row is one scenario. Rates and CPU are zero where only a moment is timed. ServerMS is what the server's process spent on CPUs
 // for one login, its share of everything in the background included; DriverMS
 // is what the load spent, on the same machine.
 type Row struct {
@@ -64,17 +64,22 @@ func (row *Row) note(m reading) {
 	row.Errors = row.Errors[:min(len(row.Errors), fewErrors)]
 }
 
-// fill says what came of a reading.
-func (row *Row) fill(m reading, server, driver time.Duration) {
+// times says how long it took.
+func (row *Row) times(m reading) {
 	row.Done = len(m.each)
 	row.MedianMS, row.P99MS = milliseconds(m.quantile(0.5)), milliseconds(m.quantile(0.99))
-	row.PerSecond = float64(row.Done) / m.took.Seconds()
-	if row.Done > 0 {
-		row.ServerMS = milliseconds(server) / float64(row.Done)
-		row.DriverMS = milliseconds(driver) / float64(row.Done)
+}
+
+// rates says how often it was done, and at what expense.
+func (row *Row) rates(m reading, server, driver time.Duration) {
+	if row.Done == 0 {
+		return
 	}
-	if row.ServerMS > 0 {
-		row.PerCore = 1000 / row.ServerMS
+	row.PerSecond = float64(row.Done) / m.took.Seconds()
+	row.ServerMS = milliseconds(server) / float64(row.Done)
+	row.DriverMS = milliseconds(driver) / float64(row.Done)
+	if server > 0 {
+		row.PerCore = float64(row.Done) / server.Seconds()
 	}
 }
 
@@ -138,8 +143,7 @@ func (r Report) table(w io.Writer) error {
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "\tat once\tdone\tfailed\tper s\ta core\tmedian ms\tp99 ms\tserver CPU ms\tload CPU ms\tpeak MiB\t")
 		for _, row := range run.Rows {
-			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f\t%.2f\t%.0f\t\n", row.Title, row.Browsers, row.Done, row.Failed,
-				row.PerSecond, row.PerCore, row.MedianMS, row.P99MS, row.ServerMS, row.DriverMS, row.PeakMiB)
+			fmt.Fprintln(t, row.line())
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -165,6 +169,15 @@ func (r Report) table(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (row Row) line() string {
+	if row.PerSecond == 0 { // of a moment only its length is known
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t\t\t%.1f\t%.1f\t\t\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
+			row.MedianMS, row.P99MS, row.PeakMiB)
+	}
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f\t%.2f\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
+		row.PerSecond, row.PerCore, row.MedianMS, row.P99MS, row.ServerMS, row.DriverMS, row.PeakMiB)
 }
 
 func (t Target) line() string {

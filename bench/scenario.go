@@ -24,7 +24,26 @@ type scenario struct {
 	crowd       int // browsers at once, where it is not the run's to say
 	// browser makes one that does it over and over, with whatever must have
 	// happened before.
-	browser func(r *rig) (func() error, error)
+	browser func(ctx context.Context, r *rig) (act, error)
+	// moment is of what times a moment of something longer: its rate and CPU say
+	// nothing, and there is nothing to warm up with.
+	moment bool
+}
+
+// An act is what a browser does over and over. It says how long what matters of
+// it took.
+type act func() (time.Duration, error)
+
+// errNobody says that there is nobody left to do it.
+var errNobody = errors.New("nobody is left")
+
+// timed is an act of which all matters.
+func timed(do func() error) act {
+	return func() (time.Duration, error) {
+		began := time.Now()
+		err := do()
+		return time.Since(began), err
+	}
 }
 
 // scenarios lists them in the order in which they run: a session's life.
@@ -33,7 +52,9 @@ var scenarios = []scenario{
 	{name: "passcode", title: "Fresh login, passcode alone", browser: passcodeAlone},
 	{name: "crowd", title: "Fresh login, 64 at once", crowd: 64, browser: fresh},
 	{name: "silent", title: "Silent sign-on, OpenID Connect", browser: silent},
+	{name: "saml", title: "Sign-on with a live session, SAML", browser: silentSAML},
 	{name: "refresh", title: "Refresh", browser: refresh},
+	{name: "push", title: "From approval to the browser's going on", crowd: 2, moment: true, browser: push},
 }
 
 func scenarioNames() []string {
@@ -45,14 +66,14 @@ func scenarioNames() []string {
 }
 
 // fresh is a login of somebody in a browser that has never been here.
-func fresh(r *rig) (func() error, error) { return loginTo(r, r.both), nil }
+func fresh(_ context.Context, r *rig) (act, error) { return loginTo(r, r.both), nil }
 
 // passcodeAlone is the same where no password is asked for.
-func passcodeAlone(r *rig) (func() error, error) { return loginTo(r, r.passing), nil }
+func passcodeAlone(_ context.Context, r *rig) (act, error) { return loginTo(r, r.passing), nil }
 
-func loginTo(r *rig, app party) func() error {
+func loginTo(r *rig, app party) act {
 	b, rp := newBrowser(r.config.BaseURL), r.relyingOf(app)
-	return func() error {
+	return timed(func() error {
 		p, done, err := r.crowd.next()
 		if err != nil {
 			return err
@@ -61,27 +82,37 @@ func loginTo(r *rig, app party) func() error {
 		clear(b.cookies)
 		_, err = rp.signIn(b, p, "openid")
 		return err
-	}
+	})
 }
 
 // silent is a login in a browser that has a session: no page is shown.
-func silent(r *rig) (func() error, error) {
+func silent(_ context.Context, r *rig) (act, error) {
 	b, rp, p, _, err := r.signedIn("openid")
-	return func() error {
+	return timed(func() error {
 		_, err := rp.signIn(b, p, "openid")
 		return err
-	}, err
+	}), err
+}
+
+// silentSAML is the same by SAML.
+func silentSAML(ctx context.Context, r *rig) (act, error) {
+	b, _, p, _, err := r.signedIn("openid")
+	if err != nil {
+		return nil, err
+	}
+	sp, err := newServiceProvider(ctx, r.saml, r.config.BaseURL)
+	return timed(func() error { return sp.signIn(b, p) }), err
 }
 
 // refresh is an application that asks for new tokens.
-func refresh(r *rig) (func() error, error) {
+func refresh(_ context.Context, r *rig) (act, error) {
 	_, rp, p, got, err := r.signedIn("openid offline_access")
 	token := got.Refresh
-	return func() error {
+	return timed(func() error {
 		got, err := rp.refresh(token, p)
 		token = got.Refresh
 		return err
-	}, err
+	}), err
 }
 
 // relyingOf is a server of an application, with a connection of its own.
@@ -129,7 +160,7 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 		return run, err
 	}
 	progress("%s: %d people move in", run.Database, o.users)
-	h, err := found(ctx, filepath.Join(dir, "house"), database, o.users)
+	h, err := found(ctx, filepath.Join(dir, "house"), database, o)
 	if err != nil {
 		return run, err
 	}
@@ -199,15 +230,15 @@ func (r *rig) load(ctx context.Context, o options, s scenario, database string) 
 	if row.Browsers == 0 || o.quick { // a slow machine may rightly send some of a crowd away
 		row.Browsers = o.concurrency
 	}
-	doing := make([]func() error, row.Browsers)
+	doing := make([]act, row.Browsers)
 	for i := range doing {
 		var err error
-		if doing[i], err = s.browser(r); err != nil {
+		if doing[i], err = s.browser(ctx, r); err != nil {
 			return row, err
 		}
 	}
-	if warm := meter(ctx, o.duration/5, doing); warm.failed > 0 {
-		row.note(warm)
+	if !s.moment {
+		row.note(meter(ctx, o.duration/5, doing))
 	}
 	if err := r.forgetPeak(); err != nil {
 		return row, err
@@ -232,7 +263,9 @@ func (r *rig) load(ctx context.Context, o options, s scenario, database string) 
 		return row, err
 	}
 	row.note(m)
-	row.fill(m, after.server-before.server, after.driver-before.driver)
+	if row.times(m); !s.moment {
+		row.rates(m, after.server-before.server, after.driver-before.driver)
+	}
 	return row, nil
 }
 
@@ -259,7 +292,7 @@ const fewErrors = 5
 
 // meter lets all do their thing over and over until the time is up, and waits
 // for the last of them.
-func meter(ctx context.Context, d time.Duration, doing []func() error) reading {
+func meter(ctx context.Context, d time.Duration, doing []act) reading {
 	var all reading
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -268,14 +301,17 @@ func meter(ctx context.Context, d time.Duration, doing []func() error) reading {
 		wg.Go(func() {
 			var own reading
 			for once := false; ctx.Err() == nil && (!once || time.Since(began) < d); once = true {
-				start := time.Now()
-				if err := do(); err != nil {
+				took, err := do()
+				if errors.Is(err, errNobody) {
+					break
+				}
+				if err != nil {
 					own.failed++
 					own.errors = append(own.errors, err.Error())
 					time.Sleep(10 * time.Millisecond) // what is broken need not be tried a million times
 					continue
 				}
-				own.each = append(own.each, time.Since(start))
+				own.each = append(own.each, took)
 			}
 			mu.Lock()
 			defer mu.Unlock()
