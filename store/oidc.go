@@ -137,6 +137,17 @@ func (r reader) AccessToken(ctx context.Context, tenant, secret string) (Grant, 
 	return g, t, err
 }
 
+// LiveToken returns the grant of a token of an application, of either kind,
+// that is good now. Any other is a NotFound: another application's too, and a
+// refresh token that was used.
+func (r reader) LiveToken(ctx context.Context, tenant, application, secret string) (Grant, Token, error) {
+	g, t, err := r.token(ctx, tenant, "", secret)
+	if err == nil && (g.Application != application || g.Over || !t.UsedAt.IsZero() || !r.now().Before(t.ExpiresAt)) {
+		err = missing("token", sql.ErrNoRows)
+	}
+	return g, t, err
+}
+
 // token returns a token of a kind, or of any, with its grant, whatever has become of them.
 func (r reader) token(ctx context.Context, tenant string, kind TokenKind, secret string) (g Grant, t Token, err error) {
 	g, err = scanGrant(r.q.QueryRowContext(ctx, `

@@ -14,6 +14,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/web"
 )
 
@@ -22,20 +23,28 @@ type Face struct {
 	idp     *idp.IdP
 	mu      sync.Mutex
 	servers map[string]*server // by slug, which never changes; made when first asked for
+
+	// How often one application may ask about tokens, right or wrong: each
+	// question is a read of the database, and a write for this count.
+	introspections store.Rate
 }
 
 // New returns the face of the journeys of p.
-func New(p *idp.IdP) *Face { return &Face{idp: p, servers: make(map[string]*server)} }
+func New(p *idp.IdP) *Face {
+	return &Face{idp: p, servers: make(map[string]*server),
+		introspections: store.Rate{Kind: "introspection", Max: 6000, Per: time.Minute}}
+}
 
 // Paths of the endpoints within a tenant.
 const (
-	authorizePath = "/oauth/authorize"
-	tokenPath     = "/oauth/token"
-	userinfoPath  = "/oauth/userinfo"
-	revokePath    = "/oauth/revoke"
-	keysPath      = "/oauth/keys"
-	logoutPath    = "/oauth/logout"
-	confirmPath   = "/oauth/logout/confirm"
+	authorizePath  = "/oauth/authorize"
+	tokenPath      = "/oauth/token"
+	introspectPath = "/oauth/introspect"
+	userinfoPath   = "/oauth/userinfo"
+	revokePath     = "/oauth/revoke"
+	keysPath       = "/oauth/keys"
+	logoutPath     = "/oauth/logout"
+	confirmPath    = "/oauth/logout/confirm"
 )
 
 // Routes mounts the endpoints. All but the answer to the logout page are
@@ -61,6 +70,7 @@ func (f *Face) Routes(mux *http.ServeMux) {
 		{"GET", keysPath, public},
 		{"POST", tokenPath, basic}, // never GET: secrets do not belong in addresses, which logs keep
 		{"POST", revokePath, basic},
+		{"POST", introspectPath, basic},
 		{"GET POST", userinfoPath, bearer},
 	} {
 		for method := range strings.FieldsSeq(e.methods + " OPTIONS") {
@@ -136,8 +146,13 @@ func (f *Face) api(challenge, cache string) http.Handler {
 			op.WriteError(w, r, oidc.ErrInvalidRequest().WithDescription("%s is there twice", name), nil)
 			return nil
 		}
+		w = challenger{w, challenge}
+		if strings.HasSuffix(r.URL.Path, introspectPath) && !showsSecret(r) {
+			op.WriteError(w, r, op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized), nil)
+			return nil
+		}
 		r.Header.Set(fromHeader, f.idp.Kit.From(r))
-		http.StripPrefix("/t/"+s.tenant.Slug, s.handler).ServeHTTP(challenger{w, challenge}, r)
+		http.StripPrefix("/t/"+s.tenant.Slug, s.handler).ServeHTTP(w, r)
 		return nil
 	})
 }

@@ -35,11 +35,13 @@ func TestOIDC1_DiscoveryIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{
-		"issuer":                                         h.issuer,
-		"authorization_endpoint":                         h.issuer + "/oauth/authorize",
-		"token_endpoint":                                 h.issuer + "/oauth/token",
-		"userinfo_endpoint":                              h.issuer + "/oauth/userinfo",
-		"revocation_endpoint":                            h.issuer + "/oauth/revoke",
+		"issuer":                 h.issuer,
+		"authorization_endpoint": h.issuer + "/oauth/authorize",
+		"token_endpoint":         h.issuer + "/oauth/token",
+		"userinfo_endpoint":      h.issuer + "/oauth/userinfo",
+		"revocation_endpoint":    h.issuer + "/oauth/revoke",
+		"introspection_endpoint": h.issuer + "/oauth/introspect",
+		"introspection_endpoint_auth_methods_supported":  []any{"client_secret_basic", "client_secret_post"},
 		"end_session_endpoint":                           h.issuer + "/oauth/logout",
 		"jwks_uri":                                       h.issuer + "/oauth/keys",
 		"response_types_supported":                       []any{"code"},
@@ -59,9 +61,9 @@ func TestOIDC1_DiscoveryIsTrue(t *testing.T) {
 		}
 	}
 	// What is not built is not promised.
-	for _, name := range []string{"introspection_endpoint", "device_authorization_endpoint", "registration_endpoint", "check_session_iframe",
+	for _, name := range []string{"device_authorization_endpoint", "registration_endpoint", "check_session_iframe",
 		"backchannel_logout_supported", "request_parameter_supported", "claims_parameter_supported",
-		"token_endpoint_auth_signing_alg_values_supported", "introspection_endpoint_auth_methods_supported"} {
+		"token_endpoint_auth_signing_alg_values_supported"} {
 		if value, ok := d[name]; ok {
 			t.Errorf("%s is promised: %v", name, value)
 		}
@@ -139,7 +141,19 @@ func TestTOIDC15_WhoCallsAndHow(t *testing.T) {
 		{"userinfo, basic", "GET", userinfoPath, "", basic(id, secret), 401},
 		{"userinfo, token in the address", "GET", userinfoPath + "?access_token=" + p.exchange(p.code(h.browser())).Access, "", nil, 401},
 		{"userinfo by POST", "POST", userinfoPath, "access_token=" + p.exchange(p.code(h.browser())).Access, nil, 200},
-		{"introspection", "POST", "/oauth/introspect", "token=x", basic(id, secret), 404}, // trap 12: not there yet
+		{"introspection", "POST", introspectPath, "token=x", basic(id, secret), 200},
+		{"introspection by GET", "GET", introspectPath + "?token=x", "", basic(id, secret), 405},
+		{"introspection, wrong secret", "POST", introspectPath, "token=x", basic(id, "x"), 401},
+		{"introspection, no secret", "POST", introspectPath, "token=x", basic(id, ""), 401},
+		{"introspection by nobody", "POST", introspectPath, "token=x", nil, 401},
+		{"introspection, public", "POST", introspectPath, "token=x&client_id=" + public.app.Identifier, nil, 401},
+		{"introspection, public with a secret", "POST", introspectPath, "token=x&client_id=" + public.app.Identifier + "&client_secret=x", nil, 401},
+		{"introspection, assertion", "POST", introspectPath, "token=x" + assertion + "&client_id=" + id, nil, 401},
+		{"introspection, both ways", "POST", introspectPath, "token=x&client_id=" + id + "&client_secret=" + secret, basic(id, secret), 400},
+		{"introspection of nothing", "POST", introspectPath, "", basic(id, secret), 400},
+		{"introspection, token in the address", "POST", introspectPath + "?token=x", "", basic(id, secret), 400},
+		{"introspection of two", "POST", introspectPath, "token=x&token=y", basic(id, secret), 400},
+		{"introspection, secret in the address", "POST", introspectPath + "?client_id=" + id + "&client_secret=" + secret, "token=x", nil, 401},
 		{"health", "GET", "/healthz", "", nil, 404},
 		{"no such tenant", "POST", "x" + tokenPath, code(p), basic(id, secret), 404},
 	} {

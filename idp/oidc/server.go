@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -47,10 +48,11 @@ func newServer(f *Face, t identity.Tenant) (*server, error) {
 	// Endpoints left out answer nothing. Among them are the library's
 	// authorization and end of session, and its callback.
 	endpoints := op.Endpoints{
-		Token:      op.NewEndpoint(tokenPath),
-		Userinfo:   op.NewEndpoint(userinfoPath),
-		Revocation: op.NewEndpoint(revokePath),
-		JwksURI:    op.NewEndpoint(keysPath),
+		Token:         op.NewEndpoint(tokenPath),
+		Introspection: op.NewEndpoint(introspectPath),
+		Userinfo:      op.NewEndpoint(userinfoPath),
+		Revocation:    op.NewEndpoint(revokePath),
+		JwksURI:       op.NewEndpoint(keysPath),
 	}
 	s.LegacyServer = op.NewLegacyServer(provider, endpoints)
 	s.handler = op.RegisterServer(s, endpoints, op.WithServerCORSOptions(nil))
@@ -119,26 +121,29 @@ func (s *server) Discovery(context.Context, *op.Request[struct{}]) (*op.Response
 	for _, l := range s.face.idp.Kit.Catalog.Languages() {
 		languages = append(languages, language.Make(l.Tag))
 	}
-	methods := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost, oidc.AuthMethodNone}
+	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
+	methods := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return op.NewResponse(discovery{IssParameter: true, DiscoveryConfiguration: &oidc.DiscoveryConfiguration{
-		Issuer:                                 s.issuer,
-		AuthorizationEndpoint:                  s.issuer + authorizePath,
-		TokenEndpoint:                          s.issuer + tokenPath,
-		UserinfoEndpoint:                       s.issuer + userinfoPath,
-		RevocationEndpoint:                     s.issuer + revokePath,
-		EndSessionEndpoint:                     s.issuer + logoutPath,
-		JwksURI:                                s.issuer + keysPath,
-		ScopesSupported:                        scopes,
-		ResponseTypesSupported:                 []string{string(oidc.ResponseTypeCode)},
-		ResponseModesSupported:                 []string{string(oidc.ResponseModeQuery)},
-		GrantTypesSupported:                    []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
-		ACRValuesSupported:                     journey.Contexts,
-		SubjectTypesSupported:                  []string{"public"},
-		IDTokenSigningAlgValuesSupported:       []string{idp.ES256, idp.RS256},
-		TokenEndpointAuthMethodsSupported:      methods,
-		RevocationEndpointAuthMethodsSupported: methods,
-		CodeChallengeMethodsSupported:          []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
-		ClaimTypesSupported:                    []string{"normal"},
+		Issuer:                                    s.issuer,
+		AuthorizationEndpoint:                     s.issuer + authorizePath,
+		TokenEndpoint:                             s.issuer + tokenPath,
+		IntrospectionEndpoint:                     s.issuer + introspectPath,
+		UserinfoEndpoint:                          s.issuer + userinfoPath,
+		RevocationEndpoint:                        s.issuer + revokePath,
+		EndSessionEndpoint:                        s.issuer + logoutPath,
+		JwksURI:                                   s.issuer + keysPath,
+		ScopesSupported:                           scopes,
+		ResponseTypesSupported:                    []string{string(oidc.ResponseTypeCode)},
+		ResponseModesSupported:                    []string{string(oidc.ResponseModeQuery)},
+		GrantTypesSupported:                       []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
+		ACRValuesSupported:                        journey.Contexts,
+		SubjectTypesSupported:                     []string{"public"},
+		IDTokenSigningAlgValuesSupported:          []string{idp.ES256, idp.RS256},
+		TokenEndpointAuthMethodsSupported:         methods,
+		RevocationEndpointAuthMethodsSupported:    methods,
+		IntrospectionEndpointAuthMethodsSupported: secret,
+		CodeChallengeMethodsSupported:             []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
+		ClaimTypesSupported:                       []string{"normal"},
 		ClaimsSupported: []string{"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 			"name", "preferred_username", "locale", "email", scopeGroups},
 		UILocalesSupported: languages,
