@@ -17,7 +17,9 @@ import (
 func TestCRED14_Life(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a := h.Authenticator(t, "phone")
-		revoke := func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error { return Revoke(ctx, tx, a, "lost") }
+		revoke := func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+			return Revoke(ctx, tx, a, "lost")
+		}
 		for i, tt := range []struct {
 			name string
 			do   func(context.Context, *store.Tx, identity.Authenticator) error

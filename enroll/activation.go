@@ -55,7 +55,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 		Platform: j.Platform, Template: template, PushAllowed: rules.Platforms.PushOn(j.Platform),
 		Language: lang, CreatedAt: now, ExpiresAt: now.Add(life),
 	}
-	if err := open(ctx, tx, a); err != nil {
+	if err := open(ctx, tx, a, nil); err != nil {
 		return err
 	}
 	j.Enrol = identity.EnrolScan
@@ -64,15 +64,16 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": rules.Template.Name}})
 }
 
-// open voids what the user has open and adds a under new codes. It tries again
+// open voids what the user has open and adds a under new codes, beside the seed
+// of an app that makes no key. It tries again
 // where another transaction opened one in between, or where the short code, of
 // forty bits, is somebody's already.
-func open(ctx context.Context, tx *store.Tx, a store.Activation) error {
+func open(ctx context.Context, tx *store.Tx, a store.Activation, seed []byte) error {
 	for range 5 {
 		if err := void(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
 			return err
 		}
-		codes := store.ActivationCodes{Secret: rand.Text(), Short: newShortCode()}
+		codes := store.ActivationCodes{Secret: rand.Text(), Short: newShortCode(), Seed: seed}
 		switch added, err := tx.AddActivation(ctx, a, codes); {
 		case err != nil:
 			return err
@@ -105,11 +106,17 @@ func voided(ctx context.Context, tx *store.Tx, a store.Activation, reason string
 // codePassed keeps what follows the verification code from who has not given
 // it: a form posted out of order is refused, whatever page it came from.
 func codePassed(j *identity.Journey) error {
-	if (j.Enrol == identity.EnrolPlatform || j.Enrol == identity.EnrolScan) && !j.Code.PassedAt.IsZero() && j.UserID != "" {
+	if issuing(j) && !j.Code.PassedAt.IsZero() && j.UserID != "" {
 		return nil
 	}
 	return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale",
 		Err: fmt.Errorf("journey %s stands at %q and has passed no verification code", j.ID, j.Enrol)}
+}
+
+// issuing reports whether a journey stands behind the verification code: at the
+// choice of platform, or at what was issued for it.
+func issuing(j *identity.Journey) bool {
+	return j.Enrol == identity.EnrolPlatform || j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolThirdParty
 }
 
 // ActivationState is where an activation stands, as its page shows it.
@@ -191,7 +198,7 @@ func stateOf(a store.Activation, now time.Time) ActivationState {
 // needs a new code. When codes were sent stays known, so that leaving and
 // coming back does not send them faster.
 func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
-	if j.UserID != "" && (j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolPlatform) {
+	if j.UserID != "" && issuing(j) {
 		if err := void(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {
 			return err
 		}

@@ -12,9 +12,10 @@ import (
 
 // Rules are those of a tenant's documents that self-provisioning goes by.
 type Rules struct {
-	Limits    policy.Limits
-	Platforms policy.Platforms
-	Template  policy.Template
+	Limits           policy.Limits
+	SelfProvisioning policy.SelfProvisioning
+	Platforms        policy.Platforms
+	Template         policy.Template
 }
 
 // A Reader is what reads go through: the database, or a transaction.
@@ -30,6 +31,9 @@ func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
 	var rules Rules
 	var err error
 	if rules.Limits, err = read[policy.Limits](ctx, r, tenant); err != nil {
+		return rules, err
+	}
+	if rules.SelfProvisioning, err = read[policy.SelfProvisioning](ctx, r, tenant); err != nil {
 		return rules, err
 	}
 	if rules.Platforms, err = read[policy.Platforms](ctx, r, tenant); err != nil {

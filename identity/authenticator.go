@@ -28,6 +28,11 @@ const (
 	ChromeOS      Platform = "chromeos"
 )
 
+// ThirdParty stands where a platform does for another vendor's authenticator app
+// (ENR-12): nobody knows where it runs. It is no platform to be allowed or to
+// have push, so it is not among [Platforms].
+const ThirdParty Platform = "third-party"
+
 // Platforms lists every platform in the order in which people are shown them.
 var Platforms = []Platform{IOS, Android, Windows, MacOS, Linux, ChromeOS, WindowsMobile}
 

@@ -67,12 +67,13 @@ type Recorded struct{ Required, Passed []Validation }
 type Stage string
 
 const (
-	NotEnrolling  Stage = ""
-	EnrolOffered  Stage = "offered"
-	EnrolCode     Stage = "code"
-	EnrolPlatform Stage = "platform"
-	EnrolScan     Stage = "scan"
-	EnrolNoMail   Stage = "no-mail"
+	NotEnrolling    Stage = ""
+	EnrolOffered    Stage = "offered"
+	EnrolCode       Stage = "code"
+	EnrolPlatform   Stage = "platform"
+	EnrolScan       Stage = "scan"
+	EnrolThirdParty Stage = "third-party"
+	EnrolNoMail     Stage = "no-mail"
 )
 
 // A Code is the verification code mailed during self-provisioning (ENR-6). A

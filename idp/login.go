@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
@@ -148,7 +149,7 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		}
 		return e.Cancel(ctx, visit, v)
 	case "back":
-		if v.Step == journey.EnrolCode || v.Step == journey.EnrolScan || v.Step == journey.EnrolPlatform {
+		if slices.Contains(wizard, v.Step) {
 			return s.leaveEnrolment(ctx, visit)
 		}
 		return e.Back(ctx, visit, v)
@@ -186,6 +187,11 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return s.checkCode(r, visit)
 	case journey.EnrolPlatform:
 		return s.choosePlatform(ctx, visit, identity.Platform(r.PostFormValue("platform")))
+	case journey.EnrolThirdParty:
+		if do == "renew" {
+			return s.renewThirdParty(ctx, visit)
+		}
+		return s.confirmThirdParty(ctx, visit, r.PostFormValue("passcode"))
 	case journey.EnrolScan:
 		if do == "renew" {
 			return s.renew(ctx, visit)
@@ -311,20 +317,29 @@ func (s *sitting) checkCode(r *http.Request, visit journey.Visit) (*journey.View
 			return err
 		}
 		j.Notice = problem
-		only, one := rules.Platforms.Offer(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")).Only()
-		if problem != "" || !one {
+		choices := s.platforms(r)
+		if problem != "" || len(choices) != 1 {
 			return nil
 		}
-		j.Notice, err = enroll.ChoosePlatform(ctx, tx, j, s.view.User, only, rules, s.l.Lang())
+		j.Notice, err = s.enrolOn(ctx, tx, j, choices[0].Platform, rules)
 		return err
 	}, journey.EnrolCode)
 }
 
 func (s *sitting) choosePlatform(ctx context.Context, visit journey.Visit, platform identity.Platform) (*journey.View, error) {
 	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
-		j.Notice, err = enroll.ChoosePlatform(ctx, tx, j, s.view.User, platform, rules, s.l.Lang())
+		j.Notice, err = s.enrolOn(ctx, tx, j, platform, rules)
 		return err
 	}, journey.EnrolPlatform)
+}
+
+// enrolOn takes a row of the choice of platform, of which another vendor's app
+// is one.
+func (s *sitting) enrolOn(ctx context.Context, tx *store.Tx, j *identity.Journey, platform identity.Platform, rules enroll.Rules) (problem string, err error) {
+	if platform == identity.ThirdParty && s.view.ThirdParty() {
+		return enroll.ChooseThirdParty(ctx, tx, j, s.view.User, rules, s.l.Lang())
+	}
+	return enroll.ChoosePlatform(ctx, tx, j, s.view.User, platform, rules, s.l.Lang())
 }
 
 func (s *sitting) renew(ctx context.Context, visit journey.Visit) (*journey.View, error) {
@@ -333,16 +348,19 @@ func (s *sitting) renew(ctx context.Context, visit journey.Visit) (*journey.View
 	}, journey.EnrolScan)
 }
 
+// wizard are the steps of self-provisioning that are left by going back in it.
+var wizard = []journey.Step{journey.EnrolCode, journey.EnrolPlatform, journey.EnrolScan, journey.EnrolThirdParty}
+
 // leaveEnrolment goes back from the code or the platform to before them, and
 // from the QR code to the choice of platform.
 func (s *sitting) leaveEnrolment(ctx context.Context, visit journey.Visit) (*journey.View, error) {
 	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
-		if j.Enrol == identity.EnrolScan {
+		if j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolThirdParty {
 			j.Enrol = identity.EnrolPlatform
 			return nil
 		}
 		return enroll.Cancel(ctx, tx, j)
-	}, journey.EnrolCode, journey.EnrolPlatform, journey.EnrolScan)
+	}, wizard...)
 }
 
 // render shows the present step. typed replaces the user name shown where one

@@ -73,6 +73,8 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		return "enroll_platform", templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
 	case journey.EnrolScan:
 		return s.scan(r, page)
+	case journey.EnrolThirdParty:
+		return s.thirdParty(r)
 	case journey.Locked:
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
 	case journey.Refused:
@@ -191,6 +193,9 @@ func (s *sitting) platforms(r *http.Request) []templates.PlatformChoice {
 	var rows []templates.PlatformChoice
 	for _, p := range slices.Concat(offer.Mobile, offer.Computer) {
 		rows = append(rows, templates.PlatformChoice{Platform: p, Here: len(own) == 1 && own[0] == p, Picked: p == offer.Preselected})
+	}
+	if s.view.ThirdParty() {
+		rows = append(rows, templates.PlatformChoice{Platform: identity.ThirdParty})
 	}
 	return rows
 }

@@ -172,9 +172,15 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 		HalfMade:        halfMade,
 		EverEnrolled:    !v.User.EverEnrolledAt.IsZero(),
 		Leave:           !v.User.MayEnrollAt.IsZero(),
-		Platform:        len(v.Rules.Platforms.Allowed()) > 0,
+		Platform:        len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty(),
 	})
 	return nil
+}
+
+// ThirdParty reports whether another vendor's authenticator app may be enrolled:
+// it makes nothing but passcodes, so they must count for this user (ENR-12).
+func (v *View) ThirdParty() bool {
+	return v.Rules.SelfProvisioning.ThirdParty && v.Rules.Push.Effective(v.Groups).CodesAllowed
 }
 
 // pendingOf lists the authenticators the user began to set up and may begin

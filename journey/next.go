@@ -13,21 +13,22 @@ import (
 type Step string
 
 const (
-	Identify      Step = "identify"
-	AskPassword   Step = "password"
-	Choose        Step = "choose"
-	WaitForPush   Step = "push"
-	PushOver      Step = "push over"
-	AskPasscode   Step = "passcode"
-	EnrolOffer    Step = "enrol offer"
-	EnrolCode     Step = "enrol code"
-	EnrolPlatform Step = "enrol platform"
-	EnrolScan     Step = "enrol scan"
-	EnrolNoMail   Step = "enrol no mail"
-	Locked        Step = "locked"
-	Refused       Step = "refused"
-	Done          Step = "done"
-	Ended         Step = "ended"
+	Identify        Step = "identify"
+	AskPassword     Step = "password"
+	Choose          Step = "choose"
+	WaitForPush     Step = "push"
+	PushOver        Step = "push over"
+	AskPasscode     Step = "passcode"
+	EnrolOffer      Step = "enrol offer"
+	EnrolCode       Step = "enrol code"
+	EnrolPlatform   Step = "enrol platform"
+	EnrolScan       Step = "enrol scan"
+	EnrolThirdParty Step = "enrol third party"
+	EnrolNoMail     Step = "enrol no mail"
+	Locked          Step = "locked"
+	Refused         Step = "refused"
+	Done            Step = "done"
+	Ended           Step = "ended"
 )
 
 // Facts are what is true outside the journey at the moment it is looked at.
@@ -105,6 +106,8 @@ func enrolling(j *identity.Journey) Step {
 		return EnrolCode
 	case j.Enrol == identity.EnrolPlatform:
 		return EnrolPlatform
+	case j.Enrol == identity.EnrolThirdParty:
+		return EnrolThirdParty
 	}
 	return EnrolScan
 }

@@ -52,6 +52,8 @@ func TestJRN1_Next(t *testing.T) {
 		{"no mail address", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolNoMail}, Facts{MayEnrol: true}, EnrolNoMail},
 		{"platform without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform}, Facts{MayEnrol: true}, EnrolCode},
 		{"scan without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan}, Facts{MayEnrol: true}, EnrolCode},
+		{"another vendor's app without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolThirdParty}, Facts{MayEnrol: true}, EnrolCode},
+		{"another vendor's app", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolThirdParty, Code: coded}, Facts{MayEnrol: true}, EnrolThirdParty},
 		{"platform", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform, Code: coded}, Facts{MayEnrol: true}, EnrolPlatform},
 		{"scan", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, Facts{MayEnrol: true}, EnrolScan},
 		{"ENR-2 enrolled, the journey goes on", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, open, Choose},

@@ -120,14 +120,6 @@ type Offer struct {
 	Preselected identity.Platform   // empty where the browser does not say for sure
 }
 
-// Only returns the platform if there is no choice, so that none is asked.
-func (o Offer) Only() (identity.Platform, bool) {
-	if len(o.Mobile)+len(o.Computer) != 1 {
-		return "", false
-	}
-	return append(slices.Clone(o.Mobile), o.Computer...)[0], true
-}
-
 // Has reports whether a platform is among those offered.
 func (o Offer) Has(platform identity.Platform) bool {
 	return slices.Contains(o.Mobile, platform) || slices.Contains(o.Computer, platform)

@@ -89,12 +89,6 @@ func TestENR7_Offer(t *testing.T) {
 			}
 		})
 	}
-	if got, ok := only(identity.Android).Offer(linux, "").Only(); !ok || got != identity.Android {
-		t.Errorf("one allowed: got %q, %t", got, ok)
-	}
-	if got, ok := all.Offer(linux, "").Only(); ok {
-		t.Errorf("several allowed: got %q", got)
-	}
 }
 
 func TestENR16_Defaults(t *testing.T) {

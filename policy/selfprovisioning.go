@@ -21,9 +21,11 @@ type SelfProvisioning struct {
 	Target       Target   `json:"target"`
 	Groups       []string `json:"groups,omitempty"` // ids; kept, and without effect, with all and none
 	RequireLeave bool     `json:"require_leave"`    // who ever had one needs an operator's leave
+	ThirdParty   bool     `json:"third_party"`      // another vendor's authenticator app may be enrolled too (ENR-12)
 }
 
-// DefaultSelfProvisioning is that of a new tenant: everybody, once.
+// DefaultSelfProvisioning is that of a new tenant: everybody, once, with an app
+// whose key stays on its device.
 func DefaultSelfProvisioning() SelfProvisioning {
 	return SelfProvisioning{Target: TargetAll, RequireLeave: true}
 }
@@ -68,7 +70,7 @@ type Candidate struct {
 	HalfMade        []string // ids of pending authenticators of the user's own self-provisioning
 	EverEnrolled    bool     // had an active authenticator at any time
 	Leave           bool     // an operator gave leave, and it has not been used up
-	Platform        bool     // at least one platform is allowed
+	Platform        bool     // at least one platform is allowed, or another vendor's app
 }
 
 // Reasons of MayEnroll.

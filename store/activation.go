@@ -31,10 +31,12 @@ type Activation struct {
 }
 
 // ActivationCodes are the two ways to name an activation: the secret in its
-// link, and the short code for typing, in its canonical form.
+// link, and the short code for typing, in its canonical form. One for another
+// vendor's app is named by nobody; its page shows a seed.
 type ActivationCodes struct {
 	Secret string `json:"secret"`
 	Short  string `json:"short"`
+	Seed   []byte `json:"seed,omitempty"`
 }
 
 func (ActivationCodes) String() string { return "[secret]" }

@@ -53,9 +53,9 @@ func (c PlatformChoice) Title() Text {
 	return Text{Key: "platform.on." + string(c.Platform)}
 }
 
-// Kind is what it adds, small, when the title does not name the platform.
+// Kind is what it adds, small, when the title does not say all.
 func (c PlatformChoice) Kind() Text {
-	if c.Here {
+	if c.Here || c.Platform == identity.ThirdParty {
 		return Text{Key: "platform." + string(c.Platform)}
 	}
 	return Text{}

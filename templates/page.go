@@ -89,10 +89,10 @@ func (p Page) Progress() int {
 		return 1
 	case EnrollPlatform:
 		return 2
-	case EnrollScan:
+	case EnrollScan, EnrollThirdParty:
 		return 3
 	}
-	if p.Notice == "notice.enrolled" {
+	if p.Notice == "notice.enrolled" || p.Notice == "notice.enrolled.next" {
 		return wizard
 	}
 	return 0

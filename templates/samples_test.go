@@ -48,6 +48,10 @@ func samples() []sample {
 	taken.Taken, over.Over = true, true
 	mac := scan
 	mac.Platform = identity.MacOS
+	const otpauth = "otpauth://totp/Example%20Hospital:anna.berg?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example%20Hospital&algorithm=SHA1&digits=6&period=30"
+	third := EnrollThirdParty{Application: payroll, Name: anna, QR: qr(otpauth), Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Left: 540}
+	phone := third
+	phone.Link = otpauth
 	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
@@ -70,7 +74,7 @@ func samples() []sample {
 		{"enroll_code", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
 		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
 		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
-			{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}}}}},
+			{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.ThirdParty, false, false}}}}},
 		{"enroll_platform-phone", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
 			{identity.Android, true, true}, {identity.IOS, false, false}, {identity.MacOS, false, false}}}}},
 		{"enroll_scan", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
@@ -80,6 +84,11 @@ func samples() []sample {
 		{"enroll_scan-over", "enroll_scan", Page{Body: over}},
 		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
 		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
+		{"enroll_third_party", "enroll_third_party", Page{Body: third}},
+		{"enroll_third_party-problem", "enroll_third_party", Page{Problem: "error.confirm.clock", Body: third}},
+		{"enroll_third_party-phone", "enroll_third_party", Page{Body: phone}},
+		{"enroll_third_party-over", "enroll_third_party", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
+		{"passcode-next", "passcode", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended", "ended", Page{Body: Ended{payroll, "https://payroll.example.org/"}}},
 		{"problem", "problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},

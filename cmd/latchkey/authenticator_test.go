@@ -21,8 +21,9 @@ func (p place) handOut(args ...string) (handedOut, otp.Key) {
 	return out, key
 }
 
-// toChoice goes from the portal as far as the second factor.
-func (b *browser) toChoice(base, name string) {
+// toPasscode goes from the portal as far as the second factor, of which there is
+// but one kind here.
+func (b *browser) toPasscode(base, name string) {
 	b.t.Helper()
 	b.open(base + "/")
 	b.post("username", name)
@@ -41,8 +42,7 @@ func TestAuthenticators(t *testing.T) {
 		t.Fatalf("handed out: %+v", fob)
 	}
 	b := newBrowser(t)
-	b.toChoice(base, "anna")
-	b.post("method", "passcode", "do", "continue")
+	b.toPasscode(base, "anna")
 	b.post("passcode", otp.HOTP(counted.Secret, counted.Params, 2), "do", "continue") // two made in vain
 	if b.at.Path != "/t/default/me" {
 		t.Fatalf("a passcode of the fob led to %s", b.at)
@@ -64,11 +64,10 @@ func TestAuthenticators(t *testing.T) {
 	logsIn := func(serial string, key otp.Key, want bool) {
 		t.Helper()
 		b := newBrowser(t)
-		b.toChoice(base, "anna")
-		if !strings.Contains(b.page, `name="method"`) {
-			t.Errorf("%s: no choice of method, but:\n%s", serial, b.page)
+		b.toPasscode(base, "anna")
+		if !strings.Contains(b.page, `name="passcode"`) {
+			t.Errorf("%s: nobody asks for a passcode, but:\n%s", serial, b.page)
 		}
-		b.post("method", "passcode", "do", "continue")
 		b.post("passcode", otp.TOTP(key.Secret, key.Params, time.Now()), "do", "continue")
 		if arrived := b.at.Path == "/t/default/me"; arrived != want {
 			t.Errorf("a passcode of %s arrived: %v, want %v", serial, arrived, want)

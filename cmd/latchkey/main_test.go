@@ -250,7 +250,7 @@ func TestPolicy(t *testing.T) {
 
 	// By flags, by a document with names, and back with ids.
 	row := read[policyRow](p, "", "policy", "set", "self-provisioning", "--target", "only", "--group", "nurses", "--no-require-leave")
-	if got, want := compact(t, row.Document), `{"target":"only","groups":["`+nurses+`"],"require_leave":false}`; got != want || row.Version != 1 {
+	if got, want := compact(t, row.Document), `{"target":"only","groups":["`+nurses+`"],"require_leave":false,"third_party":false}`; got != want || row.Version != 1 {
 		t.Errorf("version %d: %s, want %s", row.Version, got, want)
 	}
 	document := `{"rules":[{"name":"nurses","groups":["Nurses"],"require":["password"]},{"name":"rest","require":["password","otp"]}]}`

@@ -110,6 +110,7 @@ type policySet struct {
 	Target       policy.Target       `placeholder:"WHO" help:"Of self-provisioning: all, only, except or none."`
 	Groups       []string            `name:"group" placeholder:"GROUP" sep:"none" help:"Of self-provisioning: a group for only and except; may be repeated."`
 	RequireLeave *bool               `negatable:"" help:"Of self-provisioning: who ever had an authenticator needs leave to enrol."`
+	ThirdParty   *bool               `negatable:"" help:"Of self-provisioning: another vendor's authenticator app may be enrolled too."`
 	Allow        []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: enrol there; may be repeated."`
 	Refuse       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: do not; may be repeated."`
 	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
@@ -155,11 +156,11 @@ func (c *policySet) Run(ctx context.Context, s *shell) error {
 
 // change is what the flags, or else a document, make of the present policy.
 func (c *policySet) change(s *shell) (func(policy.Document) (policy.Document, error), error) {
-	ofEnrolment := c.Target != "" || c.Groups != nil || c.RequireLeave != nil
+	ofEnrolment := c.Target != "" || c.Groups != nil || c.RequireLeave != nil || c.ThirdParty != nil
 	ofPlatforms := c.Allow != nil || c.Refuse != nil || c.Push != nil || c.NoPush != nil
 	switch {
 	case ofEnrolment && c.Kind != policy.KindSelfProvisioning:
-		return nil, refuse("--target, --group and --require-leave are for self-provisioning")
+		return nil, refuse("--target, --group, --require-leave and --third-party are for self-provisioning")
 	case ofPlatforms && c.Kind != policy.KindPlatforms:
 		return nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
 	case (ofEnrolment || ofPlatforms) && c.File != "":
@@ -190,6 +191,9 @@ func (c *policySet) changeEnrolment(present policy.Document) (policy.Document, e
 	}
 	if c.RequireLeave != nil {
 		p.RequireLeave = *c.RequireLeave
+	}
+	if c.ThirdParty != nil {
+		p.ThirdParty = *c.ThirdParty
 	}
 	return p, nil
 }

@@ -1,0 +1,274 @@
+package enroll
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// thirdParty goes through the wizard as far as the page with the secret for
+// another vendor's app.
+func (h *house) thirdParty(t *testing.T) *identity.Journey {
+	t.Helper()
+	h.rules.SelfProvisioning.ThirdParty = true
+	j := h.journey(t, h.User)
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	h.step(t, j, func(tx *store.Tx) error {
+		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "de")
+		if problem != "" {
+			t.Errorf("ChooseThirdParty: problem %q", problem)
+		}
+		return err
+	})
+	return j
+}
+
+func (h *house) secret(t *testing.T, j *identity.Journey) ThirdParty {
+	t.Helper()
+	shown, err := ShownThirdParty(t.Context(), h.DB, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shown
+}
+
+// key is what an app reads out of the QR code.
+func (h *house) key(t *testing.T, j *identity.Journey) otp.Key {
+	t.Helper()
+	key, err := otp.ParseURI(h.secret(t, j).Link("Example Hospital", h.User.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (h *house) confirm(t *testing.T, j *identity.Journey, typed string) (problem string) {
+	t.Helper()
+	h.step(t, j, func(tx *store.Tx) (err error) {
+		problem, err = ConfirmThirdParty(t.Context(), tx, j, h.User, typed, "Authenticator app")
+		return err
+	})
+	return problem
+}
+
+func (h *house) authenticators(t *testing.T) []identity.Authenticator {
+	t.Helper()
+	all, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, h.User.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// The whole way: a QR code that stays the same, wrong passcodes that keep all,
+// the right one that makes the authenticator and is used up by that.
+func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		j := h.thirdParty(t)
+		first := h.secret(t, j)
+		key := h.key(t, j)
+		if key.Issuer != "Example Hospital" || key.Account != h.User.Name || key.Event || key.Params != usual || len(key.Secret) != 20 {
+			t.Errorf("the QR code holds %s by %s, %+v", key.Account, key.Issuer, key.Params)
+		}
+		typed, err := otp.DecodeSecret(first.Typed())
+		if groups := strings.Fields(first.Typed()); err != nil || !bytes.Equal(typed, key.Secret) || len(groups) != 8 || len(groups[0]) != 4 {
+			t.Errorf("for typing: %q, %v", first.Typed(), err)
+		}
+		now := h.Clock.Now()
+		for _, tt := range []struct{ typed, want string }{
+			{"", "error.passcode.format"},
+			{"12345678", "error.passcode.format"},
+			{"abcdef", "error.passcode.format"},
+			{otp.TOTP(key.Secret, usual, now.Add(-5*time.Minute)), "error.confirm.clock"},
+			{otp.TOTP(key.Secret, usual, now.Add(2*time.Minute)), "error.confirm.clock"},
+			{otp.TOTP(key.Secret, usual, now.Add(time.Hour)), "error.confirm.wrong"},
+		} {
+			if got := h.confirm(t, j, tt.typed); got != tt.want {
+				t.Errorf("%q: %q, want %q", tt.typed, got, tt.want)
+			}
+			if got := h.secret(t, j); !bytes.Equal(got.Secret, first.Secret) || len(h.authenticators(t)) != 0 || j.Enrol != identity.EnrolThirdParty {
+				t.Fatalf("%q changed something", tt.typed)
+			}
+		}
+
+		code := byOathtool(t, h, key)
+		if problem := h.confirm(t, j, code[:3]+" "+code[3:]); problem != "" {
+			t.Fatalf("the right passcode: %q", problem)
+		}
+		all := h.authenticators(t)
+		if len(all) != 1 || all[0].State() != identity.Active || all[0].Kind != identity.TOTP || all[0].Push(now) != identity.PushNeverEnabled || all[0].Name != "Authenticator app" {
+			t.Fatalf("authenticators: %+v", all)
+		}
+		if j.Enrol != identity.NotEnrolling || j.Has(identity.OneTimePassword) || j.Notice != "notice.enrolled.next" {
+			t.Errorf("the journey: %q, one-time password %v, %q", j.Enrol, j.Has(identity.OneTimePassword), j.Notice)
+		}
+		if h.secret(t, j).Secret != nil {
+			t.Error("the secret is still shown")
+		}
+
+		// CRED-9: what confirmed is used up; the next one is not.
+		typedAgain := func(code string) (result authenticator.Result) {
+			h.Do(t, func(tx *store.Tx) (err error) {
+				result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: code, Limit: 10})
+				return err
+			})
+			return result
+		}
+		if got := typedAgain(code); got.OK || got.Reason != authenticator.Replayed {
+			t.Errorf("the confirming passcode once more: %v %q, want a replay", got.OK, got.Reason)
+		}
+		h.Clock.Pass(30 * time.Second)
+		if got := typedAgain(byOathtool(t, h, key)); !got.OK {
+			t.Errorf("the next one: %q", got.Reason)
+		}
+
+		// ENR-18: each stage, and the user is told.
+		for _, kind := range []audit.Kind{audit.EnrolPlatform, audit.EnrolActivation, audit.EnrolFinished} {
+			if got := h.events(t, h.Tenant.ID, kind); len(got) != 1 || got[0].Journey != j.ID || got[0].Data["platform"] != "third-party" {
+				t.Errorf("%s: %+v", kind, got)
+			}
+		}
+		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != templates.MailAdded || mails[0].Language != "de" {
+			t.Errorf("mails: %+v", mails)
+		}
+	})
+}
+
+// A clock that is a step off is learned by the confirmation, as by any login.
+func TestENR12_TheConfirmationTeachesTheDrift(t *testing.T) {
+	h := onSQLite(t)
+	j := h.thirdParty(t)
+	key := h.key(t, j)
+	if problem := h.confirm(t, j, otp.TOTP(key.Secret, usual, h.Clock.Now().Add(30*time.Second))); problem != "" {
+		t.Fatal(problem)
+	}
+	if got := h.authenticators(t)[0]; got.Drift != 1 || got.LastStep != otp.Step(usual, h.Clock.Now())+1 {
+		t.Errorf("drift %d, last step %d", got.Drift, got.LastStep)
+	}
+}
+
+// Two tabs, or a page and its reload, confirm at once: one authenticator.
+func TestENR12_ConfirmedOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		j := h.thirdParty(t)
+		code := byOathtool(t, h, h.key(t, j))
+		var made int
+		won := storetest.Race(t, 20, func(int) error {
+			mine := *j
+			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+				_, err := ConfirmThirdParty(t.Context(), tx, &mine, h.User, code, "App")
+				if err == nil && mine.Enrol != identity.NotEnrolling {
+					return identity.Conflict // it came after the one that won
+				}
+				return err
+			})
+		})
+		if made = len(h.authenticators(t)); won != 1 || made != 1 {
+			t.Errorf("%d confirmed, %d authenticators, want one", won, made)
+		}
+	})
+}
+
+// What voids an activation voids this one, and what is expired is over; nothing
+// of either becomes an authenticator (ENR-9a).
+func TestENR12_VoidedAndExpired(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for name, over := range map[string]func(j *identity.Journey){
+			"expired": func(*identity.Journey) { h.Clock.Pass(time.Duration(h.rules.Limits.ActivationLife) * time.Second) },
+			"cancelled": func(j *identity.Journey) {
+				h.step(t, j, func(tx *store.Tx) error { return Cancel(t.Context(), tx, j) })
+			},
+			"begun in another browser": func(*identity.Journey) { h.thirdParty(t) },
+			"another platform": func(j *identity.Journey) {
+				j.Enrol = identity.EnrolPlatform
+				h.step(t, j, func(tx *store.Tx) error {
+					_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.rules, "en")
+					return err
+				})
+			},
+			"a new secret": func(j *identity.Journey) {
+				h.step(t, j, func(tx *store.Tx) error { return IssueThirdParty(t.Context(), tx, j, h.User, h.rules, "en") })
+			},
+			"swept": func(*identity.Journey) {
+				h.Clock.Pass(time.Hour)
+				h.Do(t, func(tx *store.Tx) error { _, err := Sweep(t.Context(), tx); return err })
+			},
+		} {
+			j := h.thirdParty(t)
+			key := h.key(t, j)
+			over(j)
+			if shown := h.secret(t, j); bytes.Equal(shown.Secret, key.Secret) {
+				t.Errorf("%s: the secret is still shown", name)
+			}
+			j.Enrol, j.Code.PassedAt = identity.EnrolThirdParty, h.Clock.Now()
+			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+				_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, byOathtool(t, h, key), "App")
+				return err
+			})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if got := h.authenticators(t); len(got) != 0 {
+				t.Fatalf("%s: there is %+v", name, got)
+			}
+		}
+	})
+}
+
+// Its codes are known to nobody; should one be guessed, it still makes no app
+// token: no key has been proved, and no template asked for one.
+func TestENR12_NoAppActivatesIt(t *testing.T) {
+	h := onSQLite(t)
+	j := h.thirdParty(t)
+	var codes store.ActivationCodes
+	h.Do(t, func(tx *store.Tx) error {
+		act, err := tx.ActivationOfJourney(t.Context(), j.Tenant, j.ID)
+		if err == nil {
+			codes, err = tx.ActivationCodes(t.Context(), act)
+		}
+		return err
+	})
+	for name, with := range map[string]fields{"its secret": {"secret": codes.Secret}, "its short code": {"short_code": codes.Short}} {
+		if got := h.newApp(t).call(t, "activate", with); got.code() != "activation" {
+			t.Errorf("activate with %s: %d %v", name, got.status, got.body)
+		}
+	}
+}
+
+// Where the tenant does not allow it, and before the mailed code, nothing is
+// issued, whatever form is posted.
+func TestENR12_Guarded(t *testing.T) {
+	h := onSQLite(t)
+	j := h.journey(t, h.User)
+	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	h.step(t, j, func(tx *store.Tx) error {
+		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "en")
+		if problem != "error.platform.missing" || j.Enrol != identity.EnrolPlatform {
+			t.Errorf("not allowed: %q at %q", problem, j.Enrol)
+		}
+		return err
+	})
+	h.rules.SelfProvisioning.ThirdParty = true
+	j.Code.PassedAt = time.Time{}
+	for name, act := range map[string]func(tx *store.Tx) error{
+		"issue": func(tx *store.Tx) error { return IssueThirdParty(t.Context(), tx, j, h.User, h.rules, "en") },
+		"confirm": func(tx *store.Tx) error {
+			_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, "123456", "App")
+			return err
+		},
+	} {
+		if err := h.DB.InTx(t.Context(), h.Who, act); !errors.Is(err, identity.Conflict) {
+			t.Errorf("%s without the mailed code: %v, want a conflict", name, err)
+		}
+	}
+}

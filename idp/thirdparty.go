@@ -1,0 +1,54 @@
+package idp
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// thirdParty is the page that brings a secret into another vendor's app
+// (ENR-12): a QR code, or on a phone, where that same phone may hold the app, a
+// link that opens it as well.
+func (s *sitting) thirdParty(r *http.Request) (string, any, error) {
+	j := s.view.Journey
+	shown, err := enroll.ShownThirdParty(r.Context(), s.idp.DB, j)
+	if err != nil {
+		return "", nil, err
+	}
+	b := templates.EnrollThirdParty{Application: s.app.Name, Name: j.Name, Over: shown.Secret == nil, Typed: r.PostFormValue("passcode")}
+	if b.Over {
+		return "enroll_third_party", b, nil
+	}
+	link := shown.Link(s.tenant.OrganisationName(), s.view.User.Name)
+	b.Secret, b.Left = shown.Typed(), left(shown.ExpiresAt, s.now())
+	if slices.ContainsFunc(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), identity.Platform.Mobile) {
+		b.Link = template.URL(link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
+	}
+	b.QR, err = qr(link)
+	return "enroll_third_party", b, err
+}
+
+func (s *sitting) renewThirdParty(ctx context.Context, visit journey.Visit) (*journey.View, error) {
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		return enroll.IssueThirdParty(ctx, tx, j, s.view.User, rules, s.l.Lang())
+	}, journey.EnrolThirdParty)
+}
+
+// confirmThirdParty takes the passcode that proves that the app is set up.
+func (s *sitting) confirmThirdParty(ctx context.Context, visit journey.Visit, typed string) (*journey.View, error) {
+	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, _ enroll.Rules) error {
+		problem, err := enroll.ConfirmThirdParty(ctx, tx, j, s.view.User, typed, s.l.T("enroll.third.name"))
+		if problem != "" {
+			j.Notice = problem
+		}
+		return err
+	}, journey.EnrolThirdParty)
+}
