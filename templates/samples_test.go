@@ -8,13 +8,26 @@ import (
 	"github.com/skip2/go-qrcode"
 
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A sample is a page as somebody might see it.
+// A sample is a page as somebody might see it. Every way through a template is
+// gone by one of them (TestEveryBranchHasASample).
 type sample struct {
-	name string // of the sample
+	name string // of the sample; one that ends in -bare has no help, languages or address
 	page string
 	body Page
+}
+
+// filled is the sample's page with what every page has.
+func (s sample) filled(l locales.Printer, languages []locales.Language) Page {
+	p := s.body
+	p.L, p.Tenant.Name = l, "Example Hospital"
+	p.Version, p.Step = 7, s.page
+	if !strings.HasSuffix(s.name, "-bare") {
+		p.Languages, p.Tenant.Help, p.Action = languages, "help@example.org", "/t/demo/login/jrn_x"
+	}
+	return p
 }
 
 const (
@@ -55,16 +68,25 @@ func samples() []sample {
 	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
+	unknown := push
+	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
+	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
 		{"identify", "identify", Page{Body: Identify{Application: payroll}}},
-		{"identify-problem", "identify", Page{Problem: "error.name.empty", Body: Identify{Application: payroll, Name: anna}}},
+		{"identify-bare", "identify", Page{Body: Identify{}}},
+		{"identify-problem", "identify", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
 		{"password", "password", Page{Body: Password{payroll, anna}}},
+		{"password-bare", "password", Page{Body: Password{"", anna}}},
 		{"password-problem", "password", Page{Problem: "error.login.wrong", Body: Password{payroll, anna}}},
 		{"choose", "choose", Page{Body: Choose{payroll, anna, methods}}},
 		{"choose-locked", "choose", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
+		{"choose-bare", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
 		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
+		{"push-unknown", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
+		{"push_ended-wait", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
+		{"push_ended-not-me-bare", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
 		{"passcode", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
 		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
 		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
@@ -72,9 +94,10 @@ func samples() []sample {
 		{"enroll_offer", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
 		{"enroll_offer-unknown", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, ""}}},
 		{"enroll_code", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
+		{"enroll_code-bare", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, Minutes: 10}}},
 		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
-		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
-			{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.ThirdParty, false, false}}}}},
+		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, platforms}}},
+		{"enroll_platform-problem", "enroll_platform", Page{Problem: "error.platform.missing", Body: EnrollPlatform{payroll, anna, platforms}}},
 		{"enroll_platform-phone", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
 			{identity.Android, true, true}, {identity.IOS, false, false}, {identity.MacOS, false, false}}}}},
 		{"enroll_scan", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
@@ -90,18 +113,24 @@ func samples() []sample {
 		{"enroll_third_party-over", "enroll_third_party", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
 		{"passcode-next", "passcode", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
+		{"enroll_nomail-bare", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
+		{"ended-bare", "ended", Page{Body: Ended{}}},
 		{"ended", "ended", Page{Body: Ended{payroll, "https://payroll.example.org/"}}},
 		{"problem", "problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},
+		{"problem-elsewhere", "problem", Page{Body: Problem{"", "https://login.example.org/t/demo/me"}}},
 		{"problem-bare", "problem", Page{Problem: "error.notfound"}},
 		{"autopost", "autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, false}}},
 		{"autopost-refused", "autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, true}}},
 		{"logout_confirm", "logout_confirm", Page{Body: LogoutConfirm{payroll, anna, []Field{{"request", "req_x"}}}}},
+		{"logout_confirm-bare", "logout_confirm", Page{Body: LogoutConfirm{"", anna, nil}}},
+		{"logged_out-bare", "logged_out", Page{Body: LoggedOut{}}},
 		{"logged_out", "logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
 		{"me", "me", Page{Body: Me{Name: anna, DisplayName: "Anna Berg",
-			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", "https://rota.example.org/"}},
+			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}},
 			Authenticators: []Authenticator{
 				{"Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
 				{"Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
+				{"Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at},
 			}}}},
 		{"me-empty", "me", Page{Body: Me{Name: anna}}},
 	}
@@ -113,9 +142,14 @@ func samples() []sample {
 		}
 		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay} {
-		list = append(list, sample{"refused-" + why, "refused", Page{Body: Refused{Application: payroll, Name: anna, Why: why}}})
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedLocked} {
+		body := Refused{Application: payroll, Name: anna, Why: why}
+		if why == RefusedLocked {
+			body.Until = at
+		}
+		list = append(list, sample{"refused-" + why, "refused", Page{Body: body}})
 	}
+	list = append(list, sample{"refused-bare", "refused", Page{Body: Refused{Name: anna, Why: RefusedByPolicy}}})
 	return list
 }
 

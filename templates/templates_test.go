@@ -47,12 +47,8 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 		for _, language := range catalog.Languages() {
 			name := fmt.Sprintf("%s.%s", s.name, language.Tag)
 			t.Run(name, func(t *testing.T) {
-				p := s.body
-				p.L = catalog.Negotiate(language.Tag, "", "", "")
-				p.Tenant = Brand{Name: "Example Hospital", Help: "help@example.org"}
-				p.Languages = catalog.Languages()
-				p.Version, p.Step = 7, s.page
 				var b bytes.Buffer
+				p := s.filled(catalog.Negotiate(language.Tag, "", "", ""), catalog.Languages())
 				if err := set.Render(&b, s.page, p); err != nil {
 					t.Fatal(err)
 				}
