@@ -87,7 +87,9 @@ func (c *coverage) mark(tree *parse.Tree, list *parse.ListNode) {
 		case *parse.IfNode:
 			c.branch(tree, &n.BranchNode, true)
 		case *parse.WithNode:
-			c.branch(tree, &n.BranchNode, n.Pipe.String() != ".Body") // which is always there
+			// The body is always there, and where a form goes is not seen.
+			looks := !slices.Contains([]string{".Body", ".Action", "$.Action"}, n.Pipe.String())
+			c.branch(tree, &n.BranchNode, looks)
 		case *parse.RangeNode:
 			c.branch(tree, &n.BranchNode, n.ElseList != nil)
 		}
