@@ -25,10 +25,16 @@ type scenario struct {
 	// browser makes one that does it over and over, with whatever must have
 	// happened before.
 	browser func(ctx context.Context, r *rig) (act, error)
+	// beside is the part of it that nothing makes faster; measured in between,
+	// as what a machine has to give changes from minute to minute.
+	beside func(yardsticks) yardstick
 	// moment is of what times a moment of something longer: its rate and CPU say
 	// nothing, and there is nothing to warm up with.
 	moment bool
 }
+
+func hash(y yardsticks) yardstick         { return y.hash }
+func xmlSignature(y yardsticks) yardstick { return y.xml }
 
 // An act is what a browser does over and over. It says how long what matters of
 // it took.
@@ -46,13 +52,14 @@ func timed(do func() error) act {
 	}
 }
 
-// scenarios lists them in the order in which they run: a session's life.
+// scenarios lists them in the order in which they run. Hashes leave memory
+// behind, so the logins without one come first.
 var scenarios = []scenario{
-	{name: "fresh", title: "Fresh login, password and passcode", browser: fresh},
 	{name: "passcode", title: "Fresh login, passcode alone", browser: passcodeAlone},
-	{name: "crowd", title: "Fresh login, 64 at once", crowd: 64, browser: fresh},
+	{name: "fresh", title: "Fresh login, password and passcode", beside: hash, browser: fresh},
+	{name: "crowd", title: "Fresh login, 64 at once", crowd: 64, beside: hash, browser: fresh},
 	{name: "silent", title: "Silent sign-on, OpenID Connect", browser: silent},
-	{name: "saml", title: "Sign-on with a live session, SAML", browser: silentSAML},
+	{name: "saml", title: "Sign-on with a live session, SAML", beside: xmlSignature, browser: silentSAML},
 	{name: "refresh", title: "Refresh", browser: refresh},
 	{name: "push", title: "From approval to the browser's going on", crowd: 2, moment: true, browser: push},
 }
@@ -156,7 +163,11 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	progress("%s: what this machine can do", run.Database)
-	if run.Machine, err = machine(dir, o); err != nil {
+	y, err := newYardsticks()
+	if err != nil {
+		return run, err
+	}
+	if run.Machine, err = y.machine(dir, o); err != nil {
 		return run, err
 	}
 	progress("%s: %d people move in", run.Database, o.users)
@@ -179,7 +190,7 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 			continue
 		}
 		progress("%s: %s", run.Database, s.title)
-		row, err := r.load(ctx, o, s, run.Database)
+		row, err := r.load(ctx, o, s, y, run.Database)
 		if err != nil {
 			return run, fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -225,7 +236,7 @@ func (run *Run) begin(ctx context.Context, o options, h *house) (p *process, err
 
 // load lets browsers do a scenario for the time of the run, after a fifth of it
 // to warm up, and says what came of it and what the server spent.
-func (r *rig) load(ctx context.Context, o options, s scenario, database string) (Row, error) {
+func (r *rig) load(ctx context.Context, o options, s scenario, y yardsticks, database string) (Row, error) {
 	row := Row{Scenario: s.name, Title: s.title, Browsers: s.crowd}
 	if row.Browsers == 0 || o.quick { // a slow machine may rightly send some of a crowd away
 		row.Browsers = o.concurrency
@@ -243,10 +254,6 @@ func (r *rig) load(ctx context.Context, o options, s scenario, database string) 
 	if err := r.forgetPeak(); err != nil {
 		return row, err
 	}
-	before, err := r.spent()
-	if err != nil {
-		return row, err
-	}
 	profiled := make(chan error, 1)
 	if o.profiles == "" {
 		profiled <- nil
@@ -254,19 +261,52 @@ func (r *rig) load(ctx context.Context, o options, s scenario, database string) 
 		file := filepath.Join(o.profiles, s.name+"-"+database+".pprof")
 		go func() { profiled <- r.profile(ctx, o.duration, file) }()
 	}
-	m := meter(ctx, o.duration, doing)
-	after, err := r.spent()
+	err := row.measure(ctx, r, s, y, doing, o.duration)
 	if err := errors.Join(err, <-profiled); err != nil {
 		return row, err
 	}
-	if _, row.PeakMiB, err = r.memory(); err != nil {
-		return row, err
+	_, row.PeakMiB, err = r.memory()
+	return row, err
+}
+
+// measure reads the meter twice for half the time, and the yardstick before,
+// between and after.
+func (row *Row) measure(ctx context.Context, r *rig, s scenario, y yardsticks, doing []act, d time.Duration) error {
+	const halves = 2
+	var m reading
+	var used spent
+	for i := range halves + 1 {
+		if s.beside != nil {
+			beside := s.beside(y)
+			perSecond, ms, err := beside.rate(d / 10)
+			if err != nil {
+				return err
+			}
+			row.Alone = beside.name
+			row.AlonePerSecond += perSecond / (halves + 1)
+			row.AloneMS += ms / (halves + 1)
+		}
+		if i == halves {
+			break
+		}
+		before, err := r.spent()
+		if err != nil {
+			return err
+		}
+		m.add(meter(ctx, d/halves, doing))
+		after, err := r.spent()
+		if err != nil {
+			return err
+		}
+		used.server += after.server - before.server
+		used.driver += after.driver - before.driver
 	}
+	slices.Sort(m.each)
 	row.note(m)
 	if row.times(m); !s.moment {
-		row.rates(m, after.server-before.server, after.driver-before.driver)
+		row.rates(m, used)
 	}
-	return row, nil
+	return nil
 }
 
 // spent is CPU time of both sides, up to now.
@@ -282,7 +322,7 @@ func (r *rig) spent() (s spent, err error) {
 // A reading is what came of doing something for a while.
 type reading struct {
 	took   time.Duration
-	each   []time.Duration // of those that succeeded
+	each   []time.Duration // of those that succeeded, for quantiles in order
 	failed int
 	errors []string // a few of them
 }
@@ -315,15 +355,20 @@ func meter(ctx context.Context, d time.Duration, doing []act) reading {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			all.each = append(all.each, own.each...)
-			all.failed += own.failed
-			all.errors = append(all.errors, own.errors[:min(fewErrors, len(own.errors))]...)
+			all.add(own)
 		})
 	}
 	wg.Wait()
 	all.took = time.Since(began)
-	slices.Sort(all.each)
 	return all
+}
+
+// add puts another reading to this one.
+func (m *reading) add(other reading) {
+	m.took += other.took
+	m.each = append(m.each, other.each...)
+	m.failed += other.failed
+	m.errors = append(m.errors, other.errors[:min(fewErrors, len(other.errors))]...)
 }
 
 // quantile is the duration that a part of all did not exceed.
