@@ -45,6 +45,13 @@ type Config struct {
 	// Latchkey. Only their X-Forwarded-For is believed.
 	TrustedProxies []string `toml:"trusted_proxies"`
 
+	// OutgoingAllow are addresses or networks that Latchkey may call although
+	// they are not on the internet, also by plain http: those of applications
+	// in your own network whose metadata it fetches, such as "10.20.0.0/16".
+	// Whoever runs such an application can make Latchkey call any address in
+	// them, so name no more than is needed.
+	OutgoingAllow []string `toml:"outgoing_allow"`
+
 	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite
 	// file. Empty means latchkey.db. A URL's password is best left to the file
 	// that the variable PGPASSFILE names.
@@ -192,17 +199,27 @@ func (c Config) Base() (*url.URL, error) {
 }
 
 // Proxies are the networks whose X-Forwarded-For is believed.
-func (c Config) Proxies() ([]netip.Prefix, error) {
+func (c Config) Proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
+
+// Outgoing are the networks that may be called although they are not on the
+// internet.
+func (c Config) Outgoing() ([]netip.Prefix, error) { return networks(c.OutgoingAllow) }
+
+// networks reads addresses and networks. An IPv4 one in IPv6's clothes is IPv4.
+func networks(texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
-	for _, text := range c.TrustedProxies {
+	for _, text := range texts {
 		network, err := netip.ParsePrefix(text)
 		if address, notOne := netip.ParseAddr(text); notOne == nil {
 			network, err = netip.PrefixFrom(address, address.BitLen()), nil
 		}
-		if err != nil {
+		if address := network.Addr(); address.Is4In6() {
+			network = netip.PrefixFrom(address.Unmap(), network.Bits()-96)
+		}
+		if err != nil || !network.IsValid() {
 			return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
 		}
-		all = append(all, netip.PrefixFrom(network.Addr().Unmap(), network.Bits()).Masked())
+		all = append(all, network.Masked())
 	}
 	return all, nil
 }

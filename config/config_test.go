@@ -292,3 +292,22 @@ func TestWrite_SpeaksOfEveryKey(t *testing.T) {
 		}
 	}
 }
+
+func TestQLT5_OutgoingAllow(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.1.0.0/16": "10.1.0.0/16", "10.1.2.3/16": "10.1.0.0/16", "127.0.0.1": "127.0.0.1/32", "::ffff:10.1.2.3": "10.1.2.3/32",
+		"::ffff:10.1.0.0/112": "10.1.0.0/16", "fd00:1::/32": "fd00:1::/32", "::1": "::1/128",
+		"intranet.example.org": "", "10.0.0.0/33": "", "": "", "::ffff:10.0.0.0/8": "",
+	} {
+		c := Default(t.TempDir())
+		c.OutgoingAllow = []string{text}
+		got, err := c.Outgoing()
+		if want == "" {
+			if err == nil || !strings.Contains(c.Validate().Error(), "outgoing_allow ") {
+				t.Errorf("%q: %v, %v, want it refused by name", text, got, err)
+			}
+		} else if err != nil || len(got) != 1 || got[0].String() != want {
+			t.Errorf("%q: %v, %v, want %s", text, got, err, want)
+		}
+	}
+}

@@ -77,6 +77,9 @@ func (c Config) Validate() error {
 	if _, err := c.Proxies(); err != nil {
 		ps.add("trusted_proxies", err.Error())
 	}
+	if _, err := c.Outgoing(); err != nil {
+		ps.add("outgoing_allow", err.Error())
+	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		ps.add("tls_cert", "and tls_key go together")

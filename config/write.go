@@ -30,6 +30,10 @@ listen = %q
 #tls_key = "key.pem"
 #trusted_proxies = ["10.0.0.0/8"]
 
+# Networks it may call although they are not on the internet: those of
+# applications of your own whose metadata it fetches.
+#outgoing_allow = ["10.20.0.0/16"]
+
 # An SQLite file, or postgres://user@host/database.
 database = %q
 
