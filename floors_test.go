@@ -17,7 +17,7 @@ var floors = [][]string{
 	{"policy", "otp", "audit", "templates"},
 	{"store"},
 	{"store/storetest"}, // real databases for tests
-	{"web"},
+	{"web", "outbound"},
 	{"push", "mail", "config"},
 	{"directory", "authenticator", "backup", "config/reference"},
 	{"journey", "enroll"},
