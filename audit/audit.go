@@ -74,7 +74,11 @@ const (
 	TenantAdded        Kind = "tenant.added"
 	UserAdded          Kind = "user.added"
 	UserChanged        Kind = "user.changed"
+	UserDisabled       Kind = "user.disabled"
+	UserEnabled        Kind = "user.enabled"
+	UserRemoved        Kind = "user.removed"
 	GroupAdded         Kind = "group.added"
+	GroupRemoved       Kind = "group.removed"
 	GroupMember        Kind = "group.member"
 	ApplicationAdded   Kind = "application.added"
 	ApplicationChanged Kind = "application.changed"
@@ -99,7 +103,8 @@ var Kinds = map[Kind]bool{
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
-	TenantAdded: true, UserAdded: true, UserChanged: true, GroupAdded: true, GroupMember: true,
+	TenantAdded: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
+	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, PolicyChanged: true, KeyMade: true,
 	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
 }

@@ -30,11 +30,13 @@ type User struct {
 	Name            string // the login name as given
 	DisplayName     string
 	Mail            string
-	Language        string // what the person picked; empty until then
-	Password        string // argon2id in PHC form; empty when there is none
-	Failures        int64  // failed logins in a row (CRED-20)
-	LockedUntil     time.Time
+	Language        string    // what the person picked; empty until then
+	Password        string    // argon2id in PHC form; empty when there is none
+	Failures        int64     // failed logins in a row (CRED-20)
+	LockedUntil     time.Time // by failures, in browsers not known before
+	LockedAt        time.Time // by an operator, until one unlocks
 	DisabledAt      time.Time
+	RemovedAt       time.Time // nothing but the id is left
 	MayEnrollAt     time.Time // an operator's leave to enrol again (ENR-1); zero means none
 	EverEnrolledAt  time.Time // when the first authenticator became active; zero means never
 	CreatedAt       time.Time

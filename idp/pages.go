@@ -76,6 +76,9 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 	case journey.EnrolThirdParty:
 		return s.thirdParty(r)
 	case journey.Locked:
+		if !v.User.LockedAt.IsZero() {
+			return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLockedByOperator}, nil
+		}
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
 	case journey.Refused:
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}, nil

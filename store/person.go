@@ -51,9 +51,16 @@ func (r reader) Person(ctx context.Context, tenant, id, browser string, since ti
 	return p, nil
 }
 
+// never is when an operator's lock ends by itself.
+var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
 // Locked reports until when a tally of the person in the browser it was read
-// for is locked; zero when it is not.
+// for is locked; zero when it is not. An operator's lock holds in every browser
+// and has no end that anybody lives to see.
 func (p Person) Locked(t Tally, now time.Time) time.Time {
+	if !p.User.LockedAt.IsZero() {
+		return never
+	}
 	until := p.User.LockedUntil
 	if t.Browser != "" {
 		until = p.LockedUntil

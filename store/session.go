@@ -140,19 +140,19 @@ func (tx *Tx) takeBackFrom(ctx context.Context, tenant, session string) error {
 	return nil
 }
 
-// EndSessionsOf ends every session of a user.
-func (tx *Tx) EndSessionsOf(ctx context.Context, tenant, user string) error {
-	ids, err := Collect(list(ctx, tx.reader, "sessions", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
-		SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL`, tenant, user))
+// EndSessionsOf ends every live session of a user, and reports how many there were.
+func (tx *Tx) EndSessionsOf(ctx context.Context, tenant, user string) (int64, error) {
+	ids, err := Collect(list(ctx, tx.reader, "sessions of "+user, scanID, `
+		SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3`, tenant, user, at(tx.now())))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, id := range ids {
 		if err := tx.EndSession(ctx, tenant, id); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return int64(len(ids)), nil
 }
 
 // JoinSession notes that a session logged in to an application, and returns

@@ -42,6 +42,30 @@ func (r reader) Tenants(ctx context.Context) iter.Seq2[identity.Tenant, error] {
 	return list(ctx, r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
 }
 
+// A Census counts what is in a tenant.
+type Census struct {
+	Users          int64 `json:"users"`
+	Disabled       int64 `json:"users_disabled"`
+	Groups         int64 `json:"groups"`
+	Applications   int64 `json:"applications"`
+	Authenticators int64 `json:"authenticators"` // active or to be, not revoked
+}
+
+// Census counts what is in a tenant.
+func (r reader) Census(ctx context.Context, tenant string) (c Census, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT (SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL),
+			(SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND disabled_at IS NOT NULL),
+			(SELECT COUNT(*) FROM groups WHERE tenant_id = $1),
+			(SELECT COUNT(*) FROM applications WHERE tenant_id = $1),
+			(SELECT COUNT(*) FROM authenticators WHERE tenant_id = $1 AND revoked_at IS NULL)`, tenant).Scan(
+		&c.Users, &c.Disabled, &c.Groups, &c.Applications, &c.Authenticators)
+	if err != nil {
+		return c, missing("census of "+tenant, err)
+	}
+	return c, nil
+}
+
 // AddTenant adds a tenant and makes its data key.
 func (tx *Tx) AddTenant(ctx context.Context, t identity.Tenant) error {
 	alerts, err := json.Marshal(append([]string{}, t.Alerts...))

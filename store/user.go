@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.language, u.password, u.password_changed_at,
-	u.failures, u.locked_until, u.disabled_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
+	u.failures, u.locked_until, u.locked_at, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
 
 func scanUser(row scanner) (u identity.User, err error) {
 	return u, row.Scan(userFields(&u)...)
@@ -20,11 +21,11 @@ func scanUser(row scanner) (u identity.User, err error) {
 // userFields are where userColumns go.
 func userFields(u *identity.User) []any {
 	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
-		&u.Failures, moment{&u.LockedUntil}, moment{&u.DisabledAt}, moment{&u.MayEnrollAt},
+		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
 		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
 }
 
-// User returns a user by id.
+// User returns a user by id, a removed one too: what is left of one has no name.
 func (r reader) User(ctx context.Context, tenant, id string) (identity.User, error) {
 	u, err := scanUser(r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id))
 	if err != nil {
@@ -35,7 +36,7 @@ func (r reader) User(ctx context.Context, tenant, id string) (identity.User, err
 
 // UserByName returns the user whose name folds to the same as name.
 func (r reader) UserByName(ctx context.Context, tenant, name string) (identity.User, error) {
-	u, err := scanUser(r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = $2`,
+	u, err := scanUser(r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = $2 AND u.removed_at IS NULL`,
 		tenant, identity.FoldName(name)))
 	if err != nil {
 		return u, missing("user by name", err)
@@ -46,7 +47,7 @@ func (r reader) UserByName(ctx context.Context, tenant, name string) (identity.U
 // Users yields users by name, from the one after a name on, limit at most.
 func (r reader) Users(ctx context.Context, tenant, after string, limit int) iter.Seq2[identity.User, error] {
 	return list(ctx, r, "users", scanUser, `
-		SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded > $2
+		SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded > $2 AND u.removed_at IS NULL
 		ORDER BY u.name_folded LIMIT $3`, tenant, identity.FoldName(after), limit)
 }
 
@@ -63,6 +64,42 @@ func (tx *Tx) AddUser(ctx context.Context, u identity.User) error {
 		return taken("user", u.Name)
 	}
 	return nil
+}
+
+// ChangeUser writes what an operator may change of a user: display name, mail,
+// language and the password's hash.
+func (tx *Tx) ChangeUser(ctx context.Context, u identity.User) error {
+	_, err := tx.exec(ctx, "change user", `
+		UPDATE users SET display_name = $3, mail = $4, language = $5,
+			password_changed_at = CASE WHEN password = $6 THEN password_changed_at ELSE $7 END, password = $6
+		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`,
+		u.Tenant, u.ID, u.DisplayName, u.Mail, u.Language, u.Password, at(tx.now()))
+	return err
+}
+
+// LockUser locks a user's logins until an operator unlocks them, in all
+// browsers, and reports whether they were not locked so before.
+func (tx *Tx) LockUser(ctx context.Context, tenant, user string) (bool, error) {
+	n, err := tx.exec(ctx, "lock user", `
+		UPDATE users SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND locked_at IS NULL AND removed_at IS NULL`,
+		tenant, user, at(tx.now()))
+	return n == 1, err
+}
+
+// DisableUser keeps a user from logging in and using anything, and reports
+// whether that was possible before. What is open is for CutOff to end.
+func (tx *Tx) DisableUser(ctx context.Context, tenant, user string) (bool, error) {
+	n, err := tx.exec(ctx, "disable user", `
+		UPDATE users SET disabled_at = $3 WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NULL`, tenant, user, at(tx.now()))
+	return n == 1, err
+}
+
+// EnableUser lets a disabled user log in again, and reports whether that
+// changed anything. A removed one stays so.
+func (tx *Tx) EnableUser(ctx context.Context, tenant, user string) (bool, error) {
+	n, err := tx.exec(ctx, "enable user", `
+		UPDATE users SET disabled_at = NULL WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NOT NULL AND removed_at IS NULL`, tenant, user)
+	return n == 1, err
 }
 
 // SetUserLanguage keeps the language a person picked.
@@ -101,16 +138,25 @@ func (t Tally) table() (table, where string, args []any) {
 	return "browser_users", "tenant_id = $1 AND user_id = $2 AND browser = $3", []any{t.Tenant, t.User, t.Browser}
 }
 
+// admitted is what a user u must be for anything of theirs to be evaluated.
+const admitted = `u.disabled_at IS NULL AND u.locked_at IS NULL`
+
 // Reserve counts a try before its secret is evaluated, so that of 200 parallel
 // tries at the limit no more are evaluated than the limit allows, and a crash
 // leaves the try counted. It reports false while the user is locked, or when
-// every try left is in flight. threshold 0 means there is no limit.
+// every try left is in flight. threshold 0 means there is no limit. Of a user
+// whom an operator locked or disabled no try is evaluated, in any browser.
 //
 // A lock that has run out admits one try: only a finished login resets the
 // count, so a wrong one locks again at once.
 func (tx *Tx) Reserve(ctx context.Context, t Tally, threshold int64) (bool, error) {
 	if threshold == 0 {
-		return true, nil
+		var n int64
+		err := tx.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM users u WHERE u.tenant_id = $1 AND u.id = $2 AND `+admitted, t.Tenant, t.User).Scan(&n)
+		if err != nil {
+			return false, missing("reserve a try", err)
+		}
+		return n == 1, nil
 	}
 	table, where, args := t.table()
 	now, limit := placeholders(len(args))
@@ -118,7 +164,8 @@ func (tx *Tx) Reserve(ctx context.Context, t Tally, threshold int64) (bool, erro
 		UPDATE `+table+` SET
 			failures = CASE WHEN locked_until IS NULL THEN failures + 1 ELSE `+limit+` + 1 END,
 			locked_until = NULL
-		WHERE `+where+` AND ((locked_until IS NULL AND failures <= `+limit+`) OR locked_until <= `+now+`)`,
+		WHERE `+where+` AND ((locked_until IS NULL AND failures <= `+limit+`) OR locked_until <= `+now+`)
+			AND EXISTS (SELECT 1 FROM users u WHERE u.tenant_id = $1 AND u.id = $2 AND `+admitted+`)`,
 		append(args, at(tx.now()), threshold)...)
 	return n == 1, err
 }
@@ -150,11 +197,11 @@ func placeholders(n int) (first, second string) {
 	return "$" + string(rune('1'+n)), "$" + string(rune('2'+n))
 }
 
-// Unlock ends every lock of a user's logins and clears the counts, in all
-// browsers.
+// Unlock ends every lock of a user's logins, an operator's too, and clears the
+// counts, in all browsers.
 func (tx *Tx) Unlock(ctx context.Context, tenant, user string) error {
 	if _, err := tx.exec(ctx, "unlock", `
-		UPDATE users SET failures = 0, locked_until = NULL WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
+		UPDATE users SET failures = 0, locked_until = NULL, locked_at = NULL WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, "unlock", `
@@ -163,17 +210,24 @@ func (tx *Tx) Unlock(ctx context.Context, tenant, user string) error {
 }
 
 // LoggedIn notes a finished login: the browser is known from now on, its count
-// and the user's start anew, and the method is remembered for next time.
+// or the user's starts anew, and the method is remembered for next time.
+//
+// It is a Forbidden for a user who was disabled or locked since this
+// transaction looked: the row is the judge, so that of a login and an operator
+// at the same moment, on any two nodes, one waits for the other.
 func (tx *Tx) LoggedIn(ctx context.Context, tenant, user, browser string, knownBefore bool, method identity.Method) error {
-	if !knownBefore {
-		// The login was counted against the user, so it clears the user's count.
-		if _, err := tx.exec(ctx, "logged in", `
-			UPDATE users SET failures = 0, locked_until = NULL WHERE tenant_id = $1 AND id = $2 AND (failures > 0 OR locked_until IS NOT NULL)`,
-			tenant, user); err != nil {
-			return err
-		}
+	// A login in a browser not known before was counted against the user.
+	n, err := tx.exec(ctx, "logged in", `
+		UPDATE users SET failures = CASE WHEN $3 = 1 THEN failures ELSE 0 END,
+			locked_until = CASE WHEN $3 = 1 THEN locked_until ELSE NULL END
+		WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NULL AND locked_at IS NULL`, tenant, user, flag(knownBefore))
+	if err != nil {
+		return err
 	}
-	_, err := tx.exec(ctx, "logged in", `
+	if n == 0 {
+		return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: fmt.Errorf("store: %s may not log in any more", user)}
+	}
+	_, err = tx.exec(ctx, "logged in", `
 		INSERT INTO browser_users (tenant_id, user_id, browser, last_method, logged_in_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (tenant_id, user_id, browser) DO UPDATE SET failures = 0, locked_until = NULL,
 			logged_in_at = excluded.logged_in_at,

@@ -118,6 +118,8 @@ const (
 	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
 	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
+
+	RefusedLockedByOperator = "locked-by-operator" // until one unlocks
 )
 
 // Refused says that this login cannot succeed, and whom to ask: page "refused".

@@ -142,7 +142,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedLocked} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedLocked, RefusedLockedByOperator} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		if why == RefusedLocked {
 			body.Until = at

@@ -118,7 +118,10 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 		}
 
 		ending, staying := online(), offlineTokens()
-		h.tx(func(tx *store.Tx) error { return tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID) })
+		h.tx(func(tx *store.Tx) error {
+			_, err := tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID)
+			return err
+		})
 		if got := p.introspect(ending.Access); len(got) != 1 || got["active"] != false {
 			t.Errorf("session ended: %v", got)
 		}

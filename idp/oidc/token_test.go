@@ -293,7 +293,10 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := h.add("Payroll", Options{Offline: true})
 		end := func() {
-			h.tx(func(tx *store.Tx) error { return tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID) })
+			h.tx(func(tx *store.Tx) error {
+				_, err := tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID)
+				return err
+			})
 		}
 		code := p.code(h.browser())
 		end()
