@@ -232,7 +232,7 @@ func TestUnlock(t *testing.T) {
 	if h.LockedUntil(t, tally).IsZero() {
 		t.Fatal("not locked before the test")
 	}
-	if err := New(h.DB, 1).Unlock(t.Context(), h.Who, h.Tenant.ID, "Anna.Berg"); err != nil {
+	if _, err := New(h.DB, 1).Unlock(t.Context(), h.Who, h.Tenant.ID, "Anna.Berg"); err != nil {
 		t.Fatal(err)
 	}
 	if until := h.LockedUntil(t, tally); !until.IsZero() {

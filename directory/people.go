@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"fmt"
 	"net/mail"
 	"slices"
 	"strings"
@@ -40,22 +39,17 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 		}
 	}
 	err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		if err := tx.AddUser(ctx, u); err != nil {
-			return err
-		}
-		err := tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserAdded, User: u.ID,
-			Personal: map[string]string{"name": u.Name, "mail": u.Mail}})
-		if err != nil {
-			return err
-		}
+		var groups []identity.Group
 		for _, name := range n.Groups {
 			group, err := tx.GroupByName(ctx, tenant, name)
 			if err != nil {
 				return err
 			}
-			if err := join(ctx, tx, group, u); err != nil {
-				return err
-			}
+			groups = append(groups, group)
+		}
+		err := add(ctx, tx, u, groups)
+		if err != nil {
+			return err
 		}
 		u, err = tx.User(ctx, tenant, u.ID)
 		return err
@@ -63,38 +57,75 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 	return u, err
 }
 
-func (n NewUser) validate() error {
-	if err := validName(n.Name); err != nil {
+// add adds a user and the memberships, each once.
+func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.Group) error {
+	if err := tx.AddUser(ctx, u); err != nil {
 		return err
 	}
+	err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserAdded, User: u.ID,
+		Personal: map[string]string{"name": u.Name, "mail": u.Mail}})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		if slices.Contains(groups[:i], g) {
+			continue
+		}
+		if err := tx.AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+			return err
+		}
+		if err := changed(ctx, tx, g, u, "added"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A fault is what is wrong with a field of a user.
+type fault struct{ field, key string }
+
+func (n NewUser) validate() error {
+	for _, f := range n.faults() {
+		return invalid(f.key)
+	}
+	return nil
+}
+
+// faults lists all that is wrong, by the field's name in an import.
+func (n NewUser) faults() []fault {
+	var faults []fault
+	wrong := func(field, key string) { faults = append(faults, fault{field, key}) }
+	if validName(n.Name) != nil {
+		wrong("name", "error.user.name")
+	}
 	if identity.CleanTyped(n.DisplayName) != n.DisplayName {
-		return invalid("error.user.display")
+		wrong("display_name", "error.user.display")
 	}
 	if n.Mail != "" {
 		// Only the bare address: a name beside it would go into a header.
 		a, err := mail.ParseAddress(n.Mail)
 		if err != nil || a.Address != n.Mail || len(n.Mail) > 254 {
-			return invalid("error.user.mail")
+			wrong("mail", "error.user.mail")
 		}
 	}
 	if n.Language != "" {
 		if _, err := language.Parse(n.Language); err != nil {
-			return invalid("error.user.language")
+			wrong("language", "error.user.language")
 		}
 	}
 	if n.Password == "" {
-		return nil
+		return faults
 	}
 	password, ok := canonical(n.Password)
 	switch {
 	case !ok:
-		return invalid("error.user.password.long")
+		wrong("password", "error.user.password.long")
 	case utf8.RuneCountInString(password) < minPassword:
-		return invalid("error.user.password.short")
+		wrong("password", "error.user.password.short")
 	case identity.FoldName(password) == identity.FoldName(n.Name):
-		return invalid("error.user.password.name")
+		wrong("password", "error.user.password.name")
 	}
-	return nil
+	return faults
 }
 
 // validName refuses names that would look like others, or like nothing.
@@ -176,18 +207,4 @@ func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User)
 func changed(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User, how string) error {
 	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.GroupMember, User: u.ID, Reason: how,
 		Data: map[string]string{"group": g.ID, "name": g.Name}})
-}
-
-// Unlock ends every lock of a user's logins, whatever locked them (CRED-20).
-func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, user string) error {
-	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		u, err := tx.UserByName(ctx, tenant, user)
-		if err != nil {
-			return err
-		}
-		if err := tx.Unlock(ctx, tenant, u.ID); err != nil {
-			return fmt.Errorf("directory: unlock: %w", err)
-		}
-		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserUnlocked, User: u.ID})
-	})
 }

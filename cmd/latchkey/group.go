@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
 )
 
 type groupRow struct {
@@ -93,5 +94,45 @@ func (c *groupMember) Run(ctx context.Context, s *shell) error {
 			}
 		}
 		return s.users(h.db.MembersOf(ctx, h.tenant.ID, g.ID), h.db.Now())
+	})
+}
+
+type groupRemove struct {
+	Name string `arg:"" help:"The group's name."`
+	Yes  bool   `help:"Do not ask."`
+}
+
+func (groupRemove) Help() string {
+	return `Its members stay users. A group that a policy names cannot be removed before it is taken out there.
+
+Example:
+
+    latchkey group remove Nurses --yes`
+}
+
+type groupRemoved struct {
+	groupRow
+	Members int `json:"members"`
+}
+
+// Run removes a group.
+func (c *groupRemove) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		g, err := h.group(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		members, err := store.Collect(h.db.MembersOf(ctx, h.tenant.ID, g.ID))
+		if err != nil {
+			return err
+		}
+		if err := s.confirm(ctx, c.Yes, "Removing group %s (%s) destroys %d memberships.", g.Name, g.ID, len(members)); err != nil {
+			return err
+		}
+		n, err := h.people().RemoveGroup(ctx, h.who, h.tenant.ID, g.Name)
+		if err != nil {
+			return err
+		}
+		return s.say(groupRemoved{rowOfGroup(g), n}, "Removed group %s, of which %d were members.", g.Name, n)
 	})
 }

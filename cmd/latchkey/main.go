@@ -55,17 +55,25 @@ type commands struct {
 	TenantCommands struct {
 		Add  tenantAdd  `cmd:"" help:"Add a tenant."`
 		List tenantList `cmd:"" help:"List the tenants."`
+		Show tenantShow `cmd:"" help:"Show a tenant, and how much there is in it."`
 	} `cmd:"" name:"tenant" help:"Tenants."`
 	User struct {
-		Add    userAdd    `cmd:"" help:"Add a user."`
-		List   userList   `cmd:"" help:"List the users."`
-		Show   userShow   `cmd:"" help:"Show a user, with groups and authenticators."`
-		Unlock userUnlock `cmd:"" help:"End every lock of a user's logins."`
+		Add     userAdd     `cmd:"" help:"Add a user."`
+		List    userList    `cmd:"" help:"List the users."`
+		Show    userShow    `cmd:"" help:"Show a user, with groups and authenticators."`
+		Set     userSet     `cmd:"" help:"Change a user, or set the password."`
+		Lock    userLock    `cmd:"" help:"Lock a user's logins until unlocked."`
+		Unlock  userUnlock  `cmd:"" help:"End every lock of a user's logins."`
+		Disable userDisable `cmd:"" help:"Keep a user out, and end all that is open."`
+		Enable  userEnable  `cmd:"" help:"Let a disabled user log in again."`
+		Remove  userRemove  `cmd:"" help:"Erase a user for good."`
+		Import  userImport  `cmd:"" help:"Add many users from a CSV file."`
 	} `cmd:"" help:"Users."`
 	Group struct {
 		Add    groupAdd    `cmd:"" help:"Add a group."`
 		List   groupList   `cmd:"" help:"List the groups."`
 		Member groupMember `cmd:"" help:"List, add or remove a group's members."`
+		Remove groupRemove `cmd:"" help:"Remove a group."`
 	} `cmd:"" help:"Groups."`
 	App struct {
 		Add struct {

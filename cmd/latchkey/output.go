@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/policy"
@@ -109,6 +110,13 @@ func explain(err error) []string {
 		lines := []string{"the policy was not changed:"}
 		for _, p := range problems {
 			lines = append(lines, p.Error())
+		}
+		return lines
+	}
+	if problems, ok := errors.AsType[directory.Problems](err); ok {
+		lines := []string{"nothing was imported:"}
+		for _, p := range problems {
+			lines = append(lines, p.Where()+explain(p.Err)[0])
 		}
 		return lines
 	}

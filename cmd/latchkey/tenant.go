@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
@@ -68,5 +70,37 @@ func (tenantList) Run(ctx context.Context, s *shell) error {
 		return list(s, rows, []string{"SLUG", "NAME", "ID", "SINCE"}, func(t tenantRow) []string {
 			return []string{t.Slug, t.Name, t.ID, when(t.CreatedAt)}
 		})
+	})
+}
+
+type tenantShow struct {
+	Slug string `arg:"" optional:"" help:"The tenant's slug. Default: the one --tenant names, or the only one."`
+}
+
+func (tenantShow) Help() string { return "Example:\n\n    latchkey tenant show example" }
+
+type tenantShown struct {
+	tenantRow
+	store.Census
+}
+
+// Run shows a tenant.
+func (c *tenantShow) Run(ctx context.Context, s *shell) error {
+	if c.Slug != "" {
+		s.flags.Tenant = c.Slug
+	}
+	return s.inTenant(ctx, func(h house) error {
+		census, err := h.db.Census(ctx, h.tenant.ID)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(tenantShown{rowOfTenant(h.tenant), census})
+		}
+		t := h.tenant
+		return table(s.stdout, [][]string{{"Slug", t.Slug}, {"Name", t.Name}, {"Organisation", t.OrganisationName()}, {"Id", t.ID},
+			{"Language", t.Language}, {"Help contact", t.HelpContact}, {"Alerts to", strings.Join(t.Alerts, ", ")}, {"Added", when(t.CreatedAt)},
+			{"Users", fmt.Sprint(census.Users)}, {"  of these disabled", fmt.Sprint(census.Disabled)}, {"Groups", fmt.Sprint(census.Groups)},
+			{"Applications", fmt.Sprint(census.Applications)}, {"Authenticators", fmt.Sprint(census.Authenticators)}})
 	})
 }

@@ -19,6 +19,7 @@ type userRow struct {
 	Password       bool               `json:"has_password"`
 	Failures       int64              `json:"failures"`
 	LockedUntil    time.Time          `json:"locked_until,omitzero"`
+	LockedAt       time.Time          `json:"locked_at,omitzero"` // by an operator
 	DisabledAt     time.Time          `json:"disabled_at,omitzero"`
 	MayEnrollAt    time.Time          `json:"leave_to_enrol_at,omitzero"`
 	EverEnrolledAt time.Time          `json:"first_enrolled_at,omitzero"`
@@ -29,7 +30,7 @@ type userRow struct {
 
 func rowOfUser(u identity.User, now time.Time) userRow {
 	row := userRow{ID: u.ID, Name: u.Name, DisplayName: u.DisplayName, Mail: u.Mail, Language: u.Language, Password: u.Password != "",
-		Failures: u.Failures, DisabledAt: u.DisabledAt, MayEnrollAt: u.MayEnrollAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
+		Failures: u.Failures, LockedAt: u.LockedAt, DisabledAt: u.DisabledAt, MayEnrollAt: u.MayEnrollAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
 	if now.Before(u.LockedUntil) {
 		row.LockedUntil = u.LockedUntil
 	}
@@ -41,7 +42,7 @@ func (u userRow) state() string {
 	switch {
 	case !u.DisabledAt.IsZero():
 		return "disabled"
-	case !u.LockedUntil.IsZero():
+	case !u.LockedAt.IsZero(), !u.LockedUntil.IsZero():
 		return "locked"
 	}
 	return "enabled"
@@ -185,29 +186,6 @@ func (u userRow) rows() [][]string {
 		rows = append(rows, []string{"Authenticator", a.Serial + ", " + a.State + ", " + a.Name})
 	}
 	return rows
-}
-
-type userUnlock struct {
-	Name string `arg:"" help:"The user's name."`
-}
-
-func (userUnlock) Help() string { return "Example:\n\n    latchkey user unlock anna" }
-
-// Run ends every lock of a user's logins.
-func (c *userUnlock) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.Name)
-		if err != nil {
-			return err
-		}
-		if err := h.people().Unlock(ctx, h.who, h.tenant.ID, u.Name); err != nil {
-			return err
-		}
-		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
-			return err
-		}
-		return s.say(rowOfUser(u, h.db.Now()), "User %s may log in again.", u.Name)
-	})
 }
 
 type enrollmentAllow struct {

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// maxImport is the most bytes of an import: some hundred thousand users.
+const maxImport = 64 << 20
+
+type userImport struct {
+	File   string `arg:"" optional:"" help:"The CSV file; - or none is standard input."`
+	DryRun bool   `help:"Import nothing; say what is wrong, line by line."`
+}
+
+func (userImport) Help() string {
+	return fmt.Sprintf(`The first line names the columns, of which only name must be there: %s. Groups are parted by semicolons and must exist. The file is looked at as a whole before anything is imported; if anything in it is wrong, nothing is. Nobody who is imported has a password: "latchkey user set NAME --password" sets one.
+
+Users are added in batches, so that logins go on meanwhile. Should it be interrupted, it says how many were added.
+
+Example:
+
+    latchkey user import people.csv --dry-run`, strings.Join(directory.ImportColumns, ", "))
+}
+
+type importRow struct {
+	Users    int `json:"users"` // in the file
+	Imported int `json:"imported"`
+}
+
+// Run imports users.
+func (c *userImport) Run(ctx context.Context, s *shell) error {
+	data, err := s.file(c.File, maxImport+1)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxImport {
+		return fmt.Errorf("the file is larger than %d MiB; import it in parts", maxImport>>20)
+	}
+	return s.inTenant(ctx, func(h house) error {
+		people := h.people()
+		rows, err := directory.ReadImport(data)
+		if err = directory.AllProblems(err, people.CheckImport(ctx, h.tenant.ID, rows)); err != nil {
+			return err
+		}
+		if c.DryRun {
+			return s.say(importRow{Users: len(rows)}, "All %d users can be imported.", len(rows))
+		}
+		tell, end := s.progress("Importing")
+		n, err := people.Import(ctx, h.who, h.tenant.ID, rows, func(n int) { tell(int64(n), int64(len(rows))) })
+		end()
+		if err != nil && n > 0 {
+			return &identity.Error{Kind: identity.Internal, Err: fmt.Errorf("%d of %d users were imported, those up to line %d of the file; the others were not: %w",
+				n, len(rows), rows[n-1].Line, err)}
+		}
+		if err != nil {
+			return err
+		}
+		return s.say(importRow{len(rows), n}, "Imported %d users.", n)
+	})
+}
