@@ -32,7 +32,8 @@ type Config struct {
 	Listen string `toml:"listen"`
 
 	// MetricsListen is a second address, for machines that watch the server:
-	// /healthz and /readyz. Empty puts these two on the first.
+	// /healthz, /readyz and profiles (/debug/pprof/), which show what is in
+	// memory. Empty puts the first two on the first address, and profiles nowhere.
 	MetricsListen string `toml:"metrics_listen"`
 
 	// TLSCert and TLSKey are PEM files of the server's certificate, with its
