@@ -60,6 +60,11 @@ const (
 	EnrolKey               Kind = "enrolment.key"
 	EnrolFinished          Kind = "enrolment.finished"
 	EnrolAllowed           Kind = "enrolment.allowed"
+	EnrolInvited           Kind = "enrolment.invited"
+	EnrolInvitationEnded   Kind = "enrolment.invitation-ended"
+	EnrolInvitationBegun   Kind = "enrolment.invitation-begun"
+	EnrolInvitationLeft    Kind = "enrolment.invitation-left"
+	EnrolInvitationUsed    Kind = "enrolment.invitation-used"
 	AuthenticatorAdded     Kind = "authenticator.added"
 	AuthenticatorLocked    Kind = "authenticator.locked"
 	AuthenticatorUnlock    Kind = "authenticator.unlocked"
@@ -101,6 +106,7 @@ var Kinds = map[Kind]bool{
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
 	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
+	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
 	TenantAdded: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,

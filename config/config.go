@@ -32,8 +32,7 @@ type Config struct {
 	Listen string `toml:"listen"`
 
 	// MetricsListen is a second address, for machines that watch the server:
-	// /healthz, /readyz and profiles (/debug/pprof/), which show what is in
-	// memory. Empty puts the first two on the first address, and profiles nowhere.
+	// /healthz and /readyz. Empty puts these two on the first.
 	MetricsListen string `toml:"metrics_listen"`
 
 	// TLSCert and TLSKey are PEM files of the server's certificate, with its

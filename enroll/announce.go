@@ -12,10 +12,14 @@ import (
 )
 
 // announce does what every new authenticator of a user brings with it, however
-// it came: an operator's leave is used up, the pages that wait are woken, the
-// event e is written, and the user is told by mail, for it may not have been
-// the user who added it.
+// it came: the invitation of its journey and an operator's leave are used up,
+// the pages that wait are woken, the event e is written, and the user is told by
+// mail, for it may not have been the user who added it. A Conflict says that the
+// invitation is not good any more.
 func announce(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator, from templates.Origin, lang string, e audit.Event) error {
+	if err := redeem(ctx, tx, journey, user, a); err != nil {
+		return err
+	}
 	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
 		return err
 	}

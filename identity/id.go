@@ -23,6 +23,7 @@ const (
 	KeyID           = "key"
 	GrantID         = "grt"
 	TokenID         = "tok"
+	InvitationID    = "inv"
 )
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)

@@ -31,6 +31,7 @@ type Journey struct {
 	Application  string
 	Protocol     Protocol
 	Request      []byte // JSON the protocol stored with its request and needs for the answer
+	Invitation   string // by whose link it was begun, outside any login (ENR-19); empty in a login
 	Browser      string // hash of the browser's cookie
 	Fingerprint  string // what the person's browser calls itself, for mails and pages
 	IP           string

@@ -32,6 +32,8 @@ func (p *IdP) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /t/{tenant}/login/{journey}", p.Kit.Handle(p.show))
 	mux.Handle("POST /t/{tenant}/login/{journey}", p.Kit.Handle(p.take))
 	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Kit.Handle(p.events))
+	mux.Handle("GET /t/{tenant}/enroll", p.Kit.Handle(p.invitation))
+	mux.Handle("POST /t/{tenant}/enroll", p.Kit.Handle(p.beginInvited))
 }
 
 // requestLife is how long a protocol's request waits for its browser.

@@ -14,6 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/web"
 )
 
@@ -49,6 +50,9 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 	s := &sitting{idp: p, tenant: t, view: v}
 	if s.app, err = p.DB.Application(r.Context(), t.ID, v.Journey.Application); err != nil {
 		return nil, err
+	}
+	if v.Journey.Invitation != "" {
+		s.app.Name = "" // nobody is on the way to an application
 	}
 	if err := json.Unmarshal(v.Journey.Request, &s.want); err != nil {
 		return nil, fmt.Errorf("idp: request of %s: %w", id, err)
@@ -95,13 +99,14 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 	if s.view.Step == journey.Ended {
 		return s.render(w, r, "")
 	}
-	// What was decided on a page the journey has left is not applied to the
-	// next one: the browser is shown where it is now.
-	mark, err := s.mark(r)
+	if s.view.Journey.Invitation != "" {
+		return s.takeInvited(w, r, a)
+	}
+	present, err := s.present(r)
 	if err != nil {
 		return err
 	}
-	if r.PostFormValue("step") == mark && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version) {
+	if present {
 		v, err := s.apply(w, r, a)
 		switch {
 		case errors.Is(err, identity.Conflict):
@@ -118,6 +123,14 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.Redirect(w, r, address(s.tenant, s.view.Journey.ID), http.StatusSeeOther)
 	return nil
+}
+
+// present reports whether a form was sent by the page the journey is at. What
+// was decided on a page it has left is not applied to the next one: the browser
+// is shown where it is now.
+func (s *sitting) present(r *http.Request) (bool, error) {
+	mark, err := s.mark(r)
+	return r.PostFormValue("step") == mark && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version), err
 }
 
 // pick changes the language and shows the same page again, with what was typed
@@ -374,7 +387,7 @@ func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) e
 	if page.Problem != "" {
 		status = http.StatusUnprocessableEntity
 	}
-	if s.view.Step == journey.Ended {
+	if end, ok := page.Body.(templates.EnrollEnd); s.view.Step == journey.Ended && !(ok && end.Why == templates.InvitedDone) {
 		status = http.StatusGone
 	}
 	return s.idp.Kit.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))

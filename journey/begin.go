@@ -145,7 +145,11 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey
 
 // Cancel ends a journey because the person chose to leave it.
 func (e *Engine) Cancel(ctx context.Context, visit Visit, v *View) (*View, error) {
-	return e.end(ctx, visit, v, identity.Cancelled, audit.LoginCancelled, "")
+	kind := audit.LoginCancelled
+	if v.Journey.Invitation != "" {
+		kind = audit.EnrolInvitationLeft
+	}
+	return e.end(ctx, visit, v, identity.Cancelled, kind, "")
 }
 
 // Deny ends a journey that is refused.

@@ -56,6 +56,7 @@ type View struct {
 	Codes          bool            // policy lets this user's passcodes count
 	Request        push.State      // of the push the page waits for, if any
 	LastMethod     identity.Method
+	Invitation     store.Invitation // by which the journey was begun; zero in a login
 
 	rejected bool // the user said *it wasn't me* to a push lately
 	kept     bool // the step under way changed no row of the person: settle need not read them again
@@ -69,6 +70,7 @@ type Reader interface {
 	Policies(ctx context.Context, tenant string) (map[policy.Kind]store.Policy, error)
 	authenticator.Reader
 	push.Reader
+	Invitation(ctx context.Context, tenant, id string) (store.Invitation, error)
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
 }
 
@@ -101,6 +103,9 @@ func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rule
 		// The same is read of nobody, and thrown away: how long a page takes
 		// must not tell a name that exists from one that does not (T-LOG-02).
 		err = e.person(ctx, r, &View{Journey: j, Rules: v.Rules}, nobody)
+	}
+	if err == nil {
+		err = v.invitation(ctx, r)
 	}
 	if err != nil {
 		return nil, err
@@ -275,7 +280,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	if err := tx.StepJourney(ctx, j); err != nil {
 		return nil, err
 	}
-	if j.Outcome == identity.Succeeded {
+	if j.Outcome == identity.Succeeded && j.Invitation == "" { // who enrolled by mail is not logged in (ENR-4)
 		return v, e.succeed(ctx, tx, visit, v)
 	}
 	return v, nil

@@ -42,6 +42,11 @@ type Facts struct {
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
 	Disabled    bool // the user may not log in at all
 	LockedUntil time.Time
+
+	// Of a journey begun by an invitation.
+	Redeemed  bool // the authenticator that came of it is ready
+	Withdrawn bool // the invitation was revoked, replaced, or used elsewhere
+	Platform  bool // at least one platform is allowed, or another vendor's app
 }
 
 // Next reports the step a journey stands at.
@@ -55,6 +60,8 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 	switch {
 	case !j.EndedAt.IsZero() || !now.Before(j.ExpiresAt):
 		return Ended
+	case j.Invitation != "":
+		return invited(j, f, now)
 	case j.Name == "" || len(j.Required) == 0:
 		// Who is required nothing has not been evaluated, and goes nowhere.
 		return Identify

@@ -368,6 +368,9 @@ func (e *Engine) dropPush(ctx context.Context, tx *store.Tx, j *identity.Journey
 func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) {
 	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
 		j := v.Journey
+		if j.Invitation != "" {
+			return stale(v) // it is for one user, and nothing lies before it
+		}
 		if err := e.dropPush(ctx, tx, j); err != nil {
 			return err
 		}

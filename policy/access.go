@@ -189,6 +189,19 @@ func (a Access) AsksPassword(application string, address netip.Addr) bool {
 	return a.asks(identity.Password, application, address)
 }
 
+// AsksPasswordOf reports whether a member of these groups is asked for a
+// password anywhere: by any rule that could decide, whatever its applications
+// and networks. An authenticator is good for all of them.
+func (a Access) AsksPasswordOf(groups []string) bool {
+	for _, r := range a.Rules {
+		fits := len(r.Groups) == 0 || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(r.Groups, g) })
+		if fits && slices.Contains(r.Require, identity.Password) {
+			return true
+		}
+	}
+	return false
+}
+
 // AsksOneTimePassword reports the same of the one-time password.
 func (a Access) AsksOneTimePassword(application string, address netip.Addr) bool {
 	return a.asks(identity.OneTimePassword, application, address)

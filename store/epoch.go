@@ -68,6 +68,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time) (Ended, error) {
 		{&ended.Journeys, `UPDATE journeys SET ended_at = $1, outcome = '` + string(identity.Cancelled) + `', version = version + 1,
 			code_mac = NULL WHERE ended_at IS NULL`},
 		{&ended.Activations, `UPDATE activations SET voided_at = $1, sealed = NULL WHERE voided_at IS NULL AND finished_at IS NULL`},
+		{nil, `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent}, // may have been used
 		{nil, `UPDATE authenticators SET revoked_at = $1, seed = NULL WHERE activated_at IS NULL AND revoked_at IS NULL`},
 		// An accepted passcode spends every older one. Their clocks are known, so
 		// that all passcodes of the past can be spent without knowing which were used.

@@ -46,8 +46,8 @@ func numbered(from, n int) string {
 }
 
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
-	fingerprint, ip, fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `)
-	VALUES (` + numbered(1, 12+len(journeyState)) + `)`
+	fingerprint, ip, fresh_after, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
 
 // AddJourney writes a new journey with what it requires and has passed so far.
 func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
@@ -58,7 +58,7 @@ func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
 	j.Version = 1
 	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
-		j.Fingerprint, j.IP, at(j.FreshAfter), string(acr), at(j.StartedAt),
+		j.Fingerprint, j.IP, at(j.FreshAfter), string(acr), at(j.StartedAt), j.Invitation,
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.J
 }
 
 var selectJourney = `SELECT tenant_id, id, version, application_id, protocol, request, browser, fingerprint, ip,
-	fresh_after, acr, started_at, ` + strings.Join(journeyState, ", ") + `,
+	fresh_after, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `,
 	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
 	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || method || ' ' || authenticator_id, ',') FROM journey_passed p
@@ -156,7 +156,7 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	var decoy, known int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt},
+		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt}, &j.Invitation,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome,

@@ -107,3 +107,12 @@ func (tx *Tx) MessageLater(ctx context.Context, m Message, due time.Time, why st
 		m.Tenant, m.ID, at(due), why)
 	return err
 }
+
+// WithdrawMessage gives up the message of a key if it has not left, and wipes
+// its arguments. One that is being sent at this moment is sent.
+func (tx *Tx) WithdrawMessage(ctx context.Context, tenant, dedupe, why string) error {
+	_, err := tx.exec(ctx, "withdraw message", `
+		UPDATE outbox SET failed_at = $3, arguments = NULL, last_error = $4
+		WHERE tenant_id = $1 AND dedupe = $2 AND sent_at IS NULL AND failed_at IS NULL`, tenant, dedupe, at(tx.now()), why)
+	return err
+}

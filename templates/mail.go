@@ -17,6 +17,8 @@ const (
 	MailCode   = "verification-code"   // VerificationCode
 	MailAdded  = "authenticator-added" // AuthenticatorAdded
 	MailLocked = "user-locked"         // UserLocked
+
+	MailInvitation = "enrolment-invitation" // Invitation
 )
 
 // An Origin is where the browser was from which something was done.
@@ -59,6 +61,7 @@ type letter struct {
 	Code      string
 	Greeting  Text
 	Sentences []Text
+	Link      string // the one thing to press; empty in all mails that ask for nothing
 	Facts     []fact
 	Warning   Text // what to do if it was not the reader who did this
 }
@@ -141,6 +144,8 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[AuthenticatorAdded](args)
 	case MailLocked:
 		m, err = decode[UserLocked](args)
+	case MailInvitation:
+		m, err = decode[Invitation](args)
 	default:
 		return Mail{}, fmt.Errorf("templates: no mail of kind %q", kind)
 	}
@@ -164,8 +169,14 @@ func decode[T letterer](args []byte) (letterer, error) {
 
 func (d letter) plain(t Text) string { return d.L.T(t.Key, t.Args...) }
 
-// Footer is the last line, which says who wrote and why there is no link.
-func (d letter) Footer() Text { return Text{"mail.footer", []any{"tenant", d.Tenant.Name}} }
+// Footer is the last line, which says who wrote and why there is no link, or
+// why there is one.
+func (d letter) Footer() Text {
+	if d.Link != "" {
+		return Text{"mail.footer.link", []any{"tenant", d.Tenant.Name}}
+	}
+	return Text{"mail.footer", []any{"tenant", d.Tenant.Name}}
+}
 
 // text is the letter for readers without HTML. The preview comes first, so
 // that a code is seen before the mail is opened.
@@ -174,6 +185,9 @@ func (d letter) text() string {
 	fmt.Fprintf(&b, "%s\n\n%s\n\n", d.plain(d.Preview), d.plain(d.Greeting))
 	for _, sentence := range d.Sentences {
 		fmt.Fprintf(&b, "%s\n", d.plain(sentence))
+	}
+	if d.Link != "" {
+		fmt.Fprintf(&b, "\n%s\n", d.Link)
 	}
 	b.WriteString("\n")
 	for _, f := range d.Facts {
@@ -197,6 +211,8 @@ body { margin: 0; padding: 24px 12px; background: #f6f5f1; color: #182028; font:
 .tenant { margin: 0 0 20px; font-weight: 650; color: #0b5f52; }
 h1 { margin: 0 0 16px; font-size: 22px; line-height: 1.25; }
 .code { margin: 0 0 20px; padding: 16px; border-radius: 12px; background: #e4f1ed; color: #0b5f52; font: 600 34px/1.2 ui-monospace, "Cascadia Mono", monospace; letter-spacing: .2em; text-align: center; }
+.go { margin: 20px 0; }
+.go a { display: inline-block; padding: 12px 20px; border-radius: 10px; background: #0b5f52; color: #ffffff; font-weight: 600; text-decoration: none; }
 table { margin: 20px 0; border-collapse: collapse; font-size: 14px; }
 th { text-align: start; padding: 2px 0; font-weight: 400; color: #55616d; vertical-align: top; }
 td { padding: 2px 16px; }
@@ -207,6 +223,7 @@ body { background: #12161a; color: #e9edf0; }
 .card { background: #1a2026; border-color: #2d363e; }
 .tenant { color: #5fd0b8; }
 .code { background: #12302b; color: #5fd0b8; }
+.go a { background: #5fd0b8; color: #12161a; }
 th, .foot { color: #9daab6; }
 .warning { background: #33260f; }
 }`

@@ -84,8 +84,12 @@ const wizard = 4
 
 // Progress tells how far self-provisioning has come, or 0 outside it.
 func (p Page) Progress() int {
-	switch p.Body.(type) {
-	case EnrollOffer, EnrollCode, EnrollNoMail:
+	switch b := p.Body.(type) {
+	case EnrollEnd:
+		if b.Why == InvitedDone {
+			return wizard
+		}
+	case EnrollBegin, EnrollOffer, EnrollCode, EnrollNoMail:
 		return 1
 	case EnrollPlatform:
 		return 2

@@ -142,6 +142,24 @@ func samples() []sample {
 		}
 		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
 	}
+	list = append(list, sample{"enroll_begin", "enroll_begin", Page{Body: EnrollBegin{}}},
+		sample{"enroll_begin-brought", "enroll_begin", Page{Body: EnrollBegin{Secret: "ABCDEFGHIJKLMNOPQRSTUVWXY2"}}},
+		sample{"enroll_platform-invited", "enroll_platform", Page{Body: EnrollPlatform{Name: anna, Platforms: []PlatformChoice{{identity.Android, false, true}}}}},
+		sample{"password-invited", "password", Page{Body: Password{Name: anna}}},
+		sample{"enroll_end-bare", "enroll_end", Page{Body: EnrollEnd{Why: InvitedExpired, Name: anna}}})
+	for _, why := range []string{InvitedDone, InvitedUnknown, InvitedUsed, InvitedExpired, InvitedRevoked, InvitedReplaced, InvitedHas, InvitedRefused,
+		InvitedLocked, InvitedCancelled, InvitedLate} {
+		body := EnrollEnd{Why: why, Name: anna}
+		switch why {
+		case InvitedUnknown:
+			body.Name = ""
+		case InvitedDone:
+			body.Home = "/t/demo/me"
+		case InvitedLocked, InvitedCancelled, InvitedLate:
+			body.Until = at
+		}
+		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
+	}
 	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedLocked, RefusedLockedByOperator} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		if why == RefusedLocked {
@@ -160,6 +178,8 @@ func letters() map[string]any {
 		MailCode:   VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: from},
 		MailAdded:  AuthenticatorAdded{Name: anna, Device: "Pixel 9", Origin: from},
 		MailLocked: UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from},
+		MailInvitation: Invitation{Name: anna, Link: "https://login.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWXY2",
+			Code: "ABCDEFGHIJKLMNOPQRSTUVWXY2", Until: at.AddDate(0, 0, 7)},
 	}
 }
 

@@ -96,8 +96,12 @@ type commands struct {
 		Revoke  authenticatorRevoke  `cmd:"" help:"End an authenticator for good."`
 	} `cmd:"" help:"Authenticators."`
 	Enrollment struct {
-		Allow enrollmentAllow `cmd:"" help:"Give a user leave to enrol once more."`
-	} `cmd:"" help:"Self-provisioning of single users."`
+		Invite enrollmentInvite `cmd:"" help:"Mail users a link to set up a first authenticator."`
+		List   enrollmentList   `cmd:"" help:"List who was sent a link, newest first."`
+		Resend enrollmentResend `cmd:"" help:"Send users another link."`
+		Revoke enrollmentRevoke `cmd:"" help:"End users' links."`
+		Allow  enrollmentAllow  `cmd:"" help:"Give a user leave to enrol once more."`
+	} `cmd:"" help:"Enrolment of single users: links by mail, and leave to enrol again."`
 	Policy struct {
 		Show policyShow `cmd:"" help:"Show a policy as a JSON document, or list them."`
 		Set  policySet  `cmd:"" help:"Replace a policy, or change some of it."`

@@ -187,32 +187,3 @@ func (u userRow) rows() [][]string {
 	}
 	return rows
 }
-
-type enrollmentAllow struct {
-	User string `arg:"" help:"The user's name."`
-}
-
-func (enrollmentAllow) Help() string {
-	return `Who had an authenticator before and has none now enrols alone only with an operator's leave. The next enrolment uses it up.
-
-Example:
-
-    latchkey enrollment allow anna`
-}
-
-// Run gives leave to enrol once more.
-func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
-		if err != nil {
-			return err
-		}
-		if err := h.people().AllowEnrolment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
-			return err
-		}
-		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
-			return err
-		}
-		return s.say(rowOfUser(u, h.db.Now()), "User %s may enrol once more.", u.Name)
-	})
-}

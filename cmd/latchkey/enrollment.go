@@ -1,0 +1,384 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+type enrollmentAllow struct {
+	User string `arg:"" help:"The user's name."`
+}
+
+func (enrollmentAllow) Help() string {
+	return `Who had an authenticator before and has none now enrols alone only with an operator's leave. The next enrolment uses it up.
+
+Example:
+
+    latchkey enrollment allow anna`
+}
+
+// Run gives leave to enrol once more.
+func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		u, err := h.user(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		if err := h.people().AllowEnrolment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
+			return err
+		}
+		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
+			return err
+		}
+		return s.say(rowOfUser(u, h.db.Now()), "User %s may enrol once more.", u.Name)
+	})
+}
+
+// A validity is how long a link works, as an operator types it: hours or days.
+type validity time.Duration
+
+// UnmarshalText reads "36h" or "7d".
+func (v *validity) UnmarshalText(text []byte) error {
+	number, unit := strings.TrimRight(string(text), "hd"), time.Hour
+	if strings.HasSuffix(string(text), "d") {
+		unit = 24 * time.Hour
+	}
+	var n int64
+	if _, err := fmt.Sscanf(number, "%d", &n); err != nil || fmt.Sprint(n) != number || len(text) != len(number)+1 {
+		return fmt.Errorf("%q is neither hours, such as 36h, nor days, such as 7d", text)
+	}
+	life := time.Duration(min(max(n, 0), 1000)) * unit
+	if life < enroll.ShortestInvitation || life > enroll.LongestInvitation {
+		return fmt.Errorf("a link works for 1h at least and %dd at most", enroll.LongestInvitation/(24*time.Hour))
+	}
+	*v = validity(life)
+	return nil
+}
+
+type enrollmentInvite struct {
+	Users  []string `arg:"" optional:"" name:"user" help:"Whom to send a link."`
+	Group  string   `placeholder:"GROUP" help:"All members of a group."`
+	CSV    string   `name:"csv" placeholder:"FILE" help:"All users in the column name of a CSV file; - is standard input."`
+	Valid  validity `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
+	DryRun bool     `help:"Send nothing; say who would get a link, and who not and why."`
+}
+
+func (enrollmentInvite) Help() string {
+	return `The link in the mail leads through setting up a first authenticator, without a login. It is for whoever may not enrol alone, works once, and for one user. Somebody who was sent a link that still works is left out; "enrollment resend" sends another. If a name is nobody's, nothing is sent.
+
+Example:
+
+    latchkey enrollment invite --group Nurses --valid 14d --dry-run`
+}
+
+// An inviteRow is what became of one user.
+type inviteRow struct {
+	User    string    `json:"user"`
+	ID      string    `json:"invitation,omitempty"`
+	To      string    `json:"to,omitempty"`
+	Invited bool      `json:"invited"` // or would be, in a dry run
+	Why     string    `json:"why,omitempty"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
+func (r inviteRow) cells() []string {
+	if r.Invited {
+		return []string{r.User, "yes", "to " + r.To + ", until " + when(r.Until)}
+	}
+	return []string{r.User, "no", r.Why}
+}
+
+// Run sends links to users, each in a transaction of its own: should it be
+// interrupted, those who have one are left out when it is run again.
+func (c *enrollmentInvite) Run(ctx context.Context, s *shell) error {
+	users, err := c.named(s)
+	if err != nil {
+		return err
+	}
+	base, err := s.base()
+	if err != nil {
+		return err
+	}
+	return s.inTenant(ctx, func(h house) error {
+		people, err := h.named(ctx, users, c.Group)
+		if err != nil {
+			return err
+		}
+		rows := make([]inviteRow, 0, len(people))
+		for _, u := range people {
+			row, err := h.invite(ctx, u, invitation{base: base, life: time.Duration(c.Valid), dry: c.DryRun})
+			if err != nil {
+				return errors.Join(fmt.Errorf("stopped at %s; %d before are done", u.Name, len(rows)), err)
+			}
+			rows = append(rows, row)
+		}
+		return list(s, rows, []string{"USER", "MAIL", ""}, inviteRow.cells)
+	})
+}
+
+// named are the names typed, or those of a file.
+func (c *enrollmentInvite) named(s *shell) ([]string, error) {
+	ways := 0
+	for _, given := range []bool{len(c.Users) > 0, c.Group != "", c.CSV != ""} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return nil, refuse("say whom to invite: by names, by --group, or by --csv")
+	}
+	if c.CSV == "" {
+		return c.Users, nil
+	}
+	data, err := s.file(c.CSV, maxNames+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxNames {
+		return nil, fmt.Errorf("the file is larger than %d MiB", maxNames>>20)
+	}
+	return enroll.ReadNames(data)
+}
+
+// maxNames is the most bytes of a file of names.
+const maxNames = 16 << 20
+
+// named are the users of these names, or the members of a group. Names that are
+// nobody's are all told at once.
+func (h house) named(ctx context.Context, names []string, group string) ([]identity.User, error) {
+	if group != "" {
+		g, err := h.group(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		return store.Collect(h.db.MembersOf(ctx, h.tenant.ID, g.ID))
+	}
+	var people []identity.User
+	var nobodies []error
+	seen := make(map[string]bool)
+	for _, name := range names {
+		u, err := h.db.UserByName(ctx, h.tenant.ID, name)
+		switch {
+		case errors.Is(err, identity.NotFound):
+			_, err = h.user(ctx, name)
+			nobodies = append(nobodies, err)
+		case err != nil:
+			return nil, err
+		case !seen[u.ID]:
+			seen[u.ID] = true
+			people = append(people, u)
+		}
+	}
+	return people, errors.Join(nobodies...)
+}
+
+// base is the address under which the server's pages are.
+func (s *shell) base() (string, error) {
+	c, err := s.config()
+	return strings.TrimSuffix(c.BaseURL, "/"), err
+}
+
+// An invitation is how to send one.
+type invitation struct {
+	base  string
+	life  time.Duration
+	again bool // though there is one that works
+	dry   bool
+}
+
+// invite sends a user a link, or says why not.
+func (h house) invite(ctx context.Context, u identity.User, n invitation) (inviteRow, error) {
+	row := inviteRow{User: u.Name}
+	err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
+		why, err := enroll.Hindered(ctx, tx, u)
+		if err != nil || why != "" {
+			row.Why = string(why)
+			return err
+		}
+		before, err := tx.OpenInvitation(ctx, u.Tenant, u.ID)
+		switch {
+		case err == nil && !n.again && before.State(tx.Now()) == store.InvitationOpen:
+			row.Why = "has a link that works until " + when(before.ExpiresAt)
+			return nil
+		case err != nil && !errors.Is(err, identity.NotFound):
+			return err
+		}
+		row.Invited, row.To, row.Until = true, u.Mail, tx.Now().Add(n.life)
+		if n.dry {
+			return nil
+		}
+		sent, _, err := enroll.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
+		row.ID, row.Until = sent.ID, sent.ExpiresAt
+		return err
+	})
+	return row, err
+}
+
+type enrollmentResend struct {
+	Users []string `arg:"" name:"user" help:"Whom to send another link."`
+	Valid validity `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
+}
+
+func (enrollmentResend) Help() string {
+	return `The links sent before stop working. Only the newest is ever good.
+
+Example:
+
+    latchkey enrollment resend anna`
+}
+
+// Run sends users another link.
+func (c *enrollmentResend) Run(ctx context.Context, s *shell) error {
+	base, err := s.base()
+	if err != nil {
+		return err
+	}
+	return s.inTenant(ctx, func(h house) error {
+		people, err := h.named(ctx, c.Users, "")
+		if err != nil {
+			return err
+		}
+		var rows []inviteRow
+		for _, u := range people {
+			row, err := h.invite(ctx, u, invitation{base: base, life: time.Duration(c.Valid), again: true})
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return list(s, rows, []string{"USER", "MAIL", ""}, inviteRow.cells)
+	})
+}
+
+type sentRow struct {
+	ID      string    `json:"invitation"`
+	User    string    `json:"user"`
+	State   string    `json:"state"`
+	To      string    `json:"to,omitempty"`
+	Mail    string    `json:"mail"` // waiting, sent or failed
+	SentAt  time.Time `json:"sent_at,omitzero"`
+	AddedAt time.Time `json:"created_at"`
+	Until   time.Time `json:"until"`
+	EndedAt time.Time `json:"ended_at,omitzero"` // used, revoked or replaced
+}
+
+func rowOfSent(i store.SentInvitation, now time.Time) sentRow {
+	row := sentRow{ID: i.ID, User: i.Name, State: string(i.State(now)), To: i.To, Mail: "waiting", SentAt: i.MailedAt,
+		AddedAt: i.CreatedAt, Until: i.ExpiresAt}
+	switch {
+	case !i.MailedAt.IsZero():
+		row.Mail = "sent"
+	case !i.FailedAt.IsZero():
+		row.Mail = "failed"
+	}
+	for _, ended := range []time.Time{i.UsedAt, i.RevokedAt, i.ReplacedAt} {
+		if row.EndedAt.IsZero() {
+			row.EndedAt = ended
+		}
+	}
+	return row
+}
+
+type enrollmentList struct {
+	User  string                `placeholder:"USER" help:"Only what one user was sent."`
+	State store.InvitationState `placeholder:"STATE" help:"Only those that are open, used, expired, revoked or replaced."`
+}
+
+func (enrollmentList) Help() string {
+	return `Newest first. The mail is "waiting" until a server has handed it on, and "failed" where it was refused for good or its link ended first.
+
+Example:
+
+    latchkey enrollment list --state open`
+}
+
+// Run lists who was sent a link, and what became of it.
+func (c *enrollmentList) Run(ctx context.Context, s *shell) error {
+	if c.State != "" && !slices.Contains(store.InvitationStates, c.State) {
+		return refuse("--state is open, used, expired, revoked or replaced, not %q", c.State)
+	}
+	return s.inTenant(ctx, func(h house) error {
+		user := ""
+		if c.User != "" {
+			u, err := h.user(ctx, c.User)
+			if err != nil {
+				return err
+			}
+			user = u.ID
+		}
+		var rows []sentRow
+		for i, err := range h.db.Invitations(ctx, h.tenant.ID, user) {
+			if err != nil {
+				return err
+			}
+			if row := rowOfSent(i, h.db.Now()); c.State == "" || row.State == string(c.State) {
+				rows = append(rows, row)
+			}
+		}
+		return list(s, rows, []string{"USER", "TO", "INVITED", "MAIL", "UNTIL", "STATE", "SINCE"}, func(r sentRow) []string {
+			return []string{r.User, r.To, when(r.AddedAt), r.Mail, when(r.Until), r.State, when(r.EndedAt)}
+		})
+	})
+}
+
+type enrollmentRevoke struct {
+	Users []string `arg:"" name:"user" help:"Whose link shall stop working."`
+}
+
+func (enrollmentRevoke) Help() string {
+	return `What was begun with the link, and is not ready, ends too. An authenticator that is ready stays; "authenticator revoke" ends one.
+
+Example:
+
+    latchkey enrollment revoke anna`
+}
+
+// Run ends users' links.
+func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		people, err := h.named(ctx, c.Users, "")
+		if err != nil {
+			return err
+		}
+		rows := []sentRow{}
+		for _, u := range people {
+			var ended store.Invitation
+			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
+				var err error
+				if ended, err = tx.OpenInvitation(ctx, u.Tenant, u.ID); err != nil {
+					return err
+				}
+				return enroll.Revoke(ctx, tx, ended)
+			})
+			if errors.Is(err, identity.NotFound) {
+				return fmt.Errorf("user %s has no link that could still be used", u.Name)
+			}
+			if err != nil {
+				return err
+			}
+			if ended, err = h.db.Invitation(ctx, u.Tenant, ended.ID); err != nil {
+				return err
+			}
+			row := rowOfSent(store.SentInvitation{Invitation: ended, Name: u.Name}, h.db.Now())
+			row.Mail = ""
+			rows = append(rows, row)
+			if !s.flags.JSON {
+				if err := s.say(nil, "The link of %s works no more.", u.Name); err != nil {
+					return err
+				}
+			}
+		}
+		if s.flags.JSON {
+			return s.encode(rows)
+		}
+		return nil
+	})
+}

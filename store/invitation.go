@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// An Invitation is a user's leave to enrol an authenticator by the link of a
+// mail that an operator sent (ENR-19). Its secret is kept as a hash alone.
+type Invitation struct {
+	Tenant     string
+	ID         string
+	User       string
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	UsedAt     time.Time
+	Journey    string // in which it was used; empty until then
+	RevokedAt  time.Time
+	ReplacedAt time.Time
+}
+
+// An InvitationState is where an invitation stands.
+type InvitationState string
+
+const (
+	InvitationOpen     InvitationState = "open"
+	InvitationUsed     InvitationState = "used"
+	InvitationRevoked  InvitationState = "revoked"
+	InvitationReplaced InvitationState = "replaced"
+	InvitationExpired  InvitationState = "expired"
+)
+
+// InvitationStates lists them all.
+var InvitationStates = []InvitationState{InvitationOpen, InvitationUsed, InvitationRevoked, InvitationReplaced, InvitationExpired}
+
+// State derives the state at a moment. What somebody did tells more than that
+// time has passed since.
+func (i Invitation) State(now time.Time) InvitationState {
+	switch {
+	case !i.UsedAt.IsZero():
+		return InvitationUsed
+	case !i.RevokedAt.IsZero():
+		return InvitationRevoked
+	case !i.ReplacedAt.IsZero():
+		return InvitationReplaced
+	case !now.Before(i.ExpiresAt):
+		return InvitationExpired
+	}
+	return InvitationOpen
+}
+
+// InvitationMail is the key against duplicates of an invitation's mail.
+func InvitationMail(id string) string { return "invitation " + id }
+
+const invitationColumns = `i.tenant_id, i.id, i.user_id, i.created_at, i.expires_at, i.used_at, i.journey_id, i.revoked_at, i.replaced_at`
+
+func invitationFields(i *Invitation) []any {
+	return []any{&i.Tenant, &i.ID, &i.User, moment{&i.CreatedAt}, moment{&i.ExpiresAt}, moment{&i.UsedAt}, &i.Journey,
+		moment{&i.RevokedAt}, moment{&i.ReplacedAt}}
+}
+
+func scanInvitation(row scanner) (i Invitation, err error) {
+	return i, row.Scan(invitationFields(&i)...)
+}
+
+// Invitation returns an invitation by id.
+func (r reader) Invitation(ctx context.Context, tenant, id string) (Invitation, error) {
+	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2`, tenant, id))
+	if err != nil {
+		return i, missing("invitation "+id, err)
+	}
+	return i, nil
+}
+
+// InvitationBySecret returns the invitation a link's secret names in a tenant,
+// in whatever state.
+func (r reader) InvitationBySecret(ctx context.Context, tenant, secret string) (Invitation, error) {
+	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.secret_hash = $2`, tenant, Hash(secret)))
+	if err != nil {
+		return i, missing("invitation by secret", err)
+	}
+	return i, nil
+}
+
+// OpenInvitation returns the one invitation of a user that was neither used nor
+// revoked nor replaced; it may have expired. A NotFound says that there is none.
+func (r reader) OpenInvitation(ctx context.Context, tenant, user string) (Invitation, error) {
+	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+		SELECT `+invitationColumns+` FROM invitations i
+		WHERE i.tenant_id = $1 AND i.user_id = $2 AND `+unspent, tenant, user))
+	if err != nil {
+		return i, missing("open invitation of "+user, err)
+	}
+	return i, nil
+}
+
+// unspent is which invitations can be used, if it is not too late.
+const unspent = `used_at IS NULL AND revoked_at IS NULL AND replaced_at IS NULL`
+
+// A SentInvitation is an invitation with whom it is for and what became of its
+// mail.
+type SentInvitation struct {
+	Invitation
+	Name     string // of the user
+	To       string // the address it was sent to; empty once the outbox forgot
+	MailedAt time.Time
+	FailedAt time.Time // the mail was given up
+	Attempts int64
+}
+
+// Invitations yields a tenant's invitations, the newest first: of one user, or
+// with an empty id of all.
+func (r reader) Invitations(ctx context.Context, tenant, user string) iter.Seq2[SentInvitation, error] {
+	return list(ctx, r, "invitations", func(row scanner) (s SentInvitation, err error) {
+		var to *string
+		var attempts *int64
+		err = row.Scan(append(invitationFields(&s.Invitation), &s.Name, &to, moment{&s.MailedAt}, moment{&s.FailedAt}, &attempts)...)
+		if to != nil {
+			s.To, s.Attempts = *to, *attempts
+		}
+		return s, err
+	}, `
+		SELECT `+invitationColumns+`, u.name, o.recipient, o.sent_at, o.failed_at, o.attempts
+		FROM invitations i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+			LEFT JOIN outbox o ON o.tenant_id = i.tenant_id AND o.dedupe = '`+InvitationMail("")+`' || i.id
+		WHERE i.tenant_id = $1 AND ($2 = '' OR i.user_id = $2)
+		ORDER BY i.created_at DESC, i.id DESC`, tenant, user)
+}
+
+// AddInvitation adds an invitation under a secret. It reports false, and adds
+// nothing, if the user has an open one: the caller replaces that and tries
+// again.
+func (tx *Tx) AddInvitation(ctx context.Context, i Invitation, secret string) (bool, error) {
+	n, err := tx.exec(ctx, "add invitation", `
+		INSERT INTO invitations (tenant_id, id, user_id, secret_hash, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+		i.Tenant, i.ID, i.User, Hash(secret), at(tx.now()), at(i.ExpiresAt))
+	return n == 1, err
+}
+
+// ReplaceInvitation ends an invitation for a newer one, and reports whether it
+// could still be ended.
+func (tx *Tx) ReplaceInvitation(ctx context.Context, i Invitation) (bool, error) {
+	n, err := tx.exec(ctx, "replace invitation", `
+		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(tx.now()))
+	return n == 1, err
+}
+
+// RevokeInvitation ends an invitation for good, and reports whether it could
+// still be ended.
+func (tx *Tx) RevokeInvitation(ctx context.Context, i Invitation) (bool, error) {
+	n, err := tx.exec(ctx, "revoke invitation", `
+		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(tx.now()))
+	return n == 1, err
+}
+
+// UseInvitation uses an invitation up in a journey. Of any number of journeys
+// one does; false tells the others, and who comes after a revocation. What was
+// begun before its time was over may be finished a little later: it does not
+// look at the time.
+func (tx *Tx) UseInvitation(ctx context.Context, i Invitation, journey string) (bool, error) {
+	n, err := tx.exec(ctx, "use invitation", `
+		UPDATE invitations SET used_at = $3, journey_id = $4 WHERE tenant_id = $1 AND id = $2 AND `+unspent,
+		i.Tenant, i.ID, at(tx.now()), journey)
+	return n == 1, err
+}
+
+// WakeInvited wakes the pages of every journey that an invitation began, so
+// that each says how it stands now.
+func (tx *Tx) WakeInvited(ctx context.Context, i Invitation) error {
+	for id, err := range list(ctx, tx.reader, "journeys of "+i.ID, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		SELECT id FROM journeys WHERE tenant_id = $1 AND user_id = $2 AND invitation_id = $3 AND ended_at IS NULL AND expires_at > $4`,
+		i.Tenant, i.User, i.ID, at(tx.now())) {
+		if err != nil {
+			return err
+		}
+		tx.Wake(JourneyTopic(id))
+	}
+	return nil
+}
+
+// OpenActivation returns the one activation of a user that was neither voided
+// nor finished. A NotFound says that there is none.
+func (r reader) OpenActivation(ctx context.Context, tenant, user string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations
+		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL`, tenant, user))
+	if err != nil {
+		return a, missing("open activation of "+user, err)
+	}
+	return a, nil
+}
