@@ -1,8 +1,10 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -78,6 +80,9 @@ type SMTP struct {
 	User     string
 	Password string
 	Timeout  time.Duration // for one mail; 0 means 20 seconds
+	// Roots are the authorities whose certificates are believed; nil means those
+	// that this machine knows.
+	Roots *x509.CertPool
 }
 
 // Send hands e to the server. Only its refusal of the recipient is permanent:
@@ -88,12 +93,33 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	if err != nil {
 		return err
 	}
-	timeout := s.Timeout
-	if timeout == 0 {
-		timeout = patience
+	client, err := s.client()
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
 	}
-	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(timeout),
-		gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12})}
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	err = client.DialAndSendWithContext(ctx, m)
+	var refused *gomail.SendError
+	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && !refused.IsTemp() {
+		return Permanent{fmt.Errorf("mail: %w", err)}
+	}
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	return nil
+}
+
+// patience is how long the server may take.
+func (s SMTP) patience() time.Duration { return cmp.Or(s.Timeout, patience) }
+
+func (s SMTP) tlsConfig() *tls.Config {
+	return &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12, RootCAs: s.Roots}
+}
+
+// client is what speaks to the server.
+func (s SMTP) client() (*gomail.Client, error) {
+	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(s.patience()), gomail.WithTLSConfig(s.tlsConfig())}
 	switch s.TLS {
 	case ImplicitTLS:
 		options = append(options, gomail.WithSSL())
@@ -105,21 +131,7 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	if s.User != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.User), gomail.WithPassword(s.Password))
 	}
-	client, err := gomail.NewClient(s.Host, options...)
-	if err != nil {
-		return fmt.Errorf("mail: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	err = client.DialAndSendWithContext(ctx, m)
-	var refused *gomail.SendError
-	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && !refused.IsTemp() {
-		return Permanent{fmt.Errorf("mail: %w", err)}
-	}
-	if err != nil {
-		return fmt.Errorf("mail: %w", err)
-	}
-	return nil
+	return gomail.NewClient(s.Host, options...)
 }
 
 // Folder writes each mail into a folder as a file, for development. A mail sent
