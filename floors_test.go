@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"idp/saml", "idp/oidc"},
 	{"tenancy"},
 	{"server"},
-	{"demo", "phone"},
+	{"demo", "phone", "doctor"},
 	{"bench"}, // no part of the program
 	{"cmd/latchkey"},
 	{"e2e"}, // tests of the whole house stand on its roof

@@ -83,10 +83,15 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	// An operator who changes the address is told by doctor what that breaks.
+	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.NoteOrigin(ctx, base.String()) })
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName()}
-	sender, err := sender(c)
+	sender, err := Sender(c)
 	if err == nil && sender != nil {
 		s.outbox = &mail.Outbox{DB: db, Sender: sender, Pages: pages, Catalog: catalog, From: c.Mail.From,
 			Domain: base.Hostname(), Log: log, Node: s.node}
@@ -110,8 +115,8 @@ func nodeName() string {
 	return host + " " + identity.NewSecret()[:8]
 }
 
-// sender is how mails leave; nil where the configuration names no way.
-func sender(c config.Config) (mail.Sender, error) {
+// Sender is how mails leave; nil where the configuration names no way.
+func Sender(c config.Config) (mail.Sender, error) {
 	switch {
 	case c.Mail.Folder != "":
 		return mail.Folder{Dir: c.Path(c.Mail.Folder)}, nil

@@ -22,6 +22,8 @@ type dialect interface {
 	snapshot() sql.IsolationLevel
 	// has reports whether there is a table of a name.
 	has(ctx context.Context, pool *sql.DB, table string) (bool, error)
+	// clock is the database server's time; zero where there is none.
+	clock(ctx context.Context, pool *sql.DB) (time.Time, error)
 	// notify tells other nodes of the transaction's wake-ups, as part of it.
 	notify(ctx context.Context, tx *Tx) error
 	// listen wakes db's subscribers on what others commit, until ctx ends.
@@ -50,6 +52,8 @@ func exists(ctx context.Context, pool *sql.DB, query string, args ...any) (bool,
 	}
 	return n > 0, nil
 }
+
+func (lite) clock(context.Context, *sql.DB) (time.Time, error) { return time.Time{}, nil }
 
 func (lite) notify(context.Context, *Tx) error { return nil }
 
@@ -104,6 +108,13 @@ func (postgres) snapshot() sql.IsolationLevel { return sql.LevelRepeatableRead }
 
 func (postgres) has(ctx context.Context, pool *sql.DB, table string) (bool, error) {
 	return exists(ctx, pool, `SELECT COUNT(*) WHERE to_regclass($1) IS NOT NULL`, table)
+}
+
+func (postgres) clock(ctx context.Context, pool *sql.DB) (now time.Time, err error) {
+	if err := pool.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return now, fmt.Errorf("store: clock: %w", classify(err))
+	}
+	return now, nil
 }
 
 const channel = "latchkey"
