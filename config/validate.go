@@ -97,22 +97,27 @@ func (c Config) Validate() error {
 		ps.add("keys_file", "cannot be used: "+err.Error())
 	}
 	c.validateMail(&ps)
-	for i, p := range ps {
-		ps[i] = c.placed(p)
-	}
-	return ps.err()
+	return c.placed(ps).err()
 }
 
-// placed adds where the value that is wrong was set.
-func (c Config) placed(p Problem) Problem {
-	for _, name := range []string{Variable(p.Key), Variable(p.Key) + "_FILE"} {
-		if slices.Contains(c.variables, name) {
-			p.Key = name
-			return p
+// ValidateMail is Validate of what is below [mail] alone.
+func (c Config) ValidateMail() error {
+	var ps Problems
+	c.validateMail(&ps)
+	return c.placed(ps).err()
+}
+
+// placed adds where each value that is wrong was set.
+func (c Config) placed(ps Problems) Problems {
+	for i, p := range ps {
+		ps[i].Line = c.lines[p.Key]
+		for _, name := range []string{Variable(p.Key), Variable(p.Key) + "_FILE"} {
+			if slices.Contains(c.variables, name) {
+				ps[i].Key, ps[i].Line = name, 0
+			}
 		}
 	}
-	p.Line = c.lines[p.Key]
-	return p
+	return ps
 }
 
 func (c Config) validateMail(ps *Problems) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/identity"
@@ -84,23 +85,25 @@ func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error
 	return conf, server.Found(ctx, conf, s.who(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
 }
 
-type migrateCommand struct{}
+type migrateCommand struct {
+	DryRun bool `name:"dry-run" help:"Only list what would be done."`
+}
 
 func (migrateCommand) Help() string {
 	return `A server does this by itself when it starts. Migrations only add: servers of the version before go on working.
 
 Example:
 
-    latchkey migrate --dir /var/lib/latchkey`
+    latchkey migrate --dry-run --dir /var/lib/latchkey`
 }
 
-// Run brings the database up to date.
-func (migrateCommand) Run(ctx context.Context, s *shell) error {
-	c, err := s.config()
+// Run brings the database up to date, or says what that would do.
+func (c *migrateCommand) Run(ctx context.Context, s *shell) error {
+	conf, err := s.config()
 	if err != nil {
 		return err
 	}
-	db, err := s.open(ctx, c)
+	db, err := s.open(ctx, conf)
 	if err != nil {
 		return err
 	}
@@ -109,10 +112,17 @@ func (migrateCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
+	pending = append([]string{}, pending...) // none is [], not null
+	if c.DryRun {
+		if len(pending) == 0 {
+			return s.say(map[string][]string{"pending": pending}, "There is nothing to do; the database is up to date.")
+		}
+		return s.say(map[string][]string{"pending": pending}, "To be done, each in a transaction of its own:\n  %s", strings.Join(pending, "\n  "))
+	}
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	return s.say(map[string][]string{"migrated": append([]string{}, pending...)}, "%d migrations were to be done; the database is up to date.", len(pending))
+	return s.say(map[string][]string{"migrated": pending}, "%d migrations were to be done; the database is up to date.", len(pending))
 }
 
 type configValidate struct{}

@@ -48,6 +48,10 @@ type commands struct {
 	Config  struct {
 		Validate configValidate `cmd:"" help:"Say all that is wrong with the configuration."`
 	} `cmd:"" help:"The configuration."`
+	Doctor doctorCommand `cmd:"" help:"Look everything over, and say what is wrong and what to do."`
+	SMTP   struct {
+		Test smtpTest `cmd:"" help:"Send a mail, and say how far it came."`
+	} `cmd:"" name:"smtp" help:"The way mails leave."`
 	Backup  backupCommand  `cmd:"" help:"Copy database, keys and configuration into one sealed file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Make a server of a backup, in an empty folder and database."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
