@@ -109,6 +109,8 @@ func ShownThirdParty(ctx context.Context, r Reader, j *identity.Journey) (ThirdP
 // secret, and if it is right makes the authenticator of it, active and without
 // push, under a name. problem is the locale key of what to tell the person
 // otherwise; nothing has changed then, and the same secret may be tried again.
+// Wrong ones are not counted: whoever could guess here reads the secret itself
+// above the field.
 //
 // The passcode is used up by that. It does not count as the journey's: enrolled
 // by mail code alone is not logged in (ENR-4), and a passcode works once
