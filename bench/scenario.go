@@ -289,17 +289,9 @@ func (row *Row) measure(ctx context.Context, r *rig, s scenario, y yardsticks, d
 		if i == halves {
 			break
 		}
-		before, err := r.spent()
-		if err != nil {
+		if err := r.spend(&used, func() { m.add(meter(ctx, d/halves, doing)) }); err != nil {
 			return err
 		}
-		m.add(meter(ctx, d/halves, doing))
-		after, err := r.spent()
-		if err != nil {
-			return err
-		}
-		used.server += after.server - before.server
-		used.driver += after.driver - before.driver
 	}
 	slices.Sort(m.each)
 	row.note(m)
@@ -309,14 +301,28 @@ func (row *Row) measure(ctx context.Context, r *rig, s scenario, y yardsticks, d
 	return nil
 }
 
-// spent is CPU time of both sides, up to now.
-type spent struct{ server, driver time.Duration }
+// spent is CPU time: the server's, the load's, and the whole machine's.
+type spent struct{ server, driver, all time.Duration }
 
-func (r *rig) spent() (s spent, err error) {
-	var err2 error
-	s.server, err = cpu(r.pid())
-	s.driver, err2 = cpu("self")
-	return s, errors.Join(err, err2)
+// spend adds what do spends.
+func (r *rig) spend(used *spent, do func()) error {
+	read := func() (s spent, err error) {
+		var errs [3]error
+		s.server, errs[0] = cpu(r.pid())
+		s.driver, errs[1] = cpu("self")
+		s.all, errs[2] = busy()
+		return s, errors.Join(errs[:]...)
+	}
+	before, err := read()
+	if err != nil {
+		return err
+	}
+	do()
+	after, err := read()
+	used.server += after.server - before.server
+	used.driver += after.driver - before.driver
+	used.all += after.all - before.all
+	return err
 }
 
 // A reading is what came of doing something for a while.
