@@ -61,7 +61,7 @@ func IssueThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if err := open(ctx, tx, a, otp.NewSecret(usual.Algorithm)); err != nil {
 		return err
 	}
-	j.Enrol, j.Platform = identity.EnrolThirdParty, ""
+	j.Enrol, j.Platform = identity.EnrolThirdParty, identity.ThirdParty
 	extend(j, now, life+afterwards)
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform)}})
