@@ -57,6 +57,12 @@ func (l *ledger) tried(user, code, journey string) {
 	l.enter(func() { l.trials[user+" "+code] = append(l.trials[user+" "+code], journey) })
 }
 
+// done is how many logins were acknowledged so far.
+func (l *ledger) done() (n int) {
+	l.enter(func() { n = l.counts["logins"] })
+	return n
+}
+
 func (l *ledger) loggedIn(journey, user, code string) {
 	l.enter(func() {
 		l.counts["logins"]++

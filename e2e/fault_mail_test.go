@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/mail"
 	"strings"
@@ -51,6 +52,7 @@ func (p *postOffice) open(t *testing.T) {
 	}
 	p.server = smtp.NewServer(p)
 	p.server.Domain, p.server.ReadTimeout, p.server.WriteTimeout = "localhost", time.Minute, time.Minute
+	p.server.ErrorLog = log.New(io.Discard, "", 0) // a client that is killed in the middle is no news here
 	go p.server.Serve(l)
 }
 

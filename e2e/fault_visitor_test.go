@@ -75,7 +75,11 @@ func (v *visitor) send(ctx context.Context, method, address string, form url.Val
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	began := time.Now()
 	res, err := v.client.Do(req)
+	if took := time.Since(began); took > bound {
+		return fmt.Errorf("%s was kept waiting for %v by %s %s: %v", v.name, took.Round(time.Millisecond), method, address, err)
+	}
 	if err := away(res, err); err != nil {
 		if res != nil {
 			res.Body.Close()
@@ -124,7 +128,16 @@ func (v *visitor) step() string {
 			return step
 		}
 	}
-	return fmt.Sprintf("no step, but %d", v.status)
+	return ""
+}
+
+// heading is what a person reads first.
+func (v *visitor) heading() string {
+	if _, rest, found := strings.Cut(v.page, "<h1>"); found {
+		heading, _, _ := strings.Cut(rest, "</h1>")
+		return heading
+	}
+	return v.page
 }
 
 func (v *visitor) journey() string { return path.Base(v.at) }
@@ -154,33 +167,43 @@ func (v *visitor) to(ctx context.Context, want string) error {
 			return err
 		}
 	}
-	for range 40 {
+	for end := time.Now().Add(2 * patience); time.Now().Before(end); {
 		step := v.step()
 		if v.code != "" || step == want {
 			return nil
 		}
+		var lost bool
 		var err error
 		switch step {
 		case "identify":
-			_, err = v.post(ctx, "username", v.name)
+			lost, err = v.post(ctx, "username", v.name)
 		case "password":
-			_, err = v.post(ctx, "password", wardsPassword, "do", "continue")
+			lost, err = v.post(ctx, "password", wardsPassword, "do", "continue")
 			if err == nil && v.status == http.StatusUnprocessableEntity {
 				return fmt.Errorf("%s: the right password was refused at %s", v.name, v.at)
 			}
 		case "choose":
-			_, err = v.post(ctx, "method", "passcode", "do", "continue")
+			lost, err = v.post(ctx, "method", "passcode", "do", "continue")
 		case "enrol offer":
-			_, err = v.post(ctx, "do", "enrol")
+			lost, err = v.post(ctx, "do", "enrol")
 		case "enrol platform":
-			_, err = v.post(ctx, "platform", "linux", "do", "continue")
+			lost, err = v.post(ctx, "platform", "linux", "do", "continue")
 		case "enrol scan":
-			_, err = v.post(ctx, "do", "continue")
+			lost, err = v.post(ctx, "do", "continue")
+		case "ended":
+			if v.at != "" {
+				return fmt.Errorf("%s: on the way to %q the journey at %s ended: %s", v.name, want, v.at, v.heading())
+			}
+			// The request was used up and the answer lost: they begin again at the application.
+			lost, err = true, v.reload(ctx)
 		default:
-			return fmt.Errorf("%s: on the way to %q the page says %q", v.name, want, step)
+			return fmt.Errorf("%s: on the way to %q the page at %q says %q: %d %s", v.name, want, v.at, step, v.status, v.heading())
 		}
 		if err != nil {
 			return err
+		}
+		if lost {
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	return fmt.Errorf("%s: never came to %q, but to %q", v.name, want, v.step())
@@ -190,7 +213,7 @@ func (v *visitor) to(ctx context.Context, want string) error {
 // became of it. It reports whether the visitor is back at the application.
 func (v *visitor) confirm(ctx context.Context, code string) (bool, error) {
 	began, lostOnce := time.Now(), false
-	for range 20 {
+	for {
 		lost, err := v.post(ctx, "passcode", code, "do", "continue")
 		if err != nil {
 			return false, err
@@ -203,16 +226,16 @@ func (v *visitor) confirm(ctx context.Context, code string) (bool, error) {
 			return false, nil // it had passed; the answer is lost, and the application asks anew
 		case v.step() != "passcode":
 			return false, fmt.Errorf("%s: after the passcode the page says %q", v.name, v.step())
-		case lost: // not taken: once more
 		case time.Since(began) > 25*time.Second:
 			return false, nil // no longer fresh
+		case lost: // not taken: once more
+			time.Sleep(100 * time.Millisecond)
 		case lostOnce:
 			return false, fmt.Errorf("%s: the passcode was used up in %s, which did not go on", v.name, v.journey())
 		default:
 			return false, fmt.Errorf("%s: a fresh passcode was refused in %s", v.name, v.journey())
 		}
 	}
-	return false, fmt.Errorf("%s: the passcode was lost twenty times", v.name)
 }
 
 // logInAgainAndAgain logs in whoever can, until stop.
@@ -301,6 +324,12 @@ func (w *ward) enrol(ctx context.Context, name string) error {
 	if err := v.to(ctx, "enrol code"); err != nil {
 		return err
 	}
+	return v.enrolFromCode(ctx)
+}
+
+// enrolFromCode goes on from the page that asks for the mailed code.
+func (v *visitor) enrolFromCode(ctx context.Context) error {
+	w, name := v.w, v.name
 	for tries := 0; v.step() == "enrol code"; tries++ {
 		code, err := w.post.code(ctx, name+"@example.org")
 		if err != nil {

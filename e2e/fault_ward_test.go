@@ -236,13 +236,13 @@ func (w *ward) takeNewcomer() (string, bool) {
 
 // patiently repeats what fails while the server is away.
 func patiently(ctx context.Context, f func() error) error {
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(2 * patience); ; {
 		err := f()
 		if err == nil || !errors.Is(err, errAway) {
 			return err
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("for %v: %w", patience, err)
+			return fmt.Errorf("for %v: %w", 2*patience, err)
 		}
 		select {
 		case <-ctx.Done():
