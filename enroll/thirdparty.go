@@ -127,6 +127,9 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 		return "", nil // the page says so, and offers another
 	}
 	codes, err := tx.ActivationCodes(ctx, act)
+	if errors.Is(err, identity.NotFound) { // another tab confirmed between the two reads
+		return "", &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: err}
+	}
 	if err != nil {
 		return "", err
 	}
