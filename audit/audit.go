@@ -87,6 +87,10 @@ const (
 	GroupMember        Kind = "group.member"
 	ApplicationAdded   Kind = "application.added"
 	ApplicationChanged Kind = "application.changed"
+	ApplicationRemoved Kind = "application.removed"
+	ClientSecretMade   Kind = "application.secret"
+	MetadataSource     Kind = "application.metadata-source" // where it is fetched from, or no more
+	MetadataFailed     Kind = "application.metadata-failure"
 	PolicyChanged      Kind = "policy.changed"
 	KeyMade            Kind = "key.made"
 	MailSent           Kind = "mail.sent"
@@ -111,7 +115,8 @@ var Kinds = map[Kind]bool{
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
 	TenantAdded: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
-	ApplicationAdded: true, ApplicationChanged: true, PolicyChanged: true, KeyMade: true,
+	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,
+	MetadataSource: true, MetadataFailed: true, PolicyChanged: true, KeyMade: true,
 	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
 }
 

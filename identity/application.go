@@ -24,4 +24,6 @@ type Application struct {
 	Config     []byte // JSON whose shape the protocol's package owns
 	CreatedAt  time.Time
 	DisabledAt time.Time
+	RemovedAt  time.Time
+	GoodUntil  time.Time // what we know of it holds until then; zero is for ever
 }

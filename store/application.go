@@ -2,20 +2,22 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-const applicationColumns = `tenant_id, id, name, protocol, identifier, home, config, created_at, disabled_at`
+const applicationColumns = `tenant_id, id, name, protocol, identifier, home, config, created_at, disabled_at, removed_at, good_until`
 
 func scanApplication(row scanner) (a identity.Application, err error) {
 	return a, row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
-		moment{&a.CreatedAt}, moment{&a.DisabledAt})
+		moment{&a.CreatedAt}, moment{&a.DisabledAt}, moment{&a.RemovedAt}, moment{&a.GoodUntil})
 }
 
-// Application returns an application by id.
+// Application returns an application by id, one that was removed too: logins
+// of before refer to it.
 func (r reader) Application(ctx context.Context, tenant, id string) (identity.Application, error) {
 	a, err := scanApplication(r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND id = $2`, tenant, id))
@@ -38,19 +40,19 @@ func (r reader) ApplicationByIdentifier(ctx context.Context, tenant string, p id
 	return a, nil
 }
 
-// Applications yields a tenant's applications by name.
+// Applications yields a tenant's applications by name, without those removed.
 func (r reader) Applications(ctx context.Context, tenant string) iter.Seq2[identity.Application, error] {
 	return list(ctx, r, "applications", scanApplication, `
-		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 ORDER BY name, id`, tenant)
+		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY name, id`, tenant)
 }
 
 // AddApplication adds an application; a Conflict says that its identifier is
 // taken.
 func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error {
 	n, err := tx.exec(ctx, "add application", `
-		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()))
+		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()), at(a.GoodUntil))
 	if err != nil {
 		return err
 	}
@@ -58,6 +60,96 @@ func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error 
 		return taken("application", a.Identifier)
 	}
 	return nil
+}
+
+// ChangeApplication writes an application's name, home, configuration and end
+// over what was read before. If they were changed meanwhile, or the application
+// removed, nothing is written and a Conflict is reported: of two changes made
+// from one state none is lost.
+func (tx *Tx) ChangeApplication(ctx context.Context, before, after identity.Application) error {
+	n, err := tx.exec(ctx, "change application", `
+		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6
+		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND removed_at IS NULL`,
+		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.GoodUntil), before.Name, before.Home, string(before.Config))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}
+
+// An ApplicationUse is what an application's removal ends.
+type ApplicationUse struct {
+	Sessions int64 `json:"sessions"` // people logged in to it
+	Offline  int64 `json:"offline"`  // refresh tokens that could still be used
+	Journeys int64 `json:"journeys"` // logins to it under way
+}
+
+// ApplicationUse counts what hangs on an application now.
+func (r reader) ApplicationUse(ctx context.Context, tenant, id string) (u ApplicationUse, err error) {
+	for _, count := range []struct {
+		to    *int64
+		query string
+	}{
+		{&u.Sessions, `SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
+			WHERE a.tenant_id = $1 AND a.application_id = $2 AND a.ended_at IS NULL
+				AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3`},
+		{&u.Offline, `SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
+			WHERE g.tenant_id = $1 AND g.application_id = $2 AND g.revoked_at IS NULL
+				AND t.kind = 'refresh' AND t.used_at IS NULL AND t.expires_at > $3`},
+		{&u.Journeys, `SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
+	} {
+		if err := r.q.QueryRowContext(ctx, count.query, tenant, id, r.now().Unix()).Scan(count.to); err != nil {
+			return u, missing("use of application "+id, err)
+		}
+	}
+	return u, nil
+}
+
+// RemoveApplication ends an application for good, and with it whatever hangs on
+// it: every token and code, every session's part in it, the logins under way,
+// requests that wait, and the fetching of its metadata. One that is not there
+// any more is a NotFound.
+func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
+	now := at(tx.now())
+	// The row goes first: whoever logs in at this moment holds no lock on it, but
+	// from now on reads that it is gone.
+	n, err := tx.exec(ctx, "remove application", `
+		UPDATE applications SET removed_at = $3, disabled_at = COALESCE(disabled_at, $3),
+			identifier = identifier || ' (removed ' || id || ')'
+		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, tenant, id, now)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return missing("application "+id, sql.ErrNoRows)
+	}
+	journeys, err := Collect(list(ctx, tx.reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
+		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
+	if err != nil {
+		return err
+	}
+	for _, journey := range journeys {
+		tx.Wake(JourneyTopic(journey))
+	}
+	for _, query := range []string{
+		`UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL WHERE ended_at IS NULL AND tenant_id = $1
+			AND journey_id IN (SELECT j.id FROM journeys j WHERE j.tenant_id = $1 AND j.application_id = $2)`,
+		`UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
+		`UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
+	} {
+		if _, err := tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec(ctx, "remove application", `DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+		return err
+	}
+	_, err = tx.DropMetadataSource(ctx, tenant, id)
+	return err
 }
 
 // Subject returns the pairwise subject of a user at an application, making

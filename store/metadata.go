@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// A MetadataSource is where an application's metadata is fetched from again
+// and again.
+type MetadataSource struct {
+	Tenant      string
+	Application string
+	URL         string
+	FetchedAt   time.Time // the last that was good
+	TriedAt     time.Time
+	DueAt       time.Time // of the next try
+	Failures    int64     // in a row
+	Failure     string    // of the last try; empty when it was good
+}
+
+const metadataSourceColumns = `tenant_id, application_id, url, fetched_at, tried_at, due_at, failures, failure`
+
+func scanMetadataSource(row scanner) (m MetadataSource, err error) {
+	return m, row.Scan(&m.Tenant, &m.Application, &m.URL, moment{&m.FetchedAt}, moment{&m.TriedAt}, moment{&m.DueAt}, &m.Failures, &m.Failure)
+}
+
+// MetadataSource returns where an application's metadata comes from. One that
+// an operator gave by hand has none: a NotFound.
+func (r reader) MetadataSource(ctx context.Context, tenant, application string) (MetadataSource, error) {
+	m, err := scanMetadataSource(r.q.QueryRowContext(ctx, `
+		SELECT `+metadataSourceColumns+` FROM metadata_sources WHERE tenant_id = $1 AND application_id = $2`, tenant, application))
+	if err != nil {
+		return m, missing("metadata source of "+application, err)
+	}
+	return m, nil
+}
+
+// DueMetadata yields the sources that are due, the longest waiting first. It
+// crosses tenants: one worker serves them all.
+func (r reader) DueMetadata(ctx context.Context, most int) iter.Seq2[MetadataSource, error] {
+	return list(ctx, r, "due metadata", scanMetadataSource, `
+		SELECT `+metadataSourceColumns+` FROM metadata_sources WHERE due_at <= $1
+		ORDER BY due_at, tenant_id, application_id LIMIT $2`, at(r.now()), most)
+}
+
+// KeepMetadataSource writes where an application's metadata comes from, and how
+// fetching it went.
+func (tx *Tx) KeepMetadataSource(ctx context.Context, m MetadataSource) error {
+	_, err := tx.exec(ctx, "keep metadata source", `
+		INSERT INTO metadata_sources (`+metadataSourceColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (tenant_id, application_id) DO UPDATE SET url = excluded.url, fetched_at = excluded.fetched_at,
+			tried_at = excluded.tried_at, due_at = excluded.due_at, failures = excluded.failures, failure = excluded.failure`,
+		m.Tenant, m.Application, m.URL, at(m.FetchedAt), at(m.TriedAt), at(m.DueAt), m.Failures, m.Failure)
+	return err
+}
+
+// DropMetadataSource ends the fetching of an application's metadata, and
+// reports whether there was any.
+func (tx *Tx) DropMetadataSource(ctx context.Context, tenant, application string) (bool, error) {
+	n, err := tx.exec(ctx, "drop metadata source", `
+		DELETE FROM metadata_sources WHERE tenant_id = $1 AND application_id = $2`, tenant, application)
+	return n == 1, err
+}
