@@ -104,6 +104,9 @@ func (f *Face) recall(app identity.Application, raw json.RawMessage) (payload, *
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return p, nil, fmt.Errorf("saml: request to %s: %w", app.ID, err)
 	}
+	if err := f.current(app); err != nil {
+		return p, nil, err
+	}
 	sp, err := read(app)
 	if err != nil {
 		return p, nil, err

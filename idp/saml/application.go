@@ -36,49 +36,89 @@ type endpoint struct {
 	Index uint16 `json:"index"`
 }
 
-// maxMetadata bounds what an operator may upload.
-const maxMetadata = 1 << 20
+// MaxMetadata bounds a service provider's metadata, in bytes.
+const MaxMetadata = 1 << 20
 
 // ApplicationFromMetadata makes an application of a service provider's
 // metadata: the file an operator got from whoever runs it, and vouches for. An
 // empty name takes the one in the metadata, or the entityID. The error is an
 // identity.Invalid that says what is wrong.
 func ApplicationFromMetadata(metadata []byte, name string) (identity.Application, error) {
-	app, err := importMetadata(metadata, name, time.Now())
-	if err != nil {
-		return app, &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("metadata: %w", err)}
-	}
-	return app, nil
+	m, err := ReadMetadata(metadata, name, time.Now())
+	return m.Application, err
 }
 
-func importMetadata(metadata []byte, name string, now time.Time) (identity.Application, error) {
-	var app identity.Application
-	if len(metadata) > maxMetadata {
-		return app, fmt.Errorf("longer than %d bytes", maxMetadata)
+// Metadata is what a service provider says of itself, read.
+type Metadata struct {
+	Application identity.Application // as a new one
+	ValidUntil  time.Time            // when it ends; zero if it does not say
+	CacheFor    time.Duration        // how long to go without asking again; zero if it does not say
+}
+
+// ReadMetadata reads a service provider's metadata at a time, which must not
+// be after its end. It is [ApplicationFromMetadata] for metadata that will be
+// read again.
+func ReadMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
+	m, err := importMetadata(metadata, name, now)
+	if err != nil {
+		return m, invalid(fmt.Errorf("metadata: %w", err))
+	}
+	return m, nil
+}
+
+func invalid(err error) error {
+	return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
+}
+
+// Onto returns app with what m says in place of what an earlier reading said:
+// keys, addresses, the NameID's format, whether requests are signed. What an
+// operator decided stays. Metadata of another service provider is an
+// identity.Invalid: it would hand this one's logins to that one.
+func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
+	if m.Application.Identifier != app.Identifier {
+		return app, invalid(fmt.Errorf("metadata: it is that of %q, not of %q", m.Application.Identifier, app.Identifier))
+	}
+	before, err := read(app)
+	if err != nil {
+		return app, err
+	}
+	now, err := read(m.Application)
+	if err != nil {
+		return app, err
+	}
+	now.Attributes = before.Attributes
+	app.Config, err = json.Marshal(now.config)
+	return app, err
+}
+
+func importMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
+	var m Metadata
+	if len(metadata) > MaxMetadata {
+		return m, fmt.Errorf("longer than %d bytes", MaxMetadata)
 	}
 	metadata = bare(metadata)
 	if err := wellFormed(metadata, false); err != nil {
-		return app, err
+		return m, err
 	}
-	entity, sp, err := serviceProvider(metadata)
+	entity, sp, err := m.serviceProvider(metadata)
 	if err != nil {
-		return app, err
+		return m, err
 	}
-	if until := validUntil(entity, sp); !until.IsZero() && now.After(until) {
-		return app, fmt.Errorf("valid until %s only", until.Format(time.DateOnly))
+	if !m.ValidUntil.IsZero() && now.After(m.ValidUntil) {
+		return m, fmt.Errorf("valid until %s only", m.ValidUntil.Format(time.DateOnly))
 	}
 	if id := entity.EntityID; id == "" || len(id) > 1024 || id != identity.CleanTyped(id) && len(id) <= identity.MaxName {
-		return app, fmt.Errorf("entityID %q", id)
+		return m, fmt.Errorf("entityID %q", id)
 	}
 	c := config{SignedRequests: sp.AuthnRequestsSigned != nil && *sp.AuthnRequestsSigned, NameID: unspecified, Attributes: released}
 	if c.Endpoints, err = consumers(sp.AssertionConsumerServices); err != nil {
-		return app, err
+		return m, err
 	}
 	if c.Certificates, err = signingKeys(sp.KeyDescriptors); err != nil {
-		return app, err
+		return m, err
 	}
 	if c.SignedRequests && len(c.Certificates) == 0 {
-		return app, errors.New("the application signs its requests, but there is no key to check them by")
+		return m, errors.New("the application signs its requests, but there is no key to check them by")
 	}
 	for _, format := range sp.NameIDFormats {
 		if f := strings.TrimSpace(string(format)); slices.Contains(nameIDs, f) {
@@ -86,15 +126,17 @@ func importMetadata(metadata []byte, name string, now time.Time) (identity.Appli
 			break
 		}
 	}
-	app = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: called(name, entity, sp),
+	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: called(name, entity, sp),
 		Protocol: identity.SAML, Identifier: entity.EntityID}
-	app.Config, err = json.Marshal(c)
-	return app, err
+	m.Application.Config, err = json.Marshal(c)
+	return m, err
 }
 
 // serviceProvider finds the one service provider in metadata: of one entity, or
-// of several of which only one is a service provider.
-func serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
+// of several of which only one is a service provider. How long that holds is
+// the least of what is said on the way down to it (SAML metadata, sections 2.3
+// and 2.4.1).
+func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
 	var root struct{ XMLName xml.Name }
 	if err := xml.Unmarshal(metadata, &root); err != nil {
 		return nil, nil, err
@@ -112,6 +154,7 @@ func serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescri
 			return nil, nil, err
 		}
 		entities = all.EntityDescriptors
+		m.holds(all.ValidUntil, all.CacheDuration)
 	default:
 		return nil, nil, fmt.Errorf("not SAML metadata, but %q", root.XMLName.Local)
 	}
@@ -128,15 +171,19 @@ func serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescri
 	if len(found) != 1 {
 		return nil, nil, fmt.Errorf("%d SAML 2.0 service providers, must be one", len(found))
 	}
+	m.holds(&entity.ValidUntil, &entity.CacheDuration)
+	m.holds(found[0].ValidUntil, &found[0].CacheDuration)
 	return entity, found[0], nil
 }
 
-// validUntil is when metadata ends; zero if it does not say.
-func validUntil(entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) time.Time {
-	if sp.ValidUntil != nil && (entity.ValidUntil.IsZero() || sp.ValidUntil.Before(entity.ValidUntil)) {
-		return *sp.ValidUntil
+// holds takes over the ends that an element says, where they come sooner.
+func (m *Metadata) holds(until *time.Time, cache *time.Duration) {
+	if until != nil && !until.IsZero() && (m.ValidUntil.IsZero() || until.Before(m.ValidUntil)) {
+		m.ValidUntil = until.UTC()
 	}
-	return entity.ValidUntil
+	if cache != nil && *cache > 0 && (m.CacheFor == 0 || *cache < m.CacheFor) {
+		m.CacheFor = *cache
+	}
 }
 
 // called chooses the name people see.

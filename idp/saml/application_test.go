@@ -87,7 +87,7 @@ func TestSAML2_BadMetadata(t *testing.T) {
 		{"empty", "", "0 documents"},
 		{"garbage", "<<<", ""},
 		{"HTML", "<html><body/></html>", "not SAML metadata"},
-		{"too long", "<!--" + strings.Repeat("x", maxMetadata) + "-->", "longer than"},
+		{"too long", "<!--" + strings.Repeat("x", MaxMetadata) + "-->", "longer than"},
 		{"a DTD", "<!DOCTYPE x>" + reshaped(t, "", ""), "a DTD"},
 		{"expired", reshaped(t, "entityID=", `validUntil="2020-01-01T00:00:00Z" entityID=`), "valid until 2020-01-01"},
 		{"expired role", reshaped(t, "<SPSSODescriptor", `<SPSSODescriptor validUntil="2020-01-01T00:00:00Z"`), "valid until 2020-01-01"},

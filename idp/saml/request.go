@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -124,6 +125,9 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, identity.NotFound) {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown", Err: err}
 	}
+	if err == nil {
+		err = f.current(app)
+	}
 	if err != nil {
 		return err
 	}
@@ -157,6 +161,16 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return f.idp.Accept(w, r, t, app, want)
+}
+
+// current refuses an application whose metadata has run out: keys and addresses
+// in it may belong to somebody else by now.
+func (f *Face) current(app identity.Application) error {
+	if app.GoodUntil.IsZero() || f.idp.DB.Now().Before(app.GoodUntil) {
+		return nil
+	}
+	return &identity.Error{Kind: identity.Invalid, Key: "error.application.outdated",
+		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.GoodUntil.Format(time.RFC3339))}
 }
 
 // authenticate checks the signatures of a message: that of the query, that of
