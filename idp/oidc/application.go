@@ -68,6 +68,52 @@ func NewApplication(name string, o Options) (app identity.Application, clientSec
 	return app, clientSecret, err
 }
 
+// OptionsOf reads what an application may do.
+func OptionsOf(app identity.Application) (Options, error) {
+	c, err := read(app)
+	if err != nil {
+		return Options{}, err
+	}
+	return Options{ClientID: app.Identifier, RedirectURIs: c.config.RedirectURIs, PostLogoutURIs: c.config.PostLogoutURIs, Origins: c.config.Origins,
+		Public: c.public(), Native: c.config.Native, Offline: c.config.Offline, Algorithm: c.config.Algorithm, Home: app.Home}, nil
+}
+
+// WithOptions returns app with the addresses, origins and home of o in place of
+// its own. What it was registered as stays: its client id, whether it keeps a
+// secret, what it may do. The error is that of [NewApplication].
+func WithOptions(app identity.Application, o Options) (identity.Application, error) {
+	c, err := read(app)
+	if err != nil {
+		return app, err
+	}
+	o.Native, o.Algorithm = c.config.Native, c.config.Algorithm
+	if err := o.validate(app); err != nil {
+		return app, &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
+	}
+	app.Home = o.Home
+	c.config.RedirectURIs, c.config.PostLogoutURIs, c.config.Origins = o.RedirectURIs, o.PostLogoutURIs, o.Origins
+	app.Config, err = json.Marshal(c.config)
+	return app, err
+}
+
+// WithNewSecret returns app with a new client secret, and the secret, which is
+// shown once. The old one is good no longer. A public application has none: an
+// identity.Invalid.
+func WithNewSecret(app identity.Application) (changed identity.Application, clientSecret string, err error) {
+	c, err := read(app)
+	if err != nil {
+		return app, "", err
+	}
+	if c.public() {
+		return app, "", &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
+			Err: fmt.Errorf("%q is a public application: it has no client secret", app.Name)}
+	}
+	clientSecret = identity.NewSecret()
+	c.config.SecretHash = store.Hash(clientSecret)
+	app.Config, err = json.Marshal(c.config)
+	return app, clientSecret, err
+}
+
 // clientID keeps to what needs no escaping in a URL or a Basic header.
 var clientID = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,64}$`)
 

@@ -250,9 +250,9 @@ func origin(uri string) string {
 
 // Grant implements idp.Protocol: it makes the code.
 func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply, error) {
-	var q request
-	if err := json.Unmarshal(l.Payload, &q); err != nil {
-		return nil, fmt.Errorf("oidc: request: %w", err)
+	q, err := recall(l.Application, l.Payload)
+	if err != nil {
+		return nil, err
 	}
 	if q.Subject != "" && q.Subject != l.User.ID {
 		return f.refusal(l.Tenant, q, fault{"login_required", "Somebody else logged in."}), nil
@@ -278,10 +278,10 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 }
 
 // Refuse implements idp.Protocol.
-func (f *Face) Refuse(_ context.Context, t identity.Tenant, _ identity.Application, payload json.RawMessage, why idp.Refusal) (idp.Reply, error) {
-	var q request
-	if err := json.Unmarshal(payload, &q); err != nil {
-		return nil, fmt.Errorf("oidc: request: %w", err)
+func (f *Face) Refuse(_ context.Context, t identity.Tenant, app identity.Application, payload json.RawMessage, why idp.Refusal) (idp.Reply, error) {
+	q, err := recall(app, payload)
+	if err != nil {
+		return nil, err
 	}
 	switch why {
 	case idp.LoginRequired:
@@ -290,6 +290,25 @@ func (f *Face) Refuse(_ context.Context, t identity.Tenant, _ identity.Applicati
 		return f.refusal(t, q, fault{"unmet_authentication_requirements", "None of acr_values can be reached."}), nil
 	}
 	return f.refusal(t, q, fault{"access_denied", ""}), nil
+}
+
+// recall reads what was remembered of a request. An address that is the
+// application's no longer gets no answer: an operator may have taken it away
+// because it fell into other hands, while somebody was logging in.
+func recall(app identity.Application, payload json.RawMessage) (request, error) {
+	var q request
+	if err := json.Unmarshal(payload, &q); err != nil {
+		return q, fmt.Errorf("oidc: request: %w", err)
+	}
+	c, err := read(app)
+	if err != nil {
+		return q, err
+	}
+	if !app.DisabledAt.IsZero() || !c.config.listed(c.config.RedirectURIs, q.RedirectURI) {
+		return q, &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown",
+			Err: fmt.Errorf("oidc: %s is disabled, or %q is no longer its address", app.ID, q.RedirectURI)}
+	}
+	return q, nil
 }
 
 // refusal sends a fault to the application.

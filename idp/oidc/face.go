@@ -47,6 +47,26 @@ const (
 	confirmPath    = "/oauth/logout/confirm"
 )
 
+// Addresses are what an operator enters at an application that does not read
+// our discovery document.
+type Addresses struct {
+	Discovery     string `json:"discovery"`
+	Authorization string `json:"authorization"`
+	Token         string `json:"token"`
+	UserInfo      string `json:"userinfo"`
+	Keys          string `json:"keys"`
+	Introspection string `json:"introspection"`
+	Revocation    string `json:"revocation"`
+	Logout        string `json:"logout"`
+}
+
+// AddressesOf returns the addresses of an issuer's endpoints.
+func AddressesOf(issuer string) Addresses {
+	return Addresses{Discovery: issuer + oidc.DiscoveryEndpoint, Authorization: issuer + authorizePath, Token: issuer + tokenPath,
+		UserInfo: issuer + userinfoPath, Keys: issuer + keysPath, Introspection: issuer + introspectPath, Revocation: issuer + revokePath,
+		Logout: issuer + logoutPath}
+}
+
 // Routes mounts the endpoints. All but the answer to the logout page are
 // cross-site by protocol, so they must stand outside web.Kit.SameOrigin; that
 // one brings it along.
