@@ -23,6 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/mail"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/portal"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/store"
@@ -54,6 +55,8 @@ type Server struct {
 	apps    *enroll.API
 	closing chan struct{}
 
+	outgoing *outbound.Client
+
 	public, second net.Listener
 }
 
@@ -68,6 +71,10 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, err
 	}
 	proxies, err := c.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := c.Outgoing()
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +97,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	}
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
-		Directory: directory.New(db, runtime.NumCPU()), node: nodeName()}
+		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {
 		s.outbox = &mail.Outbox{DB: db, Sender: sender, Pages: pages, Catalog: catalog, From: c.Mail.From,
@@ -219,6 +226,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
 	work.Go(func() { s.sweep(working) })
+	work.Go(func() { s.metadata(working) })
 
 	failed := make(chan error, 2)
 	public := s.serve(s.Handler())
