@@ -8,6 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/tenancy"
 )
 
@@ -26,38 +27,35 @@ func rowOfApp(a identity.Application) appRow {
 }
 
 type appAddSAML struct {
-	Metadata string `required:"" placeholder:"FILE" help:"The service provider's metadata; - is standard input."`
+	Metadata string `required:"" placeholder:"FILE-or-URL" help:"The service provider's metadata; - is standard input. An address is fetched from again and again."`
 	Name     string `help:"What people know it by. Default: the name in the metadata, or the entityID."`
 	Home     string `placeholder:"URL" help:"Its own entry page, for who wants to begin anew."`
 }
 
 func (appAddSAML) Help() string {
-	return `What the service provider needs in turn is at the address shown: our own metadata.
+	return `What the service provider needs in turn is at the address shown: our own metadata. Metadata given as an https address is fetched again every few hours, and what changed in it, a key or an address, is taken over. An address in your own network must be allowed by outgoing_allow in the configuration.
 
-Example:
+Examples:
 
-    latchkey app add saml --metadata payroll.xml --name Payroll --home https://payroll.example.org/`
+    latchkey app add saml --metadata payroll.xml --name Payroll --home https://payroll.example.org/
+    latchkey app add saml --metadata https://payroll.example.org/saml/metadata`
 }
-
-// maxMetadata is the most bytes of metadata that are read; saml takes fewer.
-const maxMetadata = 2 << 20
 
 // Run adds a SAML service provider.
 func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
-	metadata, err := s.file(c.Metadata, maxMetadata)
-	if err != nil {
+	if err := checkHome(c.Home); err != nil {
 		return err
 	}
-	if home, err := url.Parse(c.Home); c.Home != "" && (err != nil || home.Host == "" || home.Scheme != "https" && home.Scheme != "http") {
-		return refuse("--home %q is no address", c.Home)
-	}
-	return s.inTenant(ctx, func(h house) error {
-		app, err := saml.ApplicationFromMetadata(metadata, c.Name)
-		if err != nil {
+	var metadata []byte
+	if !tenancy.IsAddress(c.Metadata) {
+		var err error
+		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
 			return err
 		}
-		app.Home = c.Home
-		if app, err = tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
+	}
+	return s.inTenant(ctx, func(h house) error {
+		app, err := c.add(ctx, s, h, metadata)
+		if err != nil {
 			return err
 		}
 		ours, err := s.address(h, "saml/metadata")
@@ -72,6 +70,41 @@ func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
 		}
 		return table(s.stdout, [][]string{{"Name", app.Name}, {"EntityID", app.Identifier}, {"Our metadata", ours}})
 	})
+}
+
+func (c *appAddSAML) add(ctx context.Context, s *shell, h house, metadata []byte) (identity.Application, error) {
+	if metadata == nil {
+		m, err := s.metadata(h)
+		if err != nil {
+			return identity.Application{}, err
+		}
+		return m.Add(ctx, h.who, h.tenant.ID, c.Metadata, c.Name, c.Home)
+	}
+	app, err := saml.ApplicationFromMetadata(metadata, c.Name)
+	if err != nil {
+		return app, err
+	}
+	app.Home = c.Home
+	return tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app)
+}
+
+// metadata keeps the house's applications as they publish themselves.
+func (s *shell) metadata(h house) (tenancy.Metadata, error) {
+	c, err := s.config()
+	if err != nil {
+		return tenancy.Metadata{}, err
+	}
+	allowed, err := c.Outgoing()
+	return tenancy.Metadata{DB: h.db, Client: outbound.New(allowed)}, err
+}
+
+// checkHome refuses an entry page that is no web address.
+func checkHome(home string) error {
+	u, err := url.Parse(home)
+	if home != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return refuse("--home %q is no address", home)
+	}
+	return nil
 }
 
 type appAddOIDC struct {

@@ -81,10 +81,13 @@ type commands struct {
 	} `cmd:"" help:"Groups."`
 	App struct {
 		Add struct {
-			SAML appAddSAML `cmd:"" name:"saml" help:"Add a SAML service provider from its metadata."`
+			SAML appAddSAML `cmd:"" name:"saml" help:"Add a SAML service provider by its metadata: a file, or where it is."`
 			OIDC appAddOIDC `cmd:"" name:"oidc" help:"Add an OpenID Connect relying party."`
 		} `cmd:"" help:"Add an application."`
-		List appList `cmd:"" help:"List the applications."`
+		List   appList   `cmd:"" help:"List the applications."`
+		Show   appShow   `cmd:"" help:"Show an application, and what to enter there."`
+		Set    appSet    `cmd:"" help:"Change an application, or fetch its metadata now."`
+		Remove appRemove `cmd:"" help:"End an application, and all that people have open at it."`
 	} `cmd:"" help:"Applications that people log in to."`
 	Authenticator struct {
 		Add struct {
@@ -111,13 +114,8 @@ type commands struct {
 		Set  policySet  `cmd:"" help:"Replace a policy, or change some of it."`
 	} `cmd:"" help:"Policies: who may log in, who may enrol, how push works."`
 	Audit struct {
-		List   auditList   `cmd:"" help:"List events, newest first."`
-		Export auditExport `cmd:"" help:"Write all events, oldest first, as CSV or JSON lines."`
+		List auditList `cmd:"" help:"List events, newest first."`
 	} `cmd:"" help:"What happened."`
-	Report struct {
-		Enrollments reportEnrollments `cmd:"" help:"Tries of users to set up an authenticator, and what became of them."`
-		Activity    reportActivity    `cmd:"" help:"People logging in."`
-	} `cmd:"" help:"Reports."`
 
 	Phone struct {
 		Activate phoneActivate `cmd:"" help:"Make an account from an activation link or a short code."`

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/tenancy"
+)
+
+type appSet struct {
+	Application      string   `arg:"" help:"Its name, entityID or client id, or id."`
+	Name             *string  `help:"What people know it by."`
+	Home             *string  `placeholder:"URL" help:"Its own entry page; empty takes it away."`
+	Metadata         string   `placeholder:"FILE-or-URL" help:"SAML: take over this metadata. An address is fetched from again and again; a file ends that. - is standard input."`
+	Refresh          bool     `help:"SAML: fetch the metadata now from where it comes from."`
+	RedirectURIs     []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where answers may go, and nowhere else; may be repeated."`
+	AddRedirectURI   []string `name:"add-redirect-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where answers may go too; may be repeated."`
+	PostLogoutURIs   []string `name:"post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent after logging out, and nowhere else; may be repeated."`
+	AddPostLogoutURI []string `name:"add-post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent too; may be repeated."`
+	NoPostLogoutURI  bool     `name:"no-post-logout-uri" help:"OpenID Connect: people are sent nowhere after logging out."`
+	NewSecret        bool     `help:"OpenID Connect: make a new client secret, shown once. The old one is good no longer."`
+}
+
+func (appSet) Help() string {
+	return `Only what is named changes, and the running server goes by it at once. An address that is taken away gets no answer any more, not even to a login under way.
+
+Examples:
+
+    latchkey app set Wiki --add-redirect-uri https://wiki.example.org/callback2
+    latchkey app set Wiki --new-secret
+    latchkey app set Payroll --metadata https://payroll.example.org/saml/metadata
+    latchkey app set Payroll --refresh`
+}
+
+// ofOIDC reports whether something was named that only OpenID Connect has.
+func (c *appSet) ofOIDC() bool {
+	return len(c.RedirectURIs)+len(c.AddRedirectURI)+len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0 || c.NoPostLogoutURI || c.NewSecret
+}
+
+// ofSAML reports whether something was named that only SAML has.
+func (c *appSet) ofSAML() bool { return c.Metadata != "" || c.Refresh }
+
+// check refuses what does not go together.
+func (c *appSet) check() error {
+	switch {
+	case c.Name == nil && c.Home == nil && !c.ofOIDC() && !c.ofSAML():
+		return refuse("there is nothing to change; see \"latchkey app set --help\"")
+	case c.Metadata != "" && c.Refresh:
+		return refuse("--metadata and --refresh exclude each other")
+	case c.NoPostLogoutURI && len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0:
+		return refuse("--no-post-logout-uri goes with no other")
+	case c.Home != nil:
+		return checkHome(*c.Home)
+	}
+	return nil
+}
+
+// Run changes an application.
+func (c *appSet) Run(ctx context.Context, s *shell) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	var metadata []byte
+	if c.Metadata != "" && !tenancy.IsAddress(c.Metadata) {
+		var err error
+		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
+			return err
+		}
+	}
+	return s.inTenant(ctx, func(h house) error {
+		app, err := h.application(ctx, c.Application)
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.ofSAML() && app.Protocol != identity.SAML:
+			return refuse("%s speaks no SAML: it has no metadata", app.Name)
+		case c.ofOIDC() && app.Protocol != identity.OIDC:
+			return refuse("%s speaks no OpenID Connect: it has neither redirect URIs nor a client secret", app.Name)
+		}
+		changes, err := c.fromMetadata(ctx, s, h, app, metadata)
+		if err != nil {
+			return err
+		}
+		secret, err := c.change(ctx, h, app)
+		if err != nil {
+			return err
+		}
+		return c.say(ctx, s, h, app.ID, changes, secret)
+	})
+}
+
+// fromMetadata takes over metadata, and returns what that changed.
+func (c *appSet) fromMetadata(ctx context.Context, s *shell, h house, app identity.Application, metadata []byte) ([]string, error) {
+	m, err := s.metadata(h)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Refresh:
+		return m.Refresh(ctx, h.who, h.tenant.ID, app.ID)
+	case metadata != nil:
+		return m.Replace(ctx, h.who, h.tenant.ID, app.ID, metadata)
+	case c.Metadata != "":
+		return m.Point(ctx, h.who, h.tenant.ID, app.ID, c.Metadata)
+	}
+	return nil, nil
+}
+
+// change changes what was named, and returns the new client secret if one was
+// asked for.
+func (c *appSet) change(ctx context.Context, h house, app identity.Application) (secret string, err error) {
+	if c.Name == nil && c.Home == nil && !c.ofOIDC() {
+		return "", nil
+	}
+	kind := audit.ApplicationChanged
+	if c.NewSecret {
+		kind = audit.ClientSecretMade
+	}
+	_, _, err = tenancy.ChangeApplication(ctx, h.db, h.who, h.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
+		if c.Name != nil {
+			app.Name = *c.Name
+		}
+		if c.Home != nil {
+			app.Home = *c.Home
+		}
+		if app.Protocol != identity.OIDC {
+			return app, nil
+		}
+		o, err := oidc.OptionsOf(app)
+		if err != nil {
+			return app, err
+		}
+		o.RedirectURIs = changed(o.RedirectURIs, c.RedirectURIs, c.AddRedirectURI)
+		o.PostLogoutURIs = changed(o.PostLogoutURIs, c.PostLogoutURIs, c.AddPostLogoutURI)
+		if c.NoPostLogoutURI {
+			o.PostLogoutURIs = nil
+		}
+		if app, err = oidc.WithOptions(app, o); err != nil || !c.NewSecret {
+			return app, err
+		}
+		app, secret, err = oidc.WithNewSecret(app)
+		return app, err
+	})
+	return secret, err
+}
+
+// changed is a list with another in its place, if there is one, and with what
+// is to be added.
+func changed(present, instead, more []string) []string {
+	if len(instead) > 0 {
+		present = instead
+	}
+	present = slices.Clone(present)
+	for _, v := range more {
+		if !slices.Contains(present, v) {
+			present = append(present, v)
+		}
+	}
+	return present
+}
+
+// say shows the application as it is now, what metadata changed of it, and the
+// new secret.
+func (c *appSet) say(ctx context.Context, s *shell, h house, id string, changes []string, secret string) error {
+	app, err := h.db.Application(ctx, h.tenant.ID, id)
+	if err != nil {
+		return err
+	}
+	shown, err := s.showApp(ctx, h, app)
+	if err != nil {
+		return err
+	}
+	if s.flags.JSON {
+		return s.encode(struct {
+			appShown
+			Changes      []string `json:"changes,omitempty"`
+			ClientSecret string   `json:"client_secret,omitempty"`
+		}{shown, changes, secret})
+	}
+	if err := s.say(nil, "Changed application %s.", printable(app.Name)); err != nil {
+		return err
+	}
+	var rows [][]string
+	if c.ofSAML() {
+		if len(changes) == 0 {
+			changes = []string{"nothing"}
+		}
+		rows = append(rows, each("Changed by metadata", changes)...)
+	}
+	if secret != "" {
+		rows = append(rows, []string{"Client secret", secret})
+	}
+	return table(s.stdout, rows)
+}
+
+type appRemove struct {
+	Application string `arg:"" help:"Its name, entityID or client id, or id."`
+	Yes         bool   `help:"Do not ask."`
+}
+
+func (appRemove) Help() string {
+	return `Logins to it under way end, its tokens and refresh tokens are good no longer, and its identifier is free for another. People stay logged in here. What happened at it stays in the audit.
+
+Example:
+
+    latchkey app remove Wiki --yes`
+}
+
+type appRemoved struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Identifier string `json:"identifier"`
+	store.ApplicationUse
+}
+
+// Run removes an application.
+func (c *appRemove) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		app, err := h.application(ctx, c.Application)
+		if err != nil {
+			return err
+		}
+		use, err := h.db.ApplicationUse(ctx, h.tenant.ID, app.ID)
+		if err != nil {
+			return err
+		}
+		err = s.confirm(ctx, c.Yes, "Removing application %s (%s) ends %d sessions at it, %d refresh tokens and %d logins under way.",
+			app.Name, app.Identifier, use.Sessions, use.Offline, use.Journeys)
+		if err != nil {
+			return err
+		}
+		if use, err = tenancy.RemoveApplication(ctx, h.db, h.who, h.tenant.ID, app.ID); err != nil {
+			return err
+		}
+		return s.say(appRemoved{app.ID, app.Name, app.Identifier, use}, "Removed application %s: %d sessions at it, %d refresh tokens, %d logins under way.",
+			printable(app.Name), use.Sessions, use.Offline, use.Journeys)
+	})
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// appShown is all there is to say of an application.
+type appShown struct {
+	appRow
+	SAML *samlShown `json:"saml,omitempty"`
+	OIDC *oidcShown `json:"oidc,omitempty"`
+}
+
+type samlShown struct {
+	saml.Settings
+	Source    *sourceShown `json:"metadata_source,omitempty"`
+	GoodUntil time.Time    `json:"good_until,omitzero"`
+	Ours      samlOurs     `json:"ours"`
+}
+
+// samlOurs is what to enter at a service provider.
+type samlOurs struct {
+	Metadata string `json:"metadata"` // our entityID too
+	SSO      string `json:"sso"`
+}
+
+type sourceShown struct {
+	URL       string    `json:"url"`
+	FetchedAt time.Time `json:"fetched_at"`
+	TriedAt   time.Time `json:"tried_at"`
+	DueAt     time.Time `json:"due_at"`
+	Failures  int64     `json:"failures"`
+	Failure   string    `json:"failure,omitempty"`
+}
+
+type oidcShown struct {
+	RedirectURIs   []string       `json:"redirect_uris"`
+	PostLogoutURIs []string       `json:"post_logout_uris"`
+	Origins        []string       `json:"origins"`
+	Public         bool           `json:"public"`
+	Native         bool           `json:"native"`
+	Offline        bool           `json:"offline"`
+	Algorithm      string         `json:"algorithm"`
+	Issuer         string         `json:"issuer"`
+	Ours           oidc.Addresses `json:"ours"`
+}
+
+// application finds an application by name, identifier or id, or says which is
+// near.
+func (h house) application(ctx context.Context, name string) (identity.Application, error) {
+	var found []identity.Application
+	var called []string
+	for a, err := range h.db.Applications(ctx, h.tenant.ID) {
+		if err != nil {
+			return identity.Application{}, err
+		}
+		if name == a.ID || name == a.Identifier {
+			return a, nil
+		}
+		if identity.FoldName(name) == identity.FoldName(a.Name) {
+			found = append(found, a)
+		}
+		called = append(called, a.Name, a.Identifier)
+	}
+	switch len(found) {
+	case 0:
+		return identity.Application{}, unknown(identity.NotFound, "application", name, slices.Values(called))
+	case 1:
+		return found[0], nil
+	}
+	return identity.Application{}, fmt.Errorf("%d applications are called %q: name one by its identifier or id; \"latchkey app list\" has them", len(found), name)
+}
+
+// showApp gathers all there is to say of an application.
+func (s *shell) showApp(ctx context.Context, h house, app identity.Application) (appShown, error) {
+	shown := appShown{appRow: rowOfApp(app)}
+	issuer, err := s.address(h, "")
+	if err != nil {
+		return shown, err
+	}
+	switch app.Protocol {
+	case identity.SAML:
+		set, err := saml.SettingsOf(app)
+		if err != nil {
+			return shown, err
+		}
+		shown.SAML = &samlShown{Settings: set, GoodUntil: app.GoodUntil, Ours: samlOurs{issuer + "/saml/metadata", issuer + "/saml/sso"}}
+		source, err := h.db.MetadataSource(ctx, h.tenant.ID, app.ID)
+		if errors.Is(err, identity.NotFound) {
+			return shown, nil
+		}
+		if err != nil {
+			return shown, err
+		}
+		shown.SAML.Source = rowOfSource(source)
+	case identity.OIDC:
+		o, err := oidc.OptionsOf(app)
+		if err != nil {
+			return shown, err
+		}
+		shown.OIDC = &oidcShown{RedirectURIs: o.RedirectURIs, PostLogoutURIs: append([]string{}, o.PostLogoutURIs...), Origins: append([]string{}, o.Origins...),
+			Public: o.Public, Native: o.Native, Offline: o.Offline, Algorithm: o.Algorithm, Issuer: issuer, Ours: oidc.AddressesOf(issuer)}
+	}
+	return shown, nil
+}
+
+func rowOfSource(m store.MetadataSource) *sourceShown {
+	return &sourceShown{m.URL, m.FetchedAt, m.TriedAt, m.DueAt, m.Failures, m.Failure}
+}
+
+// rows are an application for people to read.
+func (a appShown) rows(now time.Time) [][]string {
+	rows := [][]string{{"Name", a.Name}, {"Id", a.ID}, {"Protocol", a.Protocol}, {"Home", a.Home}, {"Added", when(a.CreatedAt)}}
+	if a.SAML != nil {
+		rows = append(rows, a.SAML.rows(a.Identifier, now)...)
+	}
+	if a.OIDC != nil {
+		rows = append(rows, a.OIDC.rows(a.Identifier)...)
+	}
+	return rows
+}
+
+func (a *samlShown) rows(entityID string, now time.Time) [][]string {
+	rows := [][]string{{"EntityID", entityID}}
+	rows = append(rows, each("Answers go to", a.ACS)...)
+	rows = append(rows, []string{"NameID", a.NameID}, []string{"Requests", map[bool]string{true: "must be signed", false: "may be unsigned"}[a.SignedRequests]})
+	for _, c := range a.Certificates {
+		rows = append(rows, []string{"Certificate", c.Key + ", " + c.Subject},
+			[]string{"", fmt.Sprintf("%s old, from %s to %s", days(now.Sub(c.NotBefore)), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))},
+			[]string{"", "SHA-256 " + c.SHA256})
+	}
+	rows = append(rows, each("Attributes", a.Attributes)...)
+	if a.Source == nil {
+		rows = append(rows, []string{"Metadata", "given by hand"})
+	} else {
+		rows = append(rows, []string{"Metadata from", a.Source.URL}, []string{"Last good one", when(a.Source.FetchedAt)}, []string{"Next try", when(a.Source.DueAt)})
+		if a.Source.Failure != "" {
+			rows = append(rows, []string{"Failed", fmt.Sprintf("%d in a row, last at %s: %s", a.Source.Failures, when(a.Source.TriedAt), a.Source.Failure)})
+		}
+	}
+	if !a.GoodUntil.IsZero() {
+		rows = append(rows, []string{"Good until", when(a.GoodUntil)})
+	}
+	return append(rows, []string{"Enter there", "our metadata, and entityID: " + a.Ours.Metadata}, []string{"", "or by hand, single sign-on: " + a.Ours.SSO})
+}
+
+func (a *oidcShown) rows(clientID string) [][]string {
+	rows := [][]string{{"Client id", clientID}, {"Client secret", map[bool]string{true: "none: a public application", false: "set"}[a.Public]}}
+	rows = append(rows, each("Redirect URI", a.RedirectURIs)...)
+	rows = append(rows, each("Post-logout URI", a.PostLogoutURIs)...)
+	rows = append(rows, each("Origin", a.Origins)...)
+	answer := map[bool]string{true: "yes", false: "no"}
+	return append(rows, []string{"Installed program", answer[a.Native]}, []string{"Refresh tokens", answer[a.Offline]}, []string{"Signed with", a.Algorithm},
+		[]string{"Enter there", "issuer: " + a.Issuer},
+		[]string{"", "or by hand, authorization: " + a.Ours.Authorization},
+		[]string{"", "token: " + a.Ours.Token},
+		[]string{"", "userinfo: " + a.Ours.UserInfo},
+		[]string{"", "keys: " + a.Ours.Keys},
+		[]string{"", "introspection: " + a.Ours.Introspection},
+		[]string{"", "revocation: " + a.Ours.Revocation},
+		[]string{"", "logout: " + a.Ours.Logout})
+}
+
+// each is a row for each value, the first with the name.
+func each(name string, values []string) [][]string {
+	if len(values) == 0 {
+		return [][]string{{name, ""}}
+	}
+	var rows [][]string
+	for _, v := range values {
+		rows, name = append(rows, []string{name, v}), ""
+	}
+	return rows
+}
+
+// days writes an age in whole days.
+func days(d time.Duration) string {
+	if n := int(d / (24 * time.Hour)); n != 1 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return "1 day"
+}
+
+type appShow struct {
+	Application string `arg:"" help:"Its name, entityID or client id, or id."`
+}
+
+func (appShow) Help() string {
+	return "Also shows what has to be entered at the application.\n\nExample:\n\n    latchkey app show Payroll"
+}
+
+// Run shows an application.
+func (c *appShow) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		app, err := h.application(ctx, c.Application)
+		if err != nil {
+			return err
+		}
+		shown, err := s.showApp(ctx, h, app)
+		if err != nil {
+			return err
+		}
+		if s.flags.JSON {
+			return s.encode(shown)
+		}
+		return table(s.stdout, shown.rows(h.db.Now()))
+	})
+}
