@@ -180,8 +180,21 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 		}
 		s.open("/userinfo")
 		told[any](s)
+		type token struct {
+			Active   bool
+			Sub      string
+			ClientID string `json:"client_id"`
+		}
+		s.open("/introspect")
+		if got, want := told[token](s), (token{true, c.Sub, app.ID}); got != want {
+			t.Errorf("the access token is said to be %+v, want %+v", got, want)
+		}
 		s.refused("/reuse", "invalid_grant")
 		s.refused("/userinfo", `"status": 401`) // the family is ended, and what it gave
+		s.open("/introspect")
+		if got := told[token](s); got != (token{}) {
+			t.Errorf("a token of a family that is ended is said to be %+v", got)
+		}
 
 		s.open("/logout")
 		if out := told[map[string]string](s); out["state"] != "out" {

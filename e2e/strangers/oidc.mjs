@@ -1,6 +1,6 @@
 // A relying party on openid-client, written as its documentation says: discovery,
 // the code flow with PKCE, state and nonce, the ID token's signature, userinfo,
-// refresh and RP-initiated logout.
+// introspection, refresh and RP-initiated logout.
 import * as client from "openid-client"
 import { given, redirect, serve, told } from "./site.mjs"
 
@@ -86,6 +86,7 @@ serve({
 	"/refresh": refresh,
 	"/reuse": async () => told(await client.refreshTokenGrant(config, spent)),
 	"/userinfo": userinfo,
+	"/introspect": async () => told(await client.tokenIntrospection(config, tokens.access_token)),
 	"/logout": () => redirect(client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: given.base + "/goodbye", state: "out" })),
 	"/goodbye": (url) => told({ state: url.searchParams.get("state") }),
 })
