@@ -40,13 +40,16 @@ const patience = 30 * time.Second
 // and reads the answer. A connection the server has closed meanwhile is opened
 // anew by the next request.
 func (l *line) send(method, path, head, body string) (answer, error) {
+	failed := func(err error) (answer, error) {
+		return answer{}, errors.Join(fmt.Errorf("%s %s: %w", method, bare(path), err), l.close())
+	}
 	res, err := l.ask(method, path, head, body)
 	if err != nil {
-		return answer{}, errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
+		return failed(err)
 	}
 	text, err := io.ReadAll(res.Body)
 	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return answer{}, errors.Join(fmt.Errorf("%s %s: %w", method, path, err), l.close())
+		return failed(err)
 	}
 	if res.Close {
 		err = l.close()
@@ -140,10 +143,16 @@ func (b *browser) follow(method, path, body string) (page, error) {
 		case a.status == http.StatusOK:
 			return page{path: path, body: a.body}, nil
 		default:
-			return page{}, fmt.Errorf("%s %s: status %d: %s", method, path, a.status, problem(a.body))
+			return page{}, fmt.Errorf("%s %s: status %d: %s", method, bare(path), a.status, problem(a.body))
 		}
 	}
-	return page{}, fmt.Errorf("%s: more than %d redirects", path, maxRedirects)
+	return page{}, fmt.Errorf("%s: more than %d redirects", bare(path), maxRedirects)
+}
+
+// bare is a path without its query, which would fill a screen.
+func bare(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	return path
 }
 
 // head is what browsers say with every request.
