@@ -17,15 +17,18 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/tenancy"
 )
 
 var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
@@ -345,6 +348,76 @@ func TestSweep_OneNodeAtATime(t *testing.T) {
 	}
 	if err := use("a"); !errors.Is(err, identity.Conflict) {
 		t.Errorf("a second node swept while the first had the broom: %v", err)
+	}
+}
+
+// Two nodes on one database: one fetches metadata, and by the outgoing client.
+func TestMetadata_OneNodeAtATime(t *testing.T) {
+	var asked atomic.Int64
+	publisher := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		fmt.Fprint(w, `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://payroll.example.org/saml" cacheDuration="PT1S">
+			<SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><AssertionConsumerService
+			Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://payroll.example.org/acs" index="0"/></SPSSODescriptor></EntityDescriptor>`)
+	}))
+	t.Cleanup(publisher.Close)
+	c := found(t)
+	c.OutgoingAllow = []string{"127.0.0.1"}
+	node := func(c config.Config) *Server {
+		s, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	first, second := node(c), node(c)
+	tenants, err := store.Collect(first.DB.Tenants(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := tenancy.Metadata{DB: first.DB, Client: first.outgoing}.Add(t.Context(), operator, tenants[0].ID, publisher.URL, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := func() store.MetadataSource {
+		t.Helper()
+		m, err := first.DB.MetadataSource(t.Context(), tenants[0].ID, app.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	makeDue := func() {
+		t.Helper()
+		m := source()
+		m.DueAt = first.DB.Now()
+		if err := first.DB.InTx(t.Context(), operator, func(tx *store.Tx) error { return tx.KeepMetadataSource(t.Context(), m) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(s *Server, want int64) {
+		t.Helper()
+		if err := s.metadataOnce(t.Context()); err != nil || asked.Load() != want {
+			t.Errorf("fetched %d times, %v, want %d", asked.Load(), err, want)
+		}
+	}
+	look(first, 1) // not due
+	makeDue()
+	look(first, 2)
+	look(first, 2)
+	makeDue()
+	look(second, 2) // the first has the lease
+	look(first, 3)
+
+	// A node that may not call there says so, and keeps what is good.
+	makeDue()
+	c.OutgoingAllow = nil
+	third := node(c)
+	third.node = first.node
+	look(third, 3)
+	if m := source(); m.Failures != 1 || !strings.Contains(m.Failure, "outgoing_allow") {
+		t.Errorf("source: %+v", m)
 	}
 }
 

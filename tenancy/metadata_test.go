@@ -305,6 +305,13 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 	if said, err := saml.ReadMetadata([]byte(group), "", now); err != nil || said.CacheFor != 2*time.Hour || !said.ValidUntil.Equal(now.Add(100*time.Hour)) {
 		t.Errorf("a group: %+v, %v", said, err)
 	}
+	role := strings.Replace(sp(entityID, `cacheDuration="PT3H"`, nil, acs), "<SPSSODescriptor ", `<SPSSODescriptor cacheDuration="PT30M" `+until(now.Add(time.Hour))+" ", 1)
+	if said, err := saml.ReadMetadata([]byte(role), "", now); err != nil || said.CacheFor != 30*time.Minute || !said.ValidUntil.Equal(now.Add(time.Hour)) {
+		t.Errorf("a role: %+v, %v", said, err)
+	}
+	if _, err := saml.ReadMetadata([]byte(strings.Replace(role, "PT30M", "soon", 1)), "", now); err == nil {
+		t.Error("a cacheDuration that is none is taken")
+	}
 	if _, err := saml.ReadMetadata([]byte(strings.Replace(group, until(now.Add(100*time.Hour)), until(now.Add(-time.Hour)), 1)), "", now); err == nil {
 		t.Error("a group that has run out is taken")
 	}

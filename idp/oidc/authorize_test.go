@@ -303,3 +303,45 @@ func TestTenantsAreApart(t *testing.T) {
 		t.Errorf("the code was used up elsewhere: %+v", got)
 	}
 }
+
+// Between request and answer an address may have been taken away, or the
+// application removed: neither gets a code, nor an error.
+func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p, b := h.add("Payroll", Options{}), h.browser()
+		begun := func() string {
+			t.Helper()
+			b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			a := p.authorize(b)
+			if to := a.to(t); a.StatusCode == http.StatusSeeOther && strings.Contains(to.Path, "/begin/") {
+				return h.base + to.Path
+			}
+			t.Fatalf("authorize: %d to %v", a.StatusCode, a.to(t))
+			return ""
+		}
+		stays := func(when, address string) {
+			t.Helper()
+			if a := b.get(address); a.Header.Get("Location") != "" || a.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s: %d to %q, want a page", when, a.StatusCode, a.Header.Get("Location"))
+			}
+		}
+		if a := b.get(begun()); a.to(t).Query().Get("code") == "" {
+			t.Fatalf("nothing changed: %d %s", a.StatusCode, a.body)
+		}
+		granted, refused, removed := begun(), begun(), begun()
+		moved, err := WithOptions(p.app, Options{RedirectURIs: []string{"https://rp.example/other"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.tx(func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, moved) })
+		stays("address taken away", granted)
+		h.refuse = idp.Cancelled
+		stays("address taken away, and cancelled", refused)
+		h.refuse = ""
+		h.tx(func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), moved, p.app) })
+		h.tx(func(tx *store.Tx) error { return tx.RemoveApplication(t.Context(), h.tenant.ID, p.app.ID) })
+		if a := b.get(removed); a.Header.Get("Location") != "" || a.StatusCode < 400 {
+			t.Errorf("application removed: %d to %q, want a page", a.StatusCode, a.Header.Get("Location"))
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/crewjam/saml"
 
@@ -163,10 +164,11 @@ func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disabled, moved := p.app, p.app
+	disabled, moved, outdated := p.app, p.app, p.app
+	outdated.GoodUntil = h.Clock.Now()
 	disabled.DisabledAt = h.Clock.Now()
 	moved.Config = []byte(strings.ReplaceAll(string(moved.Config), acs, "https://sp.example/new"))
-	for name, app := range map[string]identity.Application{"disabled": disabled, "moved": moved} {
+	for name, app := range map[string]identity.Application{"disabled": disabled, "moved": moved, "outdated": outdated} {
 		h.Do(t, func(tx *store.Tx) error {
 			if _, err := h.face.Grant(t.Context(), tx, idp.Login{Tenant: h.Tenant, Application: app, User: h.User, Payload: raw}); !errors.Is(err, identity.Invalid) {
 				t.Errorf("%s: %v", name, err)
@@ -180,6 +182,24 @@ func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 	if _, err := h.face.Refuse(t.Context(), h.Tenant, p.app, []byte(`{`), idp.Cancelled); err == nil {
 		t.Error("a payload that is none")
 	}
+}
+
+// Metadata that has run out is not gone by: its keys and addresses may be
+// somebody else's by now.
+func TestSAML2_OutdatedMetadata(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := h.add(spShape{})
+		limited := p.app
+		limited.GoodUntil = h.Clock.Now().Add(time.Hour)
+		h.Do(t, func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, limited) })
+		if a := h.post(p.request("", ""), ""); !a.granted() {
+			t.Fatalf("within its time: %d %s", a.StatusCode, a.body)
+		}
+		h.Clock.Pass(time.Hour)
+		if a := h.post(p.request("", ""), ""); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "could not be renewed") {
+			t.Errorf("after its time: %d %s, want a page that says so", a.StatusCode, a.body)
+		}
+	})
 }
 
 func TestOrigin(t *testing.T) {

@@ -1,0 +1,219 @@
+package saml
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/crewjam/saml"
+
+	"github.com/latchkey-id/latchkey/identity"
+)
+
+// MaxMetadata bounds a service provider's metadata, in bytes.
+const MaxMetadata = 1 << 20
+
+// ApplicationFromMetadata makes an application of a service provider's
+// metadata: the file an operator got from whoever runs it, and vouches for. An
+// empty name takes the one in the metadata, or the entityID. The error is an
+// identity.Invalid that says what is wrong.
+func ApplicationFromMetadata(metadata []byte, name string) (identity.Application, error) {
+	m, err := ReadMetadata(metadata, name, time.Now())
+	return m.Application, err
+}
+
+// Metadata is what a service provider says of itself, read.
+type Metadata struct {
+	Application identity.Application // as a new one
+	ValidUntil  time.Time            // when it ends; zero if it does not say
+	CacheFor    time.Duration        // how long to go without asking again; zero if it does not say
+}
+
+// ReadMetadata reads a service provider's metadata at a time, which must not
+// be after its end. It is [ApplicationFromMetadata] for metadata that will be
+// read again.
+func ReadMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
+	m, err := importMetadata(metadata, name, now)
+	if err != nil {
+		return m, invalid(fmt.Errorf("metadata: %w", err))
+	}
+	return m, nil
+}
+
+func invalid(err error) error {
+	return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
+}
+
+// Onto returns app with what m says in place of what an earlier reading said:
+// keys, addresses, the NameID's format, whether requests are signed. What an
+// operator decided stays. Metadata of another service provider is an
+// identity.Invalid: it would hand this one's logins to that one.
+func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
+	if m.Application.Identifier != app.Identifier {
+		return app, invalid(fmt.Errorf("metadata: it is that of %q, not of %q", m.Application.Identifier, app.Identifier))
+	}
+	before, err := read(app)
+	if err != nil {
+		return app, err
+	}
+	now, err := read(m.Application)
+	if err != nil {
+		return app, err
+	}
+	now.Attributes = before.Attributes
+	app.Config, err = json.Marshal(now.config)
+	return app, err
+}
+
+func importMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
+	var m Metadata
+	if len(metadata) > MaxMetadata {
+		return m, fmt.Errorf("longer than %d bytes", MaxMetadata)
+	}
+	metadata = bare(metadata)
+	if err := wellFormed(metadata, false); err != nil {
+		return m, err
+	}
+	entity, sp, err := m.serviceProvider(metadata)
+	if err != nil {
+		return m, err
+	}
+	if !m.ValidUntil.IsZero() && now.After(m.ValidUntil) {
+		return m, fmt.Errorf("valid until %s only", m.ValidUntil.Format(time.DateOnly))
+	}
+	if id := entity.EntityID; id == "" || len(id) > 1024 || id != identity.CleanTyped(id) && len(id) <= identity.MaxName {
+		return m, fmt.Errorf("entityID %q", id)
+	}
+	c := config{SignedRequests: sp.AuthnRequestsSigned != nil && *sp.AuthnRequestsSigned, NameID: unspecified, Attributes: released}
+	if c.Endpoints, err = consumers(sp.AssertionConsumerServices); err != nil {
+		return m, err
+	}
+	if c.Certificates, err = signingKeys(sp.KeyDescriptors); err != nil {
+		return m, err
+	}
+	if c.SignedRequests && len(c.Certificates) == 0 {
+		return m, errors.New("the application signs its requests, but there is no key to check them by")
+	}
+	for _, format := range sp.NameIDFormats {
+		if f := strings.TrimSpace(string(format)); slices.Contains(nameIDs, f) {
+			c.NameID = f
+			break
+		}
+	}
+	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: called(name, entity, sp),
+		Protocol: identity.SAML, Identifier: entity.EntityID}
+	m.Application.Config, err = json.Marshal(c)
+	return m, err
+}
+
+// serviceProvider finds the one service provider in metadata: of one entity, or
+// of several of which only one is a service provider. How long that holds is
+// the least of what is said on the way down to it (SAML metadata, sections 2.3
+// and 2.4.1).
+func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
+	metadata, err := m.rolesHold(metadata)
+	if err != nil {
+		return nil, nil, err
+	}
+	var root struct{ XMLName xml.Name }
+	if err := xml.Unmarshal(metadata, &root); err != nil {
+		return nil, nil, err
+	}
+	var entities []saml.EntityDescriptor
+	switch root.XMLName {
+	case xml.Name{Space: metadataNS, Local: "EntityDescriptor"}:
+		entities = make([]saml.EntityDescriptor, 1)
+		if err := xml.Unmarshal(metadata, &entities[0]); err != nil {
+			return nil, nil, err
+		}
+	case xml.Name{Space: metadataNS, Local: "EntitiesDescriptor"}:
+		var all saml.EntitiesDescriptor
+		if err := xml.Unmarshal(metadata, &all); err != nil {
+			return nil, nil, err
+		}
+		entities = all.EntityDescriptors
+		m.holds(all.ValidUntil, all.CacheDuration)
+	default:
+		return nil, nil, fmt.Errorf("not SAML metadata, but %q", root.XMLName.Local)
+	}
+	var entity *saml.EntityDescriptor
+	var found []*saml.SPSSODescriptor
+	for i := range entities {
+		for j := range entities[i].SPSSODescriptors {
+			sp := &entities[i].SPSSODescriptors[j]
+			if slices.Contains(strings.Fields(sp.ProtocolSupportEnumeration), protocolNS) {
+				entity, found = &entities[i], append(found, sp)
+			}
+		}
+	}
+	if len(found) != 1 {
+		return nil, nil, fmt.Errorf("%d SAML 2.0 service providers, must be one", len(found))
+	}
+	m.holds(&entity.ValidUntil, &entity.CacheDuration)
+	m.holds(found[0].ValidUntil, nil)
+	return entity, found[0], nil
+}
+
+// holds takes over the ends that an element says, where they come sooner.
+func (m *Metadata) holds(until *time.Time, cache *time.Duration) {
+	if until != nil && !until.IsZero() && (m.ValidUntil.IsZero() || until.Before(m.ValidUntil)) {
+		m.ValidUntil = until.UTC()
+	}
+	if cache != nil && *cache > 0 && (m.CacheFor == 0 || *cache < m.CacheFor) {
+		m.CacheFor = *cache
+	}
+}
+
+// rolesHold takes over how long roles may be kept, and takes that out of the
+// metadata returned: the library reads a role's cacheDuration as a number, and
+// would refuse the whole. Of several roles the shortest counts for all.
+func (m *Metadata) rolesHold(metadata []byte) ([]byte, error) {
+	tree := etree.NewDocument()
+	if err := tree.ReadFromBytes(metadata); err != nil {
+		return nil, err
+	}
+	found := false
+	for _, e := range tree.FindElements("//*[@cacheDuration]") {
+		if e.Tag == "EntityDescriptor" || e.Tag == "EntitiesDescriptor" {
+			continue
+		}
+		var d saml.Duration
+		if err := d.UnmarshalText([]byte(e.SelectAttrValue("cacheDuration", ""))); err != nil {
+			return nil, fmt.Errorf("cacheDuration: %w", err)
+		}
+		cache := time.Duration(d)
+		m.holds(nil, &cache)
+		e.RemoveAttr("cacheDuration")
+		found = true
+	}
+	if !found {
+		return metadata, nil
+	}
+	return tree.WriteToBytes()
+}
+
+// called chooses the name people see.
+func called(given string, entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) string {
+	names := []string{given}
+	for _, s := range sp.AttributeConsumingServices {
+		for _, n := range s.ServiceNames {
+			names = append(names, n.Value)
+		}
+	}
+	if entity.Organization != nil {
+		for _, n := range entity.Organization.OrganizationDisplayNames {
+			names = append(names, n.Value)
+		}
+	}
+	for _, n := range names {
+		if n = identity.CleanTyped(n); n != "" {
+			return n
+		}
+	}
+	return identity.CleanTyped(entity.EntityID)
+}
