@@ -43,5 +43,5 @@ docs: ## write docs/configuration.md from the comments in package config
 strings: ## texts missing or unused, by language
 	@go test -count=1 -v -run '^TestReportStrings$$' ./locales
 
-shots: ## pictures of the pages, from the browser tests, into ./shots
-	SHOTS="$(CURDIR)/shots" go test -count=1 ./e2e
+shots: ## the pictures in the README, taken anew (every page: SHOTS=folder go test ./e2e)
+	PICTURES="$(CURDIR)/docs/images" go test -count=1 -run '^TestPictures$$' ./e2e

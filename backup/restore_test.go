@@ -207,6 +207,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		request := store.Request{Tenant: tenant, ID: identity.NewID(identity.RequestID), Application: h.Application.ID, Wants: []byte("{}"), ExpiresAt: now.Add(time.Minute)}
 		activation := store.Activation{Tenant: tenant, ID: identity.NewID(identity.ActivationID), User: h.User.ID, Platform: identity.Android,
 			Template: []byte("{}"), ExpiresAt: now.Add(10 * time.Minute)}
+		invitation := store.Invitation{Tenant: tenant, ID: identity.NewID(identity.InvitationID), User: h.User.ID, ExpiresAt: now.Add(time.Hour)}
 		journey := h.Journey(t, "browser")
 		journey.Code = identity.Code{MAC: []byte("mac"), Root: 1, ExpiresAt: now.Add(10 * time.Minute)}
 		pushing := h.Journey(t, "another")
@@ -215,11 +216,12 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		h.Do(t, func(tx *store.Tx) error {
 			_, err := tx.AddActivation(ctx, activation, store.ActivationCodes{Secret: "secret", Short: "SHORT"})
 			_, err2 := tx.AddPush(ctx, push)
-			return errors.Join(err, err2, tx.AddAuthenticator(ctx, button, h.User.ID), tx.KeepSession(ctx, session, "session"),
+			_, err3 := tx.AddInvitation(ctx, invitation, "invited")
+			return errors.Join(err, err2, err3, tx.AddAuthenticator(ctx, button, h.User.ID), tx.KeepSession(ctx, session, "session"),
 				tx.AddGrant(ctx, grant, "code"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
-				tx.AddRequest(ctx, request), tx.StepJourney(ctx, journey),
+				tx.AddRequest(ctx, request), tx.AllowEnrolment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
 				tx.QueueMessage(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
 					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
 		})
@@ -280,6 +282,16 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			{"activation", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.UseActivation(ctx, activation, "thumbprint", "")) })
 			}},
+			{"invitation", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { return must(tx.UseInvitation(ctx, invitation, "jny")) })
+			}},
+			{"leave to enrol", func(t *testing.T, db *store.DB) bool {
+				u, err := db.User(ctx, tenant, h.User.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return !u.MayEnrollAt.IsZero()
+			}},
 			{"event-based authenticator", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.UseStep(ctx, tenant, button.ID, 7, 0)) })
 			}},
@@ -309,7 +321,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		if a, err := db.Authenticator(ctx, tenant, phone.ID); err != nil || a.Invalid != 0 {
 			t.Errorf("passcodes that came too early were counted as wrong: %d, %v", a.Invalid, err)
 		}
-		want := store.Ended{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Passcodes: 1, Locked: 1, Mails: 1}
+		want := store.Ended{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
 		if r.Ended != want {
 			t.Errorf("ended: %+v, want %+v", r.Ended, want)
 		}

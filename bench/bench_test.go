@@ -85,9 +85,14 @@ func (run Run) whole(t *testing.T) {
 
 // A login that fails makes the run fail, whatever else was fast.
 func TestFailuresFail(t *testing.T) {
-	report := Report{Runs: []Run{{Rows: []Row{{Done: 1000}, {Done: 1000, Failed: 2}}, Complaints: 1}}}
-	if got := report.failed(); got != 3 {
-		t.Errorf("%d failed, want 3", got)
+	for want, r := range map[int]Run{
+		0: {Rows: []Row{{Done: 1000}}},
+		2: {Rows: []Row{{Done: 1000}, {Done: 1000, Failed: 2}}, Complaints: 1},
+		3: {Rows: []Row{{Done: 1000}, {Done: 1000, Failed: 2}}, Complaints: 3},
+	} {
+		if got := (Report{Runs: []Run{r}}).failed(); got != want {
+			t.Errorf("%d failed, want %d", got, want)
+		}
 	}
 	if got := complaintsIn([]byte(`{"level":"INFO"}` + "\n" + `{"level":"ERROR"}` + "\n")); got != 1 {
 		t.Errorf("%d complaints, want 1", got)

@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	if failed := report.failed(); failed > 0 {
-		fmt.Fprintf(stderr, "bench: %d logins failed\n", failed)
+		fmt.Fprintf(stderr, "bench: %d failures\n", failed)
 		return 1
 	}
 	return 0

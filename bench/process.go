@@ -131,6 +131,20 @@ func cpu(pid string) (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }
 
+// busy is the time all CPUs together have spent on whatever it was (proc(5),
+// /proc/stat).
+func busy() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	var user, nice, system, idle, wait, irq, soft, steal int64
+	if _, err := fmt.Sscanf(string(stat), "cpu %d %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &wait, &irq, &soft, &steal); err != nil {
+		return 0, fmt.Errorf("/proc/stat: %w", err)
+	}
+	return time.Duration(user+nice+system+irq+soft+steal) * tick, nil
+}
+
 func (p *process) pid() string { return strconv.Itoa(p.cmd.Process.Pid) }
 
 // forgetPeak lets the peak of memory begin anew (proc(5), clear_refs).

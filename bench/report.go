@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,9 +29,10 @@ type Run struct {
 	Targets    []Target `json:"targets"`
 }
 
-// A Row is one scenario. Rates and CPU are zero where only a moment is timed. ServerMS is what the server's process spent on CPUs
-// for one login, its share of everything in the background included; DriverMS
-// is what the load spent, on the same machine.
+// A Row is one scenario. ServerMS is what the server's process spent on CPUs for
+// one login, its share of everything in the background included; DriverMS is
+// what the load spent, on the same machine. Rates and CPU are zero where only a
+// moment is timed.
 type Row struct {
 	Scenario  string   `json:"scenario"`
 	Title     string   `json:"title"`
@@ -44,6 +46,7 @@ type Row struct {
 	P99MS     float64  `json:"p99_ms"`
 	ServerMS  float64  `json:"server_cpu_ms"`
 	DriverMS  float64  `json:"driver_cpu_ms"`
+	Others    float64  `json:"others_percent"` // of the machine, used by neither: PostgreSQL, or strangers
 	PeakMiB   float64  `json:"peak_mib"`
 
 	// What the expensive part of it did alone, in the same minutes; empty where
@@ -82,6 +85,7 @@ func (row *Row) rates(m reading, used spent) {
 		return
 	}
 	row.PerSecond = float64(row.Done) / m.took.Seconds()
+	row.Others = max(0, 100*float64(used.all-used.server-used.driver)/float64(int64(runtime.NumCPU())*int64(m.took)))
 	row.ServerMS = milliseconds(used.server) / float64(row.Done)
 	row.DriverMS = milliseconds(used.driver) / float64(row.Done)
 	if used.server > 0 {
@@ -89,13 +93,15 @@ func (row *Row) rates(m reading, used spent) {
 	}
 }
 
-// failed counts all that must not have happened.
+// failed counts all that must not have happened: logins that failed, and what
+// the server logged as its own failures, which may be the same ones.
 func (r Report) failed() (n int) {
 	for _, run := range r.Runs {
-		n += run.Complaints
+		logins := 0
 		for _, row := range run.Rows {
-			n += row.Failed
+			logins += row.Failed
 		}
+		n += max(logins, run.Complaints)
 	}
 	return n
 }
@@ -149,16 +155,17 @@ func (r Report) table(w io.Writer) error {
 	for _, run := range r.Runs {
 		m := run.Machine
 		fmt.Fprintf(&b, "%s · %s, %d cores · %s · %s a scenario\n", run.Database, m.CPU, m.Cores, m.Go, r.Duration)
-		fmt.Fprintf(&b, "Server and load share these cores: rates are of both together, \"a core\" is a second of the server's CPU time.\n\n")
+		fmt.Fprintf(&b, "Server and load share these cores: rates are of both together, \"a core\" is a second of the server's CPU time.\n"+
+			"\"Others\" is what neither used of the machine meanwhile: PostgreSQL's own processes, or strangers who spoil the figures.\n\n")
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(t, "\tat once\tdone\tfailed\tper s\ta core\tmedian ms\tp99 ms\tserver CPU ms\tload CPU ms\tpeak MiB\t")
+		fmt.Fprintln(t, "\tat once\tdone\tfailed\tper s\ta core\tmedian ms\tp99 ms\tserver CPU ms\tload CPU ms\tothers %\tpeak MiB\t")
 		for _, row := range run.Rows {
 			fmt.Fprintln(t, row.line())
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\nThis machine alone: argon2id %.1f/s on all cores, %.2f ms each; RSA-2048 %.2f ms; complete XML signature %.2f ms; ES256 %.3f ms; fsync %.2f ms.\n\n",
+		fmt.Fprintf(&b, "\nThis machine alone: argon2id %.1f/s on all cores, %.2f ms each; RSA-2048 %.2f ms; complete XML signature %.2f ms; ES256 %.3f ms; fsync %.2f ms.\n",
 			m.HashPerSecond, m.HashMS, m.RSAMS, m.XMLMS, m.ES256MS, m.FsyncMS)
 		for _, row := range run.Rows {
 			if row.Alone != "" {
@@ -189,11 +196,11 @@ func (r Report) table(w io.Writer) error {
 
 func (row Row) line() string {
 	if row.PerSecond == 0 { // of a moment only its length is known
-		return fmt.Sprintf("%s\t%d\t%d\t%d\t\t\t%.1f\t%.1f\t\t\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t\t\t%.1f\t%.1f\t\t\t\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
 			row.MedianMS, row.P99MS, row.PeakMiB)
 	}
-	return fmt.Sprintf("%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f\t%.2f\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
-		row.PerSecond, row.PerCore, row.MedianMS, row.P99MS, row.ServerMS, row.DriverMS, row.PeakMiB)
+	return fmt.Sprintf("%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f\t%.2f\t%.0f\t%.0f\t", row.Title, row.Browsers, row.Done, row.Failed,
+		row.PerSecond, row.PerCore, row.MedianMS, row.P99MS, row.ServerMS, row.DriverMS, row.Others, row.PeakMiB)
 }
 
 func (t Target) line() string {

@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +126,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 	h.tx(t, func(tx *store.Tx) error {
 		rules := policy.DefaultPush()
 		rules.Spacing = 0
-		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, presence, rules)
+		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, rules)
 		id = p.ID
 		return err
 	})
@@ -140,79 +142,195 @@ func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
 	return s.Outcome
 }
 
-// enrolled activates the browser by link, with push.
-func (h *appHouse) enrolled(t *testing.T, b *Browser) {
+// enrolled activates the browser by link, with push. look, if not nil, is called
+// on each state before it is left.
+func (h *appHouse) enrolled(t *testing.T, b *Browser, look func(state string)) {
 	t.Helper()
+	at := func(state, selector string) {
+		t.Helper()
+		b.See(selector)
+		if look != nil {
+			look(state)
+		}
+	}
 	b.Open(h.link(t))
+	at("link", `#sheet .pair button[autofocus]`)
 	b.Click(`#sheet .pair button[autofocus]`)
-	b.See(`#sheet input[name="push"]`)
+	at("questions", `#sheet input[name="push"]`)
 	b.Click(`#sheet form > button`)
-	b.See(`#sheet > button`)
+	at("ready", `#sheet > button`)
 	b.Click(`#sheet > button`)
-	b.See(`.account .otp`)
+	at("account", account)
 }
 
-// The states of the app that a walk through the house does not meet.
+// Every state of the app, looked at as pages are.
 func TestAppStates(t *testing.T) {
 	needAxe(t)
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{})
-	h.enrolled(t, b)
+	process := chromium(t)
+	var said strings.Builder // on the English screens
+	t.Run("languages", func(t *testing.T) {
+		for _, lang := range inspected {
+			t.Run(lang, func(t *testing.T) {
+				t.Parallel()
+				b := Browse(t, process, Look{Lang: lang})
+				appStates(t, furnishApp(t), b, func(state string) {
+					t.Helper()
+					b.Inspect("app-" + state + "-" + lang)
+					if b.Has(`main span[lang="en"], #sheet span[lang="en"]`) && lang != "en" {
+						t.Errorf("%s: a text is missing in %s and shown in English", state, lang)
+					}
+					text, err := evaluate[string](b, `[document.title, document.body.innerText,
+						...[...document.querySelectorAll("[aria-label]")].map(e => e.ariaLabel)].join("\n")`)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if lang == "en" {
+						said.WriteString(text)
+					}
+				})
+			})
+		}
+	})
+	everyTextWasSeen(t, said.String())
+}
+
+// unseen are the app's texts that no state here says, and why.
+var unseen = map[string]string{
+	"app.error.":         "said where app-number-short and app-add-short say theirs",
+	"app.outcome.":       "in the sheets of app-outcome and app-gone",
+	"app.state.":         "on the cards of app-locked and app-revoked",
+	"app.tag.":           "a word in the place of app-account's",
+	"app.stop.":          "in a browser that keeps nothing, or has no keys, alone",
+	"app.failed":         "when the app's own files do not come",
+	"app.noscript":       "without scripts, which has no other state",
+	"app.removed.":       "when the server is away; the sheet is app-outcome's",
+	"app.account.locked": "in the sheet of app-settings, as a notice",
+	"app.code.copied":    "for screen readers alone",
+}
+
+// everyTextWasSeen holds the list of states to the list of texts: a state that
+// comes anew says something new, and fails here until it is looked at.
+func everyTextWasSeen(t *testing.T, said string) {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	isolates := regexp.MustCompile("[\u2066-\u2069]")
+	said = isolates.ReplaceAllString(said, "")
+	argument := regexp.MustCompile(`\\\{[a-z]+\\\}`) // of a text whose braces were quoted
+	for key, text := range catalog.Negotiate("en", "", "", "").Texts("app.") {
+		if forms, ok := text.(map[string]string); ok {
+			text = forms["other"]
+		}
+		pattern := argument.ReplaceAllString(regexp.QuoteMeta(isolates.ReplaceAllString(text.(string), "")), ".+")
+		excused := false
+		for prefix := range unseen {
+			excused = excused || strings.HasPrefix(key, prefix)
+		}
+		if !excused && !regexp.MustCompile(pattern).MatchString(said) {
+			t.Errorf("no state that is looked at says %s: %q", key, text)
+		}
+	}
+}
+
+// appStates goes through all of them.
+func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
+	t.Helper()
+	b.Open(h.base + "/authenticator/")
+	b.See(`main details`)
+	b.Click(`main summary`)
+	look("empty")
+	b.Click(addButton)
+	b.See(typedCode)
+	look("add")
+	b.Type(typedCode, "7KQ")
+	b.Click(submit)
+	b.See(`#sheet .error:not([hidden])`)
+	look("add-short")
+	h.enrolled(t, b, look)
 
 	id := h.ask(t, policy.Enter)
-	b.See(`#number`)
+	b.See(number)
+	look("request")
 	b.Click(`#sheet .top button`) // closed: it decides nothing, and stays at hand
 	b.See(`main .notice button`)
-	b.Inspect("app-waiting")
+	look("waiting")
 	if got := h.outcome(t, id); got != "" {
 		t.Errorf("closing the sheet answered the request: %q", got)
 	}
 	b.Click(`main .notice button`)
-	b.See(`#number`)
-	b.Type(`#number`, "4")
+	b.See(number)
+	b.Type(number, "4")
 	b.Click(`#sheet form .pair button:not(.plain)`)
 	b.See(`#sheet .error:not([hidden])`)
-	b.Inspect("app-number-short")
+	look("number-short")
 	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, h.user.Tenant, id) })
 	b.See(`#sheet > button[autofocus]`)
-	b.Inspect("app-gone")
+	look("gone")
 	b.Click(`#sheet > button`)
 
 	h.ask(t, policy.NoPresence)
 	b.See(`#sheet form .pair`)
-	if b.Has(`#number`) {
+	if b.Has(number) {
 		t.Error("a number is asked for where no check is")
 	}
-	b.Inspect("app-plain")
-	b.Click(`#sheet form .pair button:not(.plain)`)
+	look("plain")
+	b.Click(deny)
+	b.See(notMe)
+	look("deny")
+	b.Click(deny)
 	b.See(`#sheet > button[autofocus]`)
+	look("outcome")
 	b.Click(`#sheet > button`)
 
 	b.Click(`.account .top button`)
 	b.See(`#sheet #push`)
-	b.Inspect("app-settings")
+	look("settings")
 	b.Click(`#sheet > button.quiet`)
 	b.See(`#sheet .danger`)
-	b.Inspect("app-remove")
+	look("remove")
 	b.Click(`#sheet .pair .plain`)
 	b.Click(`#footer button`)
 	b.See(`#language`)
-	b.Inspect("app-about")
+	look("about")
 	b.Click(`#sheet > button`)
 
+	h.change(t, authenticator.Lock)
+	b.See(`.account .notice:not(.bad)`) // by itself: the doorbell rang
+	look("locked")
+	h.change(t, func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+		return authenticator.Revoke(ctx, tx, a, "lost")
+	})
+	b.Reload() // nothing rings for one that is locked
+	b.See(`.account .notice.bad`)
+	look("revoked")
+	b.Click(`.account button.plain`)
+	b.See(`main details`)
+}
+
+// change does something to the user's authenticator.
+func (h *appHouse) change(t *testing.T, f func(context.Context, *store.Tx, identity.Authenticator) error) {
+	t.Helper()
 	h.tx(t, func(tx *store.Tx) error {
-		ids, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
+		all, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
 		if err != nil {
 			return err
 		}
-		return authenticator.Revoke(t.Context(), tx, ids[0], "lost")
+		return f(t.Context(), tx, all[0])
 	})
-	b.See(`.account .notice.bad`) // by itself: the doorbell rang
-	b.Inspect("app-revoked")
-	b.Click(`.account button.plain`)
-	b.See(`main details`)
-	b.Click(`main summary`)
-	b.Inspect("app-lost")
+}
+
+// Without scripts the app can only say that it needs them.
+func TestAppWithoutScripts(t *testing.T) {
+	needAxe(t)
+	h, process := furnishApp(t), chromium(t)
+	for _, lang := range inspected {
+		b := Browse(t, process, Look{Lang: lang, NoScript: true})
+		b.Open(h.base + "/authenticator/")
+		b.See(`noscript .notice`)
+		b.Inspect("app-" + lang)
+	}
 }
 
 // What the browser keeps can be used and not read: neither the private key nor
@@ -220,7 +338,7 @@ func TestAppStates(t *testing.T) {
 func TestAppKeepsKeysToItself(t *testing.T) {
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
-	h.enrolled(t, b)
+	h.enrolled(t, b, nil)
 	got, err := evaluate[string](b, `(async () => {
 		const db = await new Promise((y, n) => { const r = indexedDB.open("latchkey-authenticator"); r.onsuccess = () => y(r.result); r.onerror = () => n(r.error) })
 		const all = (store) => new Promise((y) => { db.transaction(store).objectStore(store).getAll().onsuccess = (e) => y(e.target.result) })
@@ -261,7 +379,7 @@ func TestENR10_AppReloadedInTheMiddle(t *testing.T) {
 func TestAppInTwoTabs(t *testing.T) {
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{})
-	h.enrolled(t, b)
+	h.enrolled(t, b, nil)
 	got, err := evaluate[string](b, `new Promise((resolve) => {
 		const other = new BroadcastChannel("latchkey-authenticator")
 		other.onmessage = () => resolve("told")

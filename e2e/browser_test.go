@@ -127,10 +127,10 @@ func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.Cont
 			UserAgent: agent, Platform: platform, AcceptLanguage: look.Lang,
 		}),
 		send(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: strings.ReplaceAll(look.Lang, "-", "_")}),
-		send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: look.NoScript}),
 	); err != nil {
 		t.Fatalf("browser: %v", err)
 	}
+	b.scripts(!look.NoScript)
 	b.resize(look.Width)
 	b.scheme("light")
 	return b
@@ -375,6 +375,12 @@ func (b *Browser) window(width, height int64) {
 	b.do("resize", chromedp.EmulateViewport(width, height, opts...))
 }
 
+// scripts lets pages that are loaded from now on run scripts, or not.
+func (b *Browser) scripts(may bool) {
+	b.t.Helper()
+	b.do("scripts", send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !may}))
+}
+
 // scheme shows the page light or dark, and at rest: a colour on its way to
 // another one is neither.
 func (b *Browser) scheme(scheme string) {
@@ -388,14 +394,18 @@ func (b *Browser) scheme(scheme string) {
 }
 
 // shoot keeps a picture of the whole page in the folder SHOTS names, if it does.
-// The window grows to the page for it: a picture taken beyond the window is out
-// of place on pages that run from the right.
 func (b *Browser) shoot(name string) {
 	b.t.Helper()
-	dir := os.Getenv("SHOTS")
-	if dir == "" {
-		return
+	if dir := os.Getenv("SHOTS"); dir != "" {
+		b.picture(dir, name)
 	}
+}
+
+// picture keeps a picture of the whole page in a folder. The window grows to the
+// page for it: a picture taken beyond the window is out of place on pages that
+// run from the right.
+func (b *Browser) picture(dir, name string) {
+	b.t.Helper()
 	size, err := evaluate[[]int64](b, `[innerWidth, document.documentElement.scrollHeight]`)
 	if err != nil {
 		b.t.Fatalf("size of %s: %v", name, err)

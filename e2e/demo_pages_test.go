@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -8,68 +10,94 @@ import (
 )
 
 // The demo's own pages are the first that anybody sees: they are looked at as
-// those of a login are, in three languages.
+// those of a login are, in three languages, with scripts and without.
 func TestDemoPages(t *testing.T) {
 	needAxe(t)
 	d := StartDemo(t)
 	process := chromium(t)
-	w := &Walk{Demo: d, Desk: Browse(t, process, Look{}), User: d.Newcomer(), App: d.Application("saml")}
+	var mu sync.Mutex
+	looked := make(map[string]bool)
+	look := func(b *Browser, page, state string) {
+		b.t.Helper()
+		lang := b.look.Lang
+		if got := b.Attribute("html", "lang"); got != lang {
+			b.t.Errorf("%s: lang %q, want %q", page, got, lang)
+		}
+		if b.Has(`main [lang="en"]`) && lang != "en" {
+			b.t.Errorf("%s: a text is missing in %s and shown in English", page, lang)
+		}
+		b.Inspect("demo-" + page + state + "-" + lang)
+		mu.Lock()
+		defer mu.Unlock()
+		looked[page+".html"] = true
+	}
+	first := Browse(t, process, Look{Lang: "en"})
+	first.Open(d.Mailbox)
+	look(first, "mails", "-none")
+	w := &Walk{Demo: d, Desk: first, User: d.Newcomer(), App: d.Application("saml")}
 	w.SignIn()
 	w.VerifyMail() // so that there is a mail to look at
 
-	for _, lang := range []string{"en", "de", "ar"} {
-		t.Run(lang, func(t *testing.T) {
-			b := Browse(t, process, Look{Lang: lang})
-			look := func(name string) {
-				t.Helper()
-				if got := b.Attribute("html", "lang"); got != lang {
-					t.Errorf("%s: lang %q, want %q", name, got, lang)
+	t.Run("languages", func(t *testing.T) {
+		for _, lang := range inspected {
+			t.Run(lang, func(t *testing.T) {
+				t.Parallel()
+				seed, err := otp.DecodeSecret(d.Owner(lang).Seed)
+				if err != nil {
+					t.Fatal(err)
 				}
-				if b.Has(`main [lang="en"]`) && lang != "en" {
-					t.Errorf("%s: a text is missing in %s and shown in English", name, lang)
+				for i, noScript := range []bool{false, true} {
+					// A passcode works once: the second is the next one's.
+					code := func() string {
+						return otp.TOTP(seed, otp.Params{}, time.Now().Add(time.Duration(i)*30*time.Second))
+					}
+					demoPages(Browse(t, process, Look{Lang: lang, NoScript: noScript}), d, code, look)
 				}
-				b.Inspect("demo-" + name + "-" + lang)
-			}
-			b.Open(d.Base + "/")
-			look("start")
-			b.Open(d.Mailbox)
-			look("mails")
-			b.Follow(`a.choice`)
-			look("mail")
-			b.Open(d.Base + "/demo/passcodes")
-			look("passcodes")
-
-			b.Open(d.Application("oidc").URL)
-			b.See(identify)
-			b.Follow(press("cancel"))
-			look("refused")
-
-			u := d.Owner(lang)
-			b.Open(d.Application("saml").URL)
-			b.Type(identify, u.Name)
-			b.Follow(press("continue"))
-			b.Type(password, u.Password)
-			b.Follow(press("continue"))
-			if b.Has(choose) {
-				b.Click(`label:has(input[value="passcode"])`)
-				b.Follow(press("continue"))
-			}
-			seed, err := otp.DecodeSecret(u.Seed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Type(passcode, otp.TOTP(seed, otp.Params{}, time.Now()))
-			b.Follow(press("continue"))
-			b.See(`form[action$="sign-out"]`)
-			look("payroll")
-			b.Follow(`form[action$="sign-out"] button`)
-			look("signed-out")
-			b.Open(d.Application("oidc").URL)
-			b.See(`form[action$="sign-out"]`)
-			look("wiki")
-			b.Follow(`form[action$="sign-out"] button`)
-			b.See(`a.button[href="/demo/wiki/"]`)
-			look("signed-out-both")
-		})
+			})
+		}
+	})
+	pages, err := os.ReadDir("../demo/pages")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, page := range pages {
+		if !looked[page.Name()] && page.Name() != "layout.html" {
+			t.Errorf("demo/pages/%s was not looked at", page.Name())
+		}
+	}
+}
+
+// demoPages goes through all of them, signing in to both applications once.
+func demoPages(b *Browser, d *Demo, code func() string, look func(b *Browser, page, state string)) {
+	b.t.Helper()
+	b.Open(d.Base + "/")
+	look(b, "start", "")
+	b.Open(d.Mailbox)
+	look(b, "mails", "")
+	b.Follow(`a.choice`)
+	look(b, "mail", "")
+	b.Open(d.Base + "/demo/passcodes")
+	look(b, "passcodes", "")
+
+	b.Open(d.Application("oidc").URL + "callback?state=of-nobody")
+	look(b, "refused", "-lost")
+	b.Open(d.Application("oidc").URL)
+	b.See(identify)
+	b.Follow(press("cancel"))
+	look(b, "refused", "")
+
+	u := d.Owner(b.look.Lang)
+	w := &Walk{Demo: d, Desk: b, User: u, App: d.Application("saml")}
+	w.SignIn()
+	w.TypePasscode(code)
+	w.Arrive()
+	look(b, "application", "-payroll")
+	b.Follow(`form[action$="sign-out"] button`)
+	look(b, "signedout", "")
+	b.Open(d.Application("oidc").URL)
+	b.See(`form[action$="sign-out"]`)
+	look(b, "application", "-wiki")
+	b.Follow(`form[action$="sign-out"] button`)
+	b.See(`a.button[href="/demo/wiki/"]`)
+	look(b, "signedout", "-both")
 }

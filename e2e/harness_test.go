@@ -16,23 +16,33 @@ func TestHarnessFindsWhatIsWrong(t *testing.T) {
 		"/good":  `<h1>Hello</h1><p>Nothing to see.</p>`,
 		"/mute":  `<h1>Hello</h1><button></button>`,
 		"/pale":  `<h1>Hello</h1><p class="pale">Hardly to be read.</p>`,
+		"/dim":   `<h1>Hello</h1><p class="dim">Hardly to be read at night.</p>`,
 		"/wide":  `<h1>Hello</h1><p class="wide">A</p>`,
 		"/throw": `<h1>Hello</h1><script src="/throw.js"></script>`,
 		"/out":   `<h1>Hello</h1><img alt="" src="http://127.0.0.1:1/x.png">`,
 	})
-	b := Browse(t, chromium(t), Look{})
-	for _, tt := range []struct{ path, axe, reflow string }{
+	process := chromium(t)
+	b := Browse(t, process, Look{})
+	for _, tt := range []struct{ path, axe, dark, reflow string }{
 		{path: "/good"},
 		{path: "/mute", axe: "button-name"},
-		{path: "/pale", axe: "color-contrast"},
+		{path: "/pale", axe: "color-contrast", dark: "color-contrast"},
+		{path: "/dim", dark: "color-contrast"},
 		{path: "/wide", reflow: "wide"},
 	} {
-		b.Open(site + tt.path)
-		if got := strings.Join(b.axe(), "\n"); !found(got, tt.axe) {
-			t.Errorf("%s: axe says %q, want %q", tt.path, got, tt.axe)
-		}
-		if got := strings.Join(b.sticksOut(320), "\n"); !found(got, tt.reflow) {
-			t.Errorf("%s: sticking out %q, want %q", tt.path, got, tt.reflow)
+		for _, b := range []*Browser{b, Browse(t, process, Look{NoScript: true})} {
+			b.Open(site + tt.path)
+			if got := strings.Join(b.axe(everything), "\n"); !found(got, tt.axe) {
+				t.Errorf("%s: axe says %q, want %q", tt.path, got, tt.axe)
+			}
+			b.scheme("dark")
+			if got := strings.Join(b.axe(colours), "\n"); !found(got, tt.dark) {
+				t.Errorf("%s: axe says of the dark %q, want %q", tt.path, got, tt.dark)
+			}
+			b.scheme("light")
+			if got := strings.Join(b.sticksOut(320), "\n"); !found(got, tt.reflow) {
+				t.Errorf("%s: sticking out %q, want %q", tt.path, got, tt.reflow)
+			}
 		}
 	}
 	b.Open(site + "/out")
@@ -41,6 +51,16 @@ func TestHarnessFindsWhatIsWrong(t *testing.T) {
 	b.awaitFault("exception")
 	b.Open(site + "/broken")
 	b.awaitFault("answered 500")
+}
+
+// Nor must a schema take what it does not describe: here, an entity that is
+// nothing.
+func TestHarnessSchemaRefuses(t *testing.T) {
+	needXMLTools(t)
+	out, err := againstSchema(t, "metadata", []byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://example.org"/>`))
+	if err == nil || !strings.Contains(string(out), "Missing child element") {
+		t.Errorf("the schema says %q, %v", out, err)
+	}
 }
 
 // found reports whether got says want, or says nothing where want is nothing.
@@ -94,7 +114,8 @@ func serve(t *testing.T, bodies map[string]string) string {
 		switch r.URL.Path {
 		case "/page.css":
 			w.Header().Set("Content-Type", "text/css")
-			fmt.Fprint(w, ".pale { color: #ddd } .wide { width: 500px }")
+			fmt.Fprint(w, ".pale { color: #ddd } .wide { width: 500px } "+
+				"@media (prefers-color-scheme: dark) { .dim { color: #eee } }")
 			return
 		case "/page.js":
 			w.Header().Set("Content-Type", "text/javascript")

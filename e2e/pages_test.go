@@ -13,38 +13,53 @@ import (
 	"github.com/latchkey-id/latchkey/static"
 )
 
-// Every page there is, in states a walk through the house seldom meets: axe-core
+// Every page there is, in every state (package templates sees to that): axe-core
 // in both schemes, reflow at 320 px, and scripts that neither break the content
-// security policy nor throw. The pages come from the test of package templates,
-// which renders each of them in each language.
+// security policy nor throw.
 func TestJRN13_EveryPage(t *testing.T) {
 	needAxe(t)
-	b := Browse(t, chromium(t), Look{})
-	site, pages := samples(t)
-	for _, page := range pages {
-		name, lang, _ := strings.Cut(strings.TrimSuffix(page, ".html"), ".")
-		b.Open(site + "/" + page)
-		if strings.HasPrefix(name, "autopost") {
-			b.awaitFault("form-action") // it posts itself, and may not here
-		}
-		if lang == "en" {
-			b.Inspect("page-" + name)
-			continue
-		}
-		// Other words in the same places: they may be too long, and lack an
-		// accessible name, but they have the same colours.
-		for _, f := range b.sticksOut(320) {
-			t.Errorf("%s: at 320 px this is wider than the window: %s", page, f)
-		}
-		b.resize(1280)
-		for _, v := range b.axe() {
-			t.Errorf("%s: %s", page, v)
-		}
+	process := chromium(t)
+	site, pages, languages := samples(t)
+	for _, lang := range languages {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			b := Browse(t, process, Look{Lang: lang})
+			for _, name := range pages {
+				b.Open(site + "/" + name + "." + lang + ".html")
+				if strings.HasPrefix(name, "autopost") {
+					b.awaitFault("form-action") // it posts itself, and may not here
+				}
+				if slices.Contains(inspected, lang) {
+					b.Inspect("page-" + name + "-" + lang)
+					continue
+				}
+				// The same elements in the same colours; but the words may be too long.
+				for _, f := range b.sticksOut(320) {
+					t.Errorf("%s: at 320 px this is wider than the window: %s", name, f)
+				}
+			}
+		})
 	}
+	// Without scripts other elements can be seen, whatever the language: a
+	// third of the pages in each will do.
+	t.Run("noscript", func(t *testing.T) {
+		t.Parallel()
+		b := Browse(t, process, Look{NoScript: true})
+		for i, name := range pages {
+			lang := inspected[i%len(inspected)]
+			b.Open(site + "/" + name + "." + lang + ".html")
+			b.Inspect("page-" + name + "-" + lang)
+		}
+	})
 }
 
-// samples renders all pages into a folder and serves them as Latchkey does.
-func samples(t *testing.T) (site string, pages []string) {
+// inspected are the languages in which pages are looked at closely: short words,
+// long words, and words that run from the right.
+var inspected = []string{"en", "de", "ar"}
+
+// samples renders all pages in all languages into a folder and serves them as
+// Latchkey does.
+func samples(t *testing.T) (site string, pages, languages []string) {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "^TestEveryPageInEveryLanguage$",
@@ -58,9 +73,12 @@ func samples(t *testing.T) (site string, pages []string) {
 		t.Fatalf("no pages in %s: %v", dir, err)
 	}
 	for _, file := range files {
-		pages = append(pages, filepath.Base(file))
+		name, lang, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".html"), ".")
+		pages, languages = append(pages, name), append(languages, lang)
 	}
 	slices.Sort(pages)
+	slices.Sort(languages)
+	pages, languages = slices.Compact(pages), slices.Compact(languages)
 
 	mux := http.NewServeMux()
 	mux.Handle("GET "+static.Prefix, static.Handler())
@@ -72,5 +90,5 @@ func samples(t *testing.T) (site string, pages []string) {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	return s.URL, pages
+	return s.URL, pages, languages
 }

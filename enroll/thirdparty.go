@@ -61,7 +61,7 @@ func IssueThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if err := open(ctx, tx, a, otp.NewSecret(usual.Algorithm)); err != nil {
 		return err
 	}
-	j.Enrol, j.Platform = identity.EnrolThirdParty, ""
+	j.Enrol, j.Platform = identity.EnrolThirdParty, identity.ThirdParty
 	extend(j, now, life+afterwards)
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform)}})
@@ -109,6 +109,8 @@ func ShownThirdParty(ctx context.Context, r Reader, j *identity.Journey) (ThirdP
 // secret, and if it is right makes the authenticator of it, active and without
 // push, under a name. problem is the locale key of what to tell the person
 // otherwise; nothing has changed then, and the same secret may be tried again.
+// Wrong ones are not counted: whoever could guess here reads the secret itself
+// above the field.
 //
 // The passcode is used up by that. It does not count as the journey's: enrolled
 // by mail code alone is not logged in (ENR-4), and a passcode works once
@@ -125,6 +127,9 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 		return "", nil // the page says so, and offers another
 	}
 	codes, err := tx.ActivationCodes(ctx, act)
+	if errors.Is(err, identity.NotFound) { // another tab confirmed between the two reads
+		return "", &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: err}
+	}
 	if err != nil {
 		return "", err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/journey"
@@ -72,6 +73,9 @@ func newSite(t *testing.T, h *storetest.House) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Address: kit.From, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(apps.Close)
+	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 )
 
 // thirdParty is the page that brings a secret into another vendor's app
-// (ENR-12): a QR code, or on a phone, where that same phone may hold the app, a
-// link that opens it as well.
+// (ENR-12): a QR code, and on what may be a phone or a tablet, which may hold the
+// app itself and cannot scan its own screen, a link that opens it.
 func (s *sitting) thirdParty(r *http.Request) (string, any, error) {
 	j := s.view.Journey
 	shown, err := enroll.ShownThirdParty(r.Context(), s.idp.DB, j)

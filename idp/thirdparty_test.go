@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
@@ -102,6 +104,34 @@ func TestENR12_AnotherAppWithoutScripts(t *testing.T) {
 func TestENR12_NothingElseAllowed(t *testing.T) {
 	s := newcomer(t, storetest.SQLite(t), allowed(), policy.Platforms{})
 	s.toPlatform().sees(`id="secret"`)
+}
+
+// The link of an enrolment mail leads to the same page, and ends with it: there
+// is no login that a next passcode would be for.
+func TestENR12_ByInvitation(t *testing.T) {
+	s := newcomer(t, storetest.SQLite(t), allowed(), policy.Platforms{})
+	var mailed templates.Invitation
+	s.Do(t, func(tx *store.Tx) error {
+		if _, why, err := enroll.Invite(t.Context(), tx, s.User, time.Hour, s.url+"/t/demo"); err != nil || why != "" {
+			t.Fatalf("Invite: %q, %v", why, err)
+		}
+		due, err := tx.LeaseMessages(t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)
+		if err != nil || len(due) != 1 {
+			t.Fatalf("mails: %v, %v", due, err)
+		}
+		return json.Unmarshal(due[0].Arguments, &mailed)
+	})
+	v := s.visitor().open("/t/demo/enroll").send("secret", mailed.Code).send("password", password)
+	v.sees(`id="secret"`).send("do", "back").sees(`value="third-party"`).send("platform", "third-party")
+	v.send("passcode", otp.TOTP(v.secret(), otp.Params{}, s.Clock.Now()))
+	if strings.Contains(v.page, `name="passcode"`) || strings.Contains(v.page, `id="problem"`) {
+		t.Errorf("after the confirmation:\n%s", v.page)
+	}
+	all, err := store.Collect(s.DB.Authenticators(t.Context(), s.Tenant.ID, s.User.ID))
+	if err != nil || len(all) != 1 || all[0].Kind != identity.TOTP {
+		t.Errorf("authenticators: %+v, %v", all, err)
+	}
+	s.visitor().open("/t/demo/enroll").send("secret", mailed.Code).sees("already")
 }
 
 // Where passcodes do not count it would be of no use, and where the tenant does

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -37,6 +37,7 @@ type Ended struct {
 	Journeys    int64 `json:"journeys"` // with the codes mailed in them
 	Pushes      int64 `json:"push_requests"`
 	Activations int64 `json:"activations"`
+	Invitations int64 `json:"invitations"`
 	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, are spent
 	Locked      int64 `json:"locked"`    // event-based authenticators
 	Mails       int64 `json:"mails"`     // given up
@@ -46,53 +47,58 @@ type Ended struct {
 // authenticator's passcodes are spent. One is the window they are accepted in;
 // the other is for an app's clock that ran further ahead after the copy was
 // made, by as much as was then learned and is now forgotten.
-const driftAhead = 2
+const driftAhead = `2`
 
-// beginEpoch ends, in a database just filled from a copy, whatever may have
-// been used after the copy was made: the copy does not know.
+// beginEpoch ends, in a database just filled from a copy of some tables,
+// whatever may have been used after the copy was made: the copy does not know.
 //
 // Nothing of it is used up again because it is over, or because its passcodes
 // count as used; nothing is judged by a comparison that a later query could
-// forget.
-func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time) (Ended, error) {
+// forget. The statements run on the schema the copy was made with, so that they
+// are part of the one transaction; a table that came later is not there yet.
+func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) (Ended, error) {
 	var ended Ended
 	now := at(tx.now())
+	const spentUntil = `$1 / step + drift + ` + driftAhead
 	for _, end := range []struct {
 		count *int64
+		table string
 		query string
+		args  []any
 	}{
-		{&ended.Sessions, `UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL`},
-		{nil, `UPDATE session_applications SET ended_at = $1 WHERE ended_at IS NULL`},
-		{&ended.Grants, `UPDATE oidc_grants SET revoked_at = $1 WHERE revoked_at IS NULL`},
-		{&ended.Pushes, `UPDATE push_requests SET ended_at = $1, outcome = '` + string(PushCancelled) + `', number = NULL WHERE ended_at IS NULL`},
-		{&ended.Journeys, `UPDATE journeys SET ended_at = $1, outcome = '` + string(identity.Cancelled) + `', version = version + 1,
-			code_mac = NULL WHERE ended_at IS NULL`},
-		{&ended.Activations, `UPDATE activations SET voided_at = $1, sealed = NULL WHERE voided_at IS NULL AND finished_at IS NULL`},
-		{nil, `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent}, // may have been used
-		{nil, `UPDATE authenticators SET revoked_at = $1, seed = NULL WHERE activated_at IS NULL AND revoked_at IS NULL`},
+		{&ended.Sessions, "sessions", `UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
+		{nil, "session_applications", `UPDATE session_applications SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
+		{&ended.Grants, "oidc_grants", `UPDATE oidc_grants SET revoked_at = $1 WHERE revoked_at IS NULL`, []any{now}},
+		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL WHERE ended_at IS NULL`,
+			[]any{now, string(PushCancelled)}},
+		{&ended.Journeys, "journeys", `UPDATE journeys SET ended_at = $1, outcome = $2, version = version + 1, code_mac = NULL
+			WHERE ended_at IS NULL`, []any{now, string(identity.Cancelled)}},
+		{&ended.Activations, "activations", `UPDATE activations SET voided_at = $1, sealed = NULL
+			WHERE voided_at IS NULL AND finished_at IS NULL`, []any{now}},
+		{nil, "authenticators", `UPDATE authenticators SET revoked_at = $1, seed = NULL
+			WHERE activated_at IS NULL AND revoked_at IS NULL`, []any{now}},
+		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent, []any{now}},
 		// An accepted passcode spends every older one. Their clocks are known, so
 		// that all passcodes of the past can be spent without knowing which were used.
-		{&ended.Passcodes, `UPDATE authenticators SET last_step = $1 / step + drift + ` + strconv.Itoa(driftAhead) + `
-			WHERE step > 0 AND revoked_at IS NULL AND last_step < $1 / step + drift + ` + strconv.Itoa(driftAhead)},
+		{&ended.Passcodes, "authenticators", `UPDATE authenticators SET last_step = ` + spentUntil + `
+			WHERE step > 0 AND revoked_at IS NULL AND last_step < ` + spentUntil, []any{now}},
 		// How often a button was pressed nobody knows. Until an operator unlocks
 		// it with its owner at hand, no passcode of it is good.
-		{&ended.Locked, `UPDATE authenticators SET locked_at = $1 WHERE kind = 'hotp' AND revoked_at IS NULL AND locked_at IS NULL`},
+		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
+			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
+		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil}, // good once, and may have been used
+		{nil, "requests", `DELETE FROM requests`, nil},
+		{nil, "leases", `DELETE FROM leases`, nil},
 	} {
-		n, err := tx.exec(ctx, "begin epoch", end.query, now)
+		if !slices.ContainsFunc(tables, func(t Table) bool { return t.Name == end.table }) {
+			continue
+		}
+		n, err := tx.exec(ctx, "begin epoch", end.query, end.args...)
 		if err != nil {
 			return ended, err
 		}
 		if end.count != nil {
 			*end.count = n
-		}
-	}
-	for _, query := range []string{
-		`UPDATE users SET may_enroll_at = NULL`, // good once, and may have been used
-		`DELETE FROM requests`,
-		`DELETE FROM leases`,
-	} {
-		if _, err := tx.exec(ctx, "begin epoch", query); err != nil {
-			return ended, err
 		}
 	}
 	var err error

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
@@ -45,56 +44,6 @@ func (tx *Tx) Event(ctx context.Context, e audit.Event) error {
 		string(tx.who.Kind), tx.who.ID, e.User, e.Application, e.Authenticator, e.Journey, e.Reason,
 		string(data), string(personal), salt, audit.Digest(salt, personal))
 	return err
-}
-
-// An EventFilter narrows what Events yields; zero fields narrow nothing.
-type EventFilter struct {
-	Kind    audit.Kind
-	User    string
-	Journey string
-	Since   time.Time
-	Limit   int // 0 means 100
-}
-
-// Events yields a tenant's events, newest first.
-func (r reader) Events(ctx context.Context, tenant string, f EventFilter) iter.Seq2[audit.Event, error] {
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	const q = `
-		SELECT id, at_ms, kind, actor_kind, actor_id, user_id, application_id, authenticator_id,
-			journey_id, reason, data, personal, COALESCE(seq, 0)
-		FROM events
-		WHERE tenant_id = $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR user_id = $3)
-			AND ($4 = '' OR journey_id = $4) AND at_ms >= $5
-		ORDER BY at_ms DESC, id DESC LIMIT $6`
-	since := int64(0)
-	if !f.Since.IsZero() {
-		since = f.Since.UnixMilli()
-	}
-	return list(ctx, r, "events", func(row scanner) (audit.Event, error) {
-		e := audit.Event{Tenant: tenant}
-		var ms int64
-		var data string
-		var personal *string
-		err := row.Scan(&e.ID, &ms, &e.Kind, &e.Actor.Kind, &e.Actor.ID, &e.User, &e.Application,
-			&e.Authenticator, &e.Journey, &e.Reason, &data, &personal, &e.Seq)
-		if err != nil {
-			return e, err
-		}
-		e.At = time.UnixMilli(ms).UTC()
-		if err := json.Unmarshal([]byte(data), &e.Data); err != nil {
-			return e, err
-		}
-		if e.Erased = personal == nil; e.Erased {
-			return e, nil
-		}
-		if err := json.Unmarshal([]byte(*personal), &e.Personal); err != nil {
-			return e, err
-		}
-		e.Actor.Name, e.Actor.IP = e.Personal["actor"], e.Personal["ip"]
-		return e, nil
-	}, q, tenant, string(f.Kind), f.User, f.Journey, since, f.Limit)
 }
 
 // scanner is a row or rows.

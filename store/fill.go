@@ -93,7 +93,7 @@ func (db *DB) Fill(ctx context.Context, who identity.Principal, c Copy, progress
 				return err
 			}
 		}
-		ended, err = tx.beginEpoch(ctx, c.MadeAt)
+		ended, err = tx.beginEpoch(ctx, c.MadeAt, c.Tables)
 		return err
 	})
 	if err != nil {

@@ -15,17 +15,22 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
+	"github.com/jackc/pgx/v5/stdlib"
 	sqlite "modernc.org/sqlite"
 
 	"github.com/latchkey-id/latchkey/identity"
@@ -111,10 +116,14 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func (db *DB) connect(source string) (err error) {
 	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
 		db.dialect = postgres{source: source}
-		db.pool, err = sql.Open("pgx", source)
+		c, err := pgx.ParseConfig(source)
 		if err != nil {
 			return fmt.Errorf("store: open: %w", err)
 		}
+		if c.RuntimeParams["lock_timeout"] == "" {
+			c.RuntimeParams["lock_timeout"] = strconv.FormatInt(maxWait.Milliseconds(), 10)
+		}
+		db.pool = stdlib.OpenDB(*c)
 		db.pool.SetMaxOpenConns(20)
 		db.pool.SetMaxIdleConns(20)
 		db.pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -132,7 +141,7 @@ func (db *DB) connect(source string) (err error) {
 	// is copied into the file at 16 MB, not at 4: logins write the same pages
 	// over and over, and each is copied once.
 	dsn := func(extra ...string) string {
-		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)",
+		q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", maxWait.Milliseconds()), "journal_mode(WAL)",
 			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}, extra...), "_txlock": {"immediate"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 	}
@@ -183,7 +192,12 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 
 // inTx is InTx for what needs the database's own transaction too.
 func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
-	sqlTx, err := db.writer.BeginTx(ctx, nil)
+	conn, err := db.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", classify(err))
+	}
+	defer conn.Close()
+	sqlTx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: begin: %w", classify(err))
 	}
@@ -199,9 +213,22 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("store: commit: %w", classify(err))
 	}
+	_ = conn.Close() // back to the pool: the next one's turn
 	db.bus.wake(tx.wakes...)
 	db.preparedWrites.learn(ctx, q)
 	return nil
+}
+
+// maxWait bounds how long a transaction waits for a connection, and again for
+// a lock that somebody holds (QLT-3): past it, people are told to come again.
+const maxWait = 5 * time.Second
+
+// turn waits for a connection to write on. SQLite has one, so this is the queue
+// of those who wait for each other.
+func (db *DB) turn(ctx context.Context) (*sql.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	return db.writer.Conn(waiting)
 }
 
 // Who is the principal the transaction was begun for.
@@ -242,15 +269,24 @@ func classify(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
-		case "08", "25", "53", "57", "40": // connection, read-only, resources, shutdown, deadlock
+		case "08", "25", "53", "55", "57", "40": // connection, read-only, resources, lock held too long, shutdown, deadlock
 			return unavailable()
 		}
 	}
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if disconnected(err) {
 		return unavailable()
 	}
 	return err
+}
+
+// disconnected reports whether a server's connection broke, or could not be
+// made: the server was restarted, or the network is gone. What became of a
+// commit is not known then; whoever asks again finds out.
+func disconnected(err error) bool {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }
 
 // missing turns sql.ErrNoRows into a NotFound and passes everything else on.

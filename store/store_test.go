@@ -28,7 +28,7 @@ func each(t *testing.T, f func(t *testing.T, db *DB)) {
 	}
 }
 
-func open(t *testing.T, source string) *DB {
+func open(t testing.TB, source string) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), Options{Source: source, Keys: NewKeyring()})
 	if err != nil {
@@ -41,7 +41,7 @@ func open(t *testing.T, source string) *DB {
 	return db
 }
 
-func freshSchema(t *testing.T, dsn string) string {
+func freshSchema(t testing.TB, dsn string) string {
 	t.Helper()
 	name := "t" + strings.ToLower(rand.Text())
 	admin, err := sql.Open("pgx", dsn)
@@ -73,7 +73,7 @@ type house struct {
 	who    identity.Principal
 }
 
-func furnish(t *testing.T, db *DB) house {
+func furnish(t testing.TB, db *DB) house {
 	t.Helper()
 	h := house{tenant: identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}}
 	h.who = identity.Principal{Tenant: h.tenant.ID, Kind: identity.CommandLine, Name: "test"}

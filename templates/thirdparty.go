@@ -9,7 +9,7 @@ type EnrollThirdParty struct {
 	Application string
 	Name        string
 	QR          QR           // of the otpauth link
-	Link        template.URL // the otpauth link, for an app on the phone this page is read on; empty elsewhere
+	Link        template.URL // the otpauth link, for an app on the phone or tablet this page is read on; empty elsewhere
 	Secret      string       // for typing, in groups of four
 	Left        int          // seconds until the secret expires
 	Over        bool         // it expired or was replaced: a new one is needed

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,18 +42,154 @@ func rowOfEvent(e audit.Event) eventRow {
 		Reason: e.Reason, Data: e.Data, Personal: e.Personal, Erased: e.Erased}
 }
 
+// by is who did it, as far as is known.
+func (e eventRow) by() string {
+	if e.ActorName != "" {
+		return e.ActorName
+	}
+	return e.Actor
+}
+
+// events is how events are shown.
+var events = sheet[eventRow]{
+	head: []string{"TIME", "EVENT", "BY", "FROM", "WHAT"},
+	row: func(e eventRow) []string {
+		return []string{when(e.At), string(e.Kind), e.by(), e.IP, e.what()}
+	},
+	csvHead: []string{"time", "event", "actor", "actor_id", "actor_name", "ip", "user", "application", "authenticator", "journey", "reason",
+		"data", "personal", "erased", "id", "seq"},
+	csvRow: func(e eventRow) []string {
+		return []string{e.At.Format(time.RFC3339Nano), string(e.Kind), e.Actor, e.ActorID, e.ActorName, e.IP, e.User, e.Application,
+			e.Authenticator, e.Journey, e.Reason, object(e.Data), object(e.Personal), strconv.FormatBool(e.Erased), e.ID, strconv.FormatInt(e.Seq, 10)}
+	},
+}
+
+// object is a map as JSON in a cell; empty for an empty one.
+func object(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		return "" // strings are always JSON
+	}
+	return string(text)
+}
+
+// An auditFilter is what the commands of the audit have in common.
+type auditFilter struct {
+	Action  string `aliases:"kind" placeholder:"KIND" help:"Only events of a kind, such as login.failure, or of all that begin so, such as login."`
+	User    string `placeholder:"USER" help:"Only events about a user, by name, or by id once removed."`
+	Actor   string `placeholder:"WHO" help:"Only events by a name at the command line, an id, or a kind: browser, user, authenticator, application, operator, command line, system."`
+	Journey string `placeholder:"ID" help:"Only events of one attempt to log in."`
+	Since   string `placeholder:"WHEN" help:"Only events since a time (2026-07-01, 2026-07-01T08:00:00Z) or for so long (90m, 24h)."`
+	Until   string `placeholder:"WHEN" help:"Only events before a time, or up to so long ago."`
+	Follow  bool   `short:"f" help:"Go on with each new event as it happens, until interrupted."`
+}
+
+// filter is what is asked for, in the store's words.
+func (c auditFilter) filter(ctx context.Context, h house) (store.EventFilter, error) {
+	f := store.EventFilter{Journey: c.Journey, Actor: c.Actor}
+	var err error
+	if f.Kinds, err = kindsOf(c.Action); err != nil {
+		return f, err
+	}
+	if c.Follow && c.Until != "" {
+		return f, refuse("--follow and --until exclude each other")
+	}
+	if f.Since, err = moment("since", c.Since, h.db.Now()); err != nil {
+		return f, err
+	}
+	if f.Until, err = moment("until", c.Until, h.db.Now()); err != nil {
+		return f, err
+	}
+	f.User, err = h.userID(ctx, c.User)
+	return f, err
+}
+
+// kindsOf are the kinds of event of a name, or that begin with it.
+func kindsOf(action string) ([]audit.Kind, error) {
+	if action == "" {
+		return nil, nil
+	}
+	all := slices.Sorted(maps.Keys(audit.Kinds))
+	if audit.Kinds[audit.Kind(action)] {
+		return []audit.Kind{audit.Kind(action)}, nil
+	}
+	var kinds []audit.Kind
+	var names []string
+	for _, kind := range all {
+		names = append(names, string(kind))
+		if strings.HasPrefix(string(kind), strings.TrimSuffix(action, ".")+".") {
+			kinds = append(kinds, kind)
+		}
+	}
+	if len(kinds) == 0 {
+		return nil, unknown(identity.NotFound, "kind of event", action, slices.Values(names))
+	}
+	return kinds, nil
+}
+
+// userID is the id of a user by name; who was removed is known by id alone.
+func (h house) userID(ctx context.Context, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	if identity.IsID(identity.UserID, name) {
+		if u, err := h.db.User(ctx, h.tenant.ID, name); err == nil {
+			return u.ID, nil
+		}
+	}
+	u, err := h.user(ctx, name)
+	return u.ID, err
+}
+
+// show prints events until there are no more or, following, until ctx ends,
+// which is then the way to end it.
+func (c auditFilter) show(ctx context.Context, h house, f store.EventFilter, p printer[eventRow]) error {
+	if !c.Follow {
+		return printAll(p, eventRows(h.db.Events(ctx, h.tenant.ID, f)))
+	}
+	for e, err := range h.db.Follow(ctx, h.tenant.ID, f) {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = p.print(rowOfEvent(e))
+		}
+		if err == nil {
+			err = p.flush()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventRows(all iter.Seq2[audit.Event, error]) iter.Seq2[eventRow, error] {
+	return func(yield func(eventRow, error) bool) {
+		for e, err := range all {
+			if !yield(rowOfEvent(e), err) {
+				return
+			}
+		}
+	}
+}
+
 type auditList struct {
-	Kind    audit.Kind `placeholder:"KIND" help:"Only events of a kind, such as login.failure."`
-	User    string     `placeholder:"USER" help:"Only events about a user."`
-	Journey string     `placeholder:"ID" help:"Only events of one attempt to log in."`
-	Since   string     `placeholder:"WHEN" help:"Only events since a time (2026-07-01, 2026-07-01T08:00:00Z) or for so long (90m, 24h)."`
-	Limit   int        `default:"100" help:"How many at most."`
+	auditFilter
+	CSV   bool `name:"csv" help:"Say it as CSV, for spreadsheets."`
+	Limit int  `default:"100" help:"How many at most; following, how many of the past."`
 }
 
 func (auditList) Help() string {
-	return `Example:
+	return `With --follow the newest come last, and --json is an object a line.
 
-    latchkey audit list --user anna --kind login.failure --since 24h`
+Examples:
+
+    latchkey audit list --user anna --action login.failure --since 24h
+    latchkey audit list --action user --follow`
 }
 
 // Run lists events, newest first.
@@ -57,40 +197,52 @@ func (c *auditList) Run(ctx context.Context, s *shell) error {
 	if c.Limit < 1 {
 		return refuse("--limit must be 1 or more")
 	}
-	filter := store.EventFilter{Kind: c.Kind, Journey: c.Journey, Limit: c.Limit}
-	if c.Kind != "" && !audit.Kinds[c.Kind] {
-		var all []string
-		for kind := range audit.Kinds {
-			all = append(all, string(kind))
-		}
-		return unknown(identity.NotFound, "kind of event", string(c.Kind), slices.Values(slices.Sorted(slices.Values(all))))
-	}
 	return s.inTenant(ctx, func(h house) error {
-		var err error
-		if filter.Since, err = since(c.Since, h.db.Now()); err != nil {
+		f, err := c.filter(ctx, h)
+		if err != nil {
 			return err
 		}
-		if c.User != "" {
-			u, err := h.user(ctx, c.User)
-			if err != nil {
-				return err
-			}
-			filter.User = u.ID
+		f.Limit = c.Limit
+		p, err := events.printer(s, c.CSV)
+		if err != nil {
+			return err
 		}
-		var rows []eventRow
-		for e, err := range h.db.Events(ctx, h.tenant.ID, filter) {
-			if err != nil {
-				return err
-			}
-			rows = append(rows, rowOfEvent(e))
+		if c.Follow && s.flags.JSON {
+			p = &linePrinter[eventRow]{bufio.NewWriter(s.stdout)}
 		}
-		return list(s, rows, []string{"TIME", "EVENT", "BY", "FROM", "WHAT"}, func(e eventRow) []string {
-			by := e.Actor
-			if e.ActorName != "" {
-				by = e.ActorName
-			}
-			return []string{when(e.At), string(e.Kind), by, e.IP, e.what()}
-		})
+		return c.show(ctx, h, f, p)
+	})
+}
+
+type auditExport struct {
+	auditFilter
+}
+
+func (auditExport) Help() string {
+	return `All events, oldest first, as CSV or, with --json, as JSON lines. However many there are, they pass through and take no memory. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+
+Examples:
+
+    latchkey audit export --since 2026-07-01 --until 2026-08-01 > july.csv
+    latchkey audit export --json --follow | logger -t latchkey`
+}
+
+// Run exports events, oldest first.
+func (c *auditExport) Run(ctx context.Context, s *shell) error {
+	return s.inTenant(ctx, func(h house) error {
+		f, err := c.filter(ctx, h)
+		if err != nil {
+			return err
+		}
+		f.Oldest, f.Limit = true, -1
+		if s.flags.JSON {
+			return c.show(ctx, h, f, &linePrinter[eventRow]{bufio.NewWriter(s.stdout)})
+		}
+		p, err := events.printer(s, true)
+		if err != nil {
+			return err
+		}
+		return c.show(ctx, h, f, p)
 	})
 }
 
@@ -122,8 +274,8 @@ func short(text string) string {
 	return text
 }
 
-// since reads a moment, or how long ago it was.
-func since(text string, now time.Time) (time.Time, error) {
+// moment reads what a flag says: a time, or how long ago.
+func moment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -135,5 +287,5 @@ func since(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, refuse("--since %q is neither a time such as 2026-07-01 nor a duration such as 24h", text)
+	return time.Time{}, refuse("--%s %q is neither a time such as 2026-07-01 nor a duration such as 24h", flag, text)
 }

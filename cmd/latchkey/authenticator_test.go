@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/store/storetest"
 )
 
 // handOut hands an authenticator out and reads its key back from the link.
@@ -33,6 +34,13 @@ func (b *browser) toPasscode(base, name string) {
 // Everything an operator does with authenticators, beside a running server,
 // which goes by it at its next step.
 func TestAuthenticators(t *testing.T) {
+	storetest.EachSource(t, func(t *testing.T, source string) {
+		t.Setenv("LATCHKEY_DATABASE", source)
+		testAuthenticators(t)
+	})
+}
+
+func testAuthenticators(t *testing.T) {
 	p := place{t, filepath.Join(t.TempDir(), "house")}
 	base := serving(t, p.dir)
 	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")

@@ -114,11 +114,11 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 from %s
 
 Over, since they may have been used after that: %d sessions, %d grants of tokens, %d logins under way, %d push requests,
-%d activations, %d mails. Passcodes of %d authenticators are refused for about a minute; %d event-based ones are locked.
+%d activations, %d invitations, %d mails. Passcodes of %d authenticators are refused for about a minute; %d event-based ones are locked.
 What comes next:
   1. latchkey doctor --dir %s
   2. latchkey serve --dir %s`,
-		dir, r.Manifest.Describe(), ended.Sessions, ended.Grants, ended.Journeys, ended.Pushes, ended.Activations, ended.Mails,
+		dir, r.Manifest.Describe(), ended.Sessions, ended.Grants, ended.Journeys, ended.Pushes, ended.Activations, ended.Invitations, ended.Mails,
 		ended.Passcodes, ended.Locked, dir, dir)
 }
 

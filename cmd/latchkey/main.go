@@ -114,8 +114,13 @@ type commands struct {
 		Set  policySet  `cmd:"" help:"Replace a policy, or change some of it."`
 	} `cmd:"" help:"Policies: who may log in, who may enrol, how push works."`
 	Audit struct {
-		List auditList `cmd:"" help:"List events, newest first."`
+		List   auditList   `cmd:"" help:"List events, newest first."`
+		Export auditExport `cmd:"" help:"Write all events, oldest first, as CSV or JSON lines."`
 	} `cmd:"" help:"What happened."`
+	Report struct {
+		Enrollments reportEnrollments `cmd:"" help:"Tries of users to set up an authenticator, and what became of them."`
+		Activity    reportActivity    `cmd:"" help:"People logging in."`
+	} `cmd:"" help:"Reports."`
 
 	Phone struct {
 		Activate phoneActivate `cmd:"" help:"Make an account from an activation link or a short code."`

@@ -1,0 +1,46 @@
+package audit
+
+import (
+	"strings"
+	"time"
+)
+
+// ActivityKinds are the events of people logging in (ADM-6).
+var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
+	OuterWindow, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, AuthenticatorLocked}
+
+// An Activity is an event as the report of authentication activity tells it.
+type Activity struct {
+	At          time.Time
+	Kind        Kind
+	User        string // id; empty for a name nobody has
+	Name        string // as typed; empty where none was, and once the person is erased
+	Application string // id
+	IP          string
+	Place       string
+	Method      string // what was used: password, passcode, push; several are joined by +
+	Serial      string // of the authenticator
+	Result      string // such as success, failure, challenge
+	Reason      string
+	Journey     string
+}
+
+// ActivityOf tells an event as authentication activity.
+func ActivityOf(e Event) Activity {
+	what, result, _ := strings.Cut(string(e.Kind), ".")
+	a := Activity{At: e.At, Kind: e.Kind, User: e.User, Name: e.Personal["name"], Application: e.Application, IP: e.Actor.IP,
+		Place: e.Personal["place"], Serial: e.Data["serial"], Result: result, Reason: e.Reason, Journey: e.Journey}
+	switch what {
+	case "password", "passcode", "push":
+		a.Method = what
+	case "login":
+		var methods []string
+		for _, validation := range []string{"password", "otp"} {
+			if method := e.Data[validation]; method != "" {
+				methods = append(methods, method)
+			}
+		}
+		a.Method = strings.Join(methods, "+")
+	}
+	return a
+}

@@ -1,0 +1,85 @@
+package audit
+
+import (
+	"slices"
+	"time"
+)
+
+// EnrolmentBegins are the events an enrolment can begin with.
+var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolActivation}
+
+// EnrolmentKinds are the events an enrolment consists of.
+var EnrolmentKinds = []Kind{EnrolCodeSent, EnrolNoMail, EnrolCodeWrong, EnrolCodeRight, EnrolPlatform, EnrolActivation, EnrolKey,
+	EnrolVoided, EnrolFinished}
+
+// An Outcome is what became of an enrolment.
+type Outcome string
+
+const (
+	Finished  Outcome = "finished"
+	NoMail    Outcome = "no mail"   // there was no address to send a code to
+	Voided    Outcome = "voided"    // replaced, cancelled or expired, and not begun again
+	Abandoned Outcome = "abandoned" // nothing more will come of it
+	UnderWay  Outcome = "under way"
+)
+
+// An Enrolment is one try to set up an authenticator, from the first code that
+// was mailed to its end (ENR-18).
+type Enrolment struct {
+	User          string // id
+	Journey       string // empty where it began outside one
+	Application   string // id
+	At            time.Time
+	IP            string // from where it was begun; empty once the person is erased
+	Platform      string
+	Template      string
+	Authenticator string // id, of the last one it made
+	Stages        []Stage
+	Outcome       Outcome
+	Reason        string // why it was voided
+}
+
+// A Stage is one step of an enrolment.
+type Stage struct {
+	Kind   Kind      `json:"stage"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// enrolmentLife is the longest that a journey lives (JRN-4): an enrolment of
+// which nothing was heard for so long comes to nothing any more.
+const enrolmentLife = 90 * time.Minute
+
+// EnrolmentOf tells an enrolment from its events, oldest first, of which there
+// is at least one.
+func EnrolmentOf(events []Event, now time.Time) Enrolment {
+	first, last := events[0], events[len(events)-1]
+	n := Enrolment{User: first.User, Journey: first.Journey, Application: first.Application, At: first.At, IP: first.Actor.IP}
+	for _, e := range events {
+		n.Stages = append(n.Stages, Stage{e.Kind, e.At, e.Reason})
+		set(&n.Platform, e.Data["platform"])
+		set(&n.Template, e.Data["template"])
+		set(&n.Authenticator, e.Authenticator)
+		set(&n.User, e.User)
+	}
+	finished := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EnrolFinished })
+	switch {
+	case finished:
+		n.Outcome = Finished
+	case last.Kind == EnrolVoided:
+		n.Outcome, n.Reason = Voided, last.Reason
+	case last.Kind == EnrolNoMail:
+		n.Outcome = NoMail
+	case now.Sub(last.At) > enrolmentLife:
+		n.Outcome = Abandoned
+	default:
+		n.Outcome = UnderWay
+	}
+	return n
+}
+
+func set(field *string, value string) {
+	if value != "" {
+		*field = value
+	}
+}

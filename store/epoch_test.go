@@ -1,0 +1,79 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// Every table is either looked at when an epoch begins, or it is said here why
+// a copy of it can be used as it is. Who adds a table decides.
+func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
+	ended := []string{"sessions", "session_applications", "oidc_grants", "push_requests", "journeys", "activations",
+		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs"}
+	kept := map[string]string{
+		"tenants":             "is not used up",
+		"meta":                "is not used up",
+		"data_keys":           "is not used up",
+		"policies":            "is not used up",
+		"events":              "only grows; those after the copy are lost",
+		"rates":               "counts fall back by what happened since; their spans are minutes",
+		"used_once":           "what it guards is ended (requests), or refused by its time (calls, see enroll)",
+		"browser_users":       "a known browser proves nothing; its count of failures falls back",
+		"groups":              "is not used up",
+		"group_members":       "is not used up",
+		"authenticator_users": "is not used up",
+		"applications":        "is not used up",
+		"journey_required":    "its journey is ended",
+		"journey_passed":      "its journey is ended",
+		"session_validations": "its session is ended",
+		"subjects":            "is not used up",
+		"signing_keys":        "is not used up",
+		"oidc_tokens":         "its grant is revoked",
+	}
+	newest, err := newestMigration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := tables(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if slices.Contains(ended, name) == (kept[name] != "") {
+			t.Errorf("what becomes of %s when an epoch begins? See beginEpoch", name)
+		}
+	}
+	for name := range maps.Keys(kept) {
+		if !slices.Contains(all, name) {
+			t.Errorf("there is no table %s", name)
+		}
+	}
+}
+
+// The tables that a copy is made of are those there are.
+func TestSnapshot_HasEveryTable(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		s, err := db.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		query := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
+		if _, ok := db.dialect.(postgres); ok {
+			query = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`
+		}
+		there, err := Collect(list(t.Context(), db.reader, "tables", func(row scanner) (name string, err error) { return name, row.Scan(&name) }, query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range there {
+			if name != "goose_db_version" && !slices.ContainsFunc(s.Tables, func(t Table) bool { return t.Name == name }) {
+				t.Errorf("%s is in the database and not in the copy", name)
+			}
+		}
+		if len(there) != len(s.Tables)+1 {
+			t.Errorf("%d tables, and %d in the copy", len(there)-1, len(s.Tables))
+		}
+	})
+}
