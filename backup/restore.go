@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -247,6 +248,7 @@ func (s *stage) files(to Place, c *contents) (config.Config, error) {
 	if err != nil {
 		return conf, err
 	}
+	conf.Database = cmp.Or(to.Database, conf.Database) // what was asked for goes before a variable
 	if err := s.folder(to.Dir); err != nil {
 		return conf, err
 	}

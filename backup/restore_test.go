@@ -199,6 +199,9 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		button := phone
 		button.ID, button.Kind, button.Step = identity.NewID(identity.AuthenticatorID), identity.HOTP, 0
 		button.Serial = "LK-" + button.ID[4:12]
+		pending := phone
+		pending.ID, pending.ActivatedAt = identity.NewID(identity.AuthenticatorID), time.Time{}
+		pending.Serial = "LK-" + pending.ID[4:12]
 		session := identity.Session{Tenant: tenant, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b",
 			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour)}
 		grant := store.Grant{Tenant: tenant, ID: identity.NewID(identity.GrantID), Application: h.Application.ID, User: h.User.ID,
@@ -217,13 +220,20 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			_, err := tx.AddActivation(ctx, activation, store.ActivationCodes{Secret: "secret", Short: "SHORT"})
 			_, err2 := tx.AddPush(ctx, push)
 			_, err3 := tx.AddInvitation(ctx, invitation, "invited")
-			return errors.Join(err, err2, err3, tx.AddAuthenticator(ctx, button, h.User.ID), tx.KeepSession(ctx, session, "session"),
+			_, err4 := tx.Lease(ctx, "outbox", "a node that is gone", now.Add(time.Hour))
+			return errors.Join(err, err2, err3, err4, tx.AddAuthenticator(ctx, button, h.User.ID), tx.AddAuthenticator(ctx, pending, h.User.ID),
+				tx.KeepSession(ctx, session, "session"),
 				tx.AddGrant(ctx, grant, "code"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
 				tx.AddRequest(ctx, request), tx.AllowEnrolment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
 				tx.QueueMessage(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
 					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
+		})
+
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.JoinSession(ctx, tenant, identity.SessionApplication{Session: session.ID, Application: h.Application.ID, Protocol: identity.OIDC, Index: "sid"})
+			return err
 		})
 
 		check := func(typed string) func(t *testing.T, db *store.DB) bool {
@@ -265,12 +275,34 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			{"request", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { _, err := tx.TakeRequest(ctx, tenant, request.ID); return err })
 			}},
-			{"journey, with the code mailed in it", func(t *testing.T, db *store.DB) bool {
+			{"journey", func(t *testing.T, db *store.DB) bool {
 				j, err := db.Journey(ctx, tenant, journey.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				return j.Code.MAC != nil && try(t, db, func(tx *store.Tx) error { return tx.StepJourney(ctx, j) })
+				return try(t, db, func(tx *store.Tx) error { return tx.StepJourney(ctx, j) })
+			}},
+			{"code mailed in a journey", func(t *testing.T, db *store.DB) bool {
+				j, err := db.Journey(ctx, tenant, journey.ID)
+				return err == nil && j.Code.MAC != nil
+			}},
+			{"application of a session", func(t *testing.T, db *store.DB) bool {
+				all, err := store.Collect(db.SessionApplications(ctx, tenant, session.ID))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(all) > 0
+			}},
+			{"pending authenticator", func(t *testing.T, db *store.DB) bool {
+				_, err := db.Seed(ctx, tenant, pending.ID)
+				return err == nil
+			}},
+			{"outbox", func(t *testing.T, db *store.DB) bool {
+				due, err := db.MessagesDue(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return due
 			}},
 			{"push", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.EndPush(ctx, tenant, push.ID, store.PushApproved, phone.ID)) })
@@ -320,6 +352,9 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		}
 		if a, err := db.Authenticator(ctx, tenant, phone.ID); err != nil || a.Invalid != 0 {
 			t.Errorf("passcodes that came too early were counted as wrong: %d, %v", a.Invalid, err)
+		}
+		if !try(t, db, func(tx *store.Tx) error { return must(tx.Lease(ctx, "outbox", "this node", now.Add(time.Hour))) }) {
+			t.Error("a node that is gone keeps its work")
 		}
 		want := store.Ended{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
 		if r.Ended != want {
@@ -455,15 +490,21 @@ func TestQLT2_DamagedFilesLeaveNothing(t *testing.T) {
 	if len(whole) < 3*chunkSize {
 		t.Fatalf("%d bytes are too few for this test", len(whole))
 	}
+	plain, err := opened(whole, passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, damaged := range map[string][]byte{
-		"header":        flip(whole, len(magic)+10),
-		"first chunk":   flip(whole, headerSize+macSize+5),
-		"second chunk":  flip(whole, headerSize+macSize+chunkSize+16+5),
-		"last byte":     flip(whole, len(whole)-1),
-		"cut at a edge": whole[:headerSize+macSize+2*(chunkSize+16)],
-		"cut":           whole[:len(whole)-1],
-		"longer":        append(slices.Clone(whole), 0),
-		"empty":         nil,
+		"sealed with more": sealed(t, append(slices.Clone(plain), 0)),
+		"sealed with less": sealed(t, plain[:len(plain)-1]),
+		"header":           flip(whole, len(magic)+10),
+		"first chunk":      flip(whole, headerSize+macSize+5),
+		"second chunk":     flip(whole, headerSize+macSize+chunkSize+16+5),
+		"last byte":        flip(whole, len(whole)-1),
+		"cut at an edge":   whole[:headerSize+macSize+2*(chunkSize+16)],
+		"cut":              whole[:len(whole)-1],
+		"longer":           append(slices.Clone(whole), 0),
+		"empty":            nil,
 	} {
 		dir := t.TempDir()
 		file, place := filepath.Join(dir, "backup"), filepath.Join(dir, "place")

@@ -165,6 +165,28 @@ func TestOpen_Chunks(t *testing.T) {
 	}
 }
 
+// There is one way to write each content: an empty chunk at the end of others
+// is not it.
+func TestOpen_EmptyLastChunk(t *testing.T) {
+	var b bytes.Buffer
+	w, err := seal(&b, passphrase, cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.(*sealer)
+	s.plain = append(s.plain, noise(chunkSize)...)
+	if err := s.flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.nonce.next()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := opened(b.Bytes(), passphrase); !errors.Is(err, ErrChanged) {
+		t.Errorf("%v, want ErrChanged", err)
+	}
+}
+
 // What cannot be written is an error, never a shorter file.
 func TestSeal_Full(t *testing.T) {
 	for _, room := range []int{0, 10, headerSize + macSize, headerSize + macSize + chunkSize} {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/latchkey-id/latchkey/backup"
+	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -102,7 +103,10 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	to := backup.Place{Dir: dir, Database: s.flags.Database, Environment: s.environ}
+	to := backup.Place{Dir: dir, Environment: s.environ}
+	if s.flags.Database != "" {
+		to.Database = s.override(config.Default(dir)).Database
+	}
 	progress, end := s.progress("Restoring")
 	r, err := backup.Restore(ctx, to, s.who(), c.File, passphrase, progress)
 	end()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/backup"
+	"github.com/latchkey-id/latchkey/store/storetest"
 )
 
 // A backup is made beside a running server and becomes one that runs.
@@ -51,6 +52,31 @@ func TestBackup(t *testing.T) {
 		t.Errorf("events: %v", other.events(audit.BackupRestored))
 	}
 	serving(t, other.dir)
+}
+
+// A server moves from one kind of database to the other, by commands alone.
+func TestBackup_ToTheOtherDatabase(t *testing.T) {
+	for from, source := range storetest.Empty(t) {
+		p := furnish(t, "--database", source)
+		p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+		const passphrase = "correct horse battery\n"
+		file := filepath.Join(t.TempDir(), "backup")
+		if row := read[backupRow](p, passphrase, "backup", file); row.Database != from {
+			t.Errorf("a backup of %s says it is of %s", from, row.Database)
+		}
+		for to, target := range storetest.Empty(t) {
+			other := place{t, filepath.Join(t.TempDir(), "other")}
+			other.refused(failed, "latchkey: ", passphrase, "restore", file, "--database", source) // not empty
+			other.ok(passphrase, "restore", file, "--database", target)
+			if users := read[[]userRow](other, "", "user", "list"); len(users) != 1 || users[0].Name != "anna" {
+				t.Errorf("%s to %s: %+v", from, to, users)
+			}
+			other.ok("", "config", "validate")
+			if _, out, _ := other.typed("", "doctor"); !strings.Contains(out, "ok       keys: RS256 key of tenant default for saml") {
+				t.Errorf("%s to %s: the doctor says\n%s", from, to, out)
+			}
+		}
+	}
 }
 
 // At a terminal a long work rewrites one line, and leaves none.
