@@ -42,9 +42,13 @@ type table struct {
 
 // Load reads the catalogues compiled into the program. It fails only if one of
 // them is malformed.
-func Load() (*Catalog, error) { return load(embedded) }
+func Load() (*Catalog, error) { return LoadFrom(embedded) }
 
-func load(files fs.FS) (*Catalog, error) {
+// Files are the catalogues compiled into the program: en/login.json and so on.
+func Files() fs.FS { return embedded }
+
+// LoadFrom reads catalogues from other files than the program's own.
+func LoadFrom(files fs.FS) (*Catalog, error) {
 	own, err := read(files)
 	if err != nil {
 		return nil, err

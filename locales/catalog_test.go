@@ -13,7 +13,7 @@ import (
 )
 
 // complete lists the languages that must lack nothing.
-var complete = []language.Tag{language.English, language.German, language.Arabic}
+var complete = []language.Tag{language.English, language.German, language.Arabic, language.French, language.Spanish}
 
 func TestENR13_CompleteLanguagesLackNothing(t *testing.T) {
 	own, err := read(embedded)
@@ -126,7 +126,8 @@ func FuzzNegotiate(f *testing.F) {
 }
 
 func TestLanguages(t *testing.T) {
-	want := []Language{{"ar", "العربية", "rtl"}, {"de", "Deutsch", "ltr"}, {"en", "English", "ltr"}, {"fr", "Français", "ltr"}}
+	want := []Language{{"ar", "العربية", "rtl"}, {"de", "Deutsch", "ltr"}, {"en", "English", "ltr"},
+		{"es", "Español", "ltr"}, {"fr", "Français", "ltr"}}
 	if got := mustLoad(t).Languages(); !slices.Equal(got, want) {
 		t.Errorf("Languages() = %v, want %v", got, want)
 	}
@@ -134,7 +135,7 @@ func TestLanguages(t *testing.T) {
 
 // small is a catalogue to try the machinery on.
 func small(t *testing.T) *Catalog {
-	c, err := load(fstest.MapFS{
+	c, err := LoadFrom(fstest.MapFS{
 		"en/a.json":    {Data: []byte(`{"hello": "Hello {name}", "left": {"one": "{n} second", "other": "{n} seconds"}, "bye": "Bye"}`)},
 		"pt/a.json":    {Data: []byte(`{"hello": "Olá {name}", "bye": "Tchau"}`)},
 		"pt-BR/a.json": {Data: []byte(`{"hello": "Oi {name}"}`)},
@@ -200,12 +201,12 @@ func TestLoadRefuses(t *testing.T) {
 		"no such category": `{"a": {"other": "x", "dozen": "y"}}`,
 		"in two areas":     `{"b": "x"}`,
 	} {
-		_, err := load(fstest.MapFS{"en/a.json": {Data: []byte(data)}, "en/b.json": {Data: []byte(`{"b": "x"}`)}})
+		_, err := LoadFrom(fstest.MapFS{"en/a.json": {Data: []byte(data)}, "en/b.json": {Data: []byte(`{"b": "x"}`)}})
 		if err == nil {
 			t.Errorf("%s: loaded", name)
 		}
 	}
-	if _, err := load(fstest.MapFS{"de/a.json": {Data: []byte(`{}`)}}); err == nil {
+	if _, err := LoadFrom(fstest.MapFS{"de/a.json": {Data: []byte(`{}`)}}); err == nil {
 		t.Error("loaded without English")
 	}
 }
