@@ -30,6 +30,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"subjects":            "is not used up",
 		"signing_keys":        "is not used up",
 		"oidc_tokens":         "its grant is revoked",
+		"metadata_sources":    "is fetched anew when due",
 	}
 	newest, err := newestMigration()
 	if err != nil {
