@@ -133,10 +133,10 @@ func (s *sitting) goOn(w http.ResponseWriter, r *http.Request, visit journey.Vis
 	switch {
 	case s.view.Step == journey.EnrolPlatform && s.view.Journey.Platform == "" && len(rows) == 1:
 		_, err = s.choosePlatform(r.Context(), visit, rows[0].Platform)
-	case s.view.Step == journey.Done:
+	case s.view.Step == journey.Done && s.view.Journey.EndedAt.IsZero():
 		_, err = s.idp.Engine.Enrolled(r.Context(), visit, s.view)
 	}
-	if err != nil && !errors.Is(err, identity.Conflict) {
+	if err != nil && !errors.Is(err, identity.Conflict) && !errors.Is(err, identity.Expired) { // another tab did
 		return err
 	}
 	http.Redirect(w, r, address(s.tenant, s.view.Journey.ID), http.StatusSeeOther)

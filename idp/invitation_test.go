@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/phone"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
@@ -419,6 +420,39 @@ func TestENR7_OnePlatformIsNotAskedFor(t *testing.T) {
 		}
 		v.sees(`id="short-code"`)
 		v.send("do", "back").sees(`name="platform"`)
+	}
+}
+
+// Another vendor's app, which is confirmed in the browser, uses the link up too.
+func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	rules := policy.DefaultSelfProvisioning()
+	rules.ThirdParty = true
+	s.set(rules)
+	s.set(policy.Platforms{})
+	u, secret := s.newcomer(false)
+	v := s.visitor().begin(secret).sees(`name="passcode"`) // the only way, so no choice is asked
+	passcode := func() string {
+		typed := regexp.MustCompile(`id="secret"[^>]*>([A-Z2-7 ]+)<`).FindStringSubmatch(v.page)[1]
+		key, err := otp.DecodeSecret(typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return otp.TOTP(key, otp.Params{Digits: 6, Period: 30}, s.Clock.Now())
+	}
+	confirm := v.fill("passcode", passcode())
+	s.revoke(u)
+	v.read(v.http.PostForm(v.at, confirm)).sees(revoked)
+	if got := s.authenticators(u); got != 0 {
+		t.Errorf("%d authenticators of a revoked link", got)
+	}
+	v = s.visitor().begin(s.invite(u)).sees(`name="passcode"`)
+	v.send("passcode", passcode()).sees(ready)
+	if strings.Contains(v.page, "signing in") {
+		t.Errorf("a login is said to go on:\n%s", v.page)
+	}
+	if got := s.events(audit.EnrolInvitationUsed); got != 1 || s.authenticators(u) != 1 {
+		t.Errorf("%d invitations used for %d authenticators", got, s.authenticators(u))
 	}
 }
 

@@ -120,7 +120,7 @@ func (c *enrollmentInvite) Run(ctx context.Context, s *shell) error {
 			}
 			rows = append(rows, row)
 		}
-		return list(s, rows, []string{"USER", "MAIL", ""}, inviteRow.cells)
+		return list(s, rows, []string{"USER", "MAIL", "NOTE"}, inviteRow.cells)
 	})
 }
 
@@ -197,29 +197,31 @@ type invitation struct {
 // invite sends a user a link, or says why not.
 func (h house) invite(ctx context.Context, u identity.User, n invitation) (inviteRow, error) {
 	row := inviteRow{User: u.Name}
-	err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
-		why, err := enroll.Hindered(ctx, tx, u)
-		if err != nil || why != "" {
-			row.Why = string(why)
+	before, err := h.db.OpenInvitation(ctx, u.Tenant, u.ID)
+	switch {
+	case err == nil && !n.again && before.State(h.db.Now()) == store.InvitationOpen:
+		row.Why = "has a link that works until " + when(before.ExpiresAt)
+		return row, nil
+	case err != nil && !errors.Is(err, identity.NotFound):
+		return row, err
+	}
+	var sent store.Invitation
+	var why enroll.Hindrance
+	if n.dry {
+		sent.ExpiresAt = h.db.Now().Add(n.life)
+		why, err = enroll.Hindered(ctx, h.db, u)
+	} else {
+		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+			sent, why, err = enroll.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
 			return err
-		}
-		before, err := tx.OpenInvitation(ctx, u.Tenant, u.ID)
-		switch {
-		case err == nil && !n.again && before.State(tx.Now()) == store.InvitationOpen:
-			row.Why = "has a link that works until " + when(before.ExpiresAt)
-			return nil
-		case err != nil && !errors.Is(err, identity.NotFound):
-			return err
-		}
-		row.Invited, row.To, row.Until = true, u.Mail, tx.Now().Add(n.life)
-		if n.dry {
-			return nil
-		}
-		sent, _, err := enroll.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
-		row.ID, row.Until = sent.ID, sent.ExpiresAt
-		return err
-	})
-	return row, err
+		})
+	}
+	if err != nil || why != "" {
+		row.Why = string(why)
+		return row, err
+	}
+	row.Invited, row.ID, row.To, row.Until = true, sent.ID, u.Mail, sent.ExpiresAt
+	return row, nil
 }
 
 type enrollmentResend struct {
@@ -254,7 +256,7 @@ func (c *enrollmentResend) Run(ctx context.Context, s *shell) error {
 			}
 			rows = append(rows, row)
 		}
-		return list(s, rows, []string{"USER", "MAIL", ""}, inviteRow.cells)
+		return list(s, rows, []string{"USER", "MAIL", "NOTE"}, inviteRow.cells)
 	})
 }
 
