@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,16 @@ func TestRemoveApplication(t *testing.T) {
 		})
 		if !g.Over {
 			t.Errorf("the refresh token's grant goes on: %+v", g)
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			first, err := tx.RevokeGrant(t.Context(), h.Tenant.ID, g.ID)
+			if first {
+				t.Error("the grant was not revoked, only its application disabled")
+			}
+			return err
+		})
+		for a, err := range h.DB.SessionApplications(t.Context(), h.Tenant.ID, g.Session) {
+			t.Errorf("the session still has %+v, %v", a, err)
 		}
 		if j, err := h.DB.Journey(t.Context(), h.Tenant.ID, journey); err != nil || j.EndedAt.IsZero() || j.Outcome != identity.Cancelled {
 			t.Errorf("the login under way: %+v, %v, want it ended", j, err)
@@ -192,7 +203,7 @@ func TestChangeApplication(t *testing.T) {
 		won := storetest.Race(t, 8, func(i int) error {
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 				next := app
-				next.Name = strings.Repeat("x", i+1)
+				next.Config = []byte(strings.Replace(string(app.Config), "/new", fmt.Sprintf("/new%d", i), 1))
 				return tx.ChangeApplication(t.Context(), app, next)
 			})
 		})

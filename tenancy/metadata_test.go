@@ -35,6 +35,7 @@ type publisher struct {
 	status int
 	body   string
 	asked  int
+	during func() // happens while somebody waits for the answer
 }
 
 func publish(t *testing.T, body string) *publisher {
@@ -42,6 +43,13 @@ func publish(t *testing.T, body string) *publisher {
 	p := &publisher{}
 	p.say(http.StatusOK, body)
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		p.mu.Lock()
+		during := p.during
+		p.during = nil
+		p.mu.Unlock()
+		if during != nil {
+			during()
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.asked++
@@ -262,6 +270,35 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 		p.Close()
 		if err := refresh(); err == nil || source(t, h, app.ID).DueAt.Sub(h.Clock.Now()) != refreshLeast {
 			t.Errorf("nobody there: %v, %+v", err, source(t, h, app.ID))
+		}
+	})
+}
+
+// What an operator decides while metadata is being fetched is not undone by it.
+func TestSAML2_AnOperatorIsFaster(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		old, other, m := publish(t, sp(entityID, "", nil, acs)), publish(t, sp(entityID, "", nil, acs2)), metadata(h)
+		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, old.URL, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, status := range []int{http.StatusOK, http.StatusNotFound} {
+			if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, old.URL); err != nil {
+				t.Fatal(err)
+			}
+			old.say(status, sp(entityID, "", nil, acs))
+			old.during = func() {
+				if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, other.URL); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := m.Refresh(t.Context(), h.Who, h.Tenant.ID, app.ID); !errors.Is(err, identity.Conflict) {
+				t.Errorf("%d: %v, want a Conflict", status, err)
+			}
+			if s := source(t, h, app.ID); s.URL != other.URL || s.Failures != 0 || settings(t, h, app.ID).ACS[0] != acs2 {
+				t.Errorf("%d: from %s with %d failures, want what the operator decided", status, s.URL, s.Failures)
+			}
+			old.say(http.StatusOK, sp(entityID, "", nil, acs))
 		}
 	})
 }

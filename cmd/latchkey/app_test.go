@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/store/storetest"
 )
 
 // described is a service provider's metadata with one address for answers.
@@ -24,7 +25,10 @@ func described(acs string) string {
 }
 
 // Applications, beside a running server, from being added to being removed.
-func TestApplicationsOfOIDC(t *testing.T) {
+func TestApplicationsOfOIDC(t *testing.T) { storetest.EachSource(t, applicationsOfOIDC) }
+
+func applicationsOfOIDC(t *testing.T, source string) {
+	t.Setenv("LATCHKEY_DATABASE", source)
 	p := place{t, filepath.Join(t.TempDir(), "house")}
 	base := serving(t, p.dir)
 	added := read[struct {
@@ -33,14 +37,17 @@ func TestApplicationsOfOIDC(t *testing.T) {
 	}](p, "", "app", "add", "oidc", "--name", "Wiki", "--client-id", "wiki", "--redirect-uri", "https://wiki.example.org/a", "--post-logout-uri", "https://wiki.example.org/")
 
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	authorize := func(uri string) string {
+		q := url.Values{"response_type": {"code"}, "scope": {"openid"}, "client_id": {"wiki"}, "redirect_uri": {uri},
+			"code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("a", 43)}}
+		return base + "/t/default/oauth/authorize?" + q.Encode()
+	}
 	// answers reports whether the running server takes a request with an
 	// address, within the 250 ms that were promised.
 	answers := func(uri string) bool {
 		t.Helper()
 		time.Sleep(250 * time.Millisecond)
-		q := url.Values{"response_type": {"code"}, "scope": {"openid"}, "client_id": {"wiki"}, "redirect_uri": {uri},
-			"code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("a", 43)}}
-		res, err := client.Get(base + "/t/default/oauth/authorize?" + q.Encode())
+		res, err := client.Get(authorize(uri))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,18 +107,29 @@ func TestApplicationsOfOIDC(t *testing.T) {
 		}
 	}
 
-	p.refused(misuse, "--yes", "", "app", "remove", "wiki")
+	b := newBrowser(t) // somebody in the middle of logging in
+	b.open(authorize("https://wiki.example.org/b"))
+	if !strings.Contains(b.at.Path, "/login/") {
+		t.Fatalf("at %s, want a login", b.at)
+	}
+	p.refused(misuse, "1 logins under way. Say --yes", "", "app", "remove", "wiki")
 	if gone := read[appRemoved](p, "", "app", "remove", "wiki", "--yes"); gone.ID != added.ID {
 		t.Errorf("removed: %+v", gone)
 	}
 	if answers("https://wiki.example.org/b") || knows(renewed.Secret) {
 		t.Error("the running server goes on with what was removed")
 	}
+	b.post("username", "anna")
+	if !strings.Contains(b.at.Path, "/login/") || strings.Contains(b.page, "password") {
+		t.Errorf("a login to what was removed goes on at %s:\n%s", b.at, b.page)
+	}
 	p.refused(failed, `there is no application "wiki"`, "", "app", "show", "wiki")
 	p.ok("", "app", "add", "oidc", "--name", "Wiki", "--client-id", "wiki", "--redirect-uri", "https://wiki.example.org/a")
 }
 
-func TestApplicationsOfSAML(t *testing.T) {
+func TestApplicationsOfSAML(t *testing.T) { storetest.EachSource(t, applicationsOfSAML) }
+
+func applicationsOfSAML(t *testing.T, source string) {
 	var acs atomic.Pointer[string]
 	move := func(to string) { acs.Store(&to) }
 	move("https://payroll.example.org/acs")
@@ -123,7 +141,7 @@ func TestApplicationsOfSAML(t *testing.T) {
 		fmt.Fprint(w, described(*acs.Load()))
 	}))
 	t.Cleanup(publisher.Close)
-	p := furnish(t)
+	p := furnish(t, "--database", source)
 	p.refused(failed, "outgoing_allow", "", "app", "add", "saml", "--metadata", publisher.URL)
 	t.Setenv("LATCHKEY_OUTGOING_ALLOW", "127.0.0.1")
 	p.ok("", "app", "add", "saml", "--metadata", publisher.URL, "--name", "Payroll")

@@ -1,11 +1,13 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/store"
 )
@@ -335,6 +337,11 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 		}
 		h.tx(func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, moved) })
 		stays("address taken away", granted)
+		disabled := p.app
+		disabled.DisabledAt = h.idp.DB.Now()
+		if _, err := recall(disabled, []byte(`{"redirect_uri":"`+callback+`"}`)); !errors.Is(err, identity.Invalid) {
+			t.Errorf("application disabled: %v, want Invalid", err)
+		}
 		h.refuse = idp.Cancelled
 		stays("address taken away, and cancelled", refused)
 		h.refuse = ""

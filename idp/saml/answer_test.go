@@ -196,8 +196,12 @@ func TestSAML2_OutdatedMetadata(t *testing.T) {
 			t.Fatalf("within its time: %d %s", a.StatusCode, a.body)
 		}
 		h.Clock.Pass(time.Hour)
+		before := h.session
 		if a := h.post(p.request("", ""), ""); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "could not be renewed") {
 			t.Errorf("after its time: %d %s, want a page that says so", a.StatusCode, a.body)
+		}
+		if h.session != before {
+			t.Error("after its time: somebody had to log in before it was said")
 		}
 	})
 }
