@@ -135,10 +135,10 @@ func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 	rows = append(rows, []string{"NameID", a.NameID}, []string{"Requests", map[bool]string{true: "must be signed", false: "may be unsigned"}[a.SignedRequests]})
 	for _, c := range a.Certificates {
 		rows = append(rows, []string{"Certificate", c.Key + ", " + c.Subject},
-			[]string{"", fmt.Sprintf("%s old, from %s to %s", days(now.Sub(c.NotBefore)), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))},
-			[]string{"", "SHA-256 " + c.SHA256})
+			[]string{"  its age", fmt.Sprintf("%s: from %s to %s", days(now.Sub(c.NotBefore)), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))},
+			[]string{"  its SHA-256", c.SHA256})
 	}
-	rows = append(rows, each("Attributes", a.Attributes)...)
+	rows = append(rows, each("Attribute", a.Attributes)...)
 	if a.Source == nil {
 		rows = append(rows, []string{"Metadata", "given by hand"})
 	} else {
@@ -150,7 +150,8 @@ func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 	if !a.GoodUntil.IsZero() {
 		rows = append(rows, []string{"Good until", when(a.GoodUntil)})
 	}
-	return append(rows, []string{"Enter there", "our metadata, and entityID: " + a.Ours.Metadata}, []string{"", "or by hand, single sign-on: " + a.Ours.SSO})
+	return append(rows, []string{"Enter there", "what is ours:"}, []string{"  our metadata", a.Ours.Metadata}, []string{"  our entityID", a.Ours.Metadata},
+		[]string{"  our single sign-on", a.Ours.SSO})
 }
 
 func (a *oidcShown) rows(clientID string) [][]string {
@@ -160,24 +161,20 @@ func (a *oidcShown) rows(clientID string) [][]string {
 	rows = append(rows, each("Origin", a.Origins)...)
 	answer := map[bool]string{true: "yes", false: "no"}
 	return append(rows, []string{"Installed program", answer[a.Native]}, []string{"Refresh tokens", answer[a.Offline]}, []string{"Signed with", a.Algorithm},
-		[]string{"Enter there", "issuer: " + a.Issuer},
-		[]string{"", "or by hand, authorization: " + a.Ours.Authorization},
-		[]string{"", "token: " + a.Ours.Token},
-		[]string{"", "userinfo: " + a.Ours.UserInfo},
-		[]string{"", "keys: " + a.Ours.Keys},
-		[]string{"", "introspection: " + a.Ours.Introspection},
-		[]string{"", "revocation: " + a.Ours.Revocation},
-		[]string{"", "logout: " + a.Ours.Logout})
+		[]string{"Enter there", "what is ours:"}, []string{"  our issuer", a.Issuer},
+		[]string{"  authorization", a.Ours.Authorization}, []string{"  token", a.Ours.Token}, []string{"  userinfo", a.Ours.UserInfo},
+		[]string{"  keys", a.Ours.Keys}, []string{"  introspection", a.Ours.Introspection}, []string{"  revocation", a.Ours.Revocation},
+		[]string{"  logout", a.Ours.Logout})
 }
 
-// each is a row for each value, the first with the name.
+// each is a row for each value.
 func each(name string, values []string) [][]string {
 	if len(values) == 0 {
 		return [][]string{{name, ""}}
 	}
 	var rows [][]string
 	for _, v := range values {
-		rows, name = append(rows, []string{name, v}), ""
+		rows = append(rows, []string{name, v})
 	}
 	return rows
 }
