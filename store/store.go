@@ -57,6 +57,7 @@ type DB struct {
 	dialect dialect
 	// Statements prepared once: for reads outside and for all inside transactions.
 	prepared, preparedWrites *statements
+	tenants                  sync.Map // slug → knownTenant
 
 	log  *slog.Logger
 	bus  *bus

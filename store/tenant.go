@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 )
@@ -35,6 +36,31 @@ func (r reader) TenantBySlug(ctx context.Context, slug string) (identity.Tenant,
 		return t, missing("tenant "+slug, err)
 	}
 	return t, nil
+}
+
+// knownFor is how long a tenant is taken as it was read: every request begins
+// with its tenant, and what a command changes beside the server is to be seen
+// within this time.
+const knownFor = 250 * time.Millisecond
+
+// A knownTenant is one that was read a moment ago.
+type knownTenant struct {
+	identity.Tenant
+	at time.Time
+}
+
+// TenantBySlug returns the tenant whose addresses carry slug, as it was within
+// the last quarter of a second. Only those that exist are remembered.
+func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
+	if known, ok := db.tenants.Load(slug); ok && time.Since(known.(knownTenant).at) < knownFor {
+		return known.(knownTenant).Tenant, nil
+	}
+	at := time.Now()
+	t, err := db.reader.TenantBySlug(ctx, slug)
+	if err == nil {
+		db.tenants.Store(slug, knownTenant{t, at})
+	}
+	return t, err
 }
 
 // Tenants yields every tenant, by slug.
