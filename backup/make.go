@@ -28,7 +28,12 @@ type Progress func(done, all int64)
 // Make writes a backup of a server's database, keys and configuration to a new
 // file, for its owner's eyes alone. The file has its name once it is complete;
 // one that is there already stays, and is an error that is fs.ErrExist.
-func Make(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, progress Progress) (m Manifest, err error) {
+func Make(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, progress Progress) (Manifest, error) {
+	return produce(ctx, c, db, who, file, passphrase, usual, progress)
+}
+
+// produce is Make at a cost.
+func produce(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, price cost, progress Progress) (m Manifest, err error) {
 	if len([]rune(passphrase)) < MinPassphrase {
 		return m, &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
 			Err: fmt.Errorf("a passphrase has at least %d characters: whoever gets the file can try as long as they like", MinPassphrase)}
@@ -45,7 +50,7 @@ func Make(ctx context.Context, c config.Config, db *store.DB, who identity.Princ
 			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
 		}
 	}()
-	if m, err = write(ctx, f, c, db, passphrase, progress); err != nil {
+	if m, err = write(ctx, f, c, db, passphrase, price, progress); err != nil {
 		return m, fmt.Errorf("backup: %w", err)
 	}
 	if err := f.Sync(); err != nil {
@@ -81,7 +86,7 @@ func record(ctx context.Context, db *store.DB, who identity.Principal, m Manifes
 }
 
 // write writes the sealed backup.
-func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, passphrase string, progress Progress) (Manifest, error) {
+func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, passphrase string, price cost, progress Progress) (Manifest, error) {
 	m := Manifest{BaseURL: c.BaseURL, Database: "sqlite"}
 	if c.Postgres() {
 		m.Database = "postgres"
@@ -91,7 +96,7 @@ func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, pas
 		return m, err
 	}
 	buffered := bufio.NewWriterSize(to, 1<<20)
-	sealed, err := seal(buffered, passphrase, usual)
+	sealed, err := seal(buffered, passphrase, price)
 	if err != nil {
 		return m, err
 	}
@@ -124,6 +129,7 @@ func writeRows(ctx context.Context, to io.Writer, snapshot *store.Snapshot, all 
 	var b []byte
 	var done int64
 	for _, t := range snapshot.Tables {
+		before := done
 		for row, err := range snapshot.Rows(ctx, t) {
 			if err != nil {
 				return err
@@ -136,6 +142,9 @@ func writeRows(ctx context.Context, to io.Writer, snapshot *store.Snapshot, all 
 			}
 			done++
 			progress(done, all)
+		}
+		if n := done - before; n != t.Rows {
+			return fmt.Errorf("%s has %d rows, and had %d when the copy began: the snapshot does not hold", t.Name, n, t.Rows)
 		}
 	}
 	return squeezed.Close()

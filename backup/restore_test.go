@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func folder(t *testing.T, h *storetest.House) config.Config {
 func taken(t *testing.T, h *storetest.House) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "backup")
-	if _, err := Make(t.Context(), folder(t, h), h.DB, operator, file, passphrase, quiet); err != nil {
+	if _, err := produce(t.Context(), folder(t, h), h.DB, operator, file, passphrase, cheap, quiet); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -576,6 +577,13 @@ func TestMake_Refuses(t *testing.T) {
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "precious" {
 		t.Errorf("the file: %q, %v", got, err)
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	if _, err := Make(t.Context(), c, h.DB, operator, whole, passphrase, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(whole); err != nil || !bytes.Contains(got[:headerSize], []byte{0, 0, 0, 3, 0, 1, 0, 0, 4}) {
+		t.Errorf("%v; a guess at the passphrase does not cost three passes over 64 MiB: % x", err, got[:headerSize])
 	}
 	// One that is broken off leaves no file, nor a part of one.
 	ctx, stop := context.WithCancel(t.Context())

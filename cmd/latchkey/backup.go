@@ -131,10 +131,11 @@ What comes next:
 // process on the machine can read.
 func (s *shell) passphrase(ctx context.Context, file string, fresh bool) (string, error) {
 	if f, ok := s.stdin.(*os.File); ok && file == "" && term.IsTerminal(int(f.Fd())) {
+		const question = "Passphrase of the backup: "
 		if fresh {
-			return s.password(ctx, "the backup")
+			return s.twice(ctx, f, question)
 		}
-		return s.prompt(ctx, f, "Passphrase of the backup: ")
+		return s.prompt(ctx, f, question)
 	}
 	text, err := s.file(file, maxLine)
 	if err != nil {

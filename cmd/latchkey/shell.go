@@ -217,15 +217,7 @@ const maxLine = 4096
 // terminal, takes the first line of standard input.
 func (s *shell) password(ctx context.Context, of string) (string, error) {
 	if f, ok := s.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		first, err := s.prompt(ctx, f, "Password of "+of+": ")
-		if err != nil {
-			return "", err
-		}
-		second, err := s.prompt(ctx, f, "The same again: ")
-		if err == nil && first != second {
-			err = errors.New("the two passwords differ")
-		}
-		return first, err
+		return s.twice(ctx, f, "Password of "+of+": ")
 	}
 	line, err := bufio.NewReader(io.LimitReader(s.stdin, maxLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -236,6 +228,20 @@ func (s *shell) password(ctx context.Context, of string) (string, error) {
 		return "", refuse("standard input has no password; --no-password adds a user who has none")
 	}
 	return line, nil
+}
+
+// twice asks a question at a terminal, and again, since nobody sees what they
+// type.
+func (s *shell) twice(ctx context.Context, f *os.File, question string) (string, error) {
+	first, err := s.prompt(ctx, f, question)
+	if err != nil {
+		return "", err
+	}
+	second, err := s.prompt(ctx, f, "The same again: ")
+	if err == nil && first != second {
+		err = errors.New("the two differ")
+	}
+	return first, err
 }
 
 // prompt asks a question at a terminal. Who gives up there gets the echo back.
