@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test unit bench lint vuln fuzz strings shots docs
+.PHONY: help build run test unit bench lint vuln fuzz strings shots docs release
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,3 +45,6 @@ strings: ## texts missing or unused, by language
 
 shots: ## the pictures in the README, taken anew (every page: SHOTS=folder go test ./e2e)
 	PICTURES="$(CURDIR)/docs/images" go test -count=1 -run '^TestPictures$$' ./e2e
+
+release: ## archives, checksums and SBOM of the last commit, into ./dist (scripts/reproduce proves it twice)
+	@scripts/release

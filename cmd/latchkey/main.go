@@ -11,7 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -55,6 +55,10 @@ type commands struct {
 	Backup  backupCommand  `cmd:"" help:"Copy database, keys and configuration into one sealed file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Make a server of a backup, in an empty folder and database."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
+
+	Completion completionCommand `cmd:"" help:"Write a script that completes what is typed in a shell."`
+	Complete   completeCommand   `cmd:"" hidden:"" help:"Say what fits next, for the scripts."`
+	Man        manCommand        `cmd:"" hidden:"" help:"Write the manual page."`
 
 	TenantCommands struct {
 		Add  tenantAdd  `cmd:"" help:"Add a tenant."`
@@ -137,11 +141,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var c commands
 	s := &shell{flags: &c, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, environ: os.Environ()}
 	helped := false
-	parser, err := kong.New(&c, kong.Name("latchkey"),
-		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),
-		kong.Writers(stdout, stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
-		kong.Exit(func(int) { helped = true }), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	parser, err := grammar(&c, kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
 	if err != nil {
 		return s.fail(err)
 	}
@@ -150,10 +151,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case helped:
 		return fine
 	case err != nil:
+		// Who asked for JSON is answered in it, however far the parser came.
+		c.JSON = c.JSON || slices.Contains(args, "--json")
 		return s.fail(refuse("%w; see \"%s --help\"", err, selected(err)))
 	}
-	s.command = command.Command()
+	s.command, s.model = command.Command(), parser.Model
 	return s.fail(command.Run())
+}
+
+// grammar reads commands from their declaration.
+func grammar(c *commands, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append(options, kong.Name("latchkey"),
+		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}))...)
 }
 
 // selected is as much of a command as was understood.
@@ -177,26 +187,4 @@ func (s *shell) fail(err error) int {
 	}
 	s.complain(err)
 	return failed
-}
-
-type versionCommand struct{}
-
-func (versionCommand) Help() string { return "Example:\n\n    latchkey version --json" }
-
-// Run says which version this is, as far as the build knows.
-func (versionCommand) Run(s *shell) error {
-	v := struct {
-		Version string `json:"version"`
-		Commit  string `json:"commit,omitempty"`
-		Go      string `json:"go"`
-	}{Version: "unknown"}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v.Version, v.Go = info.Main.Version, info.GoVersion
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				v.Commit = setting.Value
-			}
-		}
-	}
-	return s.say(v, "latchkey %s %s (%s)", v.Version, v.Commit, v.Go)
 }

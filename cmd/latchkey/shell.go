@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"github.com/latchkey-id/latchkey/config"
@@ -25,6 +26,7 @@ import (
 // flags all commands share.
 type shell struct {
 	flags   *commands
+	model   *kong.Application // all commands, as they were declared
 	command string
 	stdin   io.Reader
 	stdout  io.Writer
