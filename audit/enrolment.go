@@ -6,11 +6,11 @@ import (
 )
 
 // EnrolmentBegins are the events an enrolment can begin with.
-var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolActivation}
+var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolInvitationBegun, EnrolActivation}
 
 // EnrolmentKinds are the events an enrolment consists of.
 var EnrolmentKinds = []Kind{EnrolCodeSent, EnrolNoMail, EnrolCodeWrong, EnrolCodeRight, EnrolPlatform, EnrolActivation, EnrolKey,
-	EnrolVoided, EnrolFinished}
+	EnrolVoided, EnrolFinished, EnrolInvitationBegun, EnrolInvitationLeft, EnrolInvitationUsed}
 
 // An Outcome is what became of an enrolment.
 type Outcome string
@@ -24,7 +24,7 @@ const (
 )
 
 // An Enrolment is one try to set up an authenticator, from the first code that
-// was mailed to its end (ENR-18).
+// was mailed, or the mailed link that was followed, to its end (ENR-18).
 type Enrolment struct {
 	User          string // id
 	Journey       string // empty where it began outside one
@@ -68,6 +68,8 @@ func EnrolmentOf(events []Event, now time.Time) Enrolment {
 		n.Outcome = Finished
 	case last.Kind == EnrolVoided:
 		n.Outcome, n.Reason = Voided, last.Reason
+	case last.Kind == EnrolInvitationLeft:
+		n.Outcome, n.Reason = Voided, "left by the person"
 	case last.Kind == EnrolNoMail:
 		n.Outcome = NoMail
 	case now.Sub(last.At) > enrolmentLife:

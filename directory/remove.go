@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -40,8 +41,18 @@ func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, 
 	return gone, err
 }
 
-// revokeAll revokes what a user alone has enrolled, or begun to.
+// revokeAll revokes what a user alone has enrolled, has begun to, or was invited
+// to.
 func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
+	invitation, err := tx.OpenInvitation(ctx, u.Tenant, u.ID)
+	if err == nil {
+		_, err = tx.RevokeInvitation(ctx, invitation)
+		err = errors.Join(err, tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrolInvitationEnded, User: u.ID,
+			Reason: "user removed", Data: map[string]string{"invitation": invitation.ID}}))
+	}
+	if err != nil && !errors.Is(err, identity.NotFound) {
+		return err
+	}
 	if a, ok, err := tx.VoidActivation(ctx, u.Tenant, u.ID); err != nil {
 		return err
 	} else if ok {

@@ -133,6 +133,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
 			Request: []byte(`{"login_hint":"zacharias"}`), Browser: "b", IP: marked[1], Fingerprint: marked[3], UserID: u.ID, Name: "ZACHARIAS",
 			StartedAt: now, ExpiresAt: now.Add(time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+		invitation := store.Invitation{Tenant: h.Tenant.ID, ID: "inv_1", User: u.ID, ExpiresAt: now.Add(time.Hour)}
 		session := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: u.ID, Browser: "b", AuthTime: now,
 			Idle: time.Hour, ExpiresAt: now.Add(time.Hour)}
 		h.Do(t, func(tx *store.Tx) error {
@@ -153,6 +154,9 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 			}
 			if err := tx.QueueMessage(t.Context(), store.Message{Tenant: h.Tenant.ID, ID: identity.NewID(identity.MessageID), Kind: "code",
 				Recipient: u.Mail, Language: "en", Arguments: []byte("{}"), Dedupe: "to " + u.Mail, MessageID: "m", ExpiresAt: now.Add(time.Hour)}); err != nil {
+				return err
+			}
+			if _, err := tx.AddInvitation(t.Context(), invitation, identity.NewSecret()); err != nil {
 				return err
 			}
 			if err := tx.LoggedIn(t.Context(), h.Tenant.ID, u.ID, "b", false, identity.ByPush); err != nil {
@@ -176,12 +180,16 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		if got, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.ID); err != nil || got.State() != identity.Revoked {
 			t.Errorf("the authenticator: %s, %v, want it revoked", got.State(), err)
 		}
+		if got, err := h.DB.Invitation(t.Context(), h.Tenant.ID, invitation.ID); err != nil || got.State(now) != store.InvitationRevoked {
+			t.Errorf("the invitation: %s, %v, want it revoked", got.State(now), err)
+		}
 		of, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{User: u.ID}))
-		if err != nil || len(of) != 5 {
-			t.Fatalf("%d events of the removed user, %v, want 5", len(of), err)
+		if err != nil || len(of) != 6 {
+			t.Fatalf("%d events of the removed user, %v, want 6", len(of), err)
 		}
 		for _, e := range of {
-			if told := e.Kind == audit.UserRemoved || e.Kind == audit.AuthenticatorRevoked; e.Erased == told {
+			told := e.Kind == audit.UserRemoved || e.Kind == audit.AuthenticatorRevoked || e.Kind == audit.EnrolInvitationEnded
+			if e.Erased == told { // by whom is no datum of the person
 				t.Errorf("%s erased: %v", e.Kind, e.Erased)
 			}
 		}

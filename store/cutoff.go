@@ -50,7 +50,7 @@ func (tx *Tx) RevokeGrantsOf(ctx context.Context, tenant, user string) (int64, e
 }
 
 // proved is which open journeys somebody showed to be their user's: by a
-// password, an authenticator, a session, or a mailed code.
+// password, an authenticator, a session, a mailed code, or a mailed link.
 const proved = `(code_passed_at IS NOT NULL OR EXISTS (SELECT 1 FROM journey_passed p
 	WHERE p.tenant_id = journeys.tenant_id AND p.journey_id = journeys.id AND p.revoked_at IS NULL))`
 

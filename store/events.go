@@ -187,8 +187,8 @@ func jsonPrefix(actor string) string {
 
 // Enrolments yields the enrolments that users began, by all their events, oldest
 // event first; the newest enrolment, or the oldest if the filter says so, comes
-// first. Since and Until are about when it began. One begins with the first code
-// that was mailed, or that could not be, in a journey; without a journey, with
+// first. Since and Until are about when it began. One begins with the first
+// event of its journey that an enrolment can begin with; without a journey, with
 // the activation.
 func (r reader) Enrolments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
 	f.Kinds = audit.EnrolmentBegins

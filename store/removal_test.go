@@ -1,6 +1,9 @@
 package store
 
 import (
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/latchkey-id/latchkey/identity"
@@ -37,4 +40,29 @@ func TestRemovalLeavesWhatIsShared(t *testing.T) {
 			t.Errorf("the other's authenticator: %q, %v, want %q", got.Name, err, a.Name)
 		}
 	})
+}
+
+// Every table that knows users is either erased or says nothing of a person. A
+// new one must be thought of here.
+func TestRemovalKnowsEveryTableOfUsers(t *testing.T) {
+	silent := map[string]string{
+		"users":               "blanked by RemoveUser itself",
+		"authenticator_users": "by it an app learns that it was revoked",
+		"sessions":            "hashes and times",
+		"invitations":         "hashes and times",
+	}
+	db := open(t, filepath.Join(t.TempDir(), "t.db"))
+	snapshot, err := db.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close()
+	for _, table := range snapshot.Tables {
+		erased := slices.ContainsFunc(erasures, func(erase string) bool {
+			return strings.HasPrefix(erase, "UPDATE "+table.Name+" ") || strings.HasPrefix(erase, "DELETE FROM "+table.Name+" ")
+		})
+		if slices.Contains(table.Columns, "user_id") && !erased && silent[table.Name] == "" {
+			t.Errorf("removing a user leaves %s as it is; does it tell of the person?", table.Name)
+		}
+	}
 }
