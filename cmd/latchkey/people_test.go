@@ -181,8 +181,8 @@ func TestUserImport(t *testing.T) {
 	})
 }
 
-// Ten thousand people come in a few seconds, and no transaction holds the only
-// writer for long: others write meanwhile.
+// Ten thousand people come in a few seconds, and the twenty thousand events of
+// that leave without taking memory.
 func TestUserImport_TenThousand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -202,6 +202,11 @@ func TestUserImport_TenThousand(t *testing.T) {
 		t.Logf("10,000 users in %s", took.Round(time.Millisecond))
 		if took > time.Minute {
 			t.Errorf("10,000 users took %s", took)
+		}
+		lines, grown := p.exported()
+		t.Logf("%d events exported, the heap grew by %d KiB", lines, grown>>10)
+		if lines < 20_000 || grown > 24<<20 {
+			t.Errorf("%d events exported, the heap grew by %d MiB; want 20,000 at least, and 24 at most", lines, grown>>20)
 		}
 	})
 }
