@@ -24,7 +24,6 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"group_members":       "is not used up",
 		"authenticator_users": "is not used up",
 		"applications":        "is not used up",
-		"metadata_sources":    "is fetched again when it is due",
 		"journey_required":    "its journey is ended",
 		"journey_passed":      "its journey is ended",
 		"session_validations": "its session is ended",
