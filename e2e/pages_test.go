@@ -23,13 +23,18 @@ func TestJRN13_EveryPage(t *testing.T) {
 	for _, lang := range languages {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
-			b := Browse(t, process, Look{Lang: lang})
+			closely := slices.Contains(inspected, lang)
+			look := Look{Lang: lang}
+			if !closely {
+				look.Width = 320
+			}
+			b := Browse(t, process, look)
 			for _, name := range pages {
 				b.Open(site + "/" + name + "." + lang + ".html")
 				if strings.HasPrefix(name, "autopost") {
 					b.awaitFault("form-action") // it posts itself, and may not here
 				}
-				if slices.Contains(inspected, lang) {
+				if closely {
 					b.Inspect("page-" + name + "-" + lang)
 					continue
 				}
