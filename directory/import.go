@@ -243,10 +243,16 @@ func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant s
 		return 0, err
 	}
 	added := 0
+	// A batch that was begun is finished: of a commit that was interrupted nobody
+	// could say whether it happened.
+	whole := context.WithoutCancel(ctx)
 	for batch := range slices.Chunk(rows, importBatch) {
-		err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
+		if err := ctx.Err(); err != nil {
+			return added, err
+		}
+		err := d.db.InTx(whole, who, func(tx *store.Tx) error {
 			for _, row := range batch {
-				if err := addRow(ctx, tx, tenant, row, groups); err != nil {
+				if err := addRow(whole, tx, tenant, row, groups); err != nil {
 					return fmt.Errorf("directory: line %d: %w", row.Line, err)
 				}
 			}

@@ -211,6 +211,33 @@ func TestUserImport_TenThousand(t *testing.T) {
 	})
 }
 
+// Who interrupts an import is told exactly how far it came.
+func TestUserImport_Interrupted(t *testing.T) {
+	p := furnish(t)
+	var b strings.Builder
+	b.WriteString("name\n")
+	const n = 20_000
+	for i := range n {
+		fmt.Fprintf(&b, "user%05d\n", i)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, errs writer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"user", "import", "--dir", p.dir}, strings.NewReader(b.String()), &out, &errs)
+	}()
+	for len(read[[]userRow](p, "", "user", "list")) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	interrupt()
+	got := <-code
+	users := len(read[[]userRow](p, "", "user", "list"))
+	want := fmt.Sprintf("%d of %d users: those up to line %d of the file were imported, the others not: interrupted", users, n, users+1)
+	if got != failed || !strings.Contains(errs.String(), want) {
+		t.Errorf("exit %d with %d users, says %s%s, want %q", got, users, out.String(), errs.String(), want)
+	}
+}
+
 // A running server refuses the session of a user whom a command disabled
 // beside it, within a quarter of a second.
 func TestTLOG27_ARunningServerNoticesADisabledUser(t *testing.T) {

@@ -179,6 +179,9 @@ func (u userRow) rows() [][]string {
 	rows := [][]string{{"Name", u.Name}, {"Display name", u.DisplayName}, {"Id", u.ID}, {"Mail", u.Mail}, {"Language", u.Language},
 		{"State", u.state()}, {"Locked until", when(u.LockedUntil)}, {"Password", password}, {"Added", when(u.CreatedAt)},
 		{"First enrolled", when(u.EverEnrolledAt)}, {"Leave to enrol", when(u.MayEnrollAt)}}
+	if !u.LockedAt.IsZero() {
+		rows = append(rows, []string{"Locked by an operator", when(u.LockedAt)})
+	}
 	for _, g := range u.Groups {
 		rows = append(rows, []string{"Group", g})
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/directory"
-	"github.com/latchkey-id/latchkey/identity"
 )
 
 // maxImport is the most bytes of an import: some hundred thousand users.
@@ -53,9 +53,12 @@ func (c *userImport) Run(ctx context.Context, s *shell) error {
 		tell, end := s.progress("Importing")
 		n, err := people.Import(ctx, h.who, h.tenant.ID, rows, func(n int) { tell(int64(n), int64(len(rows))) })
 		end()
-		if err != nil && n > 0 {
-			return &identity.Error{Kind: identity.Internal, Err: fmt.Errorf("%d of %d users were imported, those up to line %d of the file; the others were not: %w",
-				n, len(rows), rows[n-1].Line, err)}
+		if _, wrong := errors.AsType[directory.Problems](err); err != nil && !wrong {
+			done := "none was imported"
+			if n > 0 {
+				done = fmt.Sprintf("those up to line %d of the file were imported, the others not", rows[n-1].Line)
+			}
+			return fmt.Errorf("%d of %d users: %s: %s", n, len(rows), done, explain(err)[0])
 		}
 		if err != nil {
 			return err
