@@ -115,7 +115,14 @@ func TestENR19_EndingVoidsWhatWasBegunByIt(t *testing.T) {
 		_, err := ChoosePlatform(t.Context(), tx, j, user, identity.Android, h.rules, "en")
 		return err
 	})
+	woken, stop := h.DB.Subscribe(store.JourneyTopic(h.openJourney(t, user, i).ID)) // of a page where nothing is issued yet
+	defer stop()
 	h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, i) })
+	select {
+	case <-woken:
+	default:
+		t.Error("a page that the link opened was not told")
+	}
 	if got := h.shown(t, j).State; got != Expired {
 		t.Errorf("what it began is %q, want %q", got, Expired)
 	}

@@ -456,6 +456,15 @@ func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
 	}
 }
 
+// Picking a language on the link's page loses nothing that was brought, and the
+// journey speaks it (ENR-13).
+func TestENR13_ThePageOfTheLinkInAnotherLanguage(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	_, secret := s.newcomer(false)
+	v := s.visitor().open("/t/demo/enroll").sees(`lang="en"`).send("secret", secret, "language", "de")
+	v.sees(`<html lang="de"`).sees(secret).send("secret", secret, "do", "begin").sees(`<html lang="de"`).sees(`name="platform"`)
+}
+
 // A page left open too long says that the link still works, or that it does not.
 func TestENR19_APageLeftOpen(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
