@@ -473,6 +473,32 @@ func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
 	})
 }
 
+// A PostgreSQL database in which a server was started, and no tenant made, is
+// empty.
+func TestRestore_IntoMigratedDatabase(t *testing.T) {
+	target, ok := storetest.Empty(t)["postgres"]
+	if !ok {
+		t.Skip("TEST_POSTGRES names no server")
+	}
+	h := storetest.SQLite(t)
+	db, err := store.Open(t.Context(), store.Options{Source: target, Keys: store.NewKeyring()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = errors.Join(db.Migrate(t.Context()), db.InTx(t.Context(), operator, func(tx *store.Tx) error {
+		_, err := tx.Lease(t.Context(), "sweeper", "node", time.Now())
+		return errors.Join(err, tx.NoteOrigin(t.Context(), "https://old.example.org"))
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, copied := restored(t, h, taken(t, h), target)
+	if u, err := copied.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
+		t.Errorf("user: %+v, %v", u, err)
+	}
+}
+
 // A file that is not whole leaves nothing behind, wherever it was damaged.
 func TestQLT2_DamagedFilesLeaveNothing(t *testing.T) {
 	h := storetest.SQLite(t)
