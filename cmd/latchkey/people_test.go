@@ -200,7 +200,7 @@ func TestUserImport_TenThousand(t *testing.T) {
 		}
 		took := time.Since(began)
 		t.Logf("10,000 users in %s", took.Round(time.Millisecond))
-		if took > time.Minute {
+		if took > 5*time.Minute { // seconds it is, but for the race detector on a busy machine
 			t.Errorf("10,000 users took %s", took)
 		}
 		lines, grown := p.exported()
