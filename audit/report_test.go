@@ -12,19 +12,19 @@ import (
 // spreadsheet.
 func TestADM7_CellsAreNoFormulas(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                       "",
-		"anna":                   "anna",
-		"a=b":                    "a=b",
-		"=1+1":                   "'=1+1",
+		"":                        "",
+		"anna":                    "anna",
+		"a=b":                     "a=b",
+		"=1+1":                    "'=1+1",
 		"=HYPERLINK(\"x\",\"y\")": "'=HYPERLINK(\"x\",\"y\")",
-		"+49 89":                 "'+49 89",
-		"-2":                     "'-2",
-		"@SUM(A1)":               "'@SUM(A1)",
-		"\t=1":                   "'\t=1",
-		"\r=1":                   "'\r=1",
-		"\n=1":                   "'\n=1",
-		"＝1":                     "'＝1",
-		"'=1":                    "'=1",
+		"+49 89":                  "'+49 89",
+		"-2":                      "'-2",
+		"@SUM(A1)":                "'@SUM(A1)",
+		"\t=1":                    "'\t=1",
+		"\r=1":                    "'\r=1",
+		"\n=1":                    "'\n=1",
+		"＝1":                      "'＝1",
+		"'=1":                     "'=1",
 	} {
 		if got := Cell(text); got != want {
 			t.Errorf("Cell(%q) = %q, want %q", text, got, want)

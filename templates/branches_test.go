@@ -113,7 +113,9 @@ func (c *coverage) branch(tree *parse.Tree, b *parse.BranchNode, both bool) {
 
 // note is the node of {{gone way}}, a way that is known now and not gone yet.
 func (c *coverage) note(way string) parse.Node {
-	c.ways[way] = c.ways[way]
+	if _, known := c.ways[way]; !known {
+		c.ways[way] = false
+	}
 	trees, err := parse.Parse("note", fmt.Sprintf("{{gone %q}}", way), "", "", map[string]any{"gone": fmt.Sprint})
 	if err != nil {
 		c.t.Fatal(err)
