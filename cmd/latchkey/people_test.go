@@ -241,7 +241,10 @@ func TestUserImport_Interrupted(t *testing.T) {
 // A running server refuses the session of a user whom a command disabled
 // beside it, within a quarter of a second.
 func TestTLOG27_ARunningServerNoticesADisabledUser(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "house")}
+	everywhere(t, noticesADisabledUser)
+}
+
+func noticesADisabledUser(t *testing.T, p place) {
 	base := serving(t, p.dir)
 	p.ok("correct horse\n", "user", "add", "anna")
 	p.ok(`{"rules":[{"name":"all","require":["password"]}]}`, "policy", "set", "access")
