@@ -107,6 +107,9 @@ const (
 	Denied    Outcome = "denied"
 )
 
+// Over reports whether the journey has ended, or lived as long as it may.
+func (j *Journey) Over(now time.Time) bool { return !j.EndedAt.IsZero() || !now.Before(j.ExpiresAt) }
+
 // Has reports whether v has been passed and not revoked since.
 func (j *Journey) Has(v Validation) bool {
 	return slices.ContainsFunc(j.Passed, func(p Passed) bool { return p.Validation == v })

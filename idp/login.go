@@ -40,7 +40,7 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 	if !identity.IsID(identity.JourneyID, id) {
 		return nil, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
-	v, err := p.Engine.Look(r.Context(), t.ID, id)
+	v, err := p.look(r, t.ID, id)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,36 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 	}
 	s.speak(r)
 	return s, nil
+}
+
+// look reads a journey and what its page depends on. For the inputs of every
+// login, whose step looks at all of that in its transaction again, it reads the
+// journey alone, and takes the browser's word for where it stands until then.
+func (p *IdP) look(r *http.Request, tenant, id string) (*journey.View, error) {
+	if !alone(r) {
+		return p.Engine.Look(r.Context(), tenant, id)
+	}
+	v, err := p.Engine.Glance(r.Context(), tenant, id, journey.Step(r.PostFormValue("step")))
+	if err == nil && v.Journey.Invitation != "" {
+		return p.Engine.Look(r.Context(), tenant, id)
+	}
+	return v, err
+}
+
+// alone reports whether an input needs nothing but its journey before its step:
+// a name, a passcode, or one of the ways to confirm.
+func alone(r *http.Request) bool {
+	do, method := r.PostFormValue("do"), r.PostFormValue("method")
+	if r.Method != http.MethodPost || r.PostFormValue("language") != "" || do != "" && do != "continue" {
+		return false
+	}
+	switch journey.Step(r.PostFormValue("step")) {
+	case journey.Identify, journey.AskPasscode:
+		return true
+	case journey.Choose:
+		return method == string(identity.ByPush) || method == string(identity.ByPasscode)
+	}
+	return false
 }
 
 // speak chooses the language: picked in this journey, kept on the user once a

@@ -83,6 +83,21 @@ func (e *Engine) Look(ctx context.Context, tenant, id string) (*View, error) {
 	return e.view(ctx, e.DB, j)
 }
 
+// Glance returns a journey alone, standing where the browser says it does unless
+// it has ended. It is for acts that are steps by [Engine.Step], which looks at
+// everything in its own transaction and refuses a step the journey is not at.
+func (e *Engine) Glance(ctx context.Context, tenant, id string, claimed Step) (*View, error) {
+	j, err := e.DB.Journey(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	v := &View{Journey: j, Step: claimed}
+	if j.Over(e.DB.Now()) {
+		v.Step = Ended
+	}
+	return v, nil
+}
+
 // view gathers what is true around j.
 func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View, error) {
 	rules, err := e.rules(ctx, r, j.Tenant)

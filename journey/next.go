@@ -58,7 +58,7 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 	enrols := j.Enrol != identity.NotEnrolling && j.Enrol != identity.EnrolOffered
 	missing := j.Missing()
 	switch {
-	case !j.EndedAt.IsZero() || !now.Before(j.ExpiresAt):
+	case j.Over(now):
 		return Ended
 	case j.Invitation != "":
 		return invited(j, f, now)
