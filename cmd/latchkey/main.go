@@ -114,8 +114,9 @@ type commands struct {
 		Allow  enrollmentAllow  `cmd:"" help:"Give a user leave to enrol once more."`
 	} `cmd:"" help:"Enrolment of single users: links by mail, and leave to enrol again."`
 	Policy struct {
-		Show policyShow `cmd:"" help:"Show a policy as a JSON document, or list them."`
-		Set  policySet  `cmd:"" help:"Replace a policy, or change some of it."`
+		Show    policyShow    `cmd:"" help:"Show a policy as a JSON document, or list them."`
+		Set     policySet     `cmd:"" help:"Replace a policy, or change some of it."`
+		Explain policyExplain `cmd:"" help:"Say what holds for a user at an application, and why."`
 	} `cmd:"" help:"Policies: who may log in, who may enrol, how push works."`
 	Audit struct {
 		List   auditList   `cmd:"" help:"List events, newest first."`

@@ -1,0 +1,29 @@
+package main
+
+import "testing"
+
+// Of each setting, the groups that made it so, and only those.
+func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
+	p := furnish(t)
+	for _, group := range []string{"Doctors", "Nurses", "Visitors"} {
+		p.ok("", "group", "add", group)
+	}
+	p.ok("", "user", "add", "anna", "--no-password", "--group", "Doctors", "--group", "Nurses", "--group", "Visitors")
+	p.ok(`{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"none"},
+		"Doctors":{"enabled":true,"codes_allowed":true,"presence":"enter"},
+		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push")
+	got := make(map[string]finding)
+	for _, f := range read[[]finding](p, "", "policy", "explain", "--user", "anna", "--app", "default") {
+		got[f.Setting] = f
+	}
+	for setting, want := range map[string][2]string{
+		"push":           {"yes", "group Doctors, Nurses"},
+		"passcodes":      {"no", "group Nurses"},
+		"presence check": {"enter", "group Doctors"},
+		"login":          {"after password, otp", "rule everyone, the default"},
+	} {
+		if f := got[setting]; f.Value != want[0] || f.Because != want[1] {
+			t.Errorf("%s: %s because %s, want %s because %s", setting, f.Value, f.Because, want[0], want[1])
+		}
+	}
+}
