@@ -160,3 +160,23 @@ func TestHelp_ClosedPipe(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the command: a name nobody has ends with 1, and says the nearest.
+func TestUnknownNames(t *testing.T) {
+	p := furnish(t)
+	p.ok("", "group", "add", "Nurses")
+	p.ok("", "user", "add", "anna", "--no-password")
+	for _, command := range []string{"user show anan", "user set anan --mail a@example.org", "user lock anan", "user unlock anan",
+		"user disable anan", "user enable anan", "user remove anan --yes", "user list --group Nurse", "user add bo --no-password --group Nurse",
+		"group member Nurse", "group member Nurses --add anan", "group remove Nurse --yes", "app show defualt", "app set defualt --name x",
+		"app remove defualt --yes", "authenticator list --user anan", "authenticator add totp --user anan", "authenticator add hotp --user anan",
+		"enrollment invite anan", "enrollment resend anan", "enrollment revoke anan", "enrollment allow anan", "policy show acess",
+		"policy set acess", "policy explain --user anan --app default", "policy explain --user anna --app defualt", "tenant show defualt",
+		"user list --tenant defualt", "audit list --user anan", "audit list --action user.aded", "audit export --action user.aded",
+		"report activity --user anan", "report enrollments --user anan"} {
+		t.Run(command, func(t *testing.T) {
+			p.t = t
+			p.refused(failed, "did you mean", "", strings.Fields(command)...)
+		})
+	}
+}
