@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,10 +178,18 @@ func (closed) Write([]byte) (int, error) { return 0, os.NewSyscallError("write",
 
 func TestClosedPipeIsNoError(t *testing.T) {
 	p := furnish(t)
-	for _, args := range [][]string{{"tenant", "list"}, {"tenant", "list", "--json"}, {"policy", "show", "access"}, {"version"}} {
-		var errs bytes.Buffer
-		if code := run(t.Context(), append(args, "--dir", p.dir), nil, closed{}, &errs); code != fine || errs.Len() > 0 {
-			t.Errorf("latchkey %s into a closed pipe: exit %d, %s", strings.Join(args, " "), code, errs.String())
+	p.ok("", "user", "add", "anna", "--no-password", "--mail", "anna@example.org")
+	p.ok("", "group", "add", "Nurses")
+	for _, command := range []string{"tenant list", "tenant show default", "user list", "user show anna", "group list", "group member Nurses",
+		"app list", "app show default", "authenticator list", "authenticator add hotp --user anna", "enrollment list", "policy show",
+		"policy show access", "policy set platforms --refuse android", "policy explain --user anna --app default", "audit list", "audit export",
+		"report activity", "report enrollments", "config validate", "migrate", "version", "completion bash", "man", "complete -- us", "phone list"} {
+		for _, more := range [][]string{nil, {"--json"}} {
+			args := slices.Concat([]string{"--dir", p.dir}, more, strings.Fields(command))
+			var errs bytes.Buffer
+			if code := run(t.Context(), args, nil, closed{}, &errs); code != fine || errs.Len() > 0 {
+				t.Errorf("latchkey %s into a closed pipe: exit %d, %s", strings.Join(args, " "), code, errs.String())
+			}
 		}
 	}
 }
