@@ -28,9 +28,9 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 	browser := p.Kit.EnsureBrowser(w, r, t)
 	var app identity.Application
 	var want Request
-	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(stored store.Request) (journey.Start, error) {
+	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(tx *store.Tx, stored store.Request) (journey.Start, error) {
 		var err error
-		if app, err = p.DB.Application(r.Context(), t.ID, stored.Application); err != nil {
+		if app, err = tx.Application(r.Context(), t.ID, stored.Application); err != nil {
 			return journey.Start{}, err
 		}
 		if err := json.Unmarshal(stored.Wants, &want); err != nil {

@@ -38,8 +38,9 @@ var (
 // Begin uses up a stored request and begins the journey it asks for. What the
 // browser's session proved is taken over as far as the request lets it count;
 // if nothing is missing, the journey ends in the same transaction (single
-// sign-on, JRN-8).
-func (e *Engine) Begin(ctx context.Context, visit Visit, request string, read func(store.Request) (Start, error)) (*View, error) {
+// sign-on, JRN-8). read goes by the transaction alone: while it lasts it holds a
+// connection, and of as many as there are, none may wait for a second.
+func (e *Engine) Begin(ctx context.Context, visit Visit, request string, read func(tx *store.Tx, stored store.Request) (Start, error)) (*View, error) {
 	var after *View
 	var refused error
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
@@ -47,7 +48,7 @@ func (e *Engine) Begin(ctx context.Context, visit Visit, request string, read fu
 		if err != nil {
 			return err
 		}
-		start, err := read(stored)
+		start, err := read(tx, stored)
 		if err != nil {
 			return err
 		}

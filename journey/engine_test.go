@@ -74,7 +74,7 @@ func (h *house) begin(browser string, s identity.Session, change func(*journey.S
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
 		return tx.AddRequest(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.db.Now().Add(time.Minute)})
 	})
-	return h.engine.Begin(h.Context(), h.visit(s), id, func(r store.Request) (journey.Start, error) {
+	return h.engine.Begin(h.Context(), h.visit(s), id, func(_ *store.Tx, r store.Request) (journey.Start, error) {
 		start := journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: r.Wants, Browser: browser, IP: "192.0.2.17"}
 		if change != nil {
 			change(&start)
