@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -27,8 +28,9 @@ type Outbox struct {
 
 const (
 	batch      = 5
-	leaseLife  = 2 * time.Minute // longer than a batch takes with a server at the end of our patience
-	slowPoll   = 2 * time.Second // behind the wake-ups
+	leaseLife  = 15 * time.Second // what a node that died held, another takes on after this
+	renewal    = 5 * time.Second  // of the leases, however long sending takes
+	slowPoll   = 2 * time.Second  // behind the wake-ups
 	firstPause = 5 * time.Second
 	mostPause  = 5 * time.Minute
 )
@@ -72,12 +74,36 @@ func (o *Outbox) Flush(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer o.renewing(ctx)()
 	for i, m := range due {
 		if err := o.attempt(ctx, m); err != nil {
 			return len(due), errors.Join(err, o.giveBack(ctx, due[i:]))
 		}
 	}
 	return len(due), nil
+}
+
+// renewing keeps this node's leases alive until stop. A mail server may let us
+// wait for longer than somebody whose code was being sent when a node died.
+func (o *Outbox) renewing(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(renewal)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			err := o.DB.InTx(ctx, system, func(tx *store.Tx) error { return tx.RenewMessages(ctx, o.Node, tx.Now().Add(leaseLife)) })
+			if err != nil && ctx.Err() == nil {
+				o.Log.WarnContext(ctx, "leases of mails not renewed: another node may send them too", "err", err)
+			}
+		}
+	})
+	return func() { cancel(); done.Wait() }
 }
 
 // giveBack ends the leases of messages that this node will not send, so that

@@ -77,6 +77,14 @@ func (tx *Tx) LeaseMessages(ctx context.Context, holder string, until time.Time,
 	return leased, nil
 }
 
+// RenewMessages prolongs the leases that holder has.
+func (tx *Tx) RenewMessages(ctx context.Context, holder string, until time.Time) error {
+	_, err := tx.exec(ctx, "renew leases of messages", `
+		UPDATE outbox SET leased_until = $3
+		WHERE leased_by = $1 AND leased_until > $2 AND sent_at IS NULL AND failed_at IS NULL`, holder, at(tx.now()), at(until))
+	return err
+}
+
 // MessageUnleased ends holder's lease of a message it has not sent.
 func (tx *Tx) MessageUnleased(ctx context.Context, m Message, holder string) error {
 	_, err := tx.exec(ctx, "end lease of message", `
