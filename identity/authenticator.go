@@ -33,6 +33,20 @@ const (
 // have push, so it is not among [Platforms].
 const ThirdParty Platform = "third-party"
 
+// PrivacyIDEA stands where a platform does for the privacyIDEA Authenticator, an
+// app from the stores that gets push by a protocol of its own (PUSH-24): nobody
+// knows where it runs. Like a platform it is allowed or not and has push or not,
+// but it is none that our own apps run on, so it is not among [Platforms].
+const PrivacyIDEA Platform = "privacyidea"
+
+// An AppProtocol is what an app token's app speaks with the server.
+type AppProtocol string
+
+const (
+	LatchkeyApp AppProtocol = "latchkey" // docs/protocol-authenticator.md
+	PiPush      AppProtocol = "pipush"   // of the privacyIDEA Authenticator: push without passcodes
+)
+
 // Platforms lists every platform in the order in which people are shown them.
 var Platforms = []Platform{IOS, Android, Windows, MacOS, Linux, ChromeOS, WindowsMobile}
 
@@ -67,6 +81,7 @@ type Authenticator struct {
 	ID           string
 	Serial       string
 	Kind         AuthenticatorKind
+	Protocol     AppProtocol // of an app token
 	Name         string
 	Platform     Platform
 	Seed         []byte // in clear, in memory only; sealed in the database
@@ -75,8 +90,8 @@ type Authenticator struct {
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps
 	Invalid      int64  // wrong passcodes in a row (CRED-11)
-	Key          []byte // the device's P-256 public key as a JWK
-	Thumbprint   string // RFC 7638 thumbprint of Key
+	Key          []byte // the device's P-256 public key as a JWK; with PiPush its RSA key, see package pipush
+	Thumbprint   string // RFC 7638 thumbprint of Key; none with PiPush
 	Template     []byte // JSON copy of the token template in force at enrolment
 	AppVersion   string
 	Capabilities []string

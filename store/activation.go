@@ -32,11 +32,13 @@ type Activation struct {
 
 // ActivationCodes are the two ways to name an activation: the secret in its
 // link, and the short code for typing, in its canonical form. One for another
-// vendor's app is named by nobody; its page shows a seed.
+// vendor's app is named by nobody; its page shows a seed. One for the privacyIDEA
+// Authenticator has no use for the short code; its link names the serial too.
 type ActivationCodes struct {
 	Secret string `json:"secret"`
 	Short  string `json:"short"`
 	Seed   []byte `json:"seed,omitempty"`
+	Serial string `json:"serial,omitempty"`
 }
 
 func (ActivationCodes) String() string { return "[secret]" }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,13 +10,13 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
+const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
 	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.push_locked_until`
 
 func scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string
-	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
+	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
 		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
 		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
 		moment{&a.PushOnAt}, moment{&a.PushOffAt}, moment{&a.PushLocked})
@@ -98,11 +99,15 @@ func (r reader) Seed(ctx context.Context, tenant, id string) ([]byte, error) {
 	return r.Unseal(ctx, seedPlace(tenant, id), sealed)
 }
 
-// AddAuthenticator adds an authenticator of a user, its seed sealed.
+// AddAuthenticator adds an authenticator of a user, its seed sealed. One of no
+// protocol is given our own.
 func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, user string) error {
-	sealed, err := tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed)
-	if err != nil {
-		return err
+	var sealed []byte
+	if a.Protocol != identity.PiPush { // whose app holds no seed
+		var err error
+		if sealed, err = tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
+			return err
+		}
 	}
 	capabilities, err := json.Marshal(append([]string{}, a.Capabilities...))
 	if err != nil {
@@ -110,10 +115,11 @@ func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, us
 	}
 	_, err = tx.exec(ctx, "add authenticator", `
 		INSERT INTO authenticators (tenant_id, id, serial, kind, name, platform, seed, digits, step, public_key, thumbprint,
-			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at, protocol)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		a.Tenant, a.ID, a.Serial, string(a.Kind), a.Name, string(a.Platform), sealed, a.Digits, a.Step, string(a.Key), a.Thumbprint,
-		string(a.Template), a.AppVersion, string(capabilities), at(tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt))
+		string(a.Template), a.AppVersion, string(capabilities), at(tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt),
+		string(cmp.Or(a.Protocol, identity.LatchkeyApp)))
 	if err != nil {
 		return err
 	}

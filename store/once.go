@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -102,6 +104,27 @@ func (tx *Tx) keepHits(ctx context.Context, tenant string, rate Rate, subject st
 	_, err := tx.exec(ctx, "rate of "+rate.Kind, `
 		UPDATE rates SET hits = $4 WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject, h.String())
 	return err
+}
+
+// Spent returns for how long yet a rate allows nothing more to a subject; zero
+// when it does. It counts nothing: it is for turning away, before any work, who
+// has failed too often, where each failure is a [Tx.Hit].
+func (r reader) Spent(ctx context.Context, tenant string, rate Rate, subject string) (time.Duration, error) {
+	var row string
+	err := r.q.QueryRowContext(ctx, `
+		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, missing("rate of "+rate.Kind, err)
+	}
+	now, per := r.now().Unix(), int64(rate.Per/time.Second)
+	recent := readHits(row, now-per)
+	if recent.total() < int64(rate.Max) {
+		return 0, nil
+	}
+	return time.Duration(max(recent[0].at+per-now, 1)) * time.Second, nil
 }
 
 // moment is when a hit of now is counted. A rate of many rounds up: a hit
