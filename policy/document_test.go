@@ -102,7 +102,7 @@ func TestDecodeReportsEverythingAtOnce(t *testing.T) {
 		{"no rules", KindAccess, `{}`, []string{"rules: must not be empty, or nobody could log in"}},
 		{"self-provisioning", KindSelfProvisioning, `{"target": "except"}`, []string{"groups: must name at least one group, or nobody could tell whom the target means"}},
 		{"platforms", KindPlatforms, `{"andriod": {"allowed": true}, "ios": {"app": "http://x"}, "windows": {"windows_link": "store"}}`,
-			[]string{"andriod: must be one of: ios, android, windows, macos, linux, chromeos, windows-mobile",
+			[]string{"andriod: must be one of: ios, android, windows, macos, linux, chromeos, windows-mobile, privacyidea",
 				"ios.app: must be a link that begins with https://",
 				"windows.windows_link: can be the store’s only where the app is a store’s link"}},
 		{"push", KindPush, `{"presence": "dance", "lifetime": 10, "spacing": 0, "per_journey": 9, "groups": {"grp_a": {"enabled": true}}}`,

@@ -10,7 +10,8 @@ import (
 )
 
 // Platforms says on which platforms users enrol, and with which app (ENR-8,
-// ENR-16). One that is not in the table is not allowed.
+// ENR-16). One that is not in the table is not allowed. The privacyIDEA
+// Authenticator has a row as platforms do; see [Platforms.PrivacyIDEA].
 type Platforms map[identity.Platform]PlatformRule
 
 // A PlatformRule is a tenant's wish for one platform.
@@ -50,7 +51,7 @@ func (p Platforms) Validate() error {
 	var ps Problems
 	for _, platform := range slices.Sorted(maps.Keys(p)) {
 		rule, at := p[platform], string(platform)
-		oneOf(&ps, at, platform, identity.Platforms...)
+		oneOf(&ps, at, platform, append(slices.Clone(identity.Platforms), identity.PrivacyIDEA)...)
 		if rule.App != "" && rule.App != WebApp && !secureLink(rule.App) {
 			ps.add(at+".app", "link")
 		}

@@ -48,6 +48,10 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	if err != nil {
 		return e, err
 	}
+	template, err := inForce[policy.Template](ctx, db, u.Tenant, e.Versions)
+	if err != nil {
+		return e, err
+	}
 	for g, err := range db.GroupsOf(ctx, u.Tenant, u.ID) {
 		if err != nil {
 			return e, err
@@ -74,7 +78,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		HalfMade:        halfMade,
 		EverEnrolled:    !u.EverEnrolledAt.IsZero(),
 		Leave:           !u.MayEnrollAt.IsZero(),
-		Platform:        len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed,
+		Platform:        len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
 	return e, nil
 }

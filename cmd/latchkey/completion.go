@@ -231,7 +231,7 @@ func valuesOf(v *kong.Value) []candidate {
 	case reflect.TypeFor[policy.Target]():
 		all = stringsOf([]policy.Target{policy.TargetAll, policy.TargetOnly, policy.TargetExcept, policy.TargetNone})
 	case reflect.TypeFor[identity.Platform]():
-		all = stringsOf(identity.Platforms)
+		all = stringsOf(append(slices.Clone(identity.Platforms), identity.PrivacyIDEA))
 	default:
 		switch called := calledIn(v); {
 		case v.Enum != "":

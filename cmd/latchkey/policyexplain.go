@@ -116,7 +116,7 @@ func findings(e tenancy.Explanation, called map[string]string) []finding {
 		add(policy.KindAccess, "rule "+t.Rule, fits, string(t.Reason))
 	}
 	add(policy.KindSelfProvisioning, "may enrol alone", yesNo(e.MayEnroll), fmt.Sprintf("%s; %s", e.WhyEnroll, origin(policy.KindSelfProvisioning)))
-	for _, platform := range identity.Platforms {
+	for _, platform := range append(slices.Clone(identity.Platforms), identity.PrivacyIDEA) {
 		value := "not allowed"
 		switch {
 		case e.Platforms.PushOn(platform):
