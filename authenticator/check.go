@@ -198,7 +198,14 @@ func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identi
 	return all, nil
 }
 
-// makesPasscodes reports whether an authenticator makes passcodes to type.
+// AnyPasscodes reports whether who has these could type a passcode at all, be it
+// one that a lock refuses: a page must not ask for what nothing makes.
+func AnyPasscodes(all []identity.Authenticator) bool {
+	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return makesPasscodes(a) && counts(a) })
+}
+
+// makesPasscodes reports whether an authenticator makes passcodes to type. An
+// app that does nothing but confirm has no time step.
 func makesPasscodes(a identity.Authenticator) bool { return byTime(a) || a.Kind == identity.HOTP }
 
 // byTime reports whether an authenticator makes passcodes by time.

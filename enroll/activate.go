@@ -119,8 +119,8 @@ func noActivationIf(err error) error {
 // from and for the whole server; the right one is then taken back.
 func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody) (store.Activation, error) {
 	usable := func(act store.Activation) bool {
-		if act.Platform == identity.ThirdParty {
-			return false // its codes are shown to nobody, and it brings no key
+		if act.Platform == identity.ThirdParty || act.Platform == identity.PrivacyIDEA {
+			return false // for an app that does not speak this: no template was copied into it, nor push agreed
 		}
 		switch stateOf(act, tx.Now()) {
 		case Waiting:

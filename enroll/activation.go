@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -22,7 +23,7 @@ const pendingLife = policy.PendingLife * time.Second
 // cannot be taken. Another platform may be chosen until the authenticator is
 // ready; what was issued for the first is void.
 func ChoosePlatform(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, platform identity.Platform, rules Rules, lang string) (problem string, err error) {
-	if !rules.Platforms[platform].Allowed {
+	if !rules.allow(platform) {
 		return "error.platform.missing", nil
 	}
 	j.Platform = platform
@@ -42,7 +43,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	if err := codePassed(j); err != nil {
 		return err
 	}
-	if !rules.Platforms[j.Platform].Allowed {
+	if !rules.allow(j.Platform) {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing"}
 	}
 	template, err := json.Marshal(rules.Template)
@@ -55,7 +56,13 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 		Platform: j.Platform, Template: template, PushAllowed: rules.Platforms.PushOn(j.Platform),
 		Language: lang, CreatedAt: now, ExpiresAt: now.Add(life),
 	}
-	if err := open(ctx, tx, a, nil); err != nil {
+	var codes store.ActivationCodes
+	if j.Platform == identity.PrivacyIDEA {
+		if codes, err = privacyIDEACodes(ctx, tx, j.Tenant); err != nil {
+			return err
+		}
+	}
+	if err := open(ctx, tx, a, codes); err != nil {
 		return err
 	}
 	j.Enrol = identity.EnrolScan
@@ -64,16 +71,16 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": rules.Template.Name}})
 }
 
-// open voids what the user has open and adds a under new codes, beside the seed
-// of an app that makes no key. It tries again
-// where another transaction opened one in between, or where the short code, of
-// forty bits, is somebody's already.
-func open(ctx context.Context, tx *store.Tx, a store.Activation, seed []byte) error {
+// open voids what the user has open and adds a under codes, those that are
+// missing new. It tries again where another transaction opened one in between,
+// or where the short code, of forty bits, is somebody's already.
+func open(ctx context.Context, tx *store.Tx, a store.Activation, codes store.ActivationCodes) error {
+	codes.Secret = cmp.Or(codes.Secret, rand.Text())
 	for range 5 {
 		if err := void(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
 			return err
 		}
-		codes := store.ActivationCodes{Secret: rand.Text(), Short: newShortCode(), Seed: seed}
+		codes.Short = newShortCode()
 		switch added, err := tx.AddActivation(ctx, a, codes); {
 		case err != nil:
 			return err
@@ -136,6 +143,7 @@ type Activation struct {
 	Platform  identity.Platform
 	Secret    string // empty unless waiting
 	ShortCode string // as shown, XXXX-XXXX; empty unless waiting
+	Serial    string // what the authenticator will have; with PrivacyIDEA alone
 }
 
 // Link is what the QR code holds, at a base address such as
@@ -165,7 +173,7 @@ func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, erro
 		if err != nil {
 			return Activation{}, err
 		}
-		shown.Secret, shown.ShortCode = codes.Secret, showShortCode(codes.Short)
+		shown.Secret, shown.ShortCode, shown.Serial = codes.Secret, showShortCode(codes.Short), codes.Serial
 	}
 	return shown, nil
 }

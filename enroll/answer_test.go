@@ -471,14 +471,20 @@ func TestENR9a_TheSeedIsTheOneKept(t *testing.T) {
 	}
 }
 
-// setPolicy sets a document that was never set before.
+// setPolicy sets a document.
 func (h *house) setPolicy(t *testing.T, d policy.Document) {
 	t.Helper()
 	document, err := policy.Encode(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), 0, document) })
+	h.Do(t, func(tx *store.Tx) error {
+		row, err := tx.Policy(t.Context(), h.Tenant.ID, d.Kind())
+		if err != nil {
+			return err
+		}
+		return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
+	})
 }
 
 // A backup has unused what was used after it was made; so in a database that

@@ -54,7 +54,7 @@ func Hindered(ctx context.Context, r InvitationReader, user identity.User) (Hind
 		return InviteNoMail, nil
 	}
 	rules, err := ReadRules(ctx, r, user.Tenant)
-	if err != nil || len(rules.Platforms.Allowed()) > 0 || rules.SelfProvisioning.ThirdParty {
+	if err != nil || len(rules.Platforms.Allowed()) > 0 || rules.SelfProvisioning.ThirdParty || rules.allow(identity.PrivacyIDEA) {
 		return "", err
 	}
 	return InviteNoPlatform, nil

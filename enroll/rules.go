@@ -18,6 +18,16 @@ type Rules struct {
 	Template         policy.Template
 }
 
+// allow reports whether something may be enrolled on a platform. The
+// privacyIDEA Authenticator can nothing but push, and asks for no PIN that we
+// would know of.
+func (r Rules) allow(platform identity.Platform) bool {
+	if platform == identity.PrivacyIDEA {
+		return r.Platforms.PushOn(platform) && !r.Template.AsksWho()
+	}
+	return r.Platforms[platform].Allowed
+}
+
 // A Reader is what reads go through: the database, or a transaction.
 type Reader interface {
 	Now() time.Time

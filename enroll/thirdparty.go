@@ -58,7 +58,7 @@ func IssueThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	now, life := tx.Now(), seconds(rules.Limits.ActivationLife)
 	a := store.Activation{Tenant: j.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Journey: j.ID,
 		Platform: identity.ThirdParty, Template: []byte(`{}`), Language: lang, CreatedAt: now, ExpiresAt: now.Add(life)}
-	if err := open(ctx, tx, a, otp.NewSecret(usual.Algorithm)); err != nil {
+	if err := open(ctx, tx, a, store.ActivationCodes{Seed: otp.NewSecret(usual.Algorithm)}); err != nil {
 		return err
 	}
 	j.Enrol, j.Platform = identity.EnrolThirdParty, identity.ThirdParty
@@ -144,8 +144,13 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 		}
 		return "error.confirm.wrong", nil
 	}
-	a, err := adopt(ctx, tx, act, codes.Seed, name)
+	serial, err := newSerial(ctx, tx, act.Tenant)
 	if err != nil {
+		return "", err
+	}
+	a := identity.Authenticator{Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.TOTP,
+		Name: name, Seed: codes.Seed, Digits: usual.Digits, Step: usual.Period, LastStep: -1, Template: act.Template}
+	if err := adopt(ctx, tx, act, a, ""); err != nil {
 		return "", err
 	}
 	used, err := tx.UseStep(ctx, a.Tenant, a.ID, step, step-otp.Step(usual, tx.Now()))
@@ -162,29 +167,23 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 			Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "false"}})
 }
 
-// adopt uses an activation up and makes the active authenticator of its seed.
-// Of two confirmations at once one wins; the other is a Conflict.
-func adopt(ctx context.Context, tx *store.Tx, act store.Activation, seed []byte, name string) (identity.Authenticator, error) {
-	serial, err := newSerial(ctx, tx, act.Tenant)
-	if err != nil {
-		return identity.Authenticator{}, err
-	}
-	a := identity.Authenticator{Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.TOTP,
-		Name: name, Seed: seed, Digits: usual.Digits, Step: usual.Period, LastStep: -1, Template: act.Template}
-	won, err := tx.UseActivation(ctx, act, "", a.ID)
+// adopt uses an activation up for a key, if the app has one, and makes the active
+// authenticator of it. Of two at once one wins; the other is a Conflict.
+func adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.Authenticator, thumbprint string) error {
+	won, err := tx.UseActivation(ctx, act, thumbprint, a.ID)
 	if err == nil && !won {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: activation " + act.ID + " is used up")}
 	}
 	if err != nil {
-		return a, err
+		return err
 	}
 	if err := tx.AddAuthenticator(ctx, a, act.User); err != nil {
-		return a, err
+		return err
 	}
 	act.Authenticator = a.ID
-	done, err := tx.FinishActivation(ctx, act, name, tx.Now().Add(-pendingLife))
+	done, err := tx.FinishActivation(ctx, act, a.Name, tx.Now().Add(-pendingLife))
 	if err == nil && !done {
 		err = errors.New("enroll: activation " + act.ID + " could not be finished")
 	}
-	return a, err
+	return err
 }

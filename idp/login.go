@@ -382,6 +382,9 @@ func (s *sitting) enrolOn(ctx context.Context, tx *store.Tx, j *identity.Journey
 	if platform == identity.ThirdParty && s.view.ThirdParty() {
 		return enroll.ChooseThirdParty(ctx, tx, j, s.view.User, rules, s.l.Lang())
 	}
+	if platform == identity.PrivacyIDEA && !s.view.PrivacyIDEA() {
+		return "error.platform.missing", nil // of no use to this user
+	}
 	return enroll.ChoosePlatform(ctx, tx, j, s.view.User, platform, rules, s.l.Lang())
 }
 

@@ -76,6 +76,9 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 	case journey.EnrolPlatform:
 		return "enroll_platform", templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
 	case journey.EnrolScan:
+		if j.Platform == identity.PrivacyIDEA {
+			return s.privacyIDEA(r, page)
+		}
 		return s.scan(r, page)
 	case journey.EnrolThirdParty:
 		return s.thirdParty(r)
@@ -201,6 +204,9 @@ func (s *sitting) platforms(r *http.Request) []templates.PlatformChoice {
 	for _, p := range slices.Concat(offer.Mobile, offer.Computer) {
 		rows = append(rows, templates.PlatformChoice{Platform: p, Here: len(own) == 1 && own[0] == p, Picked: p == offer.Preselected})
 	}
+	if s.view.PrivacyIDEA() {
+		rows = append(rows, templates.PlatformChoice{Platform: identity.PrivacyIDEA})
+	}
 	if s.view.ThirdParty() {
 		rows = append(rows, templates.PlatformChoice{Platform: identity.ThirdParty})
 	}
@@ -242,6 +248,8 @@ func (s *sitting) whyRefused() string {
 	switch {
 	case v.Facts.Disabled || v.Journey.Refused != "":
 		return templates.RefusedByPolicy
+	case v.Facts.Assigned > 0 && v.Codes && !v.Facts.Codes:
+		return templates.RefusedPushOnly
 	case v.Facts.Assigned > 0:
 		return templates.RefusedNoWay
 	case v.Facts.WhyNotEnrol == policy.NeedsLeave || v.Facts.WhyNotEnrol == policy.OperatorNeedsLeave:

@@ -134,7 +134,8 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	effective := v.Rules.Push.Effective(v.Groups)
 	proved := j.Has(identity.Password)
 	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, proved, v.rejected)
-	v.Codes, v.Facts.Codes = effective.CodesAllowed, effective.CodesAllowed
+	v.Codes = effective.CodesAllowed
+	v.Facts.Codes = v.Codes && authenticator.AnyPasscodes(v.Authenticators)
 	now := r.Now()
 	v.Facts.PushTo = 0
 	for _, a := range v.Authenticators {
@@ -192,7 +193,7 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 		HalfMade:        halfMade,
 		EverEnrolled:    !v.User.EverEnrolledAt.IsZero(),
 		Leave:           !v.User.MayEnrollAt.IsZero(),
-		Platform:        len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty(),
+		Platform:        len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA(),
 	})
 	return nil
 }
@@ -201,6 +202,12 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 // it makes nothing but passcodes, so they must count for this user (ENR-12).
 func (v *View) ThirdParty() bool {
 	return v.Rules.SelfProvisioning.ThirdParty && v.Rules.Push.Effective(v.Groups).CodesAllowed
+}
+
+// PrivacyIDEA reports whether the privacyIDEA Authenticator may be enrolled, and
+// would be of use to this user (PUSH-24).
+func (v *View) PrivacyIDEA() bool {
+	return v.Rules.Platforms.PrivacyIDEA(v.Rules.Push.Effective(v.Groups).PushSettings, v.Rules.Template)
 }
 
 // pendingOf lists the authenticators the user began to set up and may begin

@@ -103,7 +103,7 @@ func (v *View) invitation(ctx context.Context, r Reader) error {
 	if v.Invitation, err = r.Invitation(ctx, j.Tenant, j.Invitation); err != nil {
 		return err
 	}
-	v.Facts.Platform = len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty()
+	v.Facts.Platform = len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA()
 	switch v.Invitation.State(r.Now()) {
 	case store.InvitationUsed:
 		v.Facts.Redeemed = v.Invitation.Journey == j.ID

@@ -18,6 +18,7 @@ type Rules struct {
 	Push             policy.Push
 	SelfProvisioning policy.SelfProvisioning
 	Platforms        policy.Platforms
+	Template         policy.Template
 	Lockout          policy.Lockout
 	Limits           policy.Limits
 }
@@ -89,6 +90,10 @@ func decode(all map[policy.Kind]store.Policy) (rules Rules, err error) {
 		},
 		func() (err error) {
 			rules.Platforms, err = policy.Read[policy.Platforms](all[policy.KindPlatforms].Document)
+			return
+		},
+		func() (err error) {
+			rules.Template, err = policy.Read[policy.Template](all[policy.KindTemplate].Document)
 			return
 		},
 		func() (err error) {

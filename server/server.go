@@ -161,6 +161,7 @@ func (s *Server) mount() error {
 	oidcFace.Routes(house)
 	samlFace.Routes(house)
 	house.Handle(enroll.Path, s.apps.Handler())
+	enroll.NewPrivacyIDEA(k, s.DB).Routes(house)
 	house.Handle("/authenticator", webApp)
 	house.Handle("/authenticator/", webApp)
 	house.Handle("GET "+static.Prefix, static.Handler())

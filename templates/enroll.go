@@ -55,8 +55,11 @@ func (c PlatformChoice) Title() Text {
 
 // Kind is what it adds, small, when the title does not say all.
 func (c PlatformChoice) Kind() Text {
-	if c.Here || c.Platform == identity.ThirdParty {
+	switch {
+	case c.Here, c.Platform == identity.ThirdParty:
 		return Text{Key: "platform." + string(c.Platform)}
+	case c.Platform == identity.PrivacyIDEA:
+		return Text{Key: "enroll.privacyidea.kind"}
 	}
 	return Text{}
 }

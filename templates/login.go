@@ -117,6 +117,7 @@ const (
 	RefusedNotTarget = "not-target" // no authenticator, and not a target user (ENR-3)
 	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
 	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
+	RefusedPushOnly  = "push-only"  // so, and what the user has makes no passcodes
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until one unlocks

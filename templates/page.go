@@ -93,7 +93,7 @@ func (p Page) Progress() int {
 		return 1
 	case EnrollPlatform:
 		return 2
-	case EnrollScan, EnrollThirdParty:
+	case EnrollScan, EnrollThirdParty, EnrollPrivacyIDEA:
 		return 3
 	}
 	if p.Notice == "notice.enrolled" || p.Notice == "notice.enrolled.next" {

@@ -65,12 +65,15 @@ func samples() []sample {
 	third := EnrollThirdParty{Application: payroll, Name: anna, QR: qr(otpauth), Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Left: 540}
 	phone := third
 	phone.Link = otpauth
+	store := EnrollPrivacyIDEA{Application: payroll, Name: anna, Left: 540, QR: qr("otpauth://pipush/anna.berg?url=https%3A%2F%2Fid.example.org%2Ft%2Fdemo%2Fttype%2Fpush&ttl=10&issuer=Example%20Hospital&enrollment_credential=9311ee50678983c0f29d3d843f86e39405e2b427&v=1&serial=LK-7Q2M-4KXD&sslverify=1&poll_only=True")}
+	storeHere, storeOver := store, store
+	storeHere.Link, storeHere.Install, storeOver.Over = "otpauth://pipush/anna.berg", "https://apps.example.org/privacyidea", true
 	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
 	unknown := push
 	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
-	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.ThirdParty, false, false}}
+	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
 		{"identify", "identify", Page{Body: Identify{Application: payroll}}},
@@ -108,6 +111,9 @@ func samples() []sample {
 		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
 		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
 		{"enroll_third_party", "enroll_third_party", Page{Body: third}},
+		{"enroll_privacyidea", "enroll_privacyidea", Page{Stream: "/t/demo/login/jrn_x/stream", Body: store}},
+		{"enroll_privacyidea-here", "enroll_privacyidea", Page{Stream: "/t/demo/login/jrn_x/stream", Body: storeHere}},
+		{"enroll_privacyidea-over", "enroll_privacyidea", Page{Body: storeOver}},
 		{"enroll_third_party-problem", "enroll_third_party", Page{Problem: "error.confirm.clock", Body: third}},
 		{"enroll_third_party-phone", "enroll_third_party", Page{Body: phone}},
 		{"enroll_third_party-over", "enroll_third_party", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
@@ -160,7 +166,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedLocked, RefusedLockedByOperator} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedLocked, RefusedLockedByOperator} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		if why == RefusedLocked {
 			body.Until = at

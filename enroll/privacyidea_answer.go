@@ -1,0 +1,93 @@
+package enroll
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/pipush"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// decisionOf is what an answer decides. Who declines and says no more may have
+// met a stranger's login: it counts as one, since the other reading would let a
+// stranger try again unnoticed.
+func decisionOf(a pipush.Answer) push.Decision {
+	switch {
+	case !a.Decline:
+		return push.Approve
+	case a.Reason == pipush.Cancelled:
+		return push.DenyMistake
+	}
+	return push.DenyNotMe
+}
+
+// answer takes an app's answer, and reports whether it was an approval, or a
+// denial, that counted. A wrong pick does not, and is final; nor does what comes
+// after another answer, or too late.
+//
+// The request is the one whose nonce was signed, whatever nonce was sent. An
+// answer to one that is no more is told so only where the app signed it.
+func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values) (bool, error) {
+	ctx := r.Context()
+	in, err := pipush.ReadAnswer(form)
+	if err != nil {
+		return false, errUnverified(err)
+	}
+	a, key, err := p.app(ctx, t, in.Serial)
+	if err != nil {
+		return false, err
+	}
+	user, err := userOf(ctx, p.db, a)
+	if err != nil {
+		return false, err
+	}
+	w, err := push.Pending(ctx, p.db, a.Tenant, user.ID)
+	if err != nil && !errors.Is(err, identity.NotFound) {
+		return false, err
+	}
+	if err != nil || pipush.Verify(key, in.Signed(pipush.Nonce(w.Nonce)), in.Signature) != nil {
+		if err := pipush.Verify(key, in.Signed(in.Nonce), in.Signature); err != nil || in.Nonce == "" {
+			return false, errUnverified(err)
+		}
+		return false, nil
+	}
+	var outcome store.PushOutcome
+	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
+		end, err := push.TakeAnswer(ctx, tx, a, push.Answer{
+			Request: w.ID, Nonce: w.Nonce, Decision: decisionOf(in), Number: in.Presence,
+			Passcode: func() (push.Verdict, error) { return instead(a) },
+		})
+		if err != nil {
+			return err
+		}
+		outcome = end.Outcome
+		if !end.Failed {
+			return nil
+		}
+		return failed(ctx, tx, end.Request)
+	})
+	if refused, ok := errors.AsType[*push.Refusal](err); ok {
+		p.kit.Log.InfoContext(ctx, "privacyIDEA Authenticator's answer changed nothing", "authenticator", a.ID, "why", refused)
+		return false, nil
+	}
+	return err == nil && outcome != store.PushWrongNumber, err
+}
+
+// instead is what an approval is worth that brings no passcode: enough where the
+// authenticator's template asks for no PIN, and nothing where it does, since
+// nobody but the app knows whether it asked for one (PUSH-24).
+func instead(a identity.Authenticator) (push.Verdict, error) {
+	template, err := policy.Read[policy.Template](a.Template)
+	if err != nil {
+		return push.PasscodeWrong, fmt.Errorf("enroll: template of %s: %w", a.ID, err)
+	}
+	if template.AsksWho() {
+		return push.PasscodeWrong, nil
+	}
+	return push.PasscodeRight, nil
+}

@@ -1,0 +1,102 @@
+package enroll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/pipush"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// poll shows an app the request that waits for its user, if push reaches it: an
+// array of one challenge, or an empty one. A poll that was recorded and is played
+// again shows nothing: what was signed is used up, however the signature is
+// written.
+func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values) ([]json.RawMessage, error) {
+	ctx := r.Context()
+	in, err := pipush.ReadPoll(query)
+	if err != nil {
+		return nil, errUnverified(err)
+	}
+	a, key, err := p.app(ctx, t, in.Serial)
+	if err != nil {
+		return nil, err
+	}
+	if err := pipush.Verify(key, in.Signed(), in.Signature); err != nil {
+		return nil, errUnverified(err)
+	}
+	if skew := p.db.Now().Sub(in.At); skew > maxSkew || skew < -maxSkew {
+		return nil, errUnverified(errors.New("enroll: signed at another time"))
+	}
+	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
+		epoch, err := tx.Epoch(ctx)
+		if err != nil {
+			return err
+		}
+		if !epoch.BeganAt.IsZero() && !in.At.After(epoch.BeganAt) {
+			return errUnverified(errors.New("enroll: signed before the backup was restored"))
+		}
+		err = tx.UseOnce(ctx, a.Tenant, "privacyidea poll", a.ID+" "+in.Timestamp, in.At.Add(2*maxSkew))
+		if errors.Is(err, identity.Conflict) {
+			return errUnverified(err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	waiting := []json.RawMessage{} // none is an empty array, never null
+	c, ok, err := p.challenge(ctx, t, a, slices.Contains(in.Capabilities, pipush.DeclineReason))
+	if err != nil || !ok {
+		return waiting, err
+	}
+	signer, err := p.signer(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := c.Sign(signer)
+	return append(waiting, signed), err
+}
+
+// challenge returns the request that waits for an authenticator, as its app
+// shows it; false where none does, or none that the app can answer. reasons says
+// whether the app knows reasons to decline: only then is it told that they are
+// taken, since one that did not know would not know what was signed either.
+func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identity.Authenticator, reasons bool) (pipush.Challenge, bool, error) {
+	user, err := userOf(ctx, p.db, a)
+	if err != nil {
+		return pipush.Challenge{}, false, err
+	}
+	w, err := push.Pending(ctx, p.db, a.Tenant, user.ID)
+	if errors.Is(err, identity.NotFound) {
+		return pipush.Challenge{}, false, nil
+	}
+	if err != nil {
+		return pipush.Challenge{}, false, err
+	}
+	platforms, err := read[policy.Platforms](ctx, p.db, a.Tenant)
+	if err != nil || !push.Reaches(a, platforms, w.Presence, p.db.Now()) {
+		return pipush.Challenge{}, false, err
+	}
+	l := p.kit.Catalog.Negotiate(user.Language, "", "", t.Language)
+	from := w.IP
+	if w.Place != "" {
+		from = w.Place + " (" + w.IP + ")"
+	}
+	key := "push.privacyidea.question"
+	if from == "" {
+		key = "push.privacyidea.anywhere"
+	}
+	c := pipush.Challenge{Nonce: pipush.Nonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
+		Title: w.Application, Reasons: reasons,
+		Question: l.T(key, "name", w.Name, "application", w.Application, "organisation", t.OrganisationName(),
+			"from", from, "at", w.LoginAt.UTC().Format("15:04"))}
+	return c, true, nil
+}

@@ -1,0 +1,215 @@
+package enroll
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/pipush"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// privacyIDEAName is what its authenticators are called: the app gives them no
+// name.
+const privacyIDEAName = "privacyIDEA Authenticator"
+
+// privacyIDEACapabilities are what the app can do, whatever it says of itself:
+// that is signed by nobody, and one that claimed to take typed numbers would be a
+// way around them.
+var privacyIDEACapabilities = []string{push.Capability(policy.NoPresence), push.Capability(policy.Pick)}
+
+// privacyIDEACodes are those of an enrolment's link.
+func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.ActivationCodes, error) {
+	serial, err := newSerial(ctx, tx, tenant)
+	return store.ActivationCodes{Secret: pipush.NewCredential(), Serial: serial}, err
+}
+
+// PrivacyIDEALink is the link of an activation that waits for the privacyIDEA
+// Authenticator, for the QR code it scans: at a base such as
+// https://id.example.org, of a user as named.
+func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
+	return pipush.Enrolment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
+		Serial: a.Serial, Credential: a.Secret, Life: a.ExpiresAt.Sub(now)}.URI()
+}
+
+// newServerKey makes the key the server signs with for one authenticator.
+func newServerKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, pipush.Bits) }
+
+// registered is what an app is told: the key with which the server will sign.
+type registered struct {
+	Key    string `json:"public_key"`
+	Serial string `json:"serial"`
+	State  string `json:"rollout_state"`
+}
+
+// register turns the enrolment that an app scanned into an active authenticator,
+// once. The same key gets the same answer until the enrolment would have
+// expired, for an answer may have been lost on its way; another gets none.
+func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Values) (registered, error) {
+	ctx := r.Context()
+	in, err := pipush.ReadRegistration(form)
+	if err != nil {
+		return registered{}, errUnverified(err)
+	}
+	key, err := pipush.ParseKey(in.Key)
+	if err != nil {
+		return registered{}, errUnverified(err)
+	}
+	text := pipush.KeyText(key)
+	sum := sha256.Sum256([]byte(text))
+	thumbprint := base64.RawURLEncoding.EncodeToString(sum[:])
+
+	// Looked for before a key is made and before a transaction is begun: a
+	// stranger with random credentials shall have neither.
+	act, err := p.enrolment(ctx, p.db, t, in, thumbprint)
+	if err != nil {
+		return registered{}, err
+	}
+	if act.UsedAt.IsZero() {
+		if err := p.enrol(r, t, in, text, thumbprint); err != nil {
+			return registered{}, err
+		}
+	}
+	return p.registered(ctx, t, in.Serial)
+}
+
+// enrolment returns the open enrolment that a credential is good for, or the one
+// that this key has used.
+func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
+	Reader
+	ActivationBySecret(ctx context.Context, secret string) (store.Activation, error)
+}, t identity.Tenant, in pipush.Registration, thumbprint string) (store.Activation, error) {
+	act, err := db.ActivationBySecret(ctx, in.Credential)
+	if errors.Is(err, identity.NotFound) {
+		return act, errUnverified(err)
+	}
+	if err != nil {
+		return act, err
+	}
+	if act.Tenant != t.ID || act.Platform != identity.PrivacyIDEA || !db.Now().Before(act.ExpiresAt) {
+		return act, errUnverified(errors.New("enroll: no such enrolment here"))
+	}
+	switch stateOf(act, db.Now()) {
+	case Done:
+		if act.Thumbprint == thumbprint {
+			return act, nil
+		}
+	case Waiting:
+		codes, err := db.ActivationCodes(ctx, act)
+		if err == nil && codes.Serial == in.Serial {
+			return act, nil
+		}
+		if err != nil && !errors.Is(err, identity.NotFound) { // else used between the two reads
+			return act, err
+		}
+	}
+	return act, errUnverified(errors.New("enroll: the enrolment is over, used by another key, or of another serial"))
+}
+
+// enrol makes the authenticator. The server's key for it is made first, outside
+// the transaction: it takes longer than all else together, and there is one
+// writer at a time.
+func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in pipush.Registration, key, thumbprint string) error {
+	ctx := r.Context()
+	server, err := p.serverKey(ctx)
+	if err != nil {
+		return err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(server)
+	if err != nil {
+		return fmt.Errorf("enroll: server's key: %w", err)
+	}
+	a := identity.Authenticator{Tenant: t.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: in.Serial,
+		Kind: identity.AppToken, Protocol: identity.PiPush, Name: privacyIDEAName, Platform: identity.PrivacyIDEA,
+		LastStep: -1, Key: []byte(key), Capabilities: privacyIDEACapabilities}
+	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
+		act, err := p.enrolment(ctx, tx, t, in, thumbprint)
+		if err != nil || !act.UsedAt.IsZero() { // by another try of the same app
+			return err
+		}
+		user, err := tx.User(ctx, act.Tenant, act.User)
+		if err != nil {
+			return err
+		}
+		if !user.Enabled() {
+			return errUnverified(errors.New("enroll: the user is disabled"))
+		}
+		a.Template = act.Template
+		if err := adopt(ctx, tx, act, a, thumbprint); err != nil {
+			return err
+		}
+		if err := tx.SetServerKey(ctx, a.Tenant, a.ID, pkcs8); err != nil {
+			return err
+		}
+		// Who enrols this app wants push of it: it can nothing else.
+		if err := authenticator.SetPush(ctx, tx, a, true); err != nil {
+			return err
+		}
+		return announce(ctx, tx, act.Journey, user, a, templates.Origin{IP: tx.Who().IP, At: tx.Now()}, act.Language,
+			audit.Event{Kind: audit.EnrolFinished,
+				Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "true"}})
+	})
+	if errors.Is(err, identity.Conflict) || errors.Is(err, identity.Forbidden) {
+		return errUnverified(err) // used, voided or ended by an operator meanwhile; push switched off
+	}
+	return err
+}
+
+// serverKey makes a key when it is this call's turn.
+func (p *PrivacyIDEA) serverKey(ctx context.Context) (*rsa.PrivateKey, error) {
+	select {
+	case p.making <- struct{}{}:
+		defer func() { <-p.making }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	key, err := p.newKey()
+	if err != nil {
+		return nil, fmt.Errorf("enroll: server's key: %w", err)
+	}
+	return key, nil
+}
+
+// signer opens the server's key of an authenticator.
+func (p *PrivacyIDEA) signer(ctx context.Context, a identity.Authenticator) (*rsa.PrivateKey, error) {
+	pkcs8, err := p.db.ServerKey(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return nil, fmt.Errorf("enroll: server's key of %s: %w", a.ID, err)
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("enroll: server's key of %s is a %T", a.ID, key)
+	}
+	return private, nil
+}
+
+// registered says what the app of a serial has to know.
+func (p *PrivacyIDEA) registered(ctx context.Context, t identity.Tenant, serial string) (registered, error) {
+	a, _, err := p.app(ctx, t, serial)
+	if err != nil {
+		return registered{}, err
+	}
+	key, err := p.signer(ctx, a)
+	if err != nil {
+		return registered{}, err
+	}
+	return registered{Key: pipush.ServerKeyText(&key.PublicKey), Serial: a.Serial, State: "enrolled"}, nil
+}

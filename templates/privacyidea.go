@@ -1,0 +1,26 @@
+package templates
+
+import "html/template"
+
+// EnrollPrivacyIDEA brings an enrolment into the privacyIDEA Authenticator: page
+// "enroll_privacyidea", with a Stream (PUSH-24). Buttons: continue (as on Push),
+// renew, back, cancel.
+type EnrollPrivacyIDEA struct {
+	Application string
+	Name        string
+	QR          QR           // of the link
+	Link        template.URL // the otpauth link, for the app on the phone or tablet this page is read on; empty elsewhere
+	Install     string       // where to install the app; may be empty
+	Left        int          // seconds until the enrolment expires
+	Over        bool         // it expired or was replaced: a new one is needed
+}
+
+func (b EnrollPrivacyIDEA) heading() Text { return Text{Key: "enroll.privacyidea.heading"} }
+
+// Minutes left, rounded up.
+func (b EnrollPrivacyIDEA) Minutes() int { return (b.Left + 59) / 60 }
+
+// Instructions are what to do, in order.
+func (b EnrollPrivacyIDEA) Instructions() []Text {
+	return []Text{{Key: "enroll.privacyidea.install"}, {Key: "enroll.privacyidea.scan"}, {Key: "enroll.privacyidea.wait"}}
+}
