@@ -14,12 +14,12 @@ import (
 // lower floors, never its own floor or a higher one (docs/decisions/0001).
 var floors = [][]string{
 	{"identity", "locales", "static", "static/authenticator"},
-	{"policy", "otp", "pipush", "audit", "templates", "locales/localestest"},
+	{"policy", "otp", "pipush", "audit", "templates", "webpush", "locales/localestest"},
 	{"store"},
 	{"store/storetest"}, // real databases for tests
 	{"web", "outbound"},
 	{"push", "mail", "config"},
-	{"directory", "authenticator", "backup", "config/reference"},
+	{"directory", "authenticator", "doorbell", "backup", "config/reference"},
 	{"journey", "enroll"},
 	{"idp", "portal"},
 	{"idp/saml", "idp/oidc"},
