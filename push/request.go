@@ -72,6 +72,9 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 	if err := tx.WakeUser(ctx, p.Tenant, p.User); err != nil {
 		return p, err
 	}
+	if err := tx.QueueNotifications(ctx, p); err != nil {
+		return p, err
+	}
 	return p, tx.Event(ctx, audit.Event{Tenant: p.Tenant, Kind: audit.PushChallenge, User: p.User, Application: p.ApplicationID, Journey: p.Journey,
 		Data:     map[string]string{"push": p.ID, "application": p.Application, "presence": string(p.Presence)},
 		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})

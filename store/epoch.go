@@ -86,7 +86,8 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 		// it with its owner at hand, no passcode of it is good.
 		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
 			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
-		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil}, // good once, and may have been used
+		{nil, "push_notifications", `DELETE FROM push_notifications`, nil}, // of requests that are over
+		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil},       // good once, and may have been used
 		{nil, "requests", `DELETE FROM requests`, nil},
 		{nil, "leases", `DELETE FROM leases`, nil},
 	} {

@@ -10,7 +10,7 @@ import (
 // a copy of it can be used as it is. Who adds a table decides.
 func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 	ended := []string{"sessions", "session_applications", "oidc_grants", "push_requests", "journeys", "activations",
-		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs"}
+		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs", "push_notifications"}
 	kept := map[string]string{
 		"tenants":             "is not used up",
 		"meta":                "is not used up",
@@ -31,6 +31,8 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"signing_keys":        "is not used up",
 		"oidc_tokens":         "its grant is revoked",
 		"metadata_sources":    "is fetched anew when due",
+		"vapid_keys":          "is not used up; with another one every subscription would be dead",
+		"push_subscriptions":  "one that ended since is refused by its push service, and an app that was opened since says where it is",
 	}
 	newest, err := newestMigration()
 	if err != nil {

@@ -122,9 +122,9 @@ func fill(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error]
 		return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
 	}
 	defer insert.Close()
-	// A server that was started on the empty database has written in these two;
-	// nothing else is ever deleted for a copy.
-	if t.Name == "meta" || t.Name == "leases" {
+	// A server that was started on the empty database has written in these
+	// three; nothing else is ever deleted for a copy.
+	if t.Name == "meta" || t.Name == "leases" || t.Name == "vapid_keys" {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM `+t.Name); err != nil {
 			return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
 		}

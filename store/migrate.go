@@ -24,7 +24,8 @@ var migrations embed.FS
 const Release = 1
 
 // Migrate brings the schema up to date, each migration in a transaction of its
-// own, and refuses a database that says this program is too old for it.
+// own, and refuses a database that says this program is too old for it. What an
+// installation has one of is made here, the first time.
 func (db *DB) Migrate(ctx context.Context) error {
 	provider, err := db.migrator()
 	if err != nil {
@@ -40,7 +41,10 @@ func (db *DB) Migrate(ctx context.Context) error {
 		_, err := tx.exec(ctx, "least release", `
 			INSERT INTO meta (name, value) VALUES ('least release', $1) ON CONFLICT (name) DO NOTHING`,
 			strconv.Itoa(Release))
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.makeVAPIDKey(ctx)
 	})
 }
 

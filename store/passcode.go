@@ -105,7 +105,11 @@ func (tx *Tx) RevokeAuthenticator(ctx context.Context, tenant, id string) (bool,
 	n, err := tx.exec(ctx, "revoke "+id, `
 		UPDATE authenticators SET revoked_at = $3, seed = NULL WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`,
 		tenant, id, at(tx.now()))
-	return n == 1, err
+	if n == 0 || err != nil {
+		return false, err
+	}
+	_, err = tx.Unsubscribe(ctx, tenant, id)
+	return err == nil, err
 }
 
 // SetPush switches push on or off for an active authenticator (PUSH-8). It

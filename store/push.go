@@ -161,7 +161,10 @@ func (tx *Tx) EndPush(ctx context.Context, tenant, id string, outcome PushOutcom
 		UPDATE push_requests SET ended_at = $3, outcome = $4, authenticator_id = $5, number = NULL
 		WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3`,
 		tenant, id, at(tx.now()), string(outcome), authenticator)
-	return n == 1, err
+	if n == 0 || err != nil {
+		return false, err
+	}
+	return true, tx.endNotifications(ctx, tenant, id, authenticator)
 }
 
 // ClaimPush claims a journey's approved request once, unless the approval is
