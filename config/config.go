@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/webpush"
 )
 
 // File is the name of the configuration in its folder.
@@ -65,6 +67,9 @@ type Config struct {
 	// Mail is how mails leave. Without it they wait in the outbox.
 	Mail Mail `toml:"mail"`
 
+	// Push is how browsers are rung when a push request waits there.
+	Push Push `toml:"push"`
+
 	dir       string
 	keys      string         // content of LATCHKEY_KEYS
 	lines     map[string]int // of the keys that the file sets
@@ -89,6 +94,19 @@ type Mail struct {
 	From string `toml:"from"`
 	// Folder takes mails as files instead of sending them.
 	Folder string `toml:"folder"`
+}
+
+// Push is how browsers are rung: by the push service each of them chose.
+type Push struct {
+	// Contact is whom a push service may write to if our notifications make
+	// trouble: a mail address, or an https address. Each gets it with every
+	// notification; Apple's refuses one at localhost. Empty means BaseURL.
+	Contact string `toml:"contact"`
+	// Services are hosts of push services that may be called, beside those of
+	// Chromium, Firefox, Safari and Edge: "push.example.org", "*.example.org",
+	// or "push.example.org:8443". One in your own network must be in
+	// OutgoingAllow too.
+	Services []string `toml:"services"`
 }
 
 // Ways of TLS to an SMTP server.
@@ -223,6 +241,36 @@ func networks(texts []string) ([]netip.Prefix, error) {
 	}
 	return all, nil
 }
+
+// PushContact is whom a push service may write to, as a mailto: or an https:
+// address. Who tries Latchkey on this machine has none that others could reach;
+// the project's own address stands there then.
+func (c Config) PushContact() (string, error) {
+	contact := c.Push.Contact
+	if contact == "" {
+		base, err := c.Base()
+		switch {
+		case err != nil:
+			return "", err
+		case base.Scheme == "http":
+			return project, nil
+		}
+		return base.String(), nil
+	}
+	address := strings.TrimPrefix(contact, "mailto:")
+	if a, err := mail.ParseAddress(address); err == nil && a.Address == address {
+		return "mailto:" + address, nil
+	}
+	if u, err := url.Parse(contact); err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil {
+		return contact, nil
+	}
+	return "", errors.New("must be a mail address, or an address that begins with https://")
+}
+
+const project = "https://github.com/latchkey-id/latchkey"
+
+// PushServices are the push services that may be called.
+func (c Config) PushServices() (webpush.Services, error) { return webpush.NewServices(c.Push.Services) }
 
 // Keys reads the roots of all keys.
 func (c Config) Keys() (*store.Keyring, error) {

@@ -97,6 +97,12 @@ func (c Config) Validate() error {
 		ps.add("keys_file", "cannot be used: "+err.Error())
 	}
 	c.validateMail(&ps)
+	if _, err := c.PushContact(); err != nil && base != nil {
+		ps.add("push.contact", err.Error())
+	}
+	if _, err := c.PushServices(); err != nil {
+		ps.add("push.services", err.Error())
+	}
 	return c.placed(ps).err()
 }
 

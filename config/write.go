@@ -50,6 +50,12 @@ keys_file = %q
 #password_file = "mail.password"
 #from = "login@example.org"
 #folder = "mails" # instead of host, for development: mails become files
+
+# Whom a push service may write to (base_url, unless another is named), and
+# services beside those of the usual browsers.
+#[push]
+#contact = "helpdesk@example.org"
+#services = ["push.example.org"]
 `
 
 // Write writes latchkey.toml. One that is there stays, and is an error that is

@@ -42,6 +42,11 @@ type Client struct {
 // networks allowed, which may be private.
 func New(allowed []netip.Prefix) *Client { return guard{allowed: allowed}.client() }
 
+// NewTrusting is New for who believes other authorities than this machine does.
+func NewTrusting(allowed []netip.Prefix, roots *x509.CertPool) *Client {
+	return guard{allowed: allowed, roots: roots}.client()
+}
+
 // An Answer is what a server said.
 type Answer struct {
 	Status int
