@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
@@ -69,7 +70,7 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base,
+	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())

@@ -130,6 +130,7 @@ type standingPush struct {
 	State   identity.PushState `json:"state"`
 	Allowed bool               `json:"allowed"`
 	Until   int64              `json:"until,omitempty"`
+	Web     *standingWeb       `json:"web,omitempty"`
 }
 
 // status tells how an authenticator stands, in every state in which its key is
@@ -158,7 +159,8 @@ func (a *API) status(ctx context.Context, m message) (any, error) {
 	if s.Push.State == identity.PushLocked {
 		s.Push.Until = app.PushLocked.Unix()
 	}
-	return s, nil
+	s.Push.Web, err = a.webPush(ctx, m)
+	return s, err
 }
 
 // users is where the users of an authenticator are read: the database, or a

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/store"
@@ -35,6 +36,8 @@ type Options struct {
 	// are checked against it, never against the Host header, which whoever
 	// replays a call chooses.
 	Base string
+	// Bell rings apps in browsers.
+	Bell *doorbell.Bell
 	// Address tells where a request comes from; empty when unknown.
 	Address func(*http.Request) string
 	Log     *slog.Logger
@@ -45,6 +48,7 @@ type API struct {
 	db      *store.DB
 	catalog *locales.Catalog
 	base    string
+	bell    *doorbell.Bell
 	address func(*http.Request) string
 	log     *slog.Logger
 	streams *streams
@@ -52,7 +56,7 @@ type API struct {
 
 // New returns an API.
 func New(o Options) *API {
-	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), address: o.Address, log: o.Log,
+	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), bell: o.Bell, address: o.Address, log: o.Log,
 		streams: newStreams()}
 }
 
@@ -67,14 +71,17 @@ type call struct {
 }
 
 var calls = map[string]call{
-	"activate": {http.MethodPost, (*API).activate},
-	"finish":   {http.MethodPost, (*API).finish},
-	"status":   {http.MethodGet, (*API).status},
-	"settings": {http.MethodPost, (*API).settings},
-	"remove":   {http.MethodPost, (*API).remove},
-	"pending":  {http.MethodGet, (*API).pending},
-	"answer":   {http.MethodPost, (*API).answer},
-	"stream":   {http.MethodGet, nil}, // answered as long as it lasts; see stream.go
+	"activate":    {http.MethodPost, (*API).activate},
+	"finish":      {http.MethodPost, (*API).finish},
+	"status":      {http.MethodGet, (*API).status},
+	"settings":    {http.MethodPost, (*API).settings},
+	"remove":      {http.MethodPost, (*API).remove},
+	"pending":     {http.MethodGet, (*API).pending},
+	"answer":      {http.MethodPost, (*API).answer},
+	"subscribe":   {http.MethodPost, (*API).subscribe},
+	"unsubscribe": {http.MethodPost, (*API).unsubscribe},
+	"test":        {http.MethodPost, (*API).test},
+	"stream":      {http.MethodGet, nil}, // answered as long as it lasts; see stream.go
 }
 
 // A message is a call whose signature holds.
@@ -85,6 +92,7 @@ type message struct {
 	thumbprint string
 	app        identity.Authenticator // zero in activate
 	ip         string
+	words      locales.Printer // the reader's
 }
 
 // Handler serves everything below Path.
@@ -100,9 +108,14 @@ func (a *API) Handler() http.Handler {
 			} else {
 				a.log.InfoContext(r.Context(), "authenticator call refused", "path", r.URL.Path, "status", no.status, "why", no.Error())
 			}
-			no.write(w, a.catalog.Negotiate("", "", r.Header.Get("Accept-Language"), ""))
+			no.write(w, a.words(r))
 		}
 	})
+}
+
+// words are those of who called.
+func (a *API) words(r *http.Request) locales.Printer {
+	return a.catalog.Negotiate("", "", r.Header.Get("Accept-Language"), "")
 }
 
 // serve answers a call, or returns why not and has written nothing.
@@ -164,7 +177,7 @@ func (a *API) authenticate(r *http.Request, name string, body []byte) (message, 
 	if err != nil {
 		return message{}, badSignature(err)
 	}
-	m := message{claims: e.claims, body: body, key: e.key, ip: a.address(r)}
+	m := message{claims: e.claims, body: body, key: e.key, ip: a.address(r), words: a.words(r)}
 	if (name == "activate") != (e.key != nil) || (name == "activate") != (e.claims.Subject == "") {
 		return message{}, badSignature(errors.New("a key comes with activate, a name with all else"))
 	}

@@ -19,10 +19,13 @@ func TestAPI_GarbageIsAClearError(t *testing.T) {
 	a := h.enrolled(t, h.User, true)
 	bodies := []string{"", "null", "[]", `"x"`, "1", "{", "{}{}", `{"push":true,"push":false}`, "{\"name\":\"\xff\"}", strings.Repeat("[", 60_000), `{"x":` + strings.Repeat(`{"x":`, 10_000)}
 	for name, more := range map[string][]string{
-		"activate": {`{}`, `{"secret":"a","short_code":"b"}`, `{"secret":1}`, `{"secret":"x","platform":"amiga"}`},
-		"finish":   {`{}`, `{"push":null}`},
-		"settings": {`{"push":1}`, `{"name":"` + strings.Repeat("x", 65) + `"}`},
-		"remove":   {},
+		"activate":    {`{}`, `{"secret":"a","short_code":"b"}`, `{"secret":1}`, `{"secret":"x","platform":"amiga"}`},
+		"finish":      {`{}`, `{"push":null}`},
+		"settings":    {`{"push":1}`, `{"name":"` + strings.Repeat("x", 65) + `"}`},
+		"remove":      {},
+		"subscribe":   {`{}`, `{"endpoint":1}`, `{"keys":[]}`, `{"endpoint":"https://fcm.googleapis.com/x"}`},
+		"unsubscribe": {},
+		"test":        {},
 		"answer": {`{}`, `{"request":"psh_aaaaaaaaaaaaaaaaaaaaaaaaaa"}`, `{"request":"x","nonce":"y","decision":"approve"}`,
 			`{"request":"psh_aaaaaaaaaaaaaaaaaaaaaaaaaa","nonce":"y","decision":"perhaps"}`},
 	} {
@@ -50,7 +53,7 @@ func TestAPI_Bounds(t *testing.T) {
 		{"too large", "POST", "settings", bytes.Repeat([]byte(" "), maxBody+1), http.StatusRequestEntityTooLarge, "too-large"},
 		{"another method", "GET", "settings", nil, http.StatusMethodNotAllowed, "method"},
 		{"another method", "POST", "pending", nil, http.StatusMethodNotAllowed, "method"},
-		{"no call", "GET", "subscribe", nil, http.StatusNotFound, "call"},
+		{"no call", "GET", "offline", nil, http.StatusNotFound, "call"},
 		{"no call", "GET", "", nil, http.StatusNotFound, "call"},
 		{"below a call", "GET", "status/x", nil, http.StatusNotFound, "call"},
 		{"a query", "GET", "status?x=y", nil, http.StatusBadRequest, "malformed"},

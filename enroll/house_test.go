@@ -17,10 +17,13 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/webpush"
 )
 
 // house is a database with a tenant and its people, and the API over HTTP.
@@ -57,10 +60,25 @@ func furnish(t *testing.T, in *storetest.House) *house {
 	}
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.api.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(h.server.Close)
-	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Address: func(*http.Request) string { return h.ip },
+	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Bell: h.bell(t, catalog), Address: func(*http.Request) string { return h.ip },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(h.api.Close)
 	return h
+}
+
+// inside is in our own network. An operator took it for a push service, and let
+// nobody call it.
+const inside = "127.0.0.1:1"
+
+// bell may call push services on the internet alone.
+func (h *house) bell(t *testing.T, catalog *locales.Catalog) *doorbell.Bell {
+	t.Helper()
+	services, err := webpush.NewServices([]string{inside})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &doorbell.Bell{DB: h.DB, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.server.URL,
+		Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 func (h *house) addUser(t *testing.T, name string) identity.User {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
@@ -73,7 +74,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Address: kit.From, Log: slog.New(slog.DiscardHandler)})
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &doorbell.Bell{DB: h.DB}, Address: kit.From, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(apps.Close)
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })

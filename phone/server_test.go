@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
@@ -55,7 +56,7 @@ func furnish(t *testing.T) *house {
 	var api *enroll.API
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.Handler().ServeHTTP(w, r) }))
 	h.base = server.URL
-	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base,
+	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(server.Close)
 	t.Cleanup(api.Close)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
@@ -52,6 +53,7 @@ type Server struct {
 	node    string
 	mux     *http.ServeMux // what the caller mounts, before the house
 	outbox  *mail.Outbox   // nil where mails have no way out
+	bell    *doorbell.Bell
 	apps    *enroll.API
 	closing chan struct{}
 
@@ -78,6 +80,14 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	services, err := c.PushServices()
+	if err != nil {
+		return nil, err
+	}
+	contact, err := c.PushContact()
+	if err != nil {
+		return nil, err
+	}
 	catalog, err := locales.Load()
 	if err != nil {
 		return nil, err
@@ -98,6 +108,8 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
+	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Services: services, Catalog: catalog, Base: base.String(), Contact: contact,
+		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {
 		s.outbox = &mail.Outbox{DB: db, Sender: sender, Pages: pages, Catalog: catalog, From: c.Mail.From,
@@ -143,7 +155,7 @@ func (s *Server) mount() error {
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Address: k.From, Log: s.log})
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Bell: s.bell, Address: k.From, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
 		return err
@@ -226,6 +238,7 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
+	work.Go(func() { s.bell.Run(working) })
 	work.Go(func() { s.sweep(working) })
 	work.Go(func() { s.metadata(working) })
 
