@@ -207,6 +207,7 @@ var unseen = map[string]string{
 	"app.removed.":       "when the server is away; the sheet is app-outcome's",
 	"app.account.locked": "in the sheet of app-settings, as a notice",
 	"app.code.copied":    "for screen readers alone",
+	"app.scan.":          "in the scan- states of scan_test.go, which has cameras",
 }
 
 // everyTextWasSeen holds the list of states to the list of texts: a state that
@@ -244,6 +245,7 @@ func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
 	look("empty")
 	b.Click(addButton)
 	b.See(typedCode)
+	b.Click(`#sheet summary`)
 	look("add")
 	b.Type(typedCode, "7KQ")
 	b.Click(submit)

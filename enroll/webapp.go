@@ -49,7 +49,7 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 		}
 		data, err := fs.ReadFile(authenticator.Files, name)
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
-		if strings.HasSuffix(name, ".js") && name != "main.js" {
+		if strings.HasSuffix(name, ".js") && name != "main.js" && !strings.HasPrefix(name, "scanner/") { // that comes when it is needed
 			app.modules = append(app.modules, name)
 		}
 		return err

@@ -2,21 +2,28 @@
 // document (ECMA-424): sbom PROGRAM > sbom.cdx.json.
 //
 // It reads what the Go tool noted in the program itself, so it lists what is in
-// there and nothing else; a go.mod also names what only tests use. The document
+// there and nothing else; a go.mod also names what only tests use. What was
+// copied in from npm and is compiled in as a file, it finds by the package.json
+// beside it. The document
 // has neither a serial number nor a time: the same program always gives the
 // same bytes.
 package main
 
 import (
+	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"runtime/debug"
 	"strings"
+
+	"github.com/latchkey-id/latchkey/static/authenticator"
 )
 
 func main() {
@@ -54,14 +61,20 @@ type component struct {
 	Type       string     `json:"type"`
 	Name       string     `json:"name"`
 	Version    string     `json:"version"`
-	PURL       string     `json:"purl"`
 	Hashes     []hash     `json:"hashes,omitempty"`
+	Licenses   []license  `json:"licenses,omitempty"`
+	PURL       string     `json:"purl"`
 	Properties []property `json:"properties,omitempty"`
 }
 
 type hash struct {
 	Algorithm string `json:"alg"`
 	Content   string `json:"content"`
+}
+
+// A license is named by its SPDX expression.
+type license struct {
+	Expression string `json:"expression"`
 }
 
 type property struct {
@@ -89,6 +102,11 @@ func write(w io.Writer, info *debug.BuildInfo) error {
 		}
 		all = append(all, module("library", m))
 	}
+	copied, err := packages(authenticator.Files)
+	if err != nil {
+		return err
+	}
+	all = append(all, copied...)
 	on := dependency{Ref: program.Ref}
 	for i := range all {
 		on.On = append(on.On, all[i].Ref)
@@ -111,4 +129,34 @@ func module(kind string, m *debug.Module) component {
 		}
 	}
 	return c
+}
+
+// packages are the npm packages of which files is made, each found by its
+// package.json. The hash is that of the file it names as its main one, which
+// lies beside it.
+func packages(files fs.FS) ([]component, error) {
+	var all []component
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "package.json" {
+			return err
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		var p struct{ Name, Version, License, Main string }
+		if err := json.Unmarshal(data, &p); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		main, err := fs.ReadFile(files, path.Join(path.Dir(name), path.Base(p.Main)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		sum := sha256.Sum256(main)
+		purl := "pkg:npm/" + p.Name + "@" + p.Version
+		all = append(all, component{Ref: purl, Type: "library", Name: p.Name, Version: p.Version, PURL: purl,
+			Hashes: []hash{{"SHA-256", hex.EncodeToString(sum[:])}}, Licenses: []license{{p.License}}})
+		return nil
+	})
+	return all, err
 }

@@ -1,71 +1,21 @@
-// Becoming an authenticator: a deliberate act, then what must be asked, then
-// the end of it (protocol, sections 2, 5.1 and 5.2).
+// Becoming an authenticator: a code is used, then what must be asked is asked,
+// then it ends (protocol, sections 5.1 and 5.2).
 
+import { device, platform } from "./device.js";
 import { el } from "./dom.js";
 import { keep } from "./passcode.js";
-import { notice, problem } from "./problem.js";
+import { problem } from "./problem.js";
 import { call, Failure, makeKey } from "./protocol.js";
 import * as sheet from "./sheet.js";
 import { t, words } from "./texts.js";
 import * as vault from "./vault.js";
 
-// takeLink takes the activation out of the address, so that it stays neither
-// there nor in the history, and returns what it was: the code to send, or
-// nothing.
-export function takeLink() {
-	const fragment = location.hash.slice(1);
-	if (fragment === "") return undefined;
-	history.replaceState(null, "", location.pathname);
-	const [version, secret] = [fragment.slice(0, fragment.indexOf(".")), fragment.slice(fragment.indexOf(".") + 1)];
-	if (!/^v\d+$/.test(version)) return undefined;
-	return version === "v1" && /^[\w-]{26,128}$/.test(secret) ? { secret } : { newer: version !== "v1" };
-}
-
-// shortCode reads what was typed: Crockford's base32 forgives (section 2).
-function shortCode(typed) {
-	const code = typed.normalize("NFKC").toUpperCase().replace(/[\s\u200e\u200f-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
-	return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(code) ? code : undefined;
-}
-
-// begin asks whether the link that was opened is to be used, or for the code to
-// type. ready is called with the new account.
-export function begin(link, ready) {
-	if (link?.secret) return confirm(link, ready);
-	const field = el("input", { id: "code", class: "code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
-		maxlength: 24, dir: "ltr", placeholder: "XXXX-XXXX", autofocus: true, "aria-describedby": "code-help" });
-	const error = el("p", { class: "error", role: "alert", hidden: !link }, link && t(link.newer ? "app.error.capability" : "app.error.activation"));
-	const submit = (event) => {
-		event.preventDefault();
-		const code = shortCode(field.value);
-		field.removeAttribute("aria-invalid");
-		if (code) return activate({ short_code: code }, error, ready);
-		field.setAttribute("aria-invalid", "true");
-		error.textContent = t("app.add.format");
-		error.hidden = false;
-		field.focus();
-	};
-	sheet.show({ heading: t("app.add.heading") },
-		el("p", {}, words("app.add.how")),
-		el("form", { class: "stack", novalidate: true, submit },
-			el("div", {}, el("label", { for: "code" }, words("app.add.code")), field, el("small", { id: "code-help" }, words("app.add.help"))),
-			error,
-			el("button", {}, words("app.add.activate"))));
-}
-
-function confirm(code, ready) {
-	const error = el("p", { class: "error", role: "alert", hidden: true });
-	sheet.show({ heading: t("app.link.heading") },
-		el("p", {}, words("app.link.how")),
-		notice(words("app.link.careful")),
-		error,
-		el("div", { class: "pair" },
-			el("button", { type: "button", class: "plain", click: sheet.close }, words("app.cancel")),
-			el("button", { type: "button", autofocus: true, click: () => activate(code, error, ready) }, words("app.add.activate"))));
-}
-
-// activate keeps the key and the code before it calls: an answer that is lost,
+// activate uses a code, on a deliberate act of the person. What goes wrong is
+// said in error; ready is called with the new account.
+//
+// It keeps the key and the code before it calls: an answer that is lost,
 // or a browser that is closed, costs nothing, since the same key may ask again.
-async function activate(code, error, ready) {
+export async function activate(code, error, ready) {
 	error.hidden = true;
 	await sheet.busy(async () => {
 		try {
@@ -148,23 +98,4 @@ function questions(account, push, ready) {
 			el("div", {}, el("label", { for: "name" }, words("app.name")), name, el("small", {}, words("app.name.help"))),
 			error,
 			el("button", {}, words("app.finish.button"))));
-}
-
-// platform is what this browser runs on, as the protocol names it.
-function platform() {
-	const agent = navigator.userAgent;
-	if (/iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && navigator.maxTouchPoints > 1)) return "ios";
-	const found = [[/Android/, "android"], [/CrOS/, "chromeos"], [/Windows Phone/, "windows-mobile"], [/Windows/, "windows"],
-		[/Macintosh/, "macos"], [/Linux/, "linux"]].find(([pattern]) => pattern.test(agent));
-	return found?.[1];
-}
-
-// device is a name people recognise this browser by.
-function device() {
-	const agent = navigator.userAgent;
-	const browser = [[/Edg/, "Edge"], [/OPR\//, "Opera"], [/Firefox|FxiOS/, "Firefox"], [/Chrome|CriOS/, "Chrome"], [/Safari/, "Safari"]]
-		.find(([pattern]) => pattern.test(agent))?.[1];
-	const system = { ios: "iOS", android: "Android", chromeos: "ChromeOS", windows: "Windows", "windows-mobile": "Windows",
-		macos: "macOS", linux: "Linux" }[platform()];
-	return [browser, system].filter(Boolean).join(", ") || t("app.title");
 }

@@ -3,9 +3,11 @@
 //
 // It is plain ES modules, used as they are written: main.js begins, protocol.js
 // speaks docs/protocol-authenticator.md, vault.js keeps the keys, passcode.js
-// makes passcodes, doorbell.js listens, and request.js, activate.js and
-// account.js are what is seen. Nothing is built, nothing comes from elsewhere,
-// and the page's policy forbids whatever turns text into markup or code.
+// makes passcodes, doorbell.js listens, camera.js scans, and request.js, add.js,
+// activate.js and account.js are what is seen. Nothing is built, nothing comes
+// from elsewhere, and the page's policy forbids whatever turns text into markup
+// or code. What lies in scanner, a decoder of QR codes copied in from npm among
+// it (docs/decisions/0014), is fetched when somebody scans, and not before.
 //
 // The private key and the seed are keys of the browser that cannot be
 // exported: a script that got in, from an extension say, could use them while
@@ -19,7 +21,7 @@ import "embed"
 //go:embed index.html
 var Page string
 
-// Files are the modules and the style sheet.
+// Files are the modules and the style sheet, and what scanning needs.
 //
-//go:embed *.js *.css
+//go:embed *.js *.css scanner
 var Files embed.FS

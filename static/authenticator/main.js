@@ -1,8 +1,10 @@
 // The web authenticator. It holds accounts, shows their passcodes, and asks
 // about the sign-ins that wait for an answer.
 
-import { begin, resume, takeLink } from "./activate.js";
 import { card, reported } from "./account.js";
+import { resume } from "./activate.js";
+import { begin } from "./add.js";
+import { takeLink } from "./code.js";
 import { listen } from "./doorbell.js";
 import { el } from "./dom.js";
 import { notice, problem, stop } from "./problem.js";
