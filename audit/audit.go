@@ -39,6 +39,8 @@ const (
 	SessionEnded    Kind = "session.ended"
 	UserLocked      Kind = "user.locked"
 	UserUnlocked    Kind = "user.unlocked"
+	PushLocked      Kind = "user.push-locked" // too many requests (PUSH-9)
+	PushUnlocked    Kind = "user.push-unlocked"
 	CodeReuse       Kind = "oidc.code-reuse"
 	RefreshReuse    Kind = "oidc.refresh-reuse"
 	TokenRefreshed  Kind = "oidc.refresh"
@@ -104,7 +106,7 @@ var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
 	PasswordWrong: true, PasscodeRight: true, PasscodeWrong: true,
 	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
-	SessionEnded: true, UserLocked: true, UserUnlocked: true,
+	SessionEnded: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
 	ShortCodeFlood: true, RequestRejected: true,
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,

@@ -234,7 +234,7 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 			var verdict push.Verdict
 			h.Do(t, func(tx *store.Tx) error {
 				var err error
-				verdict, err = Approve(t.Context(), tx, a, passcode)
+				verdict, _, err = Approve(t.Context(), tx, a, passcode)
 				return err
 			})
 			return verdict
@@ -262,7 +262,7 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 		}
 		h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, a, "lost") })
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			verdict, err := Approve(t.Context(), tx, a, passcode(h, a, 1))
+			verdict, _, err := Approve(t.Context(), tx, a, passcode(h, a, 1))
 			if err == nil && verdict == push.PasscodeRight {
 				t.Error("a revoked authenticator approved")
 			}

@@ -9,15 +9,9 @@ import (
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
-)
-
-// Windows, in steps either way of the drift learned for the app's clock
-// (CRED-10).
-const (
-	inner = 1  // accepted
-	outer = 10 // right, but the clock must be set first
 )
 
 // spent is how many counters of an HOTP authenticator are remembered besides
@@ -28,11 +22,14 @@ const spent = 10
 type Attempt struct {
 	Tenant      string
 	User        string
-	Application string // id; for the event
-	Journey     string // id; for the event
-	Typed       string // as it was typed
-	Limit       int64  // wrong passcodes in a row that lock an authenticator
-	LookAhead   int64  // counters accepted beyond an HOTP authenticator's next one
+	Application string          // id; for the event
+	Journey     string          // id; for the event
+	Typed       string          // as it was typed
+	Limit       int64           // wrong passcodes in a row that lock an authenticator
+	First       identity.Resync // the passcode that this one must follow; zero for one by itself
+	FirstAlone  bool            // nothing but what follows First counts: policy refuses passcodes
+	Last        bool            // the journey had its resynchronisation: the outer window is closed
+	LookAhead   int64           // counters accepted beyond an HOTP authenticator's next one
 }
 
 // A Reason is why a passcode let nobody in. It is for events: people read the
@@ -41,8 +38,9 @@ type Reason string
 
 const (
 	Wrong    Reason = "wrong"
-	Replayed Reason = "replay" // right, but used before, or older than one that was
-	Locked   Reason = "locked" // right, of an authenticator that is locked or suspended
+	Replayed Reason = "replay"       // right, but used before, or older than one that was
+	Locked   Reason = "locked"       // right, of an authenticator that is locked or suspended
+	TooFar   Reason = "outer window" // right, but so far off that the next one must follow (CRED-10)
 )
 
 // A Result is what came of an attempt.
@@ -50,6 +48,7 @@ type Result struct {
 	OK            bool
 	Authenticator identity.Authenticator   // whose passcode it was; zero with Wrong
 	Reason        Reason                   // empty if OK
+	First         identity.Resync          // with TooFar: what the next one must follow
 	NowLocked     []identity.Authenticator // by this attempt, to tell their user
 }
 
@@ -60,16 +59,27 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := match(ctx, tx, all, otp.Canonical(try.Typed), try.LookAhead)
-	if err != nil {
-		return result, err
+	code := otp.Canonical(try.Typed)
+	result := Result{Reason: Wrong}
+	if !try.FirstAlone {
+		if result, err = match(ctx, tx, all, code, try.LookAhead); err != nil {
+			return result, err
+		}
+	}
+	if result.Reason == Wrong {
+		if result, err = matchFar(ctx, tx, all, code, try); err != nil {
+			return result, err
+		}
 	}
 	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasscodeRight, User: try.User, Application: try.Application,
 		Journey: try.Journey, Authenticator: result.Authenticator.ID, Reason: string(result.Reason)}
 	if result.Authenticator.ID != "" {
 		e.Data = map[string]string{"serial": result.Authenticator.Serial}
 	}
-	if !result.OK {
+	switch {
+	case result.Reason == TooFar:
+		e.Kind, e.Reason = audit.OuterWindow, ""
+	case !result.OK:
 		e.Kind = audit.PasscodeWrong
 	}
 	if err := tx.Event(ctx, e); err != nil {
@@ -136,26 +146,42 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 // Approve checks the passcode in the signed approval of a push, and uses it up.
 // The step used last may come again, since the nonce that was signed makes the
 // approval fresh. No counter moves, whatever the passcode is (CRED-11).
-func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passcode string) (push.Verdict, error) {
-	if !byTime(a) {
-		return push.PasscodeWrong, nil
+//
+// One from the outer window is right, but does not count: it is remembered, so
+// that it begins one resynchronisation and no other, and returned for the next
+// passcode to follow (PUSH-16).
+func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passcode string) (push.Verdict, store.Passcode, error) {
+	var came store.Passcode
+	if a.Protocol == identity.PiPush { // whose app makes none
+		return push.PasscodeWrong, came, nil
 	}
-	var err error
+	row, err := tx.Policy(ctx, a.Tenant, policy.KindLockout)
+	if err != nil {
+		return push.PasscodeWrong, came, err
+	}
+	rules, err := policy.Read[policy.Lockout](row.Document)
+	if err != nil {
+		return push.PasscodeWrong, came, fmt.Errorf("authenticator: %w", err)
+	}
 	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
-		return push.PasscodeWrong, err
+		return push.PasscodeWrong, came, err
 	}
-	step, drift, ok := find(tx, a, passcode, inner)
-	if !ok {
-		if _, _, far := find(tx, a, passcode, outer); far {
-			return push.PasscodeTooFar, nil
+	if came, ok := within(tx, a, passcode, rules.LookAhead); ok {
+		use := tx.UseStepSigned
+		if !byTime(a) {
+			use = tx.UseCounterSigned // one click is one passcode: none comes twice (PUSH-13)
 		}
-		return push.PasscodeWrong, nil
+		used, err := use(ctx, a.Tenant, a.ID, came.Step, came.Drift)
+		if err != nil || !used {
+			return push.PasscodeWrong, came, err
+		}
+		return push.PasscodeRight, came, nil
 	}
-	used, err := tx.UseStepSigned(ctx, a.Tenant, a.ID, step, drift)
-	if err != nil || !used {
-		return push.PasscodeWrong, err
+	came, ok, err := beyond(ctx, tx, a, passcode)
+	if err != nil || !ok {
+		return push.PasscodeWrong, came, err
 	}
-	return push.PasscodeRight, nil
+	return push.PasscodeTooFar, came, nil
 }
 
 // recognise looks for the step, or counter, of a passcode that was typed, among

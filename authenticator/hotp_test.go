@@ -53,10 +53,10 @@ func TestCRED10_LookAhead(t *testing.T) {
 			{"the same again", 0, Replayed, 0},
 			{"three in vain", 4, "", 0},
 			{"one skipped, later", 2, Replayed, 0},
-			{"four in vain", 9, Wrong, 1},
+			{"four in vain, which the next must follow", 9, TooFar, 0},
 			{"the last that is ahead", 8, "", 0},
 			{"long spent", 0, Replayed, 0},
-			{"farther back than a replay is known", 30, Wrong, 1},
+			{"beyond the outer window too", 200, Wrong, 1},
 		} {
 			got := try(t, h, h.DB, otp.HOTP(a.Seed, otp.Params{}, tt.counter))
 			if got.Reason != tt.want || got.OK != (tt.want == "") {

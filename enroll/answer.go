@@ -3,7 +3,6 @@ package enroll
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/directory"
@@ -43,8 +42,9 @@ type presence struct {
 }
 
 type challenge struct {
-	Type   string `json:"type"`
-	Digits int    `json:"digits"`
+	Type    string   `json:"type"`
+	Digits  int      `json:"digits"`
+	Options []string `json:"options,omitempty"` // to pick from; absent where the number is typed
 }
 
 // pending shows the app the request that waits for its user, if push reaches
@@ -71,8 +71,8 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if needed := push.Capability(p.Presence); !slices.Contains(m.app.Capabilities, needed) {
-		return nil, &push.Refusal{Code: "capability", Capability: needed}
+	if err := push.Able(m.app, p.Presence); err != nil {
+		return nil, err
 	}
 	if !push.Reaches(m.app, platforms, p.Presence, now) {
 		return none, nil
@@ -83,10 +83,33 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	}
 	r := &waitingRequest{ID: p.ID, Nonce: p.Nonce, Application: p.Application, Organisation: tenant.OrganisationName(),
 		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Expires: p.ExpiresAt.Unix()}
-	if p.Presence == policy.Enter {
-		r.Presence = &presence{Type: "USER_PRESENCE", Executor: "PHONE", Challenge: challenge{Type: "SUBMIT_CODE", Digits: 2}}
+	if r.Presence, err = a.presence(ctx, p); err != nil {
+		return nil, err
 	}
 	return waiting{Time: now.Unix(), Request: r}, nil
+}
+
+// presence is the check of a request as the phone sees it; nil where there is
+// none.
+func (a *API) presence(ctx context.Context, p store.PushRequest) (*presence, error) {
+	c := challenge{Type: "SUBMIT_CODE"}
+	switch p.Presence {
+	case policy.NoPresence:
+		return nil, nil
+	case policy.Enter:
+		c.Digits = 2
+	case policy.SixDigits:
+		c.Digits = 6
+	case policy.Pick:
+		options, err := a.db.PushOptions(ctx, p.Tenant, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		if len(options) > 0 { // none are left where it has ended since we looked
+			c.Options, c.Digits = options, len(options[0])
+		}
+	}
+	return &presence{Type: "USER_PRESENCE", Executor: "PHONE", Challenge: c}, nil
 }
 
 // answerBody is what answer is sent.
@@ -137,7 +160,7 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 		}
 		end, err := push.TakeAnswer(ctx, tx, app, push.Answer{
 			Request: in.Request, Nonce: in.Nonce, Decision: in.Decision, Number: in.Number,
-			Passcode: func() (push.Verdict, error) { return authenticator.Approve(ctx, tx, app, in.Passcode) },
+			Passcode: func() (push.Verdict, store.Passcode, error) { return authenticator.Approve(ctx, tx, app, in.Passcode) },
 		})
 		if err != nil {
 			return err

@@ -25,9 +25,11 @@ func (h *house) pushed(t *testing.T, user identity.User, check policy.Presence) 
 	t.Helper()
 	h.Clock.Pass(15 * time.Second) // the least between two
 	j := h.journey(t, user)
+	rules := policy.DefaultPush()
+	rules.Limit = 1000 // tests ask more often than anybody may
 	var p store.PushRequest
 	h.Do(t, func(tx *store.Tx) (err error) {
-		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, check, policy.DefaultPush())
+		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, check, rules)
 		return err
 	})
 	return j, p

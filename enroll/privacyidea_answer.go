@@ -60,7 +60,10 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
 		end, err := push.TakeAnswer(ctx, tx, a, push.Answer{
 			Request: w.ID, Nonce: w.Nonce, Decision: decisionOf(in), Number: in.Presence,
-			Passcode: func() (push.Verdict, error) { return instead(a) },
+			Passcode: func() (push.Verdict, store.Passcode, error) {
+				verdict, err := instead(a)
+				return verdict, store.Passcode{}, err
+			},
 		})
 		if err != nil {
 			return err

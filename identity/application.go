@@ -26,4 +26,7 @@ type Application struct {
 	DisabledAt time.Time
 	RemovedAt  time.Time
 	GoodUntil  time.Time // what we know of it holds until then; zero is for ever
+
+	CannotShowNumber    bool // it has no screen of ours, so no number can be shown for a presence check (PUSH-21)
+	PushWithoutPresence bool // where policy asks for one it cannot show, a plain push is allowed; else there is no push
 }

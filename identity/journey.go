@@ -22,6 +22,26 @@ const (
 	ByPush     Method = "push"
 )
 
+// A FactorStep is a way to prove the one-time password that a journey
+// definition may name (PUSH-20).
+type FactorStep string
+
+const (
+	PushStep             FactorStep = "push"               // as policy asks, plain or with a presence check
+	PushWithPresenceStep FactorStep = "push-with-presence" // never plain
+	PasscodeStep         FactorStep = "passcode"
+)
+
+// A Resync is a passcode whose authenticator's clock or counter is so far off
+// that the next passcode must confirm it (CRED-10). A journey has one at most.
+type Resync struct {
+	Authenticator string
+	Step          int64     // of the first passcode, or its counter
+	Drift         int64     // in steps, that it showed
+	Until         time.Time // for the next one; zero while there was no first
+	Tries         int64     // of the next one, that missed
+}
+
 // A Journey is one attempt to log in: a row of the database. What comes next
 // in it is decided by package journey alone.
 type Journey struct {
@@ -35,14 +55,18 @@ type Journey struct {
 	Browser      string // hash of the browser's cookie
 	Fingerprint  string // what the person's browser calls itself, for mails and pages
 	IP           string
-	Language     string    // picked by the person or asked by the application; empty means negotiate
-	UserID       string    // empty until identified, and for ever in a decoy
-	Name         string    // as typed
-	Decoy        bool      // the name is nobody's; every page behaves as if it were somebody's
-	KnownBrowser bool      // the user has logged in from this browser before (CRED-20)
-	Refused      string    // why policy refuses this login, said once everything is passed
-	FreshAfter   time.Time // validations older than this do not count (ForceAuthn, max_age)
-	ACR          []string  // contexts the application asked for, best first
+	Language     string       // picked by the person or asked by the application; empty means negotiate
+	UserID       string       // empty until identified, and for ever in a decoy
+	Name         string       // as typed
+	Decoy        bool         // the name is nobody's; every page behaves as if it were somebody's
+	KnownBrowser bool         // the user has logged in from this browser before (CRED-20)
+	Refused      string       // why policy refuses this login, said once everything is passed
+	FreshAfter   time.Time    // validations older than this do not count (ForceAuthn, max_age)
+	ACR          []string     // contexts the application asked for, best first
+	Steps        []FactorStep // what the journey definition names, in its order; none is all
+	CannotShow   bool         // the application, as it is now, can show no number (PUSH-21)
+	PlainPush    bool         // and may have a push without a presence check
+	Resync       Resync
 	Policy       int64     // version of the access policy the requirements were taken from
 	Method       Method    // method chosen on the page of choice; empty while choosing
 	Pushes       int64     // push requests sent in this journey

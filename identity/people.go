@@ -35,6 +35,7 @@ type User struct {
 	Failures        int64     // failed logins in a row (CRED-20)
 	LockedUntil     time.Time // by failures, in browsers not known before
 	LockedAt        time.Time // by an operator, until one unlocks
+	PushLockedUntil time.Time // too many push requests (PUSH-9)
 	DisabledAt      time.Time
 	RemovedAt       time.Time // nothing but the id is left
 	MayEnrollAt     time.Time // an operator's leave to enrol again (ENR-1); zero means none

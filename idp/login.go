@@ -187,7 +187,7 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 	do := r.PostFormValue("do")
 	switch do {
 	case "cancel":
-		if v.Step == journey.Refused || v.Step == journey.Locked {
+		if slices.Contains([]journey.Step{journey.Refused, journey.Locked, journey.PushLocked, journey.AppTooOld}, v.Step) {
 			return e.Deny(ctx, visit, v)
 		}
 		return e.Cancel(ctx, visit, v)
@@ -219,7 +219,7 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 			return nil, err
 		}
 		return e.Claim(ctx, visit, s.view)
-	case journey.AskPasscode:
+	case journey.AskPasscode, journey.AskNextPasscode:
 		return e.Passcode(ctx, visit, v, r.PostFormValue("passcode"))
 	case journey.EnrolOffer:
 		return s.sendCode(ctx, visit)

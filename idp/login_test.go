@@ -270,7 +270,7 @@ func (s *site) approve(ctx context.Context, number string) error {
 			return err
 		}
 		_, err = push.TakeAnswer(ctx, tx, s.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: number,
-			Passcode: func() (push.Verdict, error) { return push.PasscodeRight, nil }})
+			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 		return err
 	})
 }

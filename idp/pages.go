@@ -60,7 +60,7 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		return s.waiting(page)
 	case journey.PushOver:
 		return "push_ended", s.pushEnded(), nil
-	case journey.AskPasscode:
+	case journey.AskPasscode, journey.AskNextPasscode:
 		if j.Method == "" && j.Enrol == identity.EnrolScan {
 			page.Notice = "notice.enrolled"
 		}
@@ -87,7 +87,7 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 			return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLockedByOperator}, nil
 		}
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
-	case journey.Refused:
+	case journey.Refused, journey.PushLocked, journey.AppTooOld:
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}, nil
 	}
 	page.Languages, page.Problem, page.Notice = nil, "", ""

@@ -137,9 +137,11 @@ func TestENR12_ByInvitation(t *testing.T) {
 // Where passcodes do not count it would be of no use, and where the tenant does
 // not allow it it is not there: neither on the page nor by its form.
 func TestENR12_NotOffered(t *testing.T) {
+	push := policy.DefaultPush()
+	push.CodesAllowed = false
 	for name, set := range map[string][]policy.Document{
 		"not allowed":         {policy.DefaultSelfProvisioning()},
-		"passcodes count not": {allowed(), policy.Push{PushSettings: policy.PushSettings{Enabled: true, Presence: policy.Enter}, Lifetime: 60, Spacing: 15, PerJourney: 3}},
+		"passcodes count not": {allowed(), push},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := newcomer(t, storetest.SQLite(t), set...).toPlatform().sees(`name="platform"`)

@@ -66,7 +66,8 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	now := tx.Now()
 	j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
 		Protocol: start.Application.Protocol, Request: start.Request, Browser: start.Browser, Fingerprint: start.Fingerprint,
-		IP: start.IP, Language: start.Language, ACR: start.ACR, StartedAt: now, FreshAfter: freshAfter(start, now)}
+		IP: start.IP, Language: start.Language, ACR: start.ACR, StartedAt: now, FreshAfter: freshAfter(start, now),
+		CannotShow: start.Application.CannotShowNumber, PlainPush: start.Application.PushWithoutPresence}
 	rules, err := e.rules(ctx, tx, j.Tenant)
 	if err != nil {
 		return nil, err

@@ -52,14 +52,25 @@ type View struct {
 	Facts          Facts
 	Step           Step
 	Authenticators []identity.Authenticator
-	Presence       policy.Presence // what a push would ask for now
-	Codes          bool            // policy lets this user's passcodes count
-	Request        push.State      // of the push the page waits for, if any
+	Presence       policy.Presence   // what a push would ask for now
+	Codes          bool              // policy lets this user's passcodes count
+	TooOld         []OldApp          // apps of this user that cannot do that presence check, once a password was proved
+	Methods        []identity.Method // that may be chosen now, in the order in which they are offered
+	Preselected    identity.Method   // of these: the one that worked last in this browser, or the first
+	Request        push.State        // of the push the page waits for, if any
 	LastMethod     identity.Method
 	Invitation     store.Invitation // by which the journey was begun; zero in a login
 
 	rejected bool // the user said *it wasn't me* to a push lately
 	kept     bool // the step under way changed no row of the person: settle need not read them again
+}
+
+// An OldApp is an authenticator whose app is too old for the presence check
+// that a push would ask for now (PUSH-22).
+type OldApp struct {
+	Name  string // of the authenticator
+	App   string // and version, as it declares itself: "latchkey-web/1.0.0"
+	Least string // the least version that can; empty where nobody knows one
 }
 
 // Reader is what the engine reads through: the database, or a transaction.
@@ -133,16 +144,12 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	j := v.Journey
 	effective := v.Rules.Push.Effective(v.Groups)
 	proved := j.Has(identity.Password)
-	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, proved, v.rejected)
-	v.Codes = effective.CodesAllowed
+	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: v.rejected,
+		Steps: j.Steps, CannotShow: j.CannotShow, Plain: j.PlainPush})
+	v.Codes = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
 	v.Facts.Codes = v.Codes && authenticator.AnyPasscodes(v.Authenticators)
 	now := r.Now()
-	v.Facts.PushTo = 0
-	for _, a := range v.Authenticators {
-		if v.Facts.Push && push.Reaches(a, v.Rules.Platforms, v.Presence, now) {
-			v.Facts.PushTo++
-		}
-	}
+	v.reach(now)
 	if !proved {
 		v.Facts.Push, v.Facts.Codes = offered(v.Rules.Push)
 	}
@@ -151,8 +158,60 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 			return err
 		}
 	}
+	v.Facts.Resync = v.resync(now).Authenticator != ""
 	v.Step = Next(j, v.Facts, now)
+	v.choices()
 	return nil
+}
+
+// reach counts whom a push would reach, and says who is kept from it by an app
+// too old for the presence check, or by a lock.
+func (v *View) reach(now time.Time) {
+	v.Facts.PushTo, v.Facts.TooOld, v.Facts.PushLockedUntil, v.TooOld = 0, 0, time.Time{}, nil
+	if now.Before(v.User.PushLockedUntil) {
+		v.Facts.PushLockedUntil = v.User.PushLockedUntil
+	}
+	if !v.Facts.Push {
+		return
+	}
+	for _, a := range v.Authenticators {
+		switch {
+		case push.Reaches(a, v.Rules.Platforms, v.Presence, now):
+			v.Facts.PushTo++
+		case push.TooOld(a, v.Rules.Platforms, v.Presence, now):
+			v.Facts.TooOld++
+			if v.Journey.Has(identity.Password) {
+				v.TooOld = append(v.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.Least(a.AppVersion, v.Presence.Capability())})
+			}
+		}
+	}
+}
+
+// choices lists what may be chosen, in the order of the journey definition, or
+// else push before a passcode (PUSH-7).
+func (v *View) choices() {
+	j, f := v.Journey, v.Facts
+	proved := j.Has(identity.Password)
+	may := map[identity.Method]bool{
+		identity.ByPush:     f.Push && (f.PushTo > 0 || !proved) && j.Pushes < v.Rules.Push.PerJourney,
+		identity.ByPasscode: f.Codes,
+	}
+	order := []identity.Method{identity.ByPush, identity.ByPasscode}
+	if proved && len(j.Steps) > 0 && j.Steps[0] == identity.PasscodeStep {
+		slices.Reverse(order)
+	}
+	v.Methods, v.Preselected = nil, ""
+	for _, m := range order {
+		if may[m] {
+			v.Methods = append(v.Methods, m)
+		}
+	}
+	switch {
+	case proved && slices.Contains(v.Methods, v.LastMethod):
+		v.Preselected = v.LastMethod
+	case len(v.Methods) > 0:
+		v.Preselected = v.Methods[0]
+	}
 }
 
 // offered is what may be chosen before anything was proved: what anybody may
@@ -388,7 +447,7 @@ func evaluate(v *View) error {
 	if access.AsksPassword(j.Application, address) {
 		need = append(need, identity.Password)
 	}
-	j.Refused, j.Policy = "", v.Rules.AccessVersion
+	j.Refused, j.Steps, j.Policy = "", nil, v.Rules.AccessVersion
 	if j.UserID == "" {
 		if access.AsksOneTimePassword(j.Application, address) {
 			need = append(need, identity.OneTimePassword)
@@ -403,6 +462,7 @@ func evaluate(v *View) error {
 			}
 		}
 		need = append(need, d.Require...)
+		j.Steps = slices.Clone(d.Steps)
 		if d.MaxAge > 0 {
 			if after := j.StartedAt.Add(-time.Duration(d.MaxAge) * time.Second); after.After(j.FreshAfter) {
 				j.FreshAfter = after

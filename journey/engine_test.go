@@ -252,7 +252,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 				return err
 			}
 			_, err = push.TakeAnswer(t.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: v.Request.Number,
-				Passcode: func() (push.Verdict, error) { return push.PasscodeRight, nil }})
+				Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 			return err
 		})
 		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {

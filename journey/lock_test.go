@@ -222,7 +222,7 @@ func (h *house) approve(number string) {
 			return err
 		}
 		_, err = push.TakeAnswer(h.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: number,
-			Passcode: func() (push.Verdict, error) { return push.PasscodeRight, nil }})
+			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 		return err
 	})
 }

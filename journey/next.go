@@ -18,7 +18,10 @@ const (
 	Choose          Step = "choose"
 	WaitForPush     Step = "push"
 	PushOver        Step = "push over"
+	PushLocked      Step = "push locked" // and nothing else is to be had (PUSH-9a)
+	AppTooOld       Step = "app too old" // to do the presence check, and nothing else is to be had
 	AskPasscode     Step = "passcode"
+	AskNextPasscode Step = "next passcode" // after one from the outer window (CRED-10, PUSH-16)
 	EnrolOffer      Step = "enrol offer"
 	EnrolCode       Step = "enrol code"
 	EnrolPlatform   Step = "enrol platform"
@@ -35,6 +38,7 @@ const (
 type Facts struct {
 	Assigned    int  // authenticators that count as having one (ENR-1)
 	PushTo      int  // of these, those a push can reach with the check asked for
+	TooOld      int  // of these, those it would reach if their apps could do that check (PUSH-22)
 	Push        bool // a push may be chosen in this journey (PUSH-7)
 	Codes       bool // a passcode may be typed (PUSH-1)
 	MayEnrol    bool
@@ -42,6 +46,9 @@ type Facts struct {
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
 	Disabled    bool // the user may not log in at all
 	LockedUntil time.Time
+
+	PushLockedUntil time.Time // too many requests (PUSH-9); zero when push is not locked
+	Resync          bool      // a passcode from the outer window waits for the next
 
 	// Of a journey begun by an invitation.
 	Redeemed  bool // the authenticator that came of it is ready
@@ -90,12 +97,21 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 	switch {
 	case j.Method == identity.ByPush && f.PushOpen:
 		return WaitForPush
+	case f.Resync:
+		return AskNextPasscode
 	case j.Method == identity.ByPush:
 		return PushOver
 	case j.Method == identity.ByPasscode && f.Codes:
 		return AskPasscode
 	case proved && !f.Codes && !(f.Push && f.PushTo > 0):
-		// Codes are never silently allowed (PUSH-9a).
+		// Codes are never silently allowed: it fails closed, and the page says
+		// when push is back, or that the app needs an update (PUSH-9a).
+		switch {
+		case f.Push && !f.PushLockedUntil.IsZero():
+			return PushLocked
+		case f.Push && f.TooOld > 0:
+			return AppTooOld
+		}
 		return Refused
 	case proved && j.Method == "" && !(f.Push && f.PushTo > 0):
 		return AskPasscode // the only way: a page to choose it on would ask nothing

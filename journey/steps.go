@@ -56,9 +56,10 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 // forget takes back all that depended on the name (JRN-3). Counters stay.
 func forget(j *identity.Journey) {
 	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
-	j.Required, j.Passed = nil, nil
+	j.Required, j.Passed, j.Steps = nil, nil, nil
 	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
 	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	j.Resync.Authenticator = "" // of the one the journey may have, it was one
 	// A new code may be sent no sooner than without going back.
 	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
 }
@@ -200,8 +201,10 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
-		evaluate := false
-		if v.Codes {
+		// An approval with a passcode from the outer window is completed by the
+		// next one of that authenticator, where no other passcode would count too.
+		evaluate, first := false, v.resync(tx.Now())
+		if v.Codes || first.Authenticator != "" {
 			var err error
 			if evaluate, err = e.reserve(ctx, tx, v); err != nil {
 				return err
@@ -210,7 +213,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		if evaluate {
 			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
 				Application: j.Application, Journey: j.ID, Typed: code, Limit: v.Rules.Lockout.Passcodes,
-				LookAhead: v.Rules.Lockout.LookAhead})
+				LookAhead: v.Rules.Lockout.LookAhead, First: first, FirstAlone: !v.Codes, Last: !j.Resync.Until.IsZero()})
 			if err != nil {
 				return err
 			}
@@ -220,6 +223,11 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 				v.kept = true
 				return e.giveBack(ctx, tx, v)
 			}
+			if result.Reason == authenticator.TooFar { // right, and no try at guessing
+				j.Resync, j.Notice, v.kept = result.First, "notice.passcode.next", true
+				return e.giveBack(ctx, tx, v)
+			}
+			v.missed(tx.Now())
 		} else {
 			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasscodeWrong, User: j.UserID, Application: j.Application,
 				Journey: j.ID, Reason: unevaluated(v), Personal: map[string]string{"name": j.Name}})
@@ -229,7 +237,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		j.Notice = "error.passcode.wrong"
 		return e.lockIfExceeded(ctx, tx, visit, v)
-	}, AskPasscode)
+	}, AskPasscode, AskNextPasscode)
 }
 
 // unevaluated is why a passcode was not looked at, for operators alone.
@@ -252,6 +260,11 @@ func unevaluated(v *View) string {
 func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j, proved := v.Journey, v.Journey.Has(identity.Password)
+		v.dropResync(tx.Now())
+		if proved && v.Facts.Push && !v.Facts.PushLockedUntil.IsZero() {
+			j.Notice = "error.push.locked"
+			return nil
+		}
 		if !v.Facts.Push || proved && v.Facts.PushTo == 0 {
 			j.Notice = "error.choice.missing"
 			return nil
@@ -278,9 +291,12 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 		sent, problem := "", ""
 		if v.Facts.PushTo > 0 && v.Facts.LockedUntil.IsZero() {
 			var err error
-			if sent, problem, err = e.sendPush(ctx, tx, v, application); err != nil {
+			if sent, problem, err = e.sendPush(ctx, tx, visit, v, application); err != nil {
 				return err
 			}
+		}
+		if problem == "error.push.locked" && proved {
+			j.Method, j.PushID = "", "" // what was asked for before waits no more
 		}
 		if problem != "" && proved {
 			j.Notice = problem
@@ -296,11 +312,11 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 		j.Pushes++
 		v.kept = true
 		return nil
-	}, Choose, PushOver, AskPasscode, WaitForPush)
+	}, Choose, PushOver, AskPasscode, WaitForPush, AskNextPasscode)
 }
 
 // sendPush starts the request, or says what keeps it from being sent.
-func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, v *View, application string) (id, problem string, err error) {
+func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, visit Visit, v *View, application string) (id, problem string, err error) {
 	sent, err := push.Start(ctx, tx, v.Journey, push.Shown{Application: application}, v.Presence, v.Rules.Push)
 	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
 		return "", refused.Key, nil
@@ -318,6 +334,9 @@ func (e *Engine) Claim(ctx context.Context, visit Visit, v *View) (*View, error)
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
 		answered, err := push.Claim(ctx, tx, j, j.PushID)
+		if errors.Is(err, identity.Forbidden) || errors.Is(err, identity.Expired) {
+			return nil // may not count any more, or came too late: the next page says so
+		}
 		if err != nil {
 			return err
 		}
@@ -375,7 +394,8 @@ func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) 
 			return err
 		}
 		switch {
-		case v.Step == WaitForPush, v.Step == PushOver, v.Step == AskPasscode && j.Method != "":
+		case v.Step == WaitForPush, v.Step == PushOver, v.Step == AskNextPasscode, v.Step == AskPasscode && j.Method != "":
+			v.dropResync(tx.Now())
 			j.Method, j.PushID = "", ""
 		case v.Step == EnrolNoMail:
 			j.Enrol = identity.NotEnrolling

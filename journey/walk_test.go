@@ -215,7 +215,7 @@ func (w *walker) answer() (*journey.View, error) {
 		}
 		w.note("%s: %s with %q", p.Name, decision, number)
 		end, err := push.TakeAnswer(w.Context(), tx, p.token, push.Answer{Request: open.ID, Nonce: open.Nonce, Decision: decision, Number: number,
-			Passcode: func() (push.Verdict, error) { return push.PasscodeRight, nil }})
+			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 		if err == nil && end.Outcome == store.PushApproved && open.Journey == w.view.Journey.ID {
 			w.give(identity.OneTimePassword, p)
 		}

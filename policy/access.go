@@ -25,6 +25,10 @@ type Rule struct {
 	Deny         bool                  `json:"deny,omitempty"`
 	Require      []identity.Validation `json:"require,omitempty"`
 	MaxAge       int64                 `json:"max_age,omitempty"` // seconds since the login; 0 is no limit
+
+	// Steps is the journey definition: by which steps a one-time password is
+	// proved, in the order in which they are offered. None named are all.
+	Steps []identity.FactorStep `json:"steps,omitempty"`
 }
 
 // validations are those a rule can require, in the order in which they are asked.
@@ -95,6 +99,7 @@ func (a Access) Validate() error {
 			ps.add(at+"require", "no-proof")
 		}
 		ps.within(at+"max_age", r.MaxAge, 0, maxMaxAge)
+		r.checkSteps(&ps, at)
 	}
 	return ps.err()
 }
@@ -115,6 +120,7 @@ type Decision struct {
 	Require []identity.Validation // in the order in which they are asked
 	MaxAge  int64                 // seconds; 0 is no limit
 	Reason  Reason
+	Steps   []identity.FactorStep // by which a one-time password may be proved; none are all
 }
 
 // A Trace says of one rule why it decided, or why not.
@@ -151,7 +157,7 @@ func (a Access) Decide(s Subject) Decision {
 // An unknown address may be in any network. So every rule that names networks
 // and else matches may be the right one, and the decision is the strictest
 // there could be: one that denies, denies; what the others ask is asked besides
-// what the rule asks that matches anyway. Hiding one's address never helps.
+// what the rule asks that matches anyway, by steps that all of them offer. Hiding one's address never helps.
 func (a Access) Explain(s Subject) (Decision, []Trace) {
 	decision := Decision{Deny: true, Reason: NoRuleMatches}
 	trace := make([]Trace, len(a.Rules))
@@ -173,6 +179,11 @@ func (a Access) Explain(s Subject) (Decision, []Trace) {
 	if !decision.Deny {
 		for _, d := range besides {
 			decision.Require = ordered(decision.Require, d.Require)
+			steps, any := narrower(decision.Steps, d.Steps)
+			if !any {
+				return Decision{Deny: true, Reason: AddressUnknown}, trace
+			}
+			decision.Steps = steps
 			if d.MaxAge > 0 && (decision.MaxAge == 0 || d.MaxAge < decision.MaxAge) {
 				decision.MaxAge = d.MaxAge
 			}
@@ -253,7 +264,7 @@ func (r Rule) decision(why Reason) Decision {
 	case why == Matches && len(r.Require) == 0:
 		return Decision{Rule: r.Name, Deny: true, Reason: NothingToProve}
 	}
-	return Decision{Rule: r.Name, Require: ordered(r.Require, nil), MaxAge: r.MaxAge, Reason: why}
+	return Decision{Rule: r.Name, Require: ordered(r.Require, nil), MaxAge: r.MaxAge, Steps: r.Steps, Reason: why}
 }
 
 // ordered returns what is in either list, once and in the order in which it is

@@ -40,15 +40,15 @@ func TestJRN7_FirstMatchDecides(t *testing.T) {
 		subject Subject
 		want    Decision
 	}{
-		{"in the office", Subject{staff, "app_wiki", inside}, Decision{"office", false, need(pw), 0, Matches}},
-		{"in the office, by IPv6", Subject{staff, "app_wiki", netip.MustParseAddr("2001:db8::1%eth0")}, Decision{"office", false, need(pw), 0, Matches}},
-		{"in the office, IPv4 mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:192.0.2.7")}, Decision{"office", false, need(pw), 0, Matches}},
-		{"at home", Subject{staff, "app_wiki", outside}, Decision{"staff", false, need(pw, otp), 0, Matches}},
-		{"any of the groups, in the order asked", Subject{[]string{"grp_boss"}, "app_pay", outside}, Decision{"payroll", false, need(pw, otp), 600, Matches}},
-		{"another rule's application", Subject{staff, "app_pay", inside}, Decision{"payroll for nobody else", true, nil, 0, Matches}},
-		{"denied network", Subject{staff, "app_wiki", netip.MustParseAddr("203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches}},
-		{"denied network, mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches}},
-		{"nobody's rule", Subject{nil, "app_wiki", inside}, Decision{"", true, nil, 0, NoRuleMatches}},
+		{"in the office", Subject{staff, "app_wiki", inside}, Decision{"office", false, need(pw), 0, Matches, nil}},
+		{"in the office, by IPv6", Subject{staff, "app_wiki", netip.MustParseAddr("2001:db8::1%eth0")}, Decision{"office", false, need(pw), 0, Matches, nil}},
+		{"in the office, IPv4 mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:192.0.2.7")}, Decision{"office", false, need(pw), 0, Matches, nil}},
+		{"at home", Subject{staff, "app_wiki", outside}, Decision{"staff", false, need(pw, otp), 0, Matches, nil}},
+		{"any of the groups, in the order asked", Subject{[]string{"grp_boss"}, "app_pay", outside}, Decision{"payroll", false, need(pw, otp), 600, Matches, nil}},
+		{"another rule's application", Subject{staff, "app_pay", inside}, Decision{"payroll for nobody else", true, nil, 0, Matches, nil}},
+		{"denied network", Subject{staff, "app_wiki", netip.MustParseAddr("203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil}},
+		{"denied network, mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil}},
+		{"nobody's rule", Subject{nil, "app_wiki", inside}, Decision{"", true, nil, 0, NoRuleMatches, nil}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := policy.Decide(tt.subject)
@@ -73,19 +73,19 @@ func TestJRN7_UnknownAddressIsDecidedStrictly(t *testing.T) {
 		want  Decision
 	}{
 		{"a rule that denies is not skipped", []Rule{{Name: "bad", Networks: nets, Deny: true}, everyone},
-			Decision{"bad", true, nil, 0, AddressUnknown}},
+			Decision{"bad", true, nil, 0, AddressUnknown, nil}},
 		{"one that lets in more easily does not", []Rule{{Name: "office", Networks: nets, Require: need(pw)}, {Name: "else", Require: need(pw, otp)}},
-			Decision{"else", false, need(pw, otp), 0, Matches}},
+			Decision{"else", false, need(pw, otp), 0, Matches, nil}},
 		{"one that asks for more does", []Rule{{Name: "wild", Networks: nets, Require: need(otp), MaxAge: 60}, everyone},
-			Decision{"everyone", false, need(pw, otp), 60, Matches}},
+			Decision{"everyone", false, need(pw, otp), 60, Matches, nil}},
 		{"the shorter age", []Rule{{Name: "wild", Networks: nets, Require: need(pw), MaxAge: 90}, {Name: "else", Require: need(pw), MaxAge: 30}},
-			Decision{"else", false, need(pw), 30, Matches}},
+			Decision{"else", false, need(pw), 30, Matches, nil}},
 		{"one that asks for nothing", []Rule{{Name: "broken", Networks: nets}, everyone},
-			Decision{"everyone", false, need(pw), 0, Matches}},
+			Decision{"everyone", false, need(pw), 0, Matches, nil}},
 		{"none besides", []Rule{{Name: "office", Networks: nets, Require: need(pw)}},
-			Decision{"", true, nil, 0, NoRuleMatches}},
+			Decision{"", true, nil, 0, NoRuleMatches, nil}},
 		{"another application's", []Rule{{Name: "bad", Networks: nets, Applications: []string{"app_x"}, Deny: true}, everyone},
-			Decision{"everyone", false, need(pw), 0, Matches}},
+			Decision{"everyone", false, need(pw), 0, Matches, nil}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := (Access{tt.rules}).Decide(Subject{Application: "app_wiki", Address: nowhere}); !same(got, tt.want) {

@@ -3,6 +3,8 @@ package policy
 import (
 	"maps"
 	"slices"
+
+	"github.com/latchkey-id/latchkey/identity"
 )
 
 // A Presence is a presence check: proof that the person with the phone sees
@@ -18,6 +20,9 @@ const (
 
 // presences lists the checks, the strictest last.
 var presences = []Presence{NoPresence, Pick, Enter, SixDigits}
+
+// Capability is what an authenticator app must declare to do a presence check.
+func (p Presence) Capability() string { return "presence:" + string(p) }
 
 // Stricter returns the stricter of two presence checks (PUSH-20).
 func Stricter(a, b Presence) Presence {
@@ -53,8 +58,21 @@ type Push struct {
 	Lifetime       int64 `json:"lifetime"`        // seconds a request is open (PUSH-15)
 	Spacing        int64 `json:"spacing"`         // least seconds between two requests of a user (PUSH-9)
 	PerJourney     int64 `json:"per_journey"`     // most requests in a journey (PUSH-9)
+	Limit          int64 `json:"limit"`           // most requests of a user since an approved one, within an hour; one more locks push (PUSH-9)
+	Lock           int64 `json:"lock"`            // seconds for which that locks it
+	PickDigits     int64 `json:"pick_digits"`     // of the numbers to pick from (PUSH-18)
+
+	Alerts Alerts `json:"alerts"`
 
 	Groups map[string]PushSettings `json:"groups,omitempty"` // by id; instead of the tenant's (PUSH-2)
+}
+
+// Alerts say who is told by mail that a push was rejected with *it wasn't me*
+// (PUSH-14). Operators are read at the addresses the tenant gives for alerts;
+// they are told too when push is locked for a user (PUSH-9).
+type Alerts struct {
+	User      bool `json:"user"`
+	Operators bool `json:"operators"`
 }
 
 // DefaultPush is push with codes allowed and a number to enter.
@@ -64,6 +82,9 @@ func DefaultPush() Push {
 		Lifetime:     60,
 		Spacing:      15,
 		PerJourney:   3,
+		Limit:        5,
+		Lock:         3600,
+		PickDigits:   3,
 	}
 }
 
@@ -77,6 +98,9 @@ func (p Push) Validate() error {
 	ps.within("lifetime", p.Lifetime, 30, 300)
 	ps.within("spacing", p.Spacing, 15, 300)
 	ps.within("per_journey", p.PerJourney, 1, 3)
+	ps.within("limit", p.Limit, 1, 20)
+	ps.within("lock", p.Lock, 300, 24*3600)
+	oneOf(&ps, "pick_digits", p.PickDigits, 2, 3)
 	for _, id := range slices.Sorted(maps.Keys(p.Groups)) {
 		if id == "" {
 			ps.add("groups", "missing")
@@ -136,18 +160,45 @@ func (p Push) Effective(groups []string) EffectivePush {
 	return e
 }
 
-// Check reports whether a push may be sent now under settings s, and with which
-// presence check. Without a proved password or passkey it takes the switch
-// before_password, and then never a plain push: a stranger who knows a name
-// could ask its owner to approve (PUSH-7). For a day after somebody said *it
-// wasn't me*, recently, a plain push is not enough either (PUSH-14).
-func (p Push) Check(s PushSettings, proved, rejected bool) (Presence, bool) {
+// An Occasion is what of a login decides how push may be used in it.
+type Occasion struct {
+	Proved     bool                  // a password or passkey was
+	Rejected   bool                  // the user said *it wasn't me* to a push within a day
+	Steps      []identity.FactorStep // that the journey definition names; none are all
+	CannotShow bool                  // the application can show no number
+	Plain      bool                  // and its operator allows a push without a presence check
+}
+
+// Check reports whether a push may be sent under settings s, and with which
+// presence check: the strictest that anything asks for (PUSH-20).
+//
+// Without a proved password or passkey it takes the switch before_password, and
+// then never a plain push: a stranger who knows a name could ask its owner to
+// approve (PUSH-7). For a day after somebody said *it wasn't me* a plain push is
+// not enough either (PUSH-14). Where no number can be shown, a push that needs
+// one is not to be had (PUSH-21); the operator's leave for a plain one there
+// stands against the policy alone, not against these two, nor against a journey
+// definition that wants a presence check.
+func (p Push) Check(s PushSettings, at Occasion) (Presence, bool) {
 	s = s.Normal()
-	switch {
-	case !s.Enabled, !proved && !p.BeforePassword:
-		return NoPresence, false
-	case s.Presence == NoPresence && (!proved || rejected):
-		return Enter, true
+	presence := s.Presence
+	if at.CannotShow && at.Plain {
+		presence = NoPresence
 	}
-	return s.Presence, true
+	switch {
+	case slices.Contains(at.Steps, identity.PushWithPresenceStep):
+		presence = Stricter(presence, Enter)
+	case !Offers(at.Steps, identity.PushStep):
+		return NoPresence, false
+	}
+	switch {
+	case !s.Enabled, !at.Proved && !p.BeforePassword:
+		return NoPresence, false
+	case presence == NoPresence && (!at.Proved || at.Rejected):
+		presence = Enter
+	}
+	if at.CannotShow && presence != NoPresence {
+		return NoPresence, false
+	}
+	return presence, true
 }

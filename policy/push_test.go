@@ -94,7 +94,7 @@ func TestPUSH7_NoPushWithoutAProof(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := DefaultPush()
 			p.BeforePassword = tt.before
-			got, ok := p.Check(settings(tt.settings), tt.proved, tt.rejected)
+			got, ok := p.Check(settings(tt.settings), Occasion{Proved: tt.proved, Rejected: tt.rejected})
 			if got != tt.want || ok != tt.ok {
 				t.Errorf("got %s, %t, want %s, %t", got, ok, tt.want, tt.ok)
 			}

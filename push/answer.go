@@ -36,8 +36,10 @@ type Answer struct {
 	Request  string
 	Nonce    string
 	Decision Decision
-	Number   string                  // with Approve, where a presence check asks for it
-	Passcode func() (Verdict, error) // checks the one that came with Approve; called last, once
+	Number   string // with Approve, where a presence check asks for it
+	// Passcode checks the one that came with Approve; it is called last, once.
+	// With PasscodeTooFar it says whose the passcode is, for the next to follow.
+	Passcode func() (Verdict, store.Passcode, error)
 }
 
 // An End is what an answer did.
@@ -53,6 +55,7 @@ type Refusal struct {
 	Code       string            // "request", "malformed", "state", "push-not-allowed", "ended", "capability" or "passcode"
 	Outcome    store.PushOutcome // with "ended": how
 	Capability string            // with "capability": which is missing
+	Least      string            // with "capability": the least version of the app that has it; empty where nobody knows
 }
 
 func (r *Refusal) Error() string {
@@ -73,14 +76,20 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 	if err != nil {
 		return End{}, err
 	}
+	// Whoever starts another request has this turn first too: taken in any other
+	// order, the two could wait for each other.
+	if _, err := tx.HoldPush(ctx, p.Tenant, p.User); err != nil {
+		return End{}, err
+	}
 	end := End{Request: p}
+	var far store.Passcode
 	switch answer.Decision {
 	case DenyNotMe:
 		end.Outcome, end.Failed = store.PushNotMe, true
 	case DenyMistake:
 		end.Outcome = store.PushMistake
 	case Approve:
-		if end.Outcome, err = approve(ctx, tx, p, a, answer); err != nil {
+		if end.Outcome, far, err = approve(ctx, tx, p, a, answer); err != nil {
 			return End{}, err
 		}
 		end.Failed = end.Outcome == store.PushWrongNumber
@@ -96,6 +105,11 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 			return End{}, err
 		}
 		return End{}, refuse(identity.Conflict, "error.conflict", Refusal{Code: "ended", Outcome: outcome(p, tx.Now())})
+	}
+	if end.Outcome == store.PushResync {
+		if err := tx.SetPushResync(ctx, p.Tenant, p.ID, far); err != nil {
+			return End{}, err
+		}
 	}
 	tx.Wake(store.JourneyTopic(p.Journey))
 	if err := tx.WakeUser(ctx, p.Tenant, p.User); err != nil {
@@ -141,37 +155,48 @@ func addressed(ctx context.Context, tx *store.Tx, by identity.Authenticator, ans
 
 // approve decides how an approval ends the request. The passcode comes last,
 // so that none is used up for an approval that fails otherwise.
-func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.Authenticator, answer Answer) (store.PushOutcome, error) {
+func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.Authenticator, answer Answer) (store.PushOutcome, store.Passcode, error) {
+	var far store.Passcode
 	may, err := alive(ctx, tx, p.User, a)
 	if err != nil {
-		return "", err
+		return "", far, err
 	}
 	if !may {
-		return "", refuse(identity.Forbidden, "error.forbidden", Refusal{Code: "push-not-allowed"})
+		return "", far, refuse(identity.Forbidden, "error.forbidden", Refusal{Code: "push-not-allowed"})
 	}
-	if needed := Capability(p.Presence); !slices.Contains(a.Capabilities, needed) {
-		return "", refuse(identity.Conflict, "error.conflict", Refusal{Code: "capability", Capability: needed})
+	if err := Able(a, p.Presence); err != nil {
+		return "", far, err
 	}
 	if p.Presence != policy.NoPresence {
 		number, err := tx.PushNumber(ctx, p.Tenant, p.ID)
 		if err != nil {
-			return "", err
+			return "", far, err
 		}
 		if !sameNumber(number, answer.Number) {
-			return store.PushWrongNumber, nil
+			return store.PushWrongNumber, far, nil
 		}
 	}
-	verdict, err := answer.Passcode()
+	verdict, far, err := answer.Passcode()
 	if err != nil {
-		return "", err
+		return "", far, err
 	}
 	switch verdict {
 	case PasscodeRight:
-		return store.PushApproved, nil
+		return store.PushApproved, far, nil
 	case PasscodeTooFar:
-		return store.PushResync, nil
+		return store.PushResync, far, nil
 	}
-	return "", refuse(identity.Invalid, "error.passcode.wrong", Refusal{Code: "passcode"})
+	return "", far, refuse(identity.Invalid, "error.passcode.wrong", Refusal{Code: "passcode"})
+}
+
+// Able is nil where an authenticator's app can do a presence check; else it is a
+// Conflict whose cause says what is missing (PUSH-22).
+func Able(a identity.Authenticator, presence policy.Presence) error {
+	needed := Capability(presence)
+	if slices.Contains(a.Capabilities, needed) {
+		return nil
+	}
+	return refuse(identity.Conflict, "error.conflict", Refusal{Code: "capability", Capability: needed, Least: Least(a.AppVersion, needed)})
 }
 
 // sameNumber compares the number shown with the one sent, in constant time.

@@ -40,7 +40,7 @@ func mustStart(t *testing.T, h *storetest.House, j *identity.Journey, presence p
 func answer(t *testing.T, h *storetest.House, db *store.DB, a identity.Authenticator, with Answer) (End, error) {
 	t.Helper()
 	if with.Passcode == nil {
-		with.Passcode = func() (Verdict, error) { return PasscodeRight, nil }
+		with.Passcode = func() (Verdict, store.Passcode, error) { return PasscodeRight, store.Passcode{}, nil }
 	}
 	var end End
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -353,8 +353,8 @@ func TestPUSH15_Expires(t *testing.T) {
 
 // What an answer does, and in which order it is checked.
 func TestPUSH13_Answers(t *testing.T) {
-	far := func() (Verdict, error) { return PasscodeTooFar, nil }
-	wrong := func() (Verdict, error) { return PasscodeWrong, nil }
+	far := func() (Verdict, store.Passcode, error) { return PasscodeTooFar, store.Passcode{}, nil }
+	wrong := func() (Verdict, store.Passcode, error) { return PasscodeWrong, store.Passcode{}, nil }
 	for _, tt := range []struct {
 		name     string
 		presence policy.Presence
@@ -532,7 +532,7 @@ func TestCancel(t *testing.T) {
 func TestPUSH18_Number(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 5000 {
-		n := newNumber()
+		n := randomNumber(2)
 		if len(n) != 2 || n < "10" || n > "99" {
 			t.Fatalf("number %q, want 10 to 99", n)
 		}

@@ -12,13 +12,19 @@ import (
 )
 
 // Capability is what an app must declare to do a presence check.
-func Capability(p policy.Presence) string { return "presence:" + string(p) }
+func Capability(p policy.Presence) string { return p.Capability() }
 
 // Reaches reports whether a push with a presence check can be answered on an
 // authenticator now: it is active, its push is switched on and not locked, its
 // platform still gets push (PUSH-6), and its app can do the check (PUSH-22).
 func Reaches(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
 	return allowed(a, platforms, now) && slices.Contains(a.Capabilities, Capability(presence))
+}
+
+// TooOld reports whether a push would reach an authenticator if only its app
+// could do the presence check (PUSH-22).
+func TooOld(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
+	return allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
 }
 
 // allowed is Reaches whatever the app can do.

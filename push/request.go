@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -28,7 +27,9 @@ type Shown struct {
 // Start makes a push request for a journey whose user was identified. What has
 // expired, or came from the same browser, ends first; one from another browser
 // is a Conflict (PUSH-10). The keys of its errors are error.push.elsewhere,
-// error.push.wait and error.push.limit.
+// error.push.wait, error.push.limit and error.push.locked: the transaction must
+// commit after each of them, or a lock that a request too many brought about
+// would not last. The cause of the last is a [Locked].
 //
 // Whether a push may be sent at all, and with which presence check, is policy,
 // and decided before (PUSH-7).
@@ -39,15 +40,20 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		Nonce: newNonce(), LoginAt: j.StartedAt, CreatedAt: tx.Now(),
 	}
 	p.ExpiresAt = p.CreatedAt.Add(time.Duration(rules.Lifetime) * time.Second)
-	switch presence {
-	case policy.NoPresence:
-	case policy.Enter:
-		p.Number = newNumber()
-	default:
-		return p, fmt.Errorf("push: no presence check %q", presence)
+	until, err := tx.HoldPush(ctx, p.Tenant, p.User)
+	if err != nil {
+		return p, err
 	}
-
+	if p.CreatedAt.Before(until) {
+		return p, locked(p, Locked{Until: until})
+	}
 	if err := space(ctx, tx, p, rules); err != nil {
+		return p, err
+	}
+	if err := count(ctx, tx, p, rules, until); err != nil {
+		return p, err
+	}
+	if err := number(ctx, tx, &p, rules); err != nil {
 		return p, err
 	}
 	spacing := time.Duration(rules.Spacing) * time.Second
@@ -107,15 +113,6 @@ func space(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.
 	return nil
 }
 
-// newNumber returns a number of two digits, 10 to 99 (PUSH-18).
-func newNumber() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(90))
-	if err != nil {
-		panic(err) // crypto/rand does not fail
-	}
-	return fmt.Sprint(n.Int64() + 10)
-}
-
 // newNonce returns what an answer must name, so that one to another request,
 // or from an app that has not seen this one, fits nothing.
 func newNonce() string {
@@ -145,7 +142,7 @@ func RejectionCounts(now time.Time) time.Time { return now.Add(-24 * time.Hour) 
 // A State is how a request stands, for the page that waits for it.
 type State struct {
 	Request store.PushRequest
-	Outcome store.PushOutcome // empty while it can be answered
+	Outcome store.PushOutcome // empty while it can be answered; PushNoLonger where its approval could not count any more
 	Number  string            // to be shown; empty where there is none, or once ended
 	Left    time.Duration     // until it expires
 }
@@ -163,6 +160,9 @@ func Look(ctx context.Context, r Reader, tenant, id string) (State, error) {
 		return State{}, err
 	}
 	s := State{Request: p, Outcome: outcome(p, r.Now())}
+	if !p.RefusedAt.IsZero() {
+		s.Outcome = store.PushNoLonger
+	}
 	if s.Outcome != "" {
 		return s, nil
 	}
@@ -179,6 +179,8 @@ func outcome(p store.PushRequest, now time.Time) store.PushOutcome {
 	case p.EndedAt.IsZero() && now.Before(p.ExpiresAt):
 		return ""
 	case p.EndedAt.IsZero():
+		return store.PushExpired
+	case !p.RefusedAt.IsZero():
 		return store.PushExpired
 	case p.Outcome == store.PushApproved && p.ClaimedAt.IsZero() && now.After(p.EndedAt.Add(grace)):
 		return store.PushExpired
@@ -205,8 +207,12 @@ func Cancel(ctx context.Context, tx *store.Tx, tenant, id string) error {
 // journey that asked, if user, authenticator and policy still allow it. It
 // writes the event of success; the validation is the caller's to write, in the
 // same transaction. An approval that cannot be claimed is an Expired, one that
-// may not count any more a Forbidden.
+// may not count any more a Forbidden: it is refused for good, and the
+// transaction must commit.
 func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (identity.Authenticator, error) {
+	if _, err := tx.HoldPush(ctx, j.Tenant, j.UserID); err != nil {
+		return identity.Authenticator{}, err
+	}
 	answered, ok, err := tx.ClaimPush(ctx, j.Tenant, id, j.ID, tx.Now().Add(-grace))
 	if err != nil {
 		return identity.Authenticator{}, err
@@ -224,8 +230,14 @@ func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (i
 		return a, err
 	}
 	if !may {
+		if err := tx.RefusePush(ctx, j.Tenant, id); err != nil {
+			return a, err
+		}
 		return a, &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden",
 			Err: fmt.Errorf("push: the approval of %s by %s may not count any more", id, a.ID)}
+	}
+	if err := tx.ForgivePushes(ctx, j.Tenant, j.UserID); err != nil {
+		return a, err
 	}
 	return a, tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PushApproved, User: j.UserID, Application: j.Application, Journey: j.ID,
 		Authenticator: a.ID, Data: map[string]string{"push": id, "serial": a.Serial}})

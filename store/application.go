@@ -9,11 +9,14 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-const applicationColumns = `tenant_id, id, name, protocol, identifier, home, config, created_at, disabled_at, removed_at, good_until`
+const applicationColumns = `tenant_id, id, name, protocol, identifier, home, config, created_at, disabled_at, removed_at, good_until, cannot_show, plain_push`
 
 func scanApplication(row scanner) (a identity.Application, err error) {
-	return a, row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
-		moment{&a.CreatedAt}, moment{&a.DisabledAt}, moment{&a.RemovedAt}, moment{&a.GoodUntil})
+	var cannotShow, plainPush int64
+	err = row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
+		moment{&a.CreatedAt}, moment{&a.DisabledAt}, moment{&a.RemovedAt}, moment{&a.GoodUntil}, &cannotShow, &plainPush)
+	a.CannotShowNumber, a.PushWithoutPresence = cannotShow != 0, plainPush != 0
+	return a, err
 }
 
 // Application returns an application by id, one that was removed too: logins
@@ -50,9 +53,10 @@ func (r reader) Applications(ctx context.Context, tenant string) iter.Seq2[ident
 // taken.
 func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error {
 	n, err := tx.exec(ctx, "add application", `
-		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()), at(a.GoodUntil))
+		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until, cannot_show, plain_push)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()), at(a.GoodUntil),
+		flag(a.CannotShowNumber), flag(a.PushWithoutPresence))
 	if err != nil {
 		return err
 	}
@@ -62,15 +66,17 @@ func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error 
 	return nil
 }
 
-// ChangeApplication writes an application's name, home, configuration and end
-// over what was read before. If they were changed meanwhile, or the application
+// ChangeApplication writes an application's name, home, configuration, end and
+// what its push may be over what was read before. If they were changed meanwhile, or the application
 // removed, nothing is written and a Conflict is reported: of two changes made
 // from one state none is lost.
 func (tx *Tx) ChangeApplication(ctx context.Context, before, after identity.Application) error {
 	n, err := tx.exec(ctx, "change application", `
-		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6
-		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND removed_at IS NULL`,
-		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.GoodUntil), before.Name, before.Home, string(before.Config))
+		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
+		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND cannot_show = $12 AND plain_push = $13
+			AND removed_at IS NULL`,
+		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.GoodUntil), before.Name, before.Home, string(before.Config),
+		flag(after.CannotShowNumber), flag(after.PushWithoutPresence), flag(before.CannotShowNumber), flag(before.PushWithoutPresence))
 	if err != nil {
 		return err
 	}
@@ -136,7 +142,7 @@ func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
 		tx.Wake(JourneyTopic(journey))
 	}
 	for _, query := range []string{
-		`UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL WHERE ended_at IS NULL AND tenant_id = $1
+		`UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
 			AND journey_id IN (SELECT j.id FROM journeys j WHERE j.tenant_id = $1 AND j.application_id = $2)`,
 		`UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
 		`UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,

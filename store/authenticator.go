@@ -12,7 +12,13 @@ import (
 
 const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
-	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.push_locked_until`
+	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, ` + pushLockedUntil
+
+// pushLockedUntil is until when push is locked for an authenticator a: the lock
+// is on its users, so one enrolled meanwhile is locked too (PUSH-9).
+const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locked_until)
+	FROM authenticator_users la JOIN users lu ON lu.tenant_id = la.tenant_id AND lu.id = la.user_id
+	WHERE la.tenant_id = a.tenant_id AND la.authenticator_id = a.id) END`
 
 func scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string

@@ -24,7 +24,7 @@ func (tx *Tx) CutOff(ctx context.Context, tenant, user string) (Cut, error) {
 	}
 	var err error
 	if e.Pushes, err = tx.exec(ctx, "end push requests of "+user, `
-		UPDATE push_requests SET ended_at = $3, outcome = $4, number = NULL
+		UPDATE push_requests SET ended_at = $3, outcome = $4, number = NULL, options = NULL
 		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3`,
 		tenant, user, at(tx.now()), string(PushCancelled)); err != nil {
 		return e, err

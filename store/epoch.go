@@ -69,7 +69,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 		{&ended.Sessions, "sessions", `UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
 		{nil, "session_applications", `UPDATE session_applications SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
 		{&ended.Grants, "oidc_grants", `UPDATE oidc_grants SET revoked_at = $1 WHERE revoked_at IS NULL`, []any{now}},
-		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL WHERE ended_at IS NULL`,
+		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL, options = NULL WHERE ended_at IS NULL`,
 			[]any{now, string(PushCancelled)}},
 		{&ended.Journeys, "journeys", `UPDATE journeys SET ended_at = $1, outcome = $2, version = version + 1, code_mac = NULL
 			WHERE ended_at IS NULL`, []any{now, string(identity.Cancelled)}},

@@ -18,7 +18,8 @@ import (
 var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
-	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "expires_at", "ended_at", "outcome",
+	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
+	"resync_until", "resync_tries", "expires_at", "ended_at", "outcome",
 }
 
 func stateArgs(j *identity.Journey) []any {
@@ -26,10 +27,15 @@ func stateArgs(j *identity.Journey) []any {
 	if j.UserID != "" {
 		user = j.UserID
 	}
+	steps := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		steps[i] = string(s)
+	}
 	return []any{
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
-		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
+		at(j.Resync.Until), j.Resync.Tries, at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
@@ -139,35 +145,41 @@ func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.J
 	return nil
 }
 
-var selectJourney = `SELECT tenant_id, id, version, application_id, protocol, request, browser, fingerprint, ip,
-	fresh_after, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `,
+var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
+	j.fresh_after, j.acr, j.started_at, j.invitation_id, j.` + strings.Join(journeyState, ", j.") + `,
 	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
 	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || method || ' ' || authenticator_id, ',') FROM journey_passed p
-		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), '')
-	FROM journeys WHERE tenant_id = $1 AND id = $2`
+		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), ''),
+	a.cannot_show, a.plain_push
+	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
+	WHERE j.tenant_id = $1 AND j.id = $2`
 
-// Journey returns a journey with what it requires and has passed. Both come in
-// the one row: every page and every step begins with this query.
+// Journey returns a journey with what it requires and has passed, and what its
+// application, as it is now, can show. All comes in the one row: every page and every step begins with this query.
 func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journey, error) {
 	j := &identity.Journey{}
 	var user *string
-	var acr, required, passed string
-	var decoy, known int64
+	var acr, steps, required, passed string
+	var decoy, known, cannotShow, plainPush int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
 		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt}, &j.Invitation,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
-		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome,
-		&required, &passed)
+		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
+		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries,
+		moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, missing("journey "+id, err)
 	}
 	if user != nil {
 		j.UserID = *user
 	}
-	j.Decoy, j.KnownBrowser = decoy != 0, known != 0
+	j.Decoy, j.KnownBrowser, j.CannotShow, j.PlainPush = decoy != 0, known != 0, cannotShow != 0, plainPush != 0
+	for s := range strings.FieldsSeq(steps) {
+		j.Steps = append(j.Steps, identity.FactorStep(s))
+	}
 	if err := json.Unmarshal([]byte(acr), &j.ACR); err != nil {
 		return nil, fmt.Errorf("store: journey %s: %w", id, err)
 	}

@@ -44,6 +44,15 @@ func (tx *Tx) UseStepSigned(ctx context.Context, tenant, id string, step, drift 
 	return n == 1, err
 }
 
+// UseCounterSigned is UseStepSigned for counters, of which none comes twice.
+func (tx *Tx) UseCounterSigned(ctx context.Context, tenant, id string, counter, drift int64) (bool, error) {
+	n, err := tx.exec(ctx, "use signed counter of "+id, `
+		UPDATE authenticators SET last_step = $3, drift = $4, last_used_at = $5
+		WHERE tenant_id = $1 AND id = $2 AND last_step < $3 AND `+active,
+		tenant, id, counter, drift, at(tx.now()))
+	return n == 1, err
+}
+
 // CountInvalid counts a wrong passcode against an authenticator if it is
 // active, and locks it when that is the limit-th in a row. It reports whether
 // this call locked it. Count and lock are one statement, so that parallel wrong

@@ -12,7 +12,7 @@ import (
 )
 
 const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.language, u.password, u.password_changed_at,
-	u.failures, u.locked_until, u.locked_at, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
+	u.failures, u.locked_until, u.locked_at, u.push_locked_until, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
 
 func scanUser(row scanner) (u identity.User, err error) {
 	return u, row.Scan(userFields(&u)...)
@@ -21,7 +21,7 @@ func scanUser(row scanner) (u identity.User, err error) {
 // userFields are where userColumns go.
 func userFields(u *identity.User) []any {
 	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
-		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
+		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.PushLockedUntil}, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
 		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
 }
 
