@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/authenticator"
@@ -31,20 +30,6 @@ const privacyIDEAName = "privacyIDEA Authenticator"
 // that is signed by nobody, and one that claimed to take typed numbers would be a
 // way around them.
 var privacyIDEACapabilities = []string{push.Capability(policy.NoPresence), push.Capability(policy.Pick)}
-
-// privacyIDEACodes are those of an enrolment's link.
-func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.ActivationCodes, error) {
-	serial, err := newSerial(ctx, tx, tenant)
-	return store.ActivationCodes{Secret: pipush.NewCredential(), Serial: serial}, err
-}
-
-// PrivacyIDEALink is the link of an activation that waits for the privacyIDEA
-// Authenticator, for the QR code it scans: at a base such as
-// https://id.example.org, of a user as named.
-func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
-	return pipush.Enrolment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
-		Serial: a.Serial, Credential: a.Secret, Life: a.ExpiresAt.Sub(now)}.URI()
-}
 
 // newServerKey makes the key the server signs with for one authenticator.
 func newServerKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, pipush.Bits) }

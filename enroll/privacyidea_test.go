@@ -105,14 +105,17 @@ func TestPUSH24_RegistrationsThatAreRefused(t *testing.T) {
 		"a short key":        func(_ *storePhone, f url.Values) { f.Set("pubkey", text(&short.PublicKey)) },
 		"a key of a curve":   func(_ *storePhone, f url.Values) { f.Set("pubkey", text(&curve.PublicKey)) },
 		"no key":             func(_ *storePhone, f url.Values) { f.Del("pubkey") },
-		"another tenant":     func(p *storePhone, _ url.Values) {
+		"another tenant": func(p *storePhone, _ url.Values) {
 			p.h.Do(t, func(tx *store.Tx) error { return tx.AddTenant(t.Context(), other) })
 			p.url = strings.Replace(p.url, "/t/demo/", "/t/other/", 1)
 		},
-		"expired":            func(p *storePhone, _ url.Values) { p.h.Clock.Pass(10 * time.Minute) },
-		"replaced":           func(p *storePhone, _ url.Values) { p.h.scanned(t) },
+		"expired":  func(p *storePhone, _ url.Values) { p.h.Clock.Pass(10 * time.Minute) },
+		"replaced": func(p *storePhone, _ url.Values) { p.h.scanned(t) },
 		"user disabled": func(p *storePhone, _ url.Values) {
-			p.h.Do(t, func(tx *store.Tx) error { _, err := tx.DisableUser(t.Context(), p.h.Tenant.ID, p.h.User.ID); return err })
+			p.h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.DisableUser(t.Context(), p.h.Tenant.ID, p.h.User.ID)
+				return err
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ type authenticatorRow struct {
 	ID          string    `json:"id"`
 	Serial      string    `json:"serial"`
 	Kind        string    `json:"kind"`
+	Protocol    string    `json:"protocol,omitempty"` // of an app
 	Name        string    `json:"name"`
 	Platform    string    `json:"platform,omitempty"`
 	State       string    `json:"state"`
@@ -35,16 +36,23 @@ type authenticatorRow struct {
 }
 
 func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRow {
-	return authenticatorRow{ID: a.ID, Serial: a.Serial, Kind: string(a.Kind), Name: a.Name, Platform: string(a.Platform),
+	row := authenticatorRow{ID: a.ID, Serial: a.Serial, Kind: string(a.Kind), Name: a.Name, Platform: string(a.Platform),
 		State: string(a.State()), Push: string(a.Push(now)), Digits: a.Digits, Period: a.Step, Invalid: a.Invalid,
 		AppVersion: a.AppVersion, EnrolledAt: a.EnrolledAt, ActiveAt: a.ActivatedAt, LastUsedAt: a.LastUsedAt, LockedAt: a.LockedAt,
 		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt}
+	if a.Kind == identity.AppToken {
+		row.Protocol = string(a.Protocol)
+	}
+	return row
 }
 
 // rows are an authenticator for people to read.
 func (a authenticatorRow) rows() [][]string {
 	makes := fmt.Sprintf("%d digits every %d seconds", a.Digits, a.Period)
-	if a.Period == 0 {
+	switch {
+	case a.Protocol == string(identity.PiPush):
+		makes = "none: it confirms by push alone"
+	case a.Period == 0:
 		makes = fmt.Sprintf("%d digits by counter", a.Digits)
 	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},

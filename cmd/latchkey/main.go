@@ -97,6 +97,8 @@ type commands struct {
 		Add struct {
 			TOTP authenticatorAddTOTP `cmd:"" name:"totp" help:"Hand out one that counts time: another vendor's app, a hardware token."`
 			HOTP authenticatorAddHOTP `cmd:"" name:"hotp" help:"Hand out one that counts the presses of its button."`
+
+			PrivacyIDEA authenticatorAddPrivacyIDEA `cmd:"" name:"privacyidea" help:"Offer the privacyIDEA Authenticator, an app that confirms by push."`
 		} `cmd:"" help:"Hand an authenticator out to a user."`
 		List    authenticatorList    `cmd:"" help:"List authenticators, newest first."`
 		Show    authenticatorShow    `cmd:"" help:"Show an authenticator."`

@@ -113,6 +113,8 @@ var masks = []struct {
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\bLK-[0-9A-Z]+(-[0-9A-Z]+)*\b`), "LK-…"},
 	{regexp.MustCompile(`\bsecret=[A-Z2-7]+`), "secret=…"},
+	{regexp.MustCompile(`\benrollment_credential=[0-9a-f]+`), "enrollment_credential=…"},
+	{regexp.MustCompile(`%2Flocalhost%3A\d+`), "%2FHERE"},
 	{regexp.MustCompile(`(Client id +|client_id": ")\S{10,}?("|\n)`), "$1…$2"},
 	{regexp.MustCompile(`((?:Client )?[Ss]ecret +|client_secret": ")\S{20,}?("|\n)`), "$1…$2"},
 	{regexp.MustCompile(`(?m)(^[ █▀▄]+\n)+`), "(QR code)\n"},
