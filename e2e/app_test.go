@@ -28,10 +28,11 @@ import (
 // An appHouse is what the web authenticator needs of the house, and no more:
 // itself, and the apps' API over a database whose hand the test is.
 type appHouse struct {
-	db   *store.DB
-	base string
-	user identity.User
-	who  identity.Principal
+	db     *store.DB
+	base   string
+	user   identity.User
+	who    identity.Principal
+	server *httptest.Server
 }
 
 const appPayroll = identity.ApplicationID + "_aaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -60,6 +61,7 @@ func furnishApp(t *testing.T) *appHouse {
 	}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
+	h.server = server
 	h.base = strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // browsers make keys on localhost
 	base, err := url.Parse(h.base)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/locales"
@@ -20,19 +21,26 @@ import (
 // webAppPolicy lets the web authenticator load its own files, talk to its own
 // origin, and nothing else: no form leaves it, no page frames it, and no text
 // becomes markup or code (trusted types), whatever a request says.
+// The only addresses that a string may become are those of its two workers.
 const webAppPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+	"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types latchkey-worker latchkey-decoder"
+
+// workerPolicy is what the service worker may do: run its own modules, and talk
+// to its own origin.
+const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // A webApp serves the web authenticator.
 type webApp struct {
 	kit     *web.Kit
 	page    *template.Template
-	version string // of the files, by their content
-	modules []string
+	version string   // of all that makes the app, by its content
+	modules []string // that the page runs, main.js apart
+	kept    []string // what the service worker keeps, beside the page and its sentences
 }
 
 // WebApp returns the handler for /authenticator and below: the page, its
-// files, and its sentences.
+// files, its sentences, and what makes it an app that can be installed.
 //
 // The page names its files by a version made from their content, so that a
 // browser keeps them for ever, yet never runs modules of two versions at once.
@@ -42,27 +50,15 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)
 	}
 	app := &webApp{kit: kit, page: page}
-	sum := sha256.New()
-	err = fs.WalkDir(authenticator.Files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(authenticator.Files, name)
-		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
-		if strings.HasSuffix(name, ".js") && name != "main.js" && !strings.HasPrefix(name, "scanner/") { // that comes when it is needed
-			app.modules = append(app.modules, name)
-		}
-		return err
-	})
-	if err != nil {
+	if err := app.index(); err != nil {
 		return nil, fmt.Errorf("enroll: files of the web authenticator: %w", err)
 	}
-	app.version = hex.EncodeToString(sum.Sum(nil)[:8])
-
 	mux := http.NewServeMux()
 	mux.Handle("GET /authenticator/{$}", kit.Handle(app.servePage))
-	mux.Handle("GET /authenticator/texts", kit.Handle(app.serveTexts))
+	mux.Handle("GET /authenticator/manifest.webmanifest", kit.Handle(app.serveManifest))
+	mux.Handle("GET /authenticator/sw.js", kit.Handle(app.serveWorker))
 	files := "/authenticator/" + app.version + "/"
+	mux.Handle("GET "+files+"texts", kit.Handle(app.serveTexts))
 	mux.Handle("GET "+files, http.StripPrefix(files, immutable(http.FileServerFS(authenticator.Files))))
 	// The fragment, with the activation in it, survives a redirect.
 	mux.Handle("GET /authenticator", http.RedirectHandler("/authenticator/", http.StatusPermanentRedirect))
@@ -73,6 +69,44 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 		h.Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
 	}), nil
+}
+
+// index lists the files and makes the version. The page, the look and the
+// sentences are part of it: the service worker keeps them all as one.
+func (app *webApp) index() error {
+	style := static.Asset("latchkey.css")
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%s\n%s\n", authenticator.Page, style, static.Asset("favicon.svg"))
+	for _, language := range app.kit.Catalog.Languages() {
+		l := app.kit.Catalog.Negotiate(language.Tag, "", "", "")
+		texts, err := json.Marshal(l.Texts("app."))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(sum, "%s %s\n", l.Lang(), texts)
+	}
+	var files []string
+	err := fs.WalkDir(authenticator.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(authenticator.Files, name)
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
+		if strings.HasPrefix(name, "scanner/") || slices.Contains(authenticator.Background, name) {
+			return err // the page does not run these, or only when somebody scans
+		}
+		files = append(files, name)
+		if strings.HasSuffix(name, ".js") && name != "main.js" {
+			app.modules = append(app.modules, name)
+		}
+		return err
+	})
+	app.version = hex.EncodeToString(sum.Sum(nil)[:8])
+	app.kept = []string{style, static.Asset("favicon.svg")}
+	for _, name := range files {
+		app.kept = append(app.kept, app.version+"/"+name)
+	}
+	return err
 }
 
 func immutable(files http.Handler) http.Handler {
@@ -101,14 +135,73 @@ func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) error {
 	err := app.page.Execute(&b, struct {
 		L          locales.Printer
 		Stylesheet string
+		Icon       string
 		Files      string
 		Modules    []string
-	}{l, static.Asset("latchkey.css"), files, modules})
+	}{l, static.Asset("latchkey.css"), static.Asset("favicon.svg"), files, modules})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = b.WriteTo(w) // who has left needs no answer
+	return nil
+}
+
+// manifest is what a browser must know to install the app (W3C Web Application
+// Manifest). Its colours are the light ones; the page says the dark ones too.
+type manifest struct {
+	Name       string         `json:"name"`
+	ShortName  string         `json:"short_name"`
+	Lang       string         `json:"lang"`
+	Dir        string         `json:"dir"`
+	ID         string         `json:"id"`
+	Start      string         `json:"start_url"`
+	Scope      string         `json:"scope"`
+	Display    string         `json:"display"`
+	Background string         `json:"background_color"`
+	Theme      string         `json:"theme_color"`
+	Icons      []manifestIcon `json:"icons"`
+}
+
+type manifestIcon struct {
+	Source  string `json:"src"`
+	Sizes   string `json:"sizes"`
+	Type    string `json:"type"`
+	Purpose string `json:"purpose"`
+}
+
+// serveManifest sends the manifest, in the language its address asks for:
+// browsers fetch it without cookies.
+func (app *webApp) serveManifest(w http.ResponseWriter, r *http.Request) error {
+	l := app.printer(w, r)
+	icon := func(name, size, purpose string) manifestIcon {
+		return manifestIcon{app.version + "/" + name, size + "x" + size, "image/png", purpose}
+	}
+	const home = "/authenticator/" // also the app's identity: it must never change
+	w.Header().Set("Content-Type", "application/manifest+json")
+	_ = json.NewEncoder(w).Encode(manifest{ // who has left needs no answer
+		Name: "Latchkey " + l.T("app.title"), ShortName: l.T("app.title"), Lang: l.Lang(), Dir: l.Dir(),
+		ID: home, Start: home, Scope: home, Display: "standalone", Background: "#f6f5f1", Theme: "#f6f5f1",
+		Icons: []manifestIcon{
+			icon("icon-192.png", "192", "any"), icon("icon-512.png", "512", "any"), icon("icon-maskable-512.png", "512", "maskable"),
+		},
+	})
+	return nil
+}
+
+// serveWorker sends the service worker. It stands above the files it keeps, so
+// that its scope is the whole app, and differs with every version, which is how
+// browsers notice that there is a new one.
+func (app *webApp) serveWorker(w http.ResponseWriter, r *http.Request) error {
+	files, err := json.Marshal(app.kept)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", workerPolicy)
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	_, _ = fmt.Fprintf(w, "import { serve } from \"./%s/worker.js\";\n\nserve({ version: %[1]q, files: %s });\n", app.version, files)
 	return nil
 }
 

@@ -8,6 +8,7 @@
 // from elsewhere, and the page's policy forbids whatever turns text into markup
 // or code. What lies in scanner, a decoder of QR codes copied in from npm among
 // it (docs/decisions/0014), is fetched when somebody scans, and not before.
+// worker.js is the service worker, by which the app opens without a network.
 //
 // The private key and the seed are keys of the browser that cannot be
 // exported: a script that got in, from an extension say, could use them while
@@ -21,7 +22,12 @@ import "embed"
 //go:embed index.html
 var Page string
 
-// Files are the modules and the style sheet, and what scanning needs.
+// Files are the modules, the style sheet, what scanning needs, and the icons:
+// favicon.svg's mark, for an installed app on a round or square ground, and for
+// a notification.
 //
-//go:embed *.js *.css scanner
+//go:embed *.js *.css *.png scanner
 var Files embed.FS
+
+// Background are the modules that the service worker alone runs.
+var Background = []string{"worker.js", "offline.js"}

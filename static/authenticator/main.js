@@ -4,6 +4,7 @@
 import { card, reported } from "./account.js";
 import { resume } from "./activate.js";
 import { begin } from "./add.js";
+import { register, renew } from "./background.js";
 import { takeLink } from "./code.js";
 import { listen } from "./doorbell.js";
 import { el } from "./dom.js";
@@ -28,6 +29,7 @@ let news; // what last went wrong on its own, such as no connection
 let asking; // the request on the screen
 const dismissed = new Map(); // requests closed undecided, by id, with how to ask again
 let hearing = new AbortController();
+let registration; // of the service worker
 
 // picked is the language chosen here before. A browser that keeps nothing has
 // none, and is told so further on, in its own.
@@ -56,6 +58,7 @@ async function start() {
 	document.getElementById("footer").replaceChildren(
 		el("button", { type: "button", class: "quiet", click: about }, words("app.about")));
 
+	registration = await register();
 	await refresh();
 	setInterval(() => {
 		cards.forEach(({ tick }) => tick());
@@ -86,7 +89,7 @@ async function refresh() {
 async function wake() {
 	hearing.abort();
 	hearing = new AbortController();
-	if (document.visibilityState !== "visible") return;
+	if (document.visibilityState !== "visible" || renew(registration)) return;
 	const { signal } = hearing;
 	await Promise.all(accounts.map(check));
 	if (signal.aborted) return;

@@ -36,6 +36,9 @@ export function close() {
 // taken reports whether what is shown is not to be replaced.
 export const taken = () => dialog.open && kept;
 
+// renewable reports whether the page may be loaded anew: nobody is being asked.
+export const renewable = () => !dialog.open;
+
 // busy keeps what was pressed from being pressed twice while act runs.
 export async function busy(act) {
 	const buttons = [...dialog.querySelectorAll("button:not(:disabled), input:not(:disabled)")];

@@ -5,9 +5,9 @@ let texts = {};
 let borrowed = {}; // keys whose text is in another language, and which
 
 // load fetches the texts in the language picked here, else in the browser's,
-// and turns the page to it.
+// and turns the page to it. They are those of this module's version.
 export async function load(picked) {
-	const address = new URL("texts", document.baseURI);
+	const address = new URL("texts", import.meta.url);
 	if (picked) address.searchParams.set("lang", picked);
 	const reply = await fetch(address);
 	if (!reply.ok) throw new Error(`texts: ${reply.status}`);
