@@ -59,17 +59,12 @@ func (lite) notify(context.Context, *Tx) error { return nil }
 
 // listen looks at data_version, which changes when another process (a command
 // beside the server) commits. It does not say what changed, so everybody who
-// waits looks again.
+// waits looks again. It is asked of the connection that writes: of any other,
+// each commit of our own would look like somebody else's, and wake thousands of
+// pages that wait for something else.
 func (lite) listen(ctx context.Context, db *DB) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	// data_version is relative to a connection: this one is never returned.
-	conn, err := db.pool.Conn(ctx)
-	if err != nil {
-		db.log.ErrorContext(ctx, "store: no connection to watch for commits", "err", err)
-		return
-	}
-	defer conn.Close()
 	var last int64
 	for {
 		select {
@@ -78,7 +73,7 @@ func (lite) listen(ctx context.Context, db *DB) {
 		case <-tick.C:
 		}
 		var version int64
-		if err := conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+		if err := db.writer.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
 			if ctx.Err() == nil {
 				db.log.WarnContext(ctx, "store: watch for commits", "err", err)
 			}

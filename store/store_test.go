@@ -329,6 +329,35 @@ func TestWakeReachesSubscribersAfterCommit(t *testing.T) {
 	})
 }
 
+// A commit wakes those it concerns. Were our own commits taken for another
+// process's, each would wake every page that waits, and thousands may.
+func TestWakeLeavesOthersAsleep(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		woken, stop := db.Subscribe("journey:x")
+		defer stop()
+		time.Sleep(600 * time.Millisecond) // until it watches
+		select {
+		case <-woken:
+		default:
+		}
+		for range 3 {
+			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				tx.Wake("journey:y")
+				return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-woken:
+				t.Fatal("woken by what concerns another")
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+	})
+}
+
 // Two handles on one database stand for two nodes, or a command beside the
 // server.
 func TestWakeReachesOtherNodes(t *testing.T) {
