@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -19,7 +20,8 @@ import (
 // spends as much CPU on a request as the server does on a quick one, and server
 // and load share a machine.
 type line struct {
-	address string
+	address string // to dial
+	host    string // to name, where it is another
 	conn    net.Conn
 	in      *bufio.Reader
 	out     bytes.Buffer
@@ -66,7 +68,7 @@ func (l *line) ask(method, path, head, body string) (res *http.Response, err err
 		l.in = bufio.NewReaderSize(l.conn, 16<<10)
 	}
 	l.out.Reset()
-	fmt.Fprintf(&l.out, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path, l.address, head)
+	fmt.Fprintf(&l.out, "%s %s HTTP/1.1\r\nHost: %s\r\n%s", method, path, cmp.Or(l.host, l.address), head)
 	if method == http.MethodPost {
 		fmt.Fprintf(&l.out, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(body))
 	}
@@ -98,7 +100,8 @@ type browser struct {
 }
 
 func newBrowser(base string) *browser {
-	return &browser{line: line{address: strings.TrimPrefix(base, "http://")}, base: base, cookies: make(map[string]string)}
+	host := strings.TrimPrefix(base, "http://")
+	return &browser{line: line{address: host, host: host}, base: base, cookies: make(map[string]string)}
 }
 
 // A page is where a browser stands: at an address of the server with a body, or

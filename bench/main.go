@@ -32,6 +32,7 @@ type options struct {
 	concurrency int
 	users       int
 	pushes      int
+	waiting     int
 	profiles    string
 	quick, json bool
 }
@@ -59,6 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.concurrency, "concurrency", 4*runtime.NumCPU(), "browsers at once")
 	flags.IntVar(&o.users, "users", 0, "people with a passcode app; each can sign in once in 30 s (default by duration and cores)")
 	flags.IntVar(&o.pushes, "pushes", 60, "push requests approved at the most")
+	flags.IntVar(&o.waiting, "waiting", 5000, "push requests that wait at once")
 	flags.StringVar(&o.profiles, "profiles", "", "folder for a CPU profile of the server under each scenario")
 	flags.BoolVar(&o.quick, "quick", false, "a moment of everything: shows that it works, not how fast it is")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
@@ -79,10 +81,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		}
 	}
 	if o.quick {
-		o.duration, o.concurrency, o.pushes = 200*time.Millisecond, 2, 2
+		o.duration, o.concurrency, o.pushes, o.waiting = 200*time.Millisecond, 2, 2, 5
 	}
-	if o.duration <= 0 || o.concurrency < 1 || o.users < 0 || o.pushes < 1 {
-		return o, wrong("duration, concurrency, users and pushes are positive")
+	if o.duration <= 0 || o.concurrency < 1 || o.users < 0 || o.pushes < 1 || o.waiting < 1 {
+		return o, wrong("duration, concurrency, users, pushes and waiting are positive")
 	}
 	if len(o.databases) == 0 {
 		o.databases = list{"sqlite"}

@@ -20,31 +20,35 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	ended   chan error
+	address string        // where it serves people
 	second  string        // its address for machines: readiness and profiles
 	readyIn time.Duration // from the start to the first "ready"
 }
 
+// logFile is what all servers of a house log to.
+const logFile = "server.log"
+
 // startLimit is how long a server may take to be ready.
 const startLimit = 30 * time.Second
 
-// start runs the binary in a house's folder until it is ready. What it logs
-// goes to a file there.
-func start(ctx context.Context, binary string, h *house) (*process, error) {
+// start runs the binary in a house's folder until it is ready, listening at an
+// address. What it logs goes to a file there.
+func start(ctx context.Context, binary string, h *house, address string) (*process, error) {
 	second, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(h.config.Dir(), "server.log"))
+	log, err := os.OpenFile(filepath.Join(h.config.Dir(), logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() // the server has its own
-	p := &process{cmd: exec.CommandContext(ctx, binary, "serve", "--dir", h.config.Dir()), ended: make(chan error, 1), second: second}
+	p := &process{cmd: exec.CommandContext(ctx, binary, "serve", "--dir", h.config.Dir()), ended: make(chan error, 1), address: address, second: second}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = startLimit
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LATCHKEY_") }),
-		"LATCHKEY_METRICS_LISTEN="+second)
+		"LATCHKEY_LISTEN="+address, "LATCHKEY_METRICS_LISTEN="+second)
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

@@ -29,13 +29,22 @@ type owner struct {
 // the QR code.
 func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal, app, hash string, n int) error {
 	h.phones = make(chan *owner, n)
+	for len(h.phones) < n {
+		if err := h.someOwners(ctx, db, who, app, hash, min(batch, n-len(h.phones))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash string, n int) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
 		rules, err := enroll.ReadRules(ctx, tx, h.tenant.ID)
 		if err != nil {
 			return err
 		}
-		for i := range n {
-			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("owner%04d", i), Password: hash}
+		for range n {
+			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("owner%04d", len(h.phones)), Password: hash}
 			if err := tx.AddUser(ctx, u); err != nil {
 				return err
 			}
@@ -68,8 +77,14 @@ func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal
 // the last of it: from the moment the phone sends its approval until the
 // browser, told by the event stream, is on its way to the application. Each
 // phone is used once, as its passcode goes with the answer.
-func push(ctx context.Context, r *rig) (act, error) {
-	b, rp := newBrowser(r.config.BaseURL), r.relyingOf(r.both)
+func push(ctx context.Context, r *rig) (act, error) { return approvals(ctx, r, r.process), nil }
+
+// across is push where browser and phone talk to two servers of one database.
+func across(ctx context.Context, r *rig) (act, error) { return approvals(ctx, r, r.second), nil }
+
+// approvals are logins whose browser talks to one server, and whose phone to
+// the first.
+func approvals(ctx context.Context, r *rig, browsing *process) act {
 	return func() (time.Duration, error) {
 		var o *owner
 		select {
@@ -77,38 +92,70 @@ func push(ctx context.Context, r *rig) (act, error) {
 		default:
 			return 0, errNobody
 		}
-		var sent atomic.Int64 // when the approval was, in nanoseconds
-		ph := &phone.Phone{Dir: filepath.Join(r.config.Dir(), "phones", o.name), HTTP: &http.Client{Transport: watched{&sent}, Timeout: patience}}
-		if _, err := ph.Activate(ctx, phone.Activation{Link: o.link, Name: o.name, Push: true}); err != nil {
-			return 0, fmt.Errorf("activate: %w", err)
-		}
-		clear(b.cookies)
-		path, ticket := rp.request("openid")
-		at, err := b.open(path)
+		w, err := r.waiter(ctx, o, r.both)
 		if err != nil {
 			return 0, err
 		}
-		if at, err = b.login(at, &o.person); err != nil {
+		w.browser.address = browsing.address
+		if err := w.ask(); err != nil {
 			return 0, err
 		}
-		going, err := b.wait(at)
-		if err != nil {
-			return 0, err
-		}
-		if err := approve(ctx, ph, at); err != nil {
-			return 0, err
-		}
-		if err := <-going; err != nil {
-			return 0, err
-		}
-		at, err = b.post(at.path, url.Values{"version": {field(at.body, "version")}, "step": {field(at.body, "step")}, "do": {"continue"}})
-		took := time.Duration(time.Now().UnixNano() - sent.Load())
-		if err != nil {
-			return 0, err
-		}
-		_, err = rp.redeem(at.leads, ticket, &o.person)
-		return took, err
-	}, nil
+		return w.answer(ctx)
+	}
+}
+
+// A waiter is somebody whose browser waits for what the phone says.
+type waiter struct {
+	*owner
+	phone   *phone.Phone
+	sent    atomic.Int64 // when the approval was, in nanoseconds
+	browser *browser
+	relying *relying
+	ticket  ticket
+	at      page
+	going   <-chan error
+}
+
+// waiter gives somebody a phone and a browser, and nothing to do yet.
+func (r *rig) waiter(ctx context.Context, o *owner, app party) (*waiter, error) {
+	w := &waiter{owner: o, browser: newBrowser(r.config.BaseURL), relying: r.relyingOf(app)}
+	w.phone = &phone.Phone{Dir: filepath.Join(r.config.Dir(), "phones", o.name), HTTP: &http.Client{Transport: watched{&w.sent}, Timeout: patience}}
+	if _, err := w.phone.Activate(ctx, phone.Activation{Link: o.link, Name: o.name, Push: true}); err != nil {
+		return nil, fmt.Errorf("activate: %w", err)
+	}
+	return w, nil
+}
+
+// ask begins a login, has a request sent, and listens at the page that waits.
+func (w *waiter) ask() error {
+	path, ticket := w.relying.request("openid")
+	at, err := w.browser.open(path)
+	if err != nil {
+		return err
+	}
+	if w.at, err = w.browser.login(at, &w.person); err != nil {
+		return err
+	}
+	w.ticket = ticket
+	w.going, err = w.browser.wait(w.at)
+	return err
+}
+
+// answer approves, and says how long after that the browser went on.
+func (w *waiter) answer(ctx context.Context) (time.Duration, error) {
+	if err := approve(ctx, w.phone, w.at); err != nil {
+		return 0, err
+	}
+	if err := <-w.going; err != nil {
+		return 0, err
+	}
+	at, err := w.browser.post(w.at.path, url.Values{"version": {field(w.at.body, "version")}, "step": {field(w.at.body, "step")}, "do": {"continue"}})
+	took := time.Duration(time.Now().UnixNano() - w.sent.Load())
+	if err != nil {
+		return 0, err
+	}
+	_, err = w.relying.redeem(at.leads, w.ticket, &w.person)
+	return took, errors.Join(err, w.browser.close(), w.relying.back.close())
 }
 
 // watched notes when the phone's answer leaves.
@@ -146,12 +193,15 @@ func (b *browser) wait(at page) (<-chan error, error) {
 	if !found {
 		return nil, fmt.Errorf("%s has no event stream", at.path)
 	}
-	stream := line{address: b.address}
+	stream := line{address: b.address, host: b.host}
 	res, err := stream.ask(http.MethodGet, html.UnescapeString(address), "Accept: text/event-stream\r\n"+b.head(), "")
 	if err != nil {
 		return nil, errors.Join(err, stream.close())
 	}
 	lines := bufio.NewScanner(res.Body)
+	if err := stream.conn.SetDeadline(time.Now().Add(maxLifetime)); err != nil {
+		return nil, errors.Join(err, stream.close())
+	}
 	if !lines.Scan() || res.StatusCode != http.StatusOK { // it says that it is there
 		return nil, errors.Join(fmt.Errorf("event stream: %s %w", res.Status, lines.Err()), stream.close())
 	}

@@ -49,6 +49,9 @@ type Row struct {
 	Others    float64  `json:"others_percent"` // of the machine, used by neither: PostgreSQL, or strangers
 	PeakMiB   float64  `json:"peak_mib"`
 
+	// Of what was done once as a whole: how long that took.
+	TookSeconds float64 `json:"took_seconds,omitempty"`
+
 	// What the expensive part of it did alone, in the same minutes; empty where
 	// there is none to compare with.
 	Alone          string  `json:"alone,omitempty"`
@@ -143,6 +146,13 @@ func (run *Run) judge() {
 			least("Refresh, a core", row.PerCore, 1000, "/s")
 		case "push":
 			most("Approval to browser, median", row.MedianMS, 100, "ms")
+		case "nodes":
+			most("Approval to browser at another node, median", row.MedianMS, 200, "ms")
+		case "waiting":
+			most("All that waited, answered in", row.TookSeconds, 60, "s")
+			most("Approval to browser while all wait, median", row.MedianMS, 100, "ms")
+			most("Approval to browser while all wait, 99th percentile", row.P99MS, 500, "ms")
+			most("Memory while all wait", row.PeakMiB, 300, "MiB")
 		}
 	}
 	most("Ready on an existing folder", run.ReadyMS, 500, "ms")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -42,11 +43,11 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 		return run, err
 	}
 	for _, s := range scenarios {
-		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
+		if len(o.only) > 0 && !slices.Contains(o.only, s.name) || s.nodes && run.Database == "SQLite" {
 			continue
 		}
 		progress("%s: %s", run.Database, s.title)
-		row, err := r.load(ctx, o, s, y, run.Database)
+		row, err := r.row(ctx, o, s, y, run.Database)
 		if err != nil {
 			return run, fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -54,6 +55,24 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 	}
 	run.judge()
 	return run, ctx.Err()
+}
+
+// row runs one scenario: over and over for a while, or once as a whole.
+func (r *rig) row(ctx context.Context, o options, s scenario, y yardsticks, database string) (row Row, err error) {
+	if s.nodes {
+		address, err := freeAddress(ctx)
+		if err != nil {
+			return row, err
+		}
+		if r.second, err = start(ctx, o.binary, r.house, address); err != nil {
+			return row, err
+		}
+		defer func() { err = errors.Join(err, r.second.stop()) }()
+	}
+	if s.whole != nil {
+		return s.whole(ctx, r, o, s)
+	}
+	return r.load(ctx, o, s, y, database)
 }
 
 // starts is how often the server is started to see how fast it is ready.
@@ -73,7 +92,7 @@ func (run *Run) begin(ctx context.Context, o options, h *house) (p *process, err
 				return nil, err
 			}
 		}
-		if p, err = start(ctx, o.binary, h); err != nil {
+		if p, err = start(ctx, o.binary, h, strings.TrimPrefix(h.config.BaseURL, "http://")); err != nil {
 			return nil, err
 		}
 		ready = append(ready, p.readyIn)
@@ -92,7 +111,7 @@ func (run *Run) begin(ctx context.Context, o options, h *house) (p *process, err
 
 // complaints counts what the server logged as its own failures.
 func (run *Run) complaints(h *house) error {
-	log, err := os.ReadFile(filepath.Join(h.config.Dir(), "server.log"))
+	log, err := os.ReadFile(filepath.Join(h.config.Dir(), logFile))
 	if err != nil {
 		return err
 	}

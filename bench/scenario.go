@@ -6,7 +6,8 @@ import "context"
 type rig struct {
 	*house
 	*process
-	relying relying // an application's server, as all begin
+	second  *process // of the same database, where a scenario has two
+	relying relying  // an application's server, as all begin
 }
 
 // A scenario is something people do all day.
@@ -19,6 +20,10 @@ type scenario struct {
 	// beside is the part of it that nothing makes faster; measured in between,
 	// as what a machine has to give changes from minute to minute.
 	beside func(yardsticks) yardstick
+	// whole is a scenario that is no browser's doing over and over.
+	whole func(ctx context.Context, r *rig, o options, s scenario) (Row, error)
+	// nodes is of what needs a second server beside the first, which SQLite has not.
+	nodes bool
 	// moment is of what times a moment of something longer: its rate and CPU say
 	// nothing, and there is nothing to warm up with.
 	moment bool
@@ -37,6 +42,8 @@ var scenarios = []scenario{
 	{name: "saml", title: "Sign-on with a live session, SAML", beside: xmlSignature, browser: silentSAML},
 	{name: "refresh", title: "Refresh", browser: refresh},
 	{name: "push", title: "From approval to the browser's going on", atOnce: 2, moment: true, browser: push},
+	{name: "nodes", title: "The same, the approval at another node", atOnce: 2, moment: true, nodes: true, browser: across},
+	{name: "waiting", title: "All requests waiting, answered in a minute", whole: waiting},
 }
 
 func scenarioNames() []string {
