@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// The privacyIDEA Authenticator, from the choice of platform into the
+// application: the QR code is read from the page's pixels by a decoder of others,
+// the phone registers, the page goes on by itself, and so does the one that waits
+// for the push.
+func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
+	needAxe(t)
+	_, err := exec.LookPath("zbarimg")
+	need(t, "zbarimg", err == nil)
+	for _, tt := range []struct {
+		name, protocol string
+		look           Look
+		scheme         string
+	}{
+		{"on a desk", "oidc", Look{}, "light"},
+		{"in the dark, from the right", "saml", Look{Lang: "ar"}, "dark"},
+		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := NewWalk(t, tt.protocol, tt.look)
+			w.Look = w.Desk.Inspect
+			if tt.look.NoScript { // axe-core is one
+				w.Look = func(page string) {
+					w.Desk.shoot(page + "-phone")
+					if found := w.Desk.sticksOut(320); len(found) > 0 {
+						t.Errorf("%s: wider than the window: %q", page, found)
+					}
+					w.Desk.resize(w.Desk.look.Width)
+				}
+			}
+			w.Demo.command("policy", "set", "platforms", "--allow", "privacyidea", "--push", "privacyidea")
+			plain := filepath.Join(t.TempDir(), "push.json")
+			if err := os.WriteFile(plain, []byte(`{"presence":"none"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.Demo.command("policy", "set", "push", plain)
+			w.SignIn()
+			w.VerifyMail()
+			w.at("platform-privacyidea", platform)
+			w.Desk.Click(`label:has(input[value="privacyidea"])`)
+			w.Desk.Follow(press("continue"))
+			w.at("privacyidea", `.qr`)
+			w.Desk.scheme(tt.scheme)
+			if opens := w.Desk.Has(`a[href^="otpauth://pipush/"]`); opens != tt.look.Phone {
+				t.Errorf("a link into an app on this device: %v, want %v", opens, tt.look.Phone)
+			}
+			phone := ScanStore(t, w.Desk.scan(`.qr`))
+			w.wake()
+
+			w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
+			w.at("privacyidea-ready", `.notice.good`)
+			if w.Desk.Has(`input[value="passcode"]`) || w.Desk.Has(passcode) {
+				t.Error("a passcode may be typed that nothing makes")
+			}
+			w.Desk.Click(`label:has(input[value="push"])`)
+			w.Desk.Follow(press("continue"))
+			challenge := phone.Await()
+			w.at("privacyidea-push", press("cancel"))
+			if challenge["title"] != w.App.Name {
+				t.Errorf("the phone shows %v, want %s", challenge, w.App.Name)
+			}
+			if !phone.Answer(challenge, "") {
+				t.Error("the approval did not count")
+			}
+			w.wake()
+			w.Arrive()
+		})
+	}
+}
