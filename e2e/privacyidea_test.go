@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -19,10 +21,11 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 		name, protocol string
 		look           Look
 		scheme         string
+		presence       string
 	}{
-		{"on a desk", "oidc", Look{}, "light"},
-		{"in the dark, from the right", "saml", Look{Lang: "ar"}, "dark"},
-		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light"},
+		{"on a desk", "oidc", Look{}, "light", "pick"},
+		{"in the dark, from the right", "saml", Look{Lang: "ar"}, "dark", "none"},
+		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light", "pick"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := NewWalk(t, tt.protocol, tt.look)
@@ -37,11 +40,11 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 				}
 			}
 			w.Demo.command("policy", "set", "platforms", "--allow", "privacyidea", "--push", "privacyidea")
-			plain := filepath.Join(t.TempDir(), "push.json")
-			if err := os.WriteFile(plain, []byte(`{"presence":"none"}`), 0o600); err != nil {
+			file := filepath.Join(t.TempDir(), "push.json")
+			if err := os.WriteFile(file, []byte(`{"presence":"`+tt.presence+`"}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w.Demo.command("policy", "set", "push", plain)
+			w.Demo.command("policy", "set", "push", file)
 			w.SignIn()
 			w.VerifyMail()
 			w.at("platform-privacyidea", platform)
@@ -67,7 +70,14 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 			if challenge["title"] != w.App.Name {
 				t.Errorf("the phone shows %v, want %s", challenge, w.App.Name)
 			}
-			if !phone.Answer(challenge, "") {
+			picked := ""
+			if tt.presence == "pick" {
+				picked = w.Desk.Text(waiting)
+				if !slices.Contains(strings.Split(challenge["require_presence"], ","), picked) {
+					t.Errorf("the browser shows %s, the phone %s", picked, challenge["require_presence"])
+				}
+			}
+			if !phone.Answer(challenge, picked) {
 				t.Error("the approval did not count")
 			}
 			w.wake()

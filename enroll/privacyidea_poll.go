@@ -85,6 +85,10 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 	if err != nil || !push.Reaches(a, platforms, w.Presence, p.db.Now()) {
 		return pipush.Challenge{}, false, err
 	}
+	options, err := p.db.PushOptions(ctx, w.Tenant, w.ID)
+	if err != nil || len(options) == 0 && w.Presence != policy.NoPresence { // none are left: it has ended since we looked
+		return pipush.Challenge{}, false, err
+	}
 	l := p.kit.Catalog.Negotiate(user.Language, "", "", t.Language)
 	from := w.IP
 	if w.Place != "" {
@@ -95,7 +99,7 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 		key = "push.privacyidea.anywhere"
 	}
 	c := pipush.Challenge{Nonce: pipush.Nonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
-		Title: w.Application, Reasons: reasons,
+		Title: w.Application, Presence: options, Reasons: reasons,
 		Question: l.T(key, "name", w.Name, "application", w.Application, "organisation", t.OrganisationName(),
 			"from", from, "at", w.LoginAt.UTC().Format("15:04"))}
 	return c, true, nil

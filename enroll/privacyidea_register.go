@@ -149,7 +149,12 @@ func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in pipush.Regist
 				Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "true"}})
 	})
 	if errors.Is(err, identity.Conflict) || errors.Is(err, identity.Forbidden) {
-		return errUnverified(err) // used, voided or ended by an operator meanwhile; push switched off
+		// Used meanwhile, by another try of this app at best; else by another key,
+		// or voided, or push was switched off.
+		if act, late := p.enrolment(ctx, p.db, t, in, thumbprint); late == nil && !act.UsedAt.IsZero() {
+			return nil
+		}
+		return errUnverified(err)
 	}
 	return err
 }

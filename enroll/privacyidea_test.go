@@ -132,15 +132,21 @@ func TestPUSH24_RegistrationsThatAreRefused(t *testing.T) {
 	}
 }
 
-// What our own apps activate with is no enrolment of this one, and the other way
-// round: neither brings what the other's would have asked for.
+// What our own apps activate with is no enrolment of this one, even if it looked
+// like one, and the other way round: neither brings what the other's would have
+// asked for. Left out: the look at the platform, in either.
 func TestPUSH24_EnrolmentsDoNotMix(t *testing.T) {
 	h := allowStore(t, onSQLite(t))
-	_, shown := h.issued(t, h.User)
-	p := &storePhone{h: h, url: h.tenant + "/" + PrivacyIDEAPath, serial: "LK-0000-0000", secret: shown.Secret}
-	p.key, _ = phoneKey()
-	wantRefused(t, "with an activation of our own", p.post(t, p.registration()))
 	_, link := h.scanned(t)
+	p := h.scan(t, link)
+	h.Do(t, func(tx *store.Tx) error {
+		return open(t.Context(), tx, store.Activation{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ActivationID), User: h.User.ID,
+			Platform: identity.Android, Template: []byte(`{}`), CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(time.Minute)},
+			store.ActivationCodes{Secret: strings.Repeat("a", 40), Serial: p.serial})
+	})
+	p.secret = strings.Repeat("a", 40)
+	wantRefused(t, "with an activation of our own", p.post(t, p.registration()))
+	_, link = h.scanned(t)
 	p = h.scan(t, link)
 	if got := h.newApp(t).call(t, "activate", fields{"secret": p.secret}); got.code() != "activation" {
 		t.Errorf("our own app with its credential: %d %v", got.status, got.body)
@@ -362,6 +368,60 @@ func TestPUSH26_StoreAppAnswersOnce(t *testing.T) {
 			t.Errorf("%d answers counted, want 1", counted)
 		}
 	})
+}
+
+// PUSH-18 on this app: it shows three numbers, of which the browser shows one.
+// The right one approves; a wrong one is final and counts; what is no digits, or
+// not signed, is nothing. Tried without the look at what was picked.
+func TestPUSH18_StoreAppPicks(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		pick    func(w store.PushRequest, options []string) string
+		outcome store.PushOutcome
+	}{
+		{"the right one", func(w store.PushRequest, _ []string) string { return w.Number }, store.PushApproved},
+		{"a decoy", func(w store.PushRequest, options []string) string {
+			return options[(slices.Index(options, w.Number)+1)%len(options)]
+		}, store.PushWrongNumber},
+		{"none of them", func(store.PushRequest, []string) string { return "000" }, store.PushWrongNumber},
+		{"nothing", func(store.PushRequest, []string) string { return "" }, store.PushWrongNumber},
+		{"the right one after a zero", func(w store.PushRequest, _ []string) string { return "0" + w.Number }, store.PushWrongNumber},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, h *storeHouse) {
+				p := h.enrolled(t)
+				w := h.pushed(t, policy.Pick)
+				c := p.poll(t)[0]
+				options := strings.Split(c["require_presence"], ",")
+				if len(options) != 3 || !slices.Contains(options, w.Number) || c["version"] != "2" {
+					t.Fatalf("challenge %v, and the browser shows %s", c, w.Number)
+				}
+				if again := p.poll(t)[0]; again["require_presence"] != c["require_presence"] {
+					t.Errorf("asked again, the app is shown %v", again)
+				}
+				picked, signed := tt.pick(w, options), ""
+				if picked != "" {
+					signed = "|" + picked
+				}
+				mallory := p.saying(c["nonce"], "", "presence_answer", w.Number) // which was not signed
+				wantRefused(t, "a number put in on the way", p.post(t, mallory))
+				got := p.post(t, p.saying(c["nonce"], signed, "presence_answer", picked))
+				if right := string(got.Result.Value) == "true"; right != (tt.outcome == store.PushApproved) || got.status != http.StatusOK {
+					t.Errorf("%d %s", got.status, got.text)
+				}
+				if got := h.outcome(t, w); got != tt.outcome {
+					t.Errorf("outcome %q, want %q", got, tt.outcome)
+				}
+				if got := h.events(t, h.Tenant.ID, audit.PushRefused); (len(got) == 1) != (tt.outcome == store.PushWrongNumber) {
+					t.Errorf("events of failure: %v", got)
+				}
+				again := p.post(t, p.saying(c["nonce"], "|"+w.Number, "presence_answer", w.Number))
+				if string(again.Result.Value) != "false" {
+					t.Errorf("another try: %d %s", again.status, again.text)
+				}
+			})
+		})
+	}
 }
 
 // The adapter in a policy that wants a number typed: it is shown nothing, its
