@@ -22,18 +22,43 @@ func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason 
 }
 
 // Unlock ends the lock that wrong passcodes brought about, and clears their
-// count. One that is not locked is a Conflict, so that an operator who unlocks
-// the wrong one notices.
+// count; and it ends the lock of push, which is its user's, and so all that
+// user's authenticators' (PUSH-9). One that is locked in neither way is a
+// Conflict, so that an operator who unlocks the wrong one notices.
 func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.UnlockAuthenticator(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
-	if !done {
+	pushed, err := unlockPush(ctx, tx, a)
+	switch {
+	case err != nil:
+		return err
+	case !done && !pushed:
 		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.unlocked",
 			Err: fmt.Errorf("authenticator: %s is not locked", a.Serial)}
+	case !done:
+		return nil
 	}
 	return changed(ctx, tx, a, audit.AuthenticatorUnlock, "operator")
+}
+
+// unlockPush ends the lock of push of an authenticator's users, and reports
+// whether there was one.
+func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bool, error) {
+	if a.Push(tx.Now()) != identity.PushLocked {
+		return false, nil
+	}
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, user := range users {
+		if _, err := push.Unlock(ctx, tx, a.Tenant, user); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Lock locks an authenticator until it is unlocked, as wrong passcodes do. Like

@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -24,11 +25,15 @@ func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, us
 	})
 }
 
-// Unlock ends every lock of a user's logins, whatever locked them (CRED-20).
+// Unlock ends every lock of a user's logins, whatever locked them (CRED-20), and
+// that of push (PUSH-9).
 func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
 	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		if err := tx.Unlock(ctx, tenant, u.ID); err != nil {
 			return fmt.Errorf("directory: unlock: %w", err)
+		}
+		if _, err := push.Unlock(ctx, tx, tenant, u.ID); err != nil {
+			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserUnlocked, User: u.ID})
 	})

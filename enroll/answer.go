@@ -92,14 +92,10 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 // presence is the check of a request as the phone sees it; nil where there is
 // none.
 func (a *API) presence(ctx context.Context, p store.PushRequest) (*presence, error) {
-	c := challenge{Type: "SUBMIT_CODE"}
+	c := challenge{Type: "SUBMIT_CODE", Digits: push.Digits(p.Presence, policy.Push{})}
 	switch p.Presence {
 	case policy.NoPresence:
 		return nil, nil
-	case policy.Enter:
-		c.Digits = 2
-	case policy.SixDigits:
-		c.Digits = 6
 	case policy.Pick:
 		options, err := a.db.PushOptions(ctx, p.Tenant, p.ID)
 		if err != nil {
@@ -169,7 +165,7 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 		if !end.Failed {
 			return nil
 		}
-		return failed(ctx, tx, end.Request)
+		return failed(ctx, tx, end)
 	})
 	if err != nil {
 		return nil, err
@@ -180,7 +176,10 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 // failed counts *it wasn't me* and a wrong number as a failed login of the user,
 // where the journey's other failures count, and locks the user if that was one
 // too many (CRED-20). The authenticators' own counters do not move (PUSH-14).
-func failed(ctx context.Context, tx *store.Tx, p store.PushRequest) error {
+//
+// Of a rejection those are alerted whom policy names.
+func failed(ctx context.Context, tx *store.Tx, end push.End) error {
+	p := end.Request
 	lockout, err := read[policy.Lockout](ctx, tx, p.Tenant)
 	if err != nil {
 		return err
@@ -200,6 +199,13 @@ func failed(ctx context.Context, tx *store.Tx, p store.PushRequest) error {
 	if _, err := tx.Reserve(ctx, tally, lockout.Threshold); err != nil {
 		return err
 	}
-	return directory.LockIfExceeded(ctx, tx, lockout, tally, user, p.Journey,
-		templates.Origin{IP: p.IP, Place: p.Place, Browser: j.Fingerprint, At: tx.Now()})
+	from := templates.Origin{IP: p.IP, Place: p.Place, Browser: j.Fingerprint, At: tx.Now()}
+	if end.Outcome != store.PushNotMe {
+		return directory.LockIfExceeded(ctx, tx, lockout, tally, user, p.Journey, from)
+	}
+	rules, err := read[policy.Push](ctx, tx, p.Tenant)
+	if err != nil {
+		return err
+	}
+	return directory.RejectPush(ctx, tx, lockout, rules.Alerts, tally, user, p, from)
 }

@@ -72,7 +72,7 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 		if !end.Failed {
 			return nil
 		}
-		return failed(ctx, tx, end.Request)
+		return failed(ctx, tx, end)
 	})
 	if refused, ok := errors.AsType[*push.Refusal](err); ok {
 		p.kit.Log.InfoContext(ctx, "privacyIDEA Authenticator's answer changed nothing", "authenticator", a.ID, "why", refused)

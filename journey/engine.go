@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -144,15 +143,16 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	j := v.Journey
 	effective := v.Rules.Push.Effective(v.Groups)
 	proved := j.Has(identity.Password)
-	v.Presence, v.Facts.Push = v.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: v.rejected,
+	var own bool // push may be sent to this user
+	v.Presence, own = v.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: v.rejected,
 		Steps: j.Steps, CannotShow: j.CannotShow, Plain: j.PlainPush})
 	v.Codes = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
-	v.Facts.Codes = v.Codes && authenticator.AnyPasscodes(v.Authenticators)
-	now := r.Now()
-	v.reach(now)
+	v.Facts.Push, v.Facts.Codes = own, v.Codes && authenticator.AnyPasscodes(v.Authenticators)
 	if !proved {
-		v.Facts.Push, v.Facts.Codes = offered(v.Rules.Push)
+		v.anybody()
 	}
+	now := r.Now()
+	v.reach(own, now)
 	if j.Method == identity.ByPush {
 		if err := e.request(ctx, r, v); err != nil {
 			return err
@@ -164,14 +164,14 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	return nil
 }
 
-// reach counts whom a push would reach, and says who is kept from it by an app
-// too old for the presence check, or by a lock.
-func (v *View) reach(now time.Time) {
+// reach counts whom a push would reach, if one may be sent at all, and says who is
+// kept from it by an app too old for the presence check, or by a lock.
+func (v *View) reach(may bool, now time.Time) {
 	v.Facts.PushTo, v.Facts.TooOld, v.Facts.PushLockedUntil, v.TooOld = 0, 0, time.Time{}, nil
 	if now.Before(v.User.PushLockedUntil) {
 		v.Facts.PushLockedUntil = v.User.PushLockedUntil
 	}
-	if !v.Facts.Push {
+	if !may {
 		return
 	}
 	for _, a := range v.Authenticators {
@@ -214,16 +214,27 @@ func (v *View) choices() {
 	}
 }
 
-// offered is what may be chosen before anything was proved: what anybody may
-// use. What the user's own groups may use is looked at only when it is used, or
-// the choices would tell who is in which (ENR-4).
-func offered(rules policy.Push) (push, codes bool) {
-	for _, s := range append(slices.Collect(maps.Values(rules.Groups)), rules.PushSettings) {
-		s = s.Normal()
-		push = push || s.Enabled && rules.BeforePassword
-		codes = codes || s.CodesAllowed
+// anybody says what may be chosen before anything was proved: what anybody might.
+// What the user's own groups and rules allow is looked at only when it is used,
+// or the choices would tell who is in which (ENR-4).
+func (v *View) anybody() {
+	j, address := v.Journey, addressOf(v.Journey)
+	var presence policy.Presence
+	presence, v.Facts.Push, v.Facts.Codes = v.Rules.Push.Anybody()
+	v.Presence = policy.Stricter(v.Presence, presence)
+	offers := func(step identity.FactorStep) bool { return v.Rules.Access.OffersStep(step, j.Application, address) }
+	v.Facts.Push = v.Facts.Push && !j.CannotShow && (offers(identity.PushStep) || offers(identity.PushWithPresenceStep))
+	v.Facts.Codes = v.Facts.Codes && offers(identity.PasscodeStep)
+}
+
+// addressOf is where a journey's browser is; the zero address is unknown, which
+// the policies answer with the strictest there could be.
+func addressOf(j *identity.Journey) netip.Addr {
+	address, err := netip.ParseAddr(j.IP)
+	if err != nil {
+		return netip.Addr{}
 	}
-	return push, codes
+	return address
 }
 
 // nobody is the id under which decoys are looked up: no user has it.
@@ -435,10 +446,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 // asks anybody for one; whose name it is, is looked at afterwards (JRN-10).
 func evaluate(v *View) error {
 	j := v.Journey
-	address, err := netip.ParseAddr(j.IP)
-	if err != nil {
-		address = netip.Addr{} // unknown: the strictest there could be
-	}
+	address := addressOf(j)
 	access := v.Rules.Access
 	need, reachable := asked(j.ACR)
 	if !reachable {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/templates"
@@ -318,6 +320,10 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 // sendPush starts the request, or says what keeps it from being sent.
 func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, visit Visit, v *View, application string) (id, problem string, err error) {
 	sent, err := push.Start(ctx, tx, v.Journey, push.Shown{Application: application}, v.Presence, v.Rules.Push)
+	if l, ok := errors.AsType[*push.Locked](err); ok && l.Now {
+		err := directory.TellPushLocked(ctx, tx, v.Rules.Push.Alerts, v.User, l.Until, templates.Origin{IP: visit.Who.IP, Browser: v.Journey.Fingerprint, At: tx.Now()})
+		return "", "error.push.locked", err
+	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
 		return "", refused.Key, nil
 	}
@@ -353,22 +359,24 @@ func (e *Engine) request(ctx context.Context, r Reader, v *View) (err error) {
 	if j.PushID != "" {
 		v.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
 	} else {
-		v.Request, err = nobodys(r, j, time.Duration(v.Rules.Push.Lifetime)*time.Second)
+		v.Request, err = nobodys(r, j, v.Presence, v.Rules.Push)
 	}
 	v.Facts.PushOpen = v.Request.Waiting()
 	return err
 }
 
-func nobodys(r Reader, j *identity.Journey, lifetime time.Duration) (push.State, error) {
-	s := push.State{Left: j.PushAt.Add(lifetime).Sub(r.Now())}
+func nobodys(r Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
+	s := push.State{Left: j.PushAt.Add(time.Duration(rules.Lifetime) * time.Second).Sub(r.Now())}
+	s.Request.Presence = presence
 	if s.Left <= 0 {
 		s.Outcome, s.Left = store.PushExpired, 0
 		return s, nil
 	}
 	// The same at each look, and nobody can tell it from a random one.
 	mac, _, err := r.MAC(strconv.FormatInt(j.Pushes, 10), "nobody's number", j.ID)
-	if err == nil {
-		s.Number = strconv.FormatUint(10+binary.BigEndian.Uint64(mac)%90, 10)
+	if digits := push.Digits(presence, rules); err == nil && digits > 0 {
+		least := uint64(math.Pow10(digits - 1))
+		s.Number = strconv.FormatUint(least+binary.BigEndian.Uint64(mac)%(9*least), 10)
 	}
 	return s, err
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -219,20 +220,44 @@ func (a Access) AsksOneTimePassword(application string, address netip.Addr) bool
 }
 
 func (a Access) asks(v identity.Validation, application string, address netip.Addr) bool {
-	for _, r := range a.Rules {
-		// Somebody in all its groups is whom the rule could decide about.
-		d := r.decision(r.fits(Subject{Groups: r.Groups, Application: application, Address: address}))
-		if d.Reason != Matches && d.Reason != AddressUnknown && d.Reason != NothingToProve {
-			continue
-		}
+	for d := range a.deciding(application, address) {
 		if slices.Contains(d.Require, v) {
 			return true
 		}
-		if len(r.Groups) == 0 && (d.Deny || d.Reason == Matches) {
-			return false // it decides about everybody; no later rule is reached
+	}
+	return false
+}
+
+// OffersStep reports whether a step is offered to anybody in logins to an
+// application from an address, before it is known to whom: by any rule that could
+// decide there and asks for a one-time password.
+func (a Access) OffersStep(step identity.FactorStep, application string, address netip.Addr) bool {
+	for d := range a.deciding(application, address) {
+		if slices.Contains(d.Require, identity.OneTimePassword) && Offers(d.Steps, step) {
+			return true
 		}
 	}
 	return false
+}
+
+// deciding yields what each rule decides that could decide about anybody in
+// logins to an application from an address.
+func (a Access) deciding(application string, address netip.Addr) iter.Seq[Decision] {
+	return func(yield func(Decision) bool) {
+		for _, r := range a.Rules {
+			// Somebody in all its groups is whom the rule could decide about.
+			d := r.decision(r.fits(Subject{Groups: r.Groups, Application: application, Address: address}))
+			if d.Reason != Matches && d.Reason != AddressUnknown && d.Reason != NothingToProve {
+				continue
+			}
+			if !yield(d) {
+				return
+			}
+			if len(r.Groups) == 0 && (d.Deny || d.Reason == Matches) {
+				return // it decides about everybody; no later rule is reached
+			}
+		}
+	}
 }
 
 // fits compares a rule with a login.

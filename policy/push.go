@@ -202,3 +202,18 @@ func (p Push) Check(s PushSettings, at Occasion) (Presence, bool) {
 	}
 	return presence, true
 }
+
+// Anybody reports whether a push, or a passcode, may be chosen before anything
+// was proved, when nobody has looked yet whose groups hold what, and with which
+// presence check such a push would be: the strictest that holds for anybody.
+// Whoever types a name sees the same for every name (ENR-4).
+func (p Push) Anybody() (presence Presence, push, codes bool) {
+	presence = Enter
+	for _, s := range append(slices.Collect(maps.Values(p.Groups)), p.PushSettings) {
+		s = s.Normal()
+		presence = Stricter(presence, s.Presence)
+		push = push || s.Enabled && p.BeforePassword
+		codes = codes || s.CodesAllowed
+	}
+	return presence, push, codes
+}

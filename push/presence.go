@@ -21,17 +21,11 @@ const choices = 3
 // picked, what the phone shows (PUSH-18). It is never the one that this browser
 // was shown a moment ago: a page that was left open shows nothing of use.
 func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules policy.Push) error {
-	var digits int
-	switch p.Presence {
-	case policy.NoPresence:
+	if p.Presence == policy.NoPresence {
 		return nil
-	case policy.Pick:
-		digits = int(rules.PickDigits)
-	case policy.Enter:
-		digits = 2
-	case policy.SixDigits:
-		digits = 6
-	default:
+	}
+	digits := Digits(p.Presence, rules)
+	if digits == 0 {
 		return fmt.Errorf("push: no presence check %q", p.Presence)
 	}
 	before, err := shownBefore(ctx, tx, *p)
@@ -50,6 +44,20 @@ func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules polic
 	}
 	p.Options = options(p.Number, elsewhere)
 	return nil
+}
+
+// Digits is how many digits the number of a presence check has; 0 where there is
+// none.
+func Digits(presence policy.Presence, rules policy.Push) int {
+	switch presence {
+	case policy.Pick:
+		return int(rules.PickDigits)
+	case policy.Enter:
+		return 2
+	case policy.SixDigits:
+		return 6
+	}
+	return 0
 }
 
 // shownBefore is the number of the request that a new one is about to replace.

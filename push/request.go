@@ -81,8 +81,14 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 	if err := tx.QueueNotifications(ctx, p); err != nil {
 		return p, err
 	}
+	tenant, err := tx.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return p, err
+	}
+	// What the phone is shown (PUSH-12, ADM-6), and never the number.
 	return p, tx.Event(ctx, audit.Event{Tenant: p.Tenant, Kind: audit.PushChallenge, User: p.User, Application: p.ApplicationID, Journey: p.Journey,
-		Data:     map[string]string{"push": p.ID, "application": p.Application, "presence": string(p.Presence)},
+		Data: map[string]string{"push": p.ID, "application": p.Application, "organisation": tenant.OrganisationName(),
+			"started": p.LoginAt.UTC().Format(time.RFC3339), "presence": string(p.Presence)},
 		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})
 }
 

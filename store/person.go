@@ -34,7 +34,7 @@ func (r reader) Person(ctx context.Context, tenant, id, browser string, since ti
 		SELECT `+userColumns+`,
 			(SELECT string_agg(m.group_id, ' ') FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			b.last_method, b.locked_until,
-			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 AND p.outcome = $5)
+			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 - 600 AND p.ended_at > $4 AND p.outcome = $5)
 		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
 		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe)).Scan(
 		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections)...)

@@ -50,6 +50,8 @@ type UserLocked struct {
 	Name   string
 	Until  time.Time
 	Origin Origin // of the last attempt
+
+	Rejected *RejectedPush `json:",omitempty"` // which brought the lock about, where its reader is alerted of that too
 }
 
 // A letter is a mail before it is written as text and as HTML.
@@ -100,11 +102,15 @@ func (m AuthenticatorAdded) letter(l locales.Printer) letter {
 }
 
 func (m UserLocked) letter(l locales.Printer) letter {
+	sentences := []Text{{"mail.locked.until", []any{"name", m.Name, "until", l.When(m.Until)}}}
+	if m.Rejected != nil {
+		sentences = append(sentences, m.Rejected.sentence())
+	}
 	return letter{
 		Subject:   Text{Key: "mail.locked.subject"},
 		Preview:   Text{"mail.locked.preview", []any{"name", m.Name}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
-		Sentences: []Text{{"mail.locked.until", []any{"name", m.Name, "until", l.When(m.Until)}}},
+		Sentences: sentences,
 		Facts:     m.Origin.facts(l),
 		Warning:   Text{Key: "mail.locked.notyou"},
 	}
@@ -144,6 +150,10 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[AuthenticatorAdded](args)
 	case MailLocked:
 		m, err = decode[UserLocked](args)
+	case MailPushRejected:
+		m, err = decode[RejectedPush](args)
+	case MailPushLocked:
+		m, err = decode[LockedPush](args)
 	case MailInvitation:
 		m, err = decode[Invitation](args)
 	default:

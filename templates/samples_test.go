@@ -177,13 +177,19 @@ func samples() []sample {
 	return list
 }
 
-// letters are mails by kind.
+// letters are mails by kind; a word after it tells two of a kind apart.
 func letters() map[string]any {
 	from := Origin{IP: "192.0.2.17", Place: "Bergen, Norway", Browser: "Firefox, Windows", At: at}
 	return map[string]any{
 		MailCode:   VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: from},
 		MailAdded:  AuthenticatorAdded{Name: anna, Device: "Pixel 9", Origin: from},
 		MailLocked: UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from},
+		MailLocked + " rejected": UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from,
+			Rejected: &RejectedPush{Name: anna, Application: payroll, Origin: from}},
+		MailPushRejected:                RejectedPush{Name: anna, Application: payroll, Origin: from},
+		MailPushRejected + " operators": RejectedPush{Name: anna, Application: payroll, Origin: from, Operators: true},
+		MailPushLocked:                  LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from},
+		MailPushLocked + " operators":   LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true},
 		MailInvitation: Invitation{Name: anna, Link: "https://login.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWXY2",
 			Code: "ABCDEFGHIJKLMNOPQRSTUVWXY2", Until: at.AddDate(0, 0, 7)},
 	}

@@ -319,7 +319,7 @@ func TestMailsInEveryLanguage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, language := range catalog.Languages() {
-			m, err := set.Mail(kind, catalog.Negotiate(language.Tag, "", "", ""), Brand{"Example Hospital", "help@example.org"}, raw)
+			m, err := set.Mail(strings.Fields(kind)[0], catalog.Negotiate(language.Tag, "", "", ""), Brand{"Example Hospital", "help@example.org"}, raw)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", kind, language.Tag, err)
 			}

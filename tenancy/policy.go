@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -108,18 +109,24 @@ func (n *names) list(field string, all []string) []string {
 	return ids
 }
 
+// A Reader is where names are looked up: the database, or a transaction.
+type Reader interface {
+	Groups(ctx context.Context, tenant string) iter.Seq2[identity.Group, error]
+	Applications(ctx context.Context, tenant string) iter.Seq2[identity.Application, error]
+}
+
 // byID puts ids where a document names groups and applications. All that the
 // document itself gets wrong comes in the same list as names nobody has.
-func byID(ctx context.Context, tx *store.Tx, tenant string, d policy.Document) (policy.Document, error) {
+func byID(ctx context.Context, r Reader, tenant string, d policy.Document) (policy.Document, error) {
 	var wrongs policy.Problems
 	groups, applications := newNames(&wrongs), newNames(&wrongs)
-	for g, err := range tx.Groups(ctx, tenant) {
+	for g, err := range r.Groups(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
 		groups.add(g.ID, g.Name)
 	}
-	for a, err := range tx.Applications(ctx, tenant) {
+	for a, err := range r.Applications(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
@@ -130,9 +137,9 @@ func byID(ctx context.Context, tx *store.Tx, tenant string, d policy.Document) (
 	case policy.Access:
 		doc.Rules = slices.Clone(doc.Rules)
 		for i := range doc.Rules {
-			r := &doc.Rules[i]
-			r.Groups = groups.list(fmt.Sprintf("rules[%d].groups", i), r.Groups)
-			r.Applications = applications.list(fmt.Sprintf("rules[%d].applications", i), r.Applications)
+			rule := &doc.Rules[i]
+			rule.Groups = groups.list(fmt.Sprintf("rules[%d].groups", i), rule.Groups)
+			rule.Applications = applications.list(fmt.Sprintf("rules[%d].applications", i), rule.Applications)
 		}
 		d = doc
 	case policy.SelfProvisioning:

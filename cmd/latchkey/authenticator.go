@@ -33,6 +33,7 @@ type authenticatorRow struct {
 	LockedAt    time.Time `json:"locked_at,omitzero"`
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
 	RevokedAt   time.Time `json:"revoked_at,omitzero"`
+	PushLocked  time.Time `json:"push_locked_until,omitzero"`
 }
 
 func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRow {
@@ -42,6 +43,9 @@ func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRo
 		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt}
 	if a.Kind == identity.AppToken {
 		row.Protocol = string(a.Protocol)
+	}
+	if a.Push(now) == identity.PushLocked {
+		row.PushLocked = a.PushLocked
 	}
 	return row
 }
@@ -55,8 +59,12 @@ func (a authenticatorRow) rows() [][]string {
 	case a.Period == 0:
 		makes = fmt.Sprintf("%d digits by counter", a.Digits)
 	}
+	push := a.Push
+	if !a.PushLocked.IsZero() {
+		push += " until " + when(a.PushLocked)
+	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
-		{"State", a.State}, {"Platform", a.Platform}, {"Push", a.Push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
+		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
 		{"App", a.AppVersion}, {"Enrolled", when(a.EnrolledAt)}, {"Active since", when(a.ActiveAt)}, {"Last used", when(a.LastUsedAt)},
 		{"Locked", when(a.LockedAt)}, {"Suspended", when(a.SuspendedAt)}, {"Revoked", when(a.RevokedAt)}}
 }
@@ -182,7 +190,7 @@ type authenticatorUnlock struct {
 }
 
 func (authenticatorUnlock) Help() string {
-	return "Example:\n\n    latchkey authenticator unlock LK-7Q2M-04VX"
+	return "It ends the lock of push too, which too many requests brought about, for all authenticators of the user.\n\nExample:\n\n    latchkey authenticator unlock LK-7Q2M-04VX"
 }
 
 // Run ends a lock.
