@@ -105,6 +105,13 @@ func (h *appHouse) journey(t *testing.T) *identity.Journey {
 // link is what the QR code holds.
 func (h *appHouse) link(t *testing.T) string {
 	t.Helper()
+	shown := h.activation(t)
+	return shown.Link(h.base)
+}
+
+// activation is what the enrolment page shows.
+func (h *appHouse) activation(t *testing.T) enroll.Activation {
+	t.Helper()
 	j := h.journey(t)
 	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.db.Now()
 	h.tx(t, func(tx *store.Tx) error {
@@ -119,7 +126,7 @@ func (h *appHouse) link(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return shown.Link(h.base)
+	return shown
 }
 
 // ask sends a push.
@@ -210,6 +217,10 @@ var unseen = map[string]string{
 	"app.account.locked": "in the sheet of app-settings, as a notice",
 	"app.code.copied":    "for screen readers alone",
 	"app.scan.":          "in the scan- states of scan_test.go, which has cameras",
+	"app.home.":          "in the home- states of first_test.go, on an iPhone",
+	"app.install":        "in the install states of first_test.go, where a browser offers it",
+	"app.lost.":          "in the lost- states of first_test.go",
+	"app.again.":         "in the again- states of first_test.go",
 }
 
 // everyTextWasSeen holds the list of states to the list of texts: a state that

@@ -30,6 +30,7 @@ type Look struct {
 	Lang     string // what it asks for, such as "de-DE"
 	Width    int64  // in CSS pixels; 1280 if zero
 	Phone    bool   // an Android phone with a touch screen
+	IPhone   bool   // an iPhone, in Safari as far as what it says goes
 	NoScript bool
 }
 
@@ -94,6 +95,7 @@ func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.Cont
 	if look.Lang == "" {
 		look.Lang = "en-US"
 	}
+	look.Phone = look.Phone || look.IPhone
 	if look.Width == 0 {
 		look.Width = 1280
 		if look.Phone {
@@ -119,6 +121,10 @@ func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.Cont
 	if look.Phone {
 		agent = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
 		platform = "Linux aarch64"
+	}
+	if look.IPhone {
+		agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
+		platform = "iPhone"
 	}
 	if err := chromedp.Do(ctx, // the first run binds the tab's life to ctx, so it has no time limit
 		send(cdplog.Enable, cdp.Empty{}),

@@ -97,11 +97,16 @@ func camera(t *testing.T, texts ...string) context.Context {
 // allow answers for the person whether the page may have the camera.
 func (b *Browser) allow(setting browser.PermissionSetting) {
 	b.t.Helper()
+	b.permit("camera", setting)
+}
+
+func (b *Browser) permit(what string, setting browser.PermissionSetting) {
+	b.t.Helper()
 	c := chromedp.FromContext(b.ctx)
 	_, err := cdp.Call(b.ctx, c.Browser, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "camera"}, Setting: setting, BrowserContextID: c.BrowserContextID})
+		Permission: &browser.PermissionDescriptor{Name: what}, Setting: setting, BrowserContextID: c.BrowserContextID})
 	if err != nil {
-		b.t.Fatalf("permission: %v", err)
+		b.t.Fatalf("permission for the %s: %v", what, err)
 	}
 }
 

@@ -11,7 +11,7 @@ import * as vault from "./vault.js";
 const dots = "M5 12h.01M12 12h.01M19 12h.01";
 
 // dead says of a state that nothing comes after it here.
-const dead = (state) => ["revoked", "inactive", "unknown"].includes(state);
+export const dead = (state) => ["revoked", "inactive", "unknown"].includes(state);
 
 // card shows an account. Its tick must be called every second.
 export function card(account, changed, announce) {

@@ -3,6 +3,8 @@
 
 import { device, platform } from "./device.js";
 import { el } from "./dom.js";
+import { former, retire } from "./former.js";
+import { offer } from "./install.js";
 import { keep } from "./passcode.js";
 import { problem } from "./problem.js";
 import { call, Failure, makeKey } from "./protocol.js";
@@ -57,15 +59,17 @@ async function proceed(begun, ready) {
 	if (answer.mode !== "quick" || answer.template.pin !== "none" || !answer.period) throw new Failure("capability", 409);
 	const account = {
 		id: answer.authenticator, key: begun.key, thumbprint: begun.thumbprint, seed: await keep(answer.seed, answer.algorithm),
-		digits: answer.digits, period: answer.period, organisation: answer.organisation, user: answer.user, serial: answer.serial,
+		digits: answer.digits, period: answer.period, tenant: answer.tenant, organisation: answer.organisation, user: answer.user, serial: answer.serial,
 		state: "pending", added: Date.now(),
 	};
 	await vault.set("activation", { account, push: answer.push.allowed });
-	questions(account, answer.push.allowed, ready);
+	return questions(account, answer.push.allowed, ready);
 }
 
-// questions asks what only the person can say: push, and a name (ENR-11).
-function questions(account, push, ready) {
+// questions asks what only the person can say: push, a name (ENR-11), and what
+// becomes of an account that is here already.
+async function questions(account, push, ready) {
+	const others = await former(account);
 	const error = el("p", { class: "error", role: "alert", hidden: true });
 	const choice = (value, key, checked) => el("label", { class: "choice plain" },
 		el("span", {}, el("strong", {}, words(`app.finish.push.${key}`)), el("span", { class: "soft" }, words(`app.finish.push.${key}.help`))),
@@ -79,10 +83,15 @@ function questions(account, push, ready) {
 				const status = await call(account, "finish", { push: wanted.get("push") === "on", name: wanted.get("name").trim() || device() });
 				await vault.put({ ...account, state: status.state, push: status.push, name: status.name });
 				await vault.unset("activation");
+				if (wanted.has("replace")) await retire(others);
 				// Without this the browser may empty the vault when space is short.
-				navigator.storage?.persist?.();
+				const kept = await navigator.storage?.persist?.();
 				await ready();
-				sheet.show({ above: account.organisation, heading: t("app.ready.heading") }, el("p", {}, words("app.ready.help")), sheet.done());
+				sheet.show({ above: account.organisation, heading: t("app.ready.heading") },
+					el("p", {}, words("app.ready.help")),
+					!kept && el("p", { class: "soft" }, words("app.ready.unkept")),
+					!kept && offer(),
+					sheet.done());
 			} catch (failure) {
 				if (failure instanceof Failure && ["voided", "unknown"].includes(failure.code)) await vault.unset("activation");
 				error.textContent = problem(failure);
@@ -92,6 +101,9 @@ function questions(account, push, ready) {
 	};
 	sheet.show({ above: account.organisation, keep: true, heading: t("app.finish.heading", { user: account.user }) },
 		el("form", { class: "stack", submit },
+			others.length > 0 && el("label", { class: "choice plain" },
+				el("span", {}, el("strong", {}, words("app.again.replace")), el("span", { class: "soft" }, words("app.again.help"))),
+				el("input", { type: "checkbox", name: "replace", checked: true })),
 			push && el("fieldset", { class: "choices" },
 				el("legend", {}, words("app.finish.push")),
 				choice("on", "on", true), choice("off", "off", false)),

@@ -4,6 +4,7 @@
 import { activate } from "./activate.js";
 import { read, shortCode } from "./code.js";
 import { el } from "./dom.js";
+import { byHand, home } from "./install.js";
 import { notice } from "./problem.js";
 import { foreign, scanner } from "./scan.js";
 import * as sheet from "./sheet.js";
@@ -12,7 +13,7 @@ import { t, words } from "./texts.js";
 // begin asks whether the link that was opened is to be used, or for a code.
 // ready is called with the new account.
 export function begin(link, ready) {
-	if (link?.secret) return confirm(link, ready);
+	if (link?.secret) return byHand() ? home(link, () => confirm(link, ready)) : confirm(link, ready);
 	const field = el("input", { id: "code", class: "code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
 		maxlength: 300, dir: "ltr", placeholder: "XXXX-XXXX", "aria-describedby": "code-help" });
 	const error = el("p", { class: "error", role: "alert", hidden: !link }, link && t(link.newer ? "app.error.capability" : "app.error.activation"));

@@ -9,12 +9,20 @@ export function el(name, attributes, ...children) {
 
 // icon makes a drawing of one path, 24 units wide, that says nothing by itself.
 export function icon(path, width = 1.8) {
-	const space = "http://www.w3.org/2000/svg";
-	const svg = fill(document.createElementNS(space, "svg"), { viewBox: "0 0 24 24", width: 24, height: 24, fill: "none",
-		stroke: "currentColor", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, []);
-	svg.append(fill(document.createElementNS(space, "path"), { d: path }, []));
+	const svg = shape("svg", { viewBox: "0 0 24 24", width: 24, height: 24, fill: "none",
+		stroke: "currentColor", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" });
+	svg.append(shape("path", { d: path }));
 	return svg;
 }
+
+// drawing is an icon with a second path, what it is about, that stands out.
+export function drawing(path, about) {
+	const svg = icon(path, 1.4);
+	svg.append(shape("path", { d: about, class: "about" }));
+	return svg;
+}
+
+const shape = (name, attributes) => fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, []);
 
 function fill(node, attributes, children) {
 	for (const [key, value] of Object.entries(attributes ?? {})) {

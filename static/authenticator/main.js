@@ -8,11 +8,14 @@ import { register, renew } from "./background.js";
 import { takeLink } from "./code.js";
 import { listen } from "./doorbell.js";
 import { el } from "./dom.js";
+import { offer, offered, watch } from "./install.js";
+import { empty } from "./lost.js";
 import { notice, problem, stop } from "./problem.js";
 import { call, Failure, version } from "./protocol.js";
 import { ask } from "./request.js";
 import * as sheet from "./sheet.js";
 import * as texts from "./texts.js";
+import * as traces from "./traces.js";
 import * as vault from "./vault.js";
 
 const { t, words } = texts;
@@ -24,6 +27,7 @@ let link = takeLink();
 let accounts = [];
 let cards = [];
 let languages;
+let lost; // what there was here, if the browser has thrown it away
 let shown; // what render has drawn, to leave the page alone while it is the same
 let news; // what last went wrong on its own, such as no connection
 let asking; // the request on the screen
@@ -49,8 +53,10 @@ async function start() {
 		await vault.open();
 	} catch (error) {
 		console.error(error);
-		return stop(main, "app.stop.storage", "app.stop.storage.help");
+		const why = traces.read() ? "damaged" : "storage";
+		return stop(main, `app.stop.${why}`, `app.stop.${why}.help`);
 	}
+	if ((await vault.accounts()).length === 0) lost = traces.read();
 	const add = document.getElementById("add");
 	add.setAttribute("aria-label", t("app.add.heading"));
 	add.addEventListener("click", () => begin(undefined, changed));
@@ -59,6 +65,7 @@ async function start() {
 		el("button", { type: "button", class: "quiet", click: about }, words("app.about")));
 
 	registration = await register();
+	watch(render);
 	await refresh();
 	setInterval(() => {
 		cards.forEach(({ tick }) => tick());
@@ -81,6 +88,8 @@ async function changed() {
 
 async function refresh() {
 	accounts = await vault.accounts();
+	if (accounts.length) lost = undefined;
+	if (!lost) traces.write(accounts);
 	render();
 	await wake();
 }
@@ -112,7 +121,7 @@ async function check(account) {
 
 async function keep(old, now) {
 	if (JSON.stringify(old) === JSON.stringify(now)) return;
-	await vault.put(now);
+	await vault.update(now);
 	accounts = accounts.map((account) => account.id === now.id ? now : account);
 }
 
@@ -158,7 +167,7 @@ function announce(text) {
 // has the focus in it, is not to be thrown out by a look that found nothing.
 function render() {
 	const waiting = [...dismissed.values()].filter(({ until }) => performance.now() < until);
-	const now = JSON.stringify([accounts, news, waiting.map(({ request }) => request.id)]);
+	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id)]);
 	if (now === shown) return;
 	shown = now;
 	cards = accounts.map((account) => card(account, changed, announce));
@@ -168,16 +177,7 @@ function render() {
 		...waiting.map(({ account, request, until }) => el("div", { class: "notice stack" },
 			el("p", {}, words("app.request.waiting", { application: request.application })),
 			el("button", { type: "button", click: () => put(account, request, until) }, words("app.request.look")))),
-		...accounts.length ? cards.map(({ node }) => node) : [empty()]);
-}
-
-// empty greets, and says what it means if there was an account here before.
-function empty() {
-	return el("section", { class: "panel" },
-		el("h2", {}, words("app.empty.heading")),
-		el("p", {}, words("app.empty.help")),
-		el("button", { type: "button", click: () => begin(undefined, changed) }, words("app.empty.button")),
-		el("details", {}, el("summary", {}, words("app.empty.lost")), el("p", {}, words("app.empty.lost.help"))));
+		...accounts.length ? cards.map(({ node }) => node) : [empty(lost, () => begin(undefined, changed), () => { lost = undefined; refresh(); })]);
 }
 
 // about holds what concerns the app, not an account.
@@ -189,6 +189,7 @@ function about() {
 	sheet.show({ heading: t("app.about") },
 		el("div", {}, el("label", { for: "language" }, words("app.language")), pick),
 		el("p", { class: "soft" }, words("app.about.keys")),
+		offer(),
 		el("p", { class: "soft" }, el("bdi", {}, version)),
 		sheet.done());
 }

@@ -12,7 +12,7 @@ const refused = { NotAllowedError: "denied", SecurityError: "denied", NotFoundEr
 	NotReadableError: "busy", AbortError: "busy", NotSupportedError: "unsupported", NetworkError: "failed" };
 
 // scanner is the part of a sheet that scans. It calls found with an activation,
-// and tells of any other code what it is, going on. Who leaves the sheet must
+// which is async, and tells of any other code what it is, going on. Who leaves the sheet must
 // call stop: a camera must not run where nobody sees what it sees.
 export function scanner(found) {
 	let stream, current = 0, paused = false;
@@ -80,7 +80,7 @@ export function scanner(found) {
 		if (code.secret) {
 			stop();
 			tell(said, t("app.scan.found"));
-			return found(code);
+			return found(code).finally(() => tell(said));
 		}
 		const what = foreign(code);
 		if (said.textContent === what) return; // once is enough for a screen reader

@@ -11,7 +11,8 @@ let kept = false;
 
 // show fills the sheet, its heading first. onClose is called once, when this
 // content leaves the sheet, be it by Escape, by close, or for another. Content
-// with keep is not to be replaced by what comes unasked.
+// with keep is not to be replaced by what comes unasked. What is false or missing
+// in content is left out.
 export function show({ heading, above, keep = false, onClose = () => {} }, ...content) {
 	leave();
 	closed = onClose;
@@ -23,7 +24,7 @@ export function show({ heading, above, keep = false, onClose = () => {} }, ...co
 				above ? el("bdi", { class: "soft" }, above) : title,
 				el("button", { type: "button", class: "quiet", "aria-label": t("app.close"), click: close }, icon(cross))),
 			above && title),
-		...content);
+		...content.filter(Boolean));
 	if (!dialog.open) dialog.showModal();
 	dialog.scrollTop = 0;
 	(dialog.querySelector("[autofocus]") ?? dialog.querySelector("h1")).focus();

@@ -20,6 +20,8 @@ export async function open() {
 	});
 	// A newer version of the app in another tab wants to change the vault.
 	database.onversionchange = () => database.close();
+	// Site data are being deleted under us: what is on the screen is no more.
+	database.onclose = () => location.reload();
 	await set("trial", await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]));
 	await unset("trial");
 }
@@ -38,6 +40,13 @@ export const accounts = async () =>
 	(await run("accounts", "readonly", (store) => store.getAll())).sort((a, b) => a.added - b.added);
 
 export const put = (account) => run("accounts", "readwrite", (store) => store.put(account));
+// update puts an account that is still here: what is heard of it late must not
+// bring back one that was removed meanwhile.
+export const update = (account) => run("accounts", "readwrite", (store) => {
+	const there = store.getKey(account.id);
+	there.onsuccess = () => { if (there.result !== undefined) store.put(account); };
+	return there;
+});
 export const remove = (id) => run("accounts", "readwrite", (store) => store.delete(id));
 
 export const setting = (key) => run("settings", "readonly", (store) => store.get(key));

@@ -1,0 +1,236 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/page"
+
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+const (
+	homeSteps = `#sheet ol.path`
+	homeCopy  = `#sheet > button:not(.plain)`
+	homeHere  = `#sheet > button.plain`
+	lostFacts = `main .facts`
+)
+
+// before runs a script in every page before its own, for what only another
+// machine has.
+func (b *Browser) before(script string) {
+	b.t.Helper()
+	b.do("script", send(page.Enable, page.EnableParams{}),
+		send(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}))
+}
+
+func (b *Browser) run(script string) {
+	b.t.Helper()
+	if _, err := evaluate[struct{}](b, "(async () => { "+script+"; return {} })()"); err != nil {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+}
+
+// On an iPhone a link opens Safari, and the app on the Home Screen shares nothing
+// with it. Opening the link there, and reading how to install, must not use it
+// up: the installed app takes the same activation, by the short code of the
+// sign-in page or by the link, pasted.
+func TestENR7_HomeScreenFirst(t *testing.T) {
+	h, process := furnishApp(t), chromium(t)
+	for _, tt := range []struct {
+		name  string
+		typed func(link, code string) string
+	}{
+		{"short code", func(_, code string) string { return code }},
+		{"pasted link", func(link, _ string) string { return link }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			shown := h.activation(t)
+			safari := Browse(t, process, Look{IPhone: true})
+			safari.Open(shown.Link(h.base))
+			safari.See(homeSteps)
+			if safari.Has(`#sheet input`) {
+				t.Error("Safari asks for the activation beside the steps")
+			}
+			app := Browse(t, process, Look{IPhone: true})
+			app.before(`Object.defineProperty(navigator, "standalone", { value: true })`)
+			app.Open(h.base + "/authenticator/")
+			if app.Has(`main .panel button.plain`) {
+				t.Error("the installed app offers to install itself")
+			}
+			app.Click(addButton)
+			app.Type(typedCode, tt.typed(shown.Link(h.base), shown.ShortCode))
+			app.Click(submit)
+			app.See(`#sheet input[name="push"]`)
+			app.Click(submit)
+			app.Click(done)
+			app.See(account)
+		})
+	}
+}
+
+// Who cannot install goes on in the tab, and can copy the link before.
+func TestENR7_GoOnInSafari(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{IPhone: true})
+	link := h.link(t)
+	b.Open(link)
+	b.permit("clipboard-read", browser.PermissionSettingGranted)
+	b.permit("clipboard-write", browser.PermissionSettingGranted)
+	b.Click(homeCopy)
+	b.reads(`#sheet [role="status"]`, "Copied")
+	if got, err := evaluate[string](b, `navigator.clipboard.readText()`); err != nil || got != link {
+		t.Errorf("copied %q (%v), want the link", got, err)
+	}
+	b.Click(homeHere)
+	b.Click(`#sheet .pair button[autofocus]`)
+	b.Click(submit)
+	b.Click(done)
+	b.See(account)
+}
+
+// A browser that offers to install is asked by a button alone, and once.
+func TestInstallIsOffered(t *testing.T) {
+	needAxe(t)
+	h, process := furnishApp(t), chromium(t)
+	for _, lang := range inspected {
+		b := Browse(t, process, Look{Lang: lang})
+		b.Open(h.base + "/authenticator/")
+		b.See(`main .panel`)
+		b.run(`const e = new Event("beforeinstallprompt", { cancelable: true }); e.prompt = async () => { window.prompted = (window.prompted ?? 0) + 1 }; dispatchEvent(e); window.held = e.defaultPrevented`)
+		b.See(`main .panel button.plain`)
+		b.Inspect("install-" + lang)
+		b.Click(`main .panel button.plain`)
+		if got, err := evaluate[string](b, `window.prompted + " " + window.held`); err != nil || got != "1 true" {
+			t.Errorf("asked and held back: %s (%v), want 1 true", got, err)
+		}
+		b.run(`dispatchEvent(new Event("appinstalled"))`)
+		b.Await("no more offer", `!document.querySelector("main .panel button.plain")`)
+	}
+}
+
+// What the browser has thrown away is missed, by whatever it has left, and what
+// the person has removed is not.
+func TestVaultWiped(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{Phone: true})
+	h.enrolled(t, b, nil)
+	const wipe = `await new Promise((resolve) => { indexedDB.deleteDatabase("latchkey-authenticator").onsuccess = resolve })`
+	b.run(wipe)
+	b.Reload()
+	b.See(lostFacts)
+	b.run(wipe + `; localStorage.clear()`)
+	b.Reload()
+	b.See(`main .panel button.quiet`)
+	if b.Has(lostFacts) {
+		t.Error("without notes, accounts are still named")
+	}
+	b.Click(`main .panel button.quiet`)
+	b.See(`main details`)
+	b.Reload()
+	b.See(`main details`)
+
+	h.enrolled(t, b, nil)
+	b.Click(`.account .top button`)
+	b.Click(`#sheet > button.quiet`)
+	b.Click(`#sheet .danger`)
+	b.See(`main details`)
+	b.Reload()
+	b.See(`main details`)
+}
+
+// A vault that does not open is told from one that was never there.
+func TestVaultUnreadable(t *testing.T) {
+	h := furnishApp(t)
+	for name, script := range map[string]string{
+		"keeps nothing": ``,
+		"be opened":     `document.cookie = "latchkey_authenticator=1; Path=/authenticator"`,
+	} {
+		b := Browse(t, chromium(t), Look{})
+		b.before(`indexedDB.open = () => { throw new DOMException("broken", "UnknownError") };` + script)
+		b.Open(h.base + "/authenticator/")
+		b.reads(`main h1`, name)
+	}
+}
+
+// A second authenticator of the same user in the same browser takes the place of
+// the first, unless the person wants both.
+func TestAppAgain(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, chromium(t), Look{Phone: true})
+	h.enrolled(t, b, nil)
+	for _, tt := range []struct {
+		replace bool
+		here    int
+		active  int
+	}{{true, 1, 1}, {false, 2, 2}} {
+		b.Open(h.link(t))
+		b.Click(`#sheet .pair button[autofocus]`)
+		b.See(`#sheet input[name="replace"]`)
+		if !tt.replace {
+			b.Click(`#sheet label:has(input[name="replace"])`)
+		}
+		b.Click(submit)
+		b.Click(done)
+		b.Await("accounts", fmt.Sprintf(`document.querySelectorAll(%q).length === %d`, account, tt.here))
+		if got := h.active(t); got != tt.active {
+			t.Errorf("replace %v: %d active at the server, want %d", tt.replace, got, tt.active)
+		}
+	}
+}
+
+// active counts the user's authenticators that work.
+func (h *appHouse) active(t *testing.T) int {
+	t.Helper()
+	n := 0
+	h.tx(t, func(tx *store.Tx) error {
+		all, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
+		for _, a := range all {
+			if a.State() == identity.Active {
+				n++
+			}
+		}
+		return err
+	})
+	return n
+}
+
+// The first steps' states, looked at as pages are.
+func TestFirstStates(t *testing.T) {
+	needAxe(t)
+	process := chromium(t)
+	for _, lang := range inspected {
+		h := furnishApp(t)
+		b := Browse(t, process, Look{Lang: lang, IPhone: true})
+		b.Open(h.base + "/authenticator/")
+		b.Click(`main .panel button.plain`)
+		b.See(homeSteps)
+		if text := b.Text(`#sheet`); strings.Contains(text, "undefined") || strings.Contains(text, "false") {
+			t.Errorf("%s: what is missing is written down: %q", lang, text)
+		}
+		b.Inspect("home-" + lang)
+		b.Open(h.link(t))
+		b.Reload() // only the fragment differed
+		b.Open(h.link(t))
+		b.See(homeHere)
+		b.Inspect("home-link-" + lang)
+		b.Click(homeHere)
+		b.Click(`#sheet .pair button[autofocus]`)
+		b.Click(submit)
+		b.Click(done)
+		b.Open(h.link(t))
+		b.Click(homeHere)
+		b.Click(`#sheet .pair button[autofocus]`)
+		b.See(`#sheet input[name="replace"]`)
+		b.Inspect("again-" + lang)
+		b.Click(submit)
+		b.Click(done)
+		b.run(`await new Promise((resolve) => { indexedDB.deleteDatabase("latchkey-authenticator").onsuccess = resolve })`)
+		b.Reload()
+		b.See(lostFacts)
+		b.Inspect("lost-" + lang)
+	}
+}

@@ -1,0 +1,30 @@
+// The page while no account is here: because there never was one, or because
+// the browser has thrown it away.
+
+import { el } from "./dom.js";
+import { offer } from "./install.js";
+import { words } from "./texts.js";
+
+// empty greets, or says what was lost, what it means and what to do. add begins
+// an account; forget, that the loss is understood.
+export function empty(lost, add, forget) {
+	const button = el("button", { type: "button", click: add }, words("app.empty.button"));
+	if (!lost) {
+		return el("section", { class: "panel" },
+			el("h2", {}, words("app.empty.heading")),
+			el("p", {}, words("app.empty.help")),
+			button, offer(),
+			el("details", {}, el("summary", {}, words("app.empty.lost")), el("p", {}, words("app.empty.lost.help"))));
+	}
+	return el("section", { class: "panel" },
+		el("h2", {}, words("app.lost.heading")),
+		el("p", {}, words("app.lost.why")),
+		lost.map(({ organisation, user, serial }) => el("dl", { class: "facts" },
+			el("dt", {}, words("app.lost.organisation")), el("dd", {}, el("bdi", {}, organisation)),
+			el("dt", {}, words("app.account.user")), el("dd", {}, el("bdi", {}, user)),
+			el("dt", {}, words("app.account.serial")), el("dd", {}, el("bdi", {}, serial)))),
+		el("p", {}, words("app.lost.do")),
+		lost.length > 0 && el("p", {}, words("app.lost.serial")),
+		button, offer(),
+		el("button", { type: "button", class: "quiet", click: forget }, words("app.lost.forget")));
+}
