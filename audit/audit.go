@@ -74,6 +74,7 @@ const (
 	AuthenticatorResumed   Kind = "authenticator.resumed"
 	AuthenticatorRevoked   Kind = "authenticator.revoked"
 	AuthenticatorPush      Kind = "authenticator.push"
+	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
 )
 
 // Administration.
@@ -114,7 +115,7 @@ var Kinds = map[Kind]bool{
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
-	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true,
+	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorPIN: true,
 	TenantAdded: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,

@@ -30,6 +30,11 @@ func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	if err != nil {
 		return err
 	}
+	if !done {
+		if err := pinLocked(ctx, tx, a); err != nil {
+			return err
+		}
+	}
 	pushed, err := unlockPush(ctx, tx, a)
 	switch {
 	case err != nil:

@@ -77,6 +77,9 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 		if !user.Enabled() {
 			return voidedPending()
 		}
+		if err := chosenPIN(ctx, tx, app); err != nil {
+			return err
+		}
 		app.Name = in.name(app.Name)
 		switch done, err := tx.FinishActivation(ctx, act, app.Name, tx.Now().Add(-pendingLife)); {
 		case err != nil:
@@ -115,15 +118,17 @@ func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation
 // standing is what status answers, and whatever changes how an authenticator
 // stands.
 type standing struct {
-	Authenticator string         `json:"authenticator"`
-	Tenant        string         `json:"tenant"`
-	Organisation  string         `json:"organisation"`
-	User          string         `json:"user"`
-	Serial        string         `json:"serial"`
-	Name          string         `json:"name"`
-	State         identity.State `json:"state"`
-	Push          standingPush   `json:"push"`
-	Time          int64          `json:"time"`
+	Authenticator string            `json:"authenticator"`
+	Tenant        string            `json:"tenant"`
+	Organisation  string            `json:"organisation"`
+	User          string            `json:"user"`
+	Serial        string            `json:"serial"`
+	Name          string            `json:"name"`
+	State         identity.State    `json:"state"`
+	Template      activatedTemplate `json:"template"`
+	PIN           *standingPIN      `json:"pin,omitempty"`
+	Push          standingPush      `json:"push"`
+	Time          int64             `json:"time"`
 }
 
 type standingPush struct {
@@ -159,7 +164,10 @@ func (a *API) status(ctx context.Context, m message) (any, error) {
 	if s.Push.State == identity.PushLocked {
 		s.Push.Until = app.PushLocked.Unix()
 	}
-	s.Push.Web, err = a.webPush(ctx, m)
+	if s.Push.Web, err = a.webPush(ctx, m); err != nil {
+		return nil, err
+	}
+	s.Template, s.PIN, err = a.pinStands(ctx, app)
 	return s, err
 }
 

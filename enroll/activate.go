@@ -43,13 +43,17 @@ type activated struct {
 	Digits        int               `json:"digits"`
 	Period        int64             `json:"period"`
 	Template      activatedTemplate `json:"template"`
+	PIN           *standingPIN      `json:"pin,omitempty"`
 	Push          activatedPush     `json:"push"`
 	Language      string            `json:"language"`
 }
 
+// activatedTemplate is what an app must know of its token's template.
 type activatedTemplate struct {
-	PIN       string `json:"pin"`
-	Biometric bool   `json:"biometric"`
+	PIN              string `json:"pin"`
+	Biometric        bool   `json:"biometric"`
+	*policy.PINRules        // with a PIN
+	PINAttempts      int64  `json:"pin_attempts,omitempty"`
 }
 
 type activatedPush struct {
@@ -210,6 +214,9 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 	if err != nil {
 		return activated{}, err
 	}
+	if err := needPIN(m, template); err != nil {
+		return activated{}, err
+	}
 	if act.UsedAt.IsZero() {
 		if act, err = pend(ctx, tx, m, act, template, in); err != nil {
 			return activated{}, err
@@ -223,13 +230,17 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 	if err != nil {
 		return activated{}, err
 	}
+	pin, err := pinStanding(ctx, tx, app, template)
+	if err != nil {
+		return activated{}, err
+	}
 	return activated{
 		Authenticator: app.ID, Tenant: tenant.Slug, Organisation: tenant.OrganisationName(), User: user.Name,
 		Serial: app.Serial, State: app.State(), Expires: act.UsedAt.Add(pendingLife).Unix(),
 		Seed: base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed),
 		Mode: "quick", Algorithm: "SHA1", Digits: app.Digits, Period: app.Step,
-		Template: activatedTemplate{PIN: template.PIN, Biometric: template.Biometric},
-		Push:     activatedPush{Allowed: act.PushAllowed}, Language: act.Language,
+		Template: pinned(template), PIN: pin,
+		Push: activatedPush{Allowed: act.PushAllowed}, Language: act.Language,
 	}, nil
 }
 
@@ -260,6 +271,9 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 		return act, err
 	}
 	if err := tx.AddAuthenticator(ctx, app, act.User); err != nil {
+		return act, err
+	}
+	if err := firstPIN(ctx, tx, app, template); err != nil {
 		return act, err
 	}
 	act.UsedAt, act.Authenticator, act.Thumbprint = tx.Now(), app.ID, m.thumbprint

@@ -144,6 +144,17 @@ type Activation struct {
 	Secret    string // empty unless waiting
 	ShortCode string // as shown, XXXX-XXXX; empty unless waiting
 	Serial    string // what the authenticator will have; with PrivacyIDEA alone
+	PIN       string // to begin with; while an app is being set up that asks for one (CRED-5)
+}
+
+// InitialPIN is the PIN to begin with as it is shown, in two groups; empty where
+// the app asks for none.
+func (a Activation) InitialPIN() string {
+	if a.PIN == "" {
+		return ""
+	}
+	half := len(a.PIN) / 2
+	return a.PIN[:half] + " " + a.PIN[half:]
 }
 
 // Link is what the QR code holds, at a base address such as
@@ -164,6 +175,10 @@ func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, erro
 	switch shown.State {
 	case KeyRegistered:
 		shown.ExpiresAt = a.UsedAt.Add(pendingLife)
+		if shown.PIN, err = r.InitialPIN(ctx, a.Tenant, a.Authenticator); errors.Is(err, identity.NotFound) {
+			err = nil // there is none, or it was changed
+		}
+		return shown, err
 	case Waiting:
 		codes, err := r.ActivationCodes(ctx, a)
 		if errors.Is(err, identity.NotFound) { // used between the two reads

@@ -156,7 +156,12 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 		}
 		end, err := push.TakeAnswer(ctx, tx, app, push.Answer{
 			Request: in.Request, Nonce: in.Nonce, Decision: in.Decision, Number: in.Number,
-			Passcode: func() (push.Verdict, store.Passcode, error) { return authenticator.Approve(ctx, tx, app, in.Passcode) },
+			Passcode: func() (push.Verdict, store.Passcode, error) {
+				if err := askedWho(ctx, tx, app, in.Request); err != nil {
+					return push.PasscodeWrong, store.Passcode{}, err
+				}
+				return authenticator.Approve(ctx, tx, app, in.Passcode)
+			},
 		})
 		if err != nil {
 			return err

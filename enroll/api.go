@@ -78,6 +78,8 @@ var calls = map[string]call{
 	"remove":      {http.MethodPost, (*API).remove},
 	"pending":     {http.MethodGet, (*API).pending},
 	"answer":      {http.MethodPost, (*API).answer},
+	"pin":         {http.MethodPost, (*API).changePIN},
+	"unlock":      {http.MethodPost, (*API).unlock},
 	"subscribe":   {http.MethodPost, (*API).subscribe},
 	"unsubscribe": {http.MethodPost, (*API).unsubscribe},
 	"test":        {http.MethodPost, (*API).test},

@@ -471,11 +471,13 @@ func TestPUSH24_NoApprovalWhereAPINIsAsked(t *testing.T) {
 	h := allowStore(t, onSQLite(t))
 	p := h.enrolled(t)
 	a := h.authenticators(t)[0]
-	a.Template = []byte(`{"pin":"none","biometric":true}`) // refused by Validate, so that it fails closed as well
-	if _, err := instead(a); err == nil {
-		t.Error("a template that cannot be read approves")
+	for template, readable := range map[string]bool{`{"pin":"user"}`: true, `{"pin":"telepathy"}`: false} {
+		a.Template = []byte(template)
+		if verdict, err := instead(a); verdict == push.PasscodeRight || (err == nil) != readable {
+			t.Errorf("%s: %v, %v, want nothing approved", template, verdict, err)
+		}
 	}
-	h.rules.Template.Biometric = true
+	h.rules.Template.PIN = policy.UserPIN
 	j := h.journey(t, h.User)
 	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
 	h.Do(t, func(tx *store.Tx) error {

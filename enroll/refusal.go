@@ -17,11 +17,12 @@ import (
 type refusal struct {
 	Code       string `json:"error"`
 	Message    string `json:"message"`
-	Time       int64  `json:"time,omitempty"`       // with clock
-	State      string `json:"state,omitempty"`      // with state
-	Outcome    string `json:"outcome,omitempty"`    // with ended
-	Capability string `json:"capability,omitempty"` // with capability
-	Least      string `json:"least,omitempty"`      // with capability
+	Time       int64  `json:"time,omitempty"`          // with clock
+	State      string `json:"state,omitempty"`         // with state
+	Outcome    string `json:"outcome,omitempty"`       // with ended
+	Capability string `json:"capability,omitempty"`    // with capability
+	Least      string `json:"least,omitempty"`         // with capability
+	Left       *int64 `json:"attempts_left,omitempty"` // with pin, where one was tried
 	status     int
 	retry      time.Duration
 	cause      error // for the log

@@ -235,7 +235,7 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 			return "", nil, err
 		}
 	case enroll.KeyRegistered:
-		b.Taken = true
+		b.Taken, b.PIN = true, shown.InitialPIN()
 	default:
 		b.Over = true
 	}

@@ -74,7 +74,11 @@ func Decode(kind Kind, data []byte) (Document, error) {
 	case KindPush:
 		return decode(DefaultPush(), DefaultPush(), data)
 	case KindTemplate:
-		return decode(DefaultTemplate(), DefaultTemplate(), data)
+		d, err := decode(DefaultTemplate(), DefaultTemplate(), data)
+		if err != nil {
+			return nil, err
+		}
+		return d.(Template).Normal(), nil
 	case KindLockout:
 		return decode(DefaultLockout(), DefaultLockout(), data)
 	case KindLimits:
@@ -98,6 +102,9 @@ func Read[D Document](data []byte) (D, error) {
 func Encode(d Document) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
+	}
+	if t, ok := d.(Template); ok {
+		d = t.Normal()
 	}
 	return json.Marshal(d)
 }

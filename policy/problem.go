@@ -46,7 +46,6 @@ var sentences = map[string]string{
 	"policy.problem.platform":   "is for Windows alone",
 	"policy.problem.store":      "can be the store’s only where the app is a store’s link",
 	"policy.problem.idle":       "must not be longer than the session itself",
-	"policy.problem.biometric":  "needs a PIN for which it can stand in",
 }
 
 func (p Problem) Error() string {

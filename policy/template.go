@@ -6,22 +6,39 @@ import "github.com/latchkey-id/latchkey/identity"
 const (
 	QuickLog = "quick-log" // the app shows passcodes
 	NoPIN    = "none"
+	UserPIN  = "user" // chosen by the user, asked for by the app
 )
 
 // A Template says what an app token enrolled from now on is like. A copy of it
 // goes into the authenticator, so that a change touches none that exists.
 type Template struct {
-	Name      string `json:"name"`
-	Mode      string `json:"mode"`
-	Length    int64  `json:"length"` // digits of a passcode
-	Step      int64  `json:"step"`   // seconds
-	PIN       string `json:"pin"`
-	Biometric bool   `json:"biometric"` // unlock instead of typing a PIN (CRED-8)
+	Name   string `json:"name"`
+	Mode   string `json:"mode"`
+	Length int64  `json:"length"` // digits of a passcode
+	Step   int64  `json:"step"`   // seconds
+	PIN    string `json:"pin"`
+	PINRules
+	PINAttempts int64 `json:"pin_attempts"` // wrong PINs in a row that lock the authenticator for good (CRED-7)
+	Biometric   bool  `json:"biometric"`    // unlock instead of typing a PIN (CRED-8)
 }
 
 // DefaultTemplate is six digits every thirty seconds, without a PIN.
 func DefaultTemplate() Template {
-	return Template{Name: "Standard", Mode: QuickLog, Length: 6, Step: 30, PIN: NoPIN}
+	return Template{Name: "Standard", Mode: QuickLog, Length: 6, Step: 30, PIN: NoPIN, PINRules: DefaultPINRules(), PINAttempts: 10}
+}
+
+// Normal returns the template as it is kept: what its PIN type, or another
+// setting, makes meaningless stands at its default, whatever was left there from
+// when it meant something (CRED-4a).
+func (t Template) Normal() Template {
+	if t.PIN == NoPIN {
+		none := DefaultTemplate()
+		t.PINRules, t.PINAttempts, t.Biometric = none.PINRules, none.PINAttempts, none.Biometric
+	}
+	if t.TrivialPINs {
+		t.Stricter = false
+	}
+	return t
 }
 
 // Kind returns KindTemplate.
@@ -39,9 +56,9 @@ func (t Template) Validate() error {
 	oneOf(&ps, "mode", t.Mode, QuickLog)
 	oneOf(&ps, "length", t.Length, 6, 8)
 	oneOf(&ps, "step", t.Step, 30, 60)
-	oneOf(&ps, "pin", t.PIN, NoPIN)
-	if t.Biometric && t.PIN == NoPIN {
-		ps.add("biometric", "biometric")
-	}
+	oneOf(&ps, "pin", t.PIN, NoPIN, UserPIN)
+	ps.within("pin_length", t.PINLength, 4, 8)
+	oneOf(&ps, "complexity", t.Complexity, Decimal, StrongAlphanumeric)
+	ps.within("pin_attempts", t.PINAttempts, 1, 20)
 	return ps.err()
 }

@@ -248,6 +248,9 @@ func (tx *Tx) revokePending(ctx context.Context, a Activation) error {
 		return nil
 	}
 	tx.Wake(AuthenticatorTopic(a.Authenticator))
+	if err := tx.removePIN(ctx, a.Tenant, a.Authenticator); err != nil {
+		return err
+	}
 	_, err := tx.exec(ctx, "revoke pending", `
 		UPDATE authenticators SET revoked_at = $3, seed = NULL
 		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,

@@ -72,11 +72,13 @@ func (tx *Tx) CountInvalid(ctx context.Context, tenant, id string, limit int64) 
 }
 
 // UnlockAuthenticator ends a lock and clears the count. It reports whether
-// there was a lock.
+// there was a lock to end: what wrong PINs locked stays so (SP-16).
 func (tx *Tx) UnlockAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := tx.exec(ctx, "unlock "+id, `
 		UPDATE authenticators SET locked_at = NULL, invalid = 0
-		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL`, tenant, id)
+		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL
+			AND NOT EXISTS (SELECT 1 FROM authenticator_pins p WHERE p.tenant_id = $1 AND p.authenticator_id = $2 AND p.locked_at IS NOT NULL)`,
+		tenant, id)
 	return n == 1, err
 }
 
@@ -115,6 +117,9 @@ func (tx *Tx) RevokeAuthenticator(ctx context.Context, tenant, id string) (bool,
 		UPDATE authenticators SET revoked_at = $3, seed = NULL WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`,
 		tenant, id, at(tx.now()))
 	if n == 0 || err != nil {
+		return false, err
+	}
+	if err := tx.removePIN(ctx, tenant, id); err != nil {
 		return false, err
 	}
 	_, err = tx.Unsubscribe(ctx, tenant, id)

@@ -78,6 +78,7 @@ type EnrollScan struct {
 	Address     string // where to type it, without its scheme
 	Left        int    // seconds until the activation expires
 	Taken       bool   // an app has used the activation and is being set up
+	PIN         string // while it is, in groups: what the app asks for first; empty where it asks for none (CRED-5)
 	Over        bool   // it expired or was replaced: a new one is needed
 }
 

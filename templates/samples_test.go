@@ -59,6 +59,8 @@ func samples() []sample {
 	ios.Platform = identity.IOS
 	taken, over := scan, scan
 	taken.Taken, over.Over = true, true
+	pinned := taken
+	pinned.PIN = "4917 0352"
 	mac := scan
 	mac.Platform = identity.MacOS
 	const otpauth = "otpauth://totp/Example%20Hospital:anna.berg?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example%20Hospital&algorithm=SHA1&digits=6&period=30"
@@ -107,6 +109,7 @@ func samples() []sample {
 		{"enroll_scan-ios", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
 		{"enroll_scan-mac", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
 		{"enroll_scan-taken", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: taken}},
+		{"enroll_scan-pin", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: pinned}},
 		{"enroll_scan-over", "enroll_scan", Page{Body: over}},
 		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
 		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},

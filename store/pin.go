@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// A PIN is what the server knows of an app token's PIN (CRED-7): how a proof of
+// it is made, and how often somebody was wrong. What the PIN is, it never hears.
+type PIN struct {
+	Salt       []byte
+	Iterations int64
+	Failures   int64     // wrong ones in a row
+	Initial    bool      // made by the server, and to be changed before anything else
+	LockedAt   time.Time // by too many wrong ones; it stays so (SP-16)
+	Credential []byte    // of WebAuthn, JSON; empty without biometric unlock (CRED-8)
+}
+
+// A NewPIN is a PIN that was chosen, as the server is told of it.
+type NewPIN struct {
+	Salt       []byte
+	Iterations int64
+	Proof      []byte // what the app makes of the PIN
+	Half       []byte // the server's half of the key of the seed; made by the app, for each PIN anew
+}
+
+func halfPlace(tenant, id string) Place {
+	return Place{Tenant: tenant, Table: "authenticator_pins", Column: "half", Row: id}
+}
+
+func initialPlace(tenant, id string) Place {
+	return Place{Tenant: tenant, Table: "authenticator_pins", Column: "initial", Row: id}
+}
+
+// proofMAC makes what is stored of a proof. A PIN has some thirty bits at best,
+// so without the key, which is outside the database, a copy of the database must
+// not tell right from wrong.
+func (r reader) proofMAC(tenant, id string, proof []byte) ([]byte, int64, error) {
+	return r.MAC(string(proof), "pin proof", tenant, id)
+}
+
+// PIN returns what is known of an authenticator's PIN; a NotFound says that it
+// has none.
+func (r reader) PIN(ctx context.Context, tenant, id string) (p PIN, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT salt, iterations, failures, half IS NULL, locked_at, credential
+		FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&p.Salt, &p.Iterations,
+		&p.Failures, &p.Initial, moment{&p.LockedAt}, &p.Credential)
+	if err != nil {
+		return p, missing("PIN of "+id, err)
+	}
+	return p, nil
+}
+
+// InitialPIN opens the PIN an authenticator was given, for the page of its
+// enrolment. Once it is changed, it is gone: a NotFound.
+func (r reader) InitialPIN(ctx context.Context, tenant, id string) (string, error) {
+	var sealed []byte
+	err := r.q.QueryRowContext(ctx, `
+		SELECT initial FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND initial IS NOT NULL`, tenant, id).Scan(&sealed)
+	if err != nil {
+		return "", missing("initial PIN of "+id, err)
+	}
+	pin, err := r.Unseal(ctx, initialPlace(tenant, id), sealed)
+	return string(pin), err
+}
+
+// AddPIN gives an authenticator its initial PIN.
+func (tx *Tx) AddPIN(ctx context.Context, tenant, id, initial string, first NewPIN) error {
+	sealed, err := tx.Seal(ctx, initialPlace(tenant, id), []byte(initial))
+	if err != nil {
+		return err
+	}
+	mac, root, err := tx.proofMAC(tenant, id, first.Proof)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "add PIN", `
+		INSERT INTO authenticator_pins (tenant_id, authenticator_id, salt, iterations, proof_mac, proof_root, initial)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, tenant, id, first.Salt, first.Iterations, mac, root, sealed)
+	return err
+}
+
+// A PINVerdict is what a proof of a PIN is worth.
+type PINVerdict uint8
+
+const (
+	PINLocked PINVerdict = iota // nothing was looked at: there are no tries left
+	PINWrong
+	PINRight
+)
+
+// TryPIN counts a try at an authenticator's PIN, and only then looks at its
+// proof; a right one takes all counts back, and the most-th wrong one in a row
+// locks the PIN for good. It returns the tries left. The transaction must commit
+// whatever it was worth, or it would not count.
+//
+// The count is one conditional update, whose row nobody else changes until the
+// transaction ends: of any number at once, on any number of nodes, no more than
+// most proofs are looked at.
+func (tx *Tx) TryPIN(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINVerdict, left int64, err error) {
+	var mac []byte
+	var root, failures int64
+	err = tx.sql.QueryRowContext(ctx, `
+		UPDATE authenticator_pins SET failures = failures + 1
+		WHERE tenant_id = $1 AND authenticator_id = $2 AND failures < $3 AND locked_at IS NULL
+		RETURNING proof_mac, proof_root, failures`, tenant, id, most).Scan(&mac, &root, &failures)
+	if errors.Is(err, sql.ErrNoRows) {
+		return PINLocked, 0, nil
+	}
+	if err != nil {
+		return PINLocked, 0, missing("try PIN of "+id, err)
+	}
+	right, err := tx.CheckMAC(mac, root, string(proof), "pin proof", tenant, id)
+	switch {
+	case err != nil:
+		return PINLocked, 0, err
+	case right:
+		_, err = tx.exec(ctx, "PIN of "+id+" is right", `
+			UPDATE authenticator_pins SET failures = 0 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
+		return PINRight, most, err
+	case failures >= most:
+		_, err = tx.exec(ctx, "lock PIN of "+id, `
+			UPDATE authenticator_pins SET locked_at = $3 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, at(tx.now()))
+	}
+	return PINWrong, most - failures, err
+}
+
+// ChangePIN puts another PIN in the place of an authenticator's. What the old
+// one had opened is shut, and so is biometric unlock, which the app has to set up
+// anew: it wrapped the seed with the old half. The old PIN must have been proved
+// in the same transaction.
+func (tx *Tx) ChangePIN(ctx context.Context, tenant, id string, to NewPIN) error {
+	half, err := tx.Seal(ctx, halfPlace(tenant, id), to.Half)
+	if err != nil {
+		return err
+	}
+	mac, root, err := tx.proofMAC(tenant, id, to.Proof)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "change PIN of "+id, `
+		UPDATE authenticator_pins SET salt = $3, iterations = $4, proof_mac = $5, proof_root = $6, half = $7, initial = NULL,
+			changed_at = $8, unlocked_for = '', unlocked_until = 0, challenge = NULL, challenge_for = '', credential = ''
+		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, to.Salt, to.Iterations, mac, root, half, at(tx.now()))
+	return err
+}
+
+// PINHalf opens the server's half of the key of an authenticator's seed. A
+// NotFound says that the initial PIN was not changed yet.
+func (r reader) PINHalf(ctx context.Context, tenant, id string) ([]byte, error) {
+	var sealed []byte
+	err := r.q.QueryRowContext(ctx, `
+		SELECT half FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND half IS NOT NULL`, tenant, id).Scan(&sealed)
+	if err != nil {
+		return nil, missing("half of "+id, err)
+	}
+	return r.Unseal(ctx, halfPlace(tenant, id), sealed)
+}
+
+// UnlockFor lets an authenticator approve one push request until a time: its
+// person proved the PIN for that request.
+func (tx *Tx) UnlockFor(ctx context.Context, tenant, id, request string, until time.Time) error {
+	_, err := tx.exec(ctx, "unlock "+id+" for a request", `
+		UPDATE authenticator_pins SET unlocked_for = $3, unlocked_until = $4
+		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, request, at(until))
+	return err
+}
+
+// UseUnlock uses up the leave to approve a push request, and reports whether
+// there was one.
+func (tx *Tx) UseUnlock(ctx context.Context, tenant, id, request string) (bool, error) {
+	n, err := tx.exec(ctx, "use unlock of "+id, `
+		UPDATE authenticator_pins SET unlocked_for = '', unlocked_until = 0
+		WHERE tenant_id = $1 AND authenticator_id = $2 AND unlocked_for = $3 AND $3 <> '' AND unlocked_until > $4 AND locked_at IS NULL`,
+		tenant, id, request, at(tx.now()))
+	return n == 1, err
+}
+
+// removePIN forgets a PIN with the seed that it guarded.
+func (tx *Tx) removePIN(ctx context.Context, tenant, id string) error {
+	_, err := tx.exec(ctx, "remove PIN of "+id, `
+		DELETE FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
+	return err
+}
