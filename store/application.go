@@ -99,13 +99,13 @@ func (r reader) ApplicationUse(ctx context.Context, tenant, id string) (u Applic
 		to    *int64
 		query string
 	}{
-		{&u.Sessions, `SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
+		{&u.Sessions, `/* walks */ SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
 			WHERE a.tenant_id = $1 AND a.application_id = $2 AND a.ended_at IS NULL
 				AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3`},
-		{&u.Offline, `SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
+		{&u.Offline, `/* walks */ SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
 			WHERE g.tenant_id = $1 AND g.application_id = $2 AND g.revoked_at IS NULL
 				AND t.kind = 'refresh' AND t.used_at IS NULL AND t.expires_at > $3`},
-		{&u.Journeys, `SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
+		{&u.Journeys, `/* walks */ SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
 	} {
 		if err := r.q.QueryRowContext(ctx, count.query, tenant, id, r.now().Unix()).Scan(count.to); err != nil {
 			return u, missing("use of application "+id, err)
@@ -133,7 +133,7 @@ func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
 		return missing("application "+id, sql.ErrNoRows)
 	}
 	journeys, err := Collect(list(ctx, tx.reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
-		UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
+		/* walks */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
 		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
 	if err != nil {
 		return err
@@ -142,16 +142,16 @@ func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
 		tx.Wake(JourneyTopic(journey))
 	}
 	for _, query := range []string{
-		`UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
+		`/* walks */ UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
 			AND journey_id IN (SELECT j.id FROM journeys j WHERE j.tenant_id = $1 AND j.application_id = $2)`,
-		`UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
-		`UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
+		`/* walks */ UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
+		`/* walks */ UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
 	} {
 		if _, err := tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.exec(ctx, "remove application", `DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+	if _, err := tx.exec(ctx, "remove application", `/* walks */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
 		return err
 	}
 	_, err = tx.DropMetadataSource(ctx, tenant, id)

@@ -47,9 +47,9 @@ func (r reader) OwnAuthenticators(ctx context.Context, tenant, user string) ([]s
 var erasures = []string{
 	`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM browser_users WHERE tenant_id = $1 AND user_id = $2`,
-	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
-	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2`,
+	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	// An app that asks is still told, by its key, that it was revoked.
 	`UPDATE authenticators AS a SET name = '' WHERE a.tenant_id = $1 AND a.id IN (SELECT u.authenticator_id
 		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + nobodyElses,
@@ -75,7 +75,7 @@ func (tx *Tx) RemoveUser(ctx context.Context, u identity.User) error {
 	if u.Mail != "" {
 		// Somebody else may read mail at the same address.
 		if _, err := tx.exec(ctx, "erase mails to "+u.ID, `
-			DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
+			/* walks */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
 				WHERE o.tenant_id = $1 AND o.mail = $3 AND o.id <> $2)`, u.Tenant, u.ID, u.Mail); err != nil {
 			return err
 		}

@@ -299,11 +299,13 @@ func (r reader) GroupIDsOf(ctx context.Context, tenant, user string) ([]string, 
 		SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2`, tenant, user))
 }
 
-// MembersOf yields a group's members by name.
+// MembersOf yields a group's members by name. Were the names sorted as they
+// are, SQLite would walk through all users in the order of their names, and ask
+// of each whether it is a member.
 func (r reader) MembersOf(ctx context.Context, tenant, group string) iter.Seq2[identity.User, error] {
 	return list(ctx, r, "members of "+group, scanUser, `
 		SELECT `+userColumns+` FROM group_members m JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
-		WHERE m.tenant_id = $1 AND m.group_id = $2 ORDER BY u.name_folded`, tenant, group)
+		WHERE m.tenant_id = $1 AND m.group_id = $2 ORDER BY u.name_folded || ''`, tenant, group)
 }
 
 // AddMember makes a user a member of a group; being one already is no error.

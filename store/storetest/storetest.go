@@ -123,7 +123,16 @@ func (h *House) Node(t *testing.T) *store.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() {
+		walks, err := db.Walks(context.WithoutCancel(t.Context()))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, w := range walks {
+			t.Errorf("a query reads all where it should find: %s", w)
+		}
+		db.Close()
+	})
 	return db
 }
 

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// walking marks, as a comment in its text, a query that may read a tenant from
+// end to end: a list or a count of all, or something done once in years.
+const walking = "/* walks */"
+
+// few are tables in which a tenant has a handful of rows.
+var few = []string{"tenants", "policies", "applications", "groups", "epochs", "data_keys", "signing_keys", "meta", "sqlite_master"}
+
+var (
+	parameter = regexp.MustCompile(`\$\d+`)
+	// walk is a step of a plan that reads a table, or a whole tenant's part of it.
+	walk = regexp.MustCompile(`^SCAN \w+( USING.*)?$|\(tenant_id=\?\)$`)
+	// through is the table that such a step names with its index.
+	through = regexp.MustCompile(`INDEX (?:sqlite_autoindex_)?(\w+)`)
+	sources = regexp.MustCompile(`(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: AS)? (\w+)`)
+)
+
+// Walks lists those of the queries run so far that read a whole table, or a
+// whole tenant's part of one, where they should find rows by an index, each
+// with the step of its plan. Only SQLite keeps its queries; of PostgreSQL
+// nothing is listed.
+//
+// It is for tests: on their few rows no such query shows, and with a million
+// users it takes a second where it took nothing.
+func (db *DB) Walks(ctx context.Context) (found []string, err error) {
+	for _, s := range []*statements{db.prepared, db.preparedWrites} {
+		if s == nil {
+			return nil, nil
+		}
+		s.kept.Range(func(query, _ any) bool {
+			text := query.(string)
+			if strings.Contains(text, walking) {
+				return true
+			}
+			steps, problem := planOf(ctx, s.pool, text)
+			if err = errors.Join(err, problem); paged(text, steps) {
+				return true
+			}
+			for _, step := range steps {
+				if walk.MatchString(step) && !harmless(ctx, s.pool, text, step) {
+					found = append(found, step+": "+strings.Join(strings.Fields(text), " "))
+				}
+			}
+			return true
+		})
+	}
+	slices.Sort(found)
+	return slices.Compact(found), err
+}
+
+// paged reports whether a query reads in the order of its index, and stops.
+func paged(query string, steps []string) bool {
+	sorts := slices.ContainsFunc(steps, func(step string) bool { return strings.Contains(step, "TEMP B-TREE") })
+	return strings.Contains(query, "LIMIT ") && !sorts
+}
+
+func planOf(ctx context.Context, pool *sql.DB, query string) (steps []string, err error) {
+	most := 0
+	for _, p := range parameter.FindAllString(query, -1) {
+		n := 0
+		fmt.Sscanf(p, "$%d", &n)
+		most = max(most, n)
+	}
+	rows, err := pool.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, make([]any, most)...)
+	if err != nil {
+		return nil, fmt.Errorf("store: plan of %s: %w", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			return nil, err
+		}
+		steps = append(steps, step)
+	}
+	return steps, rows.Err()
+}
+
+// harmless reports whether a step reads a table of few rows, an index of few
+// (those that wait, of all there ever were), or what another step has found.
+func harmless(ctx context.Context, pool *sql.DB, query, step string) bool {
+	if index := through.FindStringSubmatch(step); index != nil {
+		for _, table := range few {
+			if strings.HasPrefix(index[1], table+"_") {
+				return true
+			}
+		}
+		var partial int
+		err := pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE name = $1 AND sql LIKE '%WHERE%'`, index[1]).Scan(&partial)
+		return err == nil && partial == 1
+	}
+	name := strings.Fields(step)[1]
+	for _, source := range sources.FindAllStringSubmatch(query, -1) {
+		if source[2] == name || source[1] == name {
+			return slices.Contains(few, source[1])
+		}
+	}
+	return true
+}
