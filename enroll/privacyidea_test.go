@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"database/sql"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -465,18 +466,34 @@ func TestPUSH22_StoreAppAndTypedNumbers(t *testing.T) {
 	})
 }
 
-// Where its template asks for a PIN a signature alone approves nothing, and where
-// the tenant's does, none is enrolled. Tried with instead saying right.
+// Where its template asks for a PIN a signature alone approves nothing, nor is
+// the app asked; and where the tenant's does, none is enrolled. Tried without
+// anyHand in package push.
 func TestPUSH24_NoApprovalWhereAPINIsAsked(t *testing.T) {
 	h := allowStore(t, onSQLite(t))
 	p := h.enrolled(t)
-	a := h.authenticators(t)[0]
-	for template, readable := range map[string]bool{`{"pin":"user"}`: true, `{"pin":"telepathy"}`: false} {
-		a.Template = []byte(template)
-		if verdict, err := instead(a); verdict == push.PasscodeRight || (err == nil) != readable {
-			t.Errorf("%s: %v, %v, want nothing approved", template, verdict, err)
+	w := h.pushed(t, policy.NoPresence)
+	nonce := p.poll(t)[0]["nonce"]
+	db, err := sql.Open("sqlite", h.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, template := range []string{`{"pin":"user"}`, `{"pin":"telepathy"}`} {
+		if _, err := db.ExecContext(t.Context(), `UPDATE authenticators SET template = $1`, template); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.post(t, p.saying(nonce, "")); string(got.Result.Value) != "false" || h.outcome(t, w) != "" {
+			t.Errorf("%s: approved: %d %s, %q", template, got.status, got.text, h.outcome(t, w))
+		}
+		if got := p.poll(t); len(got) != 0 {
+			t.Errorf("%s: shown %v", template, got)
+		}
+		if a := h.authenticators(t)[0]; push.Reaches(a, h.rules.Platforms, policy.NoPresence, h.Clock.Now()) {
+			t.Errorf("%s: push is offered to it", template)
 		}
 	}
+
 	h.rules.Template.PIN = policy.UserPIN
 	j := h.journey(t, h.User)
 	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
@@ -487,7 +504,6 @@ func TestPUSH24_NoApprovalWhereAPINIsAsked(t *testing.T) {
 		}
 		return err
 	})
-	_ = p
 }
 
 // Who is refused too often is turned away unheard, even with a good signature,

@@ -22,15 +22,27 @@ func Reaches(a identity.Authenticator, platforms policy.Platforms, presence poli
 }
 
 // TooOld reports whether a push would reach an authenticator if only its app
-// could do the presence check (PUSH-22).
+// could do the presence check (PUSH-22), as a newer one of ours can.
 func TooOld(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
-	return allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
+	return a.Protocol != identity.PiPush && allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
 }
 
 // allowed is Reaches whatever the app can do.
 func allowed(a identity.Authenticator, platforms policy.Platforms, now time.Time) bool {
-	return a.Kind == identity.AppToken && a.State() == identity.Active &&
+	return a.Kind == identity.AppToken && a.State() == identity.Active && !anyHand(a) &&
 		a.Push(now) == identity.PushEnabled && platforms.PushOn(a.Platform)
+}
+
+// anyHand reports whether an app was to ask whose hand it is in, and approves
+// without a word of whether it did: a signature and no passcode, which an app of
+// ours cannot make without asking (PUSH-24). A template that cannot be read may
+// have wanted it.
+func anyHand(a identity.Authenticator) bool {
+	if a.Protocol != identity.PiPush {
+		return false
+	}
+	template, err := policy.Read[policy.Template](a.Template)
+	return err != nil || template.AsksWho()
 }
 
 // alive reports whether an approval by an authenticator may count now: user
