@@ -37,6 +37,9 @@ type Doctor struct {
 	Refused  error     // why not
 	Now      func() time.Time
 	Roots    *x509.CertPool // authorities to believe; nil means those of this machine
+	// PushHosts are push services to look for, beside those in use; nil means
+	// those of the usual browsers.
+	PushHosts []string
 }
 
 // wait is how long anything may take to answer.
@@ -109,11 +112,6 @@ func (d *Doctor) configuration(_ context.Context, c *chart) error {
 	default:
 		return err
 	}
-	return nil
-}
-
-func (d *Doctor) pushServices(_ context.Context, c *chart) error {
-	c.ok("none are used: apps hear of a request while they are open")
 	return nil
 }
 
