@@ -98,7 +98,8 @@ func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 }
 
 // Tries come further and further apart, and end with the request. Without the
-// comparison with ExpiresAt in attempt and in notificationDue they go on.
+// expiry in attempt, in notificationDue and in occasion they go on; each of the
+// three is enough.
 func TestPUSH24_TriesEndWithTheRequest(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.subscribed(t, "phone")
@@ -154,7 +155,7 @@ func TestPUSH24_GoneButReplaced(t *testing.T) {
 }
 
 // Two nodes, each at it from several goroutines, ring each browser once.
-// Without the condition on the lease in LeaseNotifications some ring twice.
+// Without leased_until in notificationDue some ring twice.
 func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		const browsers = 20
@@ -361,6 +362,31 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Apple counts a message that shows nothing new against the app. Without Silent
+// in occasion there is something to send.
+func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
+	h := onSQLite(t)
+	for host, want := range map[string]bool{"fcm.googleapis.com": true, "web.push.apple.com": false} {
+		a, b := h.Authenticator(t, host), h.service.subscribe(t).subscription(t)
+		b.Endpoint = "https://" + host + "/x"
+		h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b) })
+		h.Clock.Pass(15 * time.Second)
+		p := h.request(t, policy.Enter)
+		rung := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
+		h.Do(t, func(tx *store.Tx) error {
+			if err := tx.NotificationDone(t.Context(), rung, true); err != nil {
+				return err
+			}
+			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)
+		})
+		rung.Kind, rung.Rung = store.NotifyEnded, true
+		l, err := h.bell.occasion(t.Context(), rung)
+		if err != nil || (l != nil) != want {
+			t.Errorf("%s: %v, %v, want a message: %v", host, l, err, want)
+		}
+	}
 }
 
 // A request that ends while it is being rung is told of afterwards; one that was
