@@ -236,3 +236,127 @@ func TestScanStates(t *testing.T) {
 		b.Inspect("scan-denied-" + lang)
 	}
 }
+
+// A browser's own detector goes first: one that reads makes ours unnecessary,
+// one that throws, or never sees anything, is made up for.
+func TestScanWithNativeDetector(t *testing.T) {
+	h := furnishApp(t)
+	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
+	for _, tt := range []struct {
+		name, detect, says string
+		ours               bool
+	}{
+		{"reads", `async () => [{ rawValue: "just text" }]`, "not for an authenticator", false},
+		{"throws", `async () => { throw new DOMException("no service", "NotSupportedError") }`, "Wi-Fi", true},
+		{"sees nothing", `async () => []`, "Wi-Fi", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := Browse(t, process, Look{Phone: true})
+			b.allow(browser.PermissionSettingGranted)
+			b.before(fmt.Sprintf(`window.BarcodeDetector = class { static async getSupportedFormats() { return ["qr_code"] }; detect = %s }`, tt.detect))
+			b.Open(h.base + "/authenticator/")
+			b.See(`main details`)
+			if b.fetched("scanner/") {
+				t.Error("the decoder was fetched before anybody scanned")
+			}
+			b.Click(addButton)
+			b.Click(scanButton)
+			b.reads(scanSays, tt.says)
+			if got := b.fetched("scanner/"); got != tt.ours {
+				t.Errorf("our decoder fetched: %v, want %v", got, tt.ours)
+			}
+		})
+	}
+}
+
+// fetched reports whether the page has loaded something whose address has part
+// in it.
+func (b *Browser) fetched(part string) bool {
+	b.t.Helper()
+	got, err := evaluate[bool](b, fmt.Sprintf(`performance.getEntriesByType("resource").some((entry) => entry.name.includes(%q))`, part))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+// A camera runs only where somebody sees what it sees: it rests while the page
+// is hidden, and ends with the sheet, whichever way that is left. What it can do
+// beside is offered, and the keyboard follows what is there.
+func TestScanCameraRests(t *testing.T) {
+	h := furnishApp(t)
+	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
+	b := Browse(t, process, Look{})
+	b.allow(browser.PermissionSettingGranted)
+	b.before(`
+		window.tracks = []
+		const media = MediaDevices.prototype, ask = media.getUserMedia, list = media.enumerateDevices
+		media.getUserMedia = async function (wanted) {
+			const stream = await ask.call(this, { video: true })
+			const [track] = stream.getVideoTracks()
+			track.wanted = wanted.video
+			track.getCapabilities = () => ({ torch: true })
+			track.applyConstraints = async ({ advanced }) => { track.torch = advanced[0].torch }
+			tracks.push(track)
+			return stream
+		}
+		media.enumerateDevices = async function () {
+			return [...await list.call(this), { kind: "videoinput", deviceId: "other", label: "" }]
+		}
+		const seen = Object.getOwnPropertyDescriptor(Document.prototype, "visibilityState").get
+		Object.defineProperty(document, "visibilityState", { get() { return window.away ? "hidden" : seen.call(this) } })
+		window.turn = (away) => { window.away = away; document.dispatchEvent(new Event("visibilitychange")) }`)
+	running := func(want int) {
+		t.Helper()
+		b.Await(fmt.Sprintf("%d running cameras", want), fmt.Sprintf(`tracks.filter((track) => track.readyState === "live").length === %d`, want))
+	}
+	b.Open(h.base + "/authenticator/")
+	b.Click(addButton)
+	b.Await("the focus on scanning", fmt.Sprintf(`document.activeElement === document.querySelector(%q)`, scanButton))
+	b.press("\r")
+	b.reads(scanSays, "Wi-Fi")
+	running(1)
+	b.Await("the focus on the end", `document.activeElement.textContent === "Stop the camera"`)
+	b.Click(`#sheet [aria-pressed="false"]`)
+	b.Await("light", `tracks[0].torch && document.querySelector('#sheet [aria-pressed="true"]')`)
+	b.run(`const pick = document.querySelector("#sheet select"); pick.value = "other"; pick.dispatchEvent(new Event("change"))`)
+	b.Await("the other camera", `tracks[1]?.wanted.deviceId.exact === "other" && tracks[0].readyState === "ended"`)
+	b.reads(scanSays, "Wi-Fi")
+
+	b.run(`turn(true)`)
+	running(0)
+	b.run(`turn(false)`)
+	running(1)
+	b.reads(scanSays, "Wi-Fi")
+	b.press("\x1b")
+	b.Await("the sheet to close", `!document.querySelector("#sheet").open`)
+	running(0)
+	b.run(`turn(true); turn(false)`)
+
+	b.Click(addButton)
+	b.press("\r")
+	b.reads(scanSays, "Wi-Fi")
+	running(1)
+	b.press("\r") // on the end
+	running(0)
+	b.Await("the focus back", fmt.Sprintf(`document.activeElement === document.querySelector(%q)`, scanButton))
+}
+
+// press presses one key.
+func (b *Browser) press(key string) {
+	b.t.Helper()
+	b.do("press", chromedp.KeyEvent(key))
+}
+
+// Where the decoder does not come, that is said, and the short code is there.
+func TestScanWithoutDecoder(t *testing.T) {
+	h := furnishApp(t)
+	b := Browse(t, camera(t, "text"), Look{})
+	b.allow(browser.PermissionSettingGranted)
+	b.before(`window.Worker = class { constructor() { setTimeout(() => this.onerror(new Event("error"))) }; postMessage() {}; terminate() {} }`)
+	b.Open(h.base + "/authenticator/")
+	b.Click(addButton)
+	b.Click(scanButton)
+	b.reads(scanProblem, "could not be loaded")
+	b.See(typedCode)
+}

@@ -1,6 +1,8 @@
 // What can activate an authenticator, as it is scanned, opened, pasted or typed
 // (protocol, section 2).
 
+import { digits } from "./dom.js";
+
 // takeLink takes the activation out of the address, so that it stays neither
 // there nor in the history, and returns what it was: the code to send, or
 // nothing.
@@ -18,9 +20,10 @@ function activation(fragment) {
 	return version === "v1" && /^[\w-]{26,128}$/.test(secret) ? { secret } : { newer: version !== "v1" };
 }
 
-// shortCode reads what was typed: Crockford's base32 forgives.
+// shortCode reads what was typed: Crockford's base32 forgives, and so do we the
+// digits of another script's keyboard.
 export function shortCode(typed) {
-	const code = typed.normalize("NFKC").toUpperCase().replace(/[\s\u200e\u200f-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+	const code = digits(typed).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1");
 	return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(code) ? code : undefined;
 }
 
