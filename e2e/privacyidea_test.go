@@ -66,7 +66,10 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 			w.Desk.Click(`label:has(input[value="push"])`)
 			w.Desk.Follow(press("continue"))
 			challenge := phone.Await()
-			w.at("privacyidea-push", press("cancel"))
+			w.at("privacyidea-push", `progress`)
+			if !strings.Contains(w.Desk.Text("main"), "privacyIDEA Authenticator") {
+				t.Error("the page does not say that the app must be opened")
+			}
 			if challenge["title"] != w.App.Name {
 				t.Errorf("the phone shows %v, want %s", challenge, w.App.Name)
 			}

@@ -168,7 +168,7 @@ func (s *sitting) waiting(page *templates.Page) (string, any, error) {
 	page.Stream = s.stream(page.Step)
 	return "push", templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, IP: j.IP, At: j.StartedAt,
 		Left: int((v.Request.Left + time.Second - 1) / time.Second), Total: int(v.Rules.Push.Lifetime),
-		AgainIn: s.againIn(), Again: j.Pushes < v.Rules.Push.PerJourney, Passcode: v.Facts.Codes}, nil
+		AgainIn: s.againIn(), Again: j.Pushes < v.Rules.Push.PerJourney, Passcode: v.Facts.Codes, Silent: s.silent()}, nil
 }
 
 func (s *sitting) againIn() int {

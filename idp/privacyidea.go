@@ -9,8 +9,17 @@ import (
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/templates"
 )
+
+// silent reports whether a push goes to an app that does not ring. Without a
+// proved password nothing tells what a user has (ENR-4).
+func (s *sitting) silent() bool {
+	return s.view.Journey.Has(identity.Password) && slices.ContainsFunc(s.view.Authenticators, func(a identity.Authenticator) bool {
+		return a.Protocol == identity.PiPush && push.Reaches(a, s.view.Rules.Platforms, s.view.Request.Request.Presence, s.now())
+	})
+}
 
 // privacyIDEA is the page that brings an enrolment into the privacyIDEA
 // Authenticator (PUSH-24): a QR code, and on what may be the phone that holds the

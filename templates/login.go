@@ -53,6 +53,7 @@ type Push struct {
 	AgainIn     int  // seconds until another may be sent
 	Again       bool // whether another may be sent at all in this journey
 	Passcode    bool // whether a passcode may be entered instead
+	Silent      bool // among the apps asked is one that does not ring: it must be opened by hand
 }
 
 func (b Push) heading() Text { return Text{Key: "push.heading"} }

@@ -73,6 +73,8 @@ func samples() []sample {
 	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
+	silent := push
+	silent.Number, silent.Silent, silent.Passcode = "472", true, false
 	unknown := push
 	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
@@ -89,6 +91,7 @@ func samples() []sample {
 		{"choose-bare", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
 		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
+		{"push-silent", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
 		{"push-unknown", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
 		{"push_ended-wait", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
 		{"push_ended-not-me-bare", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
