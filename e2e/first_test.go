@@ -234,3 +234,23 @@ func TestFirstStates(t *testing.T) {
 		b.Inspect("lost-" + lang)
 	}
 }
+
+// The whole way on one iPhone: the sign-in page and the link it opens are in
+// Safari, the authenticator is on the Home Screen, and the short code of the
+// sign-in page is what joins them.
+func TestENR7_OnTheSameIPhone(t *testing.T) {
+	d, process := StartDemo(t), chromium(t)
+	safari := Browse(t, process, Look{IPhone: true})
+	app := Browse(t, process, Look{IPhone: true})
+	app.before(`Object.defineProperty(navigator, "standalone", { value: true })`)
+	w := &Walk{Demo: d, Desk: safari, Phone: &Phone{Browser: app, demo: d}, User: d.Newcomer(), App: d.Application("oidc")}
+	w.SignIn()
+	w.VerifyMail()
+	w.PickPlatform("ios")
+	opened := safari.Tab()
+	opened.Open(safari.Link(`a.big`))
+	opened.See(homeSteps)
+	w.Phone.Activate(safari.Text(`#short-code`), true)
+	w.Push()
+	w.Arrive()
+}

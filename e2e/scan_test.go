@@ -360,3 +360,21 @@ func TestScanWithoutDecoder(t *testing.T) {
 	b.reads(scanProblem, "could not be loaded")
 	b.See(typedCode)
 }
+
+// The QR code as it really is on the sign-in page: the app reads it from a
+// picture of the whole screen.
+func TestScanTheSignInPage(t *testing.T) {
+	w := NewWalk(t, "oidc", Look{})
+	w.SignIn()
+	w.VerifyMail()
+	w.PickPlatform("android")
+	dir := t.TempDir()
+	w.Desk.picture(dir, "screen")
+	w.Phone.Open(w.Demo.Base + "/authenticator/")
+	w.Phone.Click(addButton)
+	w.Phone.See(scanButton)
+	w.Phone.choose(filepath.Join(dir, "screen.png"))
+	w.Phone.finish(false)
+	w.Passcode()
+	w.Arrive()
+}
