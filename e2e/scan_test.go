@@ -154,6 +154,7 @@ func encodePNG(t *testing.T, picture image.Image) string {
 // picture or the short code, which are beside it all the time.
 func TestScanWithoutCamera(t *testing.T) {
 	h := furnishApp(t)
+	stale := encodePNG(t, photograph(t, h.link(t))) // the next one voids it
 	picture := encodePNG(t, photograph(t, h.link(t)))
 	wall := encodePNG(t, image.NewGray(image.Rect(0, 0, 64, 64)))
 	other := encodePNG(t, photograph(t, "WIFI:S:ward;T:WPA;P:secret;;"))
@@ -172,6 +173,7 @@ func TestScanWithoutCamera(t *testing.T) {
 		{wall, scanProblem, "no QR code"},
 		{text, scanProblem, "cannot be opened as a picture"},
 		{other, scanSays, "Wi-Fi"},
+		{stale, `#sheet form .error`, "already used"},
 	} {
 		b.choose(tt.file)
 		b.reads(tt.where, tt.want)

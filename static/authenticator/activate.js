@@ -4,7 +4,7 @@
 import { device, platform } from "./device.js";
 import { el } from "./dom.js";
 import { former, retire } from "./former.js";
-import { offer } from "./install.js";
+import { keeping } from "./install.js";
 import { keep } from "./passcode.js";
 import { problem } from "./problem.js";
 import { call, Failure, makeKey } from "./protocol.js";
@@ -84,14 +84,9 @@ async function questions(account, push, ready) {
 				await vault.put({ ...account, state: status.state, push: status.push, name: status.name });
 				await vault.unset("activation");
 				if (wanted.has("replace")) await retire(others);
-				// Without this the browser may empty the vault when space is short.
-				const kept = await navigator.storage?.persist?.();
 				await ready();
 				sheet.show({ above: account.organisation, heading: t("app.ready.heading") },
-					el("p", {}, words("app.ready.help")),
-					!kept && el("p", { class: "soft" }, words("app.ready.unkept")),
-					!kept && offer(),
-					sheet.done());
+					el("p", {}, words("app.ready.help")), keeping(), sheet.done());
 			} catch (failure) {
 				if (failure instanceof Failure && ["voided", "unknown"].includes(failure.code)) await vault.unset("activation");
 				error.textContent = problem(failure);

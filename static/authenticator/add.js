@@ -17,7 +17,10 @@ export function begin(link, ready) {
 	const field = el("input", { id: "code", class: "code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
 		maxlength: 300, dir: "ltr", placeholder: "XXXX-XXXX", "aria-describedby": "code-help" });
 	const error = el("p", { class: "error", role: "alert", hidden: !link }, link && t(link.newer ? "app.error.capability" : "app.error.activation"));
-	const scan = scanner((code) => activate(code, error, ready));
+	const scan = scanner(async (code) => {
+		await activate(code, error, ready);
+		error.scrollIntoView({ block: "nearest" }); // it may be below what can be seen
+	});
 	const submit = (event) => {
 		event.preventDefault();
 		scan.stop();

@@ -47,6 +47,15 @@ export function offer() {
 	} }, words("app.install"));
 }
 
+// keeping asks the browser to keep the vault, without which it may empty it when
+// space is short, and says so where it does not promise. Firefox asks the
+// person, so nothing waits for the answer.
+export function keeping() {
+	const unkept = el("div", { class: "stack", hidden: true }, el("p", { class: "soft" }, words("app.ready.unkept")), offer());
+	navigator.storage?.persist?.().then((kept) => { unkept.hidden = kept; }, () => {});
+	return unkept;
+}
+
 // Each step as it looks: what to touch is filled.
 const phone = "M7 2.5h10a2 2 0 0 1 2 2v15a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2v-15a2 2 0 0 1 2-2z";
 const share = ["M8.5 9.5H7a1 1 0 0 0-1 1v8a1 1 0 0 0 1 1h10a1 1 0 0 0 1-1v-8a1 1 0 0 0-1-1h-1.5", "M12 14.5v-11M8.5 6.5L12 3l3.5 3.5"];
