@@ -105,7 +105,8 @@ type Push struct {
 	// Services are hosts of push services that may be called, beside those of
 	// Chromium, Firefox, Safari and Edge: "push.example.org", "*.example.org",
 	// or "push.example.org:8443". One in your own network must be in
-	// OutgoingAllow too.
+	// OutgoingAllow too. "none", alone, rings no browser: nothing leaves for
+	// anybody's push service, and people see requests when they open the app.
 	Services []string `toml:"services"`
 }
 
@@ -269,8 +270,19 @@ func (c Config) PushContact() (string, error) {
 
 const project = "https://github.com/latchkey-id/latchkey"
 
-// PushServices are the push services that may be called.
-func (c Config) PushServices() (webpush.Services, error) { return webpush.NewServices(c.Push.Services) }
+// PushServices are the push services that may be called; none where no browser
+// is to be rung.
+func (c Config) PushServices() (webpush.Services, error) {
+	if slices.Equal(c.Push.Services, []string{noServices}) {
+		return nil, nil
+	}
+	if slices.Contains(c.Push.Services, noServices) {
+		return nil, errors.New(`has "none" alone, or not at all`)
+	}
+	return webpush.NewServices(c.Push.Services)
+}
+
+const noServices = "none"
 
 // Keys reads the roots of all keys.
 func (c Config) Keys() (*store.Keyring, error) {

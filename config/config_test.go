@@ -293,6 +293,46 @@ func TestWrite_SpeaksOfEveryKey(t *testing.T) {
 	}
 }
 
+func TestQLT5_PushServices(t *testing.T) {
+	for text, want := range map[string]int{"": 4, "push.example.org": 5, "*.example.org 10.0.0.1:8443": 6, "none": 0,
+		"none push.example.org": -1, "https://push.example.org": -1, "*": -1} {
+		c := Default(t.TempDir())
+		c.Push.Services = strings.Fields(text)
+		got, err := c.PushServices()
+		if want < 0 {
+			if err == nil || !strings.Contains(c.Validate().Error(), "push.services ") {
+				t.Errorf("%q: %v, %v, want it refused by name", text, got, err)
+			}
+		} else if err != nil || len(got) != want {
+			t.Errorf("%q: %v, %v, want %d", text, got, err, want)
+		}
+	}
+}
+
+func TestPUSH24_PushContact(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "https://login.example.org", "help@example.org": "mailto:help@example.org", "mailto:help@example.org": "mailto:help@example.org",
+		"https://example.org/contact": "https://example.org/contact",
+		"http://example.org":          "", "Help <help@example.org>": "", "example.org": "", "https://": "", "https://a:b@example.org": "", "mailto:": "",
+	} {
+		c, err := Default(t.TempDir()).WithBase("https://login.example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Push.Contact = text
+		got, err := c.PushContact()
+		if got != want || (want == "") != (err != nil) {
+			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
+		}
+		if want == "" && !strings.Contains(c.Validate().Error(), "push.contact ") {
+			t.Errorf("%q is not refused by name", text)
+		}
+	}
+	if got, err := Default(t.TempDir()).PushContact(); err != nil || !strings.HasPrefix(got, "https://github.com/") {
+		t.Errorf("on this machine alone: %q, %v", got, err)
+	}
+}
+
 func TestQLT5_OutgoingAllow(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.1.0.0/16": "10.1.0.0/16", "10.1.2.3/16": "10.1.0.0/16", "127.0.0.1": "127.0.0.1/32", "::ffff:10.1.2.3": "10.1.2.3/32",

@@ -52,7 +52,7 @@ keys_file = %q
 #folder = "mails" # instead of host, for development: mails become files
 
 # Whom a push service may write to (base_url, unless another is named), and
-# services beside those of the usual browsers.
+# services beside those of the usual browsers, or "none" at all.
 #[push]
 #contact = "helpdesk@example.org"
 #services = ["push.example.org"]

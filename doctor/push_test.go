@@ -44,6 +44,10 @@ func TestPUSH27_PushServices(t *testing.T) {
 			}
 		}
 		d.Config.Push.Contact = ""
+		services := d.Config.Push.Services
+		d.Config.Push.Services = []string{"none"}
+		expect(t, d.found(t, (*Doctor).pushServices), OK, "none are used")
+		d.Config.Push.Services = services
 
 		// Another server's keys file.
 		db, err := store.Open(t.Context(), store.Options{Source: d.Config.Source(), Keys: store.NewKeyring()})

@@ -20,6 +20,7 @@ import (
 type Bell struct {
 	DB       *store.DB
 	Client   *outbound.Client
+	Off      bool             // no browser is rung, and none told that it could be
 	Services webpush.Services // that may be called
 	Catalog  *locales.Catalog
 	Base     string // the origin of the web authenticator
@@ -179,7 +180,7 @@ func (b *Bell) note(ctx context.Context, tx *store.Tx, s store.PushSubscription,
 // occasion is what a notification is to say, and to whom; nil if there is
 // nothing to say any more.
 func (b *Bell) occasion(ctx context.Context, n store.Notification) (*letter, error) {
-	if n.Kind == store.NotifyEnded && !n.Rung {
+	if b.Off || n.Kind == store.NotifyEnded && !n.Rung {
 		return nil, nil
 	}
 	s, err := b.DB.PushSubscription(ctx, n.Tenant, n.Authenticator)

@@ -138,6 +138,19 @@ func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
 	}
 }
 
+// Nothing leaves where an operator wants nothing to leave, whoever subscribed
+// before.
+func TestPUSH27_SwitchedOff(t *testing.T) {
+	h := onSQLite(t)
+	h.subscribed(t, "phone")
+	h.request(t, policy.Enter)
+	h.bell.Off = true
+	h.flush(t)
+	if n := h.service.called(); n != 0 || h.flush(t) != 0 {
+		t.Errorf("%d calls, want none, and nothing taken up again", n)
+	}
+}
+
 // A newer request takes an older one's place, at the push service and on the
 // screen.
 func TestPUSH10_PUSH24_ANewerTakesTheOldersPlace(t *testing.T) {

@@ -36,8 +36,12 @@ type standingWeb struct {
 	Failed     string `json:"failed,omitempty"` // for people
 }
 
-// webPush tells how Web Push stands for an authenticator.
+// webPush tells how Web Push stands for an authenticator; nothing where no
+// browser is rung.
 func (a *API) webPush(ctx context.Context, m message) (*standingWeb, error) {
+	if a.bell.Off {
+		return nil, nil
+	}
 	key, err := a.bell.Key(ctx)
 	if err != nil {
 		return nil, err

@@ -101,6 +101,20 @@ func TestPUSH24_RevocationEndsASubscription(t *testing.T) {
 	})
 }
 
+// Where an operator lets no push service be called, no app is asked to subscribe
+// at one, and none can.
+func TestPUSH27_SwitchedOff(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	h.api.bell.Off, h.api.bell.Services = true, nil
+	if web, there := a.must(t, "status", nil)["push"].(fields)["web"]; there {
+		t.Errorf("status has %v", web)
+	}
+	if r := a.call(t, "subscribe", example(t, "subscribe-body")); r.code() != "endpoint" {
+		t.Errorf("subscribe: %d %q, want endpoint", r.status, r.code())
+	}
+}
+
 // What a stranger would have us call (attack 18). Without Services.Origin in
 // webpush.Parse each of them is taken.
 func TestQLT5_PUSH24_EndpointsThatAreRefused(t *testing.T) {

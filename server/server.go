@@ -108,7 +108,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
-	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Services: services, Catalog: catalog, Base: base.String(), Contact: contact,
+	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: base.String(), Contact: contact,
 		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {
