@@ -11,12 +11,26 @@ func settings(s string) PushSettings {
 	return PushSettings{Enabled: s[0] == 'Y', CodesAllowed: s[1] == 'Y', Presence: presence[s[2]]}
 }
 
-// The truth table of group policies; "" is a group without one.
-func TestPUSH3_Merge(t *testing.T) {
+// The truth table of group policies, and the example below it; "" is a group
+// without one. A group whose push is off forbids nobody codes by what stands
+// there from when it was on.
+func TestPUSH1_PUSH2_PUSH3_Merge(t *testing.T) {
 	for _, tt := range []struct {
 		tenant, g1, g2, want        string
 		enabled, codes, presenceFor []string
 	}{
+		// The rows of the reference. What stands beside push that is off is of no
+		// account, so those rows are tried with the strictest there.
+		{"YYY", "YYN", "", "YYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"YYY", "NNY", "", "NYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"NYN", "NNY", "YYN", "YYN", []string{"g2"}, []string{"g2"}, []string{"g2"}},
+		{"NYN", "NNY", "YNN", "YNN", []string{"g2"}, []string{"g2"}, []string{"g2"}},
+		{"NYN", "YYN", "YNN", "YNN", []string{"g1", "g2"}, []string{"g2"}, []string{"g1", "g2"}},
+		{"NYN", "YYY", "YYN", "YYY", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1"}},
+		{"NYN", "YNN", "YYY", "YNY", []string{"g1", "g2"}, []string{"g1"}, []string{"g2"}},
+		{"NYN", "YNY", "NNY", "YNY", []string{"g1"}, []string{"g1"}, []string{"g1"}},
+		{"YNY", "NNY", "NNY", "NYN", []string{"g1", "g2"}, []string{"g1", "g2"}, []string{"g1", "g2"}},
+
 		{"YYN", "", "", "YYN", nil, nil, nil},
 		{"YNY", "", "", "YNY", nil, nil, nil},
 		{"NNY", "", "", "NYN", nil, nil, nil},
@@ -104,12 +118,51 @@ func TestPUSH7_NoPushWithoutAProof(t *testing.T) {
 
 func TestPUSH1_PUSH15_Defaults(t *testing.T) {
 	p := DefaultPush()
-	if p.PushSettings != settings("YYE") || p.BeforePassword || p.Lifetime != 60 || p.Spacing != 15 || p.PerJourney != 3 {
+	if p.PushSettings != settings("YYE") || p.BeforePassword || p.Lifetime != 60 || p.Spacing != 15 || p.PerJourney != 3 ||
+		p.Limit != 5 || p.Lock != 3600 || p.PickDigits != 3 || p.Alerts != (Alerts{}) {
 		t.Errorf("got %+v", p)
 	}
 	for _, lifetime := range []int64{29, 301, -1} {
 		if p.Lifetime = lifetime; p.Validate() == nil {
 			t.Errorf("a lifetime of %d seconds was accepted", lifetime)
 		}
+	}
+}
+
+func TestPUSH9_PUSH18_Bounds(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Push)
+		valid  bool
+	}{
+		{"one request", func(p *Push) { p.Limit = 1 }, true},
+		{"twenty", func(p *Push) { p.Limit = 20 }, true},
+		{"none", func(p *Push) { p.Limit = 0 }, false},
+		{"more", func(p *Push) { p.Limit = 21 }, false},
+		{"five minutes", func(p *Push) { p.Lock = 300 }, true},
+		{"a day", func(p *Push) { p.Lock = 86400 }, true},
+		{"less", func(p *Push) { p.Lock = 299 }, false},
+		{"longer", func(p *Push) { p.Lock = 86401 }, false},
+		{"two digits", func(p *Push) { p.PickDigits = 2 }, true},
+		{"four", func(p *Push) { p.PickDigits = 4 }, false},
+	} {
+		p := DefaultPush()
+		if tt.change(&p); (p.Validate() == nil) != tt.valid {
+			t.Errorf("%s: %v, want valid %v", tt.name, p.Validate(), tt.valid)
+		}
+	}
+}
+
+// What is offered to every name is what holds for anybody, and the check the
+// strictest of them all: neither tells whose name it is.
+func TestPUSH7_Anybody(t *testing.T) {
+	p := DefaultPush()
+	p.PushSettings = settings("YYN")
+	if presence, push, codes := p.Anybody(); presence != Enter || push || !codes {
+		t.Errorf("got %s, %v, %v", presence, push, codes)
+	}
+	p.BeforePassword, p.Groups = true, map[string]PushSettings{"g": settings("YNS"), "off": settings("NNS")}
+	if presence, push, codes := p.Anybody(); presence != SixDigits || !push || !codes {
+		t.Errorf("with a stricter group: got %s, %v, %v", presence, push, codes)
 	}
 }

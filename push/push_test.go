@@ -96,6 +96,14 @@ func refused(err error) string {
 	return err.Error()
 }
 
+func refusalOf(err error) (Refusal, bool) {
+	r, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		return Refusal{}, false
+	}
+	return *r, true
+}
+
 // key is the locale key of an error.
 func key(err error) string {
 	if e, ok := errors.AsType[*identity.Error](err); ok {
@@ -436,6 +444,14 @@ func TestPUSH26_LiveState(t *testing.T) {
 		change  func(t *testing.T, h *storetest.House, a identity.Authenticator)
 		refused string
 	}{
+		{"user disabled", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+			h.Do(t, func(tx *store.Tx) error { _, err := tx.DisableUser(t.Context(), h.Tenant.ID, h.User.ID); return err })
+		}, "push-not-allowed"},
+		{"PUSH-9 push locked", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+			h.Do(t, func(tx *store.Tx) error {
+				return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
+			})
+		}, "push-not-allowed"},
 		{"authenticator revoked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error { _, err := tx.RevokeAuthenticator(t.Context(), a.Tenant, a.ID); return err })
 		}, "state"},
@@ -472,8 +488,20 @@ func TestPUSH26_LiveState(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.change(t, h, a)
-			if _, err := claim(t, h, h.DB, j, p.ID); !errors.Is(err, identity.Forbidden) {
+			var err error
+			h.Do(t, func(tx *store.Tx) error { _, err = Claim(t.Context(), tx, j, p.ID); return nil })
+			if !errors.Is(err, identity.Forbidden) {
 				t.Errorf("claimed after: %v, want Forbidden", err)
+			}
+			// For good, though what was taken away is given back.
+			if s := look(t, h, p.ID); s.Outcome != store.PushNoLonger || s.Waiting() {
+				t.Errorf("the page sees %q", s.Outcome)
+			}
+			if _, err := claim(t, h, h.DB, j, p.ID); !errors.Is(err, identity.Expired) {
+				t.Errorf("claimed once more: %v, want Expired", err)
+			}
+			if n := len(events(t, h, audit.PushApproved)); n != 0 {
+				t.Errorf("%d events of success", n)
 			}
 		})
 	}

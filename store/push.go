@@ -223,7 +223,7 @@ func (tx *Tx) SetPushResync(ctx context.Context, tenant, id string, far Passcode
 func (tx *Tx) ClaimPush(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
 	err = tx.sql.QueryRowContext(ctx, `
 		UPDATE push_requests SET claimed_at = $4
-		WHERE tenant_id = $1 AND id = $2 AND journey_id = $3 AND outcome = $5 AND claimed_at IS NULL AND ended_at >= $6
+		WHERE tenant_id = $1 AND id = $2 AND journey_id = $3 AND outcome = $5 AND claimed_at IS NULL AND refused_at IS NULL AND ended_at >= $6
 		RETURNING authenticator_id`, tenant, id, journey, at(tx.now()), string(PushApproved), at(since)).Scan(&authenticator)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
