@@ -233,7 +233,11 @@ func (h *house) setPolicy(d policy.Document) {
 		h.Fatal(err)
 	}
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-		return tx.SetPolicy(h.Context(), h.Tenant.ID, d.Kind(), 0, document)
+		present, err := tx.Policy(h.Context(), h.Tenant.ID, d.Kind())
+		if err != nil {
+			return err
+		}
+		return tx.SetPolicy(h.Context(), h.Tenant.ID, d.Kind(), present.Version, document)
 	})
 }
 
