@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -428,6 +429,86 @@ func TestPUSH22_AnAppThatIsTooOld(t *testing.T) {
 	}
 	if r := old("answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-mistake"}); r.status != http.StatusOK {
 		t.Errorf("deny: %d %v", r.status, r.body)
+	}
+}
+
+// What is asked for comes to the phone as it is to be shown, and the answer
+// carries what was typed or picked. An app of before is told what it needs.
+func TestPUSH18_PUSH23_ChecksOnThePhone(t *testing.T) {
+	for _, tt := range []struct {
+		presence policy.Presence
+		digits   int
+		options  int
+	}{{policy.Pick, 3, 3}, {policy.SixDigits, 6, 0}} {
+		t.Run(string(tt.presence), func(t *testing.T) {
+			h := onSQLite(t)
+			a := h.enrolled(t, h.User, true)
+			_, p := h.pushed(t, h.User, tt.presence)
+			call := func(version string, can []string, name string, body any) heard {
+				s := a.signing(name, body)
+				s.payload["ver"], s.payload["cap"] = version, can
+				return h.send(t, s.method, s.name, a.sign(s), s.body)
+			}
+			before := []string{"presence:none", "presence:enter"}
+			if r := call("latchkey-web/1.0.0", before, "pending", nil); r.code() != "capability" || r.body["least"] != "1.1.0" {
+				t.Errorf("PUSH-22: an app of before: %d %v, want capability, least 1.1.0", r.status, r.body)
+			}
+			if r := call("latchkey-web/1.0.0", before, "answer", a.approval(t, p)); r.code() != "capability" || r.body["least"] != "1.1.0" || h.outcome(t, p) != "" {
+				t.Errorf("PUSH-22: approved by it: %d %v", r.status, r.body)
+			}
+			can := append(before, policy.Presence(tt.presence).Capability())
+			r := call("latchkey-web/1.1.0", can, "pending", nil)
+			request, _ := r.body["request"].(map[string]any)
+			asked, _ := request["presence"].(map[string]any)
+			challenge, _ := asked["challenge"].(map[string]any)
+			options, _ := challenge["options"].([]any)
+			if challenge["type"] != "SUBMIT_CODE" || challenge["digits"] != float64(tt.digits) || len(options) != tt.options || tt.options > 0 && !slices.Contains(options, any(p.Number)) {
+				t.Errorf("asked for %v", request)
+			}
+			if r = call("latchkey-web/1.1.0", can, "answer", a.approval(t, p)); r.body["outcome"] != "approved" {
+				t.Errorf("answered: %d %v", r.status, r.body)
+			}
+		})
+	}
+}
+
+// Push that is locked says so, and until when; nothing waits meanwhile.
+func TestPUSH9_StatusTellsOfALock(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	h.pushed(t, h.User, policy.Enter)
+	until := h.Clock.Now().Add(time.Hour)
+	h.Do(t, func(tx *store.Tx) error { return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, until) })
+	for _, app := range []*app{a, h.enrolled(t, h.User, true)} { // one enrolled during it too
+		now := app.must(t, "status", nil)["push"].(map[string]any)
+		if now["state"] != "temporarily locked" || now["until"] != float64(until.Unix()) {
+			t.Errorf("status: %v, want locked until %d", now, until.Unix())
+		}
+		if got := app.must(t, "pending", nil)["request"]; got != nil {
+			t.Errorf("waiting: %v", got)
+		}
+	}
+}
+
+// A rejection is told where policy says so.
+func TestPUSH14_TheUserIsAlerted(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	h.mailed(t)
+	rules := policy.DefaultPush()
+	rules.Alerts.User = true
+	document, err := policy.Encode(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPush, 0, document) })
+	for _, decision := range []string{"deny-mistake", "deny-not-me"} {
+		h.Clock.Pass(time.Minute)
+		_, p := h.pushed(t, h.User, policy.Enter)
+		a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": decision})
+	}
+	if got := h.mailed(t); len(got) != 1 || got[0].Kind != templates.MailPushRejected || got[0].Recipient != h.User.Mail {
+		t.Errorf("mails %+v, want one of the rejection", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 		h := furnish(t, db)
 		j := h.journey()
 		p := PushRequest{Tenant: h.tenant.ID, ID: identity.NewID(identity.PushID), User: h.user.ID, Journey: j.ID, Browser: "b",
-			Presence: policy.Enter, Number: "47", Nonce: "n", LoginAt: time.Now(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)}
+			Presence: policy.Pick, Number: "47", Options: []string{"12", "47", "83"}, Nonce: "n", LoginAt: time.Now(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)}
 		do := func(f func(tx *Tx) error) {
 			t.Helper()
 			if err := db.InTx(t.Context(), h.who, f); err != nil {
@@ -30,16 +31,21 @@ func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 			_, err := tx.AddPush(t.Context(), p)
 			return err
 		})
-		column := func() (sealed []byte) {
+		column := func(name string) (sealed []byte) {
 			t.Helper()
-			err := db.pool.QueryRowContext(t.Context(), `SELECT number FROM push_requests WHERE tenant_id = $1 AND id = $2`, p.Tenant, p.ID).Scan(&sealed)
+			err := db.pool.QueryRowContext(t.Context(), `SELECT `+name+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, p.Tenant, p.ID).Scan(&sealed)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return sealed
 		}
-		if sealed := column(); len(sealed) == 0 || bytes.Contains(sealed, []byte("47")) {
-			t.Errorf("the number lies there as %q", sealed)
+		for _, name := range []string{"number", "options"} {
+			if sealed := column(name); len(sealed) == 0 || bytes.Contains(sealed, []byte("47")) {
+				t.Errorf("%s lies there as %q", name, sealed)
+			}
+		}
+		if options, err := db.PushOptions(t.Context(), p.Tenant, p.ID); err != nil || !slices.Equal(options, p.Options) {
+			t.Errorf("options %v, %v", options, err)
 		}
 		for range 2 {
 			if number, err := db.PushNumber(t.Context(), p.Tenant, p.ID); err != nil || number != "47" {
@@ -50,8 +56,10 @@ func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, PushApproved, "")
 			return err
 		})
-		if sealed := column(); sealed != nil {
-			t.Errorf("after the end the number is still there: %x", sealed)
+		for _, name := range []string{"number", "options"} {
+			if sealed := column(name); sealed != nil {
+				t.Errorf("after the end %s is still there: %x", name, sealed)
+			}
 		}
 	})
 }
