@@ -72,13 +72,14 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
+	streams := web.NewStreams(log)
 	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
-		Address: func(*http.Request) string { return "192.0.2.80" }, Log: log})
+		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())
 	mux.Handle(enroll.Path, api.Handler())
 	t.Cleanup(server.Close)
-	t.Cleanup(api.Close)
+	t.Cleanup(func() { streams.Close(); streams.Wait() })
 	return h
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 // Path is where the API is, below the base address.
@@ -40,6 +41,8 @@ type Options struct {
 	Bell *doorbell.Bell
 	// Address tells where a request comes from; empty when unknown.
 	Address func(*http.Request) string
+	// Streams are what apps that are on screen hold open.
+	Streams *web.Streams
 	Log     *slog.Logger
 }
 
@@ -51,18 +54,15 @@ type API struct {
 	bell    *doorbell.Bell
 	address func(*http.Request) string
 	log     *slog.Logger
-	streams *streams
+	serving *web.Streams
+	streams streams
 }
 
 // New returns an API.
 func New(o Options) *API {
 	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), bell: o.Bell, address: o.Address, log: o.Log,
-		streams: newStreams()}
+		serving: o.Streams, streams: streams{open: make(map[string]int)}}
 }
-
-// Close ends every open stream, so that a server can shut down: give it to
-// http.Server.RegisterOnShutdown. The apps open them anew elsewhere.
-func (a *API) Close() { a.streams.close() }
 
 // A call is one of those of section 5 of the protocol. Its type is its path.
 type call struct {

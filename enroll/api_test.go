@@ -179,7 +179,7 @@ func TestStream_Rings(t *testing.T) {
 		rung("for the user")
 		h.Do(t, func(tx *store.Tx) error { tx.Wake(store.AuthenticatorTopic(a.id)); return nil })
 		rung("for the authenticator")
-		h.api.Close()
+		h.streams.Close()
 		select {
 		case <-ended:
 		case <-time.After(5 * time.Second):

@@ -23,16 +23,18 @@ import (
 	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/web"
 	"github.com/latchkey-id/latchkey/webpush"
 )
 
 // house is a database with a tenant and its people, and the API over HTTP.
 type house struct {
 	*storetest.House
-	api    *API
-	server *httptest.Server
-	ip     string // where requests come from
-	rules  Rules
+	api     *API
+	streams *web.Streams
+	server  *httptest.Server
+	ip      string // where requests come from
+	rules   Rules
 }
 
 // each runs f in a house on every database at hand.
@@ -60,9 +62,11 @@ func furnish(t *testing.T, in *storetest.House) *house {
 	}
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.api.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(h.server.Close)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	h.streams = web.NewStreams(log)
 	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Bell: h.bell(t, catalog), Address: func(*http.Request) string { return h.ip },
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	t.Cleanup(h.api.Close)
+		Streams: h.streams, Log: log})
+	t.Cleanup(func() { h.streams.Close(); h.streams.Wait() })
 	return h
 }
 

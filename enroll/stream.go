@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 const (
@@ -20,20 +21,11 @@ const (
 	maxStreams = 4
 )
 
-// streams counts what is open, by authenticator, and ends it all when the
-// server shuts down.
+// streams counts what is open, by authenticator.
 type streams struct {
-	once   sync.Once
-	closed chan struct{}
-	mu     sync.Mutex
-	open   map[string]int
+	mu   sync.Mutex
+	open map[string]int
 }
-
-func newStreams() *streams {
-	return &streams{closed: make(chan struct{}), open: make(map[string]int)}
-}
-
-func (s *streams) close() { s.once.Do(func() { close(s.closed) }) }
 
 // enter counts one more of an authenticator, and returns what counts it off
 // again; false when there are enough.
@@ -65,56 +57,48 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, m message) error {
 		return &identity.Error{Kind: identity.Throttled, RetryAfter: 30 * time.Second,
 			Err: errors.New("enroll: too many streams of " + m.app.ID)}
 	}
-	defer leave()
 	user, err := userOf(r.Context(), a.db, m.app)
 	if err != nil {
+		leave()
 		return err
 	}
-	// Subscribed before the first look, so that what happens in between rings.
-	ofApp, stopApp := a.db.Subscribe(store.AuthenticatorTopic(m.app.ID))
-	defer stopApp()
-	ofUser, stopUser := a.db.Subscribe(store.UserTopic(user.ID))
-	defer stopUser()
+	tenant, app := m.app.Tenant, m.app.ID
+	a.serving.Serve(w, r, func(stream *web.Stream) {
+		defer leave()
+		a.ring(stream, tenant, app, user.ID)
+	})
+	return nil
+}
 
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // or nginx keeps the events to itself
-	control := http.NewResponseController(w)
-	// The server's deadlines are meant for whole answers and would cut the
-	// stream; each write has one of its own. Where a writer has none to set,
-	// there is none to cut it.
-	_ = control.SetReadDeadline(time.Time{})
-	say := func(text string) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(heartbeat))
-		if _, err := w.Write([]byte(text)); err != nil {
-			return false
-		}
-		return control.Flush() == nil
-	}
+// ring tells an app to look, at once and whenever something happens to it or to
+// its user.
+func (a *API) ring(stream *web.Stream, tenant, app, user string) {
+	// Subscribed before the first look, so that what happens in between rings.
+	ofApp, stopApp := a.db.Subscribe(store.AuthenticatorTopic(app))
+	defer stopApp()
+	ofUser, stopUser := a.db.Subscribe(store.UserTopic(user))
+	defer stopUser()
 	const look = "event: look\ndata: {}\n\n"
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
-	for said := say(look); said; {
+	for said := stream.Send(look); said; {
 		select {
-		case <-r.Context().Done():
-			return nil
-		case <-a.streams.closed:
-			return nil
+		case <-stream.Context.Done():
+			return
 		case <-end.C:
-			return nil
+			return
 		case <-beat.C:
-			said = say(":\n\n")
+			said = stream.Send(":\n\n")
 		case <-ofUser:
-			said = say(look)
+			said = stream.Send(look)
 		case <-ofApp:
-			said = say(look)
-			app, err := a.db.Authenticator(r.Context(), m.app.Tenant, m.app.ID)
-			if err != nil || app.State() == identity.Revoked {
-				return nil
+			said = stream.Send(look)
+			now, err := a.db.Authenticator(stream.Context, tenant, app)
+			if err != nil || now.State() == identity.Revoked {
+				return
 			}
 		}
 	}
-	return nil
 }

@@ -1,12 +1,14 @@
 package idp
 
 import (
-	"fmt"
+	"context"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 // heartbeat keeps proxies from closing a stream on which nothing happens.
@@ -22,7 +24,7 @@ func (p *IdP) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-		on, err := s.goesOn(r)
+		on, err := s.goesOn(r.Context(), r.URL.Query().Get("at"))
 		if err != nil {
 			return err
 		}
@@ -33,55 +35,41 @@ func (p *IdP) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil
 	}
-	if err := patient(w); err != nil {
-		return err
-	}
-	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	if _, err := fmt.Fprint(w, ": here\n\n"); err == nil {
-		_ = control.Flush() // a browser that has left shows in the context
-		p.follow(r, s, func(text string) bool {
-			_, err := fmt.Fprint(w, text)
-			return err == nil && control.Flush() == nil
-		})
-	}
+	tenant, id, at := s.tenant, s.view.Journey.ID, r.URL.Query().Get("at")
+	p.Streams.Serve(w, r, func(stream *web.Stream) {
+		if stream.Send(": here\n\n") {
+			p.follow(stream, tenant, id, at)
+		}
+	})
 	return nil
 }
 
-// follow watches a journey until it goes on, the browser leaves, or the server
-// shuts down; the browser then comes again.
-func (p *IdP) follow(r *http.Request, s *sitting, send func(string) bool) {
-	ctx := r.Context()
-	woken, stop := p.DB.Subscribe(store.JourneyTopic(s.view.Journey.ID))
+// follow watches a journey until it goes on from what a page shows, the browser
+// leaves, or the server shuts down; the browser then comes again.
+func (p *IdP) follow(stream *web.Stream, tenant identity.Tenant, id, at string) {
+	ctx := stream.Context
+	woken, stop := p.DB.Subscribe(store.JourneyTopic(id))
 	defer stop()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		// Subscribed first, looked at then: nothing falls between the two.
-		v, err := p.Engine.Look(ctx, s.tenant.ID, s.view.Journey.ID)
-		on := false
-		if err == nil {
-			s.view = v
-			on, err = s.goesOn(r)
-		}
+		on, wait, err := p.glance(ctx, tenant, id, at)
 		if err != nil && ctx.Err() == nil {
-			p.Kit.Log.WarnContext(ctx, "look at a waiting journey", "journey", s.view.Journey.ID, "err", err)
+			p.Kit.Log.WarnContext(ctx, "look at a waiting journey", "journey", id, "err", err)
 		}
 		if on {
-			send("event: go\ndata: {}\n\n")
+			stream.Send("event: go\ndata: {}\n\n")
 			return
 		}
-		expiry := time.NewTimer(s.untilExpiry())
+		expiry := time.NewTimer(wait)
 		select {
 		case <-woken:
 		case <-expiry.C:
 		case <-beat.C:
-			if !send(": still here\n\n") {
+			if !stream.Send(": still here\n\n") {
 				return
 			}
-		case <-p.Closing:
-			return
 		case <-ctx.Done():
 			return
 		}
@@ -89,9 +77,21 @@ func (p *IdP) follow(r *http.Request, s *sitting, send func(string) bool) {
 	}
 }
 
-// goesOn reports whether there is something new for the page that shows what
-// the address of its stream says.
-func (s *sitting) goesOn(r *http.Request) (bool, error) {
-	mark, err := s.mark(r)
-	return mark != r.URL.Query().Get("at") || s.view.Request.Outcome == store.PushApproved, err
+// glance says whether a waiting journey goes on, and if not, for how long there
+// is nothing to look at. It keeps nothing of what it saw.
+func (p *IdP) glance(ctx context.Context, tenant identity.Tenant, id, at string) (on bool, wait time.Duration, err error) {
+	v, err := p.Engine.Look(ctx, tenant.ID, id)
+	if err != nil {
+		return false, holdTime, err
+	}
+	s := &sitting{idp: p, tenant: tenant, view: v}
+	on, err = s.goesOn(ctx, at)
+	return on, s.untilExpiry(), err
+}
+
+// goesOn reports whether there is something new for a page that shows what the
+// address of its stream says.
+func (s *sitting) goesOn(ctx context.Context, at string) (bool, error) {
+	mark, err := s.mark(ctx)
+	return mark != at || s.view.Request.Outcome == store.PushApproved, err
 }

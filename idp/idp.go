@@ -20,8 +20,8 @@ type IdP struct {
 	Engine    *journey.Engine
 	Keys      *Keys
 	Protocols map[identity.Protocol]Protocol
-	// Closing is closed when the server shuts down, so that event streams end.
-	Closing <-chan struct{}
+	Streams   *web.Streams    // of pages that wait
+	Closing   <-chan struct{} // closed when the server shuts down, so that no answer is held back
 }
 
 // Routes mounts the pages of logging in. They expect to stand inside

@@ -159,7 +159,7 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 // was decided on a page it has left is not applied to the next one: the browser
 // is shown where it is now.
 func (s *sitting) present(r *http.Request) (bool, error) {
-	mark, err := s.mark(r)
+	mark, err := s.mark(r.Context())
 	return r.PostFormValue("step") == mark && r.PostFormValue("version") == fmt.Sprint(s.view.Journey.Version), err
 }
 
@@ -260,7 +260,7 @@ func (s *sitting) hold(w http.ResponseWriter, r *http.Request) error {
 	defer stop()
 	deadline := time.NewTimer(holdTime)
 	defer deadline.Stop()
-	before, err := s.mark(r)
+	before, err := s.mark(r.Context())
 	if err != nil {
 		return err
 	}
@@ -270,7 +270,7 @@ func (s *sitting) hold(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		s.view = v
-		now, err := s.mark(r)
+		now, err := s.mark(r.Context())
 		if err != nil || now != before || v.Request.Outcome == store.PushApproved {
 			return err
 		}
@@ -301,11 +301,11 @@ func (s *sitting) untilExpiry() time.Duration {
 // mark names what the page shows: the step and, where the phone changes that
 // without a step of the journey, how far the phone has come. A form carries it,
 // and so does the address of the stream.
-func (s *sitting) mark(r *http.Request) (string, error) {
+func (s *sitting) mark(ctx context.Context) (string, error) {
 	if s.view.Step != journey.EnrolScan {
 		return string(s.view.Step), nil
 	}
-	shown, err := enroll.Shown(r.Context(), s.idp.DB, s.view.Journey)
+	shown, err := enroll.Shown(ctx, s.idp.DB, s.view.Journey)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return "", err
 	}

@@ -61,7 +61,9 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	}
 	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
 	people := directory.New(h.DB, 2)
-	p := &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
+	streams := web.NewStreams(kit.Log)
+	t.Cleanup(func() { streams.Close(); streams.Wait() })
+	p := &idp.IdP{Kit: kit, Streams: streams, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
 		Engine:    &journey.Engine{DB: h.DB, Directory: people},
 		Protocols: map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
 	inner := http.NewServeMux()
@@ -74,8 +76,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &doorbell.Bell{DB: h.DB}, Address: kit.From, Log: slog.New(slog.DiscardHandler)})
-	t.Cleanup(apps.Close)
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &doorbell.Bell{DB: h.DB}, Address: kit.From, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})

@@ -20,7 +20,7 @@ import (
 // page makes the page of the present step: its name and all it is told.
 func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, error) {
 	j := s.view.Journey
-	mark, err := s.mark(r)
+	mark, err := s.mark(r.Context())
 	if err != nil {
 		return "", templates.Page{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 // A house is a real server's half: a tenant, a user, a journey, and the apps'
@@ -56,10 +57,12 @@ func furnish(t *testing.T) *house {
 	var api *enroll.API
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.Handler().ServeHTTP(w, r) }))
 	h.base = server.URL
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	streams := web.NewStreams(log)
 	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
-		Address: func(*http.Request) string { return "192.0.2.80" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	t.Cleanup(server.Close)
-	t.Cleanup(api.Close)
+	t.Cleanup(func() { streams.Close(); streams.Wait() })
 	return h
 }
 

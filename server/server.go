@@ -55,6 +55,7 @@ type Server struct {
 	outbox  *mail.Outbox   // nil where mails have no way out
 	bell    *doorbell.Bell
 	apps    *enroll.API
+	streams *web.Streams
 	closing chan struct{}
 
 	outgoing *outbound.Client
@@ -105,7 +106,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), closing: make(chan struct{}),
+	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
 	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: base.String(), Contact: contact,
@@ -150,12 +151,12 @@ func Sender(c config.Config) (mail.Sender, error) {
 func (s *Server) mount() error {
 	k := s.Kit
 	logins := &idp.IdP{Kit: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
-		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing}
+		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Bell: s.bell, Address: k.From, Log: s.log})
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Bell: s.bell, Address: k.From, Streams: s.streams, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
 		return err
@@ -245,7 +246,8 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	public := s.serve(s.Handler())
 	public.RegisterOnShutdown(sync.OnceFunc(func() { close(s.closing) }))
-	public.RegisterOnShutdown(s.apps.Close)
+	public.RegisterOnShutdown(s.streams.Close)
+	defer s.streams.Wait() // they read from the database
 	if s.config.TLSCert != "" {
 		public.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: (&certificate{config: s.config, log: s.log}).get}
 		go func() { failed <- public.ServeTLS(s.public, "", "") }()
