@@ -22,29 +22,16 @@ type waiting struct {
 // waitingRequest is a push request as a phone sees it: PUSH-12, and never the
 // number (PUSH-19).
 type waitingRequest struct {
-	ID           string    `json:"id"`
-	Nonce        string    `json:"nonce"`
-	Application  string    `json:"application"`
-	Organisation string    `json:"organisation"`
-	User         string    `json:"user"`
-	Started      int64     `json:"started"`
-	Address      string    `json:"address,omitempty"`
-	Place        string    `json:"place,omitempty"`
-	Expires      int64     `json:"expires"`
-	Presence     *presence `json:"presence,omitempty"`
-}
-
-// A presence is the presence check as the phone sees it (PUSH-23).
-type presence struct {
-	Type      string    `json:"type"`
-	Executor  string    `json:"executor"`
-	Challenge challenge `json:"challenge"`
-}
-
-type challenge struct {
-	Type    string   `json:"type"`
-	Digits  int      `json:"digits"`
-	Options []string `json:"options,omitempty"` // to pick from; absent where the number is typed
+	ID           string             `json:"id"`
+	Nonce        string             `json:"nonce"`
+	Application  string             `json:"application"`
+	Organisation string             `json:"organisation"`
+	User         string             `json:"user"`
+	Started      int64              `json:"started"`
+	Address      string             `json:"address,omitempty"`
+	Place        string             `json:"place,omitempty"`
+	Expires      int64              `json:"expires"`
+	Presence     *push.UserPresence `json:"presence,omitempty"`
 }
 
 // pending shows the app the request that waits for its user, if push reaches
@@ -83,29 +70,12 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	}
 	r := &waitingRequest{ID: p.ID, Nonce: p.Nonce, Application: p.Application, Organisation: tenant.OrganisationName(),
 		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Expires: p.ExpiresAt.Unix()}
-	if r.Presence, err = a.presence(ctx, p); err != nil {
+	options, err := a.db.PushOptions(ctx, p.Tenant, p.ID)
+	if err != nil {
 		return nil, err
 	}
+	r.Presence = push.ForPhone(p.Presence, options)
 	return waiting{Time: now.Unix(), Request: r}, nil
-}
-
-// presence is the check of a request as the phone sees it; nil where there is
-// none.
-func (a *API) presence(ctx context.Context, p store.PushRequest) (*presence, error) {
-	c := challenge{Type: "SUBMIT_CODE", Digits: push.Digits(p.Presence, policy.Push{})}
-	switch p.Presence {
-	case policy.NoPresence:
-		return nil, nil
-	case policy.Pick:
-		options, err := a.db.PushOptions(ctx, p.Tenant, p.ID)
-		if err != nil {
-			return nil, err
-		}
-		if len(options) > 0 { // none are left where it has ended since we looked
-			c.Options, c.Digits = options, len(options[0])
-		}
-	}
-	return &presence{Type: "USER_PRESENCE", Executor: "PHONE", Challenge: c}, nil
 }
 
 // answerBody is what answer is sent.
