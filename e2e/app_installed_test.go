@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,32 +8,11 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/web"
 )
-
-// ask sends a protocol command and returns its answer.
-func ask[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	got, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (R, error) {
-		return cdp.Call(ctx, t, command, params)
-	})
-	if err != nil {
-		b.t.Fatalf("%T: %v\nat %s", params, err, b.describe())
-	}
-	return got
-}
-
-// working waits until a service worker answers for the page.
-func (b *Browser) working() {
-	b.t.Helper()
-	b.Await("a service worker", `navigator.serviceWorker.controller?.state === "activated"`)
-}
 
 // Chromium finds nothing that keeps the app from being installed, and reads of
 // the manifest what we meant.
@@ -123,7 +101,7 @@ func TestAppTakesTheNewVersion(t *testing.T) {
 	if after == before {
 		t.Fatalf("still version %s", after)
 	}
-	b.Await("one version kept", `caches.keys().then((names) => names.join() === "latchkey-authenticator-`+after+`")`)
+	b.eventually("one version kept", `caches.keys().then((names) => names.join() === "latchkey-authenticator-`+after+`")`)
 	left.Await("the newer worker", `navigator.serviceWorker.controller !== window.first`)
 	left.leave("coming back", func() {
 		if _, err := evaluate[bool](left, `document.dispatchEvent(new Event("visibilitychange"))`); err != nil {

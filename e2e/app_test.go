@@ -136,7 +136,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 	j := h.journey(t)
 	h.tx(t, func(tx *store.Tx) error {
 		rules := policy.DefaultPush()
-		rules.Spacing = 0
+		rules.Spacing, rules.Limit = 0, 20
 		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, rules)
 		id = p.ID
 		return err
@@ -211,6 +211,8 @@ var unseen = map[string]string{
 	"app.outcome.":       "in the sheets of app-outcome and app-gone",
 	"app.state.":         "on the cards of app-locked and app-revoked",
 	"app.tag.":           "a word in the place of app-account's",
+	"app.notify.":        "one of them is said in app-settings, or on app-account",
+	"app.test.":          "in the sheet of app-test, which shows how far it came",
 	"app.stop.":          "in a browser that keeps nothing, or has no keys, alone",
 	"app.failed":         "when the app's own files do not come",
 	"app.noscript":       "without scripts, which has no other state",

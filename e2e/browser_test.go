@@ -17,6 +17,7 @@ import (
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 )
 
@@ -40,8 +41,9 @@ type Browser struct {
 	ctx  context.Context
 	look Look
 
-	mu     sync.Mutex
-	faults []string
+	mu           sync.Mutex
+	faults       []string
+	registration serviceworker.RegistrationID // the latest, once somebody asked for it
 }
 
 // chromium starts a browser process, in which each person gets a profile.
@@ -155,6 +157,14 @@ func (b *Browser) watch(event any) {
 		if e.ExceptionDetails.Exception != nil {
 			fault += " " + e.ExceptionDetails.Exception.Description
 		}
+	case *serviceworker.EventWorkerRegistrationUpdated:
+		b.mu.Lock()
+		for _, r := range e.Registrations {
+			if !r.IsDeleted {
+				b.registration = r.RegistrationID
+			}
+		}
+		b.mu.Unlock()
 	case *network.EventResponseReceived:
 		if e.Response.Status >= 500 {
 			fault = fmt.Sprintf("%s answered %d", e.Response.URL, e.Response.Status)

@@ -100,6 +100,7 @@ func (b *Browser) allow(setting browser.PermissionSetting) {
 	b.permit("camera", setting)
 }
 
+// permit answers for the person whether pages may have something.
 func (b *Browser) permit(what string, setting browser.PermissionSetting) {
 	b.t.Helper()
 	c := chromedp.FromContext(b.ctx)

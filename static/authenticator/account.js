@@ -4,14 +4,14 @@ import { el, icon } from "./dom.js";
 import { grouped, left, passcode, step } from "./passcode.js";
 import { problem } from "./problem.js";
 import { call } from "./protocol.js";
+import * as push from "./push.js";
+import { test } from "./pushtest.js";
 import * as sheet from "./sheet.js";
+import { dead, reported, rung } from "./standing.js";
 import { t, when, words } from "./texts.js";
 import * as vault from "./vault.js";
 
 const dots = "M5 12h.01M12 12h.01M19 12h.01";
-
-// dead says of a state that nothing comes after it here.
-export const dead = (state) => ["revoked", "inactive", "unknown"].includes(state);
 
 // card shows an account. Its tick must be called every second.
 export function card(account, changed, announce) {
@@ -85,6 +85,7 @@ function settings(account, changed) {
 		attempt(async () => {
 			const wanted = { name: name.value.trim() || account.name };
 			if (on.checked !== (account.push?.state === "enabled")) wanted.push = on.checked;
+			if (wanted.push) await push.ask(); // now, while it is a tap that asks
 			const status = await call(account, "settings", wanted);
 			await vault.put(reported(account, status));
 			sheet.close();
@@ -99,11 +100,25 @@ function settings(account, changed) {
 		account.state === "active" && el("form", { class: "stack", submit: save },
 			account.push.allowed && !locked && el("label", { class: "choice plain" },
 				el("span", {}, el("strong", {}, words("app.account.push")), el("span", { class: "soft" }, words("app.finish.push.on.help"))), on),
-			locked && el("p", { class: "notice" }, words("app.account.locked")),
+			locked && el("p", { class: "notice" }, words(account.push.until ? "app.account.locked.until" : "app.account.locked",
+				{ time: account.push.until && when(account.push.until) })),
 			el("div", {}, el("label", { for: "name" }, words("app.name")), name, el("small", {}, words("app.name.help"))),
 			error,
 			el("button", {}, words("app.save"))),
+		rung(account) && account.push.web && notifications(account, changed),
 		el("button", { type: "button", class: "quiet", click: () => removal(account, changed) }, words("app.account.remove")));
+}
+
+// notifications says whether requests show while the app is closed, and offers
+// to try it.
+function notifications(account, changed) {
+	const way = push.way();
+	const key = { granted: account.push.web.subscribed ? "on" : "failed", default: "off" }[way] ?? way;
+	return el("section", { class: "stack tight" },
+		el("h2", {}, words("app.notify.heading")),
+		el("p", { class: "soft" }, words(`app.notify.${key}`)),
+		account.push.web.failed && el("p", { class: "soft" }, account.push.web.failed),
+		["granted", "default"].includes(way) && el("button", { type: "button", class: "plain", click: () => test(account, changed) }, words("app.test.button")));
 }
 
 // removal warns, and then gives the authenticator up: here in any case, and at
@@ -127,7 +142,3 @@ function removal(account, changed) {
 			el("button", { type: "button", class: "plain", click: sheet.close }, words("app.cancel")),
 			el("button", { type: "button", class: "danger", click: remove }, words("app.remove.button"))));
 }
-
-// reported is an account with what the server says of it.
-export const reported = (account, status) =>
-	({ ...account, state: status.state, push: status.push, name: status.name, organisation: status.organisation, user: status.user });

@@ -8,7 +8,8 @@
 // from elsewhere, and the page's policy forbids whatever turns text into markup
 // or code. What lies in scanner, a decoder of QR codes copied in from npm among
 // it (docs/decisions/0014), is fetched when somebody scans, and not before.
-// worker.js is the service worker, by which the app opens without a network.
+// worker.js is the service worker, by which the app opens without a network and
+// shows notifications while it is closed.
 //
 // The private key and the seed are keys of the browser that cannot be
 // exported: a script that got in, from an extension say, could use them while
@@ -30,4 +31,4 @@ var Page string
 var Files embed.FS
 
 // Background are the modules that the service worker alone runs.
-var Background = []string{"worker.js", "offline.js"}
+var Background = []string{"worker.js", "offline.js", "notification.js"}

@@ -1,8 +1,8 @@
 // The account that is here already when another of the same user comes: a phone
 // needs one of them, yet to end one is the person's to decide.
 
-import { dead } from "./account.js";
 import { call, Failure } from "./protocol.js";
+import { dead } from "./standing.js";
 import * as vault from "./vault.js";
 
 // former returns the accounts of the same user in the same tenant. Those from

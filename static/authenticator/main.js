@@ -1,7 +1,7 @@
 // The web authenticator. It holds accounts, shows their passcodes, and asks
 // about the sign-ins that wait for an answer.
 
-import { card, reported } from "./account.js";
+import { card } from "./account.js";
 import { resume } from "./activate.js";
 import { begin } from "./add.js";
 import { register, renew } from "./background.js";
@@ -12,8 +12,10 @@ import { offer, offered, watch } from "./install.js";
 import { empty } from "./lost.js";
 import { notice, problem, stop } from "./problem.js";
 import { call, Failure, version } from "./protocol.js";
+import * as push from "./push.js";
 import { ask } from "./request.js";
 import * as sheet from "./sheet.js";
+import { reported, rung } from "./standing.js";
 import * as texts from "./texts.js";
 import * as traces from "./traces.js";
 import * as vault from "./vault.js";
@@ -22,6 +24,7 @@ const { t, words } = texts;
 const main = document.getElementById("main");
 const status = document.getElementById("status");
 const others = new BroadcastChannel("latchkey-authenticator"); // the app in other tabs
+const pushes = new BroadcastChannel("latchkey-push"); // what the service worker shows
 
 let link = takeLink();
 let accounts = [];
@@ -34,6 +37,7 @@ let asking; // the request on the screen
 const dismissed = new Map(); // requests closed undecided, by id, with how to ask again
 let hearing = new AbortController();
 let registration; // of the service worker
+let invitation; // to be notified of requests while the app is closed
 
 // picked is the language chosen here before. A browser that keeps nothing has
 // none, and is told so further on, in its own.
@@ -64,9 +68,11 @@ async function start() {
 	document.getElementById("footer").replaceChildren(
 		el("button", { type: "button", class: "quiet", click: about }, words("app.about")));
 
-	registration = await register();
+	push.use(registration = await register());
 	watch(render);
 	await refresh();
+	// Without this the browser may empty the vault when space is short.
+	if (accounts.length) navigator.storage?.persist?.();
 	setInterval(() => {
 		cards.forEach(({ tick }) => tick());
 		if (dismissed.size) render();
@@ -76,6 +82,10 @@ async function start() {
 	addEventListener("offline", () => { news = t("app.error.network", { host: location.host }); render(); });
 	document.addEventListener("visibilitychange", wake);
 	others.addEventListener("message", refresh);
+	pushes.addEventListener("message", ({ data }) => {
+		const account = accounts.find(({ id }) => id === data.authenticator);
+		if (account && data.kind !== "test") look(account);
+	});
 	if (link) begin(link, changed);
 	else await resume(changed);
 }
@@ -100,10 +110,21 @@ async function wake() {
 	hearing = new AbortController();
 	if (document.visibilityState !== "visible" || renew(registration)) return;
 	const { signal } = hearing;
+	push.seen();
 	await Promise.all(accounts.map(check));
 	if (signal.aborted) return;
-	const open = accounts.filter((account) => account.state === "active");
-	listen(open.filter((account) => account.push.state === "enabled" && account.push.allowed), look, signal);
+	listen(accounts.filter(rung), look, signal);
+	// Push services take their time, or are out of reach: nothing waits for them.
+	agree().catch((error) => { console.error(error); });
+}
+
+// agree has the browser subscribed for the accounts that are rung, and offers to
+// be notified where that was not decided.
+async function agree() {
+	invitation = accounts.some((account) => rung(account) && account.push.web) ? await push.offer(refresh) : undefined;
+	render();
+	for (const now of await push.look(accounts)) accounts = accounts.map((account) => account.id === now.id ? now : account);
+	render();
 }
 
 // check asks how the account stands, and keeps what it hears: another tab, an
@@ -167,7 +188,7 @@ function announce(text) {
 // has the focus in it, is not to be thrown out by a look that found nothing.
 function render() {
 	const waiting = [...dismissed.values()].filter(({ until }) => performance.now() < until);
-	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id)]);
+	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id), Boolean(invitation)]);
 	if (now === shown) return;
 	shown = now;
 	cards = accounts.map((account) => card(account, changed, announce));
@@ -177,7 +198,8 @@ function render() {
 		...waiting.map(({ account, request, until }) => el("div", { class: "notice stack" },
 			el("p", {}, words("app.request.waiting", { application: request.application })),
 			el("button", { type: "button", click: () => put(account, request, until) }, words("app.request.look")))),
-		...accounts.length ? cards.map(({ node }) => node) : [empty(lost, () => begin(undefined, changed), () => { lost = undefined; refresh(); })]);
+		...accounts.length ? cards.map(({ node }) => node) : [empty(lost, () => begin(undefined, changed), () => { lost = undefined; refresh(); })],
+		...invitation ? [invitation] : []);
 }
 
 // about holds what concerns the app, not an account.

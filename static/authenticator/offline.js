@@ -40,6 +40,23 @@ async function languages() {
 	return all;
 }
 
+// sentences returns those of a language, or of the browser's; nothing where
+// there are none.
+export async function sentences(stock, lang) {
+	const home = new URL(`${stock.version}/texts`, stock.home).href;
+	const wanted = lang ? `${home}?lang=${encodeURIComponent(lang)}` : home;
+	try {
+		const cache = await cacheOf(stock);
+		const reply = await cache.match(wanted, { ignoreVary: true })
+			?? await fetch(wanted, { signal: AbortSignal.timeout(patience) }).then((reply) => reply.ok ? reply : undefined, () => undefined)
+			?? await cache.match(home, { ignoreVary: true });
+		return await reply?.json();
+	} catch (error) {
+		console.error(error);
+		return undefined;
+	}
+}
+
 // keepOnly forgets every version but this one.
 export async function keepOnly({ version }) {
 	const names = await caches.keys();

@@ -3,13 +3,14 @@
 // by their code.
 
 import { base64url, encode, sha256 } from "./bytes.js";
+import { language } from "./texts.js";
 
 export const version = "latchkey-web/1.0.0";
-const capabilities = ["presence:none", "presence:enter"];
+const capabilities = ["presence:none", "presence:enter", "push:web"];
 const base = `${location.origin}/api/authenticator/v1/`;
 
 const methods = { activate: "POST", finish: "POST", status: "GET", settings: "POST", remove: "POST",
-	pending: "GET", answer: "POST", stream: "GET" };
+	pending: "GET", answer: "POST", stream: "GET", subscribe: "POST", unsubscribe: "POST", test: "POST" };
 
 // The difference between the server's clock and ours, for signing only.
 let correction = 0;
@@ -55,7 +56,7 @@ async function send(account, type, body, signal) {
 				method: methods[type],
 				headers: {
 					"Latchkey-Signature": await sign(account, type, text),
-					"Accept-Language": document.documentElement.lang,
+					"Accept-Language": language(),
 					...(text && { "Content-Type": "application/json" }),
 				},
 				body: text || undefined,

@@ -12,12 +12,21 @@ export async function load(picked) {
 	const reply = await fetch(address);
 	if (!reply.ok) throw new Error(`texts: ${reply.status}`);
 	const catalogue = await reply.json();
-	({ lang, texts, borrowed } = catalogue);
+	speak(catalogue);
 	document.documentElement.lang = lang;
 	document.documentElement.dir = catalogue.dir;
 	document.title = t("app.title");
 	return catalogue;
 }
+
+// speak takes the sentences of a catalogue from now on; without one, those there
+// are stay.
+export function speak(catalogue) {
+	if (catalogue) ({ lang, texts, borrowed } = catalogue);
+}
+
+// language is the one spoken.
+export const language = () => lang;
 
 // t says the text of key. An argument n picks the plural form; values stand in
 // isolating characters, so that a name cannot turn the words around it.

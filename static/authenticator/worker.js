@@ -1,6 +1,7 @@
 // The service worker: what of the app is there when no page is. sw.js, which
 // names the version and its files, begins it.
 
+import { changed, clicked, show } from "./notification.js";
 import { held, install, keepOnly } from "./offline.js";
 
 // serve is called while the worker is first evaluated: the browser takes no
@@ -19,4 +20,7 @@ export function serve({ version, files }) {
 		const answer = held(stock, event.request);
 		if (answer) event.respondWith(answer(event));
 	});
+	self.addEventListener("push", (event) => event.waitUntil(show(stock, event.data)));
+	self.addEventListener("notificationclick", (event) => event.waitUntil(clicked(stock, event.notification, event.action)));
+	self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(changed()));
 }

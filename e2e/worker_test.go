@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+)
+
+// ask sends a protocol command and returns its answer.
+func ask[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	got, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (R, error) {
+		return cdp.Call(ctx, t, command, params)
+	})
+	if err != nil {
+		b.t.Fatalf("%T: %v\nat %s", params, err, b.describe())
+	}
+	return got
+}
+
+// working waits until a service worker answers for the page.
+func (b *Browser) working() {
+	b.t.Helper()
+	b.Await("a service worker", `navigator.serviceWorker.controller?.state === "activated"`)
+}
+
+// deliver gives the page's service worker a push, as the browser does once it
+// has decrypted one.
+func (b *Browser) deliver(origin, data string) {
+	b.t.Helper()
+	ask(b, serviceworker.Enable, cdp.Empty{})
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		b.mu.Lock()
+		id := b.registration
+		b.mu.Unlock()
+		if id != "" {
+			ask(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin, RegistrationID: id, Data: data})
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatal("the browser tells of no service worker")
+		}
+	}
+}
+
+// eventually is Await for what only a promise tells.
+func (b *Browser) eventually(what, promise string) {
+	b.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+		if ok, err := evaluate[bool](b, promise); err == nil && ok {
+			return
+		}
+	}
+	b.t.Fatalf("waited %v for %s (%s)\nat %s", patience, what, promise, b.describe())
+}
+
+// A shown is a notification on the screen.
+type shown struct {
+	Title, Body, Lang, Dir, Tag string
+	Actions                     []struct{ Action, Title string }
+}
+
+// notifications waits until so many are on the screen, and returns them.
+func (b *Browser) notifications(n int) []shown {
+	b.t.Helper()
+	const all = `navigator.serviceWorker.ready.then((r) => r.getNotifications())`
+	b.eventually(fmt.Sprint(n, " notifications"), fmt.Sprintf(`%s.then((all) => all.length === %d)`, all, n))
+	got, err := evaluate[[]shown](b, all+`.then((all) => all.map(({ title, body, lang, dir, tag, actions }) => ({ title, body, lang, dir, tag, actions })))`)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+// inWorker returns the value of an expression of JavaScript in the service
+// worker, which it wakes.
+func inWorker[T any](b *Browser, expression string) T {
+	b.t.Helper()
+	var last error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		targets, err := chromedp.Targets(b.ctx)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, target := range targets {
+			if target.Type != "service_worker" || !strings.HasSuffix(target.URL, "/authenticator/sw.js") {
+				continue
+			}
+			ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(target.TargetID))
+			got, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+			cancel()
+			if err == nil {
+				return got
+			}
+			last = err
+		}
+	}
+	b.t.Fatalf("in the worker: %v", last)
+	panic("unreachable")
+}
