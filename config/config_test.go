@@ -294,7 +294,7 @@ func TestWrite_SpeaksOfEveryKey(t *testing.T) {
 }
 
 func TestQLT5_PushServices(t *testing.T) {
-	for text, want := range map[string]int{"": 4, "push.example.org": 5, "*.example.org 10.0.0.1:8443": 6, "none": 0,
+	for text, want := range map[string]int{"": 5, "push.example.org": 6, "*.example.org 10.0.0.1:8443": 7, "none": 0,
 		"none push.example.org": -1, "https://push.example.org": -1, "*": -1} {
 		c := Default(t.TempDir())
 		c.Push.Services = strings.Fields(text)

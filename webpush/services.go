@@ -14,9 +14,9 @@ import (
 // port of https.
 type Services []string
 
-// known are those that browsers subscribe at: Chromium's, Firefox's, Safari's
-// and Edge's.
-var known = Services{"fcm.googleapis.com", "updates.push.services.mozilla.com", "*" + apple, "*.notify.windows.com"}
+// known are those that browsers subscribe at: Chrome's, that of Chromium as
+// distributions build it, Firefox's, Safari's and Edge's.
+var known = Services{"fcm.googleapis.com", "jmt17.google.com", "updates.push.services.mozilla.com", "*" + apple, "*.notify.windows.com"}
 
 const apple = ".push.apple.com"
 

@@ -27,6 +27,7 @@ func TestQLT5_PUSH24_Services(t *testing.T) {
 		"https://fcm.googleapis.com:443/fcm/send/x":               "https://fcm.googleapis.com",
 		"https://FCM.GoogleAPIs.com/fcm/send/x":                   "https://fcm.googleapis.com",
 		"HTTPS://updates.push.services.mozilla.com/wpush/v2/x":    "https://updates.push.services.mozilla.com",
+		"https://jmt17.google.com/fcm/send/x":                     "https://jmt17.google.com",
 		"https://web.push.apple.com/x":                            "https://web.push.apple.com",
 		"https://api.eu.push.apple.com/x":                         "https://api.eu.push.apple.com",
 		"https://wns2-par02p.notify.windows.com/w/?token=x%2fy":   "https://wns2-par02p.notify.windows.com",
