@@ -86,6 +86,7 @@ async function start() {
 		const account = accounts.find(({ id }) => id === data.authenticator);
 		if (account && data.kind !== "test") look(account);
 	});
+	link = takeLink() ?? link; // one may have been opened while we began
 	if (link) begin(link, changed);
 	else await resume(changed);
 }
