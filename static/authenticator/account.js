@@ -1,7 +1,8 @@
 // One account: its card with the passcode, and the sheet with its settings.
 
 import { el, icon } from "./dom.js";
-import { grouped, left, passcode, step } from "./passcode.js";
+import { closed, grouped, left, passcode, step } from "./passcode.js";
+import { change, veil } from "./pin.js";
 import { problem } from "./problem.js";
 import { call } from "./protocol.js";
 import * as push from "./push.js";
@@ -26,8 +27,17 @@ export function card(account, changed, announce) {
 			announce(t("app.error.internal"));
 		}
 	} }, words("app.code.copy"));
+	const row = el("div", { class: "row spread" }, el("span", {}, code, spoken), copy);
+	const locked = veil(account, () => tick());
 	let shown;
 	const tick = async () => {
+		if (locked) locked.hidden = !closed(account);
+		row.hidden = bar.hidden = closed(account);
+		if (row.hidden) {
+			code.textContent = spoken.textContent = "";
+			shown = undefined;
+			return;
+		}
 		bar.value = left(account);
 		if (shown === step(account)) return;
 		shown = step(account);
@@ -43,11 +53,12 @@ export function card(account, changed, announce) {
 				click: () => settings(account, changed) }, icon(dots, 3))),
 		el("div", { class: "row spread" }, el("bdi", { class: "soft" }, account.user), tag(account)));
 	if (account.state === "active") {
-		node.append(el("div", { class: "row spread" }, el("span", {}, code, spoken), copy), bar);
+		node.append(row, bar, locked ?? "");
 		tick();
 		return { node, tick };
 	}
-	node.append(el("p", { class: dead(account.state) ? "notice bad" : "notice" }, words(`app.state.${account.state}`)));
+	const why = account.state === "locked" && account.tries === 0 ? "app.pin.locked" : `app.state.${account.state}`;
+	node.append(el("p", { class: dead(account.state) ? "notice bad" : "notice" }, words(why)));
 	if (dead(account.state)) node.append(el("button", { type: "button", class: "plain", click: () => forget(account, changed) }, words("app.forget")));
 	return { node, tick: () => {} };
 }
@@ -106,6 +117,7 @@ function settings(account, changed) {
 			error,
 			el("button", {}, words("app.save"))),
 		rung(account) && account.push.web && notifications(account, changed),
+		account.pin && account.state === "active" && el("button", { type: "button", class: "plain", click: () => change(account, changed) }, words("app.pin.change")),
 		el("button", { type: "button", class: "quiet", click: () => removal(account, changed) }, words("app.account.remove")));
 }
 

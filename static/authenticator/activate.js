@@ -5,7 +5,7 @@ import { device, platform } from "./device.js";
 import { el } from "./dom.js";
 import { former, retire } from "./former.js";
 import { keeping } from "./install.js";
-import { keep } from "./passcode.js";
+import { guard } from "./pin.js";
 import { problem } from "./problem.js";
 import { call, Failure, makeKey } from "./protocol.js";
 import * as sheet from "./sheet.js";
@@ -56,14 +56,15 @@ async function proceed(begun, ready) {
 		throw failure;
 	}
 	// What this version does not know it must not pretend to be (section 1).
-	if (answer.mode !== "quick" || answer.template.pin !== "none" || !answer.period) throw new Failure("capability", 409);
-	const account = {
-		id: answer.authenticator, key: begun.key, thumbprint: begun.thumbprint, seed: await keep(answer.seed, answer.algorithm),
+	if (answer.mode !== "quick" || !["none", "user"].includes(answer.template.pin) || !answer.period) throw new Failure("capability", 409);
+	return guard(begun, answer, {
+		id: answer.authenticator, key: begun.key, thumbprint: begun.thumbprint,
 		digits: answer.digits, period: answer.period, tenant: answer.tenant, organisation: answer.organisation, user: answer.user, serial: answer.serial,
 		state: "pending", added: Date.now(),
-	};
-	await vault.set("activation", { account, push: answer.push.allowed });
-	return questions(account, answer.push.allowed, ready);
+	}, async (account) => {
+		await vault.set("activation", { account, push: answer.push.allowed });
+		await questions(account, answer.push.allowed, ready);
+	});
 }
 
 // questions asks what only the person can say: push, a name (ENR-11), and what

@@ -9,6 +9,10 @@ export function base64url(bytes) {
 		.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
+// bytes reads base64url.
+export const bytes = (text) =>
+	Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+
 // base32 reads a seed (RFC 4648, section 6).
 export function base32(text) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

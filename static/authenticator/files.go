@@ -3,13 +3,14 @@
 //
 // It is plain ES modules, used as they are written: main.js begins, protocol.js
 // speaks docs/protocol-authenticator.md, vault.js keeps the keys, passcode.js
-// makes passcodes, doorbell.js listens, camera.js scans, and request.js, add.js,
-// activate.js and account.js are what is seen. Nothing is built, nothing comes
-// from elsewhere, and the page's policy forbids whatever turns text into markup
-// or code. What lies in scanner, a decoder of QR codes copied in from npm among
-// it (docs/decisions/0014), is fetched when somebody scans, and not before.
-// worker.js is the service worker, by which the app opens without a network and
-// shows notifications while it is closed.
+// makes passcodes, wrap.js keeps seeds under a PIN, doorbell.js listens,
+// camera.js scans, and request.js, add.js, activate.js, pin.js and account.js
+// are what is seen. Nothing is built, nothing comes from elsewhere, and the
+// page's policy forbids whatever turns text into markup or code. What lies in
+// scanner, a decoder of QR codes copied in from npm among it
+// (docs/decisions/0014), is fetched when somebody scans, and not before.
+// worker.js is the service worker, by which the app opens without a network
+// and shows notifications while it is closed.
 //
 // The private key and the seed are keys of the browser that cannot be
 // exported: a script that got in, from an extension say, could use them while

@@ -3,6 +3,7 @@
 
 import { digits, el } from "./dom.js";
 import { passcode } from "./passcode.js";
+import { unlock } from "./pin.js";
 import { problem } from "./problem.js";
 import { call, Failure } from "./protocol.js";
 import * as sheet from "./sheet.js";
@@ -51,7 +52,8 @@ export function ask(account, request, left, onClose) {
 				field.focus();
 				return;
 			}
-			answer("approve", typed);
+			say("");
+			unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", typed) });
 		};
 		stage.replaceChildren(el("form", { class: "stack", novalidate: true, submit: approve },
 			field && el("div", {},

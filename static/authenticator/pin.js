@@ -1,0 +1,178 @@
+// The PIN of an account: chosen when it is activated, asked for before it makes
+// a passcode, and changed (protocol, sections 5.13 and 5.14). What it is leaves
+// this browser in no form that says so.
+
+import { base32, bytes } from "./bytes.js";
+import { digits, el } from "./dom.js";
+import { hashOf, keep, lend, withdraw } from "./passcode.js";
+import { refused } from "./pinrules.js";
+import { problem } from "./problem.js";
+import { call, Failure } from "./protocol.js";
+import * as sheet from "./sheet.js";
+import { t, words } from "./texts.js";
+import * as vault from "./vault.js";
+import { choose, keyOf, open, proof, stretch, unwrap } from "./wrap.js";
+
+document.addEventListener("visibilitychange", () => { if (document.visibilityState !== "visible") withdraw(); });
+
+// guard goes on with an account that is being activated once its seed is kept as
+// its template wants it: as it is, or wrapped under a PIN that is chosen now.
+export async function guard(begun, answer, account, next) {
+	if (answer.template.pin === "none") return next({ ...account, seed: await keep(answer.seed, answer.algorithm) });
+	const made = { ...account, hash: hashOf(answer.algorithm), template: answer.template };
+	// The PIN was changed, but that was not heard here: what it wraps was kept before.
+	if (!answer.pin.initial) return next(begun.pinned);
+	const seed = base32(answer.seed);
+	const first = field("first", "app.pin.first", { complexity: "decimal" }, "app.pin.first.help");
+	const chosen = twice(answer.template);
+	return form({ above: account.organisation, heading: t("app.pin.choose"), keep: true }, [first.node, ...chosen.nodes], "app.pin.keep", async () => {
+		const pin = chosen.read();
+		const old = await proof(await stretch(first.read(), answer.pin));
+		const { kept, told } = await choose(made.id, seed, pin);
+		const pinned = { ...made, pin: [kept] };
+		await vault.set("activation", { ...begun, pinned });
+		try {
+			await call(pinned, "pin", { proof: old, new: told });
+		} catch (failure) {
+			if (failure.detail?.attempts_left === 0) await vault.unset("activation");
+			throw failure;
+		}
+		await next(pinned);
+	});
+}
+
+// change asks for another PIN.
+export function change(account, changed) {
+	const old = field("old", "app.pin.old");
+	const chosen = twice(account.template);
+	return form({ above: account.organisation, heading: t("app.pin.change") }, [old.node, ...chosen.nodes], "app.save", async () => {
+		const pin = chosen.read();
+		const entry = await inForce(account);
+		const stretched = await stretch(old.read(), entry);
+		const proved = await proof(stretched);
+		const { half } = await call(account, "unlock", { proof: proved });
+		const seed = await unwrap(account, entry, await keyOf(stretched, bytes(half)));
+		const { kept, told } = await choose(account.id, seed, pin);
+		// Both are kept until it is known which of them holds.
+		await vault.update({ ...account, pin: [entry, kept] });
+		await call(account, "pin", { proof: proved, new: told });
+		await vault.update({ ...account, pin: [kept] });
+		withdraw();
+		sheet.close();
+		await changed();
+	});
+}
+
+// inForce returns what is wrapped under the PIN that holds. After a change whose
+// answer was lost, the server knows which that is.
+async function inForce(account) {
+	if (account.pin.length === 1) return account.pin[0];
+	const { pin } = await call(account, "status");
+	return account.pin.find(({ salt }) => salt === pin.salt);
+}
+
+// unlock asks for the PIN in a place on the page, and calls opened once the seed
+// is at hand: for a request, if there is one, which may then be approved.
+export function unlock(account, place, { request, opened, cancel }) {
+	if (!account.pin) return opened();
+	const pin = field("pin", "app.pin.enter", account.template);
+	const error = el("p", { class: "error", role: "alert", hidden: true });
+	const submit = (event) => {
+		event.preventDefault();
+		attempt(error, async () => {
+			const entry = await inForce(account);
+			const stretched = await stretch(pin.read(), entry);
+			const { half } = await call(account, "unlock", { proof: await proof(stretched), request });
+			lend(account, await open(account, entry, await keyOf(stretched, bytes(half))));
+			await opened();
+		}, pin.clear);
+	};
+	place.replaceChildren(el("form", { class: "stack", novalidate: true, submit }, pin.node, error,
+		el("div", { class: "pair" },
+			el("button", { type: "button", class: "plain", click: cancel }, words("app.cancel")),
+			el("button", {}, words(request ? "app.request.approve" : "app.pin.unlock")))));
+	pin.focus();
+	return undefined;
+}
+
+// show asks for the PIN in the sheet.
+export function show(account, opened) {
+	const place = el("div", { class: "stack" });
+	sheet.show({ above: account.organisation, heading: t("app.pin.heading") }, el("p", { class: "soft" }, words("app.pin.server")), place);
+	unlock(account, place, { cancel: sheet.close, opened: () => { sheet.close(); opened(); } });
+}
+
+// veil is what stands in the place of a passcode until it is unlocked; nothing
+// for an account without a PIN.
+export const veil = (account, opened) => account.pin && el("div", { class: "stack tight" },
+	el("button", { type: "button", class: "plain", click: () => show(account, opened) }, words("app.pin.show")),
+	el("small", {}, words("app.pin.server")));
+
+// attempt does something with a PIN, and says what went wrong.
+function attempt(error, act, failed = () => {}) {
+	error.hidden = true;
+	return sheet.busy(act).catch((failure) => {
+		error.textContent = wrong(failure);
+		error.hidden = false;
+		failed();
+	});
+}
+
+// wrong says what went wrong with a PIN.
+function wrong(failure) {
+	if (failure instanceof Refused) return t(`app.pin.${failure.message}`, failure.args);
+	if (!(failure instanceof Failure)) return problem(failure);
+	const left = failure.detail.attempts_left;
+	if (failure.code === "pin" && left > 0) return t("app.pin.wrong", { n: left });
+	if (failure.code === "pin" && left === 0) return t("app.pin.locked");
+	if (failure.code === "network") return t("app.pin.offline");
+	return problem(failure);
+}
+
+// A Refused PIN is one that breaks a rule.
+class Refused extends Error {
+	constructor(why, args) {
+		super(why);
+		this.args = args;
+	}
+}
+
+// field is one for a PIN. Its digits may be of any script.
+function field(id, label, template = {}, help) {
+	const input = el("input", { id, type: "password", autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: 64, dir: "ltr",
+		inputmode: template.complexity === "decimal" && "numeric", autofocus: true, "aria-describedby": help && `${id}-help` });
+	return {
+		node: el("div", {}, el("label", { for: id }, words(label)), input, help && el("small", { id: `${id}-help` }, words(help))),
+		read: () => digits(input.value),
+		focus: () => input.focus(),
+		clear: () => { input.value = ""; input.focus(); },
+	};
+}
+
+// twice are the fields for a new PIN.
+function twice(template) {
+	const [one, two] = [field("new", "app.pin.new", template), field("again", "app.pin.again", template)];
+	const rules = el("small", {}, t(`app.pin.rule.${template.complexity}`, { n: template.pin_length }),
+		!template.trivial_pins && ` ${t(template.stricter ? "app.pin.rule.stricter" : "app.pin.rule.trivial")}`);
+	one.node.append(rules);
+	return {
+		nodes: [one.node, two.node],
+		read: () => {
+			const pin = one.read();
+			const why = refused(template, pin);
+			if (why) throw new Refused(why, { n: template.pin_length });
+			if (pin !== two.read()) throw new Refused("different");
+			return pin;
+		},
+	};
+}
+
+// form shows fields in the sheet, and does act when they are filled in.
+function form(head, fields, button, act) {
+	const error = el("p", { class: "error", role: "alert", hidden: true });
+	const submit = (event) => {
+		event.preventDefault();
+		return attempt(error, act);
+	};
+	sheet.show(head, el("form", { class: "stack", novalidate: true, submit }, fields, error, el("button", {}, words(button))));
+}

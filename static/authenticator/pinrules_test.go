@@ -1,0 +1,27 @@
+package authenticator
+
+import (
+	"os/exec"
+	"testing"
+)
+
+// The browser's rules of a PIN, over the vectors that the server's are held to.
+// Node runs them as the browser does: the module imports nothing.
+func TestCRED6_PINsInTheBrowser(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	out, err := exec.CommandContext(t.Context(), node, "--input-type=module", "--eval", `
+		import { readFileSync } from "node:fs";
+		const { refused } = await import("data:text/javascript," + encodeURIComponent(readFileSync("pinrules.js", "utf8")));
+		const vectors = JSON.parse(readFileSync("../../policy/testdata/pins.json", "utf8"));
+		for (const { rules, pin, problem } of vectors) {
+			const got = refused(rules, pin) ?? "";
+			if (got !== problem) console.log(JSON.stringify({ rules, pin, got, want: problem }));
+		}
+		console.log(vectors.length >= 50 ? "all" : "too few");`).CombinedOutput()
+	if err != nil || string(out) != "all\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
