@@ -354,3 +354,51 @@ func TestPUSH6_SwitchedOffPlatform(t *testing.T) {
 		t.Errorf("push of a revoked one: %v, want state", err)
 	}
 }
+
+// An app that counts sends a newer counter with each approval; none comes twice,
+// however fresh its nonce, and one far ahead waits for the next to be typed.
+func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a := h.Authenticator(t, "phone")
+		a.ID, a.Serial, a.Step = identity.NewID(identity.AuthenticatorID), "counting", 0
+		h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), a, h.User.ID) })
+		for _, tt := range []struct {
+			counter int64
+			want    push.Verdict
+		}{{0, push.PasscodeRight}, {0, push.PasscodeWrong}, {2, push.PasscodeRight}, {1, push.PasscodeWrong}, {2, push.PasscodeWrong},
+			{60, push.PasscodeTooFar}, {60, push.PasscodeWrong}, {200, push.PasscodeWrong}, {3, push.PasscodeRight}} {
+			h.Do(t, func(tx *store.Tx) error {
+				a, err := tx.Authenticator(t.Context(), a.Tenant, a.ID)
+				if err != nil {
+					return err
+				}
+				seed, err := tx.Seed(t.Context(), a.Tenant, a.ID)
+				if err != nil {
+					return err
+				}
+				got, came, err := Approve(t.Context(), tx, a, otp.HOTP(seed, otp.Params{}, tt.counter))
+				if got != tt.want || got == push.PasscodeTooFar && came.Step != tt.counter {
+					t.Errorf("counter %d: verdict %d of %d, want %d", tt.counter, got, came.Step, tt.want)
+				}
+				return err
+			})
+		}
+	})
+}
+
+// "authenticator unlock" ends the lock of push, which is its user's.
+func TestPUSH9_UnlockingAnAuthenticator(t *testing.T) {
+	h := storetest.SQLite(t)
+	a, b := h.Authenticator(t, "one"), h.Authenticator(t, "two")
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
+	})
+	h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
+	if got := row(t, h, b).Push(h.Clock.Now()); got != identity.PushEnabled {
+		t.Errorf("the other's push is %s", got)
+	}
+	err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
+	if !errors.Is(err, identity.Conflict) {
+		t.Errorf("unlocked once more: %v, want Conflict", err)
+	}
+}

@@ -472,6 +472,25 @@ func TestPUSH18_PUSH23_ChecksOnThePhone(t *testing.T) {
 	}
 }
 
+// Where the address is not known, as of a login without a browser, the phone is
+// shown none, and neither an empty line nor the server's own.
+func TestPUSH12_NoAddress(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	j := h.journey(t, h.User)
+	j.IP = ""
+	h.Do(t, func(tx *store.Tx) error {
+		_, err := push.Start(t.Context(), tx, j, push.Shown{Application: "VPN"}, policy.Enter, policy.DefaultPush())
+		return err
+	})
+	request := a.must(t, "pending", nil)["request"].(map[string]any)
+	for _, name := range []string{"address", "place"} {
+		if value, has := request[name]; has {
+			t.Errorf("%s: %q", name, value)
+		}
+	}
+}
+
 // Push that is locked says so, and until when; nothing waits meanwhile.
 func TestPUSH9_StatusTellsOfALock(t *testing.T) {
 	h := onSQLite(t)

@@ -87,6 +87,17 @@ func (p Platforms) Allowed() []identity.Platform {
 	return allowed
 }
 
+// Any reports whether authenticator apps are allowed at all: on one platform at
+// least. While they are not, push cannot be switched on (PUSH-6).
+func (p Platforms) Any() bool {
+	for _, rule := range p {
+		if rule.Allowed {
+			return true
+		}
+	}
+	return false
+}
+
 // PushOn reports whether authenticators on a platform get push. It is asked at
 // every request, so that switching a platform's push off works at once (PUSH-6).
 func (p Platforms) PushOn(platform identity.Platform) bool {

@@ -41,6 +41,7 @@ var sentences = map[string]string{
 	"policy.problem.no-rules":   "must not be empty, or nobody could log in",
 	"policy.problem.no-proof":   "must not be empty in a rule that does not deny, or nothing would be proved",
 	"policy.problem.denies":     "must be empty in a rule that denies",
+	"policy.problem.no-apps":    "needs authenticator apps: none is allowed on any platform",
 	"policy.problem.push-twice": "cannot stand beside the other push step: name either push or push-with-presence",
 	"policy.problem.no-otp":     "must be empty in a rule that asks for no one-time password",
 	"policy.problem.platform":   "is for Windows alone",

@@ -110,6 +110,19 @@ func (p Push) Validate() error {
 	return ps.err()
 }
 
+// SwitchesOn lists the fields in which p has push on where before had it off.
+func (p Push) SwitchesOn(before Push) (fields []string) {
+	if p.Enabled && !before.Enabled {
+		fields = append(fields, "enabled")
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.Groups)) {
+		if p.Groups[id].Enabled && !before.Groups[id].Enabled {
+			fields = append(fields, "groups."+id+".enabled")
+		}
+	}
+	return fields
+}
+
 // An EffectivePush is the push policy as it holds for one user, and for each
 // setting the ids of the groups that made it so; none where the tenant's policy
 // holds (PUSH-4).

@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -466,6 +467,9 @@ func TestPUSH26_LiveState(t *testing.T) {
 			p[identity.Android] = policy.PlatformRule{Allowed: true}
 			off(t, h, policy.KindPlatforms, p)
 		}, "push-not-allowed"},
+		{"PUSH-6 apps not allowed any more", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+			off(t, h, policy.KindPlatforms, policy.Platforms{})
+		}, "push-not-allowed"},
 		{"push switched off for all", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
 			p := policy.DefaultPush()
 			p.Enabled = false
@@ -568,5 +572,68 @@ func TestPUSH18_Number(t *testing.T) {
 	}
 	if len(seen) != 90 {
 		t.Errorf("%d different numbers in 5000, want all 90", len(seen))
+	}
+}
+
+// The rows of a push, and no others: what the phone was shown, and how it ended.
+func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
+	all := []audit.Kind{audit.PushChallenge, audit.PushApproved, audit.PushRefused, audit.OuterWindow}
+	far := func() (Verdict, store.Passcode, error) { return PasscodeTooFar, store.Passcode{}, nil }
+	for _, tt := range []struct {
+		name   string
+		change func(*Answer)
+		want   string // kind and reason of what follows the challenge
+	}{
+		{"ignored", nil, ""},
+		{"approved", func(*Answer) {}, "push.success "},
+		{"not me", func(a *Answer) { a.Decision = DenyNotMe }, "push.failure rejected by user"},
+		{"mistake", func(a *Answer) { a.Decision = DenyMistake }, ""},
+		{"wrong number", func(a *Answer) { a.Number = "00" }, "push.failure wrong number"},
+		{"clock far off", func(a *Answer) { a.Passcode = far }, "passcode.outer-window "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := storetest.SQLite(t)
+			a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
+			p := mustStart(t, h, j, policy.Enter)
+			if tt.change != nil {
+				with := approval(p)
+				tt.change(&with)
+				if end, err := answer(t, h, h.DB, a, with); err != nil {
+					t.Fatal(err)
+				} else if end.Outcome == store.PushApproved {
+					if _, err := claim(t, h, h.DB, j, p.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			h.Clock.Pass(2 * time.Minute)
+			found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kinds: all, Oldest: true}))
+			if err != nil || len(found) == 0 || found[0].Kind != audit.PushChallenge {
+				t.Fatalf("events %v, %v", found, err)
+			}
+			shown := found[0]
+			want := map[string]string{"push": p.ID, "application": "Payroll", "organisation": h.Tenant.Name, "presence": "enter",
+				"started": j.StartedAt.Format(time.RFC3339)}
+			if !maps.Equal(shown.Data, want) {
+				t.Errorf("the challenge says %v, want %v", shown.Data, want)
+			}
+			if shown.Personal["name"] != j.Name || shown.Personal["from"] != j.IP || shown.Personal["place"] != "Bergen, Norway" {
+				t.Errorf("and of the person %v", shown.Personal)
+			}
+			got := ""
+			for _, e := range found[1:] {
+				got += string(e.Kind) + " " + e.Reason
+			}
+			if got != tt.want {
+				t.Errorf("then %q, want %q", got, tt.want)
+			}
+			for _, e := range found {
+				for _, v := range e.Data {
+					if v == p.Number {
+						t.Errorf("PUSH-19: %s has the number: %v", e.Kind, e.Data)
+					}
+				}
+			}
+		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 // authenticators by their indexes.
 func (r reader) WaysIn(ctx context.Context, tenant string) ([]policy.Class, error) {
 	return Collect(list(ctx, r, "ways in", scanClass, `
-		SELECT groups, apps, holds, COUNT(*) FROM (
+		/* walks */ SELECT groups, apps, holds, COUNT(*) FROM (
 			SELECT COALESCE((SELECT string_agg(m.group_id, ' ') FROM group_members m
 					WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id), '') AS groups,
 				COALESCE((SELECT string_agg('{"platform":"' || a.platform || '","capabilities":' || a.capabilities || '}', ',')

@@ -83,10 +83,15 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	return e, nil
 }
 
+// Policies is where documents are read: the database, or a transaction.
+type Policies interface {
+	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
+}
+
 // inForce reads a document and notes which version it is of.
-func inForce[D policy.Document](ctx context.Context, db *store.DB, tenant string, versions map[policy.Kind]int64) (D, error) {
+func inForce[D policy.Document](ctx context.Context, r Policies, tenant string, versions map[policy.Kind]int64) (D, error) {
 	var d D
-	row, err := db.Policy(ctx, tenant, d.Kind())
+	row, err := r.Policy(ctx, tenant, d.Kind())
 	if err != nil {
 		return d, err
 	}

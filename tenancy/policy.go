@@ -41,6 +41,9 @@ func SetPolicy(ctx context.Context, db *store.DB, who identity.Principal, tenant
 		if document, err = byID(ctx, tx, tenant, document); err != nil {
 			return err
 		}
+		if err := withApps(ctx, tx, tenant, present.Document, document); err != nil {
+			return err
+		}
 		after, err := policy.Encode(document)
 		if err != nil {
 			return err
@@ -57,6 +60,33 @@ func SetPolicy(ctx context.Context, db *store.DB, who identity.Principal, tenant
 			"version": strconv.FormatInt(set.Version, 10), "before": string(before), "after": string(after)}})
 	})
 	return set, err
+}
+
+// withApps refuses to switch push on where no authenticator app is allowed that
+// could have it (PUSH-6). What was on before stays as it is set: while no app is
+// allowed, it means nothing.
+func withApps(ctx context.Context, tx *store.Tx, tenant string, present []byte, next policy.Document) error {
+	push, ok := next.(policy.Push)
+	if !ok {
+		return nil
+	}
+	before, err := policy.Read[policy.Push](present)
+	if err != nil {
+		return err
+	}
+	on := push.SwitchesOn(before)
+	if len(on) == 0 {
+		return nil
+	}
+	platforms, err := inForce[policy.Platforms](ctx, tx, tenant, make(map[policy.Kind]int64))
+	if err != nil || platforms.Any() {
+		return err
+	}
+	var wrongs policy.Problems
+	for _, field := range on {
+		wrongs = append(wrongs, policy.Problem{Field: field, Key: "policy.problem.no-apps"})
+	}
+	return &identity.Error{Kind: identity.Invalid, Key: "error.policy.invalid", Err: wrongs}
 }
 
 // names finds groups or applications by what a document calls them.

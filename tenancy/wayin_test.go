@@ -53,3 +53,37 @@ func TestPUSH5_StrandsBeforeItIsSaved(t *testing.T) {
 		}
 	})
 }
+
+// Push can be switched on only where an authenticator app is allowed; where none
+// is any more, it reaches nobody.
+func TestPUSH6_NoPushWithoutApps(t *testing.T) {
+	h := storetest.SQLite(t)
+	set := func(d policy.Document) error {
+		_, err := SetPolicy(t.Context(), h.DB, h.Who, h.Tenant.ID, d.Kind(), func(policy.Document) (policy.Document, error) { return d, nil })
+		return err
+	}
+	none := policy.Platforms{}
+	push := policy.DefaultPush()
+	push.Enabled = false
+	off := push
+	for _, d := range []policy.Document{push, none} {
+		if err := set(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	push.Enabled = true
+	err := set(push)
+	if problems, _ := errors.AsType[policy.Problems](err); len(problems) != 1 || problems[0].Field != "enabled" || problems[0].Key != "policy.problem.no-apps" {
+		t.Errorf("switched on without apps: %v", err)
+	}
+	off.Lifetime = 90
+	if err := set(off); err != nil {
+		t.Errorf("another setting: %v", err)
+	}
+	if err := set(policy.Platforms{identity.IOS: {Allowed: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(push); err != nil {
+		t.Errorf("with an app allowed: %v", err)
+	}
+}
