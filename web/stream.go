@@ -113,7 +113,8 @@ func (s *Streams) onConnection(conn net.Conn, head http.Header, run func(*Stream
 	_ = conn.SetReadDeadline(time.Time{}) // of a request, which has been read; a connection that is closed shows below
 	go func() {
 		defer cancel()
-		_, _ = io.Copy(io.Discard, conn) // until the reader leaves: there is nothing to say on this way
+		var b [1]byte
+		_, _ = conn.Read(b[:]) // until the reader leaves; what says something on this way is none
 	}()
 	head.Set("Connection", "close") // the body ends with it
 	head.Set("Date", time.Now().UTC().Format(http.TimeFormat))
