@@ -1,6 +1,9 @@
 package doorbell
 
 import (
+	"encoding/json"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +45,36 @@ func TestPUSH12_PUSH24_LanguagesAndNames(t *testing.T) {
 		if strings.ContainsAny(n.Title+n.Body, "\u202e\n\r") || !strings.Contains(n.Body, "\u2068anna<b>berg\u2069") {
 			t.Errorf("%s: body %q", language, n.Body)
 		}
+	}
+}
+
+// The protocol's page shows a message as it is, field by field.
+func TestPUSH24_TheProtocolsExample(t *testing.T) {
+	page, err := os.ReadFile("../docs/protocol-authenticator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(page), "```json example=notification\n")
+	if !found {
+		t.Fatal("the page has no example of a notification")
+	}
+	example, _, _ := strings.Cut(after, "\n```")
+	var shown, sent any
+	if err := json.Unmarshal([]byte(example), &shown); err != nil {
+		t.Fatal(err)
+	}
+	h := onSQLite(t)
+	expires := time.Unix(1794990060, 0)
+	raw, err := h.bell.announce(t.Context(), store.NotifyRequest, store.PushRequest{Tenant: h.Tenant.ID, User: h.User.ID, ID: "psh_bbbbbbbbbbbbbbbbbbbbbbbbbb",
+		Application: "Payroll", Name: "anna.berg", Presence: policy.Enter, ExpiresAt: expires}, identity.Authenticator{ID: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Template: []byte(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(sent, shown) {
+		t.Errorf("we send %s, the page shows %s", raw, example)
 	}
 }
 

@@ -3,10 +3,12 @@ package enroll
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,28 @@ func TestPUSH24_SubscribeAndUnsubscribe(t *testing.T) {
 			t.Errorf("events %v, want %v", told, want)
 		}
 	})
+}
+
+// What status and test answer has the fields that the page shows.
+func TestPUSH24_TheProtocolsExamples(t *testing.T) {
+	h := onSQLite(t)
+	a := h.enrolled(t, h.User, true)
+	a.must(t, "subscribe", example(t, "subscribe-body"))
+	shown, web := example(t, "status")["push"].(fields)["web"].(fields), a.web(t)
+	if !slices.Equal(slices.Sorted(maps.Keys(web)), slices.Sorted(maps.Keys(shown))) || len(web["key"].(string)) != len(shown["key"].(string)) {
+		t.Errorf("status says %v, the page shows %v", web, shown)
+	}
+	raw, err := json.Marshal(tried{Sent: true, Expires: 1794990060})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said fields
+	if err := json.Unmarshal(raw, &said); err != nil {
+		t.Fatal(err)
+	}
+	if want := example(t, "test"); !reflect.DeepEqual(said, want) {
+		t.Errorf("test says %v, the page shows %v", said, want)
+	}
 }
 
 // A subscription ends with its authenticator.
