@@ -67,6 +67,8 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 		h.Set("Content-Security-Policy", webAppPolicy)
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
+		// The one page that has use for a camera; no other, and no frame, gets it.
+		h.Set("Permissions-Policy", "camera=(self), microphone=(), geolocation=(), payment=(), usb=()")
 		mux.ServeHTTP(w, r)
 	}), nil
 }

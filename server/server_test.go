@@ -189,6 +189,19 @@ func TestQLT3_Headers(t *testing.T) {
 	}
 }
 
+// The web authenticator scans; nothing else of ours has use for a camera.
+func TestQLT4_CameraForTheAppAlone(t *testing.T) {
+	c := found(t)
+	start(t, c)
+	for path, want := range map[string]string{
+		"/authenticator/": "camera=(self)", "/authenticator/sw.js": "camera=(self)", "/t/default/me": "camera=()", "/nowhere": "camera=()",
+	} {
+		if _, header, _ := get(t, c.BaseURL+path); !strings.HasPrefix(header.Get("Permissions-Policy"), want+",") {
+			t.Errorf("%s: Permissions-Policy %q, want %s", path, header.Get("Permissions-Policy"), want)
+		}
+	}
+}
+
 // A second address takes health away from the first.
 func TestMetricsListen(t *testing.T) {
 	c := found(t)
