@@ -28,6 +28,15 @@ type Config struct {
 	// for this machine alone. Empty means http://localhost:8080.
 	BaseURL string `toml:"base_url"`
 
+	// AuthenticatorURL is an address of its own for the web authenticator:
+	// scheme and host, like BaseURL, and another host that leads to this server
+	// too. There is nothing else at it, so that no fault of a login page or an
+	// operator's page can reach the keys that browsers keep for it. A proxy has
+	// to pass the Host header on. Browsers keep those keys for one address, so
+	// changing it ends all web authenticators. Empty puts the web authenticator
+	// below BaseURL.
+	AuthenticatorURL string `toml:"authenticator_url"`
+
 	// Listen is the address to listen on, such as ":8443" or "127.0.0.1:8080".
 	// Empty means the port of BaseURL: on this machine alone for plain http, on
 	// every address for https.
@@ -200,8 +209,20 @@ func (c Config) Postgres() bool {
 }
 
 // Base is the address people reach Latchkey by.
-func (c Config) Base() (*url.URL, error) {
-	u, err := url.Parse(c.BaseURL)
+func (c Config) Base() (*url.URL, error) { return origin(c.BaseURL) }
+
+// Authenticator is the address of the web authenticator, and of the API that
+// authenticator apps talk to: one of its own, or the base.
+func (c Config) Authenticator() (*url.URL, error) {
+	if c.AuthenticatorURL == "" {
+		return c.Base()
+	}
+	return origin(c.AuthenticatorURL)
+}
+
+// origin reads an address that is a scheme and a host.
+func origin(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
 	if err != nil {
 		return nil, errors.New("must be an address such as https://login.example.org")
 	}

@@ -68,6 +68,15 @@ func (c Config) Validate() error {
 	if err != nil {
 		ps.add("base_url", err.Error())
 	}
+	switch own, err := c.Authenticator(); {
+	case c.AuthenticatorURL == "" || base == nil:
+	case err != nil:
+		ps.add("authenticator_url", err.Error())
+	case own.Host == base.Host:
+		ps.add("authenticator_url", "must be another host than base_url, or empty")
+	case own.Scheme != base.Scheme:
+		ps.add("authenticator_url", "must begin with "+base.Scheme+"://, as base_url does: both are the same server")
+	}
 	if base != nil && !isAddress(c.Listen) {
 		ps.add("listen", `must be an address and a port, such as ":8443"`)
 	}

@@ -17,6 +17,10 @@ const written = `# Latchkey's configuration. Every key can also be set by an env
 # entityIDs: changing it later breaks applications and web authenticators.
 base_url = %q
 
+# An address of its own for the web authenticator, which leads to this server
+# too. Changing it ends all web authenticators.
+#authenticator_url = "https://auth.example.org"
+
 # The address to listen on.
 listen = %q
 

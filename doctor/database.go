@@ -180,7 +180,7 @@ func (d *Doctor) backup(ctx context.Context, c *chart) error {
 }
 
 func (d *Doctor) webAuthenticators(ctx context.Context, c *chart) error {
-	base, err := d.Config.Base()
+	base, err := d.Config.Authenticator()
 	if err != nil || !d.ready(ctx) {
 		return nil // said by others
 	}
@@ -208,6 +208,6 @@ func (d *Doctor) webAuthenticators(ctx context.Context, c *chart) error {
 		return nil
 	}
 	c.warning(fmt.Sprintf("authenticators in browsers that were made at another address (%[2]s): %[1]d; browsers keep them there, so their owners cannot use them at %[3]s", n, before, base),
-		"put base_url back; or revoke them (\"latchkey authenticator list\") so that their owners enrol anew")
+		"put base_url, or authenticator_url, back; or revoke them (\"latchkey authenticator list\") so that their owners enrol anew")
 	return nil
 }

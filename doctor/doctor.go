@@ -62,6 +62,7 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		{"backup", (*Doctor).backup},
 		{"mail", (*Doctor).mail},
 		{"address", (*Doctor).address},
+		{"address", (*Doctor).annexe},
 		{"web authenticators", (*Doctor).webAuthenticators},
 		{"push services", (*Doctor).pushServices},
 	} {

@@ -220,6 +220,10 @@ func TestWebAuthenticators(t *testing.T) {
 		}
 		d.Now = func() time.Time { return time.Now().Add(time.Minute) }
 		expect(t, d.found(t, (*Doctor).webAuthenticators), Warning, "made at another address ("+base+"): 1;")
+		d.Config.AuthenticatorURL = base // moved, and left where it was
+		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
+		d.Config.AuthenticatorURL = "https://auth.example.org"
+		expect(t, d.found(t, (*Doctor).webAuthenticators), Warning, "made at another address ("+base+"): 1;")
 	})
 }
 
@@ -287,6 +291,28 @@ func TestAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, d.found(t, (*Doctor).address), Error, "nobody answers")
+	})
+}
+
+// The web authenticator's own address is asked for it. A proxy that does not
+// pass the Host header on has the base answer there, and lead in a circle.
+func TestAddressOfItsOwn(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		status, policy := http.StatusOK, "trusted-types latchkey-worker"
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", policy)
+			w.Header().Set("Location", "/authenticator/")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(web.Close)
+		d.Config.AuthenticatorURL = web.URL
+		expect(t, d.found(t, (*Doctor).annexe), OK, "is at "+web.URL)
+		policy = ""
+		expect(t, d.found(t, (*Doctor).annexe), Error, "no web authenticator")
+		status = http.StatusPermanentRedirect
+		expect(t, d.found(t, (*Doctor).annexe), Error, "leads back to itself")
+		web.Close()
+		expect(t, d.found(t, (*Doctor).annexe), Error, "nobody answers")
 	})
 }
 

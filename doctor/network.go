@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/mail"
@@ -140,6 +141,38 @@ func (d *Doctor) address(ctx context.Context, c *chart) error {
 		}
 		c.judge(level, fmt.Sprintf("its certificate is good for %s, until %s", ago(left), end.UTC().Format(time.DateOnly)),
 			"renew it: afterwards no browser comes in. A new file in tls_cert is read by itself")
+	}
+	return nil
+}
+
+// annexe asks at the web authenticator's own address, where there is one, for
+// the web authenticator.
+func (d *Doctor) annexe(ctx context.Context, c *chart) error {
+	own, err := d.Config.Authenticator()
+	if err != nil || d.Config.AuthenticatorURL == "" {
+		return nil // said by the configuration
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, own.String()+"/authenticator/", nil)
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12}}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	if err != nil {
+		c.error(unreached(own, err))
+		return nil
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusPermanentRedirect:
+		c.error(fmt.Sprintf("the web authenticator's address, %s, leads back to itself: what stands before the server does not tell which host was asked for", own),
+			"have the proxy pass the Host header on as it came")
+	case res.StatusCode != http.StatusOK || !strings.Contains(res.Header.Get("Content-Security-Policy"), "trusted-types"):
+		c.error(fmt.Sprintf("there is no web authenticator at %s: it answers %s", own, res.Status), "look at what answers there: the proxy's target, DNS, or authenticator_url")
+	default:
+		c.ok("the web authenticator is at %s", own)
 	}
 	return nil
 }

@@ -222,7 +222,7 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 		return "", nil, err
 	}
 	page.Stream = s.stream(page.Step)
-	base := s.idp.Kit.Base.String()
+	base := s.idp.Kit.AuthenticatorOrigin()
 	b := templates.EnrollScan{Application: s.app.Name, Name: j.Name, Platform: j.Platform,
 		Here:    slices.Contains(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), j.Platform),
 		Install: s.view.Rules.Platforms.Install(j.Platform), Code: shown.ShortCode,

@@ -1,8 +1,11 @@
 package phone
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"runtime"
@@ -63,6 +66,27 @@ func (a Activation) code() (activationCode, error) {
 	}
 	c.Secret = after
 	return c, nil
+}
+
+// moved asks a base where its web authenticator, and with it the API, has gone,
+// and returns that base. A link is taken to it as a browser would be; to a
+// place that a link could not name, it is not.
+func (p *Phone) moved(ctx context.Context, base string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/authenticator/", nil)
+	if err != nil {
+		return "", fmt.Errorf("phone: %w", err)
+	}
+	res, err := p.client().Do(req)
+	if err != nil {
+		return "", &identity.Error{Kind: identity.Unavailable, Key: "phone.unreachable", Err: err}
+	}
+	defer res.Body.Close()
+	to, err := res.Location()
+	if err != nil || res.StatusCode != http.StatusPermanentRedirect || to.Path != "/authenticator/" {
+		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.link", Err: errors.New("there is no Latchkey at " + base)}
+	}
+	code, err := Activation{Base: to.Scheme + "://" + to.Host, Code: "00000000"}.code()
+	return code.Base, err
 }
 
 // platform is what this runs on, as the protocol names it; empty where it has

@@ -136,11 +136,7 @@ func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string,
 	if len(body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	client := p.HTTP
-	if client == nil {
-		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	res, err := client.Do(req)
+	res, err := p.client().Do(req)
 	if err != nil {
 		return nil, &identity.Error{Kind: identity.Unavailable, Key: "phone.unreachable", Err: err}
 	}
@@ -156,6 +152,14 @@ func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string,
 		refusal.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return nil, refusal
+}
+
+// client follows no redirects: what is signed is for one address.
+func (p *Phone) client() *http.Client {
+	if p.HTTP != nil {
+		return p.HTTP
+	}
+	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // claims are what a signature says (protocol, section 3).

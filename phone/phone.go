@@ -136,7 +136,14 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	}
 	k := &s.Accounts[i]
 	if k.ID == "" {
-		if err := p.register(ctx, s, k, a.Name); err != nil {
+		err := p.register(ctx, s, k, a.Name)
+		if refusal, refused := errors.AsType[*Refusal](err); refused && refusal.Status == http.StatusNotFound && refusal.Code == "unreadable" {
+			// No API here: the authenticator may have an address of its own.
+			if k.Base, err = p.moved(ctx, code.Base); err == nil {
+				err = p.register(ctx, s, k, a.Name)
+			}
+		}
+		if err != nil {
 			return Account{}, p.abandon(s, i, err)
 		}
 		if err := p.save(s); err != nil {

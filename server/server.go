@@ -52,6 +52,7 @@ type Server struct {
 	log     *slog.Logger
 	node    string
 	mux     *http.ServeMux // what the caller mounts, before the house
+	annexe  *http.ServeMux // the web authenticator at an address of its own; nil where it has none
 	outbox  *mail.Outbox   // nil where mails have no way out
 	bell    *doorbell.Bell
 	apps    *enroll.API
@@ -70,6 +71,10 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, err
 	}
 	base, err := c.Base()
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := c.Authenticator()
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +107,17 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, err
 	}
 	// An operator who changes the address is told by doctor what that breaks.
-	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.NoteOrigin(ctx, base.String()) })
+	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.NoteOrigin(ctx, authenticator.String()) })
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
-	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: base.String(), Contact: contact,
+	if c.AuthenticatorURL != "" {
+		s.Kit.Authenticator = authenticator
+	}
+	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
 		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {
@@ -156,7 +164,7 @@ func (s *Server) mount() error {
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.Base.String(), Bell: s.bell, Address: k.From, Streams: s.streams, Log: s.log})
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Bell: s.bell, Address: k.From, Streams: s.streams, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
 		return err
@@ -173,10 +181,8 @@ func (s *Server) mount() error {
 	house := http.NewServeMux()
 	oidcFace.Routes(house)
 	samlFace.Routes(house)
-	house.Handle(enroll.Path, s.apps.Handler())
+	s.mountAuthenticator(house, webApp)
 	enroll.NewPrivacyIDEA(k, s.DB).Routes(house)
-	house.Handle("/authenticator", webApp)
-	house.Handle("/authenticator/", webApp)
 	house.Handle("GET "+static.Prefix, static.Handler())
 	if s.config.MetricsListen == "" {
 		s.health(house)
@@ -205,7 +211,9 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
 // Handler is everything the public address answers.
-func (s *Server) Handler() http.Handler { return s.Kit.Recover(s.Kit.Headers(s.mux)) }
+func (s *Server) Handler() http.Handler {
+	return s.Kit.Recover(s.Kit.Headers(http.HandlerFunc(s.answer)))
+}
 
 // Listen opens the doors, so that nobody who comes from now on is sent away.
 // Run does it if it was not done.

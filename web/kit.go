@@ -27,6 +27,19 @@ type Kit struct {
 	Log     *slog.Logger
 	Base    *url.URL       // scheme and host of all addresses, without a path
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+
+	// Authenticator is the origin of the web authenticator and its API where
+	// that is one of its own; nil where it is Base.
+	Authenticator *url.URL
+}
+
+// AuthenticatorOrigin is where the web authenticator and its API are, such as
+// https://id.example.org.
+func (k *Kit) AuthenticatorOrigin() string {
+	if k.Authenticator != nil {
+		return k.Authenticator.String()
+	}
+	return k.Base.String()
 }
 
 // MaxBody is the most bytes a form or JSON body may have.
