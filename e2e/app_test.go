@@ -18,17 +18,20 @@ import (
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/webpush"
 )
 
 // An appHouse is what the web authenticator needs of the house, and no more:
 // itself, and the apps' API over a database whose hand the test is.
 type appHouse struct {
 	db     *store.DB
+	bell   *doorbell.Bell // may call nobody until a test lets it
 	base   string
 	user   identity.User
 	who    identity.Principal
@@ -72,8 +75,13 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
+	services, err := webpush.NewServices(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.bell = &doorbell.Bell{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
-	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
+	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.bell,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())

@@ -2,110 +2,109 @@ package e2e
 
 import (
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/browser"
 
 	"github.com/latchkey-id/latchkey/doorbell"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/outbound"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/store/storetest"
 	"github.com/latchkey-id/latchkey/webpush"
 )
 
-// Chromium's own Push API: it subscribes with our key, at an endpoint of a push
-// service that we know, and its service worker reads what we send, decrypted by
-// Chromium and by nobody else. Google's part is played by a courier on this
-// machine; only the endpoint's host is changed, to his.
-func TestPUSH24_ChromiumReadsWhatWeSend(t *testing.T) {
+// The whole way of a notification, by Chromium's own Push API: the web
+// authenticator subscribes, with our key and at a push service that we know;
+// what we send is decrypted by Chromium and by nobody else, and its worker shows
+// it. Google's part is played by a courier on this machine, and only the host of
+// the endpoint is changed, to his.
+func TestPUSH24_ChromiumIsRung(t *testing.T) {
 	c := newCourier(t)
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/worker.js" {
-			w.Header().Set("Content-Type", "text/javascript")
-			w.Write([]byte(`self.addEventListener("push", (event) => event.waitUntil((async () => {
-				await self.registration.showNotification(event.data.json().notification.title);
-				new BroadcastChannel("pushed").postMessage(event.data.text());
-			})()));`))
-			return
-		}
-		w.Header().Set("Content-Type", "text/html")
-		w.Write([]byte(`<!DOCTYPE html><title>an app</title>`))
-	}))
-	t.Cleanup(page.Close)
-	h := storetest.SQLite(t)
-	key, _, err := h.DB.VAPIDPublic(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	b := open(t, chromium(t, c.options()...), Look{}) // in the browser's own profile: others have no push
+	h := furnishApp(t)
+	b := open(t, chromium(t, c.options()...), Look{Width: 390}) // in the browser's own profile: others have no push
 	b.permit("notifications", browser.PermissionSettingGranted)
-	b.Open(strings.Replace(page.URL, "127.0.0.1", "localhost", 1))
-	if _, err := evaluate[bool](b, `(window.pushed = [], new BroadcastChannel("pushed").onmessage = ({ data }) => pushed.push(data),
-		navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready)
-			.then(({ pushManager }) => pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: "`+base64.RawURLEncoding.EncodeToString(key)+`" }))
-			.then((subscription) => { window.subscription = JSON.stringify(subscription); }, (error) => { window.subscription = String(error); }), true)`); err != nil {
-		t.Fatal(err)
-	}
-	b.Await("a subscription", `window.subscription`)
-	said, err := evaluate[string](b, `subscription`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var has struct {
-		Endpoint string
-		Keys     struct{ P256DH, Auth string }
-	}
-	if err := json.Unmarshal([]byte(said), &has); err != nil {
-		t.Fatalf("%s: %v", said, err)
-	}
-	known, err := webpush.NewServices([]string{strings.TrimPrefix(c.URL, "https://")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sub, err := webpush.Parse(has.Endpoint, has.Keys.P256DH, has.Keys.Auth, known)
-	if err != nil {
-		t.Fatalf("Chromium's subscription is refused: %v", err)
-	}
-	_, token, _ := strings.Cut(sub.Endpoint, endpoints)
-	sub.Endpoint = c.URL + endpoints + token
+	h.enrolled(t, b, nil)
+	b.working()
+	a := h.awaitSubscription(t, b.Attribute(`.account`, "data-authenticator"))
+	h.sendBy(t, c, a)
 
-	catalog, err := locales.Load()
+	j := h.journey(t)
+	var p store.PushRequest
+	h.tx(t, func(tx *store.Tx) (err error) {
+		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
+		return err
+	})
+	h.ring(t)
+	if got := b.notifications(1)[0]; got.Title != "Signing in to \u2068Payroll\u2069?" || !strings.Contains(got.Body, "Anna.Berg") || len(got.Actions) != 0 {
+		t.Errorf("rung with %+v", got)
+	}
+	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
+	h.ring(t)
+	b.eventually("the end in its place", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].silent && all[0].title.startsWith("Sign-in to"))`)
+	b.dismiss()
+
+	// What the person can try.
+	b.Click(done) // the app was open all the while, and says too that it is over
+	b.Click(`.account .top button`)
+	b.Await("the button of the test", `[...document.querySelectorAll("#sheet button.plain")].some((button) => button.textContent === "Test push" && (button.click(), true))`)
+	b.Await("each step of the test done", `document.querySelectorAll("#sheet li[data-step][data-state=done]").length === 4`)
+	if got := b.notifications(1)[0]; got.Title != "Notifications work" {
+		t.Errorf("tested with %+v", got)
+	}
+}
+
+// awaitSubscription waits until an app has subscribed.
+func (h *appHouse) awaitSubscription(t *testing.T, id string) identity.Authenticator {
+	t.Helper()
+	a, err := h.db.Authenticator(t.Context(), h.user.Tenant, id)
+	for end := time.Now().Add(patience); err == nil; time.Sleep(50 * time.Millisecond) {
+		_, missing := h.db.PushSubscription(t.Context(), a.Tenant, a.ID)
+		switch {
+		case missing == nil:
+			return a
+		case !errors.Is(missing, identity.NotFound) || time.Now().After(end):
+			err = missing
+		}
+	}
+	t.Fatalf("the app did not subscribe: %v", err)
+	return a
+}
+
+// sendBy has what goes to an authenticator's subscription sent by a courier.
+func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
+	t.Helper()
+	services, err := webpush.NewServices([]string{strings.TrimPrefix(c.URL, "https://")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(c.Certificate())
-	bell := &doorbell.Bell{DB: h.DB, Client: outbound.NewTrusting([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots), Services: known,
-		Catalog: catalog, Base: "https://id.example.org", Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	a := h.Authenticator(t, "Chromium")
-	j := h.Journey(t, "browser")
-	h.Do(t, func(tx *store.Tx) error {
-		if err := doorbell.Subscribe(t.Context(), tx, a, sub); err != nil {
+	h.bell.Services, h.bell.Client = services, outbound.NewTrusting([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
+	h.tx(t, func(tx *store.Tx) error {
+		has, err := tx.PushSubscription(t.Context(), a.Tenant, a.ID)
+		if err != nil {
 			return err
 		}
-		_, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
-		return err
+		sub, err := tx.OpenSubscription(t.Context(), has)
+		if err != nil {
+			return err
+		}
+		_, token, _ := strings.Cut(sub.Endpoint, endpoints)
+		sub.Endpoint = c.URL + endpoints + token
+		return doorbell.Subscribe(t.Context(), tx, a, sub)
 	})
-	if _, err := bell.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.Await("a push", `pushed.length > 0`)
-	got, err := evaluate[string](b, `pushed[0]`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(got, `"web_push":8030`) || !strings.Contains(got, "\u2068Payroll\u2069") || !strings.Contains(got, a.ID) {
-		t.Errorf("Chromium reads %s", got)
+}
+
+// ring sends what is due.
+func (h *appHouse) ring(t *testing.T) {
+	t.Helper()
+	if n, err := h.bell.Flush(t.Context()); n == 0 || err != nil {
+		t.Fatalf("%d notifications, %v", n, err)
 	}
 }
