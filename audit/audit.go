@@ -80,6 +80,7 @@ const (
 // Administration.
 const (
 	TenantAdded        Kind = "tenant.added"
+	TenantChanged      Kind = "tenant.changed"
 	UserAdded          Kind = "user.added"
 	UserChanged        Kind = "user.changed"
 	UserDisabled       Kind = "user.disabled"
@@ -116,7 +117,7 @@ var Kinds = map[Kind]bool{
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorPIN: true,
-	TenantAdded: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
+	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,
 	MetadataSource: true, MetadataFailed: true, PolicyChanged: true, KeyMade: true,

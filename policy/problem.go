@@ -13,6 +13,7 @@ type Problem struct {
 	Field string // such as "rules[2].networks[0]"; empty is the whole document
 	Key   string // locale key of what is wrong
 	Args  []any  // names and values in turn, as locales.Printer.T takes them
+	Line  int    // of the text it stands in, from 1; 0 where nobody looked, or it is on none
 }
 
 // Problems is all that is wrong with a document, in the order of its fields.
@@ -54,10 +55,13 @@ func (p Problem) Error() string {
 	for pair := range slices.Chunk(p.Args, 2) {
 		text = strings.ReplaceAll(text, fmt.Sprintf("{%s}", pair[0]), fmt.Sprint(pair[1]))
 	}
-	if p.Field == "" {
-		return text
+	if p.Field != "" {
+		text = p.Field + ": " + text
 	}
-	return p.Field + ": " + text
+	if p.Line > 0 {
+		text = fmt.Sprintf("line %d: %s", p.Line, text)
+	}
+	return text
 }
 
 func (ps Problems) Error() string {

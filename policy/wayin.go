@@ -33,10 +33,7 @@ type NoWayIn struct {
 // (PUSH-9a).
 func (p Push) Strands(classes []Class, platforms Platforms) (n NoWayIn) {
 	for _, c := range classes {
-		s := p.Effective(c.Groups).PushSettings
-		if s.CodesAllowed || slices.ContainsFunc(c.Apps, func(a App) bool {
-			return s.Enabled && platforms.PushOn(a.Platform) && slices.Contains(a.Capabilities, s.Presence.Capability())
-		}) {
+		if p.Obstacle(c, platforms) == NoObstacle {
 			continue
 		}
 		n.Users += c.Users
@@ -45,4 +42,40 @@ func (p Push) Strands(classes []Class, platforms Platforms) (n NoWayIn) {
 		}
 	}
 	return n
+}
+
+// An Obstacle is why a push policy leaves users without a way in, in words for
+// operators.
+type Obstacle string
+
+const (
+	NoObstacle      Obstacle = ""
+	NoAuthenticator Obstacle = "has no authenticator"
+	NoPushApp       Obstacle = "has no app with push switched on"
+	NoPushPlatform  Obstacle = "gets no push on the platform of the app"
+	NoPresenceCheck Obstacle = "has no app that can do the presence check"
+)
+
+// Obstacle says what stands between the users of a class and a login on these
+// platforms: the least thing that would have to change for the nearest of their
+// apps.
+func (p Push) Obstacle(c Class, platforms Platforms) Obstacle {
+	s := p.Effective(c.Groups).PushSettings
+	if s.CodesAllowed { // as they are wherever push is off
+		return NoObstacle
+	}
+	onPlatform := func(a App) bool { return platforms.PushOn(a.Platform) }
+	switch {
+	case slices.ContainsFunc(c.Apps, func(a App) bool {
+		return onPlatform(a) && slices.Contains(a.Capabilities, s.Presence.Capability())
+	}):
+		return NoObstacle
+	case slices.ContainsFunc(c.Apps, onPlatform):
+		return NoPresenceCheck
+	case len(c.Apps) > 0:
+		return NoPushPlatform
+	case c.Holds:
+		return NoPushApp
+	}
+	return NoAuthenticator
 }

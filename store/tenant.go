@@ -111,6 +111,17 @@ func (tx *Tx) AddTenant(ctx context.Context, t identity.Tenant) error {
 	return tx.addDataKey(ctx, t.ID)
 }
 
+// SetAlerts sets the mail addresses of a tenant's operators who are told of
+// what needs attention.
+func (tx *Tx) SetAlerts(ctx context.Context, tenant string, addresses []string) error {
+	alerts, err := json.Marshal(append([]string{}, addresses...))
+	if err != nil {
+		return fmt.Errorf("store: set alerts: %w", err)
+	}
+	_, err = tx.exec(ctx, "set alerts", `UPDATE tenants SET alerts = $2 WHERE id = $1`, tenant, string(alerts))
+	return err
+}
+
 // taken reports that a name is used already.
 func taken(what, name string) error {
 	return &identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a %s %q already", what, name)}

@@ -22,42 +22,9 @@ import (
 func SetPolicy(ctx context.Context, db *store.DB, who identity.Principal, tenant string, kind policy.Kind,
 	next func(present policy.Document) (policy.Document, error)) (store.Policy, error) {
 	var set store.Policy
-	err := db.InTx(ctx, who, func(tx *store.Tx) error {
-		present, err := tx.Policy(ctx, tenant, kind)
-		if err != nil {
-			return err
-		}
-		document, err := policy.Decode(kind, present.Document)
-		if err != nil {
-			return err
-		}
-		before, err := policy.Encode(document)
-		if err != nil {
-			return err
-		}
-		if document, err = next(document); err != nil {
-			return err
-		}
-		if document, err = byID(ctx, tx, tenant, document); err != nil {
-			return err
-		}
-		if err := withApps(ctx, tx, tenant, present.Document, document); err != nil {
-			return err
-		}
-		after, err := policy.Encode(document)
-		if err != nil {
-			return err
-		}
-		if present.Version > 0 && string(before) == string(after) {
-			set = present
-			return nil
-		}
-		if err := tx.SetPolicy(ctx, tenant, kind, present.Version, after); err != nil {
-			return err
-		}
-		set = store.Policy{Kind: kind, Version: present.Version + 1, Document: after}
-		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.PolicyChanged, Data: map[string]string{"kind": string(kind),
-			"version": strconv.FormatInt(set.Version, 10), "before": string(before), "after": string(after)}})
+	err := db.InTx(ctx, who, func(tx *store.Tx) (err error) {
+		set, err = setPolicy(ctx, tx, tenant, kind, next)
+		return err
 	})
 	return set, err
 }
@@ -87,6 +54,62 @@ func withApps(ctx context.Context, tx *store.Tx, tenant string, present []byte, 
 		wrongs = append(wrongs, policy.Problem{Field: field, Key: "policy.problem.no-apps"})
 	}
 	return &identity.Error{Kind: identity.Invalid, Key: "error.policy.invalid", Err: wrongs}
+}
+
+// SetPush is SetPolicy of the push policy, together with the addresses at which
+// the tenant's operators are alerted. Of the two, nil leaves what is there.
+func SetPush(ctx context.Context, db *store.DB, who identity.Principal, tenant string,
+	next func(present policy.Document) (policy.Document, error), addresses []string) (store.Policy, error) {
+	var set store.Policy
+	err := db.InTx(ctx, who, func(tx *store.Tx) (err error) {
+		if addresses != nil {
+			if err = setAlerts(ctx, tx, tenant, addresses); err != nil {
+				return err
+			}
+		}
+		if next == nil {
+			set, err = tx.Policy(ctx, tenant, policy.KindPush)
+			return err
+		}
+		set, err = setPolicy(ctx, tx, tenant, policy.KindPush, next)
+		return err
+	})
+	return set, err
+}
+
+func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kind,
+	next func(present policy.Document) (policy.Document, error)) (store.Policy, error) {
+	present, err := tx.Policy(ctx, tenant, kind)
+	if err != nil {
+		return present, err
+	}
+	document, err := policy.Decode(kind, present.Document)
+	if err != nil {
+		return present, err
+	}
+	before, err := policy.Encode(document)
+	if err != nil {
+		return present, err
+	}
+	if document, err = next(document); err != nil {
+		return present, err
+	}
+	if document, err = byID(ctx, tx, tenant, document); err != nil {
+		return present, err
+	}
+	if err := withApps(ctx, tx, tenant, present.Document, document); err != nil {
+		return present, err
+	}
+	after, err := policy.Encode(document)
+	if err != nil || present.Version > 0 && string(before) == string(after) {
+		return present, err
+	}
+	if err := tx.SetPolicy(ctx, tenant, kind, present.Version, after); err != nil {
+		return present, err
+	}
+	set := store.Policy{Kind: kind, Version: present.Version + 1, Document: after}
+	return set, tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.PolicyChanged, Data: map[string]string{"kind": string(kind),
+		"version": strconv.FormatInt(set.Version, 10), "before": string(before), "after": string(after)}})
 }
 
 // names finds groups or applications by what a document calls them.

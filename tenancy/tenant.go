@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/mail"
 	"regexp"
+	"slices"
+	"strings"
 
 	"golang.org/x/text/language"
 
@@ -65,10 +67,31 @@ func validate(t identity.Tenant) error {
 			return refuse("%q is no language tag, such as de or pt-BR", t.Language)
 		}
 	}
-	for _, address := range t.Alerts {
+	return checkAddresses(t.Alerts)
+}
+
+func checkAddresses(all []string) error {
+	for _, address := range all {
 		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
-			return refuse("%q is no mail address", address)
+			return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("%q is no mail address", address)}
 		}
 	}
 	return nil
+}
+
+// setAlerts sets the addresses at which a tenant's operators are alerted. Whose
+// they are is personal, so the event has them there.
+func setAlerts(ctx context.Context, tx *store.Tx, tenant string, addresses []string) error {
+	if err := checkAddresses(addresses); err != nil {
+		return err
+	}
+	t, err := tx.Tenant(ctx, tenant)
+	if err != nil || slices.Equal(t.Alerts, addresses) {
+		return err
+	}
+	if err := tx.SetAlerts(ctx, tenant, addresses); err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.TenantChanged, Data: map[string]string{"setting": "alerts"},
+		Personal: map[string]string{"before": strings.Join(t.Alerts, " "), "after": strings.Join(addresses, " ")}})
 }

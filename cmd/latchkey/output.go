@@ -113,6 +113,9 @@ func explain(err error) []string {
 		}
 		return lines
 	}
+	if would, ok := errors.AsType[warned](err); ok {
+		return would
+	}
 	if problems, ok := errors.AsType[directory.Problems](err); ok {
 		lines := []string{"nothing was imported:"}
 		for _, p := range problems {

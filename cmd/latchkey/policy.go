@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/tenancy"
 )
 
 type policyRow struct {
@@ -108,17 +108,22 @@ type policySet struct {
 	File string      `arg:"" optional:"" help:"JSON document. Default: standard input."`
 
 	Target       policy.Target       `placeholder:"WHO" help:"Of self-provisioning: all, only, except or none."`
-	Groups       []string            `name:"group" placeholder:"GROUP" sep:"none" help:"Of self-provisioning: a group for only and except; may be repeated."`
+	Groups       []string            `name:"group" placeholder:"GROUP" sep:"none" help:"Of self-provisioning: a group for only and except; may be repeated. Of push: the group whose own policy is meant."`
 	RequireLeave *bool               `negatable:"" help:"Of self-provisioning: who ever had an authenticator needs leave to enrol."`
 	ThirdParty   *bool               `negatable:"" help:"Of self-provisioning: another vendor's authenticator app may be enrolled too."`
 	Allow        []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: enrol there; may be repeated."`
 	Refuse       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: do not; may be repeated."`
 	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
 	NoPush       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: no push there; may be repeated."`
+
+	pushFlags `embed:""`
+	Yes       bool `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySet) Help() string {
-	return `A document replaces the whole policy; groups and applications may stand in it by name. The flags change parts of the present one instead. What is wrong is said at once, each with its field, and then nothing was changed.
+	return `A document replaces the whole policy; groups and applications may stand in it by name. The flags change parts of the present one instead. What is wrong is said at once, each with its line and field, and then nothing was changed.
+
+A group's push policy stands instead of the tenant's for its members, all three settings of it; what is not said is as the tenant's when it is first made. A policy of push or platforms that would leave users without a way in says how many, and whom, and wants a yes.
 
 Examples:
 
@@ -126,7 +131,13 @@ Examples:
 
     latchkey policy set self-provisioning --target only --group Nurses --group Doctors
 
-    latchkey policy set platforms --allow android --refuse windows-mobile --no-push linux`
+    latchkey policy set platforms --allow android --refuse windows-mobile --no-push linux
+
+    latchkey policy set push --presence pick --limit 3 --lock 2h --alert-operators --alert-address desk@example.org
+
+    latchkey policy set push --group Nurses --no-codes --presence six-digits
+
+    latchkey policy set push --group Nurses --none`
 }
 
 // Run replaces or changes a policy and shows it.
@@ -134,13 +145,19 @@ func (c *policySet) Run(ctx context.Context, s *shell) error {
 	if err := known(c.Kind); err != nil {
 		return err
 	}
-	change, err := c.change(s)
-	if err != nil {
-		return err
-	}
 	return s.inTenant(ctx, func(h house) error {
-		set, err := tenancy.SetPolicy(ctx, h.db, h.who, h.tenant.ID, c.Kind, change)
+		data, change, err := c.change(ctx, s, h)
+		if err == nil {
+			err = c.confirmStranded(ctx, s, h, change)
+		}
+		var set store.Policy
+		if err == nil {
+			set, err = c.set(ctx, s, h, change)
+		}
 		if err != nil {
+			if problems, ok := errors.AsType[policy.Problems](err); ok {
+				problems.Locate(data)
+			}
 			return err
 		}
 		row, err := rowOfPolicy(set)
@@ -154,31 +171,45 @@ func (c *policySet) Run(ctx context.Context, s *shell) error {
 	})
 }
 
-// change is what the flags, or else a document, make of the present policy.
-func (c *policySet) change(s *shell) (func(policy.Document) (policy.Document, error), error) {
-	ofEnrolment := c.Target != "" || c.Groups != nil || c.RequireLeave != nil || c.ThirdParty != nil
+// change is what the flags, or else a document, make of the present policy; nil
+// is nothing. It returns the document too.
+func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte, change func(policy.Document) (policy.Document, error), err error) {
+	ofEnrolment := c.Target != "" || c.RequireLeave != nil || c.ThirdParty != nil || c.Groups != nil && c.Kind != policy.KindPush
 	ofPlatforms := c.Allow != nil || c.Refuse != nil || c.Push != nil || c.NoPush != nil
+	ofPush := c.pushFlags.any() || c.Groups != nil && c.Kind == policy.KindPush
 	switch {
 	case ofEnrolment && c.Kind != policy.KindSelfProvisioning:
-		return nil, refuse("--target, --group, --require-leave and --third-party are for self-provisioning")
+		return nil, nil, refuse("--target, --group, --require-leave and --third-party are for self-provisioning")
 	case ofPlatforms && c.Kind != policy.KindPlatforms:
-		return nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
-	case (ofEnrolment || ofPlatforms) && c.File != "":
-		return nil, refuse("give either a document or what to change")
+		return nil, nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
+	case ofPush && c.Kind != policy.KindPush:
+		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
+	case (ofEnrolment || ofPlatforms || ofPush) && c.File != "":
+		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
-		return c.changeEnrolment, nil
+		return nil, c.changeEnrolment, nil
 	case ofPlatforms:
-		return c.changePlatforms, nil
+		return nil, c.changePlatforms, nil
+	case ofPush:
+		change, err := c.changePush(ctx, h)
+		return nil, change, err
 	}
 	// A byte more than may be, so that what is too long is refused and not cut.
-	data, err := s.file(c.File, policy.MaxDocument+1)
-	if err != nil {
-		return nil, err
+	if data, err = s.file(c.File, policy.MaxDocument+1); err != nil {
+		return nil, nil, err
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", c.Kind)
+		return nil, nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", c.Kind)
 	}
-	return func(policy.Document) (policy.Document, error) { return policy.Decode(c.Kind, data) }, nil
+	return data, func(policy.Document) (policy.Document, error) { return policy.Decode(c.Kind, data) }, nil
+}
+
+func (c *policySet) changePush(ctx context.Context, h house) (func(policy.Document) (policy.Document, error), error) {
+	if err := c.pushFlags.check(c.Groups); err != nil || len(c.Groups) == 0 {
+		return c.pushFlags.change(""), err
+	}
+	g, err := h.group(ctx, c.Groups[0])
+	return c.pushFlags.change(g.ID), err
 }
 
 func (c *policySet) changeEnrolment(present policy.Document) (policy.Document, error) {

@@ -11,7 +11,7 @@ func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
 	p.ok("", "user", "add", "anna", "--no-password", "--group", "Doctors", "--group", "Nurses", "--group", "Visitors")
 	p.ok(`{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"none"},
 		"Doctors":{"enabled":true,"codes_allowed":true,"presence":"enter"},
-		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push")
+		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push", "--yes")
 	got := make(map[string]finding)
 	for _, f := range read[[]finding](p, "", "policy", "explain", "--user", "anna", "--app", "default") {
 		got[f.Setting] = f
