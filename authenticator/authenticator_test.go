@@ -357,6 +357,9 @@ func TestPUSH6_SwitchedOffPlatform(t *testing.T) {
 
 // An app that counts sends a newer counter with each approval; none comes twice,
 // however fresh its nonce, and one far ahead waits for the next to be typed.
+//
+// Tried with UseStepSigned for counters too: the one used by another transaction
+// since the row was read was accepted.
 func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a := h.Authenticator(t, "phone")
@@ -379,6 +382,12 @@ func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 				got, came, err := Approve(t.Context(), tx, a, otp.HOTP(seed, otp.Params{}, tt.counter))
 				if got != tt.want || got == push.PasscodeTooFar && came.Step != tt.counter {
 					t.Errorf("counter %d: verdict %d of %d, want %d", tt.counter, got, came.Step, tt.want)
+				}
+				if err != nil || got != push.PasscodeRight {
+					return err
+				}
+				if got, _, err = Approve(t.Context(), tx, a, otp.HOTP(seed, otp.Params{}, tt.counter)); got != push.PasscodeWrong {
+					t.Errorf("counter %d, used since the row was read: verdict %d", tt.counter, got)
 				}
 				return err
 			})

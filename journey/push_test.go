@@ -117,6 +117,8 @@ func TestPUSH9_ALockInAJourney(t *testing.T) {
 
 // Where policy refuses codes, nothing else is silently allowed: the page says
 // when push is back, or that the app needs an update.
+//
+// Tried without the case in confirm: a passcode was asked for.
 func TestPUSH9a_FailsClosed(t *testing.T) {
 	strict := policy.DefaultPush()
 	strict.CodesAllowed = false
@@ -179,6 +181,8 @@ func TestPUSH22_TooOldAndCodesAllowed(t *testing.T) {
 
 // What a journey definition does not name is not offered, and not had by its
 // form; its order is the order of the offer.
+//
+// Tried without policy.Offers in conclude: a passcode logged in.
 func TestPUSH20_StepsOfTheDefinition(t *testing.T) {
 	plain := policy.DefaultPush()
 	plain.Presence = policy.NoPresence
@@ -237,6 +241,8 @@ func TestPUSH20_TheDefinitionOfTheBeginning(t *testing.T) {
 
 // Where the application can show no number, a push that needs one is not to be
 // had, unless its operator allows one without.
+//
+// Tried without CannotShow in policy.Push.Check: a push was sent.
 func TestPUSH21_AnApplicationWithoutAScreen(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -295,6 +301,8 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 
 // What was taken away between the approval and its claim is an outcome of the
 // push, and no error.
+//
+// Tried without looking for Forbidden in Claim: the error came out.
 func TestPUSH26_AnApprovalThatMayNotCountAnyMore(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
@@ -313,6 +321,9 @@ func TestPUSH26_AnApprovalThatMayNotCountAnyMore(t *testing.T) {
 
 // Attack 3: what is approved for one browser lets in that one. The other is told
 // that a request waits, may type a passcode, and its number would be of no use.
+//
+// Tried without the browser in push's space: the first was not told apart. Tried
+// without the journey in ClaimPush (package push): another journey claimed it.
 func TestPUSH10_TwoBrowsers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
@@ -331,6 +342,8 @@ func TestPUSH10_TwoBrowsers(t *testing.T) {
 }
 
 // Attack 2: an approval that comes after its user went another way is refused.
+//
+// Tried without dropPush in Choose: it was approved.
 func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
@@ -358,6 +371,8 @@ func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
 
 // Before anything is proved, the number that waits has as many digits for a name
 // nobody has as for one whose group wants six.
+//
+// Tried without policy.Push.Anybody: two digits for the one, six for the other.
 func TestPUSH7_TheSameNumberForEveryName(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	h.withoutPassword(map[string]policy.PushSettings{"somebody's": {Enabled: true, CodesAllowed: true, Presence: policy.SixDigits}})

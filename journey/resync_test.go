@@ -54,6 +54,8 @@ const (
 // An approval whose passcode is too far off asks for the next one in the
 // browser, which logs in and sets the clock: also where policy refuses codes,
 // since the approval was the phone's.
+//
+// Tried without step > first.Step: the first passcode was its own next.
 func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 	for _, codes := range []bool{true, false} {
 		storetest.Each(t, func(t *testing.T, empty *storetest.House) {

@@ -68,6 +68,9 @@ func pushOf(t *testing.T, h *storetest.House, db *store.DB, a identity.Authentic
 
 // Five requests go out. The sixth does not, and locks push for all the user's
 // authenticators, one enrolled meanwhile too, over a restart, for an hour.
+//
+// Tried without count in Start: the sixth went out. Tried without the user's lock
+// in the authenticators' state: they were enabled.
 func TestPUSH9_TheSixthLocks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		phone := h.Authenticator(t, "phone")
@@ -216,8 +219,9 @@ func TestPUSH9_Unlock(t *testing.T) {
 	})
 }
 
-// The lock keeps an approval out that was on its way, and is lasting though its
-// own request comes to nothing.
+// The lock keeps out an approval that was on its way.
+//
+// Tried without the user's lock in the authenticator's state: it was approved.
 func TestPUSH9_NoApprovalDuringALock(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")

@@ -12,6 +12,8 @@ import (
 
 // Three to pick from, all different, in any order; no decoy is one digit away
 // from the right one.
+//
+// Tried with any other number as a decoy: 19 stood beside 89.
 func TestPUSH18_Options(t *testing.T) {
 	for _, digits := range []int{2, 3} {
 		places := make(map[int]int)
@@ -98,6 +100,8 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 }
 
 // A choice that is not the right one ends the request, offered or not.
+//
+// Tried without sameNumber: each of them approved.
 func TestPUSH17_AWrongPickIsFinal(t *testing.T) {
 	for name, pick := range map[string]func(p store.PushRequest, options []string) string{
 		"a decoy": func(p store.PushRequest, options []string) string {

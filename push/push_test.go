@@ -431,6 +431,9 @@ func TestPUSH13_Answers(t *testing.T) {
 
 // What was allowed when the request was sent must still be allowed when it is
 // approved, and again when that is claimed.
+//
+// Tried without refused_at in the claim: it worked once what was taken away had
+// been given back.
 func TestPUSH26_LiveState(t *testing.T) {
 	off := func(t *testing.T, h *storetest.House, kind policy.Kind, d policy.Document) {
 		t.Helper()
