@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -404,4 +406,32 @@ func (h *house) enrolledPlain(t *testing.T) *app {
 	t.Helper()
 	h.rules.Template = policy.DefaultTemplate()
 	return h.enrolled(t, h.addUser(t, "bo.lund"), true)
+}
+
+// The bodies of the protocol's page are taken as they stand there, and what is
+// answered has its fields, and no others.
+func TestProtocolPINExamples(t *testing.T) {
+	h := onSQLite(t)
+	h.wantsPIN(t, 10)
+	h.rules.Template.Biometric = false
+	a, _, first := h.begun(t)
+	keys := func(v any) string { return strings.Join(slices.Sorted(maps.Keys(v.(fields))), " ") }
+	status := a.must(t, "status", nil)
+	for name, got := range map[string]any{"pin-template": status["template"], "pin-standing": status["pin"]} {
+		if want := example(t, name); keys(got) != keys(want) {
+			t.Errorf("%s: %v, the page has %v", name, got, want)
+		}
+	}
+	if got, want := status["template"], any(example(t, "pin-template")); !reflect.DeepEqual(got, want) {
+		t.Errorf("template %v, the page has %v", got, want)
+	}
+	body := example(t, "pin-body")
+	body["proof"] = b64(first.proof) // ours is another PIN's
+	a.must(t, "pin", body)
+	unlock := example(t, "unlock-body")
+	unlock["proof"] = body["new"].(fields)["proof"]
+	got, want := a.must(t, "unlock", unlock), example(t, "unlock")
+	if keys(got) != keys(want) || got["half"] != want["half"] {
+		t.Errorf("unlock: %v, the page has %v", got, want)
+	}
 }

@@ -248,7 +248,7 @@ func TestSignature_TheProtocolsExample(t *testing.T) {
 	if got, want := key.thumbprint(), "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"; got != want || e.kid != want {
 		t.Errorf("thumbprint %q, kid %q, want %q", got, e.kid, want)
 	}
-	if e.claims.Type != "pending" || e.claims.At != 1794990000 || len(e.claims.Capabilities) != 2 {
+	if e.claims.Type != "pending" || e.claims.At != 1794990000 || len(e.claims.Capabilities) != 3 {
 		t.Errorf("claims %+v", e.claims)
 	}
 }

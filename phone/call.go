@@ -23,7 +23,7 @@ const maxBody = 64 << 10
 
 var methods = map[string]string{
 	"activate": http.MethodPost, "finish": http.MethodPost, "status": http.MethodGet, "settings": http.MethodPost,
-	"remove": http.MethodPost, "pending": http.MethodGet, "answer": http.MethodPost, "stream": http.MethodGet,
+	"remove": http.MethodPost, "pin": http.MethodPost, "unlock": http.MethodPost, "pending": http.MethodGet, "answer": http.MethodPost, "stream": http.MethodGet,
 }
 
 // A Refusal is a server's error (protocol, section 6). Its kind goes by the

@@ -25,16 +25,20 @@ import (
 )
 
 // Version is what every call says this app is.
-const Version = "latchkey-phone/1.0.0"
+const Version = "latchkey-phone/1.1.0"
 
 // capabilities are what every call says this app can do.
-var capabilities = []string{"presence:none", "presence:enter"}
+var capabilities = []string{"presence:none", "presence:enter", "pin:app"}
 
 // A Phone is an authenticator app whose accounts live in a folder.
 type Phone struct {
 	Dir  string           // made when first needed
 	HTTP *http.Client     // nil means one of our own
 	Now  func() time.Time // the phone's clock; nil means time.Now
+
+	// PIN asks the phone's person for a PIN of an account; nil where nobody is
+	// there to be asked.
+	PIN func(PINQuestion, Account) (string, error)
 }
 
 // now is the clock from which passcodes are made. Nothing ever corrects it.
@@ -150,6 +154,9 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 			return Account{}, err
 		}
 	}
+	if err := p.choosePIN(ctx, s, k); err != nil {
+		return Account{}, p.abandon(s, i, err)
+	}
 	if err := p.ask(ctx, s, k, "finish", finishBody{a.Push && k.Push.Allowed, a.Name}); err != nil {
 		return Account{}, p.abandon(s, i, err)
 	}
@@ -175,12 +182,13 @@ func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name str
 	if err := p.call(ctx, s, k, "activate", body, &answer); err != nil {
 		return err
 	}
-	if answer.Mode != "quick" || answer.Template.PIN != "none" || answer.Period == 0 {
+	if answer.Mode != "quick" || answer.Template.PIN != "none" && answer.Template.PIN != "user" || answer.Period == 0 {
 		return tooOld("a token template this version does not know")
 	}
 	made := *k
 	made.Account = Account{ID: answer.Authenticator, Base: k.Base, Tenant: answer.Tenant, Organisation: answer.Organisation,
 		User: answer.User, Serial: answer.Serial, State: answer.State, Push: answer.Push}
+	made.Guarded = answer.Template.PIN == "user"
 	made.Seed, made.Algorithm, made.Digits, made.Period = answer.Seed, answer.Algorithm, answer.Digits, answer.Period
 	if _, err := made.passcode(p.now()); err != nil {
 		return err
@@ -242,8 +250,8 @@ func (p *Phone) List(ctx context.Context) ([]Account, error) {
 	return list, p.save(s)
 }
 
-// Passcode returns the current passcode of an account, named by its id, serial
-// or user; the name may be empty where there is one account only.
+// Passcode returns the current passcode of an account without a PIN, named by its
+// id, serial or user; the name may be empty where there is one account only.
 func (p *Phone) Passcode(name string) (Code, error) {
 	s, err := p.load()
 	if err != nil {
@@ -404,7 +412,7 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 				return Outcome{}, &identity.Error{Kind: identity.Invalid, Key: "phone.number",
 					Err: fmt.Errorf("the number has %d digits", request.Digits)}
 			}
-			if body.Passcode, err = k.passcode(p.now()); err != nil {
+			if body.Passcode, err = p.code(ctx, s, k, id); err != nil {
 				return Outcome{}, err
 			}
 		}

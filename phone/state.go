@@ -32,7 +32,9 @@ type keptAccount struct {
 	Account
 	Begun     activationCode `json:"begun,omitzero"`
 	Key       privateKey     `json:"key"`
-	Seed      string         `json:"seed"` // base32, as it came
+	Seed      string         `json:"seed"` // base32, as it came; empty where a PIN guards it
+	Guarded   bool           `json:"guarded,omitempty"`
+	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"` // the last under the newest PIN
 	Algorithm otp.Algorithm  `json:"algorithm"`
 	Digits    int            `json:"digits"`
 	Period    int64          `json:"period"`
@@ -40,6 +42,9 @@ type keptAccount struct {
 
 // passcode makes the passcode of a moment by the phone's own clock.
 func (k *keptAccount) passcode(now time.Time) (string, error) {
+	if k.Seed == "" {
+		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.pin.needed", Err: fmt.Errorf("%s makes no passcode without its PIN", k.Serial)}
+	}
 	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(k.Seed)
 	if err != nil {
 		return "", fmt.Errorf("phone: seed: %w", err)

@@ -30,6 +30,9 @@ type phoneActivate struct {
 	Code string `placeholder:"CODE" help:"… and the short code."`
 	Name string `help:"What this device is called. Default: the machine's name."`
 	Push bool   `default:"true" negatable:"" help:"Whether logins may be approved here, where that is allowed."`
+
+	InitialPIN string `name:"initial-pin" placeholder:"PIN" help:"What the page of the enrolment shows once the account is begun, where a PIN is asked for. Default: a terminal asks."`
+	PIN        string `name:"pin" placeholder:"PIN" help:"The PIN of your own. Default: a terminal asks."`
 }
 
 func (phoneActivate) Help() string {
@@ -45,7 +48,7 @@ func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
 	if (c.Link == "") == (c.Base == "" || c.Code == "") {
 		return refuse("give the link or, instead of it, --base and --code")
 	}
-	p, err := s.phone()
+	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.InitialPIN: c.InitialPIN, phone.NewPIN: c.PIN})
 	if err != nil {
 		return err
 	}
@@ -81,17 +84,18 @@ func (phoneList) Run(ctx context.Context, s *shell) error {
 
 type phonePasscode struct {
 	Account string `arg:"" optional:"" help:"Serial, id or user of the account. Default: the only one."`
+	pinFlag
 }
 
 func (phonePasscode) Help() string { return "Example:\n\n    latchkey phone passcode" }
 
 // Run shows a passcode, and for people nothing else, so that it can be piped.
-func (c *phonePasscode) Run(s *shell) error {
-	p, err := s.phone()
+func (c *phonePasscode) Run(ctx context.Context, s *shell) error {
+	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.PresentPIN: c.PIN})
 	if err != nil {
 		return err
 	}
-	code, err := p.Passcode(c.Account)
+	code, err := p.Unlocked(ctx, c.Account)
 	if err != nil {
 		return err
 	}
@@ -124,6 +128,7 @@ func (phonePending) Run(ctx context.Context, s *shell) error {
 type phoneApprove struct {
 	Request string `arg:"" help:"Id of the request, as in phone pending."`
 	Number  string `placeholder:"N" help:"The number the login page shows, where one is asked for."`
+	pinFlag
 }
 
 func (phoneApprove) Help() string {
@@ -132,7 +137,7 @@ func (phoneApprove) Help() string {
 
 // Run approves a request.
 func (c *phoneApprove) Run(ctx context.Context, s *shell) error {
-	p, err := s.phone()
+	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.PresentPIN: c.PIN})
 	if err != nil {
 		return err
 	}
