@@ -132,16 +132,16 @@ func (b *Bell) take(ctx context.Context, free chan struct{}, work *sync.WaitGrou
 // attempt rings one authenticator, if that is still to be done, and notes what
 // came of it.
 func (b *Bell) attempt(ctx context.Context, n store.Notification) error {
-	o, err := b.occasion(ctx, n)
+	l, err := b.occasion(ctx, n)
+	if err != nil {
+		return err // the lease runs out, and another try is made
+	}
 	// What is noted is noted even while shutting down, or it would be sent again.
 	noting := context.WithoutCancel(ctx)
-	if err != nil || o == nil {
-		if err != nil {
-			return err // the lease runs out, and another try is made
-		}
+	if l == nil {
 		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.NotificationDone(noting, n, false) })
 	}
-	sent, err := b.send(ctx, *o)
+	sent, err := b.send(ctx, *l)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (b *Bell) attempt(ctx context.Context, n store.Notification) error {
 		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.NotificationLater(noting, n, tx.Now(), false) })
 	}
 	return b.DB.InTx(noting, system, func(tx *store.Tx) error {
-		if err := b.note(noting, tx, o.subscription, sent); err != nil {
+		if err := b.note(noting, tx, l.subscription, sent); err != nil {
 			return err
 		}
 		pause := max(sent.after, min(firstPause<<min(n.Attempts, 10), mostPause))

@@ -22,7 +22,6 @@ type house struct {
 	*storetest.House
 	service *service
 	bell    *Bell
-	log     *strings.Builder
 }
 
 // each runs f in a house on every database at hand.

@@ -94,7 +94,7 @@ func (b *Bell) send(ctx context.Context, l letter) (result, error) {
 	if sent.failure != "" {
 		// The endpoint is a capability: its host is all that is said of it.
 		b.Log.WarnContext(ctx, "notification not sent", "authenticator", l.subscription.Authenticator, "host", l.subscription.Host,
-			"why", sent.failure, "status", answer.Status, "again", sent.again)
+			"why", sent.failure, "status", answer.Status, "err", err, "again", sent.again)
 	}
 	return sent, nil
 }
