@@ -13,7 +13,7 @@ import (
 type doctorCommand struct{}
 
 func (doctorCommand) Help() string {
-	return `Looks at the configuration, the clock, modes of files, the disk, the database, keys and their ages, backups, the way of mails, the address people come to with its certificate, and what depends on it. It changes nothing and mails nothing. With an error among what it finds, it exits with 1.
+	return `Looks at the configuration, the clock, modes of files, the disk, the database, keys and their ages, backups, the way of mails, the address people come to with its certificate, what depends on it, and whether push services answer. It changes nothing and mails nothing. With an error among what it finds, it exits with 1.
 
 Example:
 
