@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
@@ -160,4 +161,36 @@ func TestCRED10_HOTPOfOathtool(t *testing.T) {
 			t.Errorf("counter %d: oathtool's %s was refused", counter, code)
 		}
 	}
+}
+
+// A fob that is far ahead is set by the very next passcode, and by no other.
+func TestCRED10_ACounterFarAhead(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a := fob(t, h)
+		rules := policy.DefaultLockout()
+		next := func(counter int64, first identity.Resync) (result Result) {
+			t.Helper()
+			h.Do(t, func(tx *store.Tx) (err error) {
+				result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Limit: rules.Passcodes,
+					LookAhead: rules.LookAhead, Typed: otp.HOTP(a.Seed, otp.Params{}, counter), First: first, Last: first.Authenticator != ""})
+				return err
+			})
+			return result
+		}
+		far := next(60, identity.Resync{})
+		if far.OK || far.Reason != TooFar || far.First.Authenticator != a.ID || far.First.Step != 60 || !far.First.Until.Equal(h.Clock.Now().Add(5*time.Minute)) {
+			t.Fatalf("far ahead: %+v", far)
+		}
+		for _, counter := range []int64{60, 62, 59} {
+			if got := next(counter, far.First); got.OK || got.Reason != Wrong {
+				t.Errorf("%d after 60: %v %q", counter, got.OK, got.Reason)
+			}
+		}
+		if got := next(61, far.First); !got.OK {
+			t.Errorf("61 after 60: %q", got.Reason)
+		}
+		if got := row(t, h, a); got.LastStep != 61 || got.Invalid != 0 {
+			t.Errorf("counter %d, %d wrong in a row", got.LastStep, got.Invalid)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -250,4 +251,52 @@ func journeyOf(t *testing.T, h *storetest.House, p store.PushRequest) *identity.
 		t.Fatal(err)
 	}
 	return j
+}
+
+// Whoever asks, answers, claims and unlocks at once takes a turn: nobody waits for
+// somebody who waits for them.
+//
+// Tried without HoldPush in TakeAnswer: on PostgreSQL some were told to come
+// again, since the database ended a deadlock.
+func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		nodes := [...]*store.DB{h.DB, h.Node(t)}
+		a := h.Authenticator(t, "phone")
+		rules := policy.DefaultPush()
+		rules.Spacing = 0
+		tally := store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}
+		var journeys []*identity.Journey
+		for range 40 {
+			journeys = append(journeys, h.Journey(t, "browser"))
+		}
+		var wg sync.WaitGroup
+		for i, j := range journeys {
+			wg.Go(func() {
+				db := nodes[i%2]
+				ask(t, h, db, j, rules)
+				err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+					p, err := Pending(t.Context(), tx, h.Tenant.ID, h.User.ID)
+					if err != nil {
+						return err
+					}
+					_, err = TakeAnswer(t.Context(), tx, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyNotMe})
+					if err != nil {
+						return err
+					}
+					_, err = tx.Reserve(t.Context(), tally, 1000)
+					return err
+				})
+				if errors.Is(err, identity.Unavailable) {
+					t.Error(err)
+				}
+				if err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+					_, err := Unlock(t.Context(), tx, h.Tenant.ID, h.User.ID)
+					return err
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
