@@ -8,7 +8,7 @@ import { words } from "./texts.js";
 import * as vault from "./vault.js";
 
 let registration; // of the service worker; nothing where there is none
-let looking = false;
+let looking; // while browser and server are agreeing
 
 export function use(registered) {
 	registration = registered;
@@ -31,13 +31,16 @@ export async function ask() {
 // changed by it; none while they still agree on what was asked before.
 export async function look(accounts, told = console.warn) {
 	if (looking || !registration?.pushManager || !registration.active) return [];
-	looking = true;
+	looking = agree(registration, accounts, way() === "granted", told);
 	try {
-		return await agree(registration, accounts, way() === "granted", told);
+		return await looking;
 	} finally {
-		looking = false;
+		looking = undefined;
 	}
 }
+
+// looked waits until they agree on what was asked before.
+export const looked = async () => { await looking; };
 
 // seen takes away what stands on the device's screen: who looks at the app sees
 // what there is.

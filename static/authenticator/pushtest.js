@@ -38,6 +38,7 @@ export async function test(account, changed) {
 
 	subscription.wait();
 	let wrong;
+	await push.looked();
 	await push.look(await vault.accounts(), (error) => { wrong = error; });
 	await changed();
 	const now = (await vault.accounts()).find(({ id }) => id === account.id);

@@ -66,6 +66,6 @@ async function settle(account, subscription) {
 }
 
 async function kept(account) {
-	await vault.put(account);
+	await vault.update(account);
 	return account;
 }
