@@ -18,7 +18,8 @@ func (v *View) resync(now time.Time) identity.Resync {
 	if p := v.Request.Request; r.Until.IsZero() && j.Method == identity.ByPush && v.Request.Outcome == store.PushResync {
 		r = authenticator.Resync(p.Authenticator, p.Resync, p.EndedAt)
 	}
-	if !now.Before(r.Until) || r.Tries >= authenticator.ResyncTries {
+	// Where policy refuses codes by now, one that was typed leads nowhere.
+	if !now.Before(r.Until) || r.Tries >= authenticator.ResyncTries || !v.Codes && j.Method != identity.ByPush {
 		return identity.Resync{}
 	}
 	return r

@@ -135,6 +135,21 @@ func TestCRED10_ResynchronisationByHand(t *testing.T) {
 	})
 }
 
+// Codes that policy refuses meanwhile are not let in by one that was typed before.
+//
+// Tried without looking at Codes in resync: the next one logged in.
+func TestCRED10_CodesRefusedMeanwhile(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	v := h.types(h.toTyping(), h.passcode(6), journey.AskNextPasscode, nextPlease)
+	rules := policy.DefaultPush()
+	rules.CodesAllowed = false
+	h.setPolicy(rules)
+	if _, err := h.engine.Passcode(t.Context(), h.visit(nowhere), v, h.passcode(7)); !errors.Is(err, identity.Conflict) || h.grants.Load() != 0 {
+		t.Errorf("the next one: %v, %d grants", err, h.grants.Load())
+	}
+	h.want(h.look(v), nil, journey.Choose)
+}
+
 func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
 	for name, end := range map[string]func(h *house, v *journey.View) *journey.View{
 		"three misses": func(h *house, v *journey.View) *journey.View {
