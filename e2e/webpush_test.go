@@ -44,13 +44,14 @@ func TestPUSH24_ChromiumIsRung(t *testing.T) {
 	if got := b.notifications(1)[0]; got.Title != "Signing in to \u2068Payroll\u2069?" || !strings.Contains(got.Body, "Anna.Berg") || len(got.Actions) != 0 {
 		t.Errorf("rung with %+v", got)
 	}
+	b.See(number) // the app was open all the while
 	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
 	h.ring(t)
 	b.eventually("the end in its place", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].silent && all[0].title.startsWith("Sign-in to"))`)
 	b.dismiss()
 
 	// What the person can try.
-	b.Click(done) // the app was open all the while, and says too that it is over
+	b.Click(done) // the app says too that it is over
 	b.Click(`.account .top button`)
 	b.Await("the button of the test", `[...document.querySelectorAll("#sheet button.plain")].some((button) => button.textContent === "Test push" && (button.click(), true))`)
 	b.Await("each step of the test done", `document.querySelectorAll("#sheet li[data-step][data-state=done]").length === 4`)
