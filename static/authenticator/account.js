@@ -14,8 +14,9 @@ import * as vault from "./vault.js";
 
 const dots = "M5 12h.01M12 12h.01M19 12h.01";
 
-// card shows an account. Its tick must be called every second.
-export function card(account, changed, announce) {
+// card shows an account. Its tick must be called every second. used hears the id
+// when a passcode was taken.
+export function card(account, changed, announce, used) {
 	const code = el("span", { class: "otp", dir: "ltr", "aria-hidden": "true" });
 	const spoken = el("span", { class: "unseen" });
 	const bar = el("progress", { max: account.period, "aria-label": t("app.code.left") });
@@ -23,6 +24,7 @@ export function card(account, changed, announce) {
 		try {
 			await navigator.clipboard.writeText(code.textContent.replace("\u00a0", ""));
 			announce(t("app.code.copied"));
+			await used(account.id);
 		} catch {
 			announce(t("app.error.internal"));
 		}

@@ -36,6 +36,7 @@ let news; // what last went wrong on its own, such as no connection
 let asking; // the request on the screen
 const dismissed = new Map(); // requests closed undecided, by id, with how to ask again
 let hearing = new AbortController();
+let order; // of the accounts, by last use, as it was when the app was opened
 let registration; // of the service worker
 let invitation; // to be notified of requests while the app is closed
 
@@ -98,11 +99,27 @@ async function changed() {
 }
 
 async function refresh() {
-	accounts = await vault.accounts();
+	accounts = ordered(await vault.accounts());
 	if (accounts.length) lost = undefined;
 	if (!lost) traces.write(accounts);
 	render();
 	await wake();
+}
+
+// ordered puts what was used last first. The order is that of the opening, and
+// new accounts come last: nothing moves under a finger.
+function ordered(all) {
+	const last = ({ used, added }) => used ?? added;
+	order ??= all.toSorted((a, b) => last(b) - last(a)).map(({ id }) => id);
+	const place = ({ id }) => order.includes(id) ? order.indexOf(id) : order.length;
+	return all.toSorted((a, b) => place(a) - place(b));
+}
+
+// use notes that an account was used.
+async function use(id) {
+	accounts = accounts.map((account) => account.id === id ? { ...account, used: Date.now() } : account);
+	const now = accounts.find((account) => account.id === id);
+	if (now) await vault.update(now);
 }
 
 // wake looks at everything and, while the app can be seen, keeps listening.
@@ -175,6 +192,7 @@ function put(account, request, until) {
 	asking = { account: account.id, ...ask(account, request, left, (undecided) => {
 		asking = undefined;
 		if (undecided) dismissed.set(request.id, { account, request, until });
+		else use(account.id);
 		render();
 	}) };
 	render();
@@ -189,10 +207,11 @@ function announce(text) {
 // has the focus in it, is not to be thrown out by a look that found nothing.
 function render() {
 	const waiting = [...dismissed.values()].filter(({ until }) => performance.now() < until);
-	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id), Boolean(invitation)]);
+	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id), Boolean(invitation)],
+		(key, value) => key === "used" ? undefined : value);
 	if (now === shown) return;
 	shown = now;
-	cards = accounts.map((account) => card(account, changed, announce));
+	cards = accounts.map((account) => card(account, changed, announce, use));
 	main.replaceChildren(
 		el("h1", { class: "unseen" }, words("app.accounts")),
 		...news ? [notice(news)] : [],

@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// next is the same house as another tenant's, with a user of its own.
+func (h *appHouse) next(t *testing.T, slug, name, user string) *appHouse {
+	t.Helper()
+	other := *h
+	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: slug, Name: name}
+	other.who.Tenant = tenant.ID
+	other.user = identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: user}
+	other.tx(t, func(tx *store.Tx) error {
+		return errors.Join(tx.AddTenant(t.Context(), tenant), tx.AddUser(t.Context(), other.user),
+			tx.AddApplication(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
+				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
+	})
+	return &other
+}
+
+// One app holds accounts of two tenants: each is rung and answers by itself, a
+// notification of one leaves the other's alone, and what was used last comes
+// first when the app is next opened.
+func TestAppHoldsTwoTenants(t *testing.T) {
+	h := furnishApp(t)
+	b, hospital := h.rung(t)
+	shipping := h.next(t, "fjord", "Fjord Shipping", "aberg")
+	shipping.enrolled(t, b, nil)
+	b.Await("two accounts", `document.querySelectorAll(".account .otp").length === 2`)
+	second, err := evaluate[string](b, `document.querySelectorAll(".account")[1].dataset.authenticator`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.dismiss()
+	b.deliver(h.base, rungPush{title: "Payroll of the hospital", kind: "request", authenticator: hospital}.String())
+	b.deliver(h.base, rungPush{title: "Payroll of the shipping", kind: "request", authenticator: second}.String())
+	b.notifications(2)
+	b.dismiss()
+
+	request := shipping.ask(t, policy.NoPresence)
+	b.See(`#sheet form .pair`)
+	if got := b.Text(`#sheet`); !strings.Contains(got, "Fjord Shipping") {
+		t.Errorf("asks %q", got)
+	}
+	b.Click(submit)
+	b.Await("the outcome", seen(done))
+	if got := shipping.outcome(t, request); got != store.PushApproved {
+		t.Errorf("outcome %q, want approved", got)
+	}
+	b.Reload()
+	b.Await("what was used last first", fmt.Sprintf(`document.querySelector(".account")?.dataset.authenticator === %q`, second))
+
+	// The one is revoked; the other does not notice.
+	h.change(t, func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+		return authenticator.Revoke(ctx, tx, a, "lost")
+	})
+	b.Reload()
+	b.Await("one left in use", fmt.Sprintf(`document.querySelectorAll(".account .notice.bad").length === 1 &&
+		document.querySelector('.account[data-authenticator=%q] .otp') !== null`, second))
+}
+
+// What has to do with notifications, and a list of two accounts, looked at as
+// pages are, in light, dark and from right to left.
+func TestAppStatesOfNotifications(t *testing.T) {
+	needAxe(t)
+	for _, lang := range inspected {
+		t.Run(lang, func(t *testing.T) {
+			h := furnishApp(t)
+			b := open(t, chromium(t), Look{Lang: lang, Width: 390})
+			b.permit("notifications", browser.PermissionSettingPrompt)
+			h.enrolled(t, b, nil)
+			h.next(t, "fjord", "Fjord Shipping", "aberg@fjord.example").enrolled(t, b, nil)
+			b.See(`main > .panel .pair`)
+			b.Inspect("app-offer-" + lang)
+			b.Click(`main > .panel .pair .plain`)
+			b.Await("the offer gone", `document.querySelector("main > .panel") === null`)
+			b.Inspect("app-two-" + lang)
+			b.permit("notifications", browser.PermissionSettingGranted)
+			b.Reload()
+			b.Click(settings)
+			b.See(testButton)
+			b.Inspect("app-notify-" + lang)
+			b.Click(testButton)
+			b.See(step("subscription", "failed")) // no push service is to be had here
+			b.Inspect("app-test-" + lang)
+		})
+	}
+}
