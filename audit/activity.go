@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -23,6 +24,7 @@ type Activity struct {
 	Result      string // such as success, failure, challenge
 	Reason      string
 	Journey     string
+	Shown       string // with a push challenge: what the phone showed besides name, address and place
 }
 
 // ActivityOf tells an event as authentication activity.
@@ -30,6 +32,9 @@ func ActivityOf(e Event) Activity {
 	what, result, _ := strings.Cut(string(e.Kind), ".")
 	a := Activity{At: e.At, Kind: e.Kind, User: e.User, Name: e.Personal["name"], Application: e.Application, IP: e.Actor.IP,
 		Place: e.Personal["place"], Serial: e.Data["serial"], Result: result, Reason: e.Reason, Journey: e.Journey}
+	if e.Kind == PushChallenge {
+		a.Shown = shown(e)
+	}
 	switch what {
 	case "password", "passcode", "push":
 		a.Method = what
@@ -43,4 +48,13 @@ func ActivityOf(e Event) Activity {
 		a.Method = strings.Join(methods, "+")
 	}
 	return a
+}
+
+// shown tells what the phone was shown of a challenge (PUSH-12).
+func shown(e Event) string {
+	check := e.Data["presence"]
+	if check == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s, begun %s, presence check %s", e.Data["application"], e.Data["organisation"], e.Data["started"], check)
 }

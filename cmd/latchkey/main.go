@@ -127,6 +127,7 @@ type commands struct {
 	Report struct {
 		Enrollments reportEnrollments `cmd:"" help:"Tries of users to set up an authenticator, and what became of them."`
 		Activity    reportActivity    `cmd:"" help:"People logging in."`
+		Push        reportPush        `cmd:"" help:"Push requests, and what became of them."`
 	} `cmd:"" help:"Reports."`
 
 	Phone struct {

@@ -183,6 +183,7 @@ type activityRow struct {
 	Serial      string     `json:"serial,omitempty"`
 	Result      string     `json:"result"`
 	Reason      string     `json:"reason,omitempty"`
+	Shown       string     `json:"shown,omitempty"` // on the phone, with a push
 	Kind        audit.Kind `json:"kind"`
 	Journey     string     `json:"journey,omitempty"`
 }
@@ -191,15 +192,17 @@ var activities = sheet[activityRow]{
 	head: []string{"TIME", "USER", "APPLICATION", "FROM", "PLACE", "METHOD", "SERIAL", "RESULT"},
 	row: func(a activityRow) []string {
 		result := string(a.Kind)
-		if a.Reason != "" {
-			result += ": " + a.Reason
+		for _, more := range []string{a.Reason, a.Shown} {
+			if more != "" {
+				result += ": " + more
+			}
 		}
 		return []string{when(a.At), a.User, a.Application, a.IP, a.Place, a.Method, a.Serial, result}
 	},
-	csvHead: []string{"time", "user", "user_id", "application", "ip", "place", "method", "serial", "result", "reason", "event", "journey"},
+	csvHead: []string{"time", "user", "user_id", "application", "ip", "place", "method", "serial", "result", "reason", "shown", "event", "journey"},
 	csvRow: func(a activityRow) []string {
 		return []string{a.At.Format(time.RFC3339Nano), a.User, a.UserID, a.Application, a.IP, a.Place, a.Method, a.Serial, a.Result, a.Reason,
-			string(a.Kind), a.Journey}
+			a.Shown, string(a.Kind), a.Journey}
 	},
 }
 
@@ -244,7 +247,7 @@ func (c *reportActivity) Run(ctx context.Context, s *shell) error {
 
 func (n *names) activity(ctx context.Context, a audit.Activity) activityRow {
 	row := activityRow{At: a.At, User: a.Name, UserID: a.User, Application: n.application(ctx, a.Application), IP: a.IP, Place: a.Place,
-		Method: a.Method, Serial: a.Serial, Result: a.Result, Reason: a.Reason, Kind: a.Kind, Journey: a.Journey}
+		Method: a.Method, Serial: a.Serial, Result: a.Result, Reason: a.Reason, Shown: a.Shown, Kind: a.Kind, Journey: a.Journey}
 	if a.User != "" {
 		row.User = n.user(ctx, a.User)
 	}

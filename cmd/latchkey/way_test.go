@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,17 @@ func TestTheWholeWay(t *testing.T) {
 	b.post("do", "continue") // I have approved it
 	if want := "/t/default/me"; b.at.Path != want || !strings.Contains(b.page, account.Serial) {
 		t.Fatalf("arrived at %s, want %s with %s on it:\n%s", b.at, want, account.Serial, b.page)
+	}
+
+	pushed := read[[]pushRow](p, "", "report", "push", "--user", "anna", "--outcome", "approved")
+	if len(pushed) != 1 || pushed[0].Name != "Anna" || pushed[0].User != "anna" || pushed[0].Serial != account.Serial ||
+		pushed[0].Presence != "enter" || pushed[0].Seconds == nil {
+		t.Errorf("push history: %+v", pushed)
+	}
+	told := read[[]activityRow](p, "", "report", "activity", "--user", "anna")
+	if i := slices.IndexFunc(told, func(a activityRow) bool { return a.Kind == "push.challenge" }); i < 0 ||
+		!strings.Contains(told[i].Shown, "presence check enter") {
+		t.Errorf("activity: %+v", told)
 	}
 
 	// Another browser, and the passcode that the approval used up (CRED-9).
