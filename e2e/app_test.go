@@ -312,6 +312,13 @@ func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
 	look("outcome")
 	b.Click(`#sheet > button`)
 
+	id = h.ask(t, policy.Pick)
+	b.See(picks)
+	look("pick")
+	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, h.user.Tenant, id) })
+	b.See(`#sheet > button[autofocus]`)
+	b.Click(`#sheet > button`)
+
 	b.Click(`.account .top button`)
 	b.See(`#sheet #push`)
 	look("settings")

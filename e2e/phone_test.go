@@ -22,6 +22,7 @@ const (
 	pushOn    = `#sheet label:has(input[name="push"][value="on"])`
 	pushOff   = `#sheet label:has(input[name="push"][value="off"])`
 	number    = `#sheet #number`
+	picks     = `#sheet .picks button`
 	submit    = `#sheet form button:not([type])`
 	deny      = `#sheet .pair button.plain`
 	notMe     = `#sheet .pair button.danger`

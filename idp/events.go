@@ -93,5 +93,5 @@ func (p *IdP) glance(ctx context.Context, tenant identity.Tenant, id, at string)
 // address of its stream says.
 func (s *sitting) goesOn(ctx context.Context, at string) (bool, error) {
 	mark, err := s.mark(ctx)
-	return mark != at || s.view.Request.Outcome == store.PushApproved, err
+	return s.at(mark) != at || s.view.Request.Outcome == store.PushApproved, err
 }

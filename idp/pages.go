@@ -2,6 +2,7 @@ package idp
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/web"
 )
@@ -43,6 +43,10 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		page.Problem, page.Notice = "", ""
 		return "enroll_end", s.enrollEnd(), nil
 	}
+	if why := s.unsent(); why != "" {
+		page.Problem = ""
+		return "push_ended", s.pushUnsent(why), nil
+	}
 	switch v.Step {
 	case journey.Identify:
 		if typed == "" {
@@ -57,14 +61,14 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		}
 		return "choose", templates.Choose{Application: app, Name: j.Name, Methods: s.methods()}, nil
 	case journey.WaitForPush:
-		return s.waiting(page)
+		return s.waiting(r, page)
 	case journey.PushOver:
 		return "push_ended", s.pushEnded(), nil
 	case journey.AskPasscode, journey.AskNextPasscode:
 		if j.Method == "" && j.Enrol == identity.EnrolScan {
 			page.Notice = "notice.enrolled"
 		}
-		return "passcode", templates.Passcode{Application: app, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Typed: r.PostFormValue("passcode")}, nil
+		return "passcode", s.passcode(r), nil
 	case journey.EnrolOffer:
 		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
 	case journey.EnrolCode:
@@ -88,10 +92,17 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		}
 		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
 	case journey.Refused, journey.PushLocked, journey.AppTooOld:
-		return "refused", templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}, nil
+		b := templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}
+		switch b.Why {
+		case templates.RefusedPushLocked:
+			page.Problem, b.Until = "", v.Facts.PushLockedUntil // the page says it
+		case templates.RefusedAppTooOld:
+			b.TooOld = s.tooOld()
+		}
+		return "refused", b, nil
 	}
 	page.Languages, page.Problem, page.Notice = nil, "", ""
-	return "ended", templates.Ended{Application: app, Home: s.app.Home}, nil
+	return "ended", templates.Ended{Application: app, Home: s.app.Home, Done: j.Outcome == identity.Succeeded}, nil
 }
 
 func (s *sitting) now() time.Time { return s.idp.DB.Now() }
@@ -108,91 +119,6 @@ func (s *sitting) masked() string {
 		return ""
 	}
 	return enroll.MaskMail(s.view.User.Mail)
-}
-
-// pushOffered reports whether a push may be chosen. Without a proved password
-// it is shown to all alike, whoever can be reached (ENR-4).
-func (s *sitting) pushOffered() bool {
-	f := s.view.Facts
-	return f.Push && (f.PushTo > 0 || !s.view.Journey.Has(identity.Password)) && s.view.Journey.Pushes < s.view.Rules.Push.PerJourney
-}
-
-// methods are the rows of the page of choice, strongest first.
-func (s *sitting) methods() []templates.Method {
-	v := s.view
-	proved := v.Journey.Has(identity.Password)
-	var methods []templates.Method
-	if s.pushOffered() {
-		push := templates.Method{Kind: "push"}
-		if proved {
-			push.Detail = s.device()
-		}
-		methods = append(methods, push)
-	}
-	if v.Facts.Codes {
-		methods = append(methods, templates.Method{Kind: "passcode", Detail: templates.Text{Key: "choose.detail.passcode"}})
-	}
-	if !proved {
-		methods = append(methods, templates.Method{Kind: "enrol", Detail: templates.Text{Key: "choose.detail.enrol"}})
-	}
-	picked := 0
-	if v.LastMethod == identity.ByPasscode && proved {
-		picked = max(0, slices.IndexFunc(methods, func(m templates.Method) bool { return m.Kind == "passcode" }))
-	}
-	if len(methods) > 0 {
-		methods[picked].Picked = true
-	}
-	return methods
-}
-
-// device names the phone a push will go to, if it is one.
-func (s *sitting) device() templates.Text {
-	var reached []identity.Authenticator
-	for _, a := range s.view.Authenticators {
-		if a.Push(s.now()) == identity.PushEnabled && a.State() == identity.Active {
-			reached = append(reached, a)
-		}
-	}
-	switch {
-	case len(reached) == 0:
-		return templates.Text{}
-	case len(reached) == 1:
-		return templates.Text{Key: "choose.detail.device", Args: []any{"device", reached[0].Name}}
-	}
-	return templates.Text{Key: "choose.detail.devices", Args: []any{"n", len(reached)}}
-}
-
-// waiting is the page of an open push request.
-func (s *sitting) waiting(page *templates.Page) (string, any, error) {
-	v, j := s.view, s.view.Journey
-	page.Stream = s.stream(page.Step)
-	return "push", templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, IP: j.IP, At: j.StartedAt,
-		Left: int((v.Request.Left + time.Second - 1) / time.Second), Total: int(v.Rules.Push.Lifetime),
-		AgainIn: s.againIn(), Again: j.Pushes < v.Rules.Push.PerJourney, Passcode: v.Facts.Codes, Silent: s.silent()}, nil
-}
-
-func (s *sitting) againIn() int {
-	return left(s.view.Journey.PushAt.Add(time.Duration(s.view.Rules.Push.Spacing)*time.Second), s.now())
-}
-
-// pushEnded says how the request ended, in its own words.
-func (s *sitting) pushEnded() templates.PushEnded {
-	v, j := s.view, s.view.Journey
-	b := templates.PushEnded{Application: s.app.Name, Name: j.Name, Why: templates.PushExpired,
-		Again: s.pushOffered(), AgainIn: s.againIn(), Passcode: v.Facts.Codes}
-	switch v.Request.Outcome {
-	case store.PushNotMe:
-		b.Why, b.Again = templates.PushNotMe, false // no resend for this attempt
-	case store.PushMistake:
-		b.Why = templates.PushMistake
-	case store.PushWrongNumber:
-		b.Why = templates.PushWrongNumber
-	case store.PushSuperseded, store.PushCancelled:
-		b.Why = templates.PushSuperseded
-	case store.PushResync:
-		b.Why = templates.PushResync
-	}
-	return b
 }
 
 // platforms are the rows of the choice of platform.
@@ -246,6 +172,10 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 func (s *sitting) whyRefused() string {
 	v := s.view
 	switch {
+	case v.Step == journey.PushLocked:
+		return templates.RefusedPushLocked
+	case v.Step == journey.AppTooOld:
+		return templates.RefusedAppTooOld
 	case v.Facts.Disabled || v.Journey.Refused != "":
 		return templates.RefusedByPolicy
 	case v.Facts.Assigned > 0 && v.Codes && !v.Facts.Codes:
@@ -260,5 +190,14 @@ func (s *sitting) whyRefused() string {
 
 // stream is the address that says when a waiting page has something new.
 func (s *sitting) stream(mark string) string {
-	return address(s.tenant, s.view.Journey.ID) + "/events?at=" + url.QueryEscape(mark)
+	return address(s.tenant, s.view.Journey.ID) + "/events?at=" + url.QueryEscape(s.at(mark))
+}
+
+// at is what a page shows, and of several pushes which: a tab with the number of
+// one before the last learns that there is another.
+func (s *sitting) at(mark string) string {
+	if s.view.Step == journey.WaitForPush {
+		return fmt.Sprintf("%s.%d", mark, s.view.Journey.Pushes)
+	}
+	return mark
 }

@@ -7,7 +7,7 @@
 //   [data-minutes]         seconds left, shown in minutes
 //   [data-say]             a live region, empty at load
 //   button[data-wait]      seconds until it may be pressed
-//   button[data-noscript]  only needed without scripts
+//   [data-noscript]        only true, or needed, without scripts
 //   [data-script]          only true with scripts
 //   button[data-show]      shows the password in the field of that id
 //   button[data-copy]      copies the text of the element of that id
@@ -88,6 +88,7 @@ function countdown(element) {
   const bar = element.closest("main").querySelector("progress[max][aria-label]");
   const spoken = new Set([30, 10]);
   say(text("live.sent"));
+  element.textContent = text("live.left", { n: total });
   const timer = setInterval(() => {
     const left = Math.max(0, total - passed());
     element.textContent = text("live.left", { n: left });
@@ -160,7 +161,7 @@ function localise(element) {
 }
 
 const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
-each("button[data-noscript]", (button) => { button.hidden = true; });
+each("[data-noscript]", (element) => { element.hidden = true; });
 each("[data-script]", (element) => { element.hidden = false; });
 each("[data-left]", countdown);
 each("[data-minutes]", minutes);

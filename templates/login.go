@@ -32,10 +32,12 @@ func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
 
 // A Method is one row of the page of choice.
 type Method struct {
-	Kind     string // "push", "passcode", or "enrol" for who has no authenticator yet; the field's value
-	Detail   Text   // what helps to choose, such as which phone; may be empty
-	Picked   bool   // preselected
-	Disabled Text   // why it cannot be chosen now; empty when it can
+	Kind     string    // "push", "passcode", or "enrol" for who has no authenticator yet; the field's value
+	Detail   Text      // what helps to choose, such as which phone; may be empty
+	Used     time.Time // when the phone of the detail was last used; zero when not to be told
+	Picked   bool      // preselected
+	Disabled Text      // why it cannot be chosen now; empty when it can
+	Until    time.Time // when it can be again, with Disabled; zero when not to be told
 }
 
 // Push waits for the phone: page "push", with a Stream. Buttons: continue (what
@@ -44,16 +46,18 @@ type Method struct {
 type Push struct {
 	Application string
 	Name        string
-	Number      string // to be entered on the phone; empty without a presence check
+	Number      string // to be entered or picked on the phone; empty without a presence check
+	Pick        bool   // the phone shows it among others
 	IP          string // what the phone shows besides the application and the tenant's name
 	Place       string // where that address is; may be empty
 	At          time.Time
-	Left        int  // seconds until the request expires
-	Total       int  // seconds it had
-	AgainIn     int  // seconds until another may be sent
-	Again       bool // whether another may be sent at all in this journey
-	Passcode    bool // whether a passcode may be entered instead
-	Silent      bool // among the apps asked is one that does not ring: it must be opened by hand
+	Left        int    // seconds until the request expires
+	Total       int    // seconds it had
+	AgainIn     int    // seconds until another may be sent
+	Again       bool   // whether another may be sent at all in this journey
+	Passcode    bool   // whether a passcode may be entered instead
+	Silent      bool   // among the apps asked is one that does not ring: it must be opened by hand
+	App         string // address of the web authenticator, where it may be in this very device; else empty
 }
 
 func (b Push) heading() Text { return Text{Key: "push.heading"} }
@@ -70,6 +74,25 @@ func (b Push) Spaced() string {
 	return string(spaced)
 }
 
+// Grouped is the number as people read it: six digits in two groups.
+func (b Push) Grouped() string {
+	if len(b.Number) < 6 {
+		return b.Number
+	}
+	return b.Number[:len(b.Number)/2] + "\u00a0" + b.Number[len(b.Number)/2:]
+}
+
+// How says what to do with the phone.
+func (b Push) How() Text {
+	switch {
+	case b.Number == "":
+		return Text{Key: "push.plain"}
+	case b.Pick:
+		return Text{"push.pick", []any{"number", b.Grouped()}}
+	}
+	return Text{"push.number", []any{"number", b.Grouped()}}
+}
+
 // Ways a push request ends without an approval, and reasons it was never sent.
 const (
 	PushMistake     = "mistake"      // denied on the phone: I made a mistake
@@ -81,6 +104,7 @@ const (
 	PushLocked      = "locked"       // too many went unanswered
 	PushUnreachable = "unreachable"  // no authenticator can be reached by push now
 	PushResync      = "resync"       // approved, but the app's clock is too far off
+	PushNoLonger    = "no-longer"    // approved, but push was taken away meanwhile
 )
 
 // PushEnded says how a push request ended and what can be done: page
@@ -92,7 +116,9 @@ type PushEnded struct {
 	Again       bool      // whether push may be sent again in this journey
 	AgainIn     int       // seconds until then
 	Passcode    bool      // whether a passcode may be entered instead
+	Last        bool      // no more can be sent in this journey
 	Until       time.Time // when push is back, with PushLocked; zero when not to be told
+	Newer       time.Time // when the newer one was sent, with PushSuperseded; zero when none was
 }
 
 func (b PushEnded) heading() Text { return Text{Key: "push.ended." + b.Why + ".heading"} }
@@ -105,12 +131,35 @@ func (b PushEnded) Explanation() Text { return Text{Key: "push.ended." + b.Why +
 type Passcode struct {
 	Application string
 	Name        string
-	Push        bool   // whether a push may be sent instead
-	Only        bool   // nothing else could be chosen: the page follows the password
-	Typed       string // what the field held when another language was picked (ENR-13)
+	Push        bool      // whether a push may be sent instead
+	Only        bool      // nothing else could be chosen: the page follows the password
+	Typed       string    // what the field held when another language was picked (ENR-13)
+	Approved    bool      // on the phone, whose clock is too far off: the next passcode ends that (PUSH-16)
+	Paused      time.Time // until when push is locked, where it would be offered; else zero
+	TooOld      []OldApp  // apps that keep push from being offered (PUSH-22)
 }
 
-func (b Passcode) heading() Text { return Text{Key: "passcode.heading"} }
+// An OldApp is an authenticator whose app cannot do a presence check.
+type OldApp struct {
+	Name  string // of the authenticator
+	App   string // and its version, such as "latchkey-web 1.0.0"
+	Least string // the least version that can; empty where nobody knows one
+}
+
+// Says what it has, and what it needs.
+func (o OldApp) Says() Text {
+	if o.Least == "" {
+		return Text{"old.app", []any{"device", o.Name, "app", o.App}}
+	}
+	return Text{"old.app.least", []any{"device", o.Name, "app", o.App, "least", o.Least}}
+}
+
+func (b Passcode) heading() Text {
+	if b.Approved {
+		return Text{Key: "push.ended.resync.heading"}
+	}
+	return Text{Key: "passcode.heading"}
+}
 
 // Why a login is refused.
 const (
@@ -122,6 +171,8 @@ const (
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until one unlocks
+	RefusedPushLocked       = "push-locked"        // too many requests, and passcodes are refused (PUSH-9a)
+	RefusedAppTooOld        = "app-too-old"        // to do the presence check, and passcodes are refused
 )
 
 // Refused says that this login cannot succeed, and whom to ask: page "refused".
@@ -131,6 +182,7 @@ type Refused struct {
 	Name        string
 	Why         string    // RefusedByPolicy and so on
 	Until       time.Time // when it may be tried again; zero when not to be told
+	TooOld      []OldApp  // with RefusedAppTooOld
 }
 
 func (b Refused) heading() Text { return Text{Key: "refused." + b.Why + ".heading"} }
@@ -143,9 +195,15 @@ func (b Refused) Explanation() Text { return Text{Key: "refused." + b.Why + ".te
 type Ended struct {
 	Application string
 	Home        string // the application's own entry page; may be empty
+	Done        bool   // it succeeded, in this tab or another
 }
 
-func (b Ended) heading() Text { return Text{Key: "ended.heading"} }
+func (b Ended) heading() Text {
+	if b.Done {
+		return Text{Key: "ended.done.heading"}
+	}
+	return Text{Key: "ended.heading"}
+}
 
 // Problem is the page for whatever no other page can say: page "problem", with
 // Page.Problem and Page.ErrorID. Body may be nil.

@@ -40,11 +40,11 @@ var at = time.Date(2026, 3, 4, 8, 41, 0, 0, time.UTC)
 
 func samples() []sample {
 	methods := []Method{
-		{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true},
+		{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Used: at, Picked: true},
 		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}},
 	}
 	locked := []Method{
-		{Kind: "push", Disabled: Text{Key: "choose.disabled.locked"}},
+		{Kind: "push", Disabled: Text{Key: "choose.disabled.locked"}, Until: at},
 		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}, Picked: true},
 		{Kind: "enrol", Detail: Text{Key: "choose.detail.enrol"}},
 	}
@@ -74,9 +74,12 @@ func samples() []sample {
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
 	silent := push
-	silent.Number, silent.Silent, silent.Passcode = "472", true, false
+	silent.Number, silent.Pick, silent.Silent, silent.Passcode = "472", true, true, false
+	six, samePhone := push, push
+	six.Number, samePhone.App = "482913", "https://login.example.org/authenticator/"
 	unknown := push
 	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
+	old := []OldApp{{"Pixel 9", "latchkey-web 1.0.0", "1.1.0"}, {"Work phone", "stranger 7.0.0", ""}}
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
@@ -92,6 +95,8 @@ func samples() []sample {
 		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
 		{"push-silent", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
+		{"push-six", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
+		{"push-here", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
 		{"push-unknown", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
 		{"push_ended-wait", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
 		{"push_ended-not-me-bare", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
@@ -123,11 +128,16 @@ func samples() []sample {
 		{"enroll_third_party-problem", "enroll_third_party", Page{Problem: "error.confirm.clock", Body: third}},
 		{"enroll_third_party-phone", "enroll_third_party", Page{Body: phone}},
 		{"enroll_third_party-over", "enroll_third_party", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
+		{"passcode-approved", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true}}},
+		{"passcode-paused", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Paused: at}}},
+		{"passcode-old", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, TooOld: old}}},
+		{"choose-limit", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "push", Disabled: Text{Key: "choose.disabled.limit"}}, methods[1]}}}},
 		{"passcode-next", "passcode", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"enroll_nomail-bare", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended-bare", "ended", Page{Body: Ended{}}},
-		{"ended", "ended", Page{Body: Ended{payroll, "https://payroll.example.org/"}}},
+		{"ended", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
+		{"ended-done", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/", Done: true}}},
 		{"problem", "problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},
 		{"problem-elsewhere", "problem", Page{Body: Problem{"", "https://login.example.org/t/demo/me"}}},
 		{"problem-bare", "problem", Page{Problem: "error.notfound"}},
@@ -146,11 +156,16 @@ func samples() []sample {
 			}}}},
 		{"me-empty", "me", Page{Body: Me{Name: anna}}},
 	}
-	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync} {
+	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
 		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
 		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, Passcode: why != PushNotMe}
-		if why == PushLocked {
+		switch why {
+		case PushLocked:
 			body.Until = at
+		case PushSuperseded:
+			body.Newer = at
+		case PushExpired:
+			body.Again, body.Last = false, true
 		}
 		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
 	}
@@ -172,10 +187,13 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedLocked, RefusedLockedByOperator} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
-		if why == RefusedLocked {
+		switch why {
+		case RefusedLocked, RefusedPushLocked:
 			body.Until = at
+		case RefusedAppTooOld:
+			body.TooOld = old
 		}
 		list = append(list, sample{"refused-" + why, "refused", Page{Body: body}})
 	}

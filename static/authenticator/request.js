@@ -1,5 +1,6 @@
 // A push request on the screen: what it says (PUSH-12), the number where one is
-// asked (PUSH-18), approve (PUSH-13) and both ways to deny (PUSH-14).
+// asked, to enter or to pick (PUSH-18), approve (PUSH-13) and both ways to deny
+// (PUSH-14).
 
 import { digits, el } from "./dom.js";
 import { passcode } from "./passcode.js";
@@ -14,7 +15,7 @@ import { t, when, words } from "./texts.js";
 // has the request. onClose hears whether it was closed undecided.
 export function ask(account, request, left, onClose) {
 	const until = performance.now() + left * 1000;
-	const number = needed(request);
+	const check = asked(request);
 	let settled = false;
 
 	const bar = el("progress", { max: left, value: left, "aria-label": t("app.request.left") });
@@ -38,24 +39,36 @@ export function ask(account, request, left, onClose) {
 	decide();
 
 	function decide() {
-		if (number === undefined) return tooOld();
-		const field = number > 0 && el("input", {
-			id: "number", class: "code", inputmode: "numeric", autocomplete: "off", maxlength: number + 8, dir: "ltr",
+		if (!check) return tooOld();
+		if (check.options) pick(check.options);
+		else enter(check.digits);
+	}
+
+	// approve goes on with the number, where one was asked, once whoever holds the
+	// device has shown to be its owner.
+	function approve(number) {
+		say("");
+		unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", number) });
+	}
+
+	// enter asks for a number of so many digits; without any, for yes or no alone.
+	function enter(length) {
+		const field = length > 0 && el("input", {
+			id: "number", class: "code", inputmode: "numeric", autocomplete: "off", maxlength: length + 8, dir: "ltr",
 			autofocus: true, "aria-describedby": "number-help",
 		});
-		const approve = (event) => {
+		const submit = (event) => {
 			event.preventDefault();
 			const typed = field ? digits(field.value) : undefined;
-			if (field && !(typed.length === number && /^\d+$/.test(typed))) {
+			if (field && !(typed.length === length && /^\d+$/.test(typed))) {
 				field.setAttribute("aria-invalid", "true");
-				say(t("app.request.number.format", { n: number }));
+				say(t("app.request.number.format", { n: length }));
 				field.focus();
 				return;
 			}
-			say("");
-			unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", typed) });
+			approve(typed);
 		};
-		stage.replaceChildren(el("form", { class: "stack", novalidate: true, submit: approve },
+		stage.replaceChildren(el("form", { class: "stack", novalidate: true, submit },
 			field && el("div", {},
 				el("label", { for: "number" }, words("app.request.number")),
 				field,
@@ -64,6 +77,18 @@ export function ask(account, request, left, onClose) {
 				el("button", { type: "button", class: "plain", click: deny }, words("app.request.deny")),
 				el("button", {}, words("app.request.approve")))));
 		if (field) field.focus();
+	}
+
+	// pick asks which of some numbers is on the sign-in page. There is one try, as
+	// with a number entered: a second would make guessing pay.
+	function pick(options) {
+		stage.replaceChildren(
+			el("div", { role: "group", class: "stack tight", "aria-labelledby": "pick", "aria-describedby": "pick-help" },
+				el("h2", { id: "pick" }, words("app.request.pick")),
+				el("p", { id: "pick-help", class: "soft" }, words("app.request.pick.help")),
+				el("div", { class: "picks" }, options.map((option) =>
+					el("button", { type: "button", class: "plain", dir: "ltr", click: () => approve(option) }, option)))),
+			el("button", { type: "button", class: "plain", click: deny }, words("app.request.pick.none")));
 	}
 
 	function deny() {
@@ -75,7 +100,7 @@ export function ask(account, request, left, onClose) {
 			el("div", { class: "pair" },
 				el("button", { type: "button", class: "plain", click: () => answer("deny-mistake") }, words("app.request.deny.mistake")),
 				first),
-			number !== undefined && el("button", { type: "button", class: "quiet", click: decide }, words("app.back")));
+			check && el("button", { type: "button", class: "quiet", click: decide }, words("app.back")));
 		first.focus();
 	}
 
@@ -122,13 +147,17 @@ export function ask(account, request, left, onClose) {
 	return { id: request.id, gone: () => end("gone") };
 }
 
-// needed is how many digits a request asks for: none without a presence check,
-// and undefined where it asks what this version does not know (PUSH-22).
-function needed({ presence }) {
-	if (!presence) return 0;
+// asked is what a request's presence check takes: so many digits, none without a
+// check; or one of some options. It is undefined where this version does not know
+// the check, or cannot make sense of it (PUSH-22).
+function asked({ presence }) {
+	if (!presence) return { digits: 0 };
 	const { type, executor, challenge } = presence;
-	const typed = type === "USER_PRESENCE" && executor === "PHONE" && challenge?.type === "SUBMIT_CODE" && !challenge.options;
-	return typed && challenge.digits > 0 ? challenge.digits : undefined;
+	if (type !== "USER_PRESENCE" || executor !== "PHONE" || challenge?.type !== "SUBMIT_CODE" || !(challenge.digits > 0)) return undefined;
+	const { digits, options } = challenge;
+	if (options === undefined) return { digits };
+	const number = (option) => typeof option === "string" && option.length === digits && /^\d+$/.test(option);
+	return Array.isArray(options) && options.length > 1 && options.every(number) ? { digits, options } : undefined;
 }
 
 function facts(request) {
