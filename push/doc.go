@@ -15,9 +15,15 @@
 // authenticator and the policy are looked at as they are then, not as they were
 // when the request was sent (PUSH-26).
 //
-// The number of a presence check is shown by the browser and typed on the
-// phone. It never goes to the phone, nor into a log or an event, and is
-// forgotten when the request ends.
+// The number of a presence check is shown by the browser and typed on the phone,
+// or picked there out of three. Which of them is right never goes to the phone,
+// nor into a log or an event, and is forgotten when the request ends.
+//
+// Requests that nobody approves are counted for their user, whatever browsers
+// and phones they went between: one too many locks push for an hour, so that
+// nobody is worn down to a yes (PUSH-9). Asking, answering, claiming and
+// unlocking take the user's turn first (store's HoldPush), which makes the count
+// exact and keeps any two of them from waiting for each other.
 //
 // The package knows no passcodes: who hands an answer in brings a function that
 // checks the one that came with it, in the same transaction.
