@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -75,6 +76,8 @@ func changeApplication(ctx context.Context, tx *store.Tx, before, after identity
 	}
 	differ("name_", before.Name, after.Name)
 	differ("home_", before.Home, after.Home)
+	differ("cannot_show_number_", strconv.FormatBool(before.CannotShowNumber), strconv.FormatBool(after.CannotShowNumber))
+	differ("push_without_presence_", strconv.FormatBool(before.PushWithoutPresence), strconv.FormatBool(after.PushWithoutPresence))
 	differ("", string(before.Config), string(after.Config))
 	if len(data) == 0 && before.GoodUntil.Equal(after.GoodUntil) {
 		return false, nil

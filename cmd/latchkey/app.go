@@ -20,10 +20,14 @@ type appRow struct {
 	Home       string    `json:"home,omitempty"`
 	CreatedAt  time.Time `json:"created_at"`
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
+
+	CannotShowNumber    bool `json:"cannot_show_number"`    // for a presence check
+	PushWithoutPresence bool `json:"push_without_presence"` // allowed where it cannot
 }
 
 func rowOfApp(a identity.Application) appRow {
-	return appRow{a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, a.CreatedAt, a.DisabledAt}
+	return appRow{a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, a.CreatedAt, a.DisabledAt,
+		a.CannotShowNumber, a.PushWithoutPresence}
 }
 
 type appAddSAML struct {

@@ -23,6 +23,8 @@ type appSet struct {
 	PostLogoutURIs   []string `name:"post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent after logging out, and nowhere else; may be repeated."`
 	AddPostLogoutURI []string `name:"add-post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent too; may be repeated."`
 	NoPostLogoutURI  bool     `name:"no-post-logout-uri" help:"OpenID Connect: people are sent nowhere after logging out."`
+	CannotShowNumber *bool    `negatable:"can-show-number" help:"It has no screen to show a number on: no push that needs one, and passcodes instead."`
+	PlainPush        *bool    `name:"push-without-presence" negatable:"" help:"Where it cannot show a number, a push without a presence check is allowed."`
 	NewSecret        bool     `help:"OpenID Connect: make a new client secret, shown once. The old one is good no longer."`
 }
 
@@ -34,7 +36,8 @@ Examples:
     latchkey app set Wiki --add-redirect-uri https://wiki.example.org/callback2
     latchkey app set Wiki --new-secret
     latchkey app set Payroll --metadata https://payroll.example.org/saml/metadata
-    latchkey app set Payroll --refresh`
+    latchkey app set Payroll --refresh
+    latchkey app set Payroll --cannot-show-number --no-push-without-presence`
 }
 
 // ofOIDC reports whether something was named that only OpenID Connect has.
@@ -45,10 +48,15 @@ func (c *appSet) ofOIDC() bool {
 // ofSAML reports whether something was named that only SAML has.
 func (c *appSet) ofSAML() bool { return c.Metadata != "" || c.Refresh }
 
+// ofAny reports whether something was named that every application has.
+func (c *appSet) ofAny() bool {
+	return c.Name != nil || c.Home != nil || c.CannotShowNumber != nil || c.PlainPush != nil
+}
+
 // check refuses what does not go together.
 func (c *appSet) check() error {
 	switch {
-	case c.Name == nil && c.Home == nil && !c.ofOIDC() && !c.ofSAML():
+	case !c.ofAny() && !c.ofOIDC() && !c.ofSAML():
 		return refuse("there is nothing to change; see \"latchkey app set --help\"")
 	case c.Metadata != "" && c.Refresh:
 		return refuse("--metadata and --refresh exclude each other")
@@ -114,7 +122,7 @@ func (c *appSet) fromMetadata(ctx context.Context, s *shell, h house, app identi
 // change changes what was named, and returns the new client secret if one was
 // asked for.
 func (c *appSet) change(ctx context.Context, h house, app identity.Application) (secret string, err error) {
-	if c.Name == nil && c.Home == nil && !c.ofOIDC() {
+	if !c.ofAny() && !c.ofOIDC() {
 		return "", nil
 	}
 	kind := audit.ApplicationChanged
@@ -128,6 +136,8 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 		if c.Home != nil {
 			app.Home = *c.Home
 		}
+		over(&app.CannotShowNumber, c.CannotShowNumber)
+		over(&app.PushWithoutPresence, c.PlainPush)
 		if app.Protocol != identity.OIDC {
 			return app, nil
 		}

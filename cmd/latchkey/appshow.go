@@ -119,7 +119,8 @@ func rowOfSource(m store.MetadataSource) *sourceShown {
 
 // rows are an application for people to read.
 func (a appShown) rows(now time.Time) [][]string {
-	rows := [][]string{{"Name", a.Name}, {"Id", a.ID}, {"Protocol", a.Protocol}, {"Home", a.Home}, {"Added", when(a.CreatedAt)}}
+	rows := [][]string{{"Name", a.Name}, {"Id", a.ID}, {"Protocol", a.Protocol}, {"Home", a.Home}, {"Added", when(a.CreatedAt)},
+		{"Push", a.push()}}
 	if a.SAML != nil {
 		rows = append(rows, a.SAML.rows(a.Identifier, now)...)
 	}
@@ -127,6 +128,17 @@ func (a appShown) rows(now time.Time) [][]string {
 		rows = append(rows, a.OIDC.rows(a.Identifier)...)
 	}
 	return rows
+}
+
+// push says how a presence check stands at an application (PUSH-21).
+func (a appRow) push() string {
+	switch {
+	case a.CannotShowNumber && a.PushWithoutPresence:
+		return "can show no number; a plain push is allowed"
+	case a.CannotShowNumber:
+		return "can show no number; none that needs one"
+	}
+	return "shows a number where one is asked for"
 }
 
 func (a *samlShown) rows(entityID string, now time.Time) [][]string {

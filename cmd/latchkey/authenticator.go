@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,13 +35,15 @@ type authenticatorRow struct {
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
 	RevokedAt   time.Time `json:"revoked_at,omitzero"`
 	PushLocked  time.Time `json:"push_locked_until,omitzero"`
+
+	Capabilities []string `json:"capabilities,omitempty"` // as its app declared them at its last call
 }
 
 func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRow {
 	row := authenticatorRow{ID: a.ID, Serial: a.Serial, Kind: string(a.Kind), Name: a.Name, Platform: string(a.Platform),
 		State: string(a.State()), Push: string(a.Push(now)), Digits: a.Digits, Period: a.Step, Invalid: a.Invalid,
 		AppVersion: a.AppVersion, EnrolledAt: a.EnrolledAt, ActiveAt: a.ActivatedAt, LastUsedAt: a.LastUsedAt, LockedAt: a.LockedAt,
-		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt}
+		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt, Capabilities: a.Capabilities}
 	if a.Kind == identity.AppToken {
 		row.Protocol = string(a.Protocol)
 	}
@@ -65,8 +68,27 @@ func (a authenticatorRow) rows() [][]string {
 	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
 		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
-		{"App", a.AppVersion}, {"Enrolled", when(a.EnrolledAt)}, {"Active since", when(a.ActiveAt)}, {"Last used", when(a.LastUsedAt)},
+		{"App", a.AppVersion}, {"Presence checks", a.checks()}, {"Can besides", a.besides()}, {"Enrolled", when(a.EnrolledAt)}, {"Active since", when(a.ActiveAt)}, {"Last used", when(a.LastUsedAt)},
 		{"Locked", when(a.LockedAt)}, {"Suspended", when(a.SuspendedAt)}, {"Revoked", when(a.RevokedAt)}}
+}
+
+// ofPresence begins the capabilities that are presence checks.
+const ofPresence = "presence:"
+
+// checks are the presence checks an app can do; empty for what is no app.
+func (a authenticatorRow) checks() string {
+	var checks []string
+	for _, capability := range a.Capabilities {
+		if check, ok := strings.CutPrefix(capability, ofPresence); ok {
+			checks = append(checks, check)
+		}
+	}
+	return strings.Join(checks, ", ")
+}
+
+// besides are an app's other capabilities.
+func (a authenticatorRow) besides() string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(a.Capabilities), func(c string) bool { return strings.HasPrefix(c, ofPresence) }), ", ")
 }
 
 // row is an authenticator with the names of its users.

@@ -120,8 +120,8 @@ func TestAuthenticators_Use(t *testing.T) {
 	p.ok("correct horse\n", "user", "add", "anna")
 	app, _ := p.handOut("totp", "--user", "anna")
 	wrong := app.Serial[:len(app.Serial)-1] + "U" // no serial has one
-	for _, command := range []string{"show", "lock", "unlock", "suspend", "resume", "revoke"} {
-		p.refused(failed, "did you mean \""+app.Serial+"\"?", "", "authenticator", command, wrong)
+	for _, command := range []string{"show", "lock", "unlock", "suspend", "resume", "revoke", "set --push off"} {
+		p.refused(failed, "did you mean \""+app.Serial+"\"?", "", append(strings.Fields("authenticator "+command), wrong)...)
 	}
 	p.refused(failed, `did you mean "anna"`, "", "authenticator", "add", "totp", "--user", "ana")
 	p.refused(misuse, "--user", "", "authenticator", "add", "hotp")

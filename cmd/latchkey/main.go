@@ -102,6 +102,7 @@ type commands struct {
 		} `cmd:"" help:"Hand an authenticator out to a user."`
 		List    authenticatorList    `cmd:"" help:"List authenticators, newest first."`
 		Show    authenticatorShow    `cmd:"" help:"Show an authenticator."`
+		Set     authenticatorSet     `cmd:"" help:"Switch push on or off."`
 		Lock    authenticatorLock    `cmd:"" help:"Lock an authenticator, as wrong passcodes do."`
 		Unlock  authenticatorUnlock  `cmd:"" help:"End the lock of an authenticator."`
 		Suspend authenticatorSuspend `cmd:"" help:"Keep an authenticator from being used for a while."`

@@ -163,6 +163,20 @@ func TestTheWholeWay(t *testing.T) {
 	if len(listed) != 1 || listed[0].Serial != account.Serial || listed[0].State != "active" || listed[0].Users[0] != "anna" {
 		t.Errorf("authenticators: %+v", listed)
 	}
+	if checks := listed[0].checks(); !strings.Contains(checks, "enter") || listed[0].AppVersion != phone.Version {
+		t.Errorf("its app can do %q and is %s", checks, listed[0].AppVersion)
+	}
+	for _, tt := range []struct{ push, state string }{{"off", "disabled"}, {"on", "enabled"}} {
+		if row := read[authenticatorRow](p, "", "authenticator", "set", account.Serial, "--push", tt.push); row.Push != tt.state {
+			t.Errorf("switched %s: %s, want %s", tt.push, row.Push, tt.state)
+		}
+		if accounts := read[[]phone.Account](mobile, "", "phone", "list"); accounts[0].Push.State != tt.state {
+			t.Errorf("switched %s: on the phone it is %s, want %s", tt.push, accounts[0].Push.State, tt.state)
+		}
+	}
+	if events := p.events("authenticator.push"); len(events) < 2 || !strings.Contains(events[0].ActorName, "latchkey authenticator set") {
+		t.Errorf("events: %+v", events)
+	}
 	p.refused(failed, "is not locked", "", "authenticator", "unlock", account.Serial)
 	p.ok("", "authenticator", "revoke", account.Serial, "--reason", "lost")
 	if accounts := read[[]phone.Account](mobile, "", "phone", "list"); len(accounts) != 1 || accounts[0].State == "active" {
