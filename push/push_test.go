@@ -599,6 +599,7 @@ func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
 			a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 			p := mustStart(t, h, j, policy.Enter)
 			if tt.change != nil {
+				h.Clock.Pass(time.Second) // what happens within one has no order
 				with := approval(p)
 				tt.change(&with)
 				if end, err := answer(t, h, h.DB, a, with); err != nil {
