@@ -56,3 +56,16 @@ func pinLocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) erro
 	return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.pin",
 		Err: fmt.Errorf("authenticator: wrong PINs locked %s, which no unlock opens; revoke it, and have it set up anew", a.Serial)}
 }
+
+// SetCredential keeps the credential by which an authenticator is unlocked
+// instead of by its PIN (CRED-8); none ends that.
+func SetCredential(ctx context.Context, tx *store.Tx, a identity.Authenticator, credential []byte) error {
+	if err := tx.SetCredential(ctx, a.Tenant, a.ID, credential); err != nil {
+		return err
+	}
+	reason := "biometric on"
+	if credential == nil {
+		reason = "biometric off"
+	}
+	return changed(ctx, tx, a, audit.AuthenticatorPIN, reason)
+}

@@ -80,6 +80,8 @@ var calls = map[string]call{
 	"answer":      {http.MethodPost, (*API).answer},
 	"pin":         {http.MethodPost, (*API).changePIN},
 	"unlock":      {http.MethodPost, (*API).unlock},
+	"challenge":   {http.MethodPost, (*API).challenge},
+	"biometric":   {http.MethodPost, (*API).setBiometric},
 	"subscribe":   {http.MethodPost, (*API).subscribe},
 	"unsubscribe": {http.MethodPost, (*API).unsubscribe},
 	"test":        {http.MethodPost, (*API).test},

@@ -6,6 +6,7 @@ import (
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -42,7 +43,7 @@ type standingPIN struct {
 	Iterations int64  `json:"iterations"`
 	Initial    bool   `json:"initial,omitempty"`
 	Left       int64  `json:"attempts_left"`
-	Biometric  string `json:"biometric,omitempty"` // id of the credential
+	Biometric  string `json:"biometric,omitempty"` // id of the credential, where it is set up
 }
 
 // pinned is the template of an authenticator, for its app.
@@ -69,6 +70,13 @@ func pinStanding(ctx context.Context, r pins, app identity.Authenticator, t poli
 		return nil, err
 	}
 	s := &standingPIN{Salt: strict64.EncodeToString(pin.Salt), Iterations: pin.Iterations, Initial: pin.Initial}
+	if len(pin.Credential) > 0 {
+		var has credential
+		if err := json.Unmarshal(pin.Credential, &has); err != nil {
+			return nil, fmt.Errorf("enroll: credential of %s: %w", app.ID, err)
+		}
+		s.Biometric = strict64.EncodeToString(has.ID)
+	}
 	if pin.LockedAt.IsZero() {
 		s.Left = t.PINAttempts - pin.Failures
 	}
@@ -202,8 +210,9 @@ func (a *API) changePIN(ctx context.Context, m message) (any, error) {
 
 // unlockBody is what unlock is sent.
 type unlockBody struct {
-	Proof   string `json:"proof"`
-	Request string `json:"request"`
+	Proof     string          `json:"proof"`
+	Assertion json.RawMessage `json:"assertion"` // instead, of WebAuthn
+	Request   string          `json:"request"`
 }
 
 // unlocked is what unlock answers.
@@ -221,6 +230,9 @@ func (a *API) unlock(ctx context.Context, m message) (any, error) {
 	}
 	if in.Request != "" && !identity.IsID(identity.PushID, in.Request) {
 		return nil, malformed(errors.New("request is no id of one"))
+	}
+	if in.Proof == "" && in.Assertion != nil {
+		return a.unlockByBiometric(ctx, m, in)
 	}
 	proof, err := exactly("proof", in.Proof, pinBytes)
 	if err != nil {

@@ -2,7 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { closed, grouped, left, passcode, step } from "./passcode.js";
-import { change, veil } from "./pin.js";
+import * as pin from "./pin.js";
 import { problem } from "./problem.js";
 import { call } from "./protocol.js";
 import * as push from "./push.js";
@@ -30,7 +30,7 @@ export function card(account, changed, announce, used) {
 		}
 	} }, words("app.code.copy"));
 	const row = el("div", { class: "row spread" }, el("span", {}, code, spoken), copy);
-	const locked = veil(account, () => tick());
+	const locked = pin.veil(account, () => tick());
 	let shown;
 	const tick = async () => {
 		if (locked) locked.hidden = !closed(account);
@@ -119,7 +119,7 @@ function settings(account, changed) {
 			error,
 			el("button", {}, words("app.save"))),
 		rung(account) && account.push.web && notifications(account, changed),
-		account.pin && account.state === "active" && el("button", { type: "button", class: "plain", click: () => change(account, changed) }, words("app.pin.change")),
+		pin.settings(account, changed),
 		el("button", { type: "button", class: "quiet", click: () => removal(account, changed) }, words("app.account.remove")));
 }
 

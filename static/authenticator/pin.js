@@ -2,6 +2,7 @@
 // a passcode, and changed (protocol, sections 5.13 and 5.14). What it is leaves
 // this browser in no form that says so.
 
+import * as biometric from "./biometric.js";
 import { base32, bytes } from "./bytes.js";
 import { digits, el } from "./dom.js";
 import { hashOf, keep, lend, withdraw } from "./passcode.js";
@@ -41,8 +42,8 @@ export async function guard(begun, answer, account, next) {
 	});
 }
 
-// change asks for another PIN.
-export function change(account, changed) {
+// change asks for another PIN. A finger or a face has to be set up anew after it.
+function change(account, changed) {
 	const old = field("old", "app.pin.old");
 	const chosen = twice(account.template);
 	return form({ above: account.organisation, heading: t("app.pin.change") }, [old.node, ...chosen.nodes], "app.save", async () => {
@@ -56,11 +57,48 @@ export function change(account, changed) {
 		// Both are kept until it is known which of them holds.
 		await vault.update({ ...account, pin: [entry, kept] });
 		await call(account, "pin", { proof: proved, new: told });
-		await vault.update({ ...account, pin: [kept] });
+		await vault.update({ ...account, pin: [kept], biometric: undefined });
 		withdraw();
 		sheet.close();
 		await changed();
 	});
+}
+
+// settings are the buttons by which an account's PIN is changed, and a finger or a
+// face set up in its place where the template and the device have it.
+export function settings(account, changed) {
+	if (!account.pin || account.state !== "active") return false;
+	const node = el("div", { class: "stack tight" },
+		el("button", { type: "button", class: "plain", click: () => change(account, changed) }, words("app.pin.change")));
+	if (account.biometric) {
+		node.append(el("button", { type: "button", class: "plain", click: () => sheet.busy(async () => {
+			await call(account, "biometric", {});
+			await vault.update({ ...account, biometric: undefined });
+			sheet.close();
+			await changed();
+		}) }, words("app.touch.off")));
+	} else if (account.template.biometric) {
+		biometric.available().then((can) => can && node.append(
+			el("button", { type: "button", class: "plain", click: () => touch(account, changed) }, words("app.touch.on"))));
+	}
+	return node;
+}
+
+// touch sets a finger or a face up. It takes the PIN: who found a phone unlocked
+// could else bring their own.
+function touch(account, changed) {
+	const pin = field("pin", "app.pin.enter", account.template);
+	return form({ above: account.organisation, heading: t("app.touch.heading") },
+		[el("p", {}, words("app.touch.help")), pin.node], "app.touch.on", async () => {
+			const entry = await inForce(account);
+			const stretched = await stretch(pin.read(), entry);
+			const proved = await proof(stretched);
+			const half = bytes((await call(account, "unlock", { proof: proved })).half);
+			const seed = await unwrap(account, entry, await keyOf(stretched, half));
+			await vault.update({ ...account, biometric: await biometric.setUp(account, seed, proved, half) });
+			sheet.close();
+			await changed();
+		});
 }
 
 // inForce returns what is wrapped under the PIN that holds. After a change whose
@@ -87,7 +125,12 @@ export function unlock(account, place, { request, opened, cancel }) {
 			await opened();
 		}, pin.clear);
 	};
-	place.replaceChildren(el("form", { class: "stack", novalidate: true, submit }, pin.node, error,
+	// Where it fails, or is put off, the PIN is asked for as before.
+	const touch = account.biometric && el("button", { type: "button", class: "plain", click: () => attempt(error, async () => {
+		await biometric.unlock(account, request);
+		await opened();
+	}, pin.focus) }, words("app.pin.touch"));
+	place.replaceChildren(el("form", { class: "stack", novalidate: true, submit }, touch, pin.node, error,
 		el("div", { class: "pair" },
 			el("button", { type: "button", class: "plain", click: cancel }, words("app.cancel")),
 			el("button", {}, words(request ? "app.request.approve" : "app.pin.unlock")))));
@@ -98,7 +141,8 @@ export function unlock(account, place, { request, opened, cancel }) {
 // show asks for the PIN in the sheet.
 export function show(account, opened) {
 	const place = el("div", { class: "stack" });
-	sheet.show({ above: account.organisation, heading: t("app.pin.heading") }, el("p", { class: "soft" }, words("app.pin.server")), place);
+	sheet.show({ above: account.organisation, heading: t("app.pin.heading") },
+		needsServer(account) && el("p", { class: "soft" }, words("app.pin.server")), place);
 	unlock(account, place, { cancel: sheet.close, opened: () => { sheet.close(); opened(); } });
 }
 
@@ -106,7 +150,11 @@ export function show(account, opened) {
 // for an account without a PIN.
 export const veil = (account, opened) => account.pin && el("div", { class: "stack tight" },
 	el("button", { type: "button", class: "plain", click: () => show(account, opened) }, words("app.pin.show")),
-	el("small", {}, words("app.pin.server")));
+	needsServer(account) && el("small", {}, words("app.pin.server")));
+
+// needsServer says of an account that its passcodes do not come without the
+// server: nothing opens its seed here alone.
+const needsServer = ({ biometric: entry }) => !entry || Boolean(entry.local);
 
 // attempt does something with a PIN, and says what went wrong.
 function attempt(error, act, failed = () => {}) {
@@ -121,7 +169,9 @@ function attempt(error, act, failed = () => {}) {
 // wrong says what went wrong with a PIN.
 function wrong(failure) {
 	if (failure instanceof Refused) return t(`app.pin.${failure.message}`, failure.args);
+	if (failure instanceof DOMException) return t("app.touch.failed"); // put off, or not recognised
 	if (!(failure instanceof Failure)) return problem(failure);
+	if (failure.code === "biometric") return t("app.touch.failed");
 	const left = failure.detail.attempts_left;
 	if (failure.code === "pin" && left > 0) return t("app.pin.wrong", { n: left });
 	if (failure.code === "pin" && left === 0) return t("app.pin.locked");

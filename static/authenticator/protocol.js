@@ -6,11 +6,11 @@ import { base64url, encode, sha256 } from "./bytes.js";
 import { language } from "./texts.js";
 
 export const version = "latchkey-web/1.1.0";
-const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app"];
+const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app", "biometric"];
 const base = `${location.origin}/api/authenticator/v1/`;
 
 const methods = { activate: "POST", finish: "POST", status: "GET", settings: "POST", remove: "POST",
-	pending: "GET", answer: "POST", pin: "POST", unlock: "POST", stream: "GET", subscribe: "POST", unsubscribe: "POST", test: "POST" };
+	pending: "GET", answer: "POST", pin: "POST", unlock: "POST", challenge: "POST", biometric: "POST", stream: "GET", subscribe: "POST", unsubscribe: "POST", test: "POST" };
 
 // The difference between the server's clock and ours, for signing only.
 let correction = 0;
