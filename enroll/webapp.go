@@ -9,8 +9,11 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
@@ -34,6 +37,7 @@ const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self';
 type webApp struct {
 	kit     *web.Kit
 	page    *template.Template
+	files   map[string][]byte
 	version string   // of all that makes the app, by its content
 	modules []string // that the page runs, main.js apart
 	kept    []string // what the service worker keeps, beside the page and its sentences
@@ -49,7 +53,7 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)
 	}
-	app := &webApp{kit: kit, page: page}
+	app := &webApp{kit: kit, page: page, files: make(map[string][]byte)}
 	if err := app.index(); err != nil {
 		return nil, fmt.Errorf("enroll: files of the web authenticator: %w", err)
 	}
@@ -59,7 +63,7 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 	mux.Handle("GET /authenticator/sw.js", kit.Handle(app.serveWorker))
 	files := "/authenticator/" + app.version + "/"
 	mux.Handle("GET "+files+"texts", kit.Handle(app.serveTexts))
-	mux.Handle("GET "+files, http.StripPrefix(files, immutable(http.FileServerFS(authenticator.Files))))
+	mux.Handle("GET "+files+"{name...}", http.HandlerFunc(app.serveFile))
 	// The fragment, with the activation in it, survives a redirect.
 	mux.Handle("GET /authenticator", http.RedirectHandler("/authenticator/", http.StatusPermanentRedirect))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,6 +97,12 @@ func (app *webApp) index() error {
 			return err
 		}
 		data, err := fs.ReadFile(authenticator.Files, name)
+		if path.Ext(name) == ".js" && !strings.HasPrefix(name, "scanner/") {
+			// A quarter of what a phone would fetch are comments. Their lines stay,
+			// so that a fault is found where the browser says it is.
+			data = comment.ReplaceAll(data, nil)
+		}
+		app.files[name] = data
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
 		if strings.HasPrefix(name, "scanner/") || slices.Contains(authenticator.Background, name) {
 			return err // the page does not run these, or only when somebody scans
@@ -111,12 +121,32 @@ func (app *webApp) index() error {
 	return err
 }
 
-func immutable(files http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		files.ServeHTTP(w, r)
-	})
+// serveFile sends a file, to be kept for ever: another content has another
+// version.
+func (app *webApp) serveFile(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	content, ok := app.files[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if media := mediaTypes[path.Ext(name)]; media != "" {
+		w.Header().Set("Content-Type", media)
+	}
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
+
+// mediaTypes are said by us: the machine's own tables may be missing or odd,
+// and under nosniff a script of the wrong type does not run.
+var mediaTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".png": "image/png",
+}
+
+// comment is a line of a module that is nothing else.
+var comment = regexp.MustCompile(`(?m)^[\t ]*//.*$`)
 
 // printer chooses the language: what was picked in the app, on a page of ours,
 // or in the browser. No tenant has a say: the app may hold accounts of several.
