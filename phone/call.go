@@ -2,6 +2,7 @@ package phone
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -44,6 +45,9 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	if r.Message == "" {
 		return fmt.Sprintf("refused: %s (%d)", r.Code, r.Status)
+	}
+	if r.Capability != "" {
+		return fmt.Sprintf("%s (%s: %s, least version %s)", r.Message, r.Code, r.Capability, cmp.Or(r.Least, "not known"))
 	}
 	return fmt.Sprintf("%s (%s)", r.Message, r.Code)
 }
@@ -122,7 +126,7 @@ func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string,
 	address := k.Base + "/api/authenticator/v1/" + call
 	signed, err := sign(k.Key.PrivateKey, claims{
 		Type: call, Subject: k.ID, Method: methods[call], URL: address,
-		Time: p.now().Unix() + s.Corrections[k.Base],
+		Time: p.now().Unix() + s.Corrections[k.Base], Version: p.Version, Capabilities: p.Capabilities,
 	}, body)
 	if err != nil {
 		return nil, err
@@ -208,7 +212,10 @@ func sign(key *ecdsa.PrivateKey, c claims, body []byte) (string, error) {
 	rand.Read(id[:])
 	hash := sha256.Sum256(body)
 	c.BodyHash, c.ID = b64(hash[:]), b64(id[:])
-	c.Version, c.Capabilities = Version, capabilities
+	c.Version = cmp.Or(c.Version, Version)
+	if len(c.Capabilities) == 0 {
+		c.Capabilities = capabilities
+	}
 
 	protected, err := json.Marshal(h)
 	if err != nil {

@@ -28,7 +28,7 @@ import (
 const Version = "latchkey-phone/1.1.0"
 
 // capabilities are what every call says this app can do.
-var capabilities = []string{"presence:none", "presence:enter", "pin:app"}
+var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app"}
 
 // A Phone is an authenticator app whose accounts live in a folder.
 type Phone struct {
@@ -39,6 +39,14 @@ type Phone struct {
 	// PIN asks the phone's person for a PIN of an account; nil where nobody is
 	// there to be asked.
 	PIN func(PINQuestion, Account) (string, error)
+	// Number asks for the number of a request, where a presence check wants one;
+	// nil where nobody is there to be asked.
+	Number func(Request) (string, error)
+
+	// As what this app passes itself off, to see how a server treats another:
+	// one that is older, say. Empty is what it is.
+	Version      string
+	Capabilities []string
 }
 
 // now is the clock from which passcodes are made. Nothing ever corrects it.
@@ -89,10 +97,12 @@ type Request struct {
 	Address      string `json:"address,omitempty"`
 	Place        string `json:"place,omitempty"`
 	Expires      int64  `json:"expires"`
-	Digits       int    `json:"digits"` // of the number to enter; 0 where none is asked for
+	Digits       int    `json:"digits"` // of the number to enter or pick; 0 where none is asked for
 
-	nonce   string
-	unknown bool // asks for something this version does not know
+	Options []string `json:"options,omitempty"` // to pick from, in the order to show them; none where it is entered
+	Unknown bool     `json:"unknown,omitempty"` // asks for something this version does not know
+
+	nonce string
 }
 
 // An Outcome is how a request ended.
@@ -359,9 +369,10 @@ func (p *Phone) pending(ctx context.Context, s *state, k *keptAccount) (*Request
 		Started: r.Started, Address: r.Address, Place: r.Place, Expires: r.Expires, nonce: r.Nonce}
 	if presence := r.Presence; presence != nil {
 		c := presence.Challenge
-		request.Digits = c.Digits
-		request.unknown = presence.Type != "USER_PRESENCE" || presence.Executor != "PHONE" ||
-			c.Type != "SUBMIT_CODE" || c.Digits < 1 || c.Options != nil
+		request.Digits, request.Options = c.Digits, c.Options
+		request.Unknown = presence.Type != "USER_PRESENCE" || presence.Executor != "PHONE" ||
+			c.Type != "SUBMIT_CODE" || c.Digits < 1 || c.Options != nil && len(c.Options) < 2 ||
+			slices.ContainsFunc(c.Options, func(option string) bool { return !digits(option, c.Digits) })
 	}
 	return request, nil
 }
@@ -405,12 +416,8 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 		}
 		body := answerBody{Request: id, Nonce: request.nonce, Decision: decision, Number: number}
 		if decision == "approve" {
-			if request.unknown {
-				return Outcome{}, tooOld("a presence check this version does not know")
-			}
-			if len(number) != request.Digits || strings.Trim(number, "0123456789") != "" {
-				return Outcome{}, &identity.Error{Kind: identity.Invalid, Key: "phone.number",
-					Err: fmt.Errorf("the number has %d digits", request.Digits)}
+			if body.Number, err = p.number(*request, number); err != nil {
+				return Outcome{}, err
 			}
 			if body.Passcode, err = p.code(ctx, s, k, id); err != nil {
 				return Outcome{}, err
@@ -432,6 +439,37 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 		return Outcome{}, err
 	}
 	return Outcome{}, &identity.Error{Kind: identity.NotFound, Key: "phone.request.none", Err: fmt.Errorf("no request %s waits", id)}
+}
+
+// number is the one to send with an approval: the one given, or else the one
+// that is asked for. One that cannot be right is not sent, since a wrong one ends
+// the request (PUSH-17).
+func (p *Phone) number(r Request, given string) (number string, err error) {
+	refuse := func(format string, args ...any) (string, error) {
+		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.number", Err: fmt.Errorf(format, args...)}
+	}
+	if r.Unknown {
+		return "", tooOld("a presence check this version does not know")
+	}
+	if number = given; number == "" && r.Digits > 0 && p.Number != nil {
+		if number, err = p.Number(r); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case r.Digits == 0 && number != "":
+		return refuse("no number is asked for")
+	case r.Options != nil && !slices.Contains(r.Options, number):
+		return refuse("pick the number the login page shows, one of %s", strings.Join(r.Options, ", "))
+	case r.Digits > 0 && !digits(number, r.Digits):
+		return refuse("the number has %d digits", r.Digits)
+	}
+	return number, nil
+}
+
+// digits reports whether a text is a number of n digits.
+func digits(text string, n int) bool {
+	return len(text) == n && strings.Trim(text, "0123456789") == ""
 }
 
 func tooOld(what string) error {

@@ -91,7 +91,7 @@ func TestProtocolSignatureExample(t *testing.T) {
 		t.Errorf("the example signs payload %v, the page shows %v", payload, want)
 	}
 
-	ours, err := sign(key, claims{Type: "pending", Subject: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Method: "GET",
+	ours, err := sign(key, claims{Type: "pending", Subject: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Method: "GET", Capabilities: []string{"presence:none", "presence:enter", "pin:app"},
 		URL: "https://id.example.org/api/authenticator/v1/pending", Time: 1794990000}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -132,6 +132,9 @@ type commands struct {
 	} `cmd:"" help:"Reports."`
 
 	Phone struct {
+		Capabilities []string `placeholder:"LIST" help:"Act as an app that can do only this, such as presence:none,presence:enter."`
+		AppVersion   string   `placeholder:"NAME/VERSION" help:"Act as another app, or version, such as latchkey-phone/1.0.0."`
+
 		Activate phoneActivate `cmd:"" help:"Make an account from an activation link or a short code."`
 		List     phoneList     `cmd:"" help:"List the accounts, as their servers say they stand."`
 		Passcode phonePasscode `cmd:"" help:"Show the current passcode."`

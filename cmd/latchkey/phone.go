@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/phone"
@@ -21,7 +22,7 @@ func (s *shell) phone() (*phone.Phone, error) {
 		}
 		dir = filepath.Join(settings, "latchkey-phone")
 	}
-	return &phone.Phone{Dir: dir}, nil
+	return &phone.Phone{Dir: dir, Version: s.flags.Phone.AppVersion, Capabilities: s.flags.Phone.Capabilities}, nil
 }
 
 type phoneActivate struct {
@@ -116,23 +117,33 @@ func (phonePending) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
-		number := "not asked for"
-		if r.Digits > 0 {
-			number = fmt.Sprintf("%d digits", r.Digits)
-		}
-		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, when(time.Unix(r.Started, 0)), when(time.Unix(r.Expires, 0)), number}
+	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "PLACE", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
+		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, r.Place, when(time.Unix(r.Started, 0)), when(time.Unix(r.Expires, 0)), check(r)}
 	})
+}
+
+// check says which presence check a request asks for.
+func check(r phone.Request) string {
+	switch {
+	case r.Unknown:
+		return "unknown: update this app"
+	case r.Options != nil:
+		return "pick one of " + strings.Join(r.Options, ", ")
+	case r.Digits > 0:
+		return fmt.Sprintf("enter %d digits", r.Digits)
+	}
+	return "not asked for"
 }
 
 type phoneApprove struct {
 	Request string `arg:"" help:"Id of the request, as in phone pending."`
-	Number  string `placeholder:"N" help:"The number the login page shows, where one is asked for."`
+	Number  string `xor:"number" placeholder:"N" help:"The number the login page shows, where it is to be entered. Default: a terminal asks."`
+	Pick    string `xor:"number" placeholder:"N" help:"The number the login page shows, of those that \"phone pending\" lists to pick from. Default: a terminal asks."`
 	pinFlag
 }
 
 func (phoneApprove) Help() string {
-	return "Approve only what you began yourself.\n\nExample:\n\n    latchkey phone approve psh_… --number 47"
+	return "Approve only what you began yourself. A wrong number ends the request.\n\nExamples:\n\n    latchkey phone approve psh_… --number 47\n\n    latchkey phone approve psh_… --pick 482"
 }
 
 // Run approves a request.
@@ -141,7 +152,13 @@ func (c *phoneApprove) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.outcome(p.Approve(ctx, c.Request, c.Number))
+	if f, ok := s.terminal(); ok {
+		p.Number = func(r phone.Request) (string, error) {
+			question := fmt.Sprintf("%s at %s, as %s from %s. The login page's number, %s: ", r.Application, r.Organisation, r.User, cmp.Or(r.Address, "nobody knows where"), check(r))
+			return s.line(ctx, f, printable(question))
+		}
+	}
+	return s.outcome(p.Approve(ctx, c.Request, cmp.Or(c.Number, c.Pick)))
 }
 
 type phoneDeny struct {
