@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
@@ -37,7 +38,7 @@ type courier struct {
 	mu         sync.Mutex
 	browser    net.Conn // the line
 	registered map[string]url.Values
-	handed     int
+	handed     [][]byte // packets, in order
 }
 
 func newCourier(t *testing.T) *courier {
@@ -119,16 +120,21 @@ func (c *courier) hand(token string, body []byte) error {
 	if to == nil {
 		return errors.New("nobody registered as " + token)
 	}
-	c.handed++
-	id := fmt.Sprint("message-", c.handed)
-	_, err := c.browser.Write(protoPacket(dataMessage, protoText(2, id), protoText(3, to.Get("sender")), protoText(5, to.Get("app")),
+	id := messageID(len(c.handed))
+	m := protoPacket(dataMessage, protoText(2, id), protoText(3, to.Get("sender")), protoText(5, to.Get("app")),
 		protoText(7, string(protoJoin(protoText(1, "subtype"), protoText(2, to.Get("X-subtype"))))),
 		protoText(7, string(protoJoin(protoText(1, "content-encoding"), protoText(2, "aes128gcm")))),
-		protoText(9, id), protoText(21, string(body))))
-	return err
+		protoText(9, id), protoText(21, string(body)))
+	c.handed = append(c.handed, m)
+	_, _ = c.browser.Write(m) // if the line is gone, the browser comes back for it
+	return nil
 }
 
-// listen answers the browser's login; all else that it says is for the record.
+func messageID(n int) string { return fmt.Sprintf("message-%d;", n) }
+
+// listen answers the browser's login, which says what it has received; what it
+// has not, since the line broke, comes again. All else that it says is for the
+// record.
 func (c *courier) listen(conn net.Conn) {
 	defer conn.Close()
 	r := bufio.NewReader(conn)
@@ -138,22 +144,30 @@ func (c *courier) listen(conn net.Conn) {
 			return
 		}
 		var size uint64
-		if size, err = binary.ReadUvarint(r); err != nil {
+		if size, err = binary.ReadUvarint(r); err != nil || size > 1<<20 {
 			return
 		}
-		if _, err = io.CopyN(io.Discard, r, int64(size)); err != nil {
-			return
-		}
-		if first {
-			c.mu.Lock()
-			_, err = conn.Write(append([]byte{version}, protoPacket(loginAnswer, protoText(1, "login"))...))
-			if c.browser == nil {
-				close(c.there)
-			}
-			c.browser = conn
-			c.mu.Unlock()
+		said := make([]byte, size)
+		if _, err = io.ReadFull(r, said); err == nil && first {
+			c.loggedIn(conn, version, said)
 		}
 	}
+}
+
+func (c *courier) loggedIn(conn net.Conn, version byte, said []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := append([]byte{version}, protoPacket(loginAnswer, protoText(1, "login"))...)
+	for n, m := range c.handed {
+		if !bytes.Contains(said, []byte(messageID(n))) {
+			answer = append(answer, m...)
+		}
+	}
+	_, _ = conn.Write(answer)
+	if c.browser == nil {
+		close(c.there)
+	}
+	c.browser = conn
 }
 
 // The protocol buffers' encoding of a number, of eight bytes, and of a text.
