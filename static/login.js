@@ -11,7 +11,7 @@
 //   [data-script]          only true with scripts
 //   button[data-show]      shows the password in the field of that id
 //   button[data-copy]      copies the text of the element of that id
-//   time[datetime]         shown in the reader's own zone
+//   time[datetime]         shown in the reader's own zone; with data-day, the day alone
 
 const texts = JSON.parse(document.body.dataset.texts ?? "{}");
 const lang = document.documentElement.lang;
@@ -154,10 +154,24 @@ function copy(button) {
 const region = navigator.languages.find((l) => l.split("-")[0] === lang.split("-")[0]) ?? lang;
 function localise(element) {
   const at = new Date(element.dateTime);
+  if (element.dataset.day !== undefined) {
+    element.title = element.textContent;
+    element.textContent = day(at);
+    return;
+  }
   const options = { timeStyle: "short", numberingSystem: "latn" };
   if (at.toDateString() !== new Date().toDateString()) options.dateStyle = "long";
   element.title = element.textContent;
   element.textContent = new Intl.DateTimeFormat(region, options).format(at);
+}
+
+// Of the last week the day as people say it, such as "yesterday"; else its date.
+function day(at) {
+  const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+  const ago = Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
+  return ago >= 0 && ago < 7
+    ? new Intl.RelativeTimeFormat(`${region}-u-nu-latn`, { numeric: "auto" }).format(-ago, "day")
+    : new Intl.DateTimeFormat(region, { dateStyle: "long", numberingSystem: "latn" }).format(at);
 }
 
 const each = (selector, act) => document.querySelectorAll(selector).forEach(act);

@@ -61,6 +61,7 @@ func (c *coverage) instrument(page *template.Template) *texttemplate.Template {
 		"t":     func(locales.Printer, string, ...any) string { return "" },
 		"say":   func(locales.Printer, Text) string { return "" },
 		"when":  When,
+		"day":   Day,
 		"steps": func() int { return wizard },
 		"gone":  func(way string) string { c.ways[way] = true; return "" },
 	})

@@ -116,6 +116,7 @@ func New(asset func(name string) string) (*Set, error) {
 		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return Say(l, Text{key, args}) },
 		"say":   Say,
 		"when":  When,
+		"day":   Day,
 		"steps": func() int { return wizard },
 	})
 	base, err := base.ParseFS(files, "*.html")
@@ -172,6 +173,12 @@ func Say(l locales.Printer, text Text) template.HTML {
 		b.WriteString("</span>")
 	}
 	return template.HTML(b.String()) //nolint:gosec // made here, of escaped parts alone
+}
+
+// Day is When where the day is enough: scripts say "yesterday".
+func Day(l locales.Printer, at time.Time) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-day>%s</time>`, //nolint:gosec // as in Say
+		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }
 
 // When makes a <time> that scripts turn into the reader's own zone.
