@@ -11,7 +11,7 @@ import (
 
 const (
 	touchIt     = `#sheet form > button.plain`
-	setTouchUp  = `#sheet .tight button:nth-of-type(2)`
+	setTouchUp  = `#pin-settings button:nth-of-type(2)`
 	setTouchNow = `#sheet form > button`
 )
 

@@ -68,7 +68,7 @@ function change(account, changed) {
 // face set up in its place where the template and the device have it.
 export function settings(account, changed) {
 	if (!account.pin || account.state !== "active") return false;
-	const node = el("div", { class: "stack tight" },
+	const node = el("div", { class: "stack tight", id: "pin-settings" },
 		el("button", { type: "button", class: "plain", click: () => change(account, changed) }, words("app.pin.change")));
 	if (account.biometric) {
 		node.append(el("button", { type: "button", class: "plain", click: () => sheet.busy(async () => {
