@@ -22,6 +22,7 @@ type Explanation struct {
 	WhyEnroll policy.Reason
 	Platforms policy.Platforms
 	Push      policy.EffectivePush
+	PushNow   PushNow
 
 	// Versions of the documents that were asked; 0 is the default, which
 	// nobody has changed.
@@ -80,7 +81,12 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		Leave:           !u.MayEnrollAt.IsZero(),
 		Platform:        len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
-	return e, nil
+	app, err := db.Application(ctx, u.Tenant, application)
+	if err != nil {
+		return e, err
+	}
+	e.PushNow, err = pushNow(ctx, db, u, app, push, e, authenticators)
+	return e, err
 }
 
 // Policies is where documents are read: the database, or a transaction.

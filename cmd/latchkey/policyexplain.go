@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -19,7 +20,7 @@ type policyExplain struct {
 }
 
 func (policyExplain) Help() string {
-	return `Of each setting it says what made it so: a rule, groups, the tenant's policy, or the default where nobody has set one. Nothing is changed, and the user is told nothing.
+	return `Of each setting it says what made it so: a rule, groups, the tenant's policy, or the default where nobody has set one. Of push it says too which presence check would be asked for now, with the password proved, which authenticators it would reach and why not the others, and what is offered first in a browser nobody knows. Nothing is changed, and the user is told nothing.
 
 Example:
 
@@ -129,6 +130,33 @@ func findings(e tenancy.Explanation, called map[string]string) []finding {
 	add(policy.KindPush, "push", yesNo(e.Push.Enabled), ofGroups(e.Push.EnabledBy))
 	add(policy.KindPush, "passcodes", yesNo(e.Push.CodesAllowed), ofGroups(e.Push.CodesBy))
 	add(policy.KindPush, "presence check", string(e.Push.Presence), ofGroups(e.Push.PresenceBy))
+	return append(all, ofPushNow(e.PushNow, ofGroups(e.Push.PresenceBy))...)
+}
+
+// ofPushNow is what would become of a push; policy is what made the presence
+// check of the policy what it is.
+func ofPushNow(now tenancy.PushNow, policyOfCheck string) []finding {
+	var all []finding
+	add := func(setting, value, because string) {
+		all = append(all, finding{policy.KindPush, setting, value, because})
+	}
+	if now.Asked {
+		add("check now", string(now.Presence), cmp.Or(now.WhyCheck, policyOfCheck))
+	} else {
+		add("check now", "no push", now.WhyNot)
+	}
+	for _, a := range now.Reaches {
+		value, because := "reached", cmp.Or(a.AppVersion, "its app tells no version")
+		if a.Obstacle != "" {
+			value, because = "not reached", a.Obstacle
+		}
+		add("authenticator "+a.Serial, value, because)
+	}
+	codes := "passcodes are not offered"
+	if now.Codes {
+		codes = "passcodes are offered"
+	}
+	add("offered first", now.First, codes)
 	return all
 }
 
