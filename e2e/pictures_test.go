@@ -44,13 +44,35 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	w.Phone.Look = func(state string) {
-		if state == "app-request" {
+		switch state {
+		case "app-request":
 			take(w.Phone.Browser, 390, 780, "authenticator")
+		case "app-account":
+			take(w.Phone.Browser, 390, 780, "accounts")
 		}
 	}
 	w.SignIn()
 	w.Enrol(true)
 	w.Push()
+	w.Arrive()
+
+	w = NewWalk(t, "oidc", Look{})
+	w.Demo.require("pick")
+	w.Look = func(page string) {
+		if page == "push" {
+			take(w.Desk, 640, 860, "pick")
+		}
+	}
+	w.Phone.Look = func(state string) {
+		if state == "app-pick" {
+			take(w.Phone.Browser, 390, 780, "authenticator-pick")
+		}
+	}
+	w.SignIn()
+	w.Enrol(true)
+	w.SendPush()
+	shown := w.Desk.Text(waiting)
+	w.Phone.Pick(shown, func(option string) bool { return option == shown })
 	w.Arrive()
 
 	w = NewWalk(t, "oidc", Look{Lang: "ar"})
