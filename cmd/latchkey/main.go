@@ -129,6 +129,7 @@ type commands struct {
 		Enrollments reportEnrollments `cmd:"" help:"Tries of users to set up an authenticator, and what became of them."`
 		Activity    reportActivity    `cmd:"" help:"People logging in."`
 		Push        reportPush        `cmd:"" help:"Push requests, and what became of them."`
+		Apps        reportApps        `cmd:"" help:"Authenticator apps by platform and version."`
 	} `cmd:"" help:"Reports."`
 
 	Phone struct {

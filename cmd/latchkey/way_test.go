@@ -174,6 +174,19 @@ func TestTheWholeWay(t *testing.T) {
 			t.Errorf("switched %s: on the phone it is %s, want %s", tt.push, accounts[0].Push.State, tt.state)
 		}
 	}
+	// As an older app it calls once, and is known as that.
+	mobile.ok("", "phone", "list", "--capabilities", "presence:none,presence:enter", "--app-version", "latchkey-phone/1.0.0")
+	kinds := read[[]appsRow](p, "", "report", "apps")
+	if len(kinds) != 1 || kinds[0].App != "latchkey-phone/1.0.0" || kinds[0].Platform != "linux" || strings.Join(kinds[0].Cannot, " ") != "pick six-digits" {
+		t.Errorf("apps: %+v", kinds)
+	}
+	old := read[[]appsRow](p, "", "report", "apps", "--cannot", "pick")
+	if len(old) != 1 || old[0].User != "anna" || old[0].Serial != account.Serial || old[0].Least != "1.1.0" {
+		t.Errorf("apps that cannot pick: %+v", old)
+	}
+	if able := read[[]appsRow](p, "", "report", "apps", "--cannot", "enter"); len(able) != 0 {
+		t.Errorf("apps that cannot enter: %+v", able)
+	}
 	if events := p.events("authenticator.push"); len(events) < 2 || !strings.Contains(events[0].ActorName, "latchkey authenticator set") {
 		t.Errorf("events: %+v", events)
 	}
