@@ -78,31 +78,37 @@ func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
 	Reader
 	ActivationBySecret(ctx context.Context, secret string) (store.Activation, error)
 }, t identity.Tenant, in pipush.Registration, thumbprint string) (store.Activation, error) {
-	act, err := db.ActivationBySecret(ctx, in.Credential)
-	if errors.Is(err, identity.NotFound) {
-		return act, errUnverified(err)
-	}
-	if err != nil {
-		return act, err
-	}
-	if act.Tenant != t.ID || act.Platform != identity.PrivacyIDEA || !db.Now().Before(act.ExpiresAt) {
-		return act, errUnverified(errors.New("enroll: no such enrolment here"))
-	}
-	switch stateOf(act, db.Now()) {
-	case Done:
-		if act.Thumbprint == thumbprint {
-			return act, nil
+	over := errUnverified(errors.New("enroll: the enrolment is over, used by another key, or of another serial"))
+	for looked := false; ; looked = true {
+		act, err := db.ActivationBySecret(ctx, in.Credential)
+		if errors.Is(err, identity.NotFound) {
+			return act, errUnverified(err)
 		}
-	case Waiting:
-		codes, err := db.ActivationCodes(ctx, act)
-		if err == nil && codes.Serial == in.Serial {
-			return act, nil
-		}
-		if err != nil && !errors.Is(err, identity.NotFound) { // else used between the two reads
+		if err != nil {
 			return act, err
 		}
+		if act.Tenant != t.ID || act.Platform != identity.PrivacyIDEA || !db.Now().Before(act.ExpiresAt) {
+			return act, errUnverified(errors.New("enroll: no such enrolment here"))
+		}
+		switch stateOf(act, db.Now()) {
+		case Done:
+			if act.Thumbprint == thumbprint {
+				return act, nil
+			}
+			return act, over
+		case Waiting:
+			codes, err := db.ActivationCodes(ctx, act)
+			switch {
+			case err == nil && codes.Serial == in.Serial:
+				return act, nil
+			case errors.Is(err, identity.NotFound) && !looked:
+				continue // used between the two reads: by this key, perhaps
+			case err != nil && !errors.Is(err, identity.NotFound):
+				return act, err
+			}
+		}
+		return act, over
 	}
-	return act, errUnverified(errors.New("enroll: the enrolment is over, used by another key, or of another serial"))
 }
 
 // enrol makes the authenticator. The server's key for it is made first, outside

@@ -80,7 +80,7 @@ func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 			if a, err := h.db.Authenticator(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Drift != 7 {
 				t.Errorf("drift %d, %v, want 7", a.Drift, err)
 			}
-			v = h.send(h.toChoice("b"))
+			h.send(h.toChoice("b"))
 			verdict := push.PasscodeWrong
 			h.do(h.Who, func(tx *store.Tx) (err error) {
 				h.token.Drift = 7
