@@ -137,8 +137,8 @@ func TestCRED8_AFingerUnlocks(t *testing.T) {
 }
 
 // What proves no finger of this person's, here and now. Without parsed.Verify in
-// unlockByBiometric all but the credential, the challenges and the counter are
-// taken; without useChallenge those of another challenge are; and so on.
+// unlockByBiometric another origin is taken, or no user verification, until the
+// counter stops the next; without useChallenge another challenge is.
 func TestCRED8_FingersThatProveNothing(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.wantsPIN(t, 3)
