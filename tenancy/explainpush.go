@@ -19,7 +19,7 @@ type PushNow struct {
 	Presence policy.Presence // with which it would be
 	WhyCheck string          // what made the check that, beyond the policy; empty where nothing did
 	Reaches  []Reached       // of each authenticator that is not revoked
-	First    string          // what is offered first: push, passcode, or nothing
+	First    string          // what is offered first: push, passcode, enrolment, or nothing
 	Codes    bool            // passcodes are offered
 }
 
@@ -55,6 +55,8 @@ func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Ap
 	switch {
 	case e.Decision.Deny || !slices.Contains(e.Decision.Require, identity.OneTimePassword):
 		now.First = "nothing: no one-time password is asked for"
+	case e.MayEnroll:
+		now.First = "setting up an authenticator"
 	case now.Codes && (passcodeFirst || !now.Asked || !reached):
 		now.First = "passcode"
 	case now.Asked && reached && now.Presence == policy.NoPresence:

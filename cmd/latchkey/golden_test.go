@@ -173,7 +173,8 @@ func TestUnknownNames(t *testing.T) {
 		"enrollment invite anan", "enrollment resend anan", "enrollment revoke anan", "enrollment allow anan", "policy show acess",
 		"policy set acess", "policy explain --user anan --app default", "policy explain --user anna --app defualt", "tenant show defualt",
 		"user list --tenant defualt", "audit list --user anan", "audit list --action user.aded", "audit export --action user.aded",
-		"report activity --user anan", "report enrollments --user anan"} {
+		"report activity --user anan", "report enrollments --user anan", "report push --user anan", "report push --outcome expird",
+		"policy set push --group Nurse --codes"} {
 		t.Run(command, func(t *testing.T) {
 			p.t = t
 			p.refused(failed, "did you mean", "", strings.Fields(command)...)
