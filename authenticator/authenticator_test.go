@@ -274,6 +274,9 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 	})
 }
 
+// A lock or a suspension opens no way into self-provisioning (attack 15).
+//
+// Tried without Locked, and without Suspended, in counts: fails.
 func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	h := storetest.SQLite(t)
 	platforms := policy.DefaultPlatforms()
@@ -304,6 +307,15 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	}
 	if got := held(); got.Assigned != 2 || got.Passcodes != 0 || len(got.PushTo) != 0 {
 		t.Errorf("two locked ones: %+v, want both assigned, none of use", got)
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		if err := Unlock(t.Context(), tx, row(t, h, b)); err != nil {
+			return err
+		}
+		return Suspend(t.Context(), tx, row(t, h, b))
+	})
+	if got := held(); got.Assigned != 2 || got.Passcodes != 0 || len(got.PushTo) != 0 {
+		t.Errorf("one locked, one suspended: %+v, want both assigned, none of use", got)
 	}
 	h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, a, "operator") })
 	if got := held(); got.Assigned != 1 {

@@ -128,7 +128,10 @@ func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
 	})
 }
 
-// What an approval must be, and what becomes of the request when it is not.
+// What an approval must be, and what becomes of the request when it is not
+// (attack 16).
+//
+// Tried without sameNumber in package push: the rows of numbers fail.
 func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		a := h.enrolled(t, h.User, true)
@@ -153,6 +156,13 @@ func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
 			{"without the number", a, func(f fields) { delete(f, "number") }, 200, "wrong-number", store.PushWrongNumber},
 			{"with another number", a, func(f fields) { f["number"] = wrong(f["number"].(string)) }, 200, "wrong-number", store.PushWrongNumber},
 			{"with a number in disguise", a, func(f fields) { f["number"] = " " + f["number"].(string) }, 200, "wrong-number", store.PushWrongNumber},
+			{"with a zero before the number", a, func(f fields) { f["number"] = "0" + f["number"].(string) }, 200, "wrong-number", store.PushWrongNumber},
+			{"with the number in wide digits", a, func(f fields) {
+				f["number"] = strings.Map(func(r rune) rune { return r - '0' + '\uff10' }, f["number"].(string))
+			}, 200, "wrong-number", store.PushWrongNumber},
+			{"with the number as a number", a, func(f fields) { f["number"] = json.Number(f["number"].(string)) }, 400, "malformed", ""},
+			{"with a list of numbers", a, func(f fields) { f["number"] = []any{"10", "11", f["number"]} }, 400, "malformed", ""},
+			{"with no value as the number", a, func(f fields) { f["number"] = nil }, 200, "wrong-number", store.PushWrongNumber},
 			{"with an unknown decision", a, func(f fields) { f["decision"] = "Approve" }, 400, "malformed", ""},
 		} {
 			t.Run(tt.name, func(t *testing.T) {

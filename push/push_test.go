@@ -250,7 +250,10 @@ func TestPUSH10_StartsRace(t *testing.T) {
 	})
 }
 
-// Approved and denied at once, from two phones and on two nodes: one end.
+// Approved and denied at once, from two phones and on two nodes: one end, and
+// one event of it at most (attack 1).
+//
+// Tried without "ended_at IS NULL" in EndPush: on PostgreSQL several ended it.
 func TestPUSH26_AnswersRace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		phones := [...]identity.Authenticator{h.Authenticator(t, "one"), h.Authenticator(t, "two")}
@@ -291,6 +294,10 @@ func TestPUSH26_AnswersRace(t *testing.T) {
 	})
 }
 
+// Of any number of tabs one claims an approval, and no other journey (attack 4).
+//
+// Tried without "claimed_at IS NULL" and without the journey in ClaimPush: all of
+// them claimed it, and another journey did.
 func TestPUSH26_ClaimedOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
@@ -324,6 +331,7 @@ func TestPUSH26_ClaimedOnce(t *testing.T) {
 	})
 }
 
+// Tried without the time in ClaimPush: fails.
 func TestPUSH26_ApprovalLapses(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
@@ -341,6 +349,9 @@ func TestPUSH26_ApprovalLapses(t *testing.T) {
 	}
 }
 
+// An approval at the moment the request expires is too late (attack 2).
+//
+// Tried without the clock in outcome: the request still stood open.
 func TestPUSH15_Expires(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
@@ -433,7 +444,9 @@ func TestPUSH13_Answers(t *testing.T) {
 // approved, and again when that is claimed.
 //
 // Tried without refused_at in the claim: it worked once what was taken away had
-// been given back.
+// been given back. Tried without alive in approve and in Claim, and without its
+// looks at the user, the policy, the groups and the authenticator's state: fails
+// (attack 9).
 func TestPUSH26_LiveState(t *testing.T) {
 	off := func(t *testing.T, h *storetest.House, kind policy.Kind, d policy.Document) {
 		t.Helper()
@@ -478,6 +491,21 @@ func TestPUSH26_LiveState(t *testing.T) {
 			p.Enabled = false
 			off(t, h, policy.KindPush, p)
 		}, "push-not-allowed"},
+		{"authenticator suspended", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+			h.Do(t, func(tx *store.Tx) error { _, err := tx.SuspendAuthenticator(t.Context(), a.Tenant, a.ID); return err })
+		}, "state"},
+		{"user joined a group without push", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+			g := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "no push"}
+			h.Do(t, func(tx *store.Tx) error {
+				if err := tx.AddGroup(t.Context(), g); err != nil {
+					return err
+				}
+				return tx.AddMember(t.Context(), h.Tenant.ID, g.ID, h.User.ID)
+			})
+			p := policy.DefaultPush()
+			p.Groups = map[string]policy.PushSettings{g.ID: {Presence: policy.NoPresence}}
+			off(t, h, policy.KindPush, p)
+		}, "push-not-allowed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := storetest.SQLite(t)
@@ -514,6 +542,9 @@ func TestPUSH26_LiveState(t *testing.T) {
 	}
 }
 
+// An app whose list of capabilities was cut approves nothing by that (attack 17).
+//
+// Tried without Able in approve: it approved.
 func TestPUSH22_AppThatCannot(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
@@ -540,6 +571,8 @@ func TestPUSH22_AppThatCannot(t *testing.T) {
 }
 
 // An authenticator of somebody else cannot answer, whatever it knows.
+//
+// Tried without asking whose it is in addressed: it approved.
 func TestPUSH11_OnlyTheUsersOwn(t *testing.T) {
 	h := storetest.SQLite(t)
 	p := mustStart(t, h, h.Journey(t, "browser"), policy.NoPresence)
