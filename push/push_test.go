@@ -213,6 +213,49 @@ func TestPUSH10_OneWaits(t *testing.T) {
 	})
 }
 
+// What ended makes no room for the next at once: whoever goes back, or whose
+// user says *no*, waits as long, from another browser too (attack 13).
+//
+// Tried without the time since the last in space: the next went out at once.
+func TestPUSH9_SpacedThoughTheLastHasEnded(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error{
+		"the browser went back": func(t *testing.T, h *storetest.House, _ identity.Authenticator, p store.PushRequest) error {
+			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Cancel(t.Context(), tx, h.Tenant.ID, p.ID) })
+		},
+		"a mistake": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+			_, err := answer(t, h, h.DB, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyMistake})
+			return err
+		},
+		"not me": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+			_, err := answer(t, h, h.DB, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyNotMe})
+			return err
+		},
+		"approved, and not claimed": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+			_, err := answer(t, h, h.DB, a, approval(p))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+				a := h.Authenticator(t, "phone")
+				if err := end(t, h, a, mustStart(t, h, h.Journey(t, "mine"), policy.Enter)); err != nil {
+					t.Fatal(err)
+				}
+				for _, pass := range []time.Duration{0, 15*time.Second - time.Millisecond} {
+					h.Clock.Pass(pass)
+					for _, browser := range []string{"mine", "other"} {
+						if _, err := start(t, h, h.DB, h.Journey(t, browser), policy.Enter); key(err) != "error.push.wait" {
+							t.Errorf("%s, after %v: %v, want error.push.wait", browser, pass, err)
+						}
+					}
+				}
+				h.Clock.Pass(time.Millisecond)
+				mustStart(t, h, h.Journey(t, "other"), policy.Enter)
+			})
+		})
+	}
+}
+
 func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	h := storetest.SQLite(t)
 	j := h.Journey(t, "browser")
