@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
@@ -37,7 +36,7 @@ const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self';
 type webApp struct {
 	kit     *web.Kit
 	page    *template.Template
-	files   map[string][]byte
+	files   map[string]static.File
 	version string   // of all that makes the app, by its content
 	modules []string // that the page runs, main.js apart
 	kept    []string // what the service worker keeps, beside the page and its sentences
@@ -53,7 +52,7 @@ func WebApp(kit *web.Kit) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)
 	}
-	app := &webApp{kit: kit, page: page, files: make(map[string][]byte)}
+	app := &webApp{kit: kit, page: page, files: make(map[string]static.File)}
 	if err := app.index(); err != nil {
 		return nil, fmt.Errorf("enroll: files of the web authenticator: %w", err)
 	}
@@ -102,7 +101,7 @@ func (app *webApp) index() error {
 			// so that a fault is found where the browser says it is.
 			data = comment.ReplaceAll(data, nil)
 		}
-		app.files[name] = data
+		app.files[name] = static.NewFile(data)
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
 		if strings.HasPrefix(name, "scanner/") || slices.Contains(authenticator.Background, name) {
 			return err // the page does not run these, or only when somebody scans
@@ -121,8 +120,7 @@ func (app *webApp) index() error {
 	return err
 }
 
-// serveFile sends a file, to be kept for ever: another content has another
-// version.
+// serveFile sends a file.
 func (app *webApp) serveFile(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	content, ok := app.files[name]
@@ -133,8 +131,7 @@ func (app *webApp) serveFile(w http.ResponseWriter, r *http.Request) {
 	if media := mediaTypes[path.Ext(name)]; media != "" {
 		w.Header().Set("Content-Type", media)
 	}
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+	content.Serve(w, r)
 }
 
 // mediaTypes are said by us: the machine's own tables may be missing or odd,

@@ -8,7 +8,6 @@
 package static
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/base32"
@@ -16,7 +15,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 )
 
 // Prefix is the path under which Handler expects to be mounted.
@@ -35,9 +33,9 @@ var mediaTypes = map[string]string{
 
 // An asset is a file and the name it is served by.
 type asset struct {
-	served  string // latchkey.mzxw6ytboi5ggzdf.css
-	media   string
-	content []byte
+	File
+	served string // latchkey.mzxw6ytboi5ggzdf.css
+	media  string
 }
 
 // assets are all files, by name. They never change once the program runs.
@@ -58,7 +56,7 @@ func index() map[string]asset {
 		hash := sha256.Sum256(content)
 		ext := path.Ext(name)
 		served := strings.TrimSuffix(name, ext) + "." + strings.ToLower(base32.StdEncoding.EncodeToString(hash[:10])) + ext
-		all[name] = asset{served, mediaTypes[ext], content}
+		all[name] = asset{NewFile(content), served, mediaTypes[ext]}
 	}
 	return all
 }
@@ -87,10 +85,8 @@ func Handler() http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		h := w.Header()
-		h.Set("Content-Type", a.media)
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-		h.Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, a.served, time.Time{}, bytes.NewReader(a.content))
+		w.Header().Set("Content-Type", a.media)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		a.File.Serve(w, r)
 	})
 }

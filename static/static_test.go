@@ -3,6 +3,7 @@ package static
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,8 +14,8 @@ func TestHandlerServesEveryAssetForEver(t *testing.T) {
 	for name, a := range assets {
 		w := httptest.NewRecorder()
 		Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, Asset(name), nil))
-		if w.Code != http.StatusOK || !bytes.Equal(w.Body.Bytes(), a.content) {
-			t.Errorf("%s: status %d, %d bytes, want 200 and %d", name, w.Code, w.Body.Len(), len(a.content))
+		if w.Code != http.StatusOK || !bytes.Equal(w.Body.Bytes(), a.plain) {
+			t.Errorf("%s: status %d, %d bytes, want 200 and %d", name, w.Code, w.Body.Len(), len(a.plain))
 		}
 		if got, want := w.Header().Get("Content-Type"), a.media; got != want || want == "" {
 			t.Errorf("%s: type %q, want %q", name, got, want)
@@ -42,7 +43,7 @@ func TestLoginFitsItsBudget(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	for _, name := range []string{"latchkey.css", "login.js"} {
-		if _, err := z.Write(assets[name].content); err != nil {
+		if _, err := z.Write(assets[name].plain); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,9 +58,46 @@ func TestLoginFitsItsBudget(t *testing.T) {
 
 func TestNothingComesFromElsewhere(t *testing.T) {
 	for name, a := range assets {
-		content := strings.ReplaceAll(string(a.content), "http://www.w3.org/2000/svg", "")
+		content := strings.ReplaceAll(string(a.plain), "http://www.w3.org/2000/svg", "")
 		if strings.Contains(content, "http:") || strings.Contains(content, "https:") || strings.Contains(content, "url(//") {
 			t.Errorf("%s refers to another origin", name)
 		}
+	}
+}
+
+// Who takes gzip gets it, and the same content; who asks for a part, or takes
+// none, gets it as it is.
+func TestFilesAreCompressed(t *testing.T) {
+	content := []byte(strings.Repeat("a line of a style sheet\n", 200))
+	for accepted, want := range map[string]string{"": "", "gzip": "gzip", "br, gzip;q=0.5": "gzip", "identity": "", "gzip;q=0": "", "deflate, GZIP": "gzip"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", accepted)
+		w := httptest.NewRecorder()
+		NewFile(content).Serve(w, r)
+		if got := w.Header().Get("Content-Encoding"); got != want || w.Code != http.StatusOK || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %d, %q, want %q", accepted, w.Code, got, want)
+		}
+		body := io.Reader(w.Body)
+		if want == "gzip" {
+			if w.Body.Len() > len(content)/10 {
+				t.Errorf("%d bytes of %d", w.Body.Len(), len(content))
+			}
+			unzipped, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = unzipped
+		}
+		if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%q: %d bytes, %v", accepted, len(got), err)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	r.Header.Set("Range", "bytes=2-5")
+	w := httptest.NewRecorder()
+	NewFile(content).Serve(w, r)
+	if got := w.Body.String(); got != "line" || w.Code != http.StatusPartialContent || w.Header().Get("Content-Encoding") != "" {
+		t.Errorf("a part: %d %q", w.Code, got)
 	}
 }
