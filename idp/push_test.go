@@ -161,6 +161,23 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`value="push" disabled`)
 }
 
+// After *it wasn't me* no way leads to another push in the same journey. (Without
+// rejectedHere one did.)
+func TestPUSH14_NoFurtherPushInThisJourney(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	for _, way := range []string{"again", "back", "passcode"} {
+		v := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
+		s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe })
+		v.send()
+		s.Clock.Pass(15 * time.Second)
+		v.send("do", way)
+		if v.send("do", "push"); strings.Contains(v.page, `class="number"`) {
+			t.Errorf("after %s another push was sent", way)
+		}
+		s.Clock.Pass(15 * time.Second)
+	}
+}
+
 // PUSH-9, 9a: a push too many, with passcodes and without.
 func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 	for _, tt := range []struct {

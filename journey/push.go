@@ -25,6 +25,7 @@ import (
 func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j, proved := v.Journey, v.Journey.Has(identity.Password)
+		v.rejectedHere()
 		if proved && v.Facts.Push && !v.Facts.PushLockedUntil.IsZero() {
 			j.Notice = "error.push.locked"
 			return nil
@@ -151,4 +152,12 @@ func (e *Engine) dropPush(ctx context.Context, tx *store.Tx, j *identity.Journey
 		return nil
 	}
 	return push.Cancel(ctx, tx, j.Tenant, j.PushID)
+}
+
+// rejectedHere leaves no further push to a journey whose last one was answered
+// with *it wasn't me*: whoever goes on is not asked to deny it again (PUSH-14).
+func (v *View) rejectedHere() {
+	if v.Request.Outcome == store.PushNotMe {
+		v.Journey.Pushes = v.Rules.Push.PerJourney
+	}
 }

@@ -176,6 +176,7 @@ func (e *Engine) Choose(ctx context.Context, visit Visit, v *View, method identi
 			j.Notice = "error.choice.missing"
 			return nil
 		}
+		v.rejectedHere()
 		if err := e.dropPush(ctx, tx, j); err != nil {
 			return err
 		}
@@ -257,6 +258,7 @@ func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) 
 		if j.Invitation != "" {
 			return stale(v) // it is for one user, and nothing lies before it
 		}
+		v.rejectedHere()
 		if err := e.dropPush(ctx, tx, j); err != nil {
 			return err
 		}
