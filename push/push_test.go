@@ -628,6 +628,40 @@ func TestPUSH11_OnlyTheUsersOwn(t *testing.T) {
 	}
 }
 
+// What is true of one tenant is nothing at another: a phone enrolled there finds
+// no request of ours, and a journey there claims none, whatever they know.
+//
+// Tried without the tenant in PushRequest and in ClaimPush: fails.
+func TestPUSH26_TenantsAreApart(t *testing.T) {
+	h := storetest.SQLite(t)
+	own, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
+	p := mustStart(t, h, j, policy.Enter)
+	elsewhere := *h
+	elsewhere.Tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "elsewhere", Name: "Elsewhere", Language: "en"}
+	elsewhere.User = identity.User{Tenant: elsewhere.Tenant.ID, ID: h.User.ID, Name: h.User.Name}
+	h.Do(t, func(tx *store.Tx) error {
+		if err := tx.AddTenant(t.Context(), elsewhere.Tenant); err != nil {
+			return err
+		}
+		return tx.AddUser(t.Context(), elsewhere.User) // of the same id, which nobody draws
+	})
+	stranger := elsewhere.Authenticator(t, "phone")
+	if _, err := answer(t, h, h.DB, stranger, approval(p)); refused(err) != "request" {
+		t.Errorf("approved from elsewhere: %v, want no such request", err)
+	}
+	if _, err := answer(t, h, h.DB, own, approval(p)); err != nil {
+		t.Fatal(err)
+	}
+	theirs := *j
+	theirs.Tenant = elsewhere.Tenant.ID
+	if _, err := claim(t, h, h.DB, &theirs, p.ID); !errors.Is(err, identity.Expired) {
+		t.Errorf("claimed from elsewhere: %v, want Expired", err)
+	}
+	if _, err := claim(t, h, h.DB, j, p.ID); err != nil {
+		t.Errorf("claimed by its own journey: %v", err)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
