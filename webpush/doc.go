@@ -11,5 +11,5 @@
 // endpoint is also a capability: who knows it can ring that browser, if our key
 // signs. It is therefore never printed; types that hold one say only the host.
 //
-// The library of that name for Go is not used; docs/decisions/0014 says why.
+// The library of that name for Go is not used; docs/decisions/0015 says why.
 package webpush
