@@ -42,7 +42,7 @@ type house struct {
 	both    party // asks for password and passcode
 	passing party // asks for a passcode alone
 	saml    *provider
-	phones  chan *owner // not yet used
+	phones  map[string]chan *owner // not yet used, by the scenario they are for
 	drop    func() error
 }
 
@@ -179,8 +179,11 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := h.owners(ctx, db, who, passing.ID, hash, o.phones()); err != nil {
-		return err
+	h.phones = make(map[string]chan *owner)
+	for scenario, n := range map[string]int{"push": o.pushes, "nodes": o.pushes, "waiting": o.waiting} {
+		if h.phones[scenario], err = h.owners(ctx, db, who, passing.ID, hash, scenario, n); err != nil {
+			return err
+		}
 	}
 	return h.people(ctx, db, who, hash, o.users)
 }

@@ -27,24 +27,24 @@ type owner struct {
 
 // owners adds people who are about to set up a phone: their journeys stand at
 // the QR code.
-func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal, app, hash string, n int) error {
-	h.phones = make(chan *owner, n)
-	for len(h.phones) < n {
-		if err := h.someOwners(ctx, db, who, app, hash, min(batch, n-len(h.phones))); err != nil {
-			return err
+func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, n int) (chan *owner, error) {
+	all := make(chan *owner, n)
+	for len(all) < n {
+		if err := h.someOwners(ctx, db, who, app, hash, scenario, all, min(batch, n-len(all))); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
-func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash string, n int) error {
+func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, all chan<- *owner, n int) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
 		rules, err := enroll.ReadRules(ctx, tx, h.tenant.ID)
 		if err != nil {
 			return err
 		}
 		for range n {
-			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("owner%04d", len(h.phones)), Password: hash}
+			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("%s%04d", scenario, len(all)), Password: hash}
 			if err := tx.AddUser(ctx, u); err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 			if err != nil {
 				return err
 			}
-			h.phones <- &owner{person{id: u.ID, name: u.Name}, shown.Link(h.config.BaseURL)}
+			all <- &owner{person{id: u.ID, name: u.Name}, shown.Link(h.config.BaseURL)}
 		}
 		return nil
 	})
@@ -77,18 +77,22 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 // the last of it: from the moment the phone sends its approval until the
 // browser, told by the event stream, is on its way to the application. Each
 // phone is used once, as its passcode goes with the answer.
-func push(ctx context.Context, r *rig) (act, error) { return approvals(ctx, r, r.process), nil }
+func push(ctx context.Context, r *rig) (act, error) {
+	return approvals(ctx, r, r.phones["push"], r.process), nil
+}
 
 // across is push where browser and phone talk to two servers of one database.
-func across(ctx context.Context, r *rig) (act, error) { return approvals(ctx, r, r.second), nil }
+func across(ctx context.Context, r *rig) (act, error) {
+	return approvals(ctx, r, r.phones["nodes"], r.second), nil
+}
 
 // approvals are logins whose browser talks to one server, and whose phone to
 // the first.
-func approvals(ctx context.Context, r *rig, browsing *process) act {
+func approvals(ctx context.Context, r *rig, phones <-chan *owner, browsing *process) act {
 	return func() (time.Duration, error) {
 		var o *owner
 		select {
-		case o = <-r.phones:
+		case o = <-phones:
 		default:
 			return 0, errNobody
 		}

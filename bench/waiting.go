@@ -17,11 +17,6 @@ const maxLifetime = 300 * time.Second
 // answerTime is over how much of the minute the answers are spread.
 const answerTime = 50 * time.Second
 
-// phones is how many people with a phone a run needs.
-func (o options) phones() int {
-	return 2*o.pushes + o.waiting // one node, two nodes, and those who wait
-}
-
 // waiting is a morning: all at once want to sign in, and then look at their
 // phones. Each browser holds its event stream while its request waits. When the
 // last has one, the answers come, spread over most of a minute, in an order of
@@ -37,7 +32,7 @@ func waiting(ctx context.Context, r *rig, o options, s scenario) (Row, error) {
 	// Nobody begins to wait before all have a phone: making keys takes longer
 	// than it may.
 	gather := each(ctx, o.waiting, o.concurrency, 0, func(int) (time.Duration, error) {
-		w, err := r.waiter(ctx, <-r.phones, r.passing)
+		w, err := r.waiter(ctx, <-r.phones["waiting"], r.passing)
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, w)

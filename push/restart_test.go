@@ -14,7 +14,7 @@ import (
 // what the phone picks from, and takes its approval and its claim; whoever waits
 // there is woken (attack 12).
 //
-// Tried without the number and the options in AddPush: the number was gone.
+// Tried without the number in AddPush: it was gone.
 // Tried without the wake of the journey in TakeAnswer: nobody was woken.
 func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
