@@ -20,6 +20,11 @@ const (
 	ByPassword Method = "password"
 	ByPasscode Method = "passcode"
 	ByPush     Method = "push"
+
+	ByPasskey         Method = "passkey"          // held; who held it was not verified
+	ByVerifiedPasskey Method = "verified passkey" // and its authenticator verified its user
+	ByChallenge       Method = "challenge"        // the response to a challenge (RFC 6287)
+	ByRecoveryCode    Method = "recovery code"
 )
 
 // A FactorStep is a way to prove the one-time password that a journey

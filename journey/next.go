@@ -22,6 +22,9 @@ const (
 	AppTooOld       Step = "app too old" // to do the presence check, and nothing else is to be had
 	AskPasscode     Step = "passcode"
 	AskNextPasscode Step = "next passcode" // after one from the outer window (CRED-10, PUSH-16)
+	AskPasskey      Step = "passkey"
+	AskChallenge    Step = "challenge"
+	AskRecoveryCode Step = "recovery code"
 	EnrolOffer      Step = "enrol offer"
 	EnrolCode       Step = "enrol code"
 	EnrolPlatform   Step = "enrol platform"
@@ -36,11 +39,12 @@ const (
 
 // Facts are what is true outside the journey at the moment it is looked at.
 type Facts struct {
-	Assigned    int  // authenticators that count as having one (ENR-1)
-	PushTo      int  // of these, those a push can reach with the check asked for
-	TooOld      int  // of these, those it would reach if their apps could do that check (PUSH-22)
-	Push        bool // a push may be chosen in this journey (PUSH-7)
-	Codes       bool // a passcode may be typed (PUSH-1)
+	Assigned    int               // authenticators that count as having one (ENR-1)
+	PushTo      int               // of these, those a push can reach with the check asked for
+	TooOld      int               // of these, those it would reach if their apps could do that check (PUSH-22)
+	Push        bool              // a push may be chosen in this journey (PUSH-7)
+	Codes       bool              // a passcode may be typed (PUSH-1)
+	Others      []identity.Method // besides these, by which the user can confirm now; before a password, by which anybody may
 	MayEnrol    bool
 	WhyNotEnrol policy.Reason
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
@@ -54,6 +58,13 @@ type Facts struct {
 	Redeemed  bool // the authenticator that came of it is ready
 	Withdrawn bool // the invitation was revoked, replaced, or used elsewhere
 	Platform  bool // at least one platform is allowed, or another vendor's app
+}
+
+// asks are the steps at which the methods of [Facts].Others ask for what they need.
+var asks = map[identity.Method]Step{
+	identity.ByPasskey:      AskPasskey,
+	identity.ByChallenge:    AskChallenge,
+	identity.ByRecoveryCode: AskRecoveryCode,
 }
 
 // Next reports the step a journey stands at.
@@ -94,6 +105,7 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 
 // confirm is the choice of a second factor and what follows from it.
 func confirm(j *identity.Journey, f Facts, proved bool) Step {
+	pushes := f.Push && f.PushTo > 0
 	switch {
 	case j.Method == identity.ByPush && f.PushOpen:
 		return WaitForPush
@@ -103,7 +115,9 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 		return PushOver
 	case j.Method == identity.ByPasscode && f.Codes:
 		return AskPasscode
-	case proved && !f.Codes && !(f.Push && f.PushTo > 0):
+	case slices.Contains(f.Others, j.Method) && asks[j.Method] != "":
+		return asks[j.Method]
+	case proved && !f.Codes && !pushes && len(f.Others) == 0:
 		// Codes are never silently allowed: it fails closed, and the page says
 		// when push is back, or that the app needs an update (PUSH-9a).
 		switch {
@@ -113,7 +127,7 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 			return AppTooOld
 		}
 		return Refused
-	case proved && j.Method == "" && !(f.Push && f.PushTo > 0):
+	case proved && j.Method == "" && !pushes && len(f.Others) == 0:
 		return AskPasscode // the only way: a page to choose it on would ask nothing
 	}
 	return Choose

@@ -54,6 +54,11 @@ func TestJRN1_Next(t *testing.T) {
 		{"ENR-3 none, may not", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true}, Refused},
 		{"ENR-1 a locked one counts", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, MayEnrol: true}, AskPasscode},
 		{"no push to be had: nothing to choose", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Push: true, Codes: true}, AskPasscode},
+		{"another way chosen", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasskey}, Facts{Assigned: 1, Codes: true, Others: []identity.Method{identity.ByPasskey}}, AskPasskey},
+		{"a recovery code is the only way: said on the page of choice", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
+		{"another way beside passcodes", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
+		{"another way chosen, taken away meanwhile", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByChallenge}, Facts{Assigned: 1, Push: true, PushTo: 1}, Choose},
+		{"another way chosen, that and all others taken away", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByRecoveryCode}, Facts{Assigned: 1}, Refused},
 		{"code sent", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolCode}, Facts{MayEnrol: true}, EnrolCode},
 		{"no mail address", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolNoMail}, Facts{MayEnrol: true}, EnrolNoMail},
 		{"platform without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform}, Facts{MayEnrol: true}, EnrolCode},
@@ -96,7 +101,7 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a reproducible walk, not a secret
 	flip := func() bool { return r.IntN(2) == 0 }
 	stages := []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolPlatform, identity.EnrolScan, identity.EnrolNoMail, "garbage"}
-	methods := []identity.Method{"", identity.ByPush, identity.ByPasscode, "garbage"}
+	methods := []identity.Method{"", identity.ByPush, identity.ByPasscode, identity.ByPasskey, identity.ByRecoveryCode, "garbage"}
 	reached := map[Step]int{}
 	for range 200_000 {
 		j := identity.Journey{ExpiresAt: later, Enrol: stages[r.IntN(len(stages))], Method: methods[r.IntN(len(methods))], Decoy: flip()}
@@ -124,6 +129,9 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 		if flip() {
 			f.LockedUntil = later
 		}
+		if r.IntN(3) == 0 {
+			f.Others = []identity.Method{identity.ByPasskey, identity.ByRecoveryCode}
+		}
 		f.Disabled = r.IntN(4) == 0
 		step := Next(&j, f, start)
 		reached[step]++
@@ -142,7 +150,7 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []Step{Identify, AskPassword, Choose, WaitForPush, PushOver, AskPasscode, EnrolOffer, EnrolCode, EnrolPlatform, EnrolScan, EnrolNoMail, Locked, Refused, Done, Ended} {
+	for _, s := range []Step{Identify, AskPassword, Choose, WaitForPush, PushOver, AskPasscode, AskPasskey, AskRecoveryCode, EnrolOffer, EnrolCode, EnrolPlatform, EnrolScan, EnrolNoMail, Locked, Refused, Done, Ended} {
 		if reached[s] == 0 {
 			t.Errorf("the walk never reached %q", s)
 		}

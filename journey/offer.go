@@ -70,7 +70,7 @@ func (v *View) reach(may bool, now time.Time) {
 }
 
 // choices lists what may be chosen, in the order of the journey definition, or
-// else push before a passcode (PUSH-7).
+// else push before a passcode (PUSH-7); the other ways come after these.
 func (v *View) choices() {
 	j, f := v.Journey, v.Facts
 	proved := j.Has(identity.Password)
@@ -88,6 +88,7 @@ func (v *View) choices() {
 			v.Methods = append(v.Methods, m)
 		}
 	}
+	v.Methods = append(v.Methods, f.Others...)
 	switch {
 	case proved && slices.Contains(v.Methods, v.LastMethod):
 		v.Preselected = v.LastMethod

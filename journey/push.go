@@ -79,7 +79,7 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 		j.Pushes++
 		v.kept = true
 		return nil
-	}, Choose, PushOver, AskPasscode, WaitForPush, AskNextPasscode)
+	}, Choose, PushOver, AskPasscode, WaitForPush, AskNextPasscode, AskPasskey, AskChallenge, AskRecoveryCode)
 }
 
 // sendPush starts the request, or says what keeps it from being sent.

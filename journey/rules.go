@@ -3,6 +3,7 @@ package journey
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -76,38 +77,21 @@ func samePolicy(a, b store.Policy) bool {
 }
 
 // decode reads a tenant's documents.
-func decode(all map[policy.Kind]store.Policy) (rules Rules, err error) {
-	rules.AccessVersion = all[policy.KindAccess].Version
-	for _, read := range []func() error{
-		func() (err error) {
-			rules.Access, err = policy.Read[policy.Access](all[policy.KindAccess].Document)
-			return
-		},
-		func() (err error) { rules.Push, err = policy.Read[policy.Push](all[policy.KindPush].Document); return },
-		func() (err error) {
-			rules.SelfProvisioning, err = policy.Read[policy.SelfProvisioning](all[policy.KindSelfProvisioning].Document)
-			return
-		},
-		func() (err error) {
-			rules.Platforms, err = policy.Read[policy.Platforms](all[policy.KindPlatforms].Document)
-			return
-		},
-		func() (err error) {
-			rules.Template, err = policy.Read[policy.Template](all[policy.KindTemplate].Document)
-			return
-		},
-		func() (err error) {
-			rules.Lockout, err = policy.Read[policy.Lockout](all[policy.KindLockout].Document)
-			return
-		},
-		func() (err error) {
-			rules.Limits, err = policy.Read[policy.Limits](all[policy.KindLimits].Document)
-			return
-		},
-	} {
-		if err := read(); err != nil {
-			return rules, err
-		}
-	}
-	return rules, nil
+func decode(all map[policy.Kind]store.Policy) (Rules, error) {
+	rules := Rules{AccessVersion: all[policy.KindAccess].Version}
+	err := errors.Join(
+		read(all, &rules.Access),
+		read(all, &rules.Push),
+		read(all, &rules.SelfProvisioning),
+		read(all, &rules.Platforms),
+		read(all, &rules.Template),
+		read(all, &rules.Lockout),
+		read(all, &rules.Limits),
+	)
+	return rules, err
+}
+
+func read[D policy.Document](all map[policy.Kind]store.Policy, to *D) (err error) {
+	*to, err = policy.Read[D](all[(*to).Kind()].Document)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,7 +173,7 @@ func (e *Engine) lockIfExceeded(ctx context.Context, tx *store.Tx, visit Visit, 
 func (e *Engine) Choose(ctx context.Context, visit Visit, v *View, method identity.Method) (*View, error) {
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
-		if method != identity.ByPasscode {
+		if method != identity.ByPasscode && !slices.Contains(v.Facts.Others, method) {
 			j.Notice = "error.choice.missing"
 			return nil
 		}
@@ -182,7 +183,7 @@ func (e *Engine) Choose(ctx context.Context, visit Visit, v *View, method identi
 		}
 		j.Method, v.kept = method, true
 		return nil
-	}, Choose, WaitForPush, PushOver, AskPasscode)
+	}, Choose, WaitForPush, PushOver, AskPasscode, AskPasskey, AskChallenge, AskRecoveryCode)
 }
 
 // Passcode checks a typed passcode: counted, checked and recorded in one
@@ -263,7 +264,8 @@ func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) 
 			return err
 		}
 		switch {
-		case v.Step == WaitForPush, v.Step == PushOver, v.Step == AskNextPasscode, v.Step == AskPasscode && j.Method != "":
+		case v.Step == WaitForPush, v.Step == PushOver, v.Step == AskNextPasscode, v.Step == AskPasscode && j.Method != "",
+			slices.Contains(v.Facts.Others, j.Method):
 			v.dropResync(tx.Now())
 			j.Method, j.PushID = "", ""
 		case v.Step == EnrolNoMail:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/identity"
 )
@@ -22,10 +23,25 @@ const (
 	KindLimits           Kind = "limits"
 )
 
+// kinds are all there are, in the order in which operators are shown them. Each
+// document is made anew: lists and tables in it belong to who asked.
+var kinds = []kind{
+	kindOf(empty[Access], DefaultAccess),
+	kindOf(DefaultSelfProvisioning, DefaultSelfProvisioning),
+	kindOf(empty[Platforms], DefaultPlatforms),
+	kindOf(DefaultPush, DefaultPush),
+	kindOf(DefaultTemplate, DefaultTemplate),
+	kindOf(DefaultLockout, DefaultLockout),
+	kindOf(DefaultLimits, DefaultLimits),
+}
+
 // Kinds lists every kind, in the order in which operators are shown them.
 func Kinds() []Kind {
-	return []Kind{KindAccess, KindSelfProvisioning, KindPlatforms, KindPush,
-		KindTemplate, KindLockout, KindLimits}
+	all := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		all[i] = k.is
+	}
+	return all
 }
 
 // MaxDocument is the most bytes a document may have.
@@ -42,21 +58,8 @@ type Document interface {
 // Default returns the document of a tenant that has set none of this kind. It
 // is nil for an unknown kind.
 func Default(kind Kind) Document {
-	switch kind {
-	case KindAccess:
-		return DefaultAccess()
-	case KindSelfProvisioning:
-		return DefaultSelfProvisioning()
-	case KindPlatforms:
-		return DefaultPlatforms()
-	case KindPush:
-		return DefaultPush()
-	case KindTemplate:
-		return DefaultTemplate()
-	case KindLockout:
-		return DefaultLockout()
-	case KindLimits:
-		return DefaultLimits()
+	if i := slices.Index(Kinds(), kind); i >= 0 {
+		return kinds[i].byDefault()
 	}
 	return nil
 }
@@ -64,25 +67,8 @@ func Default(kind Kind) Document {
 // Decode reads a document of a kind and validates it. No data at all is the
 // default, so that what a query did not find needs no case of its own.
 func Decode(kind Kind, data []byte) (Document, error) {
-	switch kind {
-	case KindAccess:
-		return decode(Access{}, DefaultAccess(), data)
-	case KindSelfProvisioning:
-		return decode(DefaultSelfProvisioning(), DefaultSelfProvisioning(), data)
-	case KindPlatforms:
-		return decode(Platforms{}, DefaultPlatforms(), data)
-	case KindPush:
-		return decode(DefaultPush(), DefaultPush(), data)
-	case KindTemplate:
-		d, err := decode(DefaultTemplate(), DefaultTemplate(), data)
-		if err != nil {
-			return nil, err
-		}
-		return d.(Template).Normal(), nil
-	case KindLockout:
-		return decode(DefaultLockout(), DefaultLockout(), data)
-	case KindLimits:
-		return decode(DefaultLimits(), DefaultLimits(), data)
+	if i := slices.Index(Kinds(), kind); i >= 0 {
+		return kinds[i].decode(data)
 	}
 	return nil, &identity.Error{Kind: identity.NotFound, Key: "error.policy.kind",
 		Err: fmt.Errorf("policy: no kind %q; there are %v", kind, Kinds())}
@@ -103,15 +89,43 @@ func Encode(d Document) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if t, ok := d.(Template); ok {
-		d = t.Normal()
+	if n, ok := d.(normal); ok {
+		d = n.normal()
 	}
 	return json.Marshal(d)
 }
 
-// decode writes data over base, the value whose fields hold where data has
-// none. For lists and tables base is empty: encoding/json would otherwise keep
-// parts of a default's elements under those that replace them.
+// A normal document is kept in a form of its own (CRED-4a).
+type normal interface{ normal() Document }
+
+// A kind is what a kind of document is like.
+type kind struct {
+	is        Kind
+	byDefault func() Document
+	decode    func(data []byte) (Document, error)
+}
+
+// kindOf returns a kind. base is what data are written over: the
+// default, whose fields hold where the data have none, or for lists and tables
+// nothing: encoding/json would otherwise keep parts of a default's elements under
+// those that replace them.
+func kindOf[D Document](base, byDefault func() D) kind {
+	return kind{
+		is:        byDefault().Kind(),
+		byDefault: func() Document { return byDefault() },
+		decode: func(data []byte) (Document, error) {
+			d, err := decode(base(), byDefault(), data)
+			if n, ok := d.(normal); ok && err == nil {
+				return n.normal(), nil
+			}
+			return d, err
+		},
+	}
+}
+
+func empty[D Document]() (d D) { return d }
+
+// decode writes data over base, and returns the default if there are none.
 func decode[D Document](base, byDefault D, data []byte) (Document, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return byDefault, nil

@@ -41,6 +41,8 @@ func (t Template) Normal() Template {
 	return t
 }
 
+func (t Template) normal() Document { return t.Normal() }
+
 // Kind returns KindTemplate.
 func (Template) Kind() Kind { return KindTemplate }
 
