@@ -44,9 +44,8 @@ func TestAppHoldsTwoTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.dismiss()
-	b.deliver(h.base, rungPush{title: "Payroll of the hospital", kind: "request", authenticator: hospital}.String())
-	b.deliver(h.base, rungPush{title: "Payroll of the shipping", kind: "request", authenticator: second}.String())
-	b.notifications(2)
+	b.rings(h.base, rungPush{title: "Payroll of the hospital", kind: "request", authenticator: hospital}.String(), 1)
+	b.rings(h.base, rungPush{title: "Payroll of the shipping", kind: "request", authenticator: second}.String(), 2)
 	b.dismiss()
 
 	request := shipping.ask(t, policy.NoPresence)
@@ -77,6 +76,7 @@ func TestAppStatesOfNotifications(t *testing.T) {
 	needAxe(t)
 	for _, lang := range inspected {
 		t.Run(lang, func(t *testing.T) {
+			t.Parallel() // each waits for a push service that never answers
 			h := furnishApp(t)
 			b := open(t, chromium(t), Look{Lang: lang, Width: 390})
 			b.permit("notifications", browser.PermissionSettingPrompt)

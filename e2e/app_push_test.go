@@ -70,8 +70,7 @@ func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 		{"another's", rungPush{title: "Click me", kind: "request", authenticator: "aut_bbbbbbbbbbbbbbbbbbbbbbbbbb"}.String(), "Authenticator", ours},
 	} {
 		b.dismiss()
-		b.deliver(h.base, tt.data)
-		got := b.notifications(1)[0]
+		got := b.rings(h.base, tt.data, 1)[0]
 		if got.Title != tt.title || !strings.Contains(got.Body, tt.body) {
 			t.Errorf("%s: %+v, want %q, %q", tt.name, got, tt.title, tt.body)
 		}
@@ -81,8 +80,7 @@ func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 	}
 	// A newer one takes an older one's place, of one account.
 	b.dismiss()
-	b.deliver(h.base, rungPush{title: "One", kind: "request", authenticator: id}.String())
-	b.notifications(1)
+	b.rings(h.base, rungPush{title: "One", kind: "request", authenticator: id}.String(), 1)
 	b.deliver(h.base, rungPush{title: "Two", kind: "ended", authenticator: id}.String())
 	b.eventually("the newer one", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].title === "Two")`)
 
@@ -95,8 +93,7 @@ func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 		}
 	}
 	b.See(`main details`)
-	b.deliver(h.base, rungPush{title: "Signing in?", kind: "request", authenticator: id}.String())
-	if got := b.notifications(1)[0]; got.Title != "Authenticator" || got.Body != ours {
+	if got := b.rings(h.base, rungPush{title: "Signing in?", kind: "request", authenticator: id}.String(), 1)[0]; got.Title != "Authenticator" || got.Body != ours {
 		t.Errorf("after removal: %+v", got)
 	}
 }
@@ -129,8 +126,7 @@ func TestPUSH13_NoButtonsWhereAPINIsAsked(t *testing.T) {
 	request := h.ask(t, policy.NoPresence)
 	asked := rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: request, plain: true}
 	b.dismiss()
-	b.deliver(h.base, asked.String())
-	if got := b.notifications(1)[0]; len(got.Actions) > 0 {
+	if got := b.rings(h.base, asked.String(), 1)[0]; len(got.Actions) > 0 {
 		t.Errorf("buttons %v, want none", got.Actions)
 	}
 	b.pressNotification("approve")
@@ -188,8 +184,7 @@ func TestPUSH13_ApprovedInTheNotification(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b.dismiss()
 			request := h.ask(t, tt.presence)
-			b.deliver(h.base, tt.push(request).String())
-			if got := b.notifications(1)[0]; len(got.Actions) != 2 {
+			if got := b.rings(h.base, tt.push(request).String(), 1)[0]; len(got.Actions) != 2 {
 				t.Errorf("buttons %v, want two", got.Actions)
 			}
 			wantLeft := ""

@@ -28,6 +28,7 @@ func TestPushTestSaysWhatDoesNotWork(t *testing.T) {
 		{"no push service", browser.PermissionSettingGranted, "subscription", "could not reach its push service"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // one waits for a push service that never answers
 			h := furnishApp(t)
 			b := open(t, chromium(t), Look{Width: 390})
 			b.permit("notifications", tt.setting)

@@ -40,6 +40,7 @@ type Browser struct {
 	t    *testing.T
 	ctx  context.Context
 	look Look
+	axed bool // new pages come with axe-core
 
 	mu           sync.Mutex
 	faults       []string
@@ -338,11 +339,22 @@ func (b *Browser) Type(selector, text string) {
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
 	b.See(selector)
+	act, what := chromedp.Click(chromedp.CSS(selector)), "click "
 	if b.look.Phone {
-		b.do("tap "+selector, chromedp.Tap(chromedp.CSS(selector)))
-		return
+		act, what = chromedp.Tap(chromedp.CSS(selector)), "tap "
 	}
-	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+	for end := time.Now().Add(patience); ; {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		err := chromedp.Do(ctx, act)
+		cancel()
+		if err == nil {
+			return
+		}
+		// A page that was just drawn anew has another node there by now.
+		if !strings.Contains(err.Error(), "node with given id") || time.Now().After(end) {
+			b.t.Fatalf("%s: %v\nat %s", what+selector, err, b.describe())
+		}
+	}
 }
 
 // Follow clicks and waits for the document that comes of it.

@@ -20,6 +20,7 @@ func TestFaultTREL11_BackupUnderLoad(t *testing.T) {
 	other := map[string]string{"sqlite": "postgres", "postgres": "sqlite"}
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
 			w := newWard(t, source)
 			w.admit(400, 40)
 			w.start()

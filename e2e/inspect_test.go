@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/chromedp/cdproto/page"
 )
 
 // Inspect looks at the page as it stands, with the eyes of somebody who cannot
@@ -74,6 +76,12 @@ func (b *Browser) axe(rules string) []string {
 	there, err := evaluate[bool](b, `"axe" in window`)
 	if err == nil && !there {
 		_, err = evaluate[struct{}](b, source+";0")
+		if !b.look.NoScript && !b.axed {
+			// The pages that follow get it from the browser, which is quicker than
+			// sending half a megabyte to each.
+			b.axed = true
+			b.do("axe-core in pages to come", send(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source}))
+		}
 	}
 	if err != nil {
 		b.t.Fatalf("axe-core: %v", err)

@@ -84,6 +84,7 @@ func TestENR19_ByMail(t *testing.T) {
 		{"en", Look{}}, {"without scripts", Look{NoScript: true}}, {"de", Look{Lang: "de"}}, {"ar", Look{Lang: "ar"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := NewWalk(t, "saml", tt.look)
 			w.User = w.Demo.Outsider()
 			w.Look = func(page string) {

@@ -47,6 +47,7 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 		{"none", Look{NoScript: true}},
 	} {
 		t.Run(tt.presence, func(t *testing.T) {
+			t.Parallel()
 			w := NewWalk(t, "oidc", tt.look)
 			w.Demo.require(tt.presence)
 			w.SignIn()

@@ -28,6 +28,7 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light", "pick"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := NewWalk(t, tt.protocol, tt.look)
 			w.Look = w.Desk.Inspect
 			if tt.look.NoScript { // axe-core is one
@@ -66,7 +67,7 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 			w.Desk.Click(`label:has(input[value="push"])`)
 			w.Desk.Follow(press("continue"))
 			challenge := phone.Await()
-			w.at("privacyidea-push", `progress`)
+			w.at("privacyidea-push", `.live`)
 			if !strings.Contains(w.Desk.Text("main"), "privacyIDEA Authenticator") {
 				t.Error("the page does not say that the app must be opened")
 			}

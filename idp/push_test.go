@@ -155,7 +155,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	if slices.Contains(v.does(), "again") {
 		t.Error("a fourth is offered")
 	}
-	v.again().sees("No more than three pushes")
+	v.again().sees("No more pushes can be sent in this sign‑in")
 	s.Clock.Pass(time.Minute)
 	v.open(v.at).sees("The request ran out of time").sees("No further request can be sent")
 	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`value="push" disabled`)
