@@ -37,6 +37,8 @@ const (
 	PushRefused     Kind = "push.failure"
 	OuterWindow     Kind = "passcode.outer-window"
 	SessionEnded    Kind = "session.ended"
+	DeviceAdded     Kind = "device.remembered"
+	DeviceForgotten Kind = "device.forgotten"
 	UserLocked      Kind = "user.locked"
 	UserUnlocked    Kind = "user.unlocked"
 	PushLocked      Kind = "user.push-locked" // too many requests (PUSH-9)
@@ -108,7 +110,7 @@ var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
 	PasswordWrong: true, PasscodeRight: true, PasscodeWrong: true,
 	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
-	SessionEnded: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true,
+	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
 	ShortCodeFlood: true, RequestRejected: true,
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,

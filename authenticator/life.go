@@ -18,7 +18,26 @@ func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason 
 	if err != nil || !done {
 		return err
 	}
-	return changed(ctx, tx, a, audit.AuthenticatorRevoked, reason)
+	if err := changed(ctx, tx, a, audit.AuthenticatorRevoked, reason); err != nil {
+		return err
+	}
+	return forgetDevices(ctx, tx, a)
+}
+
+// forgetDevices ends what a revoked authenticator may have proved for later:
+// where its owners' devices were remembered, its theft would otherwise live on
+// (JRN-9).
+func forgetDevices(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
+		if _, err := tx.ForgetDevices(ctx, a.Tenant, user, "authenticator revoked"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unlock ends the lock that wrong passcodes brought about, and clears their

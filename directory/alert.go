@@ -47,6 +47,10 @@ func readers(ctx context.Context, tx *store.Tx, u identity.User, user, operators
 // login, which may lock the user, and alerts whom the alerts name (PUSH-14). Who
 // is told of the lock reads of the rejection in the same mail.
 func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts policy.Alerts, t store.Tally, u identity.User, p store.PushRequest, from templates.Origin) error {
+	// Somebody has the password: whatever was remembered may be theirs too.
+	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "push rejected"); err != nil {
+		return err
+	}
 	rejected := templates.RejectedPush{Name: u.Name, Application: p.Application, Origin: from}
 	told, err := lockIfExceeded(ctx, tx, rules, t, u, p.Journey, from, func(r reader) *templates.RejectedPush {
 		if r.operator && !alerts.Operators || !r.operator && !alerts.User {

@@ -81,6 +81,9 @@ func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, data ma
 	if err != nil {
 		return err
 	}
+	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed"); err != nil {
+		return err
+	}
 	data["sessions"], data["grants"] = strconv.FormatInt(sessions, 10), strconv.FormatInt(grants, 10)
 	return tx.TakeBackPassword(ctx, u.Tenant, u.ID)
 }

@@ -24,6 +24,7 @@ const (
 	GrantID         = "grt"
 	TokenID         = "tok"
 	InvitationID    = "inv"
+	DeviceID        = "dev" // of a remembered device
 )
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -50,4 +51,18 @@ var wellFormedID = regexp.MustCompile(`^[a-z]{3}_[a-z2-7]{26}$`)
 // ids in addresses; what cannot be one never reaches a query.
 func IsID(prefix, s string) bool {
 	return len(s) == len(prefix)+27 && s[:len(prefix)] == prefix && wellFormedID.MatchString(s)
+}
+
+// IsSecret reports whether s looks like what [NewSecret] makes, so that garbage
+// in a cookie never reaches a query.
+func IsSecret(s string) bool {
+	if len(s) != 52 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
 }

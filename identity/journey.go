@@ -25,6 +25,10 @@ const (
 	ByVerifiedPasskey Method = "verified passkey" // and its authenticator verified its user
 	ByChallenge       Method = "challenge"        // the response to a challenge (RFC 6287)
 	ByRecoveryCode    Method = "recovery code"
+
+	// ByRememberedDevice stands for the one-time password of an earlier login in
+	// the same browser (JRN-9). It proves nothing by itself, and no second factor.
+	ByRememberedDevice Method = "remembered device"
 )
 
 // A FactorStep is a way to prove the one-time password that a journey
@@ -35,6 +39,15 @@ const (
 	PushStep             FactorStep = "push"               // as policy asks, plain or with a presence check
 	PushWithPresenceStep FactorStep = "push-with-presence" // never plain
 	PasscodeStep         FactorStep = "passcode"
+)
+
+// Remember says what a journey has to do with remembered devices (JRN-9).
+type Remember string
+
+const (
+	NotRemembered Remember = ""       // the rule that decided allows none
+	MayRemember   Remember = "may"    // one counts, and this device may become one
+	WillRemember  Remember = "ticked" // and shall, once the login succeeds
 )
 
 // A Resync is a passcode whose authenticator's clock or counter is so far off
@@ -72,6 +85,7 @@ type Journey struct {
 	CannotShow   bool         // the application, as it is now, can show no number (PUSH-21)
 	PlainPush    bool         // and may have a push without a presence check
 	Resync       Resync
+	Remember     Remember  // fixed when evaluated; ticked on the pages of the second factor
 	Policy       int64     // version of the access policy the requirements were taken from
 	Method       Method    // method chosen on the page of choice; empty while choosing
 	Pushes       int64     // push requests sent in this journey

@@ -25,7 +25,8 @@ type Rule struct {
 	Networks     []netip.Prefix        `json:"networks,omitempty"`
 	Deny         bool                  `json:"deny,omitempty"`
 	Require      []identity.Validation `json:"require,omitempty"`
-	MaxAge       int64                 `json:"max_age,omitempty"` // seconds since the login; 0 is no limit
+	MaxAge       int64                 `json:"max_age,omitempty"`  // seconds since the login; 0 is no limit
+	Remember     bool                  `json:"remember,omitempty"` // devices may be remembered, and count as [Devices] says (JRN-9)
 
 	// Steps is the journey definition: by which steps a one-time password is
 	// proved, in the order in which they are offered. None named are all.
@@ -100,6 +101,9 @@ func (a Access) Validate() error {
 			ps.add(at+"require", "no-proof")
 		}
 		ps.within(at+"max_age", r.MaxAge, 0, maxMaxAge)
+		if r.Remember && !(slices.Contains(r.Require, identity.Password) && slices.Contains(r.Require, identity.OneTimePassword)) {
+			ps.add(at+"remember", "remember") // it follows a password, and stands for a one-time password
+		}
 		r.checkSteps(&ps, at)
 	}
 	return ps.err()
@@ -122,6 +126,8 @@ type Decision struct {
 	MaxAge  int64                 // seconds; 0 is no limit
 	Reason  Reason
 	Steps   []identity.FactorStep // by which a one-time password may be proved; none are all
+
+	Remember bool // a remembered device may stand for the one-time password
 }
 
 // A Trace says of one rule why it decided, or why not.
@@ -184,7 +190,7 @@ func (a Access) Explain(s Subject) (Decision, []Trace) {
 			if !any {
 				return Decision{Deny: true, Reason: AddressUnknown}, trace
 			}
-			decision.Steps = steps
+			decision.Steps, decision.Remember = steps, decision.Remember && d.Remember
 			if d.MaxAge > 0 && (decision.MaxAge == 0 || d.MaxAge < decision.MaxAge) {
 				decision.MaxAge = d.MaxAge
 			}
@@ -289,7 +295,7 @@ func (r Rule) decision(why Reason) Decision {
 	case why == Matches && len(r.Require) == 0:
 		return Decision{Rule: r.Name, Deny: true, Reason: NothingToProve}
 	}
-	return Decision{Rule: r.Name, Require: ordered(r.Require, nil), MaxAge: r.MaxAge, Steps: r.Steps, Reason: why}
+	return Decision{Rule: r.Name, Require: ordered(r.Require, nil), MaxAge: r.MaxAge, Steps: r.Steps, Remember: r.Remember, Reason: why}
 }
 
 // ordered returns what is in either list, once and in the order in which it is

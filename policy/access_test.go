@@ -40,15 +40,15 @@ func TestJRN7_FirstMatchDecides(t *testing.T) {
 		subject Subject
 		want    Decision
 	}{
-		{"in the office", Subject{staff, "app_wiki", inside}, Decision{"office", false, need(pw), 0, Matches, nil}},
-		{"in the office, by IPv6", Subject{staff, "app_wiki", netip.MustParseAddr("2001:db8::1%eth0")}, Decision{"office", false, need(pw), 0, Matches, nil}},
-		{"in the office, IPv4 mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:192.0.2.7")}, Decision{"office", false, need(pw), 0, Matches, nil}},
-		{"at home", Subject{staff, "app_wiki", outside}, Decision{"staff", false, need(pw, otp), 0, Matches, nil}},
-		{"any of the groups, in the order asked", Subject{[]string{"grp_boss"}, "app_pay", outside}, Decision{"payroll", false, need(pw, otp), 600, Matches, nil}},
-		{"another rule's application", Subject{staff, "app_pay", inside}, Decision{"payroll for nobody else", true, nil, 0, Matches, nil}},
-		{"denied network", Subject{staff, "app_wiki", netip.MustParseAddr("203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil}},
-		{"denied network, mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil}},
-		{"nobody's rule", Subject{nil, "app_wiki", inside}, Decision{"", true, nil, 0, NoRuleMatches, nil}},
+		{"in the office", Subject{staff, "app_wiki", inside}, Decision{"office", false, need(pw), 0, Matches, nil, false}},
+		{"in the office, by IPv6", Subject{staff, "app_wiki", netip.MustParseAddr("2001:db8::1%eth0")}, Decision{"office", false, need(pw), 0, Matches, nil, false}},
+		{"in the office, IPv4 mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:192.0.2.7")}, Decision{"office", false, need(pw), 0, Matches, nil, false}},
+		{"at home", Subject{staff, "app_wiki", outside}, Decision{"staff", false, need(pw, otp), 0, Matches, nil, false}},
+		{"any of the groups, in the order asked", Subject{[]string{"grp_boss"}, "app_pay", outside}, Decision{"payroll", false, need(pw, otp), 600, Matches, nil, false}},
+		{"another rule's application", Subject{staff, "app_pay", inside}, Decision{"payroll for nobody else", true, nil, 0, Matches, nil, false}},
+		{"denied network", Subject{staff, "app_wiki", netip.MustParseAddr("203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil, false}},
+		{"denied network, mapped", Subject{staff, "app_wiki", netip.MustParseAddr("::ffff:203.0.113.9")}, Decision{"blocked", true, nil, 0, Matches, nil, false}},
+		{"nobody's rule", Subject{nil, "app_wiki", inside}, Decision{"", true, nil, 0, NoRuleMatches, nil, false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := policy.Decide(tt.subject)
@@ -60,7 +60,7 @@ func TestJRN7_FirstMatchDecides(t *testing.T) {
 }
 
 func same(a, b Decision) bool {
-	return a.Rule == b.Rule && a.Deny == b.Deny && slices.Equal(a.Require, b.Require) && a.MaxAge == b.MaxAge && a.Reason == b.Reason
+	return a.Rule == b.Rule && a.Deny == b.Deny && slices.Equal(a.Require, b.Require) && a.MaxAge == b.MaxAge && a.Reason == b.Reason && a.Remember == b.Remember
 }
 
 // Whoever hides an address must not fare better than at any address there is.
@@ -73,19 +73,23 @@ func TestJRN7_UnknownAddressIsDecidedStrictly(t *testing.T) {
 		want  Decision
 	}{
 		{"a rule that denies is not skipped", []Rule{{Name: "bad", Networks: nets, Deny: true}, everyone},
-			Decision{"bad", true, nil, 0, AddressUnknown, nil}},
+			Decision{"bad", true, nil, 0, AddressUnknown, nil, false}},
 		{"one that lets in more easily does not", []Rule{{Name: "office", Networks: nets, Require: need(pw)}, {Name: "else", Require: need(pw, otp)}},
-			Decision{"else", false, need(pw, otp), 0, Matches, nil}},
+			Decision{"else", false, need(pw, otp), 0, Matches, nil, false}},
 		{"one that asks for more does", []Rule{{Name: "wild", Networks: nets, Require: need(otp), MaxAge: 60}, everyone},
-			Decision{"everyone", false, need(pw, otp), 60, Matches, nil}},
+			Decision{"everyone", false, need(pw, otp), 60, Matches, nil, false}},
 		{"the shorter age", []Rule{{Name: "wild", Networks: nets, Require: need(pw), MaxAge: 90}, {Name: "else", Require: need(pw), MaxAge: 30}},
-			Decision{"else", false, need(pw), 30, Matches, nil}},
+			Decision{"else", false, need(pw), 30, Matches, nil, false}},
 		{"one that asks for nothing", []Rule{{Name: "broken", Networks: nets}, everyone},
-			Decision{"everyone", false, need(pw), 0, Matches, nil}},
+			Decision{"everyone", false, need(pw), 0, Matches, nil, false}},
 		{"none besides", []Rule{{Name: "office", Networks: nets, Require: need(pw)}},
-			Decision{"", true, nil, 0, NoRuleMatches, nil}},
+			Decision{"", true, nil, 0, NoRuleMatches, nil, false}},
+		{"JRN-9 all must let devices be remembered", []Rule{{Name: "office", Networks: nets, Require: need(pw, otp)}, {Name: "else", Require: need(pw, otp), Remember: true}},
+			Decision{"else", false, need(pw, otp), 0, Matches, nil, false}},
+		{"JRN-9 and then they may be", []Rule{{Name: "office", Networks: nets, Require: need(pw, otp), Remember: true}, {Name: "else", Require: need(pw, otp), Remember: true}},
+			Decision{"else", false, need(pw, otp), 0, Matches, nil, true}},
 		{"another application's", []Rule{{Name: "bad", Networks: nets, Applications: []string{"app_x"}, Deny: true}, everyone},
-			Decision{"everyone", false, need(pw), 0, Matches, nil}},
+			Decision{"everyone", false, need(pw), 0, Matches, nil, false}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := (Access{tt.rules}).Decide(Subject{Application: "app_wiki", Address: nowhere}); !same(got, tt.want) {

@@ -21,6 +21,7 @@ const (
 	KindTemplate         Kind = "template"
 	KindLockout          Kind = "lockout"
 	KindLimits           Kind = "limits"
+	KindDevices          Kind = "devices"
 )
 
 // kinds are all there are, in the order in which operators are shown them. Each
@@ -33,6 +34,7 @@ var kinds = []kind{
 	kindOf(DefaultTemplate, DefaultTemplate),
 	kindOf(DefaultLockout, DefaultLockout),
 	kindOf(DefaultLimits, DefaultLimits),
+	kindOf(DefaultDevices, DefaultDevices),
 }
 
 // Kinds lists every kind, in the order in which operators are shown them.
@@ -48,7 +50,7 @@ func Kinds() []Kind {
 const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
-// [Platforms], [Push], [Template], [Lockout] or [Limits].
+// [Platforms], [Push], [Template], [Lockout], [Limits] or [Devices].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

@@ -37,7 +37,10 @@ func (tx *Tx) CutOff(ctx context.Context, tenant, user string) (Cut, error) {
 	if e.Sessions, err = tx.EndSessionsOf(ctx, tenant, user); err != nil {
 		return e, err
 	}
-	e.Grants, err = tx.RevokeGrantsOf(ctx, tenant, user)
+	if e.Grants, err = tx.RevokeGrantsOf(ctx, tenant, user); err != nil {
+		return e, err
+	}
+	_, err = tx.ForgetDevices(ctx, tenant, user, "user disabled") // enabled again, the user is asked again
 	return e, err
 }
 

@@ -38,6 +38,7 @@ type Ended struct {
 	Pushes      int64 `json:"push_requests"`
 	Activations int64 `json:"activations"`
 	Invitations int64 `json:"invitations"`
+	Devices     int64 `json:"devices"`   // remembered ones
 	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, are spent
 	Locked      int64 `json:"locked"`    // event-based authenticators
 	Mails       int64 `json:"mails"`     // given up
@@ -78,6 +79,8 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 		{nil, "authenticators", `UPDATE authenticators SET revoked_at = $1, seed = NULL
 			WHERE activated_at IS NULL AND revoked_at IS NULL`, []any{now}},
 		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent, []any{now}},
+		// Their secrets have been replaced since: the right one would look stolen.
+		{&ended.Devices, "remembered_devices", `UPDATE remembered_devices SET forgotten_at = $1 WHERE forgotten_at IS NULL`, []any{now}},
 		// An accepted passcode spends every older one. Their clocks are known, so
 		// that all passcodes of the past can be spent without knowing which were used.
 		{&ended.Passcodes, "authenticators", `UPDATE authenticators SET last_step = ` + spentUntil + `

@@ -19,7 +19,7 @@ var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
-	"resync_until", "resync_tries", "expires_at", "ended_at", "outcome",
+	"resync_until", "resync_tries", "remember", "expires_at", "ended_at", "outcome",
 }
 
 func stateArgs(j *identity.Journey) []any {
@@ -35,7 +35,7 @@ func stateArgs(j *identity.Journey) []any {
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
-		at(j.Resync.Until), j.Resync.Tries, at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+		at(j.Resync.Until), j.Resync.Tries, string(j.Remember), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
@@ -149,7 +149,7 @@ var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.pr
 	j.fresh_after, j.acr, j.started_at, j.invitation_id, j.` + strings.Join(journeyState, ", j.") + `,
 	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
-	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || method || ' ' || authenticator_id, ',') FROM journey_passed p
+	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || authenticator_id || ' ' || method, ',') FROM journey_passed p
 		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), ''),
 	a.cannot_show, a.plain_push
 	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
@@ -168,7 +168,7 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
-		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries,
+		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Remember,
 		moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, missing("journey "+id, err)
@@ -190,8 +190,8 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 }
 
 // readValidations reads what selectJourney gathers of the rows beside a
-// journey: "place validation" and "time validation method authenticator", with
-// commas between. No id and no name of ours has a blank or a comma in it.
+// journey: "place validation" and "time validation authenticator method", with
+// commas between. None of ours has a comma in it, and none but a method a blank.
 func readValidations(j *identity.Journey, required, passed string) error {
 	needs, err := ordered(required, 2)
 	if err != nil {
@@ -206,8 +206,8 @@ func readValidations(j *identity.Journey, required, passed string) error {
 	}
 	for _, word := range has {
 		seconds, _ := strconv.ParseInt(word[0], 10, 64) // ordered has read it
-		p := identity.Passed{Validation: identity.Validation(word[1]), Method: identity.Method(word[2]),
-			Authenticator: word[3], At: time.Unix(seconds, 0).UTC()}
+		p := identity.Passed{Validation: identity.Validation(word[1]), Method: identity.Method(word[3]),
+			Authenticator: word[2], At: time.Unix(seconds, 0).UTC()}
 		j.Passed = append(j.Passed, p)
 		j.Recorded.Passed = append(j.Recorded.Passed, p.Validation)
 	}
@@ -215,14 +215,14 @@ func readValidations(j *identity.Journey, required, passed string) error {
 	return nil
 }
 
-// ordered splits a list of rows of so many words each, and puts them in the
-// order of the number each begins with.
+// ordered splits a list of rows of so many parts each, of which the last may have
+// several words, and puts them in the order of the number each begins with.
 func ordered(rows string, words int) (all [][]string, err error) {
 	for row := range strings.SplitSeq(rows, ",") {
 		if row == "" {
 			continue
 		}
-		word := strings.Split(row, " ")
+		word := strings.SplitN(row, " ", words)
 		if _, err := strconv.ParseInt(word[0], 10, 64); err != nil || len(word) != words {
 			return nil, fmt.Errorf("validation %q cannot be read", row)
 		}

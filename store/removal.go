@@ -49,6 +49,7 @@ var erasures = []string{
 	`DELETE FROM browser_users WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
+	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	// An app that asks is still told, by its key, that it was revoked.
 	`UPDATE authenticators AS a SET name = '' WHERE a.tenant_id = $1 AND a.id IN (SELECT u.authenticator_id

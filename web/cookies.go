@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
@@ -22,25 +23,11 @@ func (k *Kit) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 		Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// wellFormedSecret reports whether a cookie's value can be one of ours, so that
-// garbage never reaches a query.
-func wellFormedSecret(s string) bool {
-	if len(s) != 52 {
-		return false
-	}
-	for _, c := range s {
-		if (c < 'a' || c > 'z') && (c < '2' || c > '7') {
-			return false
-		}
-	}
-	return true
-}
-
 // Browser returns the hash that stands for the browser in the tenant, and
 // false when it brought no cookie.
 func (k *Kit) Browser(r *http.Request, t identity.Tenant) (string, bool) {
 	c, err := r.Cookie(k.cookieName("browser", t))
-	if err != nil || !wellFormedSecret(c.Value) {
+	if err != nil || !identity.IsSecret(c.Value) {
 		return "", false
 	}
 	return store.Hash(c.Value), true
@@ -65,7 +52,7 @@ func (k *Kit) Session(r *http.Request, t identity.Tenant) (identity.Session, err
 		return identity.Session{}, none
 	}
 	c, err := r.Cookie(k.cookieName("session", t))
-	if err != nil || !wellFormedSecret(c.Value) {
+	if err != nil || !identity.IsSecret(c.Value) {
 		return identity.Session{}, none
 	}
 	return k.DB.Session(r.Context(), t.ID, c.Value, browser)
@@ -80,4 +67,24 @@ func (k *Kit) SetSession(w http.ResponseWriter, t identity.Tenant, secret string
 // ClearSession takes the session's secret from the browser.
 func (k *Kit) ClearSession(w http.ResponseWriter, t identity.Tenant) {
 	k.setCookie(w, k.cookieName("session", t), "", -1)
+}
+
+// Device returns the cookie of a remembered device, as it came; empty without
+// one, or where it cannot be one of ours.
+func (k *Kit) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
+	c, err := r.Cookie(k.cookieName("device", t))
+	if err != nil {
+		return store.DeviceCookie{}
+	}
+	device, ok := store.ParseDeviceCookie(c.Value)
+	if !ok {
+		return store.DeviceCookie{}
+	}
+	return device
+}
+
+// SetDevice gives the browser the cookie of a remembered device, for as long as
+// it may count.
+func (k *Kit) SetDevice(w http.ResponseWriter, t identity.Tenant, device store.DeviceCookie, life time.Duration) {
+	k.setCookie(w, k.cookieName("device", t), device.String(), int(life/time.Second))
 }

@@ -31,7 +31,7 @@ func rowOfPolicy(p store.Policy) (policyRow, error) {
 }
 
 type policyShow struct {
-	Kind policy.Kind `arg:"" optional:"" help:"access, self-provisioning, platforms, push, template, lockout or limits."`
+	Kind policy.Kind `arg:"" optional:"" help:"Which policy; policy show lists them."`
 }
 
 func (policyShow) Help() string {
@@ -104,7 +104,7 @@ func known(kind policy.Kind) error {
 }
 
 type policySet struct {
-	Kind policy.Kind `arg:"" help:"access, self-provisioning, platforms, push, template, lockout or limits."`
+	Kind policy.Kind `arg:"" help:"Which policy; policy show lists them."`
 	File string      `arg:"" optional:"" help:"JSON document. Default: standard input."`
 
 	Target       policy.Target       `placeholder:"WHO" help:"Of self-provisioning: all, only, except or none."`
