@@ -260,7 +260,13 @@ func (s *site) set(d policy.Document) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.Do(s.t, func(tx *store.Tx) error { return tx.SetPolicy(s.t.Context(), s.Tenant.ID, d.Kind(), 0, document) })
+	s.Do(s.t, func(tx *store.Tx) error {
+		now, err := tx.Policy(s.t.Context(), s.Tenant.ID, d.Kind())
+		if err != nil {
+			return err
+		}
+		return tx.SetPolicy(s.t.Context(), s.Tenant.ID, d.Kind(), now.Version, document)
+	})
 }
 
 // approve answers the waiting request as a phone would.
