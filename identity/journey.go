@@ -136,7 +136,7 @@ type Code struct {
 type Passed struct {
 	Validation    Validation
 	Method        Method
-	Authenticator string // id; empty for a password
+	Authenticator string // id; empty for a password, and of a remembered device that one's
 	At            time.Time
 }
 

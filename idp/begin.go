@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/journey"
@@ -38,7 +39,7 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 		}
 		return journey.Start{Tenant: t.ID, Application: app, Request: stored.Wants, Browser: browser,
 			Fingerprint: agent(r.UserAgent()), IP: p.Kit.From(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
-			MaxAge: want.MaxAge, ACR: want.ACR}, nil
+			MaxAge: want.MaxAge, ACR: want.ACR, Comparison: want.Comparison}, nil
 	})
 	switch {
 	case errors.Is(err, journey.ErrLoginRequired):
@@ -74,13 +75,25 @@ type answer struct {
 	tenant identity.Tenant
 	reply  Reply
 	secret string
+	device journey.Device // to be remembered from now on; zero where nothing changed
 }
 
 // visit prepares a step of whoever sent r.
 func (p *IdP) visit(r *http.Request, t identity.Tenant) *answer {
 	a := &answer{idp: p, tenant: t}
-	a.Visit = journey.Visit{Who: p.Kit.Visitor(r, t), Grant: a.grant}
+	a.Visit = journey.Visit{Who: p.Kit.Visitor(r, t), Device: p.Kit.Device(r, t), Remember: remembers(r), Grant: a.grant}
 	return a
+}
+
+// remembers reads the box of the pages of the second factor: a hidden field says
+// that there was one, for one that is not ticked sends nothing.
+func remembers(r *http.Request) *bool {
+	box := r.PostForm["remember"]
+	if len(box) == 0 {
+		return nil
+	}
+	ticked := slices.Contains(box, "yes")
+	return &ticked
 }
 
 // session hands the visit the browser's live session, if there is one.
@@ -105,10 +118,10 @@ func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) err
 	if err != nil {
 		return err
 	}
-	a.secret = s.Secret
+	a.secret, a.device = s.Secret, s.Device
 	a.reply, err = a.idp.Protocols[app.Protocol].Grant(ctx, tx, Login{
 		Tenant: a.tenant, Application: app, User: s.User, Groups: groups, Session: s.Session, Payload: want.Payload,
-		ACR: journey.Reached(j.ACR, j.Passed), AMR: journey.References(j.Passed), AuthTime: s.Session.AuthTime,
+		ACR: s.Context, AMR: journey.References(j.Passed), AuthTime: s.Session.AuthTime,
 	})
 	return err
 }
@@ -117,6 +130,9 @@ func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) err
 func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 	if a.secret != "" {
 		a.idp.Kit.SetSession(w, a.tenant, a.secret)
+	}
+	if a.device.Cookie.ID != "" {
+		a.idp.Kit.SetDevice(w, a.tenant, a.device.Cookie, a.device.Life)
 	}
 	return a.reply(w, r)
 }

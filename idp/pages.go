@@ -31,6 +31,9 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 	} else {
 		page.Notice = j.Notice
 	}
+	if s.view.OffersRemember() {
+		page.Remember = &templates.Remember{Days: s.view.RememberDays(), Ticked: j.Remember == identity.WillRemember}
+	}
 	name, body, err := s.body(r, typed, &page)
 	page.Body = body
 	return name, page, err

@@ -26,6 +26,7 @@ type Start struct {
 	Passive     bool
 	MaxAge      *int64
 	ACR         []string
+	Comparison  Comparison // of what is reached with ACR
 }
 
 // Reasons why a journey does not begin. The application is told by its
@@ -66,19 +67,20 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	now := tx.Now()
 	j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
 		Protocol: start.Application.Protocol, Request: start.Request, Browser: start.Browser, Fingerprint: start.Fingerprint,
-		IP: start.IP, Language: start.Language, ACR: start.ACR, StartedAt: now, FreshAfter: freshAfter(start, now),
+		IP: start.IP, Language: start.Language, StartedAt: now, FreshAfter: freshAfter(start, now),
 		CannotShow: start.Application.CannotShowNumber, PlainPush: start.Application.PushWithoutPresence}
 	rules, err := e.rules(ctx, tx, j.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	j.ExpiresAt = now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
-	if _, reachable := asked(j.ACR); !reachable {
+	var reachable bool
+	if j.ACR, reachable = rules.Acceptable(start.ACR, start.Comparison); !reachable {
 		return nil, ErrContextUnmet
 	}
 	v := &View{Journey: j, Rules: rules, Step: Identify}
 	if visit.Session.ID != "" && !start.ForceLogin {
-		if v, err = e.takeOver(ctx, tx, j, rules, visit.Session); err != nil {
+		if v, err = e.takeOver(ctx, tx, visit, j, rules); err != nil {
 			return nil, err
 		}
 	}
@@ -93,16 +95,19 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	if err := tx.AddJourney(ctx, j); err != nil {
 		return nil, err
 	}
+	if v.recognised { // the session has passed more than before
+		return v, e.succeed(ctx, tx, visit, v)
+	}
 	if err := tx.SeenSession(ctx, visit.Session); err != nil {
 		return nil, err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
-		Journey: j.ID, Reason: "single sign-on", Data: map[string]string{"context": Reached(j.ACR, j.Passed)},
+		Journey: j.ID, Reason: "single sign-on", Data: map[string]string{"context": rules.Reached(j)},
 		Personal: map[string]string{"name": j.Name}})
 	if err != nil {
 		return nil, err
 	}
-	return v, visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: visit.Session})
+	return v, visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: visit.Session, Context: rules.Reached(j)})
 }
 
 // freshAfter is the moment before which nothing proved counts.
@@ -117,8 +122,10 @@ func freshAfter(start Start, now time.Time) time.Time {
 }
 
 // takeOver identifies the journey's user by the session and takes over what
-// was passed in it and is fresh enough.
-func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules, s identity.Session) (*View, error) {
+// was passed in it and is fresh enough. If a remembered device can stand for all
+// that is missing then, it does.
+func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, j *identity.Journey, rules Rules) (*View, error) {
+	s := visit.Session
 	u, err := tx.User(ctx, j.Tenant, s.UserID)
 	if err != nil {
 		return nil, err
@@ -132,17 +139,32 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, j *identity.Journey
 		return nil, err
 	}
 	for _, p := range s.Passed {
-		// What was proved with an authenticator that is lost now proves nothing.
-		held := p.Authenticator == "" || slices.ContainsFunc(v.Authenticators, func(a identity.Authenticator) bool { return a.ID == p.Authenticator })
-		if held && !p.At.Before(j.FreshAfter) {
+		counts, err := v.counts(ctx, tx, p)
+		if err != nil {
+			return nil, err
+		}
+		if counts {
 			j.Passed = append(j.Passed, p)
 		}
+	}
+	if err := e.recognise(ctx, tx, visit, v); err != nil {
+		return nil, err
 	}
 	if len(j.Missing()) == 0 {
 		v.Step = Next(j, v.Facts, tx.Now()) // what was gathered holds; nothing more is asked
 		return v, nil
 	}
 	return e.gather(ctx, tx, j, rules)
+}
+
+// counts reports whether what was passed in a session counts in this journey
+// too: it is fresh enough, and proved by nothing that is lost now.
+func (v *View) counts(ctx context.Context, r Reader, p identity.Passed) (bool, error) {
+	if p.Method == identity.ByRememberedDevice {
+		return v.stillCounts(ctx, r, p)
+	}
+	held := p.Authenticator == "" || slices.ContainsFunc(v.Authenticators, func(a identity.Authenticator) bool { return a.ID == p.Authenticator })
+	return held && !p.At.Before(v.Journey.FreshAfter), nil
 }
 
 // Cancel ends a journey because the person chose to leave it.

@@ -26,8 +26,10 @@ type Engine struct {
 
 // A Visit is who takes a step, and what shall happen when it is the last.
 type Visit struct {
-	Who     identity.Principal
-	Session identity.Session // the browser's live session; zero when there is none
+	Who      identity.Principal
+	Session  identity.Session   // the browser's live session; zero when there is none
+	Device   store.DeviceCookie // of a remembered device, as the browser brought it; zero when it brought none
+	Remember *bool              // whether the page's box to remember the device was ticked; nil of a page without one
 	// Grant runs in the transaction in which the journey succeeds, after the
 	// session was written.
 	Grant func(ctx context.Context, tx *store.Tx, s Success) error
@@ -39,6 +41,8 @@ type Success struct {
 	User    identity.User
 	Session identity.Session
 	Secret  string // of the session, new; empty where an old session sufficed
+	Device  Device // to be kept by the browser from now on; zero where nothing changed
+	Context string // the authentication context reached
 }
 
 // A View is a journey with all that its next page, or its next step, depends on.
@@ -59,8 +63,10 @@ type View struct {
 	LastMethod     identity.Method
 	Invitation     store.Invitation // by which the journey was begun; zero in a login
 
-	rejected bool // the user said *it wasn't me* to a push lately
-	kept     bool // the step under way changed no row of the person: settle need not read them again
+	rejected   bool   // the user said *it wasn't me* to a push lately
+	recognised bool   // by a remembered device, in the step under way
+	device     Device // that counted in the step under way, under its new secret
+	kept       bool   // the step under way changed no row of the person: settle need not read them again
 }
 
 // Reader is what the engine reads through: the database, or a transaction.
@@ -72,6 +78,7 @@ type Reader interface {
 	authenticator.Reader
 	push.Reader
 	Invitation(ctx context.Context, tenant, id string) (store.Invitation, error)
+	RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error)
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
 }
 
@@ -216,6 +223,7 @@ func (e *Engine) step(ctx context.Context, visit Visit, tenant, id string, versi
 			return &identity.Error{Kind: identity.Expired, Key: "error.journey.ended"}
 		}
 		j.Notice = ""
+		v.tick(visit.Remember)
 		if err := act(tx, v); err != nil {
 			return err
 		}
@@ -296,8 +304,8 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		}
 	}
 	s.Passed = append(s.Passed, j.Passed...)
-	for _, p := range j.Passed {
-		if p.At.After(s.AuthTime) {
+	for _, p := range j.Passed { // a remembered device proves nothing anew
+		if p.At.After(s.AuthTime) && p.Method != identity.ByRememberedDevice {
 			s.AuthTime = p.At
 		}
 	}
@@ -315,11 +323,11 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		return err
 	}
 	var method identity.Method
-	data := map[string]string{"context": Reached(j.ACR, j.Passed)}
+	data := map[string]string{"context": v.Rules.Reached(j)}
 	for _, p := range j.Passed {
 		data[string(p.Validation)] = string(p.Method)
-		if p.Validation == identity.OneTimePassword {
-			method = p.Method
+		if p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice {
+			method = p.Method // is preselected when one is asked for again
 		}
 	}
 	if err := tx.LoggedIn(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
@@ -330,7 +338,11 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 	if err != nil {
 		return err
 	}
-	return visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: s, Secret: secret})
+	device, err := e.remember(ctx, tx, v)
+	if err != nil {
+		return err
+	}
+	return visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: s, Secret: secret, Device: device, Context: v.Rules.Reached(j)})
 }
 
 // evaluate fixes what the journey requires (JRN-15), from the policy as it
@@ -340,13 +352,14 @@ func evaluate(v *View) error {
 	j := v.Journey
 	address := addressOf(j)
 	access := v.Rules.Access
-	need, reachable := asked(j.ACR)
+	need, reachable := v.Rules.asked(j.ACR)
 	if !reachable {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("no authentication context of %v can be reached", j.ACR)}
 	}
 	if access.AsksPassword(j.Application, address) {
 		need = append(need, identity.Password)
 	}
+	j.Remember = identity.NotRemembered
 	j.Refused, j.Steps, j.Policy = "", nil, v.Rules.AccessVersion
 	if j.UserID == "" {
 		if access.AsksOneTimePassword(j.Application, address) {
@@ -362,7 +375,7 @@ func evaluate(v *View) error {
 			}
 		}
 		need = append(need, d.Require...)
-		j.Steps = slices.Clone(d.Steps)
+		j.Steps, j.Remember = slices.Clone(d.Steps), allowRemembered(d)
 		if d.MaxAge > 0 {
 			if after := j.StartedAt.Add(-time.Duration(d.MaxAge) * time.Second); after.After(j.FreshAfter) {
 				j.FreshAfter = after

@@ -31,6 +31,7 @@ type house struct {
 	token  identity.Authenticator
 	grants atomic.Int32
 	last   identity.Session // of the newest success
+	device journey.Device   // that its browser was given to keep
 }
 
 const password = "correct horse battery"
@@ -62,7 +63,7 @@ func (h *house) visit(s identity.Session) journey.Visit {
 	return journey.Visit{Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
 		Grant: func(_ context.Context, _ *store.Tx, s journey.Success) error {
 			h.grants.Add(1)
-			h.last = s.Session
+			h.last, h.device = s.Session, s.Device
 			return nil
 		}}
 }
@@ -220,7 +221,7 @@ func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
 		if after := h.last; after.ID != s.ID || len(after.Passed) != 2 {
 			t.Errorf("after step-up session %+v, before %s", after, s.ID)
 		}
-		if got := journey.Reached(v.Journey.ACR, v.Journey.Passed); got != journey.MFAContext {
+		if got := v.Rules.Reached(v.Journey); got != journey.MFAContext {
 			t.Errorf("context %s", got)
 		}
 	})

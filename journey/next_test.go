@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
 )
 
 var (
@@ -157,34 +158,102 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 	}
 }
 
+var rules = Rules{Contexts: policy.Contexts{Names: map[string][]identity.Validation{
+	"https://example.org/both":  {identity.Password, identity.OneTimePassword},
+	"https://example.org/typed": {identity.OneTimePassword},
+}}}
+
+// With the look at remembered devices taken out of class.reached, the rows with
+// one tell of a second factor there was none of.
 func TestJRN8_ContextsAreTrue(t *testing.T) {
+	remembered := []identity.Passed{pwPassed[0], {Validation: identity.OneTimePassword, Method: identity.ByRememberedDevice}}
+	passkey := []identity.Passed{{Validation: identity.Password, Method: identity.ByVerifiedPasskey}, {Validation: identity.OneTimePassword, Method: identity.ByVerifiedPasskey}}
+	unverified := []identity.Passed{pwPassed[0], {Validation: identity.OneTimePassword, Method: identity.ByPasskey}}
 	for _, tt := range []struct {
-		asked  []string
-		passed []identity.Passed
-		want   string
+		protocol identity.Protocol
+		asked    []string
+		passed   []identity.Passed
+		want     string
 	}{
-		{nil, pwPassed, PasswordContext},
-		{nil, all, MFAContext},
-		{[]string{PasswordContext}, all, PasswordContext},
-		{[]string{MFAContext, PasswordContext}, pwPassed, PasswordContext},
-		{[]string{MFAContext}, all[1:], AnyContext},
-		{nil, all[1:], AnyContext},
-		{[]string{"urn:nobody:knows"}, all, MFAContext},
+		{"", nil, pwPassed, PasswordContext},
+		{"", nil, all, MFAContext},
+		{"", []string{PasswordContext}, all, PasswordContext},
+		{"", []string{MFAContext, PasswordContext}, pwPassed, PasswordContext},
+		{"", []string{MFAContext}, all[1:], AnyContext},
+		{"", nil, all[1:], AnyContext},
+		{"", []string{"urn:nobody:knows"}, all, MFAContext},
+		{"", nil, remembered, PasswordContext},
+		{"", []string{MFAContext, PasswordContext}, remembered, PasswordContext},
+		{"", []string{"https://example.org/both"}, remembered, PasswordContext},
+		{"", []string{"https://example.org/typed"}, all, "https://example.org/typed"},
+		{"", nil, unverified, MFAContext},
+		{identity.OIDC, nil, passkey, PhishingResistantContext},
+		{identity.SAML, nil, passkey, MFAContext}, // a class is a URI there
+		{identity.SAML, []string{PhishingResistantContext}, passkey, PhishingResistantContext},
+		{identity.OIDC, []string{MFAContext}, passkey[1:], MFAContext},
 	} {
-		if got := Reached(tt.asked, tt.passed); got != tt.want {
+		if got := rules.Reached(&identity.Journey{ACR: tt.asked, Protocol: tt.protocol, Passed: tt.passed}); got != tt.want {
 			t.Errorf("Reached(%v, %v) = %s, want %s", tt.asked, tt.passed, got, tt.want)
 		}
 	}
-	if got := References(all); !slices.Equal(got, []string{"pwd", "swk", "user", "mfa"}) {
-		t.Errorf("amr %v", got)
-	}
-	if got := References(pwPassed); !slices.Equal(got, []string{"pwd"}) {
-		t.Errorf("amr %v", got)
-	}
-	if _, ok := asked([]string{"urn:nobody:knows"}); ok {
+	if _, ok := rules.asked([]string{"urn:nobody:knows"}); ok {
 		t.Error("a context nobody knows was taken for reachable")
 	}
-	if need, ok := asked([]string{MFAContext}); !ok || !slices.Equal(need, both) {
+	if need, ok := rules.asked([]string{MFAContext}); !ok || !slices.Equal(need, both) {
 		t.Errorf("asked(mfa) = %v, %v", need, ok)
+	}
+	if need, ok := rules.asked([]string{MFAContext, "https://example.org/typed"}); !ok || !slices.Equal(need, []identity.Validation{identity.OneTimePassword}) {
+		t.Errorf("asked(mfa, the tenant's own) = %v, %v", need, ok)
+	}
+}
+
+func TestJRN8_ReferencesAreTrue(t *testing.T) {
+	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword}
+	second := func(m identity.Method) []identity.Passed {
+		return []identity.Passed{password, {Validation: identity.OneTimePassword, Method: m}}
+	}
+	for _, tt := range []struct {
+		passed []identity.Passed
+		want   []string
+	}{
+		{nil, nil},
+		{pwPassed, []string{"pwd"}},
+		{second(identity.ByPasscode), []string{"pwd", "otp", "mfa"}},
+		{second(identity.ByPush), []string{"pwd", "swk", "user", "mfa"}},
+		{second(identity.ByChallenge), []string{"pwd", "otp", "mfa"}},
+		{second(identity.ByRecoveryCode), []string{"pwd", "otp", "mfa"}},
+		{second(identity.ByPasskey), []string{"pwd", "swk", "user", "mfa"}},
+		{second(identity.ByVerifiedPasskey), []string{"pwd", "swk", "user", "mfa"}},
+		{second(identity.ByVerifiedPasskey)[1:], []string{"swk", "user", "mfa"}},
+		{second(identity.ByPasscode)[1:], []string{"otp"}},
+		{second(identity.ByRememberedDevice), []string{"pwd"}}, // never a second factor
+	} {
+		if got := References(tt.passed); !slices.Equal(got, tt.want) {
+			t.Errorf("References(%v) = %v, want %v", tt.passed, got, tt.want)
+		}
+	}
+}
+
+func TestJRN8_Comparisons(t *testing.T) {
+	for _, tt := range []struct {
+		asked []string
+		how   Comparison
+		want  []string
+	}{
+		{nil, "", nil},
+		{[]string{MFAContext, "urn:nobody:knows", PasswordContext}, "", []string{MFAContext, PasswordContext}},
+		{[]string{"urn:nobody:knows"}, Exact, nil},
+		{[]string{"urn:nobody:knows"}, Maximum, nil},
+		{[]string{PasswordContext}, Minimum, []string{MFAContext, "https://example.org/both", PasswordContext, "https://example.org/typed"}},
+		{[]string{PasswordContext, MFAContext}, Minimum, []string{MFAContext, "https://example.org/both", PasswordContext, "https://example.org/typed"}},
+		{[]string{AnyContext, PasswordContext}, Better, []string{MFAContext, "https://example.org/both"}},
+		{[]string{MFAContext}, Better, nil},
+		{[]string{PasswordContext}, Maximum, []string{PasswordContext, "https://example.org/typed", AnyContext}},
+		{[]string{PhishingResistantContext}, Exact, []string{PhishingResistantContext}},
+		{[]string{MFAContext}, "worse", nil},
+	} {
+		if got := rules.acceptable(tt.asked, tt.how); !slices.Equal(got, tt.want) {
+			t.Errorf("acceptable(%v, %q) = %v, want %v", tt.asked, tt.how, got, tt.want)
+		}
 	}
 }

@@ -22,6 +22,8 @@ type Rules struct {
 	Template         policy.Template
 	Lockout          policy.Lockout
 	Limits           policy.Limits
+	Devices          policy.Devices
+	Contexts         policy.Contexts
 }
 
 // rules reads a tenant's rules as they stand now. A document that cannot be
@@ -87,6 +89,8 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		read(all, &rules.Template),
 		read(all, &rules.Lockout),
 		read(all, &rules.Limits),
+		read(all, &rules.Devices),
+		read(all, &rules.Contexts),
 	)
 	return rules, err
 }

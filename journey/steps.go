@@ -57,6 +57,7 @@ func forget(j *identity.Journey) {
 	j.Required, j.Passed, j.Steps = nil, nil, nil
 	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
 	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	j.Remember = identity.NotRemembered
 	j.Resync.Authenticator = "" // of the one the journey may have, it was one
 	// A new code may be sent no sooner than without going back.
 	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
@@ -105,6 +106,9 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 		if right {
 			j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 			v.kept = true
+			if err := e.recognise(ctx, tx, visit, v); err != nil {
+				return err
+			}
 		} else {
 			j.Notice = "error.login.wrong"
 		}

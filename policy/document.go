@@ -22,6 +22,7 @@ const (
 	KindLockout          Kind = "lockout"
 	KindLimits           Kind = "limits"
 	KindDevices          Kind = "devices"
+	KindContexts         Kind = "contexts"
 )
 
 // kinds are all there are, in the order in which operators are shown them. Each
@@ -35,6 +36,7 @@ var kinds = []kind{
 	kindOf(DefaultLockout, DefaultLockout),
 	kindOf(DefaultLimits, DefaultLimits),
 	kindOf(DefaultDevices, DefaultDevices),
+	kindOf(DefaultContexts, DefaultContexts),
 }
 
 // Kinds lists every kind, in the order in which operators are shown them.
@@ -50,7 +52,7 @@ func Kinds() []Kind {
 const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
-// [Platforms], [Push], [Template], [Lockout], [Limits] or [Devices].
+// [Platforms], [Push], [Template], [Lockout], [Limits], [Devices] or [Contexts].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

@@ -45,6 +45,7 @@ var sentences = map[string]string{
 	"policy.problem.no-apps":    "needs authenticator apps: none is allowed on any platform",
 	"policy.problem.push-twice": "cannot stand beside the other push step: name either push or push-with-presence",
 	"policy.problem.no-otp":     "must be empty in a rule that asks for no one-time password",
+	"policy.problem.context":    "must be one word of printable ASCII, and none of the names that mean the same everywhere",
 	"policy.problem.remember":   "may be set only in a rule that asks for a password and a one-time password",
 	"policy.problem.platform":   "is for Windows alone",
 	"policy.problem.store":      "can be the store’s only where the app is a store’s link",

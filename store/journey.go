@@ -19,7 +19,7 @@ var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
-	"resync_until", "resync_tries", "remember", "expires_at", "ended_at", "outcome",
+	"resync_until", "resync_tries", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
 }
 
 func stateArgs(j *identity.Journey) []any {
@@ -35,7 +35,7 @@ func stateArgs(j *identity.Journey) []any {
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
-		at(j.Resync.Until), j.Resync.Tries, string(j.Remember), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+		at(j.Resync.Until), j.Resync.Tries, string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
@@ -52,8 +52,8 @@ func numbered(from, n int) string {
 }
 
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
-	fingerprint, ip, fresh_after, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `)
-	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
+	fingerprint, ip, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 12+len(journeyState)) + `)`
 
 // AddJourney writes a new journey with what it requires and has passed so far.
 func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
@@ -64,7 +64,7 @@ func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
 	j.Version = 1
 	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
-		j.Fingerprint, j.IP, at(j.FreshAfter), string(acr), at(j.StartedAt), j.Invitation,
+		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation,
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.J
 }
 
 var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
-	j.fresh_after, j.acr, j.started_at, j.invitation_id, j.` + strings.Join(journeyState, ", j.") + `,
+	j.acr, j.started_at, j.invitation_id, j.` + strings.Join(journeyState, ", j.") + `,
 	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
 	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || authenticator_id || ' ' || method, ',') FROM journey_passed p
@@ -164,12 +164,12 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	var decoy, known, cannotShow, plainPush int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		moment{&j.FreshAfter}, &acr, moment{&j.StartedAt}, &j.Invitation,
+		&acr, moment{&j.StartedAt}, &j.Invitation,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Remember,
-		moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
+		moment{&j.FreshAfter}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, missing("journey "+id, err)
 	}

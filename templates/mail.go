@@ -156,6 +156,12 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[LockedPush](args)
 	case MailInvitation:
 		m, err = decode[Invitation](args)
+	case MailDeviceRemembered:
+		m, err = decode[DeviceRemembered](args)
+	case MailDeviceStolen:
+		m, err = decode[DeviceStolen](args)
+	case MailDevicesForgotten:
+		m, err = decode[DevicesForgotten](args)
 	default:
 		return Mail{}, fmt.Errorf("templates: no mail of kind %q", kind)
 	}

@@ -35,6 +35,7 @@ type Page struct {
 	Action      string             // where the form goes; empty means the page's own address
 	Version     int64              // of the journey the page was made from
 	Step        string             // the step it shows
+	Remember    *Remember          // the box beside a second factor; nil of a page that asks for none, or may not
 	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
 	Body        any                // the page's own struct, such as Identify
 }

@@ -222,7 +222,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		reply, err = protocol.Grant(ctx, tx, idp.Login{Tenant: t, Application: app, User: user, Session: session, Payload: h.want.Payload,
-			ACR: journey.Reached(h.want.ACR, session.Passed), AMR: journey.References(session.Passed), AuthTime: session.AuthTime})
+			ACR: (journey.Rules{}).Reached(&identity.Journey{ACR: h.want.ACR, Protocol: identity.OIDC, Passed: session.Passed}), AMR: journey.References(session.Passed), AuthTime: session.AuthTime})
 		return err
 	})
 	if err != nil {

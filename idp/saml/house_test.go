@@ -148,6 +148,11 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		protocol := h.idp.Protocols[app.Protocol]
+		acr, reachable := (journey.Rules{}).Acceptable(h.want.ACR, h.want.Comparison)
+		if !reachable {
+			h.refuse = idp.ContextUnmet
+			defer func() { h.refuse = "" }()
+		}
 		if h.refuse != "" {
 			reply, err = protocol.Refuse(ctx, t, app, h.want.Payload, h.refuse)
 			return err
@@ -156,7 +161,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		reply, err = protocol.Grant(ctx, tx, idp.Login{Tenant: t, Application: app, User: h.User, Groups: h.groups, Session: session,
-			Payload: h.want.Payload, ACR: journey.Reached(h.want.ACR, session.Passed), AMR: journey.References(session.Passed),
+			Payload: h.want.Payload, ACR: (journey.Rules{}).Reached(&identity.Journey{ACR: acr, Protocol: identity.SAML, Passed: session.Passed}), AMR: journey.References(session.Passed),
 			AuthTime: session.AuthTime})
 		return err
 	})

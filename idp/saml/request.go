@@ -265,45 +265,15 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 		}
 	}
 	if req.Context != nil {
-		if want.ACR = req.Context.acceptable(); len(want.ACR) == 0 {
+		for _, class := range req.Context.Classes {
+			want.ACR = append(want.ACR, strings.TrimSpace(class))
+		}
+		want.Comparison = journey.Comparison(req.Context.Comparison)
+		if len(want.ACR) == 0 { // asked for by declaration, of which we have none
 			return want, &status{saml.StatusResponder, saml.StatusNoAuthnContext}
 		}
 	}
 	want.ForceLogin, want.Passive = req.ForceAuthn, req.IsPassive
 	want.Once, want.OnceUntil = req.ID, time.Time(req.IssueInstant).Add(maxAge+2*skew)
 	return want, nil
-}
-
-// acceptable lists the contexts that satisfy a request, best first; none if
-// nothing we have does.
-func (c *requestedContext) acceptable() []string {
-	var asked []int // places in journey.Contexts, which go from weak to strong
-	for _, class := range c.Classes {
-		if i := slices.Index(journey.Contexts, strings.TrimSpace(class)); i >= 0 {
-			asked = append(asked, i)
-		}
-	}
-	if len(asked) == 0 {
-		return nil
-	}
-	from, to := 0, len(journey.Contexts)
-	switch c.Comparison {
-	case "", "exact":
-		var list []string
-		for _, i := range asked {
-			list = append(list, journey.Contexts[i])
-		}
-		return list
-	case "minimum":
-		from = slices.Min(asked)
-	case "better":
-		from = slices.Max(asked) + 1
-	case "maximum":
-		to = slices.Max(asked) + 1
-	default:
-		return nil
-	}
-	list := slices.Clone(journey.Contexts[from:to])
-	slices.Reverse(list)
-	return list
 }

@@ -391,7 +391,7 @@ func TestJRN8_WhatARequestAsks(t *testing.T) {
 		}
 		return s + `</samlp:RequestedAuthnContext>`
 	}
-	weak, password, mfa := journey.AnyContext, journey.PasswordContext, journey.MFAContext
+	password, mfa := journey.PasswordContext, journey.MFAContext
 	for _, tt := range []struct {
 		attributes, children string
 		want                 idp.Request
@@ -399,11 +399,11 @@ func TestJRN8_WhatARequestAsks(t *testing.T) {
 		{"", "", idp.Request{}},
 		{`ForceAuthn="true" IsPassive="false"`, "", idp.Request{ForceLogin: true}},
 		{`ForceAuthn="1" IsPassive="1"`, "", idp.Request{ForceLogin: true, Passive: true}},
-		{"", context("exact", password, "urn:x", mfa), idp.Request{ACR: []string{password, mfa}}},
+		{"", context("exact", password, "urn:x", mfa), idp.Request{ACR: []string{password, "urn:x", mfa}, Comparison: journey.Exact}},
 		{"", context("", mfa), idp.Request{ACR: []string{mfa}}},
-		{"", context("minimum", password), idp.Request{ACR: []string{mfa, password}}},
-		{"", context("maximum", password), idp.Request{ACR: []string{password, weak}}},
-		{"", context("better", password), idp.Request{ACR: []string{mfa}}},
+		{"", context("minimum", password), idp.Request{ACR: []string{password}, Comparison: journey.Minimum}},
+		{"", context("maximum", password), idp.Request{ACR: []string{password}, Comparison: journey.Maximum}},
+		{"", context("better", password), idp.Request{ACR: []string{password}, Comparison: journey.Better}},
 		{"", `<saml:Subject><saml:NameID>anna.berg</saml:NameID></saml:Subject>`, idp.Request{LoginHint: "anna.berg"}},
 	} {
 		h.want = idp.Request{}

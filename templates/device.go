@@ -1,0 +1,79 @@
+package templates
+
+import (
+	"time"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// Kinds of mail about remembered devices (JRN-9).
+const (
+	MailDeviceRemembered = "device-remembered" // DeviceRemembered
+	MailDeviceStolen     = "device-stolen"     // DeviceStolen
+	MailDevicesForgotten = "devices-forgotten" // DevicesForgotten
+)
+
+// Remember is the box beside a second factor: whether this device shall be
+// remembered. Field: remember.
+type Remember struct {
+	Days   int
+	Ticked bool
+}
+
+// DeviceRemembered tells that a device asks for no second factor for a while.
+type DeviceRemembered struct {
+	Name   string
+	Until  time.Time
+	Origin Origin
+}
+
+// DeviceStolen tells that a copy of a remembered device was used.
+type DeviceStolen struct {
+	Name   string
+	Device string // what it called itself when last used; may be empty
+	Origin Origin // of the copy
+}
+
+// DevicesForgotten tells that remembered devices are remembered no more.
+type DevicesForgotten struct {
+	Name    string
+	Devices int64
+	Origin  Origin
+}
+
+func (m DeviceRemembered) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.device.subject"},
+		Preview:   Text{"mail.device.preview", []any{"until", l.When(m.Until)}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.device.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.device.notyou"},
+	}
+}
+
+func (m DeviceStolen) letter(l locales.Printer) letter {
+	facts := m.Origin.facts(l)
+	if m.Device != "" {
+		facts = append([]fact{{Text{Key: "mail.device.which"}, m.Device}}, facts...)
+	}
+	return letter{
+		Subject:   Text{Key: "mail.device.stolen.subject"},
+		Preview:   Text{Key: "mail.device.stolen.preview"},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.device.stolen.text"}},
+		Facts:     facts,
+		Warning:   Text{Key: "mail.device.stolen.notyou"},
+	}
+}
+
+func (m DevicesForgotten) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.device.forgotten.subject"},
+		Preview:   Text{"mail.device.forgotten.preview", []any{"n", m.Devices}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.device.forgotten.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.device.forgotten.notyou"},
+	}
+}
