@@ -46,6 +46,15 @@ func ForgetDevices(ctx context.Context, tx *store.Tx, u identity.User, id, why s
 	return n, tellOfDevices(ctx, tx, u, templates.MailDevicesForgotten, "", templates.DevicesForgotten{Name: u.Name, Devices: n, Origin: from})
 }
 
+// ForgetDevices is [ForgetDevices] for an operator: all of the user of a name.
+func (d *Directory) ForgetDevices(ctx context.Context, who identity.Principal, tenant, user string) (n int64, err error) {
+	_, err = d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+		n, err = ForgetDevices(ctx, tx, u, "", "operator", templates.Origin{At: tx.Now()})
+		return err
+	})
+	return n, err
+}
+
 func tellOfDevices(ctx context.Context, tx *store.Tx, u identity.User, kind, dedupe string, args any) error {
 	if mail.CheckAddress(u.Mail) != nil {
 		return nil // nobody to tell, and no reason to undo it

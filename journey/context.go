@@ -115,6 +115,15 @@ func (r Rules) acceptable(names []string, how Comparison) []string {
 	return namesOf(fitting)
 }
 
+// Supported lists the contexts that can be reached by who asks for them, weakest
+// first.
+func (r Rules) Supported() []string {
+	return namesOf(slices.DeleteFunc(r.classes(), func(c class) bool {
+		_, reachable := r.asked([]string{c.name})
+		return !reachable
+	}))
+}
+
 func namesOf(all []class) []string {
 	var names []string
 	for _, c := range all {

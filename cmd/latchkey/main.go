@@ -68,7 +68,7 @@ type commands struct {
 	User struct {
 		Add     userAdd     `cmd:"" help:"Add a user."`
 		List    userList    `cmd:"" help:"List the users."`
-		Show    userShow    `cmd:"" help:"Show a user, with groups and authenticators."`
+		Show    userShow    `cmd:"" help:"Show a user, with groups, authenticators and remembered devices."`
 		Set     userSet     `cmd:"" help:"Change a user, or set the password."`
 		Lock    userLock    `cmd:"" help:"Lock a user's logins until unlocked."`
 		Unlock  userUnlock  `cmd:"" help:"End every lock of a user's logins."`
@@ -76,6 +76,8 @@ type commands struct {
 		Enable  userEnable  `cmd:"" help:"Let a disabled user log in again."`
 		Remove  userRemove  `cmd:"" help:"Erase a user for good."`
 		Import  userImport  `cmd:"" help:"Add many users from a CSV file."`
+
+		ForgetDevices userForgetDevices `cmd:"" help:"Ask for a second factor again where devices were remembered."`
 	} `cmd:"" help:"Users."`
 	Group struct {
 		Add    groupAdd    `cmd:"" help:"Add a group."`

@@ -108,6 +108,7 @@ func findings(e tenancy.Explanation, called map[string]string) []finding {
 		if e.Decision.MaxAge > 0 {
 			add(policy.KindAccess, "at most so old", fmt.Sprintf("%d s", e.Decision.MaxAge), why)
 		}
+		add(policy.KindAccess, "devices may be remembered", yesNo(e.Decision.Remember), why)
 	}
 	for _, t := range e.Trace {
 		fits := yesNo(t.Reason == policy.Matches)

@@ -225,7 +225,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("got %d lines, want %d", len(a), len(b))
 }
 
-var commandTyped = regexp.MustCompile(`\blatchkey((?: [a-z]+)+)`)
+var commandTyped = regexp.MustCompile(`\blatchkey((?: [a-z][a-z-]*)+)`)
 
 // performed finds the command a line types, if any.
 func performed(model *kong.Application, words string) *kong.Node {

@@ -26,6 +26,7 @@ type userRow struct {
 	CreatedAt      time.Time          `json:"created_at"`
 	Groups         []string           `json:"groups,omitempty"`
 	Authenticators []authenticatorRow `json:"authenticators,omitempty"`
+	Devices        []deviceRow        `json:"remembered_devices,omitempty"`
 }
 
 func rowOfUser(u identity.User, now time.Time) userRow {
@@ -163,6 +164,12 @@ func (c *userShow) Run(ctx context.Context, s *shell) error {
 			}
 			row.Authenticators = append(row.Authenticators, rowOfAuthenticator(a, h.db.Now()))
 		}
+		for d, err := range h.db.RememberedDevices(ctx, h.tenant.ID, u.ID) {
+			if err != nil {
+				return err
+			}
+			row.Devices = append(row.Devices, rowOfDevice(d))
+		}
 		if s.flags.JSON {
 			return s.encode(row)
 		}
@@ -187,6 +194,9 @@ func (u userRow) rows() [][]string {
 	}
 	for _, a := range u.Authenticators {
 		rows = append(rows, []string{"Authenticator", a.Serial + ", " + a.State + ", " + a.Name})
+	}
+	for _, d := range u.Devices {
+		rows = append(rows, []string{"Remembered device", d.Browser + ", " + d.Address + ", last used " + when(d.UsedAt) + ", until " + when(d.EndsAt)})
 	}
 	return rows
 }

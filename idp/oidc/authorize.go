@@ -139,7 +139,9 @@ func (c *client) parse(form url.Values) (want idp.Request, payload request, wron
 		return want, payload, invalid("code_challenge_method must be S256") // plain protects from nobody who sees the request
 	}
 	wrong = prompts(form, &want)
-	want.ACR = strings.Fields(form.Get("acr_values"))
+	if wrong == nil {
+		wrong = contexts(form, &want, strings.Fields(form.Get("acr_values")))
+	}
 	want.UILocales = form.Get("ui_locales")
 	want.LoginHint = identity.CleanTyped(form.Get("login_hint"))
 	return want, payload, wrong

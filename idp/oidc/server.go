@@ -15,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -116,7 +117,15 @@ type discovery struct {
 }
 
 // Discovery says what this server does, and nothing that it does not.
-func (s *server) Discovery(context.Context, *op.Request[struct{}]) (*op.Response, error) {
+func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
+	document, err := s.face.idp.DB.Policy(ctx, s.tenant.ID, policy.KindContexts)
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	contexts, err := policy.Read[policy.Contexts](document.Document)
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
 	var languages []language.Tag
 	for _, l := range s.face.idp.Kit.Catalog.Languages() {
 		languages = append(languages, language.Make(l.Tag))
@@ -136,7 +145,7 @@ func (s *server) Discovery(context.Context, *op.Request[struct{}]) (*op.Response
 		ResponseTypesSupported:                    []string{string(oidc.ResponseTypeCode)},
 		ResponseModesSupported:                    []string{string(oidc.ResponseModeQuery)},
 		GrantTypesSupported:                       []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
-		ACRValuesSupported:                        journey.Contexts,
+		ACRValuesSupported:                        journey.Rules{Contexts: contexts}.Supported(),
 		SubjectTypesSupported:                     []string{"public"},
 		IDTokenSigningAlgValuesSupported:          []string{idp.ES256, idp.RS256},
 		TokenEndpointAuthMethodsSupported:         methods,
