@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/latchkey-id/latchkey/phone"
+)
+
+// A browser that was remembered asks for the password alone, another for both.
+func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
+	h := StartHouse(t, "")
+	h.run(nil, `{"rules": [{"name": "all", "require": ["password", "otp"], "remember": true}]}`, "policy", "set", "access")
+	me := Application{Name: "default", URL: h.Issuer() + "/me"}
+	process := chromium(t)
+	here := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
+	here.SignIn()
+	here.TypeMailed(h.awaitCode)
+	here.PickPlatform("linux")
+	account, err := h.phone.Activate(t.Context(), phone.Activation{Base: h.Base, Code: here.ShortCode(), Name: "Terminal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here.TypePasscode(func() string {
+		here.Desk.shoot("remember")
+		here.Desk.Click(`label:has(input[name="remember"][value="yes"])`)
+		code, err := h.phone.Passcode(account.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code.Code
+	})
+	here.Desk.See(press("logout"))
+	here.Desk.Follow(press("logout"))
+	here.SignIn()
+	here.Desk.See(press("logout"))
+
+	there := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
+	there.SignIn()
+	there.Desk.See(`#passcode, input[name="method"]`)
+
+	var shown struct {
+		Devices []struct{ Browser string } `json:"remembered_devices"`
+	}
+	h.run(&shown, "", "user", "show", h.User.Name)
+	if len(shown.Devices) != 1 || shown.Devices[0].Browser != "Chrome, Linux" {
+		t.Errorf("devices %+v, want Chrome on Linux", shown.Devices)
+	}
+	h.run(nil, "", "user", "forget-devices", h.User.Name)
+	here.Desk.Follow(press("logout"))
+	here.SignIn()
+	here.Desk.See(`#passcode, input[name="method"]`)
+}
