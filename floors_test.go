@@ -14,7 +14,7 @@ import (
 // lower floors, never its own floor or a higher one (docs/decisions/0001).
 var floors = [][]string{
 	{"identity", "locales", "static", "static/authenticator"},
-	{"policy", "otp", "pipush", "audit", "templates", "webpush", "locales/localestest"},
+	{"policy", "otp", "pipush", "audit", "templates", "webpush", "seedfile", "locales/localestest"},
 	{"store"},
 	{"store/storetest"}, // real databases for tests
 	{"web", "outbound"},
