@@ -8,7 +8,7 @@ import (
 
 // ActivityKinds are the events of people logging in (ADM-6).
 var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
-	OuterWindow, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, AuthenticatorLocked}
+	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, AuthenticatorLocked}
 
 // An Activity is an event as the report of authentication activity tells it.
 type Activity struct {
@@ -19,7 +19,7 @@ type Activity struct {
 	Application string // id
 	IP          string
 	Place       string
-	Method      string // what was used: password, passcode, push; several are joined by +
+	Method      string // what was used, such as password, passcode, push; several are joined by +
 	Serial      string // of the authenticator
 	Result      string // such as success, failure, challenge
 	Reason      string
@@ -38,6 +38,11 @@ func ActivityOf(e Event) Activity {
 	switch what {
 	case "password", "passcode", "push":
 		a.Method = what
+		if e.Data["temporary"] != "" {
+			a.Method = "temporary passcode"
+		}
+	case "recovery-code":
+		a.Method = "recovery code"
 	case "login":
 		var methods []string
 		for _, validation := range []string{"password", "otp"} {

@@ -77,6 +77,15 @@ const (
 	AuthenticatorRevoked   Kind = "authenticator.revoked"
 	AuthenticatorPush      Kind = "authenticator.push"
 	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
+
+	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
+	AuthenticatorAssigned   Kind = "authenticator.assigned"
+	AuthenticatorUnassigned Kind = "authenticator.unassigned"
+	RecoveryCodesMade       Kind = "recovery-codes.made"
+	RecoveryCodeRight       Kind = "recovery-code.success"
+	RecoveryCodeWrong       Kind = "recovery-code.failure"
+	TemporaryMade           Kind = "temporary-passcode.made"
+	TemporaryEnded          Kind = "temporary-passcode.ended" // revoked, or guessed at too often
 )
 
 // Administration.
@@ -119,6 +128,8 @@ var Kinds = map[Kind]bool{
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorPIN: true,
+	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,
+	RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
 	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,

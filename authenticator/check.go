@@ -46,7 +46,8 @@ const (
 // A Result is what came of an attempt.
 type Result struct {
 	OK            bool
-	Authenticator identity.Authenticator   // whose passcode it was; zero with Wrong
+	Authenticator identity.Authenticator   // whose passcode it was; zero with Wrong, and of a temporary one
+	Temporary     bool                     // it was one that an operator made
 	Reason        Reason                   // empty if OK
 	First         identity.Resync          // with TooFar: what the next one must follow
 	NowLocked     []identity.Authenticator // by this attempt, to tell their user
@@ -71,12 +72,19 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 			return result, err
 		}
 	}
+	if result.Reason == Wrong && !try.FirstAlone {
+		if result, err = useTemporary(ctx, tx, try, code); err != nil {
+			return result, err
+		}
+	}
 	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasscodeRight, User: try.User, Application: try.Application,
 		Journey: try.Journey, Authenticator: result.Authenticator.ID, Reason: string(result.Reason)}
 	if result.Authenticator.ID != "" {
 		e.Data = map[string]string{"serial": result.Authenticator.Serial}
 	}
 	switch {
+	case result.Temporary:
+		e.Data = map[string]string{"temporary": "yes"}
 	case result.Reason == TooFar:
 		e.Kind, e.Reason = audit.OuterWindow, ""
 	case !result.OK:
@@ -87,6 +95,9 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 	}
 	if result.Reason != Wrong { // the right one of somebody is no guess at the others'
 		return result, nil
+	}
+	if err := countTemporary(ctx, tx, try); err != nil {
+		return result, err
 	}
 	result.NowLocked, err = count(ctx, tx, all, try)
 	return result, err

@@ -87,6 +87,7 @@ type Authenticator struct {
 	Seed         []byte // in clear, in memory only; sealed in the database
 	Digits       int    // passcode length, 6 or 8
 	Step         int64  // seconds of a time step; 0 for event-based
+	Algorithm    string // of the HMAC that passcodes are made with: SHA1, SHA256 or SHA512; empty is SHA1
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps
 	Invalid      int64  // wrong passcodes in a row (CRED-11)
@@ -102,6 +103,9 @@ type Authenticator struct {
 	InactiveAt   time.Time
 	RevokedAt    time.Time
 	LastUsedAt   time.Time
+	Manufacturer string    // of a hardware token
+	ImportedAt   time.Time // as a hardware token, from a file of its maker; zero for all else
+	ExpiresAt    time.Time // from when on a hardware token is not to be used; zero when never
 	PushOnAt     time.Time // push was asked for and switched on; zero when not on
 	PushOffAt    time.Time // push was switched off; zero when never
 	PushLocked   time.Time // until when push is temporarily locked

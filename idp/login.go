@@ -198,6 +198,8 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.Back(ctx, visit, v)
 	case "passcode":
 		return e.Choose(ctx, visit, v, identity.ByPasscode)
+	case "recovery":
+		return e.Choose(ctx, visit, v, identity.ByRecoveryCode)
 	case "push", "again":
 		return e.SendPush(ctx, visit, v, s.app.Name)
 	}
@@ -221,6 +223,8 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.Claim(ctx, visit, s.view)
 	case journey.AskPasscode, journey.AskNextPasscode:
 		return e.Passcode(ctx, visit, v, r.PostFormValue("passcode"))
+	case journey.AskRecoveryCode:
+		return e.RecoveryCode(ctx, visit, v, r.PostFormValue("code"))
 	case journey.EnrolOffer:
 		return s.sendCode(ctx, visit)
 	case journey.EnrolCode:

@@ -33,12 +33,14 @@ func (s *sitting) methods() []templates.Method {
 		switch {
 		case by == identity.ByPasscode:
 			m.Detail = templates.Text{Key: "choose.detail.passcode"}
+		case by == identity.ByRecoveryCode:
+			m.Detail = templates.Text{Key: "choose.detail.recovery-code"}
 		case proved:
 			m.Detail, m.Used = s.device()
 		}
 		methods = append(methods, m)
 	}
-	if !proved {
+	if !proved || v.Facts.MayEnrol {
 		methods = append(methods, templates.Method{Kind: "enrol", Detail: templates.Text{Key: "choose.detail.enrol"}, Picked: len(methods) == 0})
 	}
 	return methods
@@ -167,7 +169,7 @@ func (s *sitting) pushUnsent(why string) templates.PushEnded {
 // not for a lock or an old app, it says so (PUSH-9a, PUSH-22).
 func (s *sitting) passcode(r *http.Request) templates.Passcode {
 	v, j := s.view, s.view.Journey
-	b := templates.Passcode{Application: s.app.Name, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Typed: r.PostFormValue("passcode"),
+	b := templates.Passcode{Application: s.app.Name, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Recovery: s.recoveryOffered(), Typed: r.PostFormValue("passcode"),
 		Approved: v.Step == journey.AskNextPasscode && j.Method == identity.ByPush}
 	if v.Facts.Push && j.Has(identity.Password) && !b.Push && !b.Approved {
 		b.Paused = v.Facts.PushLockedUntil

@@ -63,10 +63,11 @@ type View struct {
 	LastMethod     identity.Method
 	Invitation     store.Invitation // by which the journey was begun; zero in a login
 
-	rejected   bool   // the user said *it wasn't me* to a push lately
-	recognised bool   // by a remembered device, in the step under way
-	device     Device // that counted in the step under way, under its new secret
-	kept       bool   // the step under way changed no row of the person: settle need not read them again
+	rejected      bool   // the user said *it wasn't me* to a push lately
+	recognised    bool   // by a remembered device, in the step under way
+	device        Device // that counted in the step under way, under its new secret
+	recoveryCodes int64  // that the user can still use
+	kept          bool   // the step under way changed no row of the person: settle need not read them again
 }
 
 // Reader is what the engine reads through: the database, or a transaction.
@@ -147,6 +148,7 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 		return err
 	}
 	v.User, v.Groups, v.LastMethod, v.rejected = p.User, p.Groups, p.LastMethod, p.Rejected
+	v.recoveryCodes, v.Facts.Temporary = p.RecoveryCodes, p.Temporary
 	v.Facts.LockedUntil = p.Locked(e.tally(j), r.Now())
 	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, id)); err != nil {
 		return err

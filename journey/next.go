@@ -44,6 +44,7 @@ type Facts struct {
 	TooOld      int               // of these, those it would reach if their apps could do that check (PUSH-22)
 	Push        bool              // a push may be chosen in this journey (PUSH-7)
 	Codes       bool              // a passcode may be typed (PUSH-1)
+	Temporary   bool              // an operator made a passcode for the user that can still be typed
 	Others      []identity.Method // besides these, by which the user can confirm now; before a password, by which anybody may
 	MayEnrol    bool
 	WhyNotEnrol policy.Reason
@@ -93,7 +94,8 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Done
 	case !proved && j.Enrol == identity.EnrolCode:
 		return EnrolCode // whoever has an authenticator waits for a code like everybody (ENR-4)
-	case f.Assigned > 0 || !proved && !enrols:
+	case f.Assigned > 0 || !proved && !enrols, !enrols && (f.Temporary && f.Codes || len(f.Others) > 0):
+		// Who has no authenticator may have a temporary passcode, or another way.
 		return confirm(j, f, proved)
 	case enrols:
 		return enrolling(j)
@@ -127,10 +129,16 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 			return AppTooOld
 		}
 		return Refused
-	case proved && j.Method == "" && !pushes && len(f.Others) == 0:
+	case proved && j.Method == "" && f.Codes && !pushes && !usual(f.Others) && (f.Assigned > 0 || !f.MayEnrol):
 		return AskPasscode // the only way: a page to choose it on would ask nothing
 	}
 	return Choose
+}
+
+// usual reports whether one of these is a way for every day. A recovery code is
+// not: for its sake nobody is made to choose each time.
+func usual(others []identity.Method) bool {
+	return slices.ContainsFunc(others, func(m identity.Method) bool { return m != identity.ByRecoveryCode })
 }
 
 // enrolling is where self-provisioning stands. No stage behind the mailed code

@@ -29,7 +29,11 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	v.Presence, own = v.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: v.rejected,
 		Steps: j.Steps, CannotShow: j.CannotShow, Plain: j.PlainPush})
 	v.Codes = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
-	v.Facts.Push, v.Facts.Codes = own, v.Codes && authenticator.AnyPasscodes(v.Authenticators)
+	v.Facts.Push, v.Facts.Codes = own, v.Codes && (v.Facts.Temporary || authenticator.AnyPasscodes(v.Authenticators))
+	v.Facts.Others = nil
+	if v.offersRecoveryCode() {
+		v.Facts.Others = append(v.Facts.Others, identity.ByRecoveryCode)
+	}
 	if !proved {
 		v.anybody()
 	}
@@ -90,7 +94,7 @@ func (v *View) choices() {
 	}
 	v.Methods = append(v.Methods, f.Others...)
 	switch {
-	case proved && slices.Contains(v.Methods, v.LastMethod):
+	case proved && slices.Contains(v.Methods, v.LastMethod) && v.LastMethod != identity.ByRecoveryCode: // each was for one bad day
 		v.Preselected = v.LastMethod
 	case len(v.Methods) > 0:
 		v.Preselected = v.Methods[0]

@@ -12,7 +12,8 @@ import (
 
 const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
-	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, ` + pushLockedUntil
+	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.algorithm, a.manufacturer, a.imported_at,
+	a.expires_at, ` + pushLockedUntil
 
 // pushLockedUntil is until when push is locked for an authenticator a: the lock
 // is on its users, so one enrolled meanwhile is locked too (PUSH-9).
@@ -25,7 +26,8 @@ func scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
 		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
 		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
-		moment{&a.PushOnAt}, moment{&a.PushOffAt}, moment{&a.PushLocked})
+		moment{&a.PushOnAt}, moment{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
+		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, moment{&a.PushLocked})
 	if err != nil {
 		return a, err
 	}

@@ -42,6 +42,8 @@ type Ended struct {
 	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, are spent
 	Locked      int64 `json:"locked"`    // event-based authenticators
 	Mails       int64 `json:"mails"`     // given up
+	Recovery    int64 `json:"recovery_codes"`
+	Temporary   int64 `json:"temporary_passcodes"`
 }
 
 // driftAhead is how many time steps beyond the present a restored
@@ -89,6 +91,10 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 		// it with its owner at hand, no passcode of it is good.
 		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
 			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
+		// Which of them were used since, the copy does not know; their owners make
+		// new ones.
+		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},
+		{&ended.Temporary, "temporary_passcodes", `UPDATE temporary_passcodes SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
 		{nil, "push_notifications", `DELETE FROM push_notifications`, nil}, // of requests that are over
 		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil},       // good once, and may have been used
 		{nil, "requests", `DELETE FROM requests`, nil},

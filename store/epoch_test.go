@@ -10,7 +10,8 @@ import (
 // a copy of it can be used as it is. Who adds a table decides.
 func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 	ended := []string{"sessions", "session_applications", "oidc_grants", "push_requests", "journeys", "activations",
-		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs", "push_notifications", "remembered_devices"}
+		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs", "push_notifications", "remembered_devices",
+		"recovery_codes", "temporary_passcodes"}
 	kept := map[string]string{
 		"tenants":             "is not used up",
 		"meta":                "is not used up",

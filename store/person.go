@@ -20,6 +20,11 @@ type Person struct {
 	LastMethod  identity.Method
 	LockedUntil time.Time
 
+	// RecoveryCodes counts those not used yet; Temporary reports that an operator
+	// made a passcode for the user that can still be typed.
+	RecoveryCodes int64
+	Temporary     bool
+
 	// Rejected reports that the user said *it wasn't me* to a push lately.
 	Rejected bool
 }
@@ -28,16 +33,18 @@ type Person struct {
 func (r reader) Person(ctx context.Context, tenant, id, browser string, since time.Time) (Person, error) {
 	var p Person
 	var groups, last *string
-	var rejections int64
+	var rejections, temporary int64
 	u := &p.User
 	err := r.q.QueryRowContext(ctx, `
 		SELECT `+userColumns+`,
 			(SELECT string_agg(m.group_id, ' ') FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			b.last_method, b.locked_until,
-			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 - 600 AND p.ended_at > $4 AND p.outcome = $5)
+			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 - 600 AND p.ended_at > $4 AND p.outcome = $5),
+			(SELECT COUNT(*) FROM recovery_codes c WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.used_at IS NULL),
+			(SELECT COUNT(*) FROM temporary_passcodes t WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.ended_at IS NULL AND t.expires_at > $6)
 		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
-		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe)).Scan(
-		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections)...)
+		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe), at(r.now())).Scan(
+		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
 	if err != nil {
 		return Person{}, missing("person "+id, err)
 	}
@@ -47,7 +54,7 @@ func (r reader) Person(ctx context.Context, tenant, id, browser string, since ti
 	if last != nil {
 		p.Known, p.LastMethod = true, identity.Method(*last)
 	}
-	p.Rejected = rejections > 0
+	p.Rejected, p.Temporary = rejections > 0, temporary > 0
 	return p, nil
 }
 

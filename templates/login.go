@@ -1,6 +1,9 @@
 package templates
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Identify asks for the user name: page "identify". Fields: username. Buttons:
 // continue, cancel.
@@ -32,12 +35,17 @@ func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
 
 // A Method is one row of the page of choice.
 type Method struct {
-	Kind     string    // "push", "passcode", or "enrol" for who has no authenticator yet; the field's value
+	Kind     string    // the field's value: "push", "passcode", "recovery code", or "enrol" for who has no authenticator yet
 	Detail   Text      // what helps to choose, such as which phone; may be empty
 	Used     time.Time // when the phone of the detail was last used; zero when not to be told
 	Picked   bool      // preselected
 	Disabled Text      // why it cannot be chosen now; empty when it can
 	Until    time.Time // when it can be again, with Disabled; zero when not to be told
+}
+
+// Label names the method.
+func (m Method) Label() Text {
+	return Text{Key: "choose.method." + strings.ReplaceAll(m.Kind, " ", "-")}
 }
 
 // Push waits for the phone: page "push", with a Stream. Buttons: continue (what
@@ -133,6 +141,7 @@ type Passcode struct {
 	Name        string
 	Push        bool      // whether a push may be sent instead
 	Only        bool      // nothing else could be chosen: the page follows the password
+	Recovery    bool      // with Only: but a recovery code
 	Typed       string    // what the field held when another language was picked (ENR-13)
 	Approved    bool      // on the phone, whose clock is too far off: the next passcode ends that (PUSH-16)
 	Paused      time.Time // until when push is locked, where it would be offered; else zero

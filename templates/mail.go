@@ -162,6 +162,12 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[DeviceStolen](args)
 	case MailDevicesForgotten:
 		m, err = decode[DevicesForgotten](args)
+	case MailRecoveryMade:
+		m, err = decode[RecoveryCodesMade](args)
+	case MailRecoveryUsed:
+		m, err = decode[RecoveryCodeUsed](args)
+	case MailTemporary:
+		m, err = decode[TemporaryPasscode](args)
 	default:
 		return Mail{}, fmt.Errorf("templates: no mail of kind %q", kind)
 	}

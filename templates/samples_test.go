@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,6 +105,10 @@ func samples() []sample {
 		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
 		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"passcode-only", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"passcode-recovery", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Recovery: true}}},
+		{"choose-recovery", "choose", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}})}}},
+		{"recovery_code", "recovery_code", Page{Body: RecoveryCode{payroll, anna}}},
+		{"recovery_code-problem", "recovery_code", Page{Problem: "error.recovery.wrong", Body: RecoveryCode{payroll, anna}}},
 		{"enroll_offer", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
 		{"enroll_offer-unknown", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, ""}}},
 		{"enroll_code", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
@@ -222,6 +227,10 @@ func letters() map[string]any {
 		MailDevicesForgotten:            DevicesForgotten{Name: anna, Devices: 2, Origin: from},
 		MailPushLocked:                  LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from},
 		MailPushLocked + " operators":   LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true},
+		MailRecoveryMade:                RecoveryCodesMade{Name: anna, Codes: 10, Origin: from},
+		MailRecoveryUsed:                RecoveryCodeUsed{Name: anna, Left: 3, Origin: from},
+		MailTemporary:                   TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Origin: Origin{At: at}},
+		MailTemporary + " many":         TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Many: true, Origin: Origin{At: at}},
 		MailInvitation: Invitation{Name: anna, Link: "https://login.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWXY2",
 			Code: "ABCDEFGHIJKLMNOPQRSTUVWXY2", Until: at.AddDate(0, 0, 7)},
 	}

@@ -1,0 +1,83 @@
+package templates
+
+import (
+	"time"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// RecoveryCode asks for a recovery code: page "recovery_code". Fields: code.
+// Buttons: continue, back, cancel.
+type RecoveryCode struct {
+	Application string
+	Name        string
+}
+
+func (b RecoveryCode) heading() Text { return Text{Key: "recovery.heading"} }
+
+// Kinds of mail about what people get in with who have lost their authenticator.
+const (
+	MailRecoveryMade = "recovery-codes-made" // RecoveryCodesMade
+	MailRecoveryUsed = "recovery-code-used"  // RecoveryCodeUsed
+	MailTemporary    = "temporary-passcode"  // TemporaryPasscode
+)
+
+// RecoveryCodesMade tells that there is a new set of recovery codes.
+type RecoveryCodesMade struct {
+	Name   string
+	Codes  int // in the set
+	Origin Origin
+}
+
+// RecoveryCodeUsed tells that a recovery code was used to log in.
+type RecoveryCodeUsed struct {
+	Name   string
+	Left   int // that can still be used
+	Origin Origin
+}
+
+// TemporaryPasscode tells that an operator made a temporary passcode. It does not
+// bring the passcode: whoever reads the mail would have it.
+type TemporaryPasscode struct {
+	Name   string
+	Until  time.Time
+	Many   bool // it can be used until then, and not once
+	Origin Origin
+}
+
+func (m RecoveryCodesMade) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.recovery.made.subject"},
+		Preview:   Text{"mail.recovery.made.preview", []any{"n", m.Codes}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.recovery.made.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.recovery.made.notyou"},
+	}
+}
+
+func (m RecoveryCodeUsed) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.recovery.used.subject"},
+		Preview:   Text{"mail.recovery.used.preview", []any{"n", m.Left}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.recovery.used.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.recovery.used.notyou"},
+	}
+}
+
+func (m TemporaryPasscode) letter(l locales.Printer) letter {
+	how := Text{"mail.temporary.once", []any{"until", l.When(m.Until)}}
+	if m.Many {
+		how.Key = "mail.temporary.many"
+	}
+	return letter{
+		Subject:   Text{Key: "mail.temporary.subject"},
+		Preview:   Text{Key: "mail.temporary.preview"},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{how, {Key: "mail.temporary.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.temporary.notyou"},
+	}
+}
