@@ -101,15 +101,13 @@ func (v *View) stillCounts(ctx context.Context, r Reader, p identity.Passed) (bo
 	return d.Counts(r.Now()) && d.User == j.UserID && d.Browser == j.Browser && !d.CreatedAt.Before(j.FreshAfter), err
 }
 
-// remember makes this browser a remembered device, if that was ticked and all of
-// a full login was done in this journey: a device that counts remembers no other,
-// and a session's older proof none.
+// remember makes this browser a remembered device, if that was ticked. It could be
+// where a second factor was asked for after a password typed in this journey, and
+// nowhere else (tick): a session's older proof remembers no device, and neither
+// does a device that counted.
 func (e *Engine) remember(ctx context.Context, tx *store.Tx, v *View) (Device, error) {
 	j := v.Journey
-	full := typed(j) && slices.ContainsFunc(j.Passed, func(p identity.Passed) bool {
-		return p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice && !p.At.Before(j.StartedAt)
-	})
-	if j.Remember != identity.WillRemember || !full {
+	if j.Remember != identity.WillRemember || v.recognised {
 		return v.device, nil
 	}
 	rules := v.Rules.Devices

@@ -189,7 +189,9 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 	}
 }
 
-// It never stands in for the password, and the box alone remembers nothing.
+// It never stands in for the password, and the box alone remembers nothing. With
+// the rule's leave, or the password typed here, taken out of OffersRemember, the
+// second or the last part fails.
 func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	h.remembering(true)
