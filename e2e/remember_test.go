@@ -45,7 +45,13 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	if len(shown.Devices) != 1 || shown.Devices[0].Browser != "Chrome, Linux" {
 		t.Errorf("devices %+v, want Chrome on Linux", shown.Devices)
 	}
-	h.run(nil, "", "user", "forget-devices", h.User.Name)
+	here.Desk.Open(me.URL + "/devices")
+	here.Desk.shoot("devices")
+	here.Desk.Follow(`button[name="device"]`)
+	here.Desk.See(`main > .soft, form > .soft`)
+	if here.Desk.Has(`button[name="device"]`) {
+		t.Error("a device is listed after it was forgotten")
+	}
 	here.Desk.Follow(press("logout"))
 	here.SignIn()
 	here.Desk.See(`#passcode, input[name="method"]`)

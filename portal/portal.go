@@ -30,6 +30,8 @@ func (p *Portal) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /t/{tenant}/{$}", p.Kit.Handle(p.home))
 	mux.Handle("GET /t/{tenant}/me", p.Kit.Handle(p.me))
 	mux.Handle("POST /t/{tenant}/me", p.Kit.Handle(p.act))
+	mux.Handle("GET /t/{tenant}/me/devices", p.Kit.Handle(p.devices))
+	mux.Handle("POST /t/{tenant}/me/devices", p.Kit.Handle(p.forgetDevices))
 }
 
 // home sends who knows only the tenant's address to its self-service page.
@@ -132,7 +134,7 @@ func (p *Portal) render(w http.ResponseWriter, r *http.Request, t identity.Tenan
 	if err != nil {
 		return err
 	}
-	body := templates.Me{Name: u.Name, DisplayName: u.DisplayName, Applications: applications}
+	body := templates.Me{Devices: "/t/" + t.Slug + "/me/devices", Name: u.Name, DisplayName: u.DisplayName, Applications: applications}
 	for a, err := range p.DB.Authenticators(ctx, t.ID, u.ID) {
 		if err != nil {
 			return err

@@ -177,6 +177,13 @@ func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
 				return err
 			})
 		}
+		h.Do(t, func(tx *store.Tx) error {
+			done, err := tx.ForgetDevice(t.Context(), h.Tenant.ID, identity.NewID(identity.UserID), r.cookie.ID, "user")
+			if done {
+				t.Error("another user forgot it")
+			}
+			return err
+		})
 		forget(1)
 		forget(0)
 		if v := r.bring(r.cookie, nil); v.Counts {

@@ -20,6 +20,27 @@ type Remember struct {
 	Ticked bool
 }
 
+// MeDevices lists where one is asked for no second factor: page "me_devices".
+// Fields: device, of a button that forgets that one. Buttons: forget-all.
+type MeDevices struct {
+	Name    string
+	Home    string     // address of the first self-service page
+	Devices []MeDevice // the newest first
+}
+
+func (MeDevices) heading() Text { return Text{Key: "devices.heading"} }
+
+// A MeDevice is one of them.
+type MeDevice struct {
+	ID      string
+	Browser string // and system, in words; may be empty
+	IP      string // from where it was last used
+	Since   time.Time
+	Used    time.Time
+	Until   time.Time // if it is not used until then
+	Here    bool      // it is the browser that shows the page
+}
+
 // DeviceRemembered tells that a device asks for no second factor for a while.
 type DeviceRemembered struct {
 	Name   string

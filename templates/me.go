@@ -12,6 +12,7 @@ type Me struct {
 	DisplayName    string // may be empty
 	Applications   []Link
 	Authenticators []Authenticator
+	Devices        string // address of the page of remembered devices
 }
 
 func (b Me) heading() Text {

@@ -144,6 +144,10 @@ func samples() []sample {
 		{"choose-remember", "choose", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
 			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
 		{"push-remember", "push", Page{Remember: &Remember{Days: 30, Ticked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
+		{"me_devices", "me_devices", Page{Body: MeDevices{Name: anna, Home: "/t/demo/me", Devices: []MeDevice{
+			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
+			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
+		{"me_devices-none", "me_devices", Page{Body: MeDevices{Name: anna, Home: "/t/demo/me"}}},
 		{"enroll_nomail-bare", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended-bare", "ended", Page{Body: Ended{}}},
 		{"ended", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
@@ -157,14 +161,14 @@ func samples() []sample {
 		{"logout_confirm-bare", "logout_confirm", Page{Body: LogoutConfirm{"", anna, nil}}},
 		{"logged_out-bare", "logged_out", Page{Body: LoggedOut{}}},
 		{"logged_out", "logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
-		{"me", "me", Page{Body: Me{Name: anna, DisplayName: "Anna Berg",
+		{"me", "me", Page{Body: Me{Devices: "/t/demo/me/devices", Name: anna, DisplayName: "Anna Berg",
 			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}},
 			Authenticators: []Authenticator{
 				{"Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
 				{"Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
 				{"Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at},
 			}}}},
-		{"me-empty", "me", Page{Body: Me{Name: anna}}},
+		{"me-empty", "me", Page{Body: Me{Devices: "/t/demo/me/devices", Name: anna}}},
 	}
 	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
 		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
