@@ -22,7 +22,7 @@ type Device struct {
 
 // given are the steps at which a second factor is given, and beside it whether to
 // remember the device.
-var given = []Step{Choose, WaitForPush, AskPasscode, AskNextPasscode, AskPasskey, AskChallenge, AskRecoveryCode}
+var given = []Step{Choose, WaitForPush, AskPasscode, AskNextPasscode, AskPasskey, AskChallenge}
 
 // OffersRemember reports whether the page asks if this device shall be
 // remembered. Before a password was typed in this journey it does not: who may,
@@ -104,10 +104,15 @@ func (v *View) stillCounts(ctx context.Context, r Reader, p identity.Passed) (bo
 // remember makes this browser a remembered device, if that was ticked. It could be
 // where a second factor was asked for after a password typed in this journey, and
 // nowhere else (tick): a session's older proof remembers no device, and neither
-// does a device that counted.
+// does a device that counted. The second factor must have come from an
+// authenticator: a recovery code, or a temporary passcode that somebody talked the
+// help desk into, is good for one login and not for thirty days of them.
 func (e *Engine) remember(ctx context.Context, tx *store.Tx, v *View) (Device, error) {
 	j := v.Journey
-	if j.Remember != identity.WillRemember || v.recognised {
+	held := slices.ContainsFunc(j.Passed, func(p identity.Passed) bool {
+		return p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice && p.Authenticator != ""
+	})
+	if j.Remember != identity.WillRemember || !held {
 		return v.device, nil
 	}
 	rules := v.Rules.Devices

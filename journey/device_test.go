@@ -233,6 +233,23 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 		t.Error("remembered though the box was emptied again")
 	}
 
+	// A passcode that an operator made is good for what it was made for; without the
+	// look at the authenticator in remember it is good for thirty days.
+	h.Clock.Pass(time.Minute)
+	var temporary string
+	h.do(h.Who, func(tx *store.Tx) (err error) {
+		temporary, _, err = authenticator.MakeTemporary(t.Context(), tx, h.User, time.Hour, false)
+		return err
+	})
+	v = h.want(h.login("f", store.DeviceCookie{}, nil), nil, journey.Choose)
+	v, err = h.engine.Choose(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, identity.ByPasscode)
+	v = h.want(v, err, journey.AskPasscode)
+	v, err = h.engine.Passcode(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, temporary)
+	h.want(v, err, journey.Done)
+	if h.device.Cookie.ID != "" {
+		t.Error("remembered by a temporary passcode")
+	}
+
 	// With the password of a session, a second factor is no full login.
 	s := h.withPassword("e")
 	h.remembering(true)
