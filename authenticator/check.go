@@ -201,7 +201,7 @@ func recognise(tx *store.Tx, a identity.Authenticator, code string, lookAhead in
 	if byTime(a) {
 		return find(tx, a, code, inner)
 	}
-	params := otp.Params{Digits: a.Digits}
+	params := otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}
 	counter, ok := otp.MatchCounter(a.Seed, params, code, a.LastStep+1, lookAhead)
 	if !ok && a.LastStep >= 0 {
 		oldest := max(a.LastStep-spent, 0)
@@ -213,7 +213,7 @@ func recognise(tx *store.Tx, a identity.Authenticator, code string, lookAhead in
 // find looks for the step of a passcode within a window, and the drift that
 // step shows.
 func find(tx *store.Tx, a identity.Authenticator, code string, window int64) (step, drift int64, ok bool) {
-	params := otp.Params{Digits: a.Digits, Period: a.Step}
+	params := otp.Params{Digits: a.Digits, Period: a.Step, Algorithm: otp.Algorithm(a.Algorithm)}
 	step, ok = otp.Match(a.Seed, params, code, tx.Now(), a.Drift, window)
 	return step, step - otp.Step(params, tx.Now()), ok
 }
@@ -226,7 +226,7 @@ func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identi
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makesPasscodes(a) || !counts(a) })
+	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makesPasscodes(a) || !counts(a) || expired(a, tx.Now()) })
 	for i, a := range all {
 		if all[i].Seed, err = tx.Seed(ctx, tenant, a.ID); err != nil {
 			return nil, fmt.Errorf("authenticator: seed of %s: %w", a.Serial, err)

@@ -80,7 +80,7 @@ func within(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64
 		step, drift, ok := find(tx, a, code, inner)
 		return store.Passcode{Step: step, Drift: drift}, ok
 	}
-	counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits}, code, a.LastStep+1, lookAhead)
+	counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, lookAhead)
 	return store.Passcode{Step: counter}, ok
 }
 
@@ -93,7 +93,7 @@ func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code st
 	if byTime(a) {
 		far.Step, far.Drift, ok = find(tx, a, code, outer)
 	} else {
-		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits}, code, a.LastStep+1, outerCounter)
+		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounter)
 	}
 	if !ok || far.Step <= a.LastStep {
 		return far, false, nil
@@ -110,7 +110,7 @@ func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code st
 // of counters, the very next.
 func follows(tx *store.Tx, a identity.Authenticator, code string, first identity.Resync) (store.Passcode, bool) {
 	if !byTime(a) {
-		counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits}, code, first.Step+1, 0)
+		counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, first.Step+1, 0)
 		return store.Passcode{Step: counter}, ok
 	}
 	a.Drift = first.Drift

@@ -35,6 +35,9 @@ type authenticatorRow struct {
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
 	RevokedAt   time.Time `json:"revoked_at,omitzero"`
 	PushLocked  time.Time `json:"push_locked_until,omitzero"`
+	Maker       string    `json:"manufacturer,omitempty"` // of a hardware token
+	ImportedAt  time.Time `json:"imported_at,omitzero"`
+	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 
 	Capabilities []string `json:"capabilities,omitempty"` // as its app declared them at its last call
 }
@@ -43,7 +46,8 @@ func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRo
 	row := authenticatorRow{ID: a.ID, Serial: a.Serial, Kind: string(a.Kind), Name: a.Name, Platform: string(a.Platform),
 		State: string(a.State()), Push: string(a.Push(now)), Digits: a.Digits, Period: a.Step, Invalid: a.Invalid,
 		AppVersion: a.AppVersion, EnrolledAt: a.EnrolledAt, ActiveAt: a.ActivatedAt, LastUsedAt: a.LastUsedAt, LockedAt: a.LockedAt,
-		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt, Capabilities: a.Capabilities}
+		SuspendedAt: a.SuspendedAt, RevokedAt: a.RevokedAt, Capabilities: a.Capabilities,
+		Maker: a.Manufacturer, ImportedAt: a.ImportedAt, ExpiresAt: a.ExpiresAt}
 	if a.Kind == identity.AppToken {
 		row.Protocol = string(a.Protocol)
 	}
@@ -109,11 +113,12 @@ func (h house) row(ctx context.Context, a identity.Authenticator) (authenticator
 }
 
 type authenticatorList struct {
-	User string `placeholder:"USER" help:"Only a user's, without revoked ones."`
+	User       string `placeholder:"USER" xor:"whose" help:"Only a user's, without revoked ones."`
+	Unassigned bool   `xor:"whose" help:"Only imported hardware tokens that nobody has, by serial."`
 }
 
 func (authenticatorList) Help() string {
-	return "Example:\n\n    latchkey authenticator list --user anna"
+	return "Example:\n\n    latchkey authenticator list --user anna\n\n    latchkey authenticator list --unassigned"
 }
 
 // Run lists authenticators.
@@ -126,6 +131,9 @@ func (c *authenticatorList) Run(ctx context.Context, s *shell) error {
 				return err
 			}
 			all = h.db.Authenticators(ctx, h.tenant.ID, u.ID)
+		}
+		if c.Unassigned {
+			all = h.db.UnassignedAuthenticators(ctx, h.tenant.ID)
 		}
 		var rows []authenticatorRow
 		for a, err := range all {

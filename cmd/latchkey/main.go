@@ -110,6 +110,12 @@ type commands struct {
 		Suspend authenticatorSuspend `cmd:"" help:"Keep an authenticator from being used for a while."`
 		Resume  authenticatorResume  `cmd:"" help:"End a suspension."`
 		Revoke  authenticatorRevoke  `cmd:"" help:"End an authenticator for good."`
+
+		Import    authenticatorImport    `cmd:"" help:"Import hardware tokens from a PSKC or CSV file."`
+		Assign    authenticatorAssign    `cmd:"" help:"Give an imported hardware token to a user."`
+		Unassign  authenticatorUnassign  `cmd:"" help:"Take a hardware token back, for somebody else."`
+		Temporary authenticatorTemporary `cmd:"" help:"Make a passcode for a user who cannot make one."`
+		Recovery  authenticatorRecovery  `cmd:"" name:"recovery-codes" help:"Make recovery codes for a user."`
 	} `cmd:"" help:"Authenticators."`
 	Enrollment struct {
 		Invite enrollmentInvite `cmd:"" help:"Mail users a link to set up a first authenticator."`

@@ -123,6 +123,9 @@ var masks = []struct {
 	{regexp.MustCompile(`TIME +(waiting|sent) +TIME`), "TIME  waiting or sent  TIME"},
 	{regexp.MustCompile(`\b\d+ rows of \d+ tables`), "N rows of N tables"},
 	{regexp.MustCompile(`("secret": ")[A-Z2-7]+`), "$1…"},
+	{regexp.MustCompile(`(shown this once: )\d{4} \d{4}`), "${1}CODE"},
+	{regexp.MustCompile(`("passcode": ")\d+`), "${1}CODE"},
+	{regexp.MustCompile(`\b([0-9A-Z]{4}-){3}[0-9A-Z]{4}\b`), "CODE"},
 	{regexp.MustCompile(` +\n`), "\n"},
 }
 
