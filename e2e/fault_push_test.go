@@ -50,7 +50,7 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 			w := newWard(t, source)
 			w.admit(0, 2)
 			w.start()
-			for i, host := range []string{hanging, refusing} {
+			for _, host := range []string{hanging, refusing} {
 				name, _ := w.takeNewcomer()
 				if err := w.enrol(t.Context(), name); err != nil {
 					t.Fatal(err)
@@ -64,9 +64,16 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.subscribe(accounts[0].ID, host)
-				w.approve(name, app)
-				if failure := w.failure(accounts[0].ID); failure != "unreachable" {
-					t.Errorf("%d: the notification to %s: %q, want it unreachable", i, host, failure)
+				look := func() {
+					if failure := w.failure(accounts[0].ID); failure != "unreachable" {
+						t.Errorf("the notification to %s: %q, want it unreachable", host, failure)
+					}
+				}
+				if host == hanging { // answered while the notification still hangs
+					w.approve(name, app, func() {})
+					look()
+				} else { // one that is refused at once, before the answer makes it needless
+					w.approve(name, app, look)
 				}
 			}
 			began := time.Now()
@@ -80,8 +87,8 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 
 var shownNumber = regexp.MustCompile(`class="number"[^>]*>\s*([0-9]+)\s*<`)
 
-// approve logs somebody in by push.
-func (w *ward) approve(name string, app *phone.Phone) {
+// approve logs somebody in by push, with something done while it waits.
+func (w *ward) approve(name string, app *phone.Phone, meanwhile func()) {
 	w.t.Helper()
 	ctx, v := w.t.Context(), w.visitor(name)
 	if err := v.to(ctx, "choose"); err != nil {
@@ -91,6 +98,9 @@ func (w *ward) approve(name string, app *phone.Phone) {
 	if _, err := v.post(ctx, "method", "push", "do", "continue"); err != nil || v.step() != "push" {
 		w.t.Fatalf("after choosing push the page says %q: %v", v.step(), err)
 	}
+	paused := time.Now()
+	meanwhile()
+	began = began.Add(time.Since(paused))
 	waiting, err := app.Pending(ctx)
 	if err != nil || len(waiting) != 1 {
 		w.t.Fatalf("%d requests wait, %v", len(waiting), err)
@@ -139,7 +149,7 @@ func (w *ward) failure(id string) string {
 	w.t.Helper()
 	db := w.database()
 	defer db.Close()
-	for range 100 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		a, err := db.FindAuthenticator(w.t.Context(), id)
 		s, missing := db.PushSubscription(w.t.Context(), a.Tenant, id)
 		if err := errors.Join(err, missing); err != nil {

@@ -22,8 +22,14 @@ import (
 // is no success without its event.
 var kills = flag.Int("kills", 10, "how often the fault harness kills the server, on each database")
 
-// readyAgain is how soon a server that was killed takes logins again.
-const readyAgain = 2 * time.Second
+// readyAgain is how soon a server that was killed takes logins again; one that
+// runs under the race detector, among the other tests, is some times slower.
+func readyAgain() time.Duration {
+	if race {
+		return 6 * time.Second
+	}
+	return 2 * time.Second
+}
 
 func TestFaultQLT2_KilledUnderLoad(t *testing.T) {
 	for engine, source := range storetest.Empty(t) {
@@ -51,8 +57,8 @@ func TestFaultQLT2_KilledUnderLoad(t *testing.T) {
 			w.stop()
 			w.audit()
 			w.ledger.report(t, *kills, w.slowest)
-			if w.slowest > readyAgain {
-				t.Errorf("ready %v after a kill, want %v at most", w.slowest.Round(time.Millisecond), readyAgain)
+			if most := readyAgain(); w.slowest > most {
+				t.Errorf("ready %v after a kill, want %v at most", w.slowest.Round(time.Millisecond), most)
 			}
 		})
 	}
