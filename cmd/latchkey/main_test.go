@@ -15,6 +15,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
 )
 
 // A place is a folder made by init, and the commands typed in it.
@@ -297,7 +298,7 @@ func TestPolicy(t *testing.T) {
 	if got := compact(t, read[policyRow](p, push, "policy", "set", "push").Document); !strings.Contains(got, `"`+nurses+`":{"enabled":false`) {
 		t.Errorf("push: %s", got)
 	}
-	if all := read[[]policyRow](p, "", "policy", "show"); len(all) != 7 || all[0].Version != 1 {
+	if all := read[[]policyRow](p, "", "policy", "show"); len(all) != len(policy.Kinds()) || all[0].Version != 1 {
 		t.Errorf("policy show: %+v", all)
 	}
 }
