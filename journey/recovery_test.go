@@ -86,10 +86,11 @@ func TestCRED16_RecoveryCode(t *testing.T) {
 }
 
 // Guessing recovery codes is counted before anything is looked at, like guessing
-// passcodes: 40 at once evaluate no more than the threshold allows (CRED-20), and
-// past it a right one is not looked at.
+// passcodes: 40 at once by one page, and more by others, evaluate no more than the
+// threshold allows (CRED-20). Once the lock has ended a right one works.
 //
-// Tried without the reservation in Engine.RecoveryCode: all 40 were evaluated.
+// Tried without the reservation in Engine.RecoveryCode: every guess was evaluated,
+// and nobody was locked.
 func TestTLOG9_RecoveryCodesAtTheLimit(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
