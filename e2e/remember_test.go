@@ -30,9 +30,21 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 		return code.Code
 	})
 	here.Desk.See(press("logout"))
+
+	// The second factor is fresh still, so a way in for worse days is there to have.
+	here.Desk.Open(me.URL + "/recovery-codes")
+	here.Desk.shoot("recovery")
+	here.Desk.Follow(press("make"))
+	here.Desk.See(`.codes li:nth-child(10) code`)
+	here.Desk.shoot("recovery-codes")
+
 	here.Desk.Follow(press("logout"))
 	here.SignIn()
 	here.Desk.See(press("logout"))
+	// A remembered device is no fresh factor.
+	here.Desk.Open(me.URL + "/recovery-codes")
+	here.Desk.See(`#passcode, input[name="method"]`)
+	here.Desk.Open(me.URL)
 
 	there := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
 	there.SignIn()

@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/web"
 )
 
 // begin is the GET after the 303: the first request that carries our cookies.
@@ -38,8 +39,8 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 			return journey.Start{}, fmt.Errorf("idp: request %s: %w", id, err)
 		}
 		return journey.Start{Tenant: t.ID, Application: app, Request: stored.Wants, Browser: browser,
-			Fingerprint: agent(r.UserAgent()), IP: p.Kit.From(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
-			MaxAge: want.MaxAge, ACR: want.ACR, Comparison: want.Comparison}, nil
+			Fingerprint: web.Agent(r.UserAgent()), IP: p.Kit.From(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
+			MaxAge: want.MaxAge, FactorMaxAge: want.FactorMaxAge, ACR: want.ACR, Comparison: want.Comparison}, nil
 	})
 	switch {
 	case errors.Is(err, journey.ErrLoginRequired):

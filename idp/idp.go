@@ -20,8 +20,10 @@ type IdP struct {
 	Engine    *journey.Engine
 	Keys      *Keys
 	Protocols map[identity.Protocol]Protocol
-	Streams   *web.Streams    // of pages that wait
-	Closing   <-chan struct{} // closed when the server shuts down, so that no answer is held back
+	// SelfService names the self-service pages that a login may lead back to.
+	SelfService []string
+	Streams     *web.Streams    // of pages that wait
+	Closing     <-chan struct{} // closed when the server shuts down, so that no answer is held back
 }
 
 // Routes mounts the pages of logging in. They expect to stand inside

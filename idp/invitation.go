@@ -57,7 +57,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	}
 	visit := p.visit(r, t).Visit
 	v, err := p.Engine.BeginInvited(r.Context(), visit, journey.Start{Tenant: t.ID, Application: app, Request: []byte(`{}`),
-		Browser: p.Kit.EnsureBrowser(w, r, t), Fingerprint: agent(r.UserAgent()), IP: p.Kit.From(r)}, i.ID)
+		Browser: p.Kit.EnsureBrowser(w, r, t), Fingerprint: web.Agent(r.UserAgent()), IP: p.Kit.From(r)}, i.ID)
 	if err != nil {
 		return err
 	}

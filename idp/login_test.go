@@ -64,10 +64,12 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	streams := web.NewStreams(kit.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
 	p := &idp.IdP{Kit: kit, Streams: streams, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
-		Engine:    &journey.Engine{DB: h.DB, Directory: people},
-		Protocols: map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
+		Engine:      &journey.Engine{DB: h.DB, Directory: people},
+		SelfService: []string{"", "recovery-codes"},
+		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
 	inner := http.NewServeMux()
 	p.Routes(inner)
+	inner.HandleFunc("GET /t/{tenant}/me/{page}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "at %s", r.PathValue("page")) })
 	inner.HandleFunc("GET /t/{tenant}/me", func(w http.ResponseWriter, r *http.Request) {
 		if s, err := kit.Session(r, h.Tenant); err == nil {
 			fmt.Fprintf(w, "signed in as %s", s.UserID)

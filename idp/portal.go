@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/journey"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -20,8 +23,21 @@ func PortalApplication(t identity.Tenant) identity.Application {
 		Protocol: identity.Portal, Identifier: PortalIdentifier, Home: "/t/" + t.Slug + "/me", Config: []byte(`{}`)}
 }
 
+// portalRequest is what the self-service pages want to know of a login again.
+type portalRequest struct {
+	Page   string `json:"page,omitempty"`   // name of the page to come back to; empty for the first
+	StepUp bool   `json:"stepUp,omitempty"` // only a second factor was missing
+}
+
+// portalFactorAge is how many seconds a second factor counts as fresh, as the
+// self-service pages see it.
+const portalFactorAge = 600
+
 // startPortal begins a login to the self-service pages, which log in as every
-// application does.
+// application does. "for" names the page to come back to, one of a closed list:
+// no address is taken from a link (T-LOG-21). With "fresh" the second factor has
+// to be fresh, whatever policy says; the page itself looks whether it is, so
+// nothing is won by leaving the word out.
 func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Kit.Tenant(r)
 	if err != nil {
@@ -31,7 +47,19 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.Accept(w, r, t, app, Request{Payload: json.RawMessage(`{}`)})
+	var want Request
+	var back portalRequest
+	if page := r.URL.Query().Get("for"); slices.Contains(p.SelfService, page) {
+		back.Page = page
+	}
+	if back.Page != "" && r.URL.Query().Has("fresh") {
+		age := int64(portalFactorAge)
+		back.StepUp, want.FactorMaxAge, want.ACR = true, &age, []string{journey.MFAContext}
+	}
+	if want.Payload, err = json.Marshal(back); err != nil {
+		return fmt.Errorf("idp: self-service: %w", err)
+	}
+	return p.Accept(w, r, t, app, want)
 }
 
 // Portal is the protocol of the self-service pages: the session is all they
@@ -43,20 +71,48 @@ func (Portal) Origin(json.RawMessage) string { return "" }
 
 // Grant lets the browser go on to the pages.
 func (Portal) Grant(ctx context.Context, tx *store.Tx, l Login) (Reply, error) {
-	_, err := tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
+	back, err := readPortalRequest(l.Payload)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
 		Protocol: identity.Portal, Index: identity.NewID(identity.SessionID), Subject: l.User.ID})
 	if err != nil {
 		return nil, err
 	}
+	to := l.Application.Home
+	if back.Page != "" {
+		to = "/t/" + l.Tenant.Slug + "/me/" + back.Page
+	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, l.Application.Home, http.StatusSeeOther)
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	}, nil
 }
 
-// Refuse shows a page: there is nobody else to tell.
-func (Portal) Refuse(_ context.Context, _ identity.Tenant, _ identity.Application, _ json.RawMessage, why Refusal) (Reply, error) {
-	return func(http.ResponseWriter, *http.Request) error {
+// Refuse shows a page: there is nobody else to tell. Who only did not want to
+// prove a second factor again is still logged in, and goes back to the first
+// page.
+func (Portal) Refuse(_ context.Context, t identity.Tenant, _ identity.Application, payload json.RawMessage, why Refusal) (Reply, error) {
+	back, err := readPortalRequest(payload)
+	if err != nil {
+		return nil, err
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if back.StepUp && why == Cancelled {
+			http.Redirect(w, r, "/t/"+t.Slug+"/me", http.StatusSeeOther)
+			return nil
+		}
 		return &identity.Error{Kind: identity.Forbidden, Key: "error.journey.ended", Err: errors.New(string(why))}
 	}, nil
+}
+
+func readPortalRequest(payload json.RawMessage) (back portalRequest, err error) {
+	if len(payload) == 0 { // a journey that no request began, such as an invitation's
+		return back, nil
+	}
+	if err := json.Unmarshal(payload, &back); err != nil {
+		return back, fmt.Errorf("idp: self-service: %w", err)
+	}
+	return back, nil
 }

@@ -13,10 +13,13 @@ import (
 
 // A Request is what an application asks for, in terms all protocols share.
 type Request struct {
-	Payload    json.RawMessage    `json:"payload"`              // what the protocol needs for its answer; comes back in Grant and Refuse
-	ForceLogin bool               `json:"force_login"`          // ForceAuthn, prompt=login: a whole new login
-	Passive    bool               `json:"passive"`              // IsPassive, prompt=none: no page may be shown
-	MaxAge     *int64             `json:"max_age"`              // seconds since the person last proved something; nil is any
+	Payload    json.RawMessage `json:"payload"`     // what the protocol needs for its answer; comes back in Grant and Refuse
+	ForceLogin bool            `json:"force_login"` // ForceAuthn, prompt=login: a whole new login
+	Passive    bool            `json:"passive"`     // IsPassive, prompt=none: no page may be shown
+	MaxAge     *int64          `json:"max_age"`     // seconds since the person last proved something; nil is any
+	// FactorMaxAge is how many seconds old the second factor may be; nil is any.
+	FactorMaxAge *int64 `json:"factor_max_age,omitempty"`
+
 	ACR        []string           `json:"acr"`                  // authentication contexts, best first; one of them must be reached
 	Comparison journey.Comparison `json:"comparison,omitempty"` // how what is reached may differ from those
 	LoginHint  string             `json:"login_hint"`           // prefills the user name

@@ -25,8 +25,12 @@ type Start struct {
 	ForceLogin  bool
 	Passive     bool
 	MaxAge      *int64
-	ACR         []string
-	Comparison  Comparison // of what is reached with ACR
+	// FactorMaxAge is MaxAge for the second factor alone, in seconds: the
+	// password of a session stays good, or every page that wants to be sure who
+	// holds the mouse would ask for everything.
+	FactorMaxAge *int64
+	ACR          []string
+	Comparison   Comparison // of what is reached with ACR
 }
 
 // Reasons why a journey does not begin. The application is told by its
@@ -80,7 +84,7 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	}
 	v := &View{Journey: j, Rules: rules, Step: Identify}
 	if visit.Session.ID != "" && !start.ForceLogin {
-		if v, err = e.takeOver(ctx, tx, visit, j, rules); err != nil {
+		if v, err = e.takeOver(ctx, tx, visit, start, j, rules); err != nil {
 			return nil, err
 		}
 	}
@@ -121,10 +125,16 @@ func freshAfter(start Start, now time.Time) time.Time {
 	return time.Time{}
 }
 
+// staleFactor reports whether what was passed is a second factor older than the
+// application wants.
+func (s Start) staleFactor(p identity.Passed, now time.Time) bool {
+	return s.FactorMaxAge != nil && p.Validation != identity.Password && now.Sub(p.At) > time.Duration(*s.FactorMaxAge)*time.Second
+}
+
 // takeOver identifies the journey's user by the session and takes over what
 // was passed in it and is fresh enough. If a remembered device can stand for all
 // that is missing then, it does.
-func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, j *identity.Journey, rules Rules) (*View, error) {
+func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, start Start, j *identity.Journey, rules Rules) (*View, error) {
 	s := visit.Session
 	u, err := tx.User(ctx, j.Tenant, s.UserID)
 	if err != nil {
@@ -139,6 +149,9 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, j *ide
 		return nil, err
 	}
 	for _, p := range s.Passed {
+		if start.staleFactor(p, tx.Now()) {
+			continue
+		}
 		counts, err := v.counts(ctx, tx, p)
 		if err != nil {
 			return nil, err

@@ -1,19 +1,24 @@
-// Package portal is what people and operators do outside a login: the
-// self-service page /me, which lists one's applications and authenticators.
-// The operators' pages and the REST API come to stand here too.
+// Package portal is what people do outside a login: the self-service pages
+// under /me, where one sees one's applications, authenticators, sessions and
+// history, and changes what is one's own.
 //
-// It logs in as every application does: a request without a session is sent to
-// the portal's own journey and comes back with one.
+// They log in as every application does: a request without a session is sent to
+// the portal's own journey and comes back with one. What could be used against
+// the person, such as a further authenticator, asks for a second factor that is
+// fresh; the same journey asks for it, and leads back to the page.
+//
+// Every page is a row of one table ([Portal.pages]): its name, where the
+// navigation shows it, what it shows and what its forms do. All that pages have
+// in common stands in frame.go, so none of them can forget a guard.
 package portal
 
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/web"
 )
 
@@ -28,10 +33,10 @@ type Portal struct {
 // Routes mounts the pages. They expect to stand inside web.Kit.SameOrigin.
 func (p *Portal) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /t/{tenant}/{$}", p.Kit.Handle(p.home))
-	mux.Handle("GET /t/{tenant}/me", p.Kit.Handle(p.me))
-	mux.Handle("POST /t/{tenant}/me", p.Kit.Handle(p.act))
-	mux.Handle("GET /t/{tenant}/me/devices", p.Kit.Handle(p.devices))
-	mux.Handle("POST /t/{tenant}/me/devices", p.Kit.Handle(p.forgetDevices))
+	for _, address := range []string{"/t/{tenant}/me", "/t/{tenant}/me/{page}", "/t/{tenant}/me/{page}/{item}"} {
+		mux.Handle("GET "+address, p.Kit.Handle(p.show))
+		mux.Handle("POST "+address, p.Kit.Handle(p.act))
+	}
 }
 
 // home sends who knows only the tenant's address to its self-service page.
@@ -61,123 +66,31 @@ func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, 
 	return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
 }
 
-// me lists what the person can open and holds.
-func (p *Portal) me(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Kit.Tenant(r)
-	if err != nil {
-		return err
-	}
-	s, err := p.session(r, t)
-	if errors.Is(err, identity.Unauthenticated) {
-		http.Redirect(w, r, "/t/"+t.Slug+"/login", http.StatusSeeOther)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
-	if s.Stale(p.DB.Now()) {
-		if err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), s) }); err != nil {
-			return err
-		}
-	}
-	return p.render(w, r, t, s)
-}
+// fresh is how long a second factor counts where a page asks for a fresh one.
+const fresh = 10 * time.Minute
 
-// act takes the page's form: signing out, or another language.
-func (p *Portal) act(w http.ResponseWriter, r *http.Request) error {
-	if err := web.Form(w, r); err != nil {
-		return err
-	}
-	t, err := p.Kit.Tenant(r)
-	if err != nil {
-		return err
-	}
-	s, err := p.session(r, t)
-	if errors.Is(err, identity.Unauthenticated) {
-		http.Redirect(w, r, "/t/"+t.Slug+"/login", http.StatusSeeOther)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if language := r.PostFormValue("language"); language != "" {
-		language = p.Kit.Catalog.Negotiate(language, "", "", "").Lang()
-		p.Kit.PickLanguage(w, language)
-		who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
-		err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error {
-			return tx.SetUserLanguage(r.Context(), t.ID, s.UserID, language)
-		})
-		if err != nil {
-			return err
-		}
-		http.Redirect(w, r, "/t/"+t.Slug+"/me", http.StatusSeeOther)
-		return nil
-	}
-	if r.PostFormValue("do") != "logout" {
-		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
-	}
-	if err := p.EndSession(w, r, t, s); err != nil {
-		return err
-	}
-	page := templates.Page{Tenant: web.Brand(t), L: p.Kit.Printer(r, "", "", t.Language), Body: templates.LoggedOut{Home: "/t/" + t.Slug + "/me"}}
-	return p.Kit.Render(w, r, http.StatusOK, "logged_out", page, "")
-}
-
-func (p *Portal) render(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error {
-	ctx := r.Context()
-	u, err := p.DB.User(ctx, t.ID, s.UserID)
-	if err != nil {
-		return err
-	}
-	applications, err := p.open(r, t, u)
-	if err != nil {
-		return err
-	}
-	body := templates.Me{Devices: "/t/" + t.Slug + "/me/devices", Name: u.Name, DisplayName: u.DisplayName, Applications: applications}
-	for a, err := range p.DB.Authenticators(ctx, t.ID, u.ID) {
-		if err != nil {
-			return err
-		}
-		if a.State() == identity.Pending {
-			continue // half made: nothing to show yet
-		}
-		body.Authenticators = append(body.Authenticators, templates.Authenticator{Name: a.Name, Serial: a.Serial, Platform: a.Platform,
-			State: a.State(), Push: a.Push(p.DB.Now()), EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt})
-	}
-	page := templates.Page{Tenant: web.Brand(t), L: p.Kit.Printer(r, u.Language, "", t.Language),
-		Languages: p.Kit.Catalog.Languages(), Body: body}
-	return p.Kit.Render(w, r, http.StatusOK, "me", page, "")
-}
-
-// open lists the applications the access policy lets the person log in to from
-// here.
-func (p *Portal) open(r *http.Request, t identity.Tenant, u identity.User) ([]templates.Link, error) {
-	ctx := r.Context()
-	document, err := p.DB.Policy(ctx, t.ID, policy.KindAccess)
-	if err != nil {
-		return nil, err
-	}
-	access, err := policy.Read[policy.Access](document.Document)
-	if err != nil {
-		return nil, err
-	}
-	groups, err := p.DB.GroupIDsOf(ctx, t.ID, u.ID)
-	if err != nil {
-		return nil, err
-	}
-	var links []templates.Link
-	for app, err := range p.DB.Applications(ctx, t.ID) {
-		if err != nil {
-			return nil, err
-		}
-		if app.Protocol == identity.Portal || !app.DisabledAt.IsZero() {
+// factor reports whether a session proved a second factor, with something still
+// in use, no longer ago than within. A remembered device stands for one
+// proved at another time, so it never counts here.
+func (p *Portal) factor(r *http.Request, s identity.Session, within time.Duration) (bool, error) {
+	for _, passed := range s.Passed {
+		second := passed.Validation == identity.OneTimePassword && passed.Method != identity.ByRememberedDevice
+		if !second && passed.Method != identity.ByVerifiedPasskey || p.DB.Now().Sub(passed.At) > within {
 			continue
 		}
-		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Kit.Address(r)}).Deny {
+		if passed.Authenticator == "" {
+			return true, nil
+		}
+		a, err := p.DB.Authenticator(r.Context(), s.Tenant, passed.Authenticator)
+		if errors.Is(err, identity.NotFound) {
 			continue
 		}
-		links = append(links, templates.Link{Name: app.Name, Address: app.Home})
+		if err != nil {
+			return false, err
+		}
+		if a.State() == identity.Active {
+			return true, nil
+		}
 	}
-	return links, nil
+	return false, nil
 }

@@ -172,7 +172,9 @@ func (s *Server) mount() error {
 
 	pages := http.NewServeMux()
 	logins.Routes(pages)
-	(&portal.Portal{Kit: k, DB: s.DB, EndSession: logins.EndSession}).Routes(pages)
+	self := &portal.Portal{Kit: k, DB: s.DB, EndSession: logins.EndSession}
+	logins.SelfService = self.Names()
+	self.Routes(pages)
 	pages.Handle("GET /{$}", k.Handle(s.home))
 	pages.Handle("/", k.Handle(func(http.ResponseWriter, *http.Request) error {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}

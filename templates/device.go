@@ -24,7 +24,6 @@ type Remember struct {
 // Fields: device, of a button that forgets that one. Buttons: forget-all.
 type MeDevices struct {
 	Name    string
-	Home    string     // address of the first self-service page
 	Devices []MeDevice // the newest first
 }
 

@@ -6,13 +6,32 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-// Me is the self-service page: page "me". Buttons: logout.
+// A NavItem leads to one of the self-service pages.
+type NavItem struct {
+	Name    string // of the page; empty for the overview
+	Address string
+	Here    bool // it is the page, or above the page, that is shown
+}
+
+// Text names the page.
+func (n NavItem) Text() Text { return Text{Key: "me.nav." + n.key()} }
+
+// About says what the page is for.
+func (n NavItem) About() Text { return Text{Key: "me.card." + n.key()} }
+
+func (n NavItem) key() string {
+	if n.Name == "" {
+		return "overview"
+	}
+	return n.Name
+}
+
+// Me is the first of the self-service pages: page "me".
 type Me struct {
-	Name           string // the login name
-	DisplayName    string // may be empty
-	Applications   []Link
-	Authenticators []Authenticator
-	Devices        string // address of the page of remembered devices
+	Name         string // the login name
+	DisplayName  string // may be empty
+	Applications []Link
+	Cards        []NavItem // the other pages
 }
 
 func (b Me) heading() Text {
@@ -22,6 +41,23 @@ func (b Me) heading() Text {
 	return Text{"me.heading", []any{"name", b.Name}}
 }
 
+// MeSubjects leads to the pages of one subject: page "me_subjects".
+type MeSubjects struct {
+	Name  string
+	Page  string // the subject's page
+	Cards []NavItem
+}
+
+func (b MeSubjects) heading() Text { return Text{Key: "me.nav." + b.Page} }
+
+// MeAuthenticators lists what one holds: page "me_authenticators".
+type MeAuthenticators struct {
+	Name           string
+	Authenticators []Authenticator
+}
+
+func (MeAuthenticators) heading() Text { return Text{Key: "me.authenticators"} }
+
 // A Link leads to an application.
 type Link struct {
 	Name    string
@@ -30,6 +66,7 @@ type Link struct {
 
 // An Authenticator is one of the person's own.
 type Authenticator struct {
+	Address    string // of its own page
 	Name       string
 	Serial     string
 	Platform   identity.Platform

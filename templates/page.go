@@ -37,6 +37,7 @@ type Page struct {
 	Step        string             // the step it shows
 	Remember    *Remember          // the box beside a second factor; nil of a page that asks for none, or may not
 	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
+	Nav         []NavItem          // the way through the self-service pages; empty everywhere else
 	Body        any                // the page's own struct, such as Identify
 }
 

@@ -144,10 +144,6 @@ func samples() []sample {
 		{"choose-remember", "choose", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
 			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
 		{"push-remember", "push", Page{Remember: &Remember{Days: 30, Ticked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
-		{"me_devices", "me_devices", Page{Body: MeDevices{Name: anna, Home: "/t/demo/me", Devices: []MeDevice{
-			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
-			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
-		{"me_devices-none", "me_devices", Page{Body: MeDevices{Name: anna, Home: "/t/demo/me"}}},
 		{"enroll_nomail-bare", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended-bare", "ended", Page{Body: Ended{}}},
 		{"ended", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
@@ -161,14 +157,26 @@ func samples() []sample {
 		{"logout_confirm-bare", "logout_confirm", Page{Body: LogoutConfirm{"", anna, nil}}},
 		{"logged_out-bare", "logged_out", Page{Body: LoggedOut{}}},
 		{"logged_out", "logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
-		{"me", "me", Page{Body: Me{Devices: "/t/demo/me/devices", Name: anna, DisplayName: "Anna Berg",
-			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}},
-			Authenticators: []Authenticator{
-				{"Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
-				{"Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
-				{"Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at},
-			}}}},
-		{"me-empty", "me", Page{Body: Me{Devices: "/t/demo/me/devices", Name: anna}}},
+		{"me", "me", Page{Nav: nav(""), Body: Me{Name: anna, DisplayName: "Anna Berg", Cards: nav("")[1:],
+			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}}}}},
+		{"me-empty", "me", Page{Nav: nav(""), Body: Me{Name: anna}}},
+		{"me_subjects", "me_subjects", Page{Nav: nav("security"), Body: MeSubjects{anna, "security", []NavItem{
+			{Name: "password", Address: "/t/demo/me/password"}, {Name: "passkeys", Address: "/t/demo/me/passkeys"},
+			{Name: "recovery-codes", Address: "/t/demo/me/recovery-codes"}, {Name: "devices", Address: "/t/demo/me/devices"}}}}},
+		{"me_subjects-none", "me_subjects", Page{Nav: nav("security"), Body: MeSubjects{Name: anna, Page: "security"}}},
+		{"me_authenticators", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{anna, []Authenticator{
+			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
+			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
+			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at},
+		}}}},
+		{"me_devices", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
+			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
+			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
+		{"me_recovery", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
+		{"me_recovery-none", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
+		{"me_recovery_made", "me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
+		{"me_devices-none", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},
+		{"me_authenticators-none", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
 	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
 		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
@@ -213,6 +221,18 @@ func samples() []sample {
 	}
 	list = append(list, sample{"refused-bare", "refused", Page{Body: Refused{Name: anna, Why: RefusedByPolicy}}})
 	return list
+}
+
+// nav is the way through the self-service pages, from one of them.
+func nav(here string) []NavItem {
+	items := []NavItem{{Address: "/t/demo/me"}}
+	for _, name := range []string{"authenticators", "security", "sessions"} {
+		items = append(items, NavItem{Name: name, Address: "/t/demo/me/" + name})
+	}
+	for i := range items {
+		items[i].Here = items[i].Name == here
+	}
+	return items
 }
 
 // letters are mails by kind; a word after it tells two of a kind apart.

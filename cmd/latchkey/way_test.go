@@ -133,8 +133,12 @@ func TestTheWholeWay(t *testing.T) {
 		t.Fatalf("outcome: %+v", o)
 	}
 	b.post("do", "continue") // I have approved it
-	if want := "/t/default/me"; b.at.Path != want || !strings.Contains(b.page, account.Serial) {
-		t.Fatalf("arrived at %s, want %s with %s on it:\n%s", b.at, want, account.Serial, b.page)
+	if want := "/t/default/me"; b.at.Path != want {
+		t.Fatalf("arrived at %s, want %s:\n%s", b.at, want, b.page)
+	}
+	b.open(base + "/t/default/me/authenticators")
+	if !strings.Contains(b.page, account.Serial) {
+		t.Fatalf("no %s on the page:\n%s", account.Serial, b.page)
 	}
 
 	pushed := read[[]pushRow](p, "", "report", "push", "--user", "anna", "--outcome", "approved")

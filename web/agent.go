@@ -1,11 +1,11 @@
-package idp
+package web
 
 import "strings"
 
-// agent says in a few words what a browser calls itself, such as "Firefox,
-// Linux", for mails and the audit. It is a guess for people, from what anybody
-// may send; nothing is decided by it.
-func agent(header string) string {
+// Agent says in a few words what a browser calls itself, such as "Firefox,
+// Linux", for mails, the list of sessions and the audit. It is a guess for
+// people, from what anybody may send; nothing is decided by it.
+func Agent(header string) string {
 	first := func(names ...[2]string) string {
 		for _, n := range names {
 			if strings.Contains(header, n[0]) {
