@@ -76,6 +76,7 @@ const (
 	AuthenticatorResumed   Kind = "authenticator.resumed"
 	AuthenticatorRevoked   Kind = "authenticator.revoked"
 	AuthenticatorPush      Kind = "authenticator.push"
+	AuthenticatorRenamed   Kind = "authenticator.renamed"
 	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
 
 	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
@@ -127,7 +128,7 @@ var Kinds = map[Kind]bool{
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
-	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorPIN: true,
+	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,
 	RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
 	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,

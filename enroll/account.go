@@ -209,10 +209,8 @@ func (a *API) settings(ctx context.Context, m message) (any, error) {
 		if app.State() != identity.Active {
 			return notInState(app.State())
 		}
-		if name := in.name(app.Name); name != app.Name {
-			if err := tx.RenameAuthenticator(ctx, app.Tenant, app.ID, name); err != nil {
-				return err
-			}
+		if err := authenticator.Rename(ctx, tx, app, in.name(app.Name)); err != nil {
+			return err
 		}
 		if in.Push == nil {
 			return nil

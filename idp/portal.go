@@ -36,7 +36,8 @@ const portalFactorAge = 600
 // startPortal begins a login to the self-service pages, which log in as every
 // application does. "for" names the page to come back to, one of a closed list:
 // no address is taken from a link (T-LOG-21). With "fresh" the second factor has
-// to be fresh, whatever policy says; the page itself looks whether it is, so
+// to be fresh, whatever policy says, and with "fresh=now" it is asked for in any
+// case, for who wants to try one; the page itself looks whether it is fresh, so
 // nothing is won by leaving the word out.
 func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Kit.Tenant(r)
@@ -52,8 +53,11 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	if page := r.URL.Query().Get("for"); slices.Contains(p.SelfService, page) {
 		back.Page = page
 	}
-	if back.Page != "" && r.URL.Query().Has("fresh") {
+	if how := r.URL.Query().Get("fresh"); back.Page != "" && how != "" {
 		age := int64(portalFactorAge)
+		if how == "now" {
+			age = 0
+		}
 		back.StepUp, want.FactorMaxAge, want.ACR = true, &age, []string{journey.MFAContext}
 	}
 	if want.Payload, err = json.Marshal(back); err != nil {

@@ -20,6 +20,7 @@ type Page struct {
 	Under string // the page of the navigation that leads to it; empty where the navigation does
 	Fresh bool   // it asks for a second factor at most ten minutes old, to be seen and for its forms
 	Leads bool   // it shows nothing but the pages under it
+	Items bool   // its address may go on with the id of one thing it shows
 	// Show makes the page: the name of its template, and the template's body.
 	Show func(v *Visit) (template string, body any, err error)
 	// Act takes a form of the page; nil where it has none but those of the frame.
@@ -83,7 +84,7 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 		return nil, err
 	}
 	page, ok := p.page(r.PathValue("page"))
-	if !ok {
+	if !ok || r.PathValue("item") != "" && !page.Items {
 		return nil, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
 	v := &Visit{Request: r, Tenant: t, Page: page, Item: r.PathValue("item")}

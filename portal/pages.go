@@ -5,7 +5,7 @@ package portal
 func (p *Portal) pages() []Page {
 	return []Page{
 		{Show: p.overview},
-		{Name: "authenticators", Show: p.authenticators},
+		{Name: "authenticators", Items: true, Show: p.authenticators, Act: p.changeAuthenticator},
 		{Name: "security", Leads: true, Show: p.subjects},
 		{Name: "sessions", Leads: true, Show: p.subjects},
 		{Name: "recovery-codes", Under: "security", Fresh: true, Show: p.recoveryCodes, Act: p.makeRecoveryCodes},

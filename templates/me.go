@@ -74,6 +74,7 @@ type Authenticator struct {
 	Push       identity.PushState
 	EnrolledAt time.Time
 	LastUsedAt time.Time // zero when never
+	Confirmed  bool      // a sign-in, just now
 }
 
 // StateText names the state.

@@ -165,9 +165,9 @@ func samples() []sample {
 			{Name: "recovery-codes", Address: "/t/demo/me/recovery-codes"}, {Name: "devices", Address: "/t/demo/me/devices"}}}}},
 		{"me_subjects-none", "me_subjects", Page{Nav: nav("security"), Body: MeSubjects{Name: anna, Page: "security"}}},
 		{"me_authenticators", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{anna, []Authenticator{
-			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at},
-			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}},
-			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at},
+			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at, true},
+			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}, false},
+			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at, false},
 		}}}},
 		{"me_devices", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
 			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
@@ -178,6 +178,7 @@ func samples() []sample {
 		{"me_devices-none", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},
 		{"me_authenticators-none", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
+	list = append(list, meSamples()...)
 	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
 		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
 		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, Passcode: why != PushNotMe}
@@ -251,6 +252,9 @@ func letters() map[string]any {
 		MailDevicesForgotten:            DevicesForgotten{Name: anna, Devices: 2, Origin: from},
 		MailPushLocked:                  LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from},
 		MailPushLocked + " operators":   LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true},
+		MailChanged + " on":             AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from},
+		MailChanged + " off":            AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from},
+		MailChanged + " lost":           AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: ReportedLost, Origin: from},
 		MailRecoveryMade:                RecoveryCodesMade{Name: anna, Codes: 10, Origin: from},
 		MailRecoveryUsed:                RecoveryCodeUsed{Name: anna, Left: 3, Origin: from},
 		MailTemporary:                   TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Origin: Origin{At: at}},
