@@ -46,7 +46,8 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	if !rules.allow(j.Platform) {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing"}
 	}
-	template, err := json.Marshal(rules.Template)
+	inForce := rules.template(j.Platform)
+	template, err := json.Marshal(inForce)
 	if err != nil {
 		return fmt.Errorf("enroll: template: %w", err)
 	}
@@ -68,7 +69,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	j.Enrol = identity.EnrolScan
 	extend(j, now, life+pendingLife+afterwards)
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
-		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": rules.Template.Name}})
+		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": inForce.Name}})
 }
 
 // open voids what the user has open and adds a under codes, those that are

@@ -15,7 +15,13 @@ type Rules struct {
 	Limits           policy.Limits
 	SelfProvisioning policy.SelfProvisioning
 	Platforms        policy.Platforms
-	Template         policy.Template
+	Template         policy.Template // the standard one
+	Templates        policy.Templates
+}
+
+// template is the one in force on a platform.
+func (r Rules) template(platform identity.Platform) policy.Template {
+	return r.Templates.On(platform, r.Template)
 }
 
 // allow reports whether something may be enrolled on a platform. The
@@ -50,7 +56,10 @@ func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
 	if rules.Platforms, err = read[policy.Platforms](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	rules.Template, err = read[policy.Template](ctx, r, tenant)
+	if rules.Template, err = read[policy.Template](ctx, r, tenant); err != nil {
+		return rules, err
+	}
+	rules.Templates, err = read[policy.Templates](ctx, r, tenant)
 	return rules, err
 }
 

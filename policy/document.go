@@ -19,6 +19,7 @@ const (
 	KindPlatforms        Kind = "platforms"
 	KindPush             Kind = "push"
 	KindTemplate         Kind = "template"
+	KindTemplates        Kind = "templates"
 	KindLockout          Kind = "lockout"
 	KindLimits           Kind = "limits"
 	KindDevices          Kind = "devices"
@@ -33,6 +34,7 @@ var kinds = []kind{
 	kindOf(empty[Platforms], DefaultPlatforms),
 	kindOf(DefaultPush, DefaultPush),
 	kindOf(DefaultTemplate, DefaultTemplate),
+	kindOf(DefaultTemplates, DefaultTemplates),
 	kindOf(DefaultLockout, DefaultLockout),
 	kindOf(DefaultLimits, DefaultLimits),
 	kindOf(DefaultDevices, DefaultDevices),
@@ -52,7 +54,7 @@ func Kinds() []Kind {
 const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
-// [Platforms], [Push], [Template], [Lockout], [Limits], [Devices] or [Contexts].
+// [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices] or [Contexts].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

@@ -49,6 +49,7 @@ var sentences = map[string]string{
 	"policy.problem.remember":   "may be set only in a rule that asks for a password and a one-time password",
 	"policy.problem.platform":   "is for Windows alone",
 	"policy.problem.store":      "can be the store’s only where the app is a store’s link",
+	"policy.problem.standard":   "must not be the name of the standard template",
 	"policy.problem.idle":       "must not be longer than the session itself",
 }
 

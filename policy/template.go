@@ -10,7 +10,8 @@ const (
 )
 
 // A Template says what an app token enrolled from now on is like. A copy of it
-// goes into the authenticator, so that a change touches none that exists.
+// goes into the authenticator, so that a change touches none that exists. As a
+// document it is the tenant's standard one; [Templates] holds others.
 type Template struct {
 	Name   string `json:"name"`
 	Mode   string `json:"mode"`
@@ -49,18 +50,23 @@ func (Template) Kind() Kind { return KindTemplate }
 // Validate reports all that is wrong.
 func (t Template) Validate() error {
 	var ps Problems
+	t.check(&ps, "")
+	return ps.err()
+}
+
+// check notes what is wrong; at stands before the names of the fields.
+func (t Template) check(ps *Problems, at string) {
 	switch {
 	case t.Name == "":
-		ps.add("name", "missing")
+		ps.add(at+"name", "missing")
 	case len(t.Name) > identity.MaxName:
-		ps.add("name", "length", "most", identity.MaxName)
+		ps.add(at+"name", "length", "most", identity.MaxName)
 	}
-	oneOf(&ps, "mode", t.Mode, QuickLog)
-	oneOf(&ps, "length", t.Length, 6, 8)
-	oneOf(&ps, "step", t.Step, 30, 60)
-	oneOf(&ps, "pin", t.PIN, NoPIN, UserPIN)
-	ps.within("pin_length", t.PINLength, 4, 8)
-	oneOf(&ps, "complexity", t.Complexity, Decimal, StrongAlphanumeric)
-	ps.within("pin_attempts", t.PINAttempts, 1, 20)
-	return ps.err()
+	oneOf(ps, at+"mode", t.Mode, QuickLog)
+	oneOf(ps, at+"length", t.Length, 6, 8)
+	oneOf(ps, at+"step", t.Step, 30, 60)
+	oneOf(ps, at+"pin", t.PIN, NoPIN, UserPIN)
+	ps.within(at+"pin_length", t.PINLength, 4, 8)
+	oneOf(ps, at+"complexity", t.Complexity, Decimal, StrongAlphanumeric)
+	ps.within(at+"pin_attempts", t.PINAttempts, 1, 20)
 }

@@ -100,6 +100,9 @@ func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kin
 	if err := withApps(ctx, tx, tenant, present.Document, document); err != nil {
 		return present, err
 	}
+	if err := ownNames(ctx, tx, tenant, document); err != nil {
+		return present, err
+	}
 	after, err := policy.Encode(document)
 	if err != nil || present.Version > 0 && string(before) == string(after) {
 		return present, err
@@ -110,6 +113,27 @@ func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kin
 	set := store.Policy{Kind: kind, Version: present.Version + 1, Document: after}
 	return set, tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.PolicyChanged, Data: map[string]string{"kind": string(kind),
 		"version": strconv.FormatInt(set.Version, 10), "before": string(before), "after": string(after)}})
+}
+
+// ownNames refuses to give a token template the name of the standard one, or
+// that the name of another: which of the two is meant could not be said.
+func ownNames(ctx context.Context, tx *store.Tx, tenant string, next policy.Document) error {
+	versions := make(map[policy.Kind]int64)
+	switch doc := next.(type) {
+	case policy.Template:
+		templates, err := inForce[policy.Templates](ctx, tx, tenant, versions)
+		if err != nil {
+			return err
+		}
+		return templates.Taken(doc)
+	case policy.Templates:
+		standard, err := inForce[policy.Template](ctx, tx, tenant, versions)
+		if err != nil {
+			return err
+		}
+		return doc.Taken(standard)
+	}
+	return nil
 }
 
 // names finds groups or applications by what a document calls them.
