@@ -175,6 +175,8 @@ type Session struct {
 	ID        string // also OIDC's sid and the root of SAML's SessionIndex
 	UserID    string
 	Browser   string
+	Agent     string // what the browser called itself when something was last proved in it
+	IP        string // from where that was
 	CreatedAt time.Time
 	SeenAt    time.Time
 	Idle      time.Duration // after which it ends unused

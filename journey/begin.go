@@ -107,7 +107,7 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
 		Journey: j.ID, Reason: "single sign-on", Data: map[string]string{"context": rules.Reached(j)},
-		Personal: map[string]string{"name": j.Name}})
+		Personal: personal(j)})
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (e *Engine) end(ctx context.Context, visit Visit, v *View, outcome identity
 		}
 		j.EndedAt, j.Outcome = tx.Now(), outcome
 		err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: kind, User: j.UserID, Application: j.Application,
-			Journey: j.ID, Reason: reason, Personal: map[string]string{"name": j.Name}})
+			Journey: j.ID, Reason: reason, Personal: personal(j)})
 		if err != nil {
 			return fmt.Errorf("journey: end %s: %w", j.ID, err)
 		}

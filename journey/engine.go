@@ -292,7 +292,7 @@ func endWithLock(v *View) {
 func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View) error {
 	j, now := v.Journey, tx.Now()
 	s := identity.Session{Tenant: j.Tenant, ID: identity.NewID(identity.SessionID), UserID: j.UserID, Browser: j.Browser,
-		CreatedAt: now, SeenAt: now, Idle: time.Duration(v.Rules.Limits.SessionIdle) * time.Second}
+		Agent: j.Fingerprint, IP: j.IP, CreatedAt: now, SeenAt: now, Idle: time.Duration(v.Rules.Limits.SessionIdle) * time.Second}
 	switch old := visit.Session; {
 	case old.ID == "":
 	case old.UserID == j.UserID:
@@ -336,7 +336,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		return err
 	}
 	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
-		Journey: j.ID, Data: data, Personal: map[string]string{"name": j.Name}})
+		Journey: j.ID, Data: data, Personal: personal(j)})
 	if err != nil {
 		return err
 	}
@@ -345,6 +345,12 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		return err
 	}
 	return visit.Grant(ctx, tx, Success{Journey: j, User: v.User, Session: s, Secret: secret, Device: device, Context: v.Rules.Reached(j)})
+}
+
+// personal is what the events of a journey keep of its person: the name, and the
+// browser, by which one recognises one's own sign-ins in their history.
+func personal(j *identity.Journey) map[string]string {
+	return map[string]string{"name": j.Name, "browser": j.Fingerprint}
 }
 
 // evaluate fixes what the journey requires (JRN-15), from the policy as it

@@ -69,7 +69,7 @@ func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, inv
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrolInvitationBegun, User: j.UserID, Journey: j.ID,
-			Data: map[string]string{"invitation": i.ID}, Personal: map[string]string{"name": j.Name}})
+			Data: map[string]string{"invitation": i.ID}, Personal: personal(j)})
 	})
 	return after, err
 }

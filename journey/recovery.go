@@ -49,7 +49,7 @@ func (e *Engine) RecoveryCode(ctx context.Context, visit Visit, v *View, typed s
 		j.Notice = "error.recovery.wrong"
 		if !evaluate {
 			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.RecoveryCodeWrong, User: j.UserID, Application: j.Application,
-				Journey: j.ID, Reason: locked(v), Personal: map[string]string{"name": j.Name}})
+				Journey: j.ID, Reason: locked(v), Personal: personal(j)})
 			if err != nil {
 				return err
 			}

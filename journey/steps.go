@@ -130,7 +130,7 @@ func (e *Engine) passwordTried(ctx context.Context, tx *store.Tx, visit Visit, v
 	}
 	j := v.Journey
 	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
-		Journey: j.ID, Reason: wrongReason(v, evaluated), Personal: map[string]string{"name": j.Name}})
+		Journey: j.ID, Reason: wrongReason(v, evaluated), Personal: personal(j)})
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			v.missed(tx.Now())
 		} else {
 			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasscodeWrong, User: j.UserID, Application: j.Application,
-				Journey: j.ID, Reason: unevaluated(v), Personal: map[string]string{"name": j.Name}})
+				Journey: j.ID, Reason: unevaluated(v), Personal: personal(j)})
 			if err != nil {
 				return err
 			}

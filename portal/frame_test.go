@@ -48,8 +48,8 @@ func newVisitor(t *testing.T, h *storetest.House) *visitor {
 	return v
 }
 
-// signIn begins a session that has proved these things.
-func (v *visitor) signIn(passed ...identity.Passed) {
+// signIn begins a session that has proved these things, and returns its id.
+func (v *visitor) signIn(passed ...identity.Passed) (session string) {
 	v.t.Helper()
 	now := v.Clock.Now()
 	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: store.Hash(v.browser),
@@ -63,6 +63,7 @@ func (v *visitor) signIn(passed ...identity.Passed) {
 			Protocol: v.app.Protocol, Index: identity.NewID(identity.SessionID)})
 		return err
 	})
+	return s.ID
 }
 
 // ask gets a page, or posts a form to it.

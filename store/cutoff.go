@@ -52,6 +52,23 @@ func (tx *Tx) RevokeGrantsOf(ctx context.Context, tenant, user string) (int64, e
 		tenant, user, at(tx.now()))
 }
 
+// RevokeGrantsBeside is [Tx.RevokeGrantsOf] but for the grants of one session.
+func (tx *Tx) RevokeGrantsBeside(ctx context.Context, tenant, user, session string) (int64, error) {
+	return tx.exec(ctx, "revoke other grants of "+user, `
+		UPDATE oidc_grants SET revoked_at = $3
+		WHERE tenant_id = $1 AND user_id = $2 AND session_id <> $4 AND revoked_at IS NULL AND expires_at > $3`,
+		tenant, user, at(tx.now()), session)
+}
+
+// RevokeGrantsOfSession revokes what one session of a user was granted, for use
+// offline too.
+func (tx *Tx) RevokeGrantsOfSession(ctx context.Context, tenant, user, session string) (int64, error) {
+	return tx.exec(ctx, "revoke grants of "+session, `
+		UPDATE oidc_grants SET revoked_at = $3
+		WHERE tenant_id = $1 AND user_id = $2 AND session_id = $4 AND revoked_at IS NULL AND expires_at > $3`,
+		tenant, user, at(tx.now()), session)
+}
+
 // proved is which open journeys somebody showed to be their user's: by a
 // password, an authenticator, a session, a mailed code, or a mailed link.
 const proved = `(code_passed_at IS NOT NULL OR EXISTS (SELECT 1 FROM journey_passed p

@@ -26,7 +26,10 @@ type EventFilter struct {
 	Since  time.Time // from then on
 	Until  time.Time // before then
 	Oldest bool      // oldest first, not newest
-	Limit  int       // 0 means 100, less than 0 all
+	// Beyond is the event a page ended with; what is yielded begins after it. Zero
+	// begins at the beginning. Its time and its id are enough.
+	Beyond audit.Event
+	Limit  int // 0 means 100, less than 0 all
 }
 
 // eventPage is how many events are read at a time. Between two pages nothing is
@@ -43,7 +46,7 @@ func (r reader) Events(ctx context.Context, tenant string, f EventFilter) iter.S
 func (r reader) events(ctx context.Context, tenant string, f EventFilter, condition string) iter.Seq2[audit.Event, error] {
 	left := cmp.Or(f.Limit, 100)
 	return func(yield func(audit.Event, error) bool) {
-		var last audit.Event // zero: from the beginning
+		last := f.Beyond
 		for left != 0 {
 			page := eventPage
 			if left > 0 {

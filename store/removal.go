@@ -58,6 +58,7 @@ var erasures = []string{
 		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + nobodyElses,
 	`UPDATE session_applications SET subject = '' WHERE tenant_id = $1 AND session_id IN (SELECT s.id
 		FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2)`,
+	`UPDATE sessions SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2`,
 	`UPDATE oidc_grants SET subject = '', nonce = '' WHERE tenant_id = $1 AND user_id = $2`,
 	// An application's request may name the person too (login_hint, Subject).
 	`UPDATE journeys SET name = '', ip = '', fingerprint = '', language = '', request = '{}' WHERE tenant_id = $1 AND user_id = $2`,

@@ -16,12 +16,12 @@ func Hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-const sessionColumns = `tenant_id, id, user_id, browser, auth_time, created_at, seen_at, idle, expires_at, ended_at`
+const sessionColumns = `tenant_id, id, user_id, browser, auth_time, created_at, seen_at, idle, expires_at, ended_at, agent, ip`
 
 func scanSession(row scanner) (s identity.Session, err error) {
 	var idle int64
 	err = row.Scan(&s.Tenant, &s.ID, &s.UserID, &s.Browser, moment{&s.AuthTime}, moment{&s.CreatedAt},
-		moment{&s.SeenAt}, &idle, moment{&s.ExpiresAt}, moment{&s.EndedAt})
+		moment{&s.SeenAt}, &idle, moment{&s.ExpiresAt}, moment{&s.EndedAt}, &s.Agent, &s.IP)
 	s.Idle = time.Duration(idle) * time.Second
 	return s, err
 }
@@ -53,6 +53,15 @@ func (r reader) SessionByID(ctx context.Context, tenant, id string) (identity.Se
 	return s, err
 }
 
+// SessionsOf yields a user's live sessions, the one seen last first, without what
+// was passed in them.
+func (r reader) SessionsOf(ctx context.Context, tenant, user string) iter.Seq2[identity.Session, error] {
+	return list(ctx, r, "sessions of "+user, scanSession, `
+		SELECT `+sessionColumns+` FROM sessions
+		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND seen_at + idle > $3
+		ORDER BY seen_at DESC, id`, tenant, user, at(r.now()))
+}
+
 func (r reader) passedIn(ctx context.Context, tenant, session string) ([]identity.Passed, error) {
 	return Collect(list(ctx, r, "session validations", scanPassed, `
 		SELECT validation, method, authenticator_id, passed_at FROM session_validations
@@ -64,11 +73,11 @@ func (r reader) passedIn(ctx context.Context, tenant, session string) ([]identit
 // applications logged in to stay with it.
 func (tx *Tx) KeepSession(ctx context.Context, s identity.Session, secret string) error {
 	_, err := tx.exec(ctx, "keep session", `
-		INSERT INTO sessions (tenant_id, id, secret_hash, user_id, browser, auth_time, created_at, seen_at, idle, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
+		INSERT INTO sessions (tenant_id, id, secret_hash, user_id, browser, auth_time, created_at, seen_at, idle, expires_at, agent, ip)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11)
 		ON CONFLICT (tenant_id, id) DO UPDATE SET secret_hash = excluded.secret_hash, auth_time = excluded.auth_time,
-			seen_at = excluded.seen_at, idle = excluded.idle, expires_at = excluded.expires_at`,
-		s.Tenant, s.ID, Hash(secret), s.UserID, s.Browser, at(s.AuthTime), at(tx.now()), int64(s.Idle/time.Second), at(s.ExpiresAt))
+			seen_at = excluded.seen_at, idle = excluded.idle, expires_at = excluded.expires_at, agent = excluded.agent, ip = excluded.ip`,
+		s.Tenant, s.ID, Hash(secret), s.UserID, s.Browser, at(s.AuthTime), at(tx.now()), int64(s.Idle/time.Second), at(s.ExpiresAt), s.Agent, s.IP)
 	if err != nil {
 		return err
 	}

@@ -162,6 +162,8 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[DeviceStolen](args)
 	case MailDevicesForgotten:
 		m, err = decode[DevicesForgotten](args)
+	case MailSessionsEnded:
+		m, err = decode[SessionsEnded](args)
 	case MailChanged:
 		m, err = decode[AuthenticatorChanged](args)
 	case MailRecoveryMade:

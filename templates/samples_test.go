@@ -252,6 +252,7 @@ func letters() map[string]any {
 		MailDevicesForgotten:            DevicesForgotten{Name: anna, Devices: 2, Origin: from},
 		MailPushLocked:                  LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from},
 		MailPushLocked + " operators":   LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true},
+		MailSessionsEnded:               SessionsEnded{Name: anna, Sessions: 2, Origin: from},
 		MailChanged + " on":             AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from},
 		MailChanged + " off":            AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from},
 		MailChanged + " lost":           AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: ReportedLost, Origin: from},

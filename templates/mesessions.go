@@ -1,0 +1,93 @@
+package templates
+
+import (
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// MeSessions lists where one is signed in: page "me_sessions". Fields: session,
+// of a button that ends that one. Buttons: end-others.
+type MeSessions struct {
+	Name     string
+	Sessions []MeSession // the one seen last first
+	Cards    []NavItem   // pages about what outlives a session
+}
+
+func (MeSessions) heading() Text { return Text{Key: "me.nav.sessions"} }
+
+// Others reports whether there are sessions besides the present one.
+func (b MeSessions) Others() bool {
+	for _, s := range b.Sessions {
+		if !s.Here {
+			return true
+		}
+	}
+	return false
+}
+
+// A MeSession is one of them.
+type MeSession struct {
+	ID           string
+	Browser      string // and system, in words; may be empty
+	IP           string // from where something was last proved; may be empty
+	Since        time.Time
+	Seen         time.Time
+	Applications []string // names
+	Here         bool     // it is the one that shows the page
+}
+
+// MeHistory lists one's sign-ins: page "me_history".
+type MeHistory struct {
+	Name  string
+	Days  int // that it goes back
+	Rows  []MeSignIn
+	Older string // address of the next page; empty on the last
+}
+
+func (MeHistory) heading() Text { return Text{Key: "me.nav.history"} }
+
+// A MeSignIn is one thing that happened.
+type MeSignIn struct {
+	Kind        string // of the event, such as login.success
+	Good        bool   // somebody got in, or on
+	At          time.Time
+	Application string   // may be empty
+	Methods     []string // by which something was proved
+	Browser     string   // may be empty
+	IP          string   // may be empty
+}
+
+// What says what happened.
+func (s MeSignIn) What() Text { return Text{Key: "history." + s.Kind} }
+
+// By names the methods.
+func (s MeSignIn) By() (by []Text) {
+	for _, m := range s.Methods {
+		by = append(by, Text{Key: "history.by." + strings.ReplaceAll(m, " ", "-")})
+	}
+	return by
+}
+
+// MailSessionsEnded is the kind of mail that tells that one was signed out
+// everywhere else: SessionsEnded.
+const MailSessionsEnded = "sessions-ended"
+
+// SessionsEnded tells that all other sessions were ended by their user.
+type SessionsEnded struct {
+	Name     string
+	Sessions int
+	Origin   Origin
+}
+
+func (m SessionsEnded) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.sessions.subject"},
+		Preview:   Text{"mail.sessions.preview", []any{"n", m.Sessions}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.sessions.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.sessions.notyou"},
+	}
+}
