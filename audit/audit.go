@@ -69,6 +69,8 @@ const (
 	EnrolInvitationBegun   Kind = "enrolment.invitation-begun"
 	EnrolInvitationLeft    Kind = "enrolment.invitation-left"
 	EnrolInvitationUsed    Kind = "enrolment.invitation-used"
+	EnrolFurther           Kind = "enrolment.further" // begun on the self-service pages, by who has one
+	EnrolFurtherLeft       Kind = "enrolment.further-left"
 	AuthenticatorAdded     Kind = "authenticator.added"
 	AuthenticatorLocked    Kind = "authenticator.locked"
 	AuthenticatorUnlock    Kind = "authenticator.unlocked"
@@ -126,7 +128,7 @@ var Kinds = map[Kind]bool{
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
 	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
-	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true,
+	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true, EnrolFurther: true, EnrolFurtherLeft: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,

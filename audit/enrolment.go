@@ -6,7 +6,7 @@ import (
 )
 
 // EnrolmentBegins are the events an enrolment can begin with.
-var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolInvitationBegun, EnrolActivation}
+var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolInvitationBegun, EnrolFurther, EnrolActivation}
 
 // EnrolmentKinds are the events an enrolment consists of.
 var EnrolmentKinds = []Kind{EnrolCodeSent, EnrolNoMail, EnrolCodeWrong, EnrolCodeRight, EnrolPlatform, EnrolActivation, EnrolKey,

@@ -21,19 +21,22 @@ func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason 
 	if err := changed(ctx, tx, a, audit.AuthenticatorRevoked, reason); err != nil {
 		return err
 	}
-	return forgetDevices(ctx, tx, a)
+	return takeBack(ctx, tx, a)
 }
 
-// forgetDevices ends what a revoked authenticator may have proved for later:
-// where its owners' devices were remembered, its theft would otherwise live on
-// (JRN-9).
-func forgetDevices(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+// takeBack ends what a revoked authenticator proved: in journeys under way, one
+// of which may be about to add another authenticator, and for later, where its
+// owners' devices were remembered. Its theft would otherwise live on (JRN-9).
+func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
 	for _, user := range users {
 		if _, err := tx.ForgetDevices(ctx, a.Tenant, user, "authenticator revoked"); err != nil {
+			return err
+		}
+		if err := tx.TakeBackFactor(ctx, a.Tenant, user, a.ID); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -77,6 +78,9 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 		if !user.Enabled() {
 			return voidedPending()
 		}
+		if ok, err := stands(ctx, tx, act); err != nil || !ok {
+			return cmp.Or(err, error(voidedPending()))
+		}
 		if err := chosenPIN(ctx, tx, app); err != nil {
 			return err
 		}
@@ -93,6 +97,18 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 		return nil, err
 	}
 	return a.status(ctx, m)
+}
+
+// stands reports whether what an activation was begun with still holds. A further
+// authenticator is not made once the factor its journey was begun with was taken
+// back, with its session or because it was reported lost: whoever held the one
+// would come back with the other. Nor is it once the person left.
+func stands(ctx context.Context, tx *store.Tx, act store.Activation) (bool, error) {
+	if act.Journey == "" {
+		return true, nil
+	}
+	j, err := tx.Journey(ctx, act.Tenant, act.Journey)
+	return err == nil && (!j.Adding || j.FactorStands() && j.Outcome != identity.Cancelled), err
 }
 
 // finished does what a new authenticator brings with it: push as its person

@@ -222,8 +222,8 @@ func stateOf(a store.Activation, now time.Time) ActivationState {
 // needs a new code. When codes were sent stays known, so that leaving and
 // coming back does not send them faster.
 func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
-	if j.Invitation != "" { // there is no code to go back to: the link stands for it
-		return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: nothing lies before an invitation")}
+	if !j.Login() { // there is no code to go back to: the link, or the factor, stands for it
+		return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: nothing lies before an invitation, or a factor")}
 	}
 	if j.UserID != "" && issuing(j) {
 		if err := void(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {

@@ -170,7 +170,10 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 // adopt uses an activation up for a key, if the app has one, and makes the active
 // authenticator of it. Of two at once one wins; the other is a Conflict.
 func adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.Authenticator, thumbprint string) error {
-	won, err := tx.UseActivation(ctx, act, thumbprint, a.ID)
+	won, err := stands(ctx, tx, act)
+	if err == nil && won {
+		won, err = tx.UseActivation(ctx, act, thumbprint, a.ID)
+	}
 	if err == nil && !won {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: activation " + act.ID + " is used up")}
 	}

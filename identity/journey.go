@@ -70,6 +70,7 @@ type Journey struct {
 	Protocol     Protocol
 	Request      []byte // JSON the protocol stored with its request and needs for the answer
 	Invitation   string // by whose link it was begun, outside any login (ENR-19); empty in a login
+	Adding       bool   // begun on the self-service pages for a further authenticator (CRED-16); it logs in to nothing
 	Browser      string // hash of the browser's cookie
 	Fingerprint  string // what the person's browser calls itself, for mails and pages
 	IP           string
@@ -102,6 +103,18 @@ type Journey struct {
 	Required     []Validation // fixed when evaluated (JRN-15)
 	Passed       []Passed     // those not revoked
 	Recorded     Recorded     // the store's: what its rows hold, so that a step writes what it changed alone
+}
+
+// Login reports whether the journey leads to an application, and not merely to
+// an authenticator.
+func (j *Journey) Login() bool { return j.Invitation == "" && !j.Adding }
+
+// FactorStands reports whether the journey has a second factor that was proved
+// and not taken back since. A remembered device is none.
+func (j *Journey) FactorStands() bool {
+	return slices.ContainsFunc(j.Passed, func(p Passed) bool {
+		return p.Validation == OneTimePassword && p.Method != ByRememberedDevice || p.Method == ByVerifiedPasskey
+	})
 }
 
 // Recorded are the validations of a journey that the store has rows of.

@@ -143,8 +143,8 @@ func (s *sitting) goOn(w http.ResponseWriter, r *http.Request, visit journey.Vis
 	return nil
 }
 
-// invitationOver are the steps at which a journey by invitation has nothing more
-// to ask.
+// invitationOver are the steps at which a journey that leads to an authenticator
+// alone has nothing more to ask.
 var invitationOver = []journey.Step{journey.Done, journey.Refused, journey.Locked, journey.Ended}
 
 // enrollEnd says how a journey by invitation ended, or what keeps it from going
@@ -152,6 +152,9 @@ var invitationOver = []journey.Step{journey.Done, journey.Refused, journey.Locke
 func (s *sitting) enrollEnd() templates.EnrollEnd {
 	v, j := s.view, s.view.Journey
 	end := templates.EnrollEnd{Why: templates.InvitedRefused, Name: j.Name}
+	if j.Adding {
+		return s.addedEnd(end)
+	}
 	state := v.Invitation.State(s.now())
 	switch {
 	case v.Facts.Redeemed:

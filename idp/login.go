@@ -51,7 +51,7 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 	if s.app, err = p.DB.Application(r.Context(), t.ID, v.Journey.Application); err != nil {
 		return nil, err
 	}
-	if v.Journey.Invitation != "" {
+	if !v.Journey.Login() {
 		s.app.Name = "" // nobody is on the way to an application
 	}
 	if err := json.Unmarshal(v.Journey.Request, &s.want); err != nil {
@@ -69,7 +69,7 @@ func (p *IdP) look(r *http.Request, tenant, id string) (*journey.View, error) {
 		return p.Engine.Look(r.Context(), tenant, id)
 	}
 	v, err := p.Engine.Glance(r.Context(), tenant, id, journey.Step(r.PostFormValue("step")))
-	if err == nil && v.Journey.Invitation != "" {
+	if err == nil && !v.Journey.Login() {
 		return p.Engine.Look(r.Context(), tenant, id)
 	}
 	return v, err
@@ -129,7 +129,7 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 	if s.view.Step == journey.Ended {
 		return s.render(w, r, "")
 	}
-	if s.view.Journey.Invitation != "" {
+	if !s.view.Journey.Login() {
 		return s.takeInvited(w, r, a)
 	}
 	present, err := s.present(r)
@@ -424,7 +424,7 @@ func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) e
 	if page.Problem != "" {
 		status = http.StatusUnprocessableEntity
 	}
-	if end, ok := page.Body.(templates.EnrollEnd); s.view.Step == journey.Ended && !(ok && end.Why == templates.InvitedDone) {
+	if end, ok := page.Body.(templates.EnrollEnd); s.view.Step == journey.Ended && !(ok && end.Ready()) {
 		status = http.StatusGone
 	}
 	return s.idp.Kit.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))

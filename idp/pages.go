@@ -42,7 +42,7 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 // body makes the part of the page that is the step's own.
 func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (string, any, error) {
 	v, j, app := s.view, s.view.Journey, s.app.Name
-	if j.Invitation != "" && slices.Contains(invitationOver, v.Step) {
+	if !j.Login() && slices.Contains(invitationOver, v.Step) {
 		page.Problem, page.Notice = "", ""
 		return "enroll_end", s.enrollEnd(), nil
 	}

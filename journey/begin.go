@@ -183,8 +183,11 @@ func (v *View) counts(ctx context.Context, r Reader, p identity.Passed) (bool, e
 // Cancel ends a journey because the person chose to leave it.
 func (e *Engine) Cancel(ctx context.Context, visit Visit, v *View) (*View, error) {
 	kind := audit.LoginCancelled
-	if v.Journey.Invitation != "" {
+	switch {
+	case v.Journey.Invitation != "":
 		kind = audit.EnrolInvitationLeft
+	case v.Journey.Adding:
+		kind = audit.EnrolFurtherLeft
 	}
 	return e.end(ctx, visit, v, identity.Cancelled, kind, "")
 }

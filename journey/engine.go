@@ -79,6 +79,7 @@ type Reader interface {
 	authenticator.Reader
 	push.Reader
 	Invitation(ctx context.Context, tenant, id string) (store.Invitation, error)
+	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
 	RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error)
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
 }
@@ -130,6 +131,9 @@ func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rule
 	}
 	if err == nil {
 		err = v.invitation(ctx, r)
+	}
+	if err == nil {
+		err = v.addition(ctx, r)
 	}
 	if err != nil {
 		return nil, err
@@ -274,7 +278,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	if err := tx.StepJourney(ctx, j); err != nil {
 		return nil, err
 	}
-	if j.Outcome == identity.Succeeded && j.Invitation == "" { // who enrolled by mail is not logged in (ENR-4)
+	if j.Outcome == identity.Succeeded && j.Login() { // who enrolled by mail is not logged in (ENR-4)
 		return v, e.succeed(ctx, tx, visit, v)
 	}
 	return v, nil

@@ -55,9 +55,9 @@ type Facts struct {
 	PushLockedUntil time.Time // too many requests (PUSH-9); zero when push is not locked
 	Resync          bool      // a passcode from the outer window waits for the next
 
-	// Of a journey begun by an invitation.
+	// Of a journey that leads to an authenticator alone.
 	Redeemed  bool // the authenticator that came of it is ready
-	Withdrawn bool // the invitation was revoked, replaced, or used elsewhere
+	Withdrawn bool // the invitation was revoked, replaced, or used elsewhere; or the factor it was begun with is gone
 	Platform  bool // at least one platform is allowed, or another vendor's app
 }
 
@@ -81,6 +81,8 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Ended
 	case j.Invitation != "":
 		return invited(j, f, now)
+	case j.Adding:
+		return adding(j, f, now)
 	case j.Name == "" || len(j.Required) == 0:
 		// Who is required nothing has not been evaluated, and goes nowhere.
 		return Identify

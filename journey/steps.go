@@ -260,7 +260,7 @@ func unevaluated(v *View) string {
 func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) {
 	return e.step(ctx, visit, v.Journey.Tenant, v.Journey.ID, v.Journey.Version, func(tx *store.Tx, v *View) error {
 		j := v.Journey
-		if j.Invitation != "" {
+		if !j.Login() {
 			return stale(v) // it is for one user, and nothing lies before it
 		}
 		v.rejectedHere()

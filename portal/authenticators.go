@@ -17,7 +17,7 @@ func (p *Portal) authenticators(v *Visit) (string, any, error) {
 	if v.Item != "" {
 		return p.authenticator(v)
 	}
-	body := templates.MeAuthenticators{Name: v.User.Name}
+	body := templates.MeAuthenticators{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
 	for a, err := range p.DB.Authenticators(v.Request.Context(), v.Tenant.ID, v.User.ID) {
 		if err != nil {
 			return "", nil, err
@@ -131,4 +131,15 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	})
 	return answer, err
+}
+
+// add is where a further authenticator is begun.
+func (p *Portal) add(v *Visit) (string, any, error) {
+	return "me_add", templates.MeAdd{Name: v.User.Name}, nil
+}
+
+// beginAdding leads into self-provisioning, whose wizard goes on from there.
+func (p *Portal) beginAdding(v *Visit) (Answer, error) {
+	address, err := p.BeginAdding(v.Request, v.Tenant, v.Session)
+	return Answer{Elsewhere: address}, err
 }

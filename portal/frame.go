@@ -67,6 +67,8 @@ type Answer struct {
 
 	Template string // shown at once instead, if not empty
 	Body     any
+
+	Elsewhere string // address of what goes on outside these pages instead, if not empty
 }
 
 // errStepUp says that an act needs a second factor, or a fresh one: the person
@@ -175,6 +177,9 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request) error {
 		return p.refuse(w, v, err)
 	case answer.Template != "":
 		return p.render(w, v, http.StatusOK, answer.Template, templates.Page{Body: answer.Body})
+	case answer.Elsewhere != "":
+		http.Redirect(w, r, answer.Elsewhere, http.StatusSeeOther)
+		return nil
 	}
 	to := v.Address(answer.To)
 	if answer.Said != "" {

@@ -8,6 +8,7 @@ func (p *Portal) pages() []Page {
 		{Name: "authenticators", Items: true, Show: p.authenticators, Act: p.changeAuthenticator},
 		{Name: "security", Leads: true, Show: p.subjects},
 		{Name: "sessions", Show: p.sessions, Act: p.endSessions},
+		{Name: "add", Under: "authenticators", Fresh: true, Show: p.add, Act: p.beginAdding},
 		{Name: "recovery-codes", Under: "security", Fresh: true, Show: p.recoveryCodes, Act: p.makeRecoveryCodes},
 		{Name: "history", Under: "sessions", Show: p.history},
 		{Name: "devices", Under: "sessions", Show: p.devices, Act: p.forgetDevices},

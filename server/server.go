@@ -172,7 +172,7 @@ func (s *Server) mount() error {
 
 	pages := http.NewServeMux()
 	logins.Routes(pages)
-	self := &portal.Portal{Kit: k, DB: s.DB, EndSession: logins.EndSession}
+	self := &portal.Portal{Kit: k, DB: s.DB, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
 	logins.SelfService = self.Names()
 	self.Routes(pages)
 	pages.Handle("GET /{$}", k.Handle(s.home))

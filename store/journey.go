@@ -52,8 +52,8 @@ func numbered(from, n int) string {
 }
 
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
-	fingerprint, ip, acr, started_at, invitation_id, ` + strings.Join(journeyState, ", ") + `)
-	VALUES (` + numbered(1, 12+len(journeyState)) + `)`
+	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
 
 // AddJourney writes a new journey with what it requires and has passed so far.
 func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
@@ -64,7 +64,7 @@ func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
 	j.Version = 1
 	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
-		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation,
+		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation, flag(j.Adding),
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.J
 }
 
 var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
-	j.acr, j.started_at, j.invitation_id, j.` + strings.Join(journeyState, ", j.") + `,
+	j.acr, j.started_at, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
 	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
 	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || authenticator_id || ' ' || method, ',') FROM journey_passed p
@@ -161,10 +161,10 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	j := &identity.Journey{}
 	var user *string
 	var acr, steps, required, passed string
-	var decoy, known, cannotShow, plainPush int64
+	var adding, decoy, known, cannotShow, plainPush int64
 	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		&acr, moment{&j.StartedAt}, &j.Invitation,
+		&acr, moment{&j.StartedAt}, &j.Invitation, &adding,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
@@ -176,6 +176,7 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 	if user != nil {
 		j.UserID = *user
 	}
+	j.Adding = adding != 0
 	j.Decoy, j.KnownBrowser, j.CannotShow, j.PlainPush = decoy != 0, known != 0, cannotShow != 0, plainPush != 0
 	for s := range strings.FieldsSeq(steps) {
 		j.Steps = append(j.Steps, identity.FactorStep(s))

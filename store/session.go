@@ -149,6 +149,31 @@ func (tx *Tx) takeBackFrom(ctx context.Context, tenant, session string) error {
 	return nil
 }
 
+// TakeBackFactor revokes, in a user's unfinished journeys, what an authenticator
+// proved that is revoked now, and raises their versions, so that no step decided
+// before applies.
+func (tx *Tx) TakeBackFactor(ctx context.Context, tenant, user, authenticator string) error {
+	journeys, err := Collect(list(ctx, tx.reader, "journeys with "+authenticator, scanID, `
+		UPDATE journeys SET version = version + 1
+		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $4
+			AND EXISTS (SELECT 1 FROM journey_passed p WHERE p.tenant_id = $1 AND p.journey_id = journeys.id
+				AND p.authenticator_id = $3 AND p.revoked_at IS NULL)
+		RETURNING id`, tenant, user, authenticator, at(tx.now())))
+	if err != nil {
+		return err
+	}
+	for _, journey := range journeys {
+		tx.Wake(JourneyTopic(journey))
+		if _, err := tx.exec(ctx, "take back from "+journey, `
+			UPDATE journey_passed SET revoked_at = $4
+			WHERE tenant_id = $1 AND journey_id = $2 AND authenticator_id = $3 AND revoked_at IS NULL`,
+			tenant, journey, authenticator, at(tx.now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // EndSessionsOf ends every live session of a user, and reports how many there were.
 func (tx *Tx) EndSessionsOf(ctx context.Context, tenant, user string) (int64, error) {
 	ids, err := Collect(list(ctx, tx.reader, "sessions of "+user, scanID, `

@@ -49,6 +49,12 @@ const (
 	InvitedLocked    = "locked"    // too many wrong passwords
 	InvitedCancelled = "cancelled" // the person left
 	InvitedLate      = "late"      // the pages are out of date; the link still works
+
+	// Of a further authenticator, added on the self-service pages.
+	AddingDone      = "added"
+	AddingRefused   = "not-added"     // the person may not, or not any more
+	AddingCancelled = "added-stopped" // the person left
+	AddingLate      = "added-late"    // it took too long
 )
 
 // EnrollEnd says how an enrolment by mail ended, and what can be done next: page
@@ -61,6 +67,17 @@ type EnrollEnd struct {
 }
 
 func (b EnrollEnd) heading() Text { return Text{Key: "enroll.end." + b.Why + ".heading"} }
+
+// Ready reports whether there is an authenticator now.
+func (b EnrollEnd) Ready() bool { return b.Why == InvitedDone || b.Why == AddingDone }
+
+// Way names what the button at the end leads to.
+func (b EnrollEnd) Way() Text {
+	if b.Why == InvitedDone {
+		return Text{Key: "enroll.end.try"}
+	}
+	return Text{Key: "enroll.end.own"}
+}
 
 // Explanation says what happened and what to do.
 func (b EnrollEnd) Explanation() Text { return Text{Key: "enroll.end." + b.Why + ".text"} }

@@ -54,9 +54,15 @@ func (b MeSubjects) heading() Text { return Text{Key: "me.nav." + b.Page} }
 type MeAuthenticators struct {
 	Name           string
 	Authenticators []Authenticator
+	Cards          []NavItem // how to get another
 }
 
 func (MeAuthenticators) heading() Text { return Text{Key: "me.authenticators"} }
+
+// MeAdd is where a further authenticator is begun: page "me_add". Buttons: add.
+type MeAdd struct{ Name string }
+
+func (MeAdd) heading() Text { return Text{Key: "me.nav.add"} }
 
 // A Link leads to an application.
 type Link struct {

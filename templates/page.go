@@ -88,7 +88,7 @@ const wizard = 4
 func (p Page) Progress() int {
 	switch b := p.Body.(type) {
 	case EnrollEnd:
-		if b.Why == InvitedDone {
+		if b.Ready() {
 			return wizard
 		}
 	case EnrollBegin, EnrollOffer, EnrollCode, EnrollNoMail:

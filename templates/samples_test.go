@@ -168,7 +168,7 @@ func samples() []sample {
 			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at, true},
 			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}, false},
 			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at, false},
-		}}}},
+		}, []NavItem{{Name: "add", Address: "/t/demo/me/add"}}}}},
 		{"me_devices", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
 			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
 			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},

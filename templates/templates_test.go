@@ -288,7 +288,7 @@ func TestHostileNamesStayText(t *testing.T) {
 		{"password", Password{Application: evil, Name: evil}},
 		{"push", Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil}},
 		{"me", Me{Name: evil, Applications: []Link{{evil, "javascript:alert(1)"}}}},
-		{"me_authenticators", MeAuthenticators{evil, []Authenticator{{Name: evil, Serial: evil}}}},
+		{"me_authenticators", MeAuthenticators{Name: evil, Authenticators: []Authenticator{{Name: evil, Serial: evil}}}},
 		{"problem", Problem{Application: evil, Home: "javascript:alert(1)"}},
 		{"autopost", AutoPost{Application: evil, To: "javascript:alert(1)", Fields: []Field{{evil, evil}}}},
 	} {
