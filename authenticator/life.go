@@ -24,9 +24,9 @@ func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason 
 	return takeBack(ctx, tx, a)
 }
 
-// takeBack ends what a revoked authenticator proved: in journeys under way, one
-// of which may be about to add another authenticator, and for later, where its
-// owners' devices were remembered. Its theft would otherwise live on (JRN-9).
+// takeBack ends what a revoked authenticator proved: in journeys under way, and
+// for later, where its owners' devices were remembered. Its theft would
+// otherwise live on (JRN-9).
 func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
 	if err != nil {
@@ -36,6 +36,18 @@ func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error
 		if _, err := tx.ForgetDevices(ctx, a.Tenant, user, "authenticator revoked"); err != nil {
 			return err
 		}
+	}
+	return takeBackHere(ctx, tx, a)
+}
+
+// takeBackHere ends what an authenticator proved in journeys under way, one of
+// which may be about to add another authenticator with it.
+func takeBackHere(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
 		if err := tx.TakeBackFactor(ctx, a.Tenant, user, a.ID); err != nil {
 			return err
 		}
@@ -98,11 +110,15 @@ func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 }
 
 // Suspend keeps an authenticator from being used until it is resumed: its owner
-// is away, or looks for it. One that is suspended already, or that nobody has,
+// is away, or looks for it. What it proved in journeys under way is taken back.
+// One that is suspended already, or that nobody has,
 // is a Conflict.
 func Suspend(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.SuspendAuthenticator(ctx, a.Tenant, a.ID)
-	return settle(ctx, tx, a, done, err, audit.AuthenticatorSuspended)
+	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorSuspended); err != nil {
+		return err
+	}
+	return takeBackHere(ctx, tx, a)
 }
 
 // Resume ends a suspension. One that is not suspended is a Conflict.
