@@ -111,7 +111,7 @@ func (h *House) SignIn(b *Browser, application string) {
 	})
 }
 
-var mailedCode = regexp.MustCompile(`Your code is ([0-9]{6})`)
+var mailedCode = regexp.MustCompile(`(?:Your code is|Ihr Code ist) ([0-9]{6})`)
 
 // awaitCode waits for the first mail and returns the code in it.
 func (h *House) awaitCode() string {
