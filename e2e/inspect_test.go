@@ -40,6 +40,7 @@ func (b *Browser) Inspect(name string) {
 func (b *Browser) sticksOut(width int64) []string {
 	b.t.Helper()
 	b.resize(width)
+	b.Await("the window's new width", fmt.Sprintf(`matchMedia("(width: %dpx)").matches`, width)) // it comes a moment after
 	found, err := evaluate[[]string](b, `(() => {
 		const root = document.documentElement
 		if (root.scrollWidth <= root.clientWidth) return []

@@ -279,7 +279,7 @@ func TestSAML6_Bombs(t *testing.T) {
 		if a.StatusCode != http.StatusBadRequest || !strings.Contains(h.log.tear(), "too deep or too large") {
 			t.Errorf("%s: %d", name, a.StatusCode)
 		}
-		if took := time.Since(begun); took > time.Second {
+		if took := time.Since(begun); took > 5*time.Second { // milliseconds on a machine that does nothing else
 			t.Errorf("%s: took %v", name, took)
 		}
 	}
