@@ -31,7 +31,7 @@ var (
 // once, on every page, with what was granted there for use offline; and never
 // another person's. (With the grants left alone, with all of a user's grants
 // revoked, and with EndSession taking any id, it failed.)
-func TestTLOG27_EndingASessionElsewhere(t *testing.T) {
+func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		v := newVisitor(t, h)
 		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
