@@ -8,7 +8,7 @@ import (
 
 // ActivityKinds are the events of people logging in (ADM-6).
 var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
-	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, AuthenticatorLocked}
+	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
 
 // An Activity is an event as the report of authentication activity tells it.
 type Activity struct {

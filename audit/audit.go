@@ -43,6 +43,7 @@ const (
 	UserUnlocked    Kind = "user.unlocked"
 	PushLocked      Kind = "user.push-locked" // too many requests (PUSH-9)
 	PushUnlocked    Kind = "user.push-unlocked"
+	PasscodesLocked Kind = "user.passcodes-locked" // too many wrong ones, counted per user (CRED-12)
 	CodeReuse       Kind = "oidc.code-reuse"
 	RefreshReuse    Kind = "oidc.refresh-reuse"
 	TokenRefreshed  Kind = "oidc.refresh"
@@ -122,7 +123,7 @@ var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
 	PasswordWrong: true, PasscodeRight: true, PasscodeWrong: true,
 	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
-	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true,
+	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
 	ShortCodeFlood: true, RequestRejected: true,
 	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,

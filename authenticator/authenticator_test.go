@@ -42,10 +42,12 @@ func wrong(h *storetest.House, all ...identity.Authenticator) string {
 
 func check(t *testing.T, h *storetest.House, db *store.DB, typed string) Result {
 	t.Helper()
+	rules := policy.DefaultLockout()
+	rules.LookAhead = 0
 	var result Result
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 		var err error
-		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed, Limit: limit})
+		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed, Rules: rules})
 		return err
 	})
 	if err != nil {
@@ -76,7 +78,7 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 // two nodes (attack 7).
 //
 // Tried without last_step in UseStep: a hundred of a hundred worked.
-func TestCRED9_PasscodeWorksOnce(t *testing.T) {
+func TestCRED9_TLOG12_PasscodeWorksOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a := h.Authenticator(t, "phone")
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
@@ -106,7 +108,7 @@ func TestCRED9_PasscodeWorksOnce(t *testing.T) {
 	})
 }
 
-func TestCRED9_OlderThanTheLastIsRefused(t *testing.T) {
+func TestCRED9_TLOG13_OlderThanTheLastIsRefused(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
 	if !check(t, h, h.DB, passcode(h, a, 0)).OK {
@@ -138,7 +140,7 @@ func TestCRED10_InnerWindowFollowsTheDrift(t *testing.T) {
 }
 
 // The worked example of CRED-11: a limit of ten, two authenticators.
-func TestCRED11_WorkedExample(t *testing.T) {
+func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		counters := func(when string, wantA, wantB int64) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
@@ -12,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // spent is how many counters of an HOTP authenticator are remembered besides
@@ -22,14 +22,14 @@ const spent = 10
 type Attempt struct {
 	Tenant      string
 	User        string
-	Application string          // id; for the event
-	Journey     string          // id; for the event
-	Typed       string          // as it was typed
-	Limit       int64           // wrong passcodes in a row that lock an authenticator
+	Application string         // id; for the event
+	Journey     string         // id; for the event
+	Typed       string         // as it was typed
+	Rules       policy.Lockout // the tenant's, as they stand now
+	From        templates.Origin
 	First       identity.Resync // the passcode that this one must follow; zero for one by itself
 	FirstAlone  bool            // nothing but what follows First counts: policy refuses passcodes
 	Last        bool            // the journey had its resynchronisation: the outer window is closed
-	LookAhead   int64           // counters accepted beyond an HOTP authenticator's next one
 }
 
 // A Reason is why a passcode let nobody in. It is for events: people read the
@@ -38,9 +38,10 @@ type Reason string
 
 const (
 	Wrong    Reason = "wrong"
-	Replayed Reason = "replay"       // right, but used before, or older than one that was
-	Locked   Reason = "locked"       // right, of an authenticator that is locked or suspended
-	TooFar   Reason = "outer window" // right, but so far off that the next one must follow (CRED-10)
+	Replayed Reason = "replay"           // right, but used before, or older than one that was
+	Locked   Reason = "locked"           // right, of an authenticator that is locked or suspended
+	TooFar   Reason = "outer window"     // right, but so far off that the next one must follow (CRED-10)
+	Paused   Reason = "passcodes locked" // not looked at: the user's passcodes are locked (CRED-12)
 )
 
 // A Result is what came of an attempt.
@@ -55,15 +56,46 @@ type Result struct {
 
 // Check checks a passcode that was typed, counts it and writes its events. A
 // wrong one is no error: the transaction must commit, or it would not count.
+//
+// While a user's passcodes are locked nothing is looked at (CRED-12): a right one
+// is not used up, and nobody learns whether it was one.
 func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
+	count, err := begin(ctx, tx, try)
+	if err != nil {
+		return Result{}, err
+	}
+	if count.paused {
+		result := Result{Reason: Paused}
+		return result, record(ctx, tx, try, result)
+	}
 	all, err := passcodes(ctx, tx, try.Tenant, try.User)
 	if err != nil {
 		return Result{}, err
 	}
+	result, err := whose(ctx, tx, all, try)
+	if err != nil {
+		return result, err
+	}
+	if err := record(ctx, tx, try, result); err != nil {
+		return result, err
+	}
+	if result.Reason == Wrong {
+		if err := countTemporary(ctx, tx, try); err != nil {
+			return result, err
+		}
+	}
+	result.NowLocked, err = count.end(ctx, tx, all, try, result)
+	return result, err
+}
+
+// whose finds whose passcode was typed, and uses it up: where it is accepted,
+// then where it has lost its clock or counter, then what an operator made.
+func whose(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt) (Result, error) {
 	code := otp.Canonical(try.Typed)
 	result := Result{Reason: Wrong}
+	var err error
 	if !try.FirstAlone {
-		if result, err = match(ctx, tx, all, code, try.LookAhead); err != nil {
+		if result, err = match(ctx, tx, all, code, try.Rules.LookAhead); err != nil {
 			return result, err
 		}
 	}
@@ -73,10 +105,13 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 		}
 	}
 	if result.Reason == Wrong && !try.FirstAlone {
-		if result, err = useTemporary(ctx, tx, try, code); err != nil {
-			return result, err
-		}
+		return useTemporary(ctx, tx, try, code)
 	}
+	return result, nil
+}
+
+// record writes the event of what came of an attempt.
+func record(ctx context.Context, tx *store.Tx, try Attempt, result Result) error {
 	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasscodeRight, User: try.User, Application: try.Application,
 		Journey: try.Journey, Authenticator: result.Authenticator.ID, Reason: string(result.Reason)}
 	if result.Authenticator.ID != "" {
@@ -90,17 +125,7 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 	case !result.OK:
 		e.Kind = audit.PasscodeWrong
 	}
-	if err := tx.Event(ctx, e); err != nil {
-		return result, err
-	}
-	if result.Reason != Wrong { // the right one of somebody is no guess at the others'
-		return result, nil
-	}
-	if err := countTemporary(ctx, tx, try); err != nil {
-		return result, err
-	}
-	result.NowLocked, err = count(ctx, tx, all, try)
-	return result, err
+	return tx.Event(ctx, e)
 }
 
 // match finds whose passcode it is, and uses it up. A fresh one of any
@@ -130,30 +155,6 @@ func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code
 	return result, nil
 }
 
-// count counts a wrong passcode against every active authenticator. They are
-// taken in the order of their ids: in any other, two attempts at the same moment
-// could each hold a row that the other waits for.
-func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt) ([]identity.Authenticator, error) {
-	var locked []identity.Authenticator
-	for _, a := range slices.SortedFunc(slices.Values(all), func(a, b identity.Authenticator) int { return strings.Compare(a.ID, b.ID) }) {
-		now, err := tx.CountInvalid(ctx, a.Tenant, a.ID, try.Limit)
-		if err != nil {
-			return nil, err
-		}
-		if !now {
-			continue
-		}
-		locked = append(locked, a)
-		tx.Wake(store.AuthenticatorTopic(a.ID))
-		err = tx.Event(ctx, audit.Event{Tenant: try.Tenant, Kind: audit.AuthenticatorLocked, User: try.User, Application: try.Application,
-			Journey: try.Journey, Authenticator: a.ID, Reason: "wrong passcodes", Data: map[string]string{"serial": a.Serial}})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return locked, nil
-}
-
 // Approve checks the passcode in the signed approval of a push, and uses it up.
 // The step used last may come again, since the nonce that was signed makes the
 // approval fresh. No counter moves, whatever the passcode is (CRED-11).
@@ -166,13 +167,12 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passco
 	if a.Protocol == identity.PiPush { // whose app makes none
 		return push.PasscodeWrong, came, nil
 	}
-	row, err := tx.Policy(ctx, a.Tenant, policy.KindLockout)
+	rules, err := lockout(ctx, tx, a.Tenant)
 	if err != nil {
 		return push.PasscodeWrong, came, err
 	}
-	rules, err := policy.Read[policy.Lockout](row.Document)
-	if err != nil {
-		return push.PasscodeWrong, came, fmt.Errorf("authenticator: %w", err)
+	if a, err = unlockLapsed(ctx, tx, a); err != nil {
+		return push.PasscodeWrong, came, err
 	}
 	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
 		return push.PasscodeWrong, came, err
@@ -228,6 +228,10 @@ func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identi
 	}
 	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makesPasscodes(a) || !counts(a) || expired(a, tx.Now()) })
 	for i, a := range all {
+		if a, err = unlockLapsed(ctx, tx, a); err != nil {
+			return nil, err
+		}
+		all[i] = a
 		if all[i].Seed, err = tx.Seed(ctx, tenant, a.ID); err != nil {
 			return nil, fmt.Errorf("authenticator: seed of %s: %w", a.Serial, err)
 		}

@@ -9,6 +9,10 @@
 // against none: nobody guessed. In every case the person reads the same words;
 // why is for the events alone.
 //
+// A tenant may have wrong ones counted against the user instead (CRED-12). Then no
+// authenticator locks because another is used; passcodes as a whole do, for a
+// while that grows, and every other way stays open.
+//
 // A passcode works once (CRED-9). What decides that is not a look at the row
 // but the update that uses the passcode up, so a hundred copies of one, on two
 // nodes at the same moment, let one in.

@@ -32,7 +32,7 @@ func try(t *testing.T, h *storetest.House, db *store.DB, typed string) (result R
 	rules := policy.DefaultLockout()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
 		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed,
-			Limit: rules.Passcodes, LookAhead: rules.LookAhead})
+			Rules: rules})
 		return err
 	})
 	if err != nil {
@@ -171,8 +171,8 @@ func TestCRED10_ACounterFarAhead(t *testing.T) {
 		next := func(counter int64, first identity.Resync) (result Result) {
 			t.Helper()
 			h.Do(t, func(tx *store.Tx) (err error) {
-				result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Limit: rules.Passcodes,
-					LookAhead: rules.LookAhead, Typed: otp.HOTP(a.Seed, otp.Params{}, counter), First: first, Last: first.Authenticator != ""})
+				result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Rules: rules,
+					Typed: otp.HOTP(a.Seed, otp.Params{}, counter), First: first, Last: first.Authenticator != ""})
 				return err
 			})
 			return result

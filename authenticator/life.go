@@ -3,12 +3,14 @@ package authenticator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // Revoke ends an authenticator for good, for a reason such as "lost" or
@@ -79,7 +81,7 @@ func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	case !done:
 		return nil
 	}
-	return changed(ctx, tx, a, audit.AuthenticatorUnlock, "operator")
+	return unlocked(ctx, tx, a, "operator")
 }
 
 // unlockPush ends the lock of push of an authenticator's users, and reports
@@ -100,13 +102,16 @@ func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bo
 	return true, nil
 }
 
-// Lock locks an authenticator until it is unlocked, as wrong passcodes do. Like
+// Lock locks an authenticator until somebody unlocks it, which no time does. Like
 // one suspended it still counts as having one, so that neither opens a way into
 // self-provisioning (ENR-1). One that is locked already, or that nobody has, is
 // a Conflict.
 func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID)
-	return settle(ctx, tx, a, done, err, audit.AuthenticatorLocked)
+	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorLocked); err != nil {
+		return err
+	}
+	return tellLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByOperator, time.Time{}, templates.Origin{At: tx.Now()})
 }
 
 // Suspend keeps an authenticator from being used until it is resumed: its owner
@@ -145,6 +150,9 @@ func settle(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bo
 func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on bool) error {
 	a, err := tx.Authenticator(ctx, a.Tenant, a.ID)
 	if err != nil {
+		return err
+	}
+	if a, err = unlockLapsed(ctx, tx, a); err != nil {
 		return err
 	}
 	if a.State() != identity.Active {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // TryPIN counts a try at an app token's PIN and looks at the proof that its app
@@ -30,7 +32,10 @@ func TryPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, proof [
 	if _, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID); err != nil {
 		return false, 0, err
 	}
-	return false, 0, changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs")
+	if err := changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {
+		return false, 0, err
+	}
+	return false, 0, tellLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByPINs, time.Time{}, templates.Origin{At: tx.Now()})
 }
 
 // ChangePIN puts another PIN in the place of the one that was proved in this

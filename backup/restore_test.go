@@ -19,6 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/config"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/store/storetest"
 )
@@ -242,7 +243,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				t.Helper()
 				var r authenticator.Result
 				err := db.InTx(ctx, h.Who, func(tx *store.Tx) (err error) {
-					r, err = authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: tenant, User: h.User.ID, Typed: typed, Limit: 100})
+					r, err = authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: tenant, User: h.User.ID, Typed: typed, Rules: policy.Lockout{Passcodes: 100}})
 					return err
 				})
 				if err != nil {

@@ -18,14 +18,14 @@ import (
 // user, the operators (CRED-13). Every failure that counts ends here: a wrong
 // password, a wrong passcode, "it wasn't me", a wrong presence number.
 func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin) error {
-	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(reader) *templates.RejectedPush { return nil })
+	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Reader) *templates.RejectedPush { return nil })
 	return err
 }
 
 // lockIfExceeded is LockIfExceeded for a failure of which each reader is told
 // something besides. It returns who was told of a lock.
 func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin,
-	besides func(reader) *templates.RejectedPush) (map[reader]bool, error) {
+	besides func(mail.Reader) *templates.RejectedPush) (map[mail.Reader]bool, error) {
 	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
 	locked, err := tx.LockIfExceeded(ctx, t, rules.Threshold, until)
 	if err != nil || !locked {
@@ -36,19 +36,44 @@ func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	if err != nil {
 		return nil, err
 	}
-	to, err := readers(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
+	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
 	if err != nil {
 		return nil, err
 	}
-	told := make(map[reader]bool)
+	told := make(map[mail.Reader]bool)
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: r.address, Language: r.language,
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: r.Address, Language: r.Language,
 			Args:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
-			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.address), Expires: until.Add(24 * time.Hour)})
+			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
 		if err != nil {
 			return nil, err
 		}
 		told[r] = true
 	}
 	return told, nil
+}
+
+// TellUnlocked tells a user by mail that a lock of logins is over, if there was
+// one that the user was told of. It is for a login that succeeds, by which a lock
+// whose time has come is known to be over, and for the operator who ends one.
+func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u identity.User, from templates.Origin) error {
+	if !u.UnlockDue {
+		return nil
+	}
+	due, err := tx.TakeUnlockMail(ctx, u.Tenant, u.ID)
+	if err != nil || !due {
+		return err
+	}
+	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, false)
+	if err != nil {
+		return err
+	}
+	for _, r := range to {
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailUnlocked, To: r.Address, Language: r.Language,
+			Args: templates.UserUnlocked{Name: u.Name, Origin: from}, Expires: tx.Now().Add(24 * time.Hour)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,8 +8,10 @@ import (
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // Lock locks a user's logins, in all browsers, until an operator unlocks them.
@@ -26,13 +28,24 @@ func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, us
 }
 
 // Unlock ends every lock of a user's logins, whatever locked them (CRED-20), and
-// that of push (PUSH-9).
+// those of push (PUSH-9) and of passcodes (CRED-12).
 func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
 	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		if err := tx.Unlock(ctx, tenant, u.ID); err != nil {
 			return fmt.Errorf("directory: unlock: %w", err)
 		}
 		if _, err := push.Unlock(ctx, tx, tenant, u.ID); err != nil {
+			return err
+		}
+		row, err := tx.Policy(ctx, tenant, policy.KindLockout)
+		if err != nil {
+			return err
+		}
+		rules, err := policy.Read[policy.Lockout](row.Document)
+		if err != nil {
+			return fmt.Errorf("directory: unlock: %w", err)
+		}
+		if err := TellUnlocked(ctx, tx, rules, u, templates.Origin{At: tx.Now()}); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserUnlocked, User: u.ID})

@@ -7,6 +7,7 @@ import (
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/seedfile"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/store/storetest"
@@ -35,7 +36,7 @@ func TestCRED14_Assign(t *testing.T) {
 			right := func(typed string) bool {
 				var result authenticator.Result
 				h.Do(t, func(tx *store.Tx) (err error) {
-					result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: typed, Limit: 10, LookAhead: 3})
+					result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: typed, Rules: policy.DefaultLockout()})
 					return err
 				})
 				return result.OK

@@ -12,6 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
@@ -43,7 +44,7 @@ func TestCRED1_HandedOut(t *testing.T) {
 			}
 			var result authenticator.Result
 			h.Do(t, func(tx *store.Tx) (err error) {
-				result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: a.Tenant, User: h.User.ID, Typed: byOathtool(t, h, back), Limit: 10})
+				result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: a.Tenant, User: h.User.ID, Typed: byOathtool(t, h, back), Rules: policy.DefaultLockout()})
 				return err
 			})
 			if !result.OK || result.Authenticator.ID != a.ID {

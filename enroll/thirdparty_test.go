@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/store/storetest"
 	"github.com/latchkey-id/latchkey/templates"
@@ -119,7 +120,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		// CRED-9: what confirmed is used up; the next one is not.
 		typedAgain := func(code string) (result authenticator.Result) {
 			h.Do(t, func(tx *store.Tx) (err error) {
-				result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: code, Limit: 10})
+				result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: code, Rules: policy.DefaultLockout()})
 				return err
 			})
 			return result

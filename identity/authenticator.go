@@ -99,6 +99,7 @@ type Authenticator struct {
 	EnrolledAt   time.Time
 	ActivatedAt  time.Time // zero while pending
 	LockedAt     time.Time
+	UnlocksAt    time.Time // when its lock ends by itself; it has, where LockedAt is zero
 	SuspendedAt  time.Time
 	InactiveAt   time.Time
 	RevokedAt    time.Time

@@ -339,6 +339,9 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 	if err := tx.LoggedIn(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
 		return err
 	}
+	if err := directory.TellUnlocked(ctx, tx, v.Rules.Lockout, v.User, origin(tx, visit, j)); err != nil {
+		return err
+	}
 	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
 		Journey: j.ID, Data: data, Personal: personal(j)})
 	if err != nil {

@@ -170,7 +170,12 @@ func (e *Engine) lockIfExceeded(ctx context.Context, tx *store.Tx, visit Visit, 
 	if j.UserID == "" {
 		return nil
 	}
-	return directory.LockIfExceeded(ctx, tx, v.Rules.Lockout, e.tally(j), v.User, j.ID, templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()})
+	return directory.LockIfExceeded(ctx, tx, v.Rules.Lockout, e.tally(j), v.User, j.ID, origin(tx, visit, j))
+}
+
+// origin is where a journey's browser is, for mails.
+func origin(tx *store.Tx, visit Visit, j *identity.Journey) templates.Origin {
+	return templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()}
 }
 
 // Choose takes a method off the page of choice. A push is sent by SendPush.
@@ -215,8 +220,8 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		if evaluate {
 			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
-				Application: j.Application, Journey: j.ID, Typed: code, Limit: v.Rules.Lockout.Passcodes,
-				LookAhead: v.Rules.Lockout.LookAhead, First: first, FirstAlone: !v.Codes, Last: !j.Resync.Until.IsZero()})
+				Application: j.Application, Journey: j.ID, Typed: code, Rules: v.Rules.Lockout,
+				From: origin(tx, visit, j), First: first, FirstAlone: !v.Codes, Last: !j.Resync.Until.IsZero()})
 			if err != nil {
 				return err
 			}
@@ -228,6 +233,13 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			}
 			if result.Reason == authenticator.TooFar { // right, and no try at guessing
 				j.Resync, j.Notice, v.kept = result.First, "notice.passcode.next", true
+				return e.giveBack(ctx, tx, v)
+			}
+			if result.Reason == authenticator.Paused { // nothing was looked at
+				j.Notice = "error.passcode.wrong"
+				if j.Has(identity.Password) {
+					j.Notice = "error.passcode.paused"
+				}
 				return e.giveBack(ctx, tx, v)
 			}
 			v.missed(tx.Now())

@@ -119,8 +119,9 @@ func TestDecodeReportsEverythingAtOnce(t *testing.T) {
 			[]string{"templates[0].length: must be one of: 6, 8", "templates[1].name: is there twice", "templates[2].name: must not be empty",
 				"platforms.amiga: must be one of: ios, android, windows, macos, linux, chromeos, windows-mobile",
 				"platforms.ios: is not known; did you mean Long?", "platforms.linux: is not known"}},
-		{"lockout", KindLockout, `{"threshold": 101, "period": 1, "passcodes": 2, "look_ahead": 11}`,
-			[]string{"threshold: must be from 0 to 100", "period: must be from 60 to 86400", "passcodes: must be from 3 to 50", "look_ahead: must be from 0 to 10"}},
+		{"lockout", KindLockout, `{"threshold": 101, "period": 1, "passcodes": 2, "count": "nobody", "unlock_after": 299, "look_ahead": 11}`,
+			[]string{"threshold: must be from 0 to 100", "period: must be from 60 to 86400", "passcodes: must be from 3 to 50",
+				"count: must be one of: authenticator, user", "unlock_after: must be from 300 to 604800", "look_ahead: must be from 0 to 10"}},
 		{"what is remembered", KindAccess, `{"rules": [{"name": "a", "require": ["otp"], "remember": true}, {"name": "b", "deny": true, "remember": true}]}`,
 			[]string{"rules[0].remember: may be set only in a rule that asks for a password and a one-time password",
 				"rules[1].remember: may be set only in a rule that asks for a password and a one-time password"}},
@@ -149,6 +150,14 @@ func TestDecodeReportsEverythingAtOnce(t *testing.T) {
 	}
 	if _, err := Decode(KindAccess, bytes.Repeat([]byte(" {"), MaxDocument)); !errors.Is(err, identity.TooLarge) {
 		t.Errorf("a document too large: got %v", err)
+	}
+}
+
+// What stood in a policy of before these fields still means the same.
+func TestCRED12_CRED13_AnOlderLockoutPolicy(t *testing.T) {
+	got, err := Read[Lockout]([]byte(`{"threshold": 3, "period": 60, "passcodes": 5, "look_ahead": 3, "notify_user": true, "notify_operators": false}`))
+	if err != nil || got.Count != CountAuthenticators || got.UnlockAfter != 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 var signIns = map[audit.Kind]bool{
 	audit.LoginSucceeded: true, audit.LoginFailed: false, audit.LoginDenied: false, audit.LoginCancelled: false,
 	audit.PasswordWrong: false, audit.PasscodeWrong: false, audit.RecoveryCodeWrong: false, audit.PushRefused: false,
-	audit.UserLocked: false, audit.UserUnlocked: true, audit.AuthenticatorLocked: false,
+	audit.UserLocked: false, audit.UserUnlocked: true, audit.AuthenticatorLocked: false, audit.PasscodesLocked: false,
 	audit.DeviceAdded: true, audit.SessionEnded: true,
 }
 

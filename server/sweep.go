@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
@@ -48,7 +49,11 @@ func (s *Server) sweepOnce(ctx context.Context) error {
 				return err
 			}
 			voided, err := enroll.Sweep(ctx, tx)
-			left = rows > 0 || voided > 0
+			if err != nil {
+				return err
+			}
+			unlocked, err := authenticator.UnlockLapsed(ctx, tx)
+			left = rows > 0 || voided > 0 || unlocked > 0
 			return err
 		})
 		if err != nil || !left {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 )
@@ -13,7 +14,10 @@ import (
 const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
 	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.algorithm, a.manufacturer, a.imported_at,
-	a.expires_at, ` + pushLockedUntil
+	a.expires_at, ` + passing + `, ` + pushLockedUntil
+
+// passing is when the lock of an authenticator a ends by itself.
+const passing = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
 
 // pushLockedUntil is until when push is locked for an authenticator a: the lock
 // is on its users, so one enrolled meanwhile is locked too (PUSH-9).
@@ -21,15 +25,20 @@ const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locke
 	FROM authenticator_users la JOIN users lu ON lu.tenant_id = la.tenant_id AND lu.id = la.user_id
 	WHERE la.tenant_id = a.tenant_id AND la.authenticator_id = a.id) END`
 
-func scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
+// scanAuthenticator reads an authenticator as it stands now: a lock whose time
+// has come is over, though nobody may have written that yet.
+func (r reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string
 	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
 		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
 		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
 		moment{&a.PushOnAt}, moment{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
-		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, moment{&a.PushLocked})
+		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, moment{&a.UnlocksAt}, moment{&a.PushLocked})
 	if err != nil {
 		return a, err
+	}
+	if !a.UnlocksAt.IsZero() && !r.now().Before(a.UnlocksAt) {
+		a.LockedAt, a.Invalid = time.Time{}, 0
 	}
 	if err := json.Unmarshal([]byte(capabilities), &a.Capabilities); err != nil {
 		return a, fmt.Errorf("capabilities of %s: %w", a.ID, err)
@@ -43,7 +52,7 @@ func seedPlace(tenant, id string) Place {
 
 // Authenticator returns an authenticator by id, without its seed.
 func (r reader) Authenticator(ctx context.Context, tenant, id string) (identity.Authenticator, error) {
-	a, err := scanAuthenticator(r.q.QueryRowContext(ctx, `
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2`, tenant, id))
 	if err != nil {
 		return a, missing("authenticator "+id, err)
@@ -53,7 +62,7 @@ func (r reader) Authenticator(ctx context.Context, tenant, id string) (identity.
 
 // AuthenticatorBySerial returns an authenticator by its serial.
 func (r reader) AuthenticatorBySerial(ctx context.Context, tenant, serial string) (identity.Authenticator, error) {
-	a, err := scanAuthenticator(r.q.QueryRowContext(ctx, `
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.serial = $2`, tenant, serial))
 	if err != nil {
 		return a, missing("authenticator "+serial, err)
@@ -65,7 +74,7 @@ func (r reader) AuthenticatorBySerial(ctx context.Context, tenant, serial string
 // API serves all tenants from one address, and an app names only its
 // authenticator's id. What follows names the tenant found.
 func (r reader) FindAuthenticator(ctx context.Context, id string) (identity.Authenticator, error) {
-	a, err := scanAuthenticator(r.q.QueryRowContext(ctx, `
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.id = $1`, id))
 	if err != nil {
 		return a, missing("authenticator "+id, err)
@@ -76,7 +85,7 @@ func (r reader) FindAuthenticator(ctx context.Context, id string) (identity.Auth
 // Authenticators yields what a user has and has not lost, oldest first,
 // without seeds.
 func (r reader) Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "authenticators of "+user, scanAuthenticator, `
+	return list(ctx, r, "authenticators of "+user, r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+`
 		FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
 		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL
@@ -86,7 +95,7 @@ func (r reader) Authenticators(ctx context.Context, tenant, user string) iter.Se
 // AllAuthenticators yields a tenant's authenticators, revoked ones too, newest
 // first, limit at most.
 func (r reader) AllAuthenticators(ctx context.Context, tenant string, limit int) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "authenticators", scanAuthenticator, `
+	return list(ctx, r, "authenticators", r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+` FROM authenticators a
 		WHERE a.tenant_id = $1 ORDER BY a.enrolled_at DESC, a.id LIMIT $2`, tenant, limit)
 }

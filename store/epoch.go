@@ -91,6 +91,8 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 		// it with its owner at hand, no passcode of it is good.
 		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
 			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
+		// No such lock ends by itself.
+		{nil, "passing_locks", `DELETE FROM passing_locks`, nil},
 		// Which of them were used since, the copy does not know; their owners make
 		// new ones.
 		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},

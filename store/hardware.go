@@ -36,7 +36,7 @@ const unassigned = `a.imported_at IS NOT NULL AND a.inactive_at IS NOT NULL AND 
 // UnassignedAuthenticators yields a tenant's hardware tokens that nobody has, by
 // serial.
 func (r reader) UnassignedAuthenticators(ctx context.Context, tenant string) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "unassigned authenticators", scanAuthenticator, `
+	return list(ctx, r, "unassigned authenticators", r.scanAuthenticator, `
 		SELECT `+walking+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND `+unassigned+` ORDER BY a.serial`, tenant)
 }
 

@@ -2,9 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"time"
 )
 
 // active is the condition under which an authenticator takes part: State is
@@ -50,44 +47,6 @@ func (tx *Tx) UseCounterSigned(ctx context.Context, tenant, id string, counter, 
 		UPDATE authenticators SET last_step = $3, drift = $4, last_used_at = $5
 		WHERE tenant_id = $1 AND id = $2 AND last_step < $3 AND `+active,
 		tenant, id, counter, drift, at(tx.now()))
-	return n == 1, err
-}
-
-// CountInvalid counts a wrong passcode against an authenticator if it is
-// active, and locks it when that is the limit-th in a row. It reports whether
-// this call locked it. Count and lock are one statement, so that parallel wrong
-// ones are all counted and one of them locks.
-func (tx *Tx) CountInvalid(ctx context.Context, tenant, id string, limit int64) (locked bool, err error) {
-	var since time.Time
-	err = tx.sql.QueryRowContext(ctx, `
-		UPDATE authenticators SET invalid = invalid + 1, locked_at = CASE WHEN invalid + 1 >= $3 THEN $4 ELSE locked_at END
-		WHERE tenant_id = $1 AND id = $2 AND `+active+` RETURNING locked_at`, tenant, id, limit, at(tx.now())).Scan(moment{&since})
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, missing("count invalid of "+id, err)
-	}
-	return !since.IsZero(), nil
-}
-
-// UnlockAuthenticator ends a lock and clears the count. It reports whether
-// there was a lock to end: what wrong PINs locked stays so (SP-16).
-func (tx *Tx) UnlockAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "unlock "+id, `
-		UPDATE authenticators SET locked_at = NULL, invalid = 0
-		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL
-			AND NOT EXISTS (SELECT 1 FROM authenticator_pins p WHERE p.tenant_id = $1 AND p.authenticator_id = $2 AND p.locked_at IS NOT NULL)`,
-		tenant, id)
-	return n == 1, err
-}
-
-// LockAuthenticator locks an authenticator that somebody has, and reports
-// whether it was not locked before.
-func (tx *Tx) LockAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "lock "+id, `
-		UPDATE authenticators SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND locked_at IS NULL AND `+held,
-		tenant, id, at(tx.now()))
 	return n == 1, err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.language, u.password, u.password_changed_at,
-	u.failures, u.locked_until, u.locked_at, u.push_locked_until, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
+	u.failures, u.locked_until, u.locked_at, u.push_locked_until, u.passcodes_locked_until, u.passcode_failures, u.unlock_due, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
 
 func scanUser(row scanner) (u identity.User, err error) {
 	return u, row.Scan(userFields(&u)...)
@@ -21,7 +21,8 @@ func scanUser(row scanner) (u identity.User, err error) {
 // userFields are where userColumns go.
 func userFields(u *identity.User) []any {
 	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
-		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.PushLockedUntil}, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
+		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.PushLockedUntil}, moment{&u.PasscodesLocked}, &u.PasscodeFailures,
+		&u.UnlockDue, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
 		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
 }
 
@@ -189,7 +190,11 @@ func (tx *Tx) LockIfExceeded(ctx context.Context, t Tally, threshold int64, unti
 	n, err := tx.exec(ctx, "lock", `
 		UPDATE `+table+` SET locked_until = `+end+` WHERE `+where+` AND failures > `+limit+` AND locked_until IS NULL`,
 		append(args, at(until), threshold)...)
-	return n == 1, err
+	if n == 0 || err != nil {
+		return false, err
+	}
+	_, err = tx.exec(ctx, "lock", `UPDATE users SET unlock_due = 1 WHERE tenant_id = $1 AND id = $2`, t.Tenant, t.User)
+	return true, err
 }
 
 // placeholders names the next two arguments after n.
@@ -197,11 +202,13 @@ func placeholders(n int) (first, second string) {
 	return "$" + string(rune('1'+n)), "$" + string(rune('2'+n))
 }
 
-// Unlock ends every lock of a user's logins, an operator's too, and clears the
-// counts, in all browsers.
+// Unlock ends every lock of a user's logins, an operator's too, and of the user's
+// passcodes, and clears the counts, in all browsers.
 func (tx *Tx) Unlock(ctx context.Context, tenant, user string) error {
 	if _, err := tx.exec(ctx, "unlock", `
-		UPDATE users SET failures = 0, locked_until = NULL, locked_at = NULL WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
+		UPDATE users SET failures = 0, locked_until = NULL, locked_at = NULL,
+			passcode_failures = 0, passcode_locks = 0, passcodes_locked_until = NULL
+		WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, "unlock", `

@@ -150,6 +150,14 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[AuthenticatorAdded](args)
 	case MailLocked:
 		m, err = decode[UserLocked](args)
+	case MailUnlocked:
+		m, err = decode[UserUnlocked](args)
+	case MailAuthenticatorLocked:
+		m, err = decode[AuthenticatorLocked](args)
+	case MailAuthenticatorUnlocked:
+		m, err = decode[AuthenticatorUnlocked](args)
+	case MailPasscodesLocked:
+		m, err = decode[PasscodesLocked](args)
 	case MailPushRejected:
 		m, err = decode[RejectedPush](args)
 	case MailPushLocked:

@@ -1,0 +1,123 @@
+package templates
+
+import (
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// Kinds of mail about locks, besides that of a user's logins (CRED-13).
+const (
+	MailAuthenticatorLocked   = "authenticator-locked"   // AuthenticatorLocked
+	MailAuthenticatorUnlocked = "authenticator-unlocked" // AuthenticatorUnlocked
+	MailPasscodesLocked       = "passcodes-locked"       // PasscodesLocked
+	MailUnlocked              = "user-unlocked"          // UserUnlocked
+)
+
+// A LockedBy is what locked an authenticator.
+type LockedBy string
+
+const (
+	LockedByPasscodes LockedBy = "passcodes" // wrong ones
+	LockedByPINs      LockedBy = "pins"      // wrong ones: nothing unlocks it
+	LockedByOperator  LockedBy = "operator"
+)
+
+// AuthenticatorLocked tells that authenticators of a user were locked. All were
+// by the same thing at the same moment: there is one mail.
+type AuthenticatorLocked struct {
+	Name      string
+	Devices   []string // what the authenticators are called
+	By        LockedBy
+	Until     time.Time // when the lock ends by itself; zero where it lasts
+	Origin    Origin    // of the last attempt, where there was one
+	Operators bool      // whether they read it, and not the user
+}
+
+// AuthenticatorUnlocked tells a user that an authenticator is locked no more.
+type AuthenticatorUnlocked struct {
+	Name   string
+	Device string // what it is called
+	Origin Origin
+}
+
+// PasscodesLocked tells that a user's passcodes are locked (CRED-12).
+type PasscodesLocked struct {
+	Name      string
+	Until     time.Time
+	Origin    Origin // of the last attempt
+	Operators bool   // whether they read it, and not the user
+}
+
+// UserUnlocked tells a user that a lock of logins is over: an operator ended it,
+// or its time had passed when the user next signed in.
+type UserUnlocked struct {
+	Name   string
+	Origin Origin
+}
+
+func (m AuthenticatorLocked) letter(l locales.Printer) letter {
+	key := "mail.lock." + string(m.By)
+	sentences := []Text{{Key: key + ".text"}}
+	if m.Operators {
+		sentences = []Text{{key + ".operators", []any{"name", m.Name}}}
+	}
+	switch {
+	case m.By == LockedByPINs:
+		sentences = append(sentences, Text{Key: "mail.lock.anew"})
+	case m.Until.IsZero():
+		sentences = append(sentences, Text{Key: "mail.lock.lasts"})
+	default:
+		sentences = append(sentences, Text{"mail.lock.until", []any{"until", l.When(m.Until)}})
+	}
+	return lockLetter(m.Name, m.Operators, letter{
+		Subject:   Text{Key: "mail.lock.subject"},
+		Preview:   Text{"mail.lock.preview", []any{"devices", strings.Join(m.Devices, ", ")}},
+		Sentences: sentences,
+		Facts:     append([]fact{{Text{Key: "mail.lock.device"}, strings.Join(m.Devices, ", ")}}, m.Origin.facts(l)...),
+		Warning:   Text{Key: key + ".notyou"},
+	})
+}
+
+func (m PasscodesLocked) letter(l locales.Printer) letter {
+	return lockLetter(m.Name, m.Operators, letter{
+		Subject:   Text{Key: "mail.passcodes.subject"},
+		Preview:   Text{"mail.passcodes.preview", []any{"name", m.Name}},
+		Sentences: []Text{{"mail.passcodes.until", []any{"name", m.Name, "until", l.When(m.Until)}}, {Key: "mail.passcodes.others"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.lock.passcodes.notyou"},
+	})
+}
+
+// lockLetter addresses a letter to the user, or to operators, whom it warns in
+// other words.
+func lockLetter(name string, operators bool, to letter) letter {
+	to.Greeting = Text{"mail.greeting", []any{"name", name}}
+	if operators {
+		to.Greeting, to.Warning = Text{Key: "mail.greeting.operators"}, Text{Key: "mail.lock.operators.warning"}
+	}
+	return to
+}
+
+func (m AuthenticatorUnlocked) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.unlock.subject"},
+		Preview:   Text{"mail.unlock.preview", []any{"device", m.Device}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.unlock.text"}},
+		Facts:     append([]fact{{Text{Key: "mail.lock.device"}, m.Device}}, m.Origin.facts(l)...),
+		Warning:   Text{Key: "mail.unlock.notyou"},
+	}
+}
+
+func (m UserUnlocked) letter(l locales.Printer) letter {
+	return letter{
+		Subject:   Text{Key: "mail.unlocked.subject"},
+		Preview:   Text{"mail.unlocked.preview", []any{"name", m.Name}},
+		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Sentences: []Text{{Key: "mail.unlocked.text"}},
+		Facts:     m.Origin.facts(l),
+		Warning:   Text{Key: "mail.unlocked.notyou"},
+	}
+}
