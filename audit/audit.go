@@ -81,6 +81,7 @@ const (
 	AuthenticatorPush      Kind = "authenticator.push"
 	AuthenticatorRenamed   Kind = "authenticator.renamed"
 	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
+	AuthenticatorResync    Kind = "authenticator.resynchronised"
 
 	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
 	AuthenticatorAssigned   Kind = "authenticator.assigned"
@@ -131,7 +132,7 @@ var Kinds = map[Kind]bool{
 	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true, EnrolFurther: true, EnrolFurtherLeft: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
-	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true,
+	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,
 	RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
 	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,

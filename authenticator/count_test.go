@@ -60,7 +60,9 @@ func setLockout(t *testing.T, h *storetest.House, rules policy.Lockout) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindLockout, 0, document) })
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindLockout, 0, document)
+	})
 }
 
 // Counted per user, wrong passcodes lock no authenticator, used or unused, but

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/store"
@@ -88,14 +89,8 @@ func within(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64
 // is found once a day, by which time it has left the window: who saw it typed
 // cannot begin with it again.
 func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code string) (store.Passcode, bool, error) {
-	var far store.Passcode
-	var ok bool
-	if byTime(a) {
-		far.Step, far.Drift, ok = find(tx, a, code, outer)
-	} else {
-		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounter)
-	}
-	if !ok || far.Step <= a.LastStep {
+	far, ok := somewhere(tx, a, code)
+	if !ok {
 		return far, false, nil
 	}
 	err := tx.UseOnce(ctx, a.Tenant, "outer window", fmt.Sprintf("%s %d", a.ID, far.Step), tx.Now().Add(24*time.Hour))
@@ -103,6 +98,16 @@ func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code st
 		return far, false, nil
 	}
 	return far, err == nil, err
+}
+
+// somewhere finds a passcode in the outer window, newer than any that was used.
+func somewhere(tx *store.Tx, a identity.Authenticator, code string) (far store.Passcode, ok bool) {
+	if byTime(a) {
+		far.Step, far.Drift, ok = find(tx, a, code, outer)
+	} else {
+		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounter)
+	}
+	return far, ok && far.Step > a.LastStep
 }
 
 // follows reports whether a passcode is the next after the first of a
@@ -116,4 +121,51 @@ func follows(tx *store.Tx, a identity.Authenticator, code string, first identity
 	a.Drift = first.Drift
 	step, drift, ok := find(tx, a, code, 1)
 	return store.Passcode{Step: step, Drift: drift}, ok && step > first.Step
+}
+
+// Resynchronise sets the clock or counter of an authenticator by two passcodes
+// that it made one after the other, both within the outer window, and uses both
+// up with every older one. It is an operator's, to whom the owner reads them out;
+// two that do not follow one another are an Invalid, and change nothing.
+//
+// It also ends a lock that wrong passcodes brought about: two in a row are more
+// than anybody guesses, and an operator stands by. In a journey they would not
+// (CRED-11): there a lock must hold whatever is typed.
+func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, first, second string) error {
+	if !makesPasscodes(a) || !counts(a) || expired(a, tx.Now()) {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.state",
+			Err: fmt.Errorf("authenticator: %s is %s, or makes no passcodes", a.Serial, a.State())}
+	}
+	a, err := unlockLapsed(ctx, tx, a)
+	if err != nil {
+		return err
+	}
+	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+		return err
+	}
+	at, ok := somewhere(tx, a, otp.Canonical(first))
+	if ok {
+		at, ok = follows(tx, a, otp.Canonical(second), Resync(a.ID, at, tx.Now()))
+	}
+	if ok {
+		ok, err = tx.SetPasscodeClock(ctx, a.Tenant, a.ID, at)
+	}
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return &identity.Error{Kind: identity.Invalid, Key: "error.confirm.wrong",
+			Err: fmt.Errorf("%s did not make these two passcodes one after the other just now, or they were used", a.Serial)}
+	}
+	if err := changed(ctx, tx, a, audit.AuthenticatorResync, "operator"); err != nil || a.LockedAt.IsZero() {
+		return err
+	}
+	done, err := tx.UnlockAuthenticator(ctx, a.Tenant, a.ID)
+	switch {
+	case err != nil:
+		return err
+	case !done:
+		return pinLocked(ctx, tx, a)
+	}
+	return unlocked(ctx, tx, a, "resynchronised")
 }

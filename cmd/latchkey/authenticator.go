@@ -203,7 +203,7 @@ type authenticatorLock struct {
 }
 
 func (authenticatorLock) Help() string {
-	return `It locks as wrong passcodes do, until it is unlocked. Its user still counts as having one: a lock opens no way to enrol another.
+	return `It stays locked until it is unlocked; no time ends that. Its user is told by mail, and still counts as having one: a lock opens no way to enrol another.
 
 Example:
 

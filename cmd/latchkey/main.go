@@ -102,14 +102,16 @@ type commands struct {
 
 			PrivacyIDEA authenticatorAddPrivacyIDEA `cmd:"" name:"privacyidea" help:"Offer the privacyIDEA Authenticator, an app that confirms by push."`
 		} `cmd:"" help:"Hand an authenticator out to a user."`
-		List    authenticatorList    `cmd:"" help:"List authenticators, newest first."`
-		Show    authenticatorShow    `cmd:"" help:"Show an authenticator."`
-		Set     authenticatorSet     `cmd:"" help:"Switch push on or off."`
-		Lock    authenticatorLock    `cmd:"" help:"Lock an authenticator, as wrong passcodes do."`
-		Unlock  authenticatorUnlock  `cmd:"" help:"End the lock of an authenticator."`
-		Suspend authenticatorSuspend `cmd:"" help:"Keep an authenticator from being used for a while."`
-		Resume  authenticatorResume  `cmd:"" help:"End a suspension."`
-		Revoke  authenticatorRevoke  `cmd:"" help:"End an authenticator for good."`
+		List     authenticatorList     `cmd:"" help:"List authenticators, newest first."`
+		Show     authenticatorShow     `cmd:"" help:"Show an authenticator."`
+		Counters authenticatorCounters `cmd:"" help:"Show counters, locks and clocks."`
+		Resync   authenticatorResync   `cmd:"" help:"Set a clock or counter by two passcodes."`
+		Set      authenticatorSet      `cmd:"" help:"Switch push on or off."`
+		Lock     authenticatorLock     `cmd:"" help:"Lock an authenticator, as wrong passcodes do."`
+		Unlock   authenticatorUnlock   `cmd:"" help:"End the lock of an authenticator."`
+		Suspend  authenticatorSuspend  `cmd:"" help:"Keep an authenticator from being used for a while."`
+		Resume   authenticatorResume   `cmd:"" help:"End a suspension."`
+		Revoke   authenticatorRevoke   `cmd:"" help:"End an authenticator for good."`
 
 		Import    authenticatorImport    `cmd:"" help:"Import hardware tokens from a PSKC or CSV file."`
 		Assign    authenticatorAssign    `cmd:"" help:"Give an imported hardware token to a user."`

@@ -116,8 +116,9 @@ type policySet struct {
 	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
 	NoPush       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: no push there; may be repeated."`
 
-	pushFlags `embed:""`
-	Yes       bool `help:"Set it even if it leaves users without a way in."`
+	pushFlags    `embed:""`
+	lockoutFlags `embed:""`
+	Yes          bool `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySet) Help() string {
@@ -137,7 +138,9 @@ Examples:
 
     latchkey policy set push --group Nurses --no-codes --presence six-digits
 
-    latchkey policy set push --group Nurses --none`
+    latchkey policy set push --group Nurses --none
+
+    latchkey policy set lockout --threshold 5 --period 30m --count user`
 }
 
 // Run replaces or changes a policy and shows it.
@@ -184,7 +187,9 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
 	case ofPush && c.Kind != policy.KindPush:
 		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
-	case (ofEnrolment || ofPlatforms || ofPush) && c.File != "":
+	case c.lockoutFlags.any() && c.Kind != policy.KindLockout:
+		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
+	case (ofEnrolment || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -193,6 +198,8 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 	case ofPush:
 		change, err := c.changePush(ctx, h)
 		return nil, change, err
+	case c.lockoutFlags.any():
+		return nil, c.lockoutFlags.change, nil
 	}
 	// A byte more than may be, so that what is too long is refused and not cut.
 	if data, err = s.file(c.File, policy.MaxDocument+1); err != nil {

@@ -45,7 +45,13 @@ type userUnlock struct {
 	Name string `arg:"" help:"The user's name."`
 }
 
-func (userUnlock) Help() string { return "Example:\n\n    latchkey user unlock anna" }
+func (userUnlock) Help() string {
+	return `It ends every lock of the user: of logins, whoever or whatever locked them, of passcodes and of push. What locks one authenticator stays: "latchkey authenticator unlock" ends that.
+
+Example:
+
+    latchkey user unlock anna`
+}
 
 // Run ends every lock of a user's logins.
 func (c *userUnlock) Run(ctx context.Context, s *shell) error {
