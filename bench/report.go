@@ -153,6 +153,8 @@ func (run *Run) judge() {
 			most("Approval to browser while all wait, median", row.MedianMS, 100, "ms")
 			most("Approval to browser while all wait, 99th percentile", row.P99MS, 500, "ms")
 			most("Memory while all wait", row.PeakMiB, 300, "MiB")
+		case "check":
+			most("A passcode checked against 5 authenticators, median", row.MedianMS, 2, "ms")
 		case "import":
 			most("10,000 tokens of a PSKC file, imported in", row.TookSeconds, 20, "s")
 			most("A batch of it, in which nobody else writes, 99th percentile", row.P99MS, 50, "ms")
