@@ -242,7 +242,7 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 			var verdict push.Verdict
 			h.Do(t, func(tx *store.Tx) error {
 				var err error
-				verdict, _, err = Approve(t.Context(), tx, a, passcode)
+				verdict, _, err = Approve(t.Context(), tx, a, "", passcode)
 				return err
 			})
 			return verdict
@@ -270,7 +270,7 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 		}
 		h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, a, "lost") })
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			verdict, _, err := Approve(t.Context(), tx, a, passcode(h, a, 1))
+			verdict, _, err := Approve(t.Context(), tx, a, "", passcode(h, a, 1))
 			if err == nil && verdict == push.PasscodeRight {
 				t.Error("a revoked authenticator approved")
 			}
@@ -399,14 +399,14 @@ func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				got, came, err := Approve(t.Context(), tx, a, otp.HOTP(seed, otp.Params{}, tt.counter))
+				got, came, err := Approve(t.Context(), tx, a, "", otp.HOTP(seed, otp.Params{}, tt.counter))
 				if got != tt.want || got == push.PasscodeTooFar && came.Step != tt.counter {
 					t.Errorf("counter %d: verdict %d of %d, want %d", tt.counter, got, came.Step, tt.want)
 				}
 				if err != nil || got != push.PasscodeRight {
 					return err
 				}
-				if got, _, err = Approve(t.Context(), tx, a, otp.HOTP(seed, otp.Params{}, tt.counter)); got != push.PasscodeWrong {
+				if got, _, err = Approve(t.Context(), tx, a, "", otp.HOTP(seed, otp.Params{}, tt.counter)); got != push.PasscodeWrong {
 					t.Errorf("counter %d, used since the row was read: verdict %d", tt.counter, got)
 				}
 				return err

@@ -68,7 +68,7 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 		result := Result{Reason: Paused}
 		return result, record(ctx, tx, try, result)
 	}
-	all, err := passcodes(ctx, tx, try.Tenant, try.User)
+	all, err := seeded(ctx, tx, try.Tenant, try.User, makesPasscodes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -156,25 +156,31 @@ func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code
 }
 
 // Approve checks the passcode in the signed approval of a push, and uses it up.
+// An app that answers challenges sends its response to the request's nonce there.
 // The step used last may come again, since the nonce that was signed makes the
 // approval fresh. No counter moves, whatever the passcode is (CRED-11).
 //
 // One from the outer window is right, but does not count: it is remembered, so
 // that it begins one resynchronisation and no other, and returned for the next
 // passcode to follow (PUSH-16).
-func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, passcode string) (push.Verdict, store.Passcode, error) {
+func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce, passcode string) (push.Verdict, store.Passcode, error) {
 	var came store.Passcode
 	if a.Protocol == identity.PiPush { // whose app makes none
 		return push.PasscodeWrong, came, nil
 	}
-	rules, err := lockout(ctx, tx, a.Tenant)
-	if err != nil {
+	var err error
+	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
 		return push.PasscodeWrong, came, err
 	}
 	if a, err = unlockLapsed(ctx, tx, a); err != nil {
 		return push.PasscodeWrong, came, err
 	}
-	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+	if answersChallenges(a) {
+		verdict, err := approveByResponse(ctx, tx, a, nonce, passcode)
+		return verdict, came, err
+	}
+	rules, err := lockout(ctx, tx, a.Tenant)
+	if err != nil {
 		return push.PasscodeWrong, came, err
 	}
 	if came, ok := within(tx, a, passcode, rules.LookAhead); ok {
@@ -218,15 +224,15 @@ func find(tx *store.Tx, a identity.Authenticator, code string, window int64) (st
 	return step, step - otp.Step(params, tx.Now()), ok
 }
 
-// passcodes returns those of a user's authenticators that make passcodes, with
+// seeded returns those of a user's authenticators that make what was typed, with
 // their seeds: the active ones, and those that a lock or an operator keeps from
-// being active, to recognise their passcodes and refuse them.
-func passcodes(ctx context.Context, tx *store.Tx, tenant, user string) ([]identity.Authenticator, error) {
+// being active, to recognise what they make and refuse it.
+func seeded(ctx context.Context, tx *store.Tx, tenant, user string, makes func(identity.Authenticator) bool) ([]identity.Authenticator, error) {
 	all, err := store.Collect(tx.Authenticators(ctx, tenant, user))
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makesPasscodes(a) || !counts(a) || expired(a, tx.Now()) })
+	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makes(a) || !counts(a) || expired(a, tx.Now()) })
 	for i, a := range all {
 		if a, err = unlockLapsed(ctx, tx, a); err != nil {
 			return nil, err
@@ -245,11 +251,17 @@ func AnyPasscodes(all []identity.Authenticator) bool {
 	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return makesPasscodes(a) && counts(a) })
 }
 
-// makesPasscodes reports whether an authenticator makes passcodes to type. An
-// app that does nothing but confirm has no time step.
-func makesPasscodes(a identity.Authenticator) bool { return byTime(a) || a.Kind == identity.HOTP }
+// makesPasscodes reports whether an authenticator makes passcodes to type: it
+// does nothing but confirm else, or answers challenges.
+func makesPasscodes(a identity.Authenticator) bool { return byTime(a) || byCounter(a) }
 
 // byTime reports whether an authenticator makes passcodes by time.
 func byTime(a identity.Authenticator) bool {
 	return (a.Kind == identity.AppToken || a.Kind == identity.TOTP) && a.Step > 0
+}
+
+// byCounter reports whether an authenticator makes passcodes by counting them.
+func byCounter(a identity.Authenticator) bool {
+	app := a.Kind == identity.AppToken && a.Protocol != identity.PiPush && a.Step == 0
+	return a.Kind == identity.HOTP || app && !answersChallenges(a)
 }

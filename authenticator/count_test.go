@@ -287,7 +287,7 @@ func TestCRED13_ApprovalAfterALock(t *testing.T) {
 	}{{599 * time.Second, push.PasscodeWrong}, {time.Second, push.PasscodeRight}} {
 		h.Clock.Pass(tt.pass)
 		h.Do(t, func(tx *store.Tx) error {
-			got, _, err := Approve(t.Context(), tx, row(t, h, a), passcode(h, a, 0))
+			got, _, err := Approve(t.Context(), tx, row(t, h, a), "", passcode(h, a, 0))
 			if got != tt.want {
 				t.Errorf("verdict %d, want %d", got, tt.want)
 			}

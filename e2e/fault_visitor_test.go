@@ -355,7 +355,7 @@ func (v *visitor) enrolFromCode(ctx context.Context) error {
 	if err := v.to(ctx, "passcode"); err != nil {
 		return err
 	}
-	code, err := app.Passcode(account.ID)
+	code, err := app.Passcode(ctx, account.ID)
 	if err != nil {
 		return err
 	}

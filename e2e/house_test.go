@@ -103,7 +103,7 @@ func (h *House) SignIn(b *Browser, application string) {
 		h.t.Fatal(err)
 	}
 	w.TypePasscode(func() string {
-		code, err := h.phone.Passcode(account.ID)
+		code, err := h.phone.Passcode(h.t.Context(), account.ID)
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestCRED16_SelfService(t *testing.T) {
 				}
 				w.wake()
 				return func() string {
-					made, err := p.Passcode(account.ID)
+					made, err := p.Passcode(t.Context(), account.ID)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -72,7 +72,7 @@ func (p *Phone) finish(push bool) {
 	p.Click(submit)
 	p.at("ready", done)
 	p.Click(done)
-	p.at("account", account)
+	p.at("account", `.account`)
 }
 
 // Passcode reads the passcode the app shows.

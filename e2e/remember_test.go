@@ -23,7 +23,7 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	here.TypePasscode(func() string {
 		here.Desk.shoot("remember")
 		here.Desk.Click(`label:has(input[name="remember"][value="yes"])`)
-		code, err := h.phone.Passcode(account.ID)
+		code, err := h.phone.Passcode(t.Context(), account.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -39,7 +41,7 @@ type activated struct {
 	Expires       int64             `json:"expires"`
 	Seed          string            `json:"seed"`
 	Mode          string            `json:"mode"`
-	Algorithm     string            `json:"algorithm"`
+	Algorithm     otp.Algorithm     `json:"algorithm"`
 	Digits        int               `json:"digits"`
 	Period        int64             `json:"period"`
 	Template      activatedTemplate `json:"template"`
@@ -214,7 +216,7 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 	if err != nil {
 		return activated{}, err
 	}
-	if err := needPIN(m, template); err != nil {
+	if err := needs(m, template); err != nil {
 		return activated{}, err
 	}
 	if act.UsedAt.IsZero() {
@@ -234,14 +236,45 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 	if err != nil {
 		return activated{}, err
 	}
+	mode, algorithm := modeOf(app)
 	return activated{
 		Authenticator: app.ID, Tenant: tenant.Slug, Organisation: tenant.OrganisationName(), User: user.Name,
 		Serial: app.Serial, State: app.State(), Expires: act.UsedAt.Add(pendingLife).Unix(),
 		Seed: base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed),
-		Mode: "quick", Algorithm: "SHA1", Digits: app.Digits, Period: app.Step,
+		Mode: mode, Algorithm: algorithm, Digits: app.Digits, Period: app.Step,
 		Template: pinned(template), PIN: pin,
 		Push: activatedPush{Allowed: act.PushAllowed}, Language: act.Language,
 	}, nil
+}
+
+// needs refuses an app that cannot do what a template asks of it: it would become
+// an authenticator that nobody can use (CRED-3, CRED-4, CRED-5).
+func needs(m message, t policy.Template) error {
+	wanted := []string{}
+	if t.PIN == policy.UserPIN {
+		wanted = append(wanted, "pin:app")
+	}
+	switch {
+	case t.Mode == policy.ChallengeResponse:
+		wanted = append(wanted, "challenge")
+	case t.Step == 0:
+		wanted = append(wanted, "counter")
+	}
+	for _, capability := range wanted {
+		if !slices.Contains(m.claims.Capabilities, capability) {
+			return &refusal{status: http.StatusConflict, Code: "capability", Capability: capability, Least: push.Least(m.claims.Version, capability)}
+		}
+	}
+	return nil
+}
+
+// modeOf says in the protocol's words what an authenticator makes, and by which
+// hash.
+func modeOf(app identity.Authenticator) (mode string, algorithm otp.Algorithm) {
+	if app.Suite != "" {
+		return "challenge", otp.SHA256
+	}
+	return "quick", otp.SHA1
 }
 
 // pend makes the pending authenticator of an activation.
@@ -253,9 +286,14 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	app := identity.Authenticator{
 		Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.AppToken,
 		Name: identity.CleanTyped(in.Name), Platform: act.Platform,
-		Seed: otp.NewSecret(otp.SHA1), Key: m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step,
+		Key: m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step, LastStep: -1,
 		Template: act.Template, AppVersion: m.claims.Version, Capabilities: m.claims.Capabilities,
 	}
+	if template.Mode == policy.ChallengeResponse {
+		app.Suite, app.Step = otp.ChallengeSuite(app.Digits), 0
+	}
+	_, algorithm := modeOf(app)
+	app.Seed = otp.NewSecret(algorithm)
 	if app.Name == "" {
 		app.Name = app.Serial
 	}

@@ -130,7 +130,7 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 				if err := askedWho(ctx, tx, app, in.Request); err != nil {
 					return push.PasscodeWrong, store.Passcode{}, err
 				}
-				return authenticator.Approve(ctx, tx, app, in.Passcode)
+				return authenticator.Approve(ctx, tx, app, in.Nonce, in.Passcode)
 			},
 		})
 		if err != nil {

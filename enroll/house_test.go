@@ -206,7 +206,7 @@ func (a *app) signing(name string, body any) *signing {
 	s.header = map[string]any{"alg": "ES256", "typ": "latchkey-app+jwt"}
 	s.payload = map[string]any{"typ": name, "htm": s.method, "htu": a.h.server.URL + Path + name, "bsh": b64(hash[:]),
 		"iat": a.h.Clock.Now().Unix(), "jti": b64(jti[:]), "ver": "latchkey-test/1.0.0",
-		"cap": []string{"presence:none", "presence:enter"}}
+		"cap": []string{"presence:none", "presence:enter", "challenge", "counter"}}
 	if name == "activate" {
 		s.header["jwk"] = a.jwk()
 	} else {

@@ -11,13 +11,11 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
 )
 
@@ -100,16 +98,6 @@ func templateOf(app identity.Authenticator) (policy.Template, error) {
 		return t, fmt.Errorf("enroll: template of %s: %w", app.ID, err)
 	}
 	return t, nil
-}
-
-// needPIN refuses an app that cannot ask for a PIN an authenticator whose
-// template wants one (CRED-5).
-func needPIN(m message, t policy.Template) error {
-	const asksPIN = "pin:app"
-	if t.PIN != policy.UserPIN || slices.Contains(m.claims.Capabilities, asksPIN) {
-		return nil
-	}
-	return &refusal{status: http.StatusConflict, Code: "capability", Capability: asksPIN, Least: push.Least(m.claims.Version, asksPIN)}
 }
 
 // firstPIN gives a pending authenticator its initial PIN (CRED-5). It is shown

@@ -123,7 +123,7 @@ func TestCRED5_TheInitialPINIsShownAndChanged(t *testing.T) {
 	})
 }
 
-// An app that cannot ask for a PIN gets none of it. Without needPIN it is an
+// An app that cannot ask for a PIN gets none of it. Without needs it is an
 // authenticator whose PIN nobody chose.
 func TestCRED5_AnAppWithoutPINsIsRefused(t *testing.T) {
 	h := onSQLite(t)

@@ -86,7 +86,8 @@ type Authenticator struct {
 	Platform     Platform
 	Seed         []byte // in clear, in memory only; sealed in the database
 	Digits       int    // passcode length, 6 or 8
-	Step         int64  // seconds of a time step; 0 for event-based
+	Step         int64  // seconds of a time step; 0 where there is none
+	Suite        string // of RFC 6287, by which it answers challenges; empty where it makes passcodes
 	Algorithm    string // of the HMAC that passcodes are made with: SHA1, SHA256 or SHA512; empty is SHA1
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps

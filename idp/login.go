@@ -223,6 +223,8 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.Claim(ctx, visit, s.view)
 	case journey.AskPasscode, journey.AskNextPasscode:
 		return e.Passcode(ctx, visit, v, r.PostFormValue("passcode"))
+	case journey.AskChallenge:
+		return s.respond(ctx, r, visit)
 	case journey.AskRecoveryCode:
 		return e.RecoveryCode(ctx, visit, v, r.PostFormValue("code"))
 	case journey.EnrolOffer:

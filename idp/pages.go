@@ -72,6 +72,8 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 			page.Notice = "notice.enrolled"
 		}
 		return "passcode", s.passcode(r), nil
+	case journey.AskChallenge:
+		return "challenge", s.challenge(page), nil
 	case journey.AskRecoveryCode:
 		return "recovery_code", s.recoveryCode(), nil
 	case journey.EnrolOffer:

@@ -33,6 +33,8 @@ func (s *sitting) methods() []templates.Method {
 		switch {
 		case by == identity.ByPasscode:
 			m.Detail = templates.Text{Key: "choose.detail.passcode"}
+		case by == identity.ByChallenge:
+			m.Detail = templates.Text{Key: "choose.detail.challenge"}
 		case by == identity.ByRecoveryCode:
 			m.Detail = templates.Text{Key: "choose.detail.recovery-code"}
 		case proved:

@@ -93,7 +93,10 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	}
 	if v.Step != Done {
 		endWithLock(v)
-		return v, tx.AddJourney(ctx, j)
+		if err := tx.AddJourney(ctx, j); err != nil {
+			return nil, err
+		}
+		return v, v.pose(ctx, tx)
 	}
 	j.EndedAt, j.Outcome = now, identity.Succeeded
 	if err := tx.AddJourney(ctx, j); err != nil {

@@ -60,6 +60,7 @@ type View struct {
 	Methods        []identity.Method // that may be chosen now, in the order in which they are offered
 	Preselected    identity.Method   // of these: the one that worked last in this browser, or the first
 	Request        push.State        // of the push the page waits for, if any
+	Challenge      store.Challenge   // that the page asks to have answered; zero once it expired
 	LastMethod     identity.Method
 	Invitation     store.Invitation // by which the journey was begun; zero in a login
 
@@ -80,6 +81,8 @@ type Reader interface {
 	push.Reader
 	Invitation(ctx context.Context, tenant, id string) (store.Invitation, error)
 	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
+	JourneyChallenge(ctx context.Context, tenant, journey string) (store.Challenge, error)
+	AnswersChallenges(ctx context.Context, tenant string) (bool, error)
 	RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error)
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
 }
@@ -276,6 +279,9 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 		endWithLock(v)
 	}
 	if err := tx.StepJourney(ctx, j); err != nil {
+		return nil, err
+	}
+	if err := v.pose(ctx, tx); err != nil {
 		return nil, err
 	}
 	if j.Outcome == identity.Succeeded && j.Login() { // who enrolled by mail is not logged in (ENR-4)

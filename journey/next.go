@@ -131,8 +131,12 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 			return AppTooOld
 		}
 		return Refused
-	case proved && j.Method == "" && f.Codes && !pushes && !usual(f.Others) && (f.Assigned > 0 || !f.MayEnrol):
+	case !proved || j.Method != "" || pushes || f.Assigned == 0 && f.MayEnrol:
+		return Choose
+	case f.Codes && !usual(f.Others):
 		return AskPasscode // the only way: a page to choose it on would ask nothing
+	case !f.Codes && onlyChallenge(f.Others):
+		return AskChallenge
 	}
 	return Choose
 }
@@ -141,6 +145,12 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 // not: for its sake nobody is made to choose each time.
 func usual(others []identity.Method) bool {
 	return slices.ContainsFunc(others, func(m identity.Method) bool { return m != identity.ByRecoveryCode })
+}
+
+// onlyChallenge reports whether challenges are the one way of these for every day.
+func onlyChallenge(others []identity.Method) bool {
+	rest := slices.DeleteFunc(slices.Clone(others), func(m identity.Method) bool { return m == identity.ByChallenge })
+	return len(rest) < len(others) && !usual(rest)
 }
 
 // enrolling is where self-provisioning stands. No stage behind the mailed code

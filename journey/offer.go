@@ -31,6 +31,11 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	v.Codes = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
 	v.Facts.Push, v.Facts.Codes = own, v.Codes && (v.Facts.Temporary || authenticator.AnyPasscodes(v.Authenticators))
 	v.Facts.Others = nil
+	if offers, err := v.offersChallenge(ctx, r); err != nil {
+		return err
+	} else if offers {
+		v.Facts.Others = append(v.Facts.Others, identity.ByChallenge)
+	}
 	if v.offersRecoveryCode() {
 		v.Facts.Others = append(v.Facts.Others, identity.ByRecoveryCode)
 	}
@@ -47,7 +52,7 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	v.Facts.Resync = v.resync(now).Authenticator != ""
 	v.Step = Next(j, v.Facts, now)
 	v.choices()
-	return nil
+	return v.challenge(ctx, r)
 }
 
 // reach counts whom a push would reach, if one may be sent at all, and says who is

@@ -26,7 +26,7 @@ func (h *house) approveOff(steps int64, number string) {
 		}
 		end, err := push.TakeAnswer(h.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: number,
 			Passcode: func() (push.Verdict, store.Passcode, error) {
-				return authenticator.Approve(h.Context(), tx, h.token, h.passcode(steps))
+				return authenticator.Approve(h.Context(), tx, h.token, "", h.passcode(steps))
 			}})
 		if err == nil && end.Outcome != store.PushResync {
 			h.Errorf("the approval is %q, want %s", end.Outcome, store.PushResync)
@@ -84,7 +84,7 @@ func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 			verdict := push.PasscodeWrong
 			h.do(h.Who, func(tx *store.Tx) (err error) {
 				h.token.Drift = 7
-				verdict, _, err = authenticator.Approve(t.Context(), tx, h.token, h.passcode(7))
+				verdict, _, err = authenticator.Approve(t.Context(), tx, h.token, "", h.passcode(7))
 				return err
 			})
 			if verdict != push.PasscodeRight {

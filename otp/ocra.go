@@ -2,6 +2,7 @@ package otp
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -219,4 +220,25 @@ func digest(a Algorithm, pin string) []byte {
 	h := a.hash()()
 	h.Write([]byte(pin))
 	return h.Sum(nil)
+}
+
+// ChallengeSuite is the one by which a person answers a challenge of eight
+// digits, with six digits or eight.
+func ChallengeSuite(digits int) string {
+	return fmt.Sprintf("OCRA-1:HOTP-SHA256-%d:QN08", digits)
+}
+
+// ApprovalSuite is the one by which an app that makes no passcodes answers the
+// nonce of a push request; its question is the nonce's SHA-256 in hexadecimal.
+func ApprovalSuite(digits int) string {
+	return fmt.Sprintf("OCRA-1:HOTP-SHA256-%d:QH64", digits)
+}
+
+// NewChallenge returns a random challenge of eight digits.
+func NewChallenge() string {
+	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return fmt.Sprintf("%08d", n)
 }

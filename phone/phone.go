@@ -25,10 +25,10 @@ import (
 )
 
 // Version is what every call says this app is.
-const Version = "latchkey-phone/1.1.0"
+const Version = "latchkey-phone/1.2.0"
 
 // capabilities are what every call says this app can do.
-var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app"}
+var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app", "challenge", "counter"}
 
 // A Phone is an authenticator app whose accounts live in a folder.
 type Phone struct {
@@ -76,14 +76,6 @@ type Push struct {
 	State   string `json:"state"`
 	Allowed bool   `json:"allowed"`
 	Until   int64  `json:"until,omitempty"` // while temporarily locked
-}
-
-// A Code is a passcode and for how long it is the current one.
-type Code struct {
-	Account string `json:"account"`
-	User    string `json:"user"`
-	Code    string `json:"passcode"`
-	Left    int64  `json:"seconds_left"`
 }
 
 // A Request is a push request that waits for an answer (PUSH-12).
@@ -192,16 +184,18 @@ func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name str
 	if err := p.call(ctx, s, k, "activate", body, &answer); err != nil {
 		return err
 	}
-	if answer.Mode != "quick" || answer.Template.PIN != "none" && answer.Template.PIN != "user" || answer.Period == 0 {
+	if answer.Mode != "quick" && answer.Mode != challenges || answer.Template.PIN != "none" && answer.Template.PIN != "user" {
 		return tooOld("a token template this version does not know")
 	}
 	made := *k
 	made.Account = Account{ID: answer.Authenticator, Base: k.Base, Tenant: answer.Tenant, Organisation: answer.Organisation,
 		User: answer.User, Serial: answer.Serial, State: answer.State, Push: answer.Push}
 	made.Guarded = answer.Template.PIN == "user"
-	made.Seed, made.Algorithm, made.Digits, made.Period = answer.Seed, answer.Algorithm, answer.Digits, answer.Period
-	if _, err := made.passcode(p.now()); err != nil {
+	made.Mode, made.Seed, made.Algorithm, made.Digits, made.Period = answer.Mode, answer.Seed, answer.Algorithm, answer.Digits, answer.Period
+	if seed, err := seedOf(made.Seed); err != nil {
 		return err
+	} else if otp.HOTP(seed, made.params(), 0) == "" {
+		return tooOld("a kind of passcode this version does not know")
 	}
 	*k = made
 	return nil
@@ -258,25 +252,6 @@ func (p *Phone) List(ctx context.Context) ([]Account, error) {
 		list[len(list)-1].Problem = problem
 	}
 	return list, p.save(s)
-}
-
-// Passcode returns the current passcode of an account without a PIN, named by its
-// id, serial or user; the name may be empty where there is one account only.
-func (p *Phone) Passcode(name string) (Code, error) {
-	s, err := p.load()
-	if err != nil {
-		return Code{}, err
-	}
-	k, err := s.find(name)
-	if err != nil {
-		return Code{}, err
-	}
-	now := p.now()
-	code, err := k.passcode(now)
-	if err != nil {
-		return Code{}, err
-	}
-	return Code{Account: k.ID, User: k.User, Code: code, Left: k.Period - now.Unix()%k.Period}, nil
 }
 
 type settingsBody struct {
@@ -419,7 +394,7 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 			if body.Number, err = p.number(*request, number); err != nil {
 				return Outcome{}, err
 			}
-			if body.Passcode, err = p.code(ctx, s, k, id); err != nil {
+			if body.Passcode, err = p.consent(ctx, s, k, request); err != nil {
 				return Outcome{}, err
 			}
 		}

@@ -8,7 +8,6 @@ import (
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -72,9 +71,9 @@ func (p *Phone) choosePIN(ctx context.Context, s *state, k *keptAccount) error {
 		return err
 	}
 	if now.PIN.Initial {
-		seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(k.Seed)
+		seed, err := seedOf(k.Seed)
 		if err != nil {
-			return fmt.Errorf("phone: seed: %w", err)
+			return err
 		}
 		first, err := p.question(InitialPIN, k)
 		if err != nil {
@@ -202,39 +201,6 @@ func (p *Phone) unlock(ctx context.Context, s *state, k *keptAccount, request st
 		return nil, nil, fmt.Errorf("phone: the seed of %s does not open: %w", k.Serial, err)
 	}
 	return stretched, seed, nil
-}
-
-// code makes the passcode of now, unlocking the seed for a request if a PIN
-// guards it.
-func (p *Phone) code(ctx context.Context, s *state, k *keptAccount, request string) (string, error) {
-	if !k.Guarded {
-		return k.passcode(p.now())
-	}
-	_, seed, err := p.unlock(ctx, s, k, request)
-	if err != nil {
-		return "", err
-	}
-	open := *k
-	open.Seed = base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed)
-	return open.passcode(p.now())
-}
-
-// Unlocked is Passcode for accounts that may have a PIN: it is asked for, and
-// proved to the server.
-func (p *Phone) Unlocked(ctx context.Context, name string) (Code, error) {
-	s, err := p.load()
-	if err != nil {
-		return Code{}, err
-	}
-	k, err := s.find(name)
-	if err != nil {
-		return Code{}, err
-	}
-	code, err := p.code(ctx, s, k, "")
-	if err != nil {
-		return Code{}, err
-	}
-	return Code{Account: k.ID, User: k.User, Code: code, Left: k.Period - p.now().Unix()%k.Period}, nil
 }
 
 // ChangePIN asks for an account's PIN and for another in its place.

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"os"
@@ -91,7 +92,7 @@ func TestProtocolSignatureExample(t *testing.T) {
 		t.Errorf("the example signs payload %v, the page shows %v", payload, want)
 	}
 
-	ours, err := sign(key, claims{Type: "pending", Subject: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Method: "GET", Capabilities: []string{"presence:none", "presence:enter", "pin:app"},
+	ours, err := sign(key, claims{Version: "latchkey-phone/1.1.0", Type: "pending", Subject: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Method: "GET", Capabilities: []string{"presence:none", "presence:enter", "pin:app"},
 		URL: "https://id.example.org/api/authenticator/v1/pending", Time: 1794990000}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +149,28 @@ func TestProtocolBodies(t *testing.T) {
 		}
 		if got, want := object(t, string(raw)), object(t, page[name]); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: we send %v, the page shows %v", name, got, want)
+		}
+	}
+}
+
+// The responses that the page tells other apps' makers to expect.
+func TestCRED3_ResponsesOnTheProtocolsPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/protocol-authenticator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("\\| `(OCRA-1:[^`]+)` \\| (SHA-256 of )?`([^`]+)`[^|]* \\| `(\\d+)` \\|").FindAllStringSubmatch(string(text), -1)
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want 4", len(rows))
+	}
+	for _, row := range rows {
+		question := row[3]
+		if row[2] != "" {
+			sum := sha256.Sum256([]byte(question))
+			question = hex.EncodeToString(sum[:])
+		}
+		if got, err := answer(row[1], []byte("12345678901234567890123456789012"), question); err != nil || got != row[4] {
+			t.Errorf("%s to %s: %s, %v, the page has %s", row[1], row[3], got, err, row[4])
 		}
 	}
 }

@@ -238,7 +238,7 @@ func TestPhoneClockIsOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := again.Passcode("")
+	code, err := again.Passcode(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

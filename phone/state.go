@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
@@ -37,24 +35,9 @@ type keptAccount struct {
 	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"` // the last under the newest PIN
 	Algorithm otp.Algorithm  `json:"algorithm"`
 	Digits    int            `json:"digits"`
-	Period    int64          `json:"period"`
-}
-
-// passcode makes the passcode of a moment by the phone's own clock.
-func (k *keptAccount) passcode(now time.Time) (string, error) {
-	if k.Seed == "" {
-		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.pin.needed", Err: fmt.Errorf("%s makes no passcode without its PIN", k.Serial)}
-	}
-	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(k.Seed)
-	if err != nil {
-		return "", fmt.Errorf("phone: seed: %w", err)
-	}
-	params := otp.Params{Digits: k.Digits, Period: k.Period, Algorithm: k.Algorithm}
-	code := otp.TOTP(seed, params, now)
-	if code == "" {
-		return "", tooOld("a kind of passcode this version does not know")
-	}
-	return code, nil
+	Mode      string         `json:"mode,omitempty"`    // "challenge", or passcodes
+	Period    int64          `json:"period"`            // 0 where they are counted
+	Counter   int64          `json:"counter,omitempty"` // the next
 }
 
 // finished yields the accounts that were activated to the end.

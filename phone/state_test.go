@@ -48,7 +48,7 @@ func TestPasscode(t *testing.T) {
 		{"", "", identity.Invalid},
 		{"carla", "", identity.NotFound},
 	} {
-		got, err := p.Passcode(tt.name)
+		got, err := p.Passcode(t.Context(), tt.name)
 		if got.Account != tt.want || (tt.kind != nil && !errors.Is(err, tt.kind)) || (tt.kind == nil && err != nil) {
 			t.Errorf("Passcode(%q) = %+v, %v, want that of %q, %v", tt.name, got, err, tt.want, tt.kind)
 		}

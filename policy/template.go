@@ -4,9 +4,10 @@ import "github.com/latchkey-id/latchkey/identity"
 
 // Modes and PIN types of a Template (CRED-3, CRED-5).
 const (
-	QuickLog = "quick-log" // the app shows passcodes
-	NoPIN    = "none"
-	UserPIN  = "user" // chosen by the user, asked for by the app
+	QuickLog          = "quick-log"          // the app shows passcodes
+	ChallengeResponse = "challenge-response" // the login page shows a challenge, which the app answers
+	NoPIN             = "none"
+	UserPIN           = "user" // chosen by the user, asked for by the app
 )
 
 // A Template says what an app token enrolled from now on is like. A copy of it
@@ -15,8 +16,8 @@ const (
 type Template struct {
 	Name   string `json:"name"`
 	Mode   string `json:"mode"`
-	Length int64  `json:"length"` // digits of a passcode
-	Step   int64  `json:"step"`   // seconds
+	Length int64  `json:"length"` // digits of a passcode, or of a response
+	Step   int64  `json:"step"`   // seconds; 0 is event-based: a counter
 	PIN    string `json:"pin"`
 	PINRules
 	PINAttempts int64 `json:"pin_attempts"` // wrong PINs in a row that lock the authenticator for good (CRED-7)
@@ -28,12 +29,15 @@ func DefaultTemplate() Template {
 	return Template{Name: "Standard", Mode: QuickLog, Length: 6, Step: 30, PIN: NoPIN, PINRules: DefaultPINRules(), PINAttempts: 10}
 }
 
-// Normal returns the template as it is kept: what its PIN type, or another
-// setting, makes meaningless stands at its default, whatever was left there from
+// Normal returns the template as it is kept: what its mode, its PIN type or
+// another setting makes meaningless stands at its default, whatever was left there from
 // when it meant something (CRED-4a).
 func (t Template) Normal() Template {
+	none := DefaultTemplate()
+	if t.Mode == ChallengeResponse {
+		t.Step = none.Step
+	}
 	if t.PIN == NoPIN {
-		none := DefaultTemplate()
 		t.PINRules, t.PINAttempts, t.Biometric = none.PINRules, none.PINAttempts, none.Biometric
 	}
 	if t.TrivialPINs {
@@ -62,9 +66,9 @@ func (t Template) check(ps *Problems, at string) {
 	case len(t.Name) > identity.MaxName:
 		ps.add(at+"name", "length", "most", identity.MaxName)
 	}
-	oneOf(ps, at+"mode", t.Mode, QuickLog)
+	oneOf(ps, at+"mode", t.Mode, QuickLog, ChallengeResponse)
 	oneOf(ps, at+"length", t.Length, 6, 8)
-	oneOf(ps, at+"step", t.Step, 30, 60)
+	oneOf(ps, at+"step", t.Step, 0, 30, 60)
 	oneOf(ps, at+"pin", t.PIN, NoPIN, UserPIN)
 	ps.within(at+"pin_length", t.PINLength, 4, 8)
 	oneOf(ps, at+"complexity", t.Complexity, Decimal, StrongAlphanumeric)

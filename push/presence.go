@@ -145,8 +145,10 @@ func below(n int) int {
 // leastVersions says since which version an app of ours can do what it must
 // declare. What is not here was there from the first.
 var leastVersions = map[string]map[string]string{
-	"latchkey-web":   {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0"},
-	"latchkey-phone": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0"},
+	"latchkey-web": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
+		"challenge": "1.2.0", "counter": "1.2.0"},
+	"latchkey-phone": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
+		"challenge": "1.2.0", "counter": "1.2.0"},
 }
 
 // Least returns the least version of an app, given as it declares itself

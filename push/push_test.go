@@ -516,7 +516,10 @@ func TestPUSH26_LiveState(t *testing.T) {
 			h.Do(t, func(tx *store.Tx) error { _, err := tx.RevokeAuthenticator(t.Context(), a.Tenant, a.ID); return err })
 		}, "state"},
 		{"authenticator locked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
-			h.Do(t, func(tx *store.Tx) error { _, err := tx.CountInvalid(t.Context(), a.Tenant, a.ID, 1, time.Time{}); return err })
+			h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.CountInvalid(t.Context(), a.Tenant, a.ID, 1, time.Time{})
+				return err
+			})
 		}, "state"},
 		{"push switched off on the phone", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error { _, err := tx.SetPush(t.Context(), a.Tenant, a.ID, false); return err })

@@ -93,6 +93,11 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
 		// No such lock ends by itself.
 		{nil, "passing_locks", `DELETE FROM passing_locks`, nil},
+		// App tokens that count are as old as the table of challenges.
+		{&ended.Locked, "challenges", `UPDATE authenticators SET locked_at = $1
+			WHERE kind = $2 AND protocol = $3 AND step = 0 AND suite = '' AND revoked_at IS NULL AND locked_at IS NULL`,
+			[]any{now, string(identity.AppToken), string(identity.LatchkeyApp)}},
+		{nil, "challenges", `DELETE FROM challenges`, nil}, // of journeys that are over
 		// Which of them were used since, the copy does not know; their owners make
 		// new ones.
 		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},
@@ -110,7 +115,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 			return ended, err
 		}
 		if end.count != nil {
-			*end.count = n
+			*end.count += n
 		}
 	}
 	var err error

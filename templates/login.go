@@ -35,7 +35,7 @@ func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
 
 // A Method is one row of the page of choice.
 type Method struct {
-	Kind     string    // the field's value: "push", "passcode", "recovery code", or "enrol" for who has no authenticator yet
+	Kind     string    // the field's value: "push", "passcode", "challenge", "recovery code", or "enrol" for who has no authenticator yet
 	Detail   Text      // what helps to choose, such as which phone; may be empty
 	Used     time.Time // when the phone of the detail was last used; zero when not to be told
 	Picked   bool      // preselected

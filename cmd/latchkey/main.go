@@ -148,7 +148,8 @@ type commands struct {
 
 		Activate phoneActivate `cmd:"" help:"Make an account from an activation link or a short code."`
 		List     phoneList     `cmd:"" help:"List the accounts, as their servers say they stand."`
-		Passcode phonePasscode `cmd:"" help:"Show the current passcode."`
+		Passcode phonePasscode `cmd:"" help:"Show the current passcode, or the next one."`
+		Respond  phoneRespond  `cmd:"" help:"Answer the challenge that a login page shows."`
 		PIN      phonePIN      `cmd:"" name:"pin" help:"Change an account's PIN."`
 		Pending  phonePending  `cmd:"" help:"List the push requests that wait for an answer."`
 		Approve  phoneApprove  `cmd:"" help:"Approve a push request."`

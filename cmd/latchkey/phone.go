@@ -96,7 +96,28 @@ func (c *phonePasscode) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	code, err := p.Unlocked(ctx, c.Account)
+	code, err := p.Passcode(ctx, c.Account)
+	if err != nil {
+		return err
+	}
+	return s.say(code, "%s", code.Code)
+}
+
+type phoneRespond struct {
+	Challenge string `arg:"" help:"The eight digits that the login page shows."`
+	Account   string `arg:"" optional:"" help:"Serial, id or user of the account. Default: the only one."`
+	pinFlag
+}
+
+func (phoneRespond) Help() string { return "Example:\n\n    latchkey phone respond 40729816" }
+
+// Run answers a challenge, and shows people the response and nothing else.
+func (c *phoneRespond) Run(ctx context.Context, s *shell) error {
+	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.PresentPIN: c.PIN})
+	if err != nil {
+		return err
+	}
+	code, err := p.Respond(ctx, c.Account, c.Challenge)
 	if err != nil {
 		return err
 	}

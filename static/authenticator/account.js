@@ -1,7 +1,7 @@
 // One account: its card with the passcode, and the sheet with its settings.
 
 import { el, icon } from "./dom.js";
-import { closed, grouped, left, passcode, step } from "./passcode.js";
+import { maker } from "./made.js";
 import * as pin from "./pin.js";
 import { problem } from "./problem.js";
 import { call } from "./protocol.js";
@@ -17,36 +17,6 @@ const dots = "M5 12h.01M12 12h.01M19 12h.01";
 // card shows an account. Its tick must be called every second. used hears the id
 // when a passcode was taken.
 export function card(account, changed, announce, used) {
-	const code = el("span", { class: "otp", dir: "ltr", "aria-hidden": "true" });
-	const spoken = el("span", { class: "unseen" });
-	const bar = el("progress", { max: account.period, "aria-label": t("app.code.left") });
-	const copy = el("button", { type: "button", class: "quiet", click: async () => {
-		try {
-			await navigator.clipboard.writeText(code.textContent.replace("\u00a0", ""));
-			announce(t("app.code.copied"));
-			await used(account.id);
-		} catch {
-			announce(t("app.error.internal"));
-		}
-	} }, words("app.code.copy"));
-	const row = el("div", { class: "row spread" }, el("span", {}, code, spoken), copy);
-	const locked = pin.veil(account, () => tick());
-	let shown;
-	const tick = async () => {
-		if (locked) locked.hidden = !closed(account);
-		row.hidden = bar.hidden = closed(account);
-		if (row.hidden) {
-			code.textContent = spoken.textContent = "";
-			shown = undefined;
-			return;
-		}
-		bar.value = left(account);
-		if (shown === step(account)) return;
-		shown = step(account);
-		const now = await passcode(account, shown);
-		code.textContent = grouped(now);
-		spoken.textContent = t("app.code.spoken", { code: [...now].join(" ") });
-	};
 	const heading = el("h2", {}, el("bdi", {}, account.organisation));
 	const node = el("section", { class: "account", "data-authenticator": account.id },
 		el("div", { class: "row spread top" },
@@ -55,7 +25,8 @@ export function card(account, changed, announce, used) {
 				click: () => settings(account, changed) }, icon(dots, 3))),
 		el("div", { class: "row spread" }, el("bdi", { class: "soft" }, account.user), tag(account)));
 	if (account.state === "active") {
-		node.append(row, bar, locked ?? "");
+		const { nodes, tick } = maker(account, announce, used);
+		node.append(...nodes);
 		tick();
 		return { node, tick };
 	}

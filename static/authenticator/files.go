@@ -3,7 +3,7 @@
 //
 // It is plain ES modules, served as they are written but for their comments:
 // main.js begins, protocol.js speaks docs/protocol-authenticator.md, vault.js
-// keeps the keys, passcode.js makes passcodes, wrap.js keeps seeds under a PIN,
+// keeps the keys, passcode.js makes passcodes and responses, wrap.js keeps seeds under a PIN,
 // doorbell.js listens, camera.js scans, and request.js, add.js, activate.js,
 // pin.js and account.js are what is seen. Nothing is built, nothing comes from
 // elsewhere, and the page's policy forbids whatever turns text into markup or

@@ -5,8 +5,8 @@
 import { base64url, encode, sha256 } from "./bytes.js";
 import { language } from "./texts.js";
 
-export const version = "latchkey-web/1.1.0";
-const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app", "biometric"];
+export const version = "latchkey-web/1.2.0";
+const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app", "biometric", "challenge", "counter"];
 const base = `${location.origin}/api/authenticator/v1/`;
 
 const methods = { activate: "POST", finish: "POST", status: "GET", settings: "POST", remove: "POST",

@@ -3,7 +3,7 @@
 // (PUSH-14).
 
 import { digits, el } from "./dom.js";
-import { passcode } from "./passcode.js";
+import { consent } from "./passcode.js";
 import { unlock } from "./pin.js";
 import { problem } from "./problem.js";
 import { call, Failure } from "./protocol.js";
@@ -116,7 +116,7 @@ export function ask(account, request, left, onClose) {
 			try {
 				const { outcome } = await call(account, "answer", {
 					request: request.id, nonce: request.nonce, decision, number: typed,
-					passcode: decision === "approve" ? await passcode(account) : undefined,
+					passcode: decision === "approve" ? await consent(account, request.nonce) : undefined,
 				});
 				end(outcome);
 			} catch (failure) {

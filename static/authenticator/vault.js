@@ -47,8 +47,31 @@ export const update = (account) => run("accounts", "readwrite", (store) => {
 	there.onsuccess = () => { if (there.result !== undefined) store.put(account); };
 	return there;
 });
-export const remove = (id) => run("accounts", "readwrite", (store) => store.delete(id));
+export async function remove(id) {
+	await run("accounts", "readwrite", (store) => store.delete(id));
+	await unset(counter(id));
+}
 
 export const setting = (key) => run("settings", "readonly", (store) => store.get(key));
 export const set = (key, value) => run("settings", "readwrite", (store) => store.put(value, key));
 export const unset = (key) => run("settings", "readwrite", (store) => store.delete(key));
+
+// counter is where the counter of an account stands. It is no part of the account:
+// that is put back whole by whoever hears of it, and with it would go back to a
+// passcode that was shown before.
+const counter = (id) => `counter:${id}`;
+
+// count returns an account's next counter, once it is kept that it was taken. One
+// transaction reads and raises it: no two tabs get the same.
+export const count = (id) => new Promise((resolve, reject) => {
+	const transaction = database.transaction("settings", "readwrite", { durability: "strict" });
+	const store = transaction.objectStore("settings");
+	const read = store.get(counter(id));
+	let next;
+	read.onsuccess = () => {
+		next = read.result ?? 0;
+		store.put(next + 1, counter(id));
+	};
+	transaction.oncomplete = () => resolve(next);
+	transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error("vault: aborted"));
+});

@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+// templates has authenticators made by another template from now on.
+func (h *House) template(change func(*policy.Template)) {
+	h.t.Helper()
+	t := policy.DefaultTemplate()
+	change(&t)
+	document, err := policy.Encode(t)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.run(nil, string(document), "policy", "set", "template")
+}
+
+// onDesk is the way of somebody without an authenticator up to one in the browser
+// in the hand.
+func (h *House) onDesk(look Look, push bool) *Walk {
+	h.t.Helper()
+	process := chromium(h.t)
+	w := &Walk{Desk: Browse(h.t, process, look), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"},
+		Phone: &Phone{Browser: Browse(h.t, process, Look{Phone: true, Lang: look.Lang}), demo: &Demo{Base: h.Base}}}
+	w.SignIn()
+	w.TypeMailed(h.awaitCode)
+	w.PickPlatform("android")
+	w.Phone.Activate(w.ShortCode(), push)
+	w.wake()
+	return w
+}
+
+const (
+	response   = `#response`
+	makeIt     = `.account > button.plain`
+	challenged = `#sheet #challenge`
+)
+
+// A challenge on the page, answered in the web authenticator: the first login
+// right after the enrolment, a wrong response among it, and then one by push.
+func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
+	needAxe(t)
+	h := StartHouse(t, "")
+	h.template(func(p *policy.Template) { p.Mode, p.Length = policy.ChallengeResponse, 8 })
+	w := h.onDesk(Look{Lang: "de-DE", NoScript: true}, true)
+	app := w.Phone
+	answer := func() string {
+		app.Click(makeIt)
+		app.Type(challenged, w.Desk.Text(`.number`))
+		app.Click(submit)
+		app.See(`#sheet .otp`)
+		return strings.Join(strings.Fields(app.Text(`#sheet .otp`)), "")
+	}
+	w.at("choose", choose)
+	w.Desk.Click(`label:has(input[value="challenge"])`)
+	w.Desk.Follow(press("continue"))
+	w.at("challenge", response)
+	w.Desk.Inspect("challenge-de")
+	posed := w.Desk.Text(`.number`)
+	app.Inspect("app-account-challenge-de")
+	app.Click(makeIt)
+	app.See(challenged)
+	app.Inspect("app-challenge-de")
+	app.Type(challenged, "123")
+	app.Click(submit)
+	app.See(`#sheet .error`)
+	app.Click(`#sheet .top button`)
+	first := answer()
+	app.Inspect("app-response-de")
+	app.Click(`#sheet > button[autofocus]`)
+	w.Desk.Type(response, wrongDigits(first))
+	w.Desk.Follow(press("continue"))
+	w.at("challenge", response)
+	if got := w.Desk.Text(`.number`); got == posed {
+		t.Errorf("still poses %s after a wrong response", got)
+	}
+	w.Desk.Type(response, answer())
+	w.Desk.Follow(press("continue"))
+	w.Desk.See(press("logout"))
+	app.Click(`#sheet > button[autofocus]`)
+
+	w.Desk.Follow(press("logout"))
+	w.SignIn()
+	w.Push()
+	w.Desk.See(press("logout"))
+}
+
+// Passcodes by a counter, in the web authenticator: each press shows another,
+// also after the app was opened anew.
+func TestCRED4_CountedPasscodesInTheBrowser(t *testing.T) {
+	needAxe(t)
+	h := StartHouse(t, "")
+	h.template(func(p *policy.Template) { p.Step = 0 })
+	w := h.onDesk(Look{}, false)
+	app := w.Phone
+	next := func() string {
+		app.Click(makeIt)
+		app.See(account)
+		app.Await("a passcode", `/\d{3}\s\d{3}/.test(document.querySelector(".account .otp").innerText)`)
+		return app.Passcode()
+	}
+	first := next()
+	app.Inspect("app-account-counter")
+	app.Reload()
+	app.See(makeIt)
+	if again := next(); again == first {
+		t.Errorf("shows %s again", again)
+	}
+	w.TypePasscode(app.Passcode)
+	w.Desk.See(press("logout"))
+}
+
+// wrongDigits are as many others.
+func wrongDigits(digits string) string {
+	return strings.Map(func(r rune) rune { return '0' + (r-'0'+1)%10 }, digits)
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// A Challenge is what a page of a journey shows for an authenticator to answer
+// (CRED-3). The zero value is none.
+type Challenge struct {
+	Digits    string
+	ExpiresAt time.Time
+}
+
+func challengePlace(tenant, journey string) Place {
+	return Place{Tenant: tenant, Table: "challenges", Column: "sealed", Row: journey}
+}
+
+// JourneyChallenge returns the challenge that a journey's page shows; the zero
+// value if it has none, or none that can still be answered.
+func (r reader) JourneyChallenge(ctx context.Context, tenant, journey string) (c Challenge, err error) {
+	var sealed []byte
+	err = r.q.QueryRowContext(ctx, `
+		SELECT sealed, expires_at FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3`,
+		tenant, journey, at(r.now())).Scan(&sealed, moment{&c.ExpiresAt})
+	if errors.Is(err, sql.ErrNoRows) {
+		return Challenge{}, nil
+	}
+	if err != nil {
+		return Challenge{}, missing("challenge of "+journey, err)
+	}
+	digits, err := r.Unseal(ctx, challengePlace(tenant, journey), sealed)
+	c.Digits = string(digits)
+	return c, err
+}
+
+// KeepChallenge gives a journey a challenge, in place of any it had.
+func (tx *Tx) KeepChallenge(ctx context.Context, tenant, journey string, c Challenge) error {
+	sealed, err := tx.Seal(ctx, challengePlace(tenant, journey), []byte(c.Digits))
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "challenge of "+journey, `
+		INSERT INTO challenges (tenant_id, journey_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant_id, journey_id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at`,
+		tenant, journey, sealed, at(c.ExpiresAt))
+	return err
+}
+
+// TakeChallenge takes a journey's challenge away and returns it, for the one
+// response that it can be given; empty if there is none, or it came too late.
+// The condition is part of the DELETE: of any number of responses to one
+// challenge, on any node, one is looked at.
+func (tx *Tx) TakeChallenge(ctx context.Context, tenant, journey string) (digits string, err error) {
+	var sealed []byte
+	err = tx.sql.QueryRowContext(ctx, `
+		DELETE FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3 RETURNING sealed`,
+		tenant, journey, at(tx.now())).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", missing("challenge of "+journey, err)
+	}
+	opened, err := tx.Unseal(ctx, challengePlace(tenant, journey), sealed)
+	return string(opened), err
+}
+
+// UseResponse notes that an authenticator answered a challenge, and starts its
+// count of wrong ones anew. It reports whether the authenticator was active: one
+// that was locked or revoked since it was read lets nobody in.
+func (tx *Tx) UseResponse(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "use response of "+id, `
+		UPDATE authenticators SET invalid = 0, last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// UseResponseSigned is UseResponse for one that came with a signed approval:
+// wrong ones are counted for what people type, and that count stays as it is
+// (CRED-11).
+func (tx *Tx) UseResponseSigned(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := tx.exec(ctx, "use signed response of "+id, `
+		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(tx.now()))
+	return n == 1, err
+}
+
+// AnswersChallenges reports whether any authenticator of a tenant does,
+// whoever's it is.
+func (r reader) AnswersChallenges(ctx context.Context, tenant string) (some bool, err error) {
+	var n int64
+	err = r.q.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM (SELECT 1 FROM authenticators WHERE tenant_id = $1 AND suite <> '' AND revoked_at IS NULL LIMIT 1) AS one`,
+		tenant).Scan(&n)
+	if err != nil {
+		return false, missing("authenticators that answer challenges", err)
+	}
+	return n > 0, nil
+}

@@ -1,0 +1,30 @@
+package templates
+
+import "strings"
+
+// Challenge shows a challenge, and asks for the response that an authenticator
+// makes of it (CRED-3): page "challenge". Fields: response. Buttons: continue,
+// new where the challenge expired, recovery, back, cancel.
+type Challenge struct {
+	Application string
+	Name        string
+	Digits      string // eight; empty once it expired
+	Only        bool   // nothing else could be chosen: the page follows the password
+	Recovery    bool   // with Only: but a recovery code
+}
+
+func (b Challenge) heading() Text {
+	if b.Digits == "" {
+		return Text{Key: "challenge.over.heading"}
+	}
+	return Text{Key: "challenge.heading"}
+}
+
+// Spaced is the challenge digit by digit, as a screen reader should say it.
+func (b Challenge) Spaced() string { return strings.Join(strings.Split(b.Digits, ""), " ") }
+
+// Grouped is the challenge as people read it, in two groups.
+func (b Challenge) Grouped() string {
+	half := len(b.Digits) / 2
+	return b.Digits[:half] + "\u00a0" + b.Digits[half:]
+}
