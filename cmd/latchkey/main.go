@@ -126,6 +126,14 @@ type commands struct {
 		Revoke enrollmentRevoke `cmd:"" help:"End users' links."`
 		Allow  enrollmentAllow  `cmd:"" help:"Give a user leave to enrol once more."`
 	} `cmd:"" help:"Enrolment of single users: links by mail, and leave to enrol again."`
+	Template struct {
+		List   templateList   `cmd:"" help:"List the token templates, and where each is in force."`
+		Show   templateShow   `cmd:"" help:"Show a token template."`
+		Add    templateAdd    `cmd:"" help:"Add a token template."`
+		Set    templateSet    `cmd:"" help:"Change a token template."`
+		Remove templateRemove `cmd:"" help:"Remove a token template."`
+		Use    templateUse    `cmd:"" help:"Have a template in force on a platform."`
+	} `cmd:"" help:"Token templates: what app tokens enrolled from now on are like."`
 	Policy struct {
 		Show    policyShow    `cmd:"" help:"Show a policy as a JSON document, or list them."`
 		Set     policySet     `cmd:"" help:"Replace a policy, or change some of it."`
