@@ -8,7 +8,7 @@ import (
 
 // ActivityKinds are the events of people logging in (ADM-6).
 var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
-	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
+	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PasskeyRight, PasskeyWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
 
 // An Activity is an event as the report of authentication activity tells it.
 type Activity struct {
@@ -36,7 +36,7 @@ func ActivityOf(e Event) Activity {
 		a.Shown = shown(e)
 	}
 	switch what {
-	case "password", "passcode", "push":
+	case "password", "passcode", "push", "passkey":
 		a.Method = what
 		if e.Data["temporary"] != "" {
 			a.Method = "temporary passcode"

@@ -86,6 +86,8 @@ const (
 	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
 	AuthenticatorAssigned   Kind = "authenticator.assigned"
 	AuthenticatorUnassigned Kind = "authenticator.unassigned"
+	PasskeyRight            Kind = "passkey.success"
+	PasskeyWrong            Kind = "passkey.failure"
 	RecoveryCodesMade       Kind = "recovery-codes.made"
 	RecoveryCodeRight       Kind = "recovery-code.success"
 	RecoveryCodeWrong       Kind = "recovery-code.failure"
@@ -134,7 +136,7 @@ var Kinds = map[Kind]bool{
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,
-	RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
+	PasskeyRight: true, PasskeyWrong: true, RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
 	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,

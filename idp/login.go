@@ -204,7 +204,12 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.SendPush(ctx, visit, v, s.app.Name)
 	}
 	switch v.Step {
+	case journey.AskPasskey:
+		return s.passkey(r, visit)
 	case journey.Identify:
+		if do == "passkey" {
+			return s.passkey(r, visit)
+		}
 		return e.Identify(ctx, visit, v, r.PostFormValue("username"))
 	case journey.AskPassword:
 		return e.Password(ctx, visit, v, r.PostFormValue("password"))

@@ -40,7 +40,7 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 }
 
 // body makes the part of the page that is the step's own.
-func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (string, any, error) {
+func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ string, _ any, err error) {
 	v, j, app := s.view, s.view.Journey, s.app.Name
 	if !j.Login() && slices.Contains(invitationOver, v.Step) {
 		page.Problem, page.Notice = "", ""
@@ -55,7 +55,16 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (str
 		if typed == "" {
 			typed = s.want.LoginHint
 		}
-		return "identify", templates.Identify{Application: app, Name: identity.CleanTyped(typed)}, nil
+		b := templates.Identify{Application: app, Name: identity.CleanTyped(typed)}
+		if v.OffersPasswordless() {
+			if b.Passkey, err = s.passkeyRequest(r.Context()); err != nil {
+				return "", nil, err
+			}
+		}
+		return "identify", b, nil
+	case journey.AskPasskey:
+		request, err := s.passkeyRequest(r.Context())
+		return "passkey", templates.Passkey{Application: app, Name: j.Name, Request: request, Recovery: s.recoveryOffered()}, err
 	case journey.AskPassword:
 		return "password", templates.Password{Application: app, Name: j.Name}, nil
 	case journey.Choose:

@@ -35,6 +35,8 @@ func (s *sitting) methods() []templates.Method {
 			m.Detail = templates.Text{Key: "choose.detail.passcode"}
 		case by == identity.ByChallenge:
 			m.Detail = templates.Text{Key: "choose.detail.challenge"}
+		case by == identity.ByPasskey:
+			m.Detail = templates.Text{Key: "choose.detail.passkey"}
 		case by == identity.ByRecoveryCode:
 			m.Detail = templates.Text{Key: "choose.detail.recovery-code"}
 		case proved:

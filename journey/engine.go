@@ -340,6 +340,9 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		data[string(p.Validation)] = string(p.Method)
 		if p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice {
 			method = p.Method // is preselected when one is asked for again
+			if method == identity.ByVerifiedPasskey {
+				method = identity.ByPasskey // is what is chosen
+			}
 		}
 	}
 	if err := tx.LoggedIn(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {

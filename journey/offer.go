@@ -36,6 +36,9 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	} else if offers {
 		v.Facts.Others = append(v.Facts.Others, identity.ByChallenge)
 	}
+	if v.offersPasskey() {
+		v.Facts.Others = append(v.Facts.Others, identity.ByPasskey)
+	}
 	if v.offersRecoveryCode() {
 		v.Facts.Others = append(v.Facts.Others, identity.ByRecoveryCode)
 	}

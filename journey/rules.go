@@ -24,6 +24,7 @@ type Rules struct {
 	Limits           policy.Limits
 	Devices          policy.Devices
 	Contexts         policy.Contexts
+	Credentials      policy.Credentials
 }
 
 // rules reads a tenant's rules as they stand now. A document that cannot be
@@ -91,6 +92,7 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		read(all, &rules.Limits),
 		read(all, &rules.Devices),
 		read(all, &rules.Contexts),
+		read(all, &rules.Credentials),
 	)
 	return rules, err
 }

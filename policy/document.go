@@ -24,6 +24,7 @@ const (
 	KindLimits           Kind = "limits"
 	KindDevices          Kind = "devices"
 	KindContexts         Kind = "contexts"
+	KindCredentials      Kind = "credentials"
 )
 
 // kinds are all there are, in the order in which operators are shown them. Each
@@ -39,6 +40,7 @@ var kinds = []kind{
 	kindOf(DefaultLimits, DefaultLimits),
 	kindOf(DefaultDevices, DefaultDevices),
 	kindOf(DefaultContexts, DefaultContexts),
+	kindOf(DefaultCredentials, DefaultCredentials),
 }
 
 // Kinds lists every kind, in the order in which operators are shown them.
@@ -54,7 +56,8 @@ func Kinds() []Kind {
 const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
-// [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices] or [Contexts].
+// [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices],
+// [Contexts] or [Credentials].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

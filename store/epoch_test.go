@@ -28,6 +28,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"journey_required":    "its journey is ended",
 		"journey_passed":      "its journey is ended",
 		"session_validations": "its session is ended",
+		"passkeys":            "a counter falls back; what was signed since is over challenges of journeys that are ended",
 		"authenticator_pins":  "what was unlocked is shut within a minute; a PIN changed since opens nothing, and its app is set up anew",
 		"subjects":            "is not used up",
 		"signing_keys":        "is not used up",

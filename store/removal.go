@@ -49,6 +49,7 @@ var erasures = []string{
 	`DELETE FROM browser_users WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM passkeys WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
 	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
 	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,

@@ -10,6 +10,7 @@ import (
 type Identify struct {
 	Application string // its name; empty when the journey is not for one
 	Name        string // already known, from a hint or an earlier attempt
+	Passkey     string // JSON of a PasskeyRequest where a passkey may stand for name and password; else empty
 }
 
 func (b Identify) heading() Text { return Text{Key: "identify.heading"} }
@@ -35,7 +36,7 @@ func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
 
 // A Method is one row of the page of choice.
 type Method struct {
-	Kind     string    // the field's value: "push", "passcode", "challenge", "recovery code", or "enrol" for who has no authenticator yet
+	Kind     string    // the field's value: "push", "passcode", "challenge", "passkey", "recovery code", or "enrol" for who has no authenticator yet
 	Detail   Text      // what helps to choose, such as which phone; may be empty
 	Used     time.Time // when the phone of the detail was last used; zero when not to be told
 	Picked   bool      // preselected

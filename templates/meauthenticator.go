@@ -45,10 +45,12 @@ const (
 	PushTurnedOn  Change = "push-on"
 	PushTurnedOff Change = "push-off"
 	ReportedLost  Change = "lost"
+	PasskeyAdded  Change = "passkey-added"
+	PasskeyCopied Change = "passkey-copied" // its counter went back
 )
 
-// AuthenticatorChanged tells that an authenticator was changed on the
-// self-service pages.
+// AuthenticatorChanged tells that an authenticator was changed, or something with
+// it is not right.
 type AuthenticatorChanged struct {
 	Name   string
 	Device string // what the authenticator is called

@@ -85,6 +85,10 @@ func samples() []sample {
 
 	list := []sample{
 		{"identify", "identify", Page{Body: Identify{Application: payroll}}},
+		{"identify-passkey", "identify", Page{Body: Identify{Application: payroll, Passkey: `{"challenge":"AAAA","rpId":"localhost"}`}}},
+		{"passkey", "passkey", Page{Remember: &Remember{Days: 30}, Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`, Recovery: true}}},
+		{"passkey-problem", "passkey", Page{Problem: "error.passkey.wrong", Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`}}},
+		{"choose-passkey", "choose", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}})}}},
 		{"identify-bare", "identify", Page{Body: Identify{}}},
 		{"identify-problem", "identify", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
 		{"password", "password", Page{Body: Password{payroll, anna}}},
@@ -178,6 +182,11 @@ func samples() []sample {
 			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
 			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
 		{"me_recovery", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
+		{"me_passkeys", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []HeldPasskey{
+			{"/t/demo/me/authenticators/aut_4", "Laptop", true, at.AddDate(0, -2, 0), at}, {"/t/demo/me/authenticators/aut_5", "Blue key", false, at, time.Time{}}}}}},
+		{"me_passkeys-none", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a"}}},
+		{"me_passkeys-problem", "me_passkeys", Page{Nav: nav("security"), Problem: "error.authenticator.name", Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Typed: "x"}}},
+		{"me_passkeys-off", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna}}},
 		{"me_recovery-none", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
 		{"me_recovery_made", "me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
 		{"me_devices-none", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},

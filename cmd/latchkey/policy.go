@@ -118,7 +118,8 @@ type policySet struct {
 
 	pushFlags    `embed:""`
 	lockoutFlags `embed:""`
-	Yes          bool `help:"Set it even if it leaves users without a way in."`
+	Passkeys     string `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
+	Yes          bool   `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySet) Help() string {
@@ -189,7 +190,9 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
 	case c.lockoutFlags.any() && c.Kind != policy.KindLockout:
 		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
-	case (ofEnrolment || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case c.Passkeys != "" && c.Kind != policy.KindCredentials:
+		return nil, nil, refuse("--passkeys is for credentials")
+	case (ofEnrolment || c.Passkeys != "" || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -200,6 +203,12 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, change, err
 	case c.lockoutFlags.any():
 		return nil, c.lockoutFlags.change, nil
+	case c.Passkeys != "":
+		return nil, func(present policy.Document) (policy.Document, error) {
+			changed := present.(policy.Credentials)
+			changed.Passkeys = c.Passkeys
+			return changed, nil
+		}, nil
 	}
 	// A byte more than may be, so that what is too long is refused and not cut.
 	if data, err = s.file(c.File, policy.MaxDocument+1); err != nil {

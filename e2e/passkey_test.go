@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/webauthn"
+
+	"github.com/latchkey-id/latchkey/phone"
+)
+
+// A passkey added on one's own pages confirms after a password; with a finger that
+// is not recognised it does not, and says so; and where policy lets it, it stands
+// for name and password too, offered in the field's menu and by a button.
+func TestCRED19_PasskeysInTheBrowser(t *testing.T) {
+	h := StartHouse(t, "")
+	w := &Walk{Desk: Browse(t, chromium(t), Look{Lang: "de-DE"}), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"}}
+	b := w.Desk
+	finger := b.fingers(false)
+	recognised := func(is bool) {
+		ask(b, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: finger, IsUserVerified: is})
+	}
+	w.SignIn()
+	w.TypeMailed(h.awaitCode)
+	w.PickPlatform("linux")
+	account, err := h.phone.Activate(t.Context(), phone.Activation{Base: h.Base, Code: w.ShortCode(), Name: "Terminal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.TypePasscode(func() string {
+		code, err := h.phone.Passcode(t.Context(), account.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code.Code
+	})
+
+	const make, use, alone = `button[data-creation]`, `button[data-do="continue"]`, `button[data-offer]`
+	b.Follow(`nav a[href$="/me/security"]`)
+	b.Follow(`a[href$="/me/passkeys"]`)
+	b.See(make)
+	b.shoot("me-passkeys-none-de")
+	b.Type(`#name`, "Laptop")
+	b.Follow(make)
+	b.See(`.notice.good`)
+	if got := b.Text("main"); !strings.Contains(got, "Laptop") {
+		t.Errorf("the page does not list the passkey:\n%s", got)
+	}
+	b.shoot("me-passkeys-de")
+
+	b.Follow(press("logout"))
+	w.SignIn()
+	b.Click(`label:has(input[value="passkey"])`)
+	b.shoot("choose-passkey-de")
+	b.Follow(press("continue"))
+	b.See(use)
+	b.shoot("passkey-de")
+	b.Follow(use)
+	b.See(press("logout"))
+
+	h.run(nil, `{"passkeys": "passwordless"}`, "policy", "set", "credentials")
+	b.Follow(press("logout"))
+	recognised(false)
+	b.Open(w.App.URL)
+	b.See(alone)
+	b.shoot("identify-passkey-de")
+	b.Click(alone)
+	b.See(`#passkey-problem:not([hidden])`)
+	recognised(true)
+	b.Follow(alone)
+	b.See(press("logout"))
+	if got := b.Text("main"); !strings.Contains(got, h.User.Name) {
+		t.Errorf("not signed in as %s:\n%s", h.User.Name, got)
+	}
+
+	b.Follow(press("logout"))
+	b.Open(w.App.URL) // the field's menu, where nobody has to open it
+	b.See(press("logout"))
+}
