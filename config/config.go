@@ -63,6 +63,12 @@ type Config struct {
 	// them, so name no more than is needed.
 	OutgoingAllow []string `toml:"outgoing_allow"`
 
+	// BreachedPasswords is a file of passwords that were in breaches, which nobody
+	// may choose: SHA-1 in upper-case hexadecimal, a line each, in order, as Have I
+	// Been Pwned gives them out; a count behind a colon may follow. It is looked
+	// into, and never read whole. Empty is none.
+	BreachedPasswords string `toml:"breached_passwords"`
+
 	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite
 	// file. Empty means latchkey.db. A URL's password is best left to the file
 	// that the variable PGPASSFILE names.

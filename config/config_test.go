@@ -135,6 +135,7 @@ func TestValidate(t *testing.T) {
 		{"an authenticator at the base", func(c *Config) { c.AuthenticatorURL = c.BaseURL }, "authenticator_url must be another host"},
 		{"an authenticator by another scheme", func(c *Config) { c.AuthenticatorURL = "https://auth.example.org" }, "authenticator_url must begin with http://"},
 		{"https by nobody", func(c *Config) { c.BaseURL = "https://l.example.org" }, "base_url is https: set tls_cert"},
+		{"no such list", func(c *Config) { c.BreachedPasswords = "none.txt" }, "breached_passwords is no file that can be read"},
 		{"half a certificate", func(c *Config) { c.TLSCert = "cert.pem" }, "tls_cert and tls_key go together"},
 		{"listen", func(c *Config) { c.Listen = "8443" }, "listen must be an address and a port"},
 		{"metrics_listen", func(c *Config) { c.MetricsListen = ":x" }, "metrics_listen must be an address and a port"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,6 +89,11 @@ func (c Config) Validate() error {
 	}
 	if _, err := c.Outgoing(); err != nil {
 		ps.add("outgoing_allow", err.Error())
+	}
+	if c.BreachedPasswords != "" {
+		if info, err := os.Stat(c.Path(c.BreachedPasswords)); err != nil || info.IsDir() {
+			ps.add("breached_passwords", "is no file that can be read: "+c.Path(c.BreachedPasswords))
+		}
 	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):

@@ -38,6 +38,9 @@ listen = %q
 # applications of your own whose metadata it fetches.
 #outgoing_allow = ["10.20.0.0/16"]
 
+# A list of passwords that were in breaches, which nobody may choose.
+#breached_passwords = "pwned-passwords-sha1-ordered-by-hash.txt"
+
 # An SQLite file, or postgres://user@host/database.
 database = %q
 

@@ -16,14 +16,17 @@ import (
 )
 
 // ImportColumns are what the header of an import may name, in any order. Only
-// name must be there. In the column groups, names are parted by semicolons.
-var ImportColumns = []string{"name", "display_name", "mail", "language", "groups"}
+// name must be there. In the column groups, names are parted by semicolons. A
+// password comes as its hash, see [CheckHash].
+var ImportColumns = []string{"name", "display_name", "mail", "language", "groups", "password_hash"}
 
-// A Row is a line of an import: a user to be. Nobody who is imported has a
-// password; one is set for each, or comes with a way in that needs none.
+// A Row is a line of an import: a user to be. Who is imported without a password's
+// hash has no password; one is set for each, or comes with a way in that needs
+// none.
 type Row struct {
 	Line int // where it begins, from 1
 	NewUser
+	PasswordHash string // of another system; empty is none
 }
 
 // A Problem is one thing wrong with an import.
@@ -124,6 +127,12 @@ func ReadImport(data []byte) ([]Row, error) {
 			problems = append(problems, Problem{line, "name", fmt.Errorf("%q is in line %d already", row.Name, first)})
 			continue
 		}
+		if row.PasswordHash != "" {
+			if err := CheckHash(row.PasswordHash); err != nil {
+				problems = append(problems, Problem{line, "password_hash", err})
+				continue
+			}
+		}
 		seen[folded] = line
 		if len(faults) == 0 {
 			rows = append(rows, row)
@@ -164,6 +173,8 @@ func rowOf(line int, header, record []string) Row {
 			row.Mail = field
 		case "language":
 			row.Language = field
+		case "password_hash":
+			row.PasswordHash = field
 		case "groups":
 			for name := range strings.SplitSeq(field, ";") {
 				if name = strings.TrimSpace(name); name != "" {
@@ -273,5 +284,5 @@ func addRow(ctx context.Context, tx *store.Tx, tenant string, row Row, groups ma
 		in = append(in, groups[identity.FoldName(name)])
 	}
 	return add(ctx, tx, identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: row.Name,
-		DisplayName: row.DisplayName, Mail: row.Mail, Language: row.Language}, in)
+		DisplayName: row.DisplayName, Mail: row.Mail, Language: row.Language, Password: row.PasswordHash}, in)
 }

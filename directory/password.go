@@ -22,6 +22,9 @@ type Directory struct {
 	db    *store.DB
 	slots chan struct{} // one for each hash that may be computed at once
 	dummy hash          // compared with where there is nothing to compare with
+
+	// Breached is a file of breached passwords, see [Directory.Judge]; empty is none.
+	Breached string
 }
 
 // New returns the directory of a database that computes at most as many hashes
@@ -51,11 +54,9 @@ func (d *Directory) HashPassword(ctx context.Context, password string) (string, 
 		return "", invalid("error.user.password.long")
 	}
 	h := newHash()
-	key, err := d.derive(ctx, h, password)
-	if err != nil {
+	if err := d.slot(ctx, func() { h.key = h.derive(password, keySize) }); err != nil {
 		return "", err
 	}
-	h.key = key
 	return h.String(), nil
 }
 
@@ -67,18 +68,23 @@ func (d *Directory) HashPassword(ctx context.Context, password string) (string, 
 // says when to come again, and nothing was evaluated.
 func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password string) (bool, error) {
 	password, ok := canonical(password)
-	h := d.dummy
+	var kept kept = d.dummy
 	if ok && u.Password != "" {
 		var err error
-		if h, err = parseHash(u.Password); err != nil {
+		if kept, err = parseKept(u.Password); err != nil {
 			return false, fmt.Errorf("directory: password of %s: %w", u.ID, err)
 		}
 	}
-	key, err := d.derive(ctx, h, password)
-	if err != nil {
-		return false, err
-	}
-	return subtle.ConstantTimeCompare(key, h.key) == 1, nil
+	var fits bool
+	err := d.slot(ctx, func() {
+		fits = kept.fits(password)
+		if ok && Foreign(u.Password) {
+			// Quick ones, such as SSHA, would tell by their time that the name is
+			// somebody's; so they take that of ours besides.
+			d.dummy.fits(password)
+		}
+	})
+	return fits, err
 }
 
 // canonical returns a password as it is hashed: NFC, since keyboards differ in
@@ -94,20 +100,21 @@ func canonical(password string) (string, bool) {
 	return "", false
 }
 
-// derive computes a password's key once there is a slot.
-func (d *Directory) derive(ctx context.Context, h hash, password string) ([]byte, error) {
+// slot computes a hash once there is a slot for it.
+func (d *Directory) slot(ctx context.Context, compute func()) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case d.slots <- struct{}{}:
 	case <-timer.C:
-		return nil, &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: patience,
+		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: patience,
 			Err: fmt.Errorf("directory: no slot for a hash within %s", patience)}
 	case <-ctx.Done():
-		return nil, fmt.Errorf("directory: waiting for a slot: %w", ctx.Err())
+		return fmt.Errorf("directory: waiting for a slot: %w", ctx.Err())
 	}
 	defer func() { <-d.slots }()
-	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, keySize), nil
+	compute()
+	return nil
 }
 
 // A hash is argon2id's parameters, salt and result (RFC 9106).
@@ -117,6 +124,14 @@ type hash struct {
 	threads uint8
 	salt    []byte
 	key     []byte
+}
+
+func (h hash) derive(password string, size int) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(size))
+}
+
+func (h hash) fits(password string) bool {
+	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
 }
 
 const (
@@ -158,7 +173,7 @@ func parseHash(phc string) (hash, error) {
 		return h, fmt.Errorf("salt and key of the hash: %w", err)
 	}
 	if version != argon2.Version || h.memory < 8 || h.memory > 64<<10 || h.time < 1 || h.time > 10 ||
-		h.threads < 1 || h.threads > 8 || len(h.salt) < 8 || len(h.key) != keySize {
+		h.threads < 1 || h.threads > 8 || len(h.salt) < 8 || len(h.key) < 16 || len(h.key) > 64 {
 		return h, errors.New("parameters of the hash are out of bounds")
 	}
 	return h, nil

@@ -43,6 +43,15 @@ func endSession(ctx context.Context, tx *store.Tx, u identity.User, s identity.S
 // token given outside it and every remembered device, and tells the user by mail.
 // It returns how many sessions there were.
 func EndOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks string, from templates.Origin) (int, error) {
+	ended, err := endOthers(ctx, tx, u, asks)
+	if err != nil {
+		return 0, err
+	}
+	return ended, tell(ctx, tx, u, templates.MailSessionsEnded, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
+}
+
+// endOthers is EndOtherSessions without its mail.
+func endOthers(ctx context.Context, tx *store.Tx, u identity.User, asks string) (int, error) {
 	sessions, err := store.Collect(tx.SessionsOf(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return 0, err
@@ -61,8 +70,6 @@ func EndOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks s
 	if _, err := tx.RevokeGrantsBeside(ctx, u.Tenant, u.ID, asks); err != nil {
 		return 0, err
 	}
-	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "sessions ended"); err != nil {
-		return 0, err
-	}
-	return ended, tell(ctx, tx, u, templates.MailSessionsEnded, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
+	_, err = tx.ForgetDevices(ctx, u.Tenant, u.ID, "sessions ended")
+	return ended, err
 }

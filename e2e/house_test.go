@@ -102,6 +102,7 @@ func (h *House) SignIn(b *Browser, application string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	w.wake()
 	w.TypePasscode(func() string {
 		code, err := h.phone.Passcode(h.t.Context(), account.ID)
 		if err != nil {

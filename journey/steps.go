@@ -101,8 +101,19 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		return nil, err
 	}
+	var hash string // of ours, in the place of one that came from elsewhere
+	if right && directory.Foreign(candidate.Password) {
+		if hash, err = e.Directory.HashPassword(ctx, typed); err != nil {
+			return nil, errors.Join(err, late(func(tx *store.Tx) error { return e.giveBack(context.WithoutCancel(ctx), tx, v) }))
+		}
+	}
 	after, err := e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
+		if hash != "" { // of two logins at once one replaces it, and both go on
+			if err := e.rehash(ctx, tx, candidate, hash); err != nil {
+				return err
+			}
+		}
 		if right {
 			j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 			v.kept = true
@@ -120,6 +131,16 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 		}))
 	}
 	return after, err
+}
+
+// rehash puts a hash of ours in the place of an imported one, of the password that
+// was just right.
+func (e *Engine) rehash(ctx context.Context, tx *store.Tx, u identity.User, hash string) error {
+	replaced, err := tx.RehashPassword(ctx, u.Tenant, u.ID, u.Password, hash)
+	if err != nil || !replaced {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: map[string]string{"password": "hashed anew"}})
 }
 
 // passwordTried settles the count of a try: a right password gives its

@@ -25,6 +25,7 @@ const (
 	KindDevices          Kind = "devices"
 	KindContexts         Kind = "contexts"
 	KindCredentials      Kind = "credentials"
+	KindPasswords        Kind = "passwords"
 )
 
 // kinds are all there are, in the order in which operators are shown them. Each
@@ -41,6 +42,7 @@ var kinds = []kind{
 	kindOf(DefaultDevices, DefaultDevices),
 	kindOf(DefaultContexts, DefaultContexts),
 	kindOf(DefaultCredentials, DefaultCredentials),
+	kindOf(DefaultPasswords, DefaultPasswords),
 }
 
 // Kinds lists every kind, in the order in which operators are shown them.
@@ -57,7 +59,7 @@ const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
 // [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices],
-// [Contexts] or [Credentials].
+// [Contexts], [Credentials] or [Passwords].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

@@ -19,6 +19,7 @@ type Page struct {
 	Name  string // last part of its address; empty for the overview
 	Under string // the page of the navigation that leads to it; empty where the navigation does
 	Fresh bool   // it asks for a second factor at most ten minutes old, to be seen and for its forms
+	Where bool   // with Fresh: of who has one; others see it without
 	Leads bool   // it shows nothing but the pages under it
 	Items bool   // its address may go on with the id of one thing it shows
 	// Show makes the page: the name of its template, and the template's body.
@@ -98,7 +99,13 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if page.Fresh {
+	asks := page.Fresh
+	if page.Where {
+		if asks, err = p.holds(r, v.Session); err != nil {
+			return nil, err
+		}
+	}
+	if asks {
 		ok, err := p.factor(r, v.Session, fresh)
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ func (p *Portal) pages() []Page {
 		{Name: "sessions", Show: p.sessions, Act: p.endSessions},
 		{Name: "add", Under: "authenticators", Fresh: true, Show: p.add, Act: p.beginAdding},
 		{Name: "recovery-codes", Under: "security", Fresh: true, Show: p.recoveryCodes, Act: p.makeRecoveryCodes},
+		{Name: "password", Under: "security", Fresh: true, Where: true, Show: p.password, Act: p.changePassword},
 		{Name: "passkeys", Under: "security", Fresh: true, Show: p.passkeys, Act: p.addPasskey},
 		{Name: "history", Under: "sessions", Show: p.history},
 		{Name: "devices", Under: "sessions", Show: p.devices, Act: p.forgetDevices},

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/web"
@@ -26,6 +27,8 @@ import (
 type Portal struct {
 	Kit *web.Kit
 	DB  *store.DB
+	// Directory checks and changes passwords.
+	Directory *directory.Directory
 	// EndSession ends a session with its event and takes its cookie.
 	EndSession func(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error
 	// BeginAdding begins a journey for a further authenticator of a session's
@@ -67,6 +70,20 @@ func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, 
 		}
 	}
 	return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
+}
+
+// holds reports whether the person of a session has anything a second factor could
+// be given with.
+func (p *Portal) holds(r *http.Request, s identity.Session) (bool, error) {
+	for a, err := range p.DB.Authenticators(r.Context(), s.Tenant, s.UserID) {
+		if err != nil {
+			return false, err
+		}
+		if state := a.State(); state != identity.Pending && state != identity.Inactive {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // fresh is how long a second factor counts where a page asks for a fresh one.

@@ -114,6 +114,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
 		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
+	if c.BreachedPasswords != "" {
+		s.Directory.Breached = c.Path(c.BreachedPasswords)
+	}
 	if c.AuthenticatorURL != "" {
 		s.Kit.Authenticator = authenticator
 	}
@@ -172,7 +175,7 @@ func (s *Server) mount() error {
 
 	pages := http.NewServeMux()
 	logins.Routes(pages)
-	self := &portal.Portal{Kit: k, DB: s.DB, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
+	self := &portal.Portal{Kit: k, DB: s.DB, Directory: s.Directory, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
 	logins.SelfService = self.Names()
 	self.Routes(pages)
 	pages.Handle("GET /{$}", k.Handle(s.home))

@@ -78,6 +78,23 @@ func (tx *Tx) ChangeUser(ctx context.Context, u identity.User) error {
 	return err
 }
 
+// ReplacePassword puts another hash in the place of the one that was checked, and
+// reports whether that was still it.
+func (tx *Tx) ReplacePassword(ctx context.Context, tenant, user, checked, hash string) (bool, error) {
+	n, err := tx.exec(ctx, "replace password", `
+		UPDATE users SET password = $4, password_changed_at = $5
+		WHERE tenant_id = $1 AND id = $2 AND password = $3 AND removed_at IS NULL`, tenant, user, checked, hash, at(tx.now()))
+	return n == 1, err
+}
+
+// RehashPassword is ReplacePassword for another hash of the same password: when it
+// was chosen stays.
+func (tx *Tx) RehashPassword(ctx context.Context, tenant, user, checked, hash string) (bool, error) {
+	n, err := tx.exec(ctx, "rehash password", `
+		UPDATE users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 AND removed_at IS NULL`, tenant, user, checked, hash)
+	return n == 1, err
+}
+
 // LockUser locks a user's logins until an operator unlocks them, in all
 // browsers, and reports whether they were not locked so before.
 func (tx *Tx) LockUser(ctx context.Context, tenant, user string) (bool, error) {

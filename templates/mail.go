@@ -172,6 +172,8 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[DevicesForgotten](args)
 	case MailSessionsEnded:
 		m, err = decode[SessionsEnded](args)
+	case MailPasswordChanged:
+		m, err = decode[PasswordChanged](args)
 	case MailChanged:
 		m, err = decode[AuthenticatorChanged](args)
 	case MailRecoveryMade:

@@ -118,6 +118,7 @@ type policySet struct {
 
 	pushFlags    `embed:""`
 	lockoutFlags `embed:""`
+	Least        *int64 `placeholder:"N" help:"Of passwords: characters that a new one has at least; 8 to 64."`
 	Passkeys     string `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
 	Yes          bool   `help:"Set it even if it leaves users without a way in."`
 }
@@ -190,9 +191,11 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
 	case c.lockoutFlags.any() && c.Kind != policy.KindLockout:
 		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
+	case c.Least != nil && c.Kind != policy.KindPasswords:
+		return nil, nil, refuse("--least is for passwords")
 	case c.Passkeys != "" && c.Kind != policy.KindCredentials:
 		return nil, nil, refuse("--passkeys is for credentials")
-	case (ofEnrolment || c.Passkeys != "" || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case (ofEnrolment || c.Passkeys != "" || c.Least != nil || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -203,6 +206,12 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, change, err
 	case c.lockoutFlags.any():
 		return nil, c.lockoutFlags.change, nil
+	case c.Least != nil:
+		return nil, func(present policy.Document) (policy.Document, error) {
+			changed := present.(policy.Passwords)
+			over(&changed.Least, c.Least)
+			return changed, nil
+		}, nil
 	case c.Passkeys != "":
 		return nil, func(present policy.Document) (policy.Document, error) {
 			changed := present.(policy.Credentials)

@@ -1,0 +1,133 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// A PasswordChange is a person's own: the present password and the one to be.
+type PasswordChange struct {
+	User         identity.User
+	Session      string // id of the one at hand, which goes on
+	Organisation string
+	Old, New     string // in clear
+	EndOthers    bool   // end every other session
+	From         templates.Origin
+	Who          identity.Principal
+}
+
+// ChangeOwnPassword gives a user another password, who knows the present one. A
+// wrong one counts as in a login and may lock (CRED-20): a session left open is no
+// place to guess it. What was proved with the old one in logins under way is
+// taken back, remembered devices are forgotten, other sessions end if that was
+// wanted, and the user is told by mail.
+func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) error {
+	u, tally := c.User, store.Tally{Tenant: c.User.Tenant, User: c.User.ID}
+	var lockout policy.Lockout
+	var rules policy.Passwords
+	var evaluate bool
+	err := d.db.InTx(ctx, c.Who, func(tx *store.Tx) error {
+		all, err := tx.Policies(ctx, u.Tenant)
+		if err != nil {
+			return err
+		}
+		var errLockout, errRules error
+		lockout, errLockout = policy.Read[policy.Lockout](all[policy.KindLockout].Document)
+		rules, errRules = policy.Read[policy.Passwords](all[policy.KindPasswords].Document)
+		if err := errors.Join(errLockout, errRules); err != nil {
+			return err
+		}
+		if err := d.Judge(rules, u, c.Organisation, c.New); err != nil {
+			return err // said before anything is evaluated, and no try
+		}
+		rate := store.Rate{Kind: "own password", Max: 20, Per: 5 * time.Minute}
+		if err := tx.Hit(ctx, u.Tenant, rate, u.ID); err != nil {
+			return err
+		}
+		evaluate, err = tx.Reserve(ctx, tally, lockout.Threshold)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var candidate identity.User
+	if evaluate {
+		candidate = u
+	}
+	giveBack := func(tx *store.Tx) error {
+		if lockout.Threshold == 0 {
+			return nil // nothing was reserved
+		}
+		return tx.GiveBack(ctx, tally)
+	}
+	right, err := d.CheckPassword(ctx, candidate, c.Old)
+	if err != nil {
+		if evaluate { // nothing was, for want of time
+			err = errors.Join(err, d.db.InTx(ctx, c.Who, giveBack))
+		}
+		return err
+	}
+	if !right {
+		err := d.db.InTx(context.WithoutCancel(ctx), c.Who, func(tx *store.Tx) error {
+			err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.PasswordWrong, User: u.ID, Reason: "to change it",
+				Personal: map[string]string{"name": u.Name}})
+			if err != nil {
+				return err
+			}
+			return LockIfExceeded(ctx, tx, lockout, tally, u, "", c.From)
+		})
+		if err == nil {
+			err = invalid("error.password.old")
+		}
+		return err
+	}
+	hashed, err := d.HashPassword(ctx, c.New)
+	if err != nil {
+		return errors.Join(err, d.db.InTx(ctx, c.Who, giveBack))
+	}
+	return d.db.InTx(ctx, c.Who, func(tx *store.Tx) error {
+		if err := giveBack(tx); err != nil {
+			return err
+		}
+		return replaceOwn(ctx, tx, c, hashed)
+	})
+}
+
+// replaceOwn puts the new password in the place of the one that was checked; of
+// two changes at once one is made.
+func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed string) error {
+	u := c.User
+	replaced, err := tx.ReplacePassword(ctx, u.Tenant, u.ID, u.Password, hashed)
+	if err != nil {
+		return err
+	}
+	if !replaced {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	data := map[string]string{"password": "changed", "by": "its user"}
+	if c.EndOthers {
+		ended, err := endOthers(ctx, tx, u, c.Session)
+		if err != nil {
+			return err
+		}
+		data["sessions"] = strconv.Itoa(ended)
+	}
+	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed"); err != nil {
+		return err
+	}
+	if err := tx.TakeBackPassword(ctx, u.Tenant, u.ID); err != nil {
+		return err
+	}
+	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: data}); err != nil {
+		return err
+	}
+	return tell(ctx, tx, u, templates.MailPasswordChanged, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
+}
