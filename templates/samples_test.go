@@ -189,6 +189,7 @@ func samples() []sample {
 		{"me_passkeys-off", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna}}},
 		{"me_password", "me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, Least: 12}}},
 		{"me_password-problem", "me_password", Page{Nav: nav("security"), Problem: "error.password.common", Body: MePassword{Name: anna, Least: 8}}},
+		{"me_password-old", "me_password", Page{Nav: nav("security"), Problem: "error.password.old", Body: MePassword{Name: anna, Least: 8, Known: true}}},
 		{"me_password-none", "me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, None: true}}},
 		{"me_recovery-none", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
 		{"me_recovery_made", "me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
