@@ -86,6 +86,7 @@ const (
 	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
 	AuthenticatorAssigned   Kind = "authenticator.assigned"
 	AuthenticatorUnassigned Kind = "authenticator.unassigned"
+	AuthenticatorUnused     Kind = "authenticator.unused" // its user was told that it will become inactive
 	PasskeyRight            Kind = "passkey.success"
 	PasskeyWrong            Kind = "passkey.failure"
 	RecoveryCodesMade       Kind = "recovery-codes.made"
@@ -135,7 +136,7 @@ var Kinds = map[Kind]bool{
 	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true, EnrolFurther: true, EnrolFurtherLeft: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
-	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true,
+	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true, AuthenticatorUnused: true,
 	PasskeyRight: true, PasskeyWrong: true, RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
 	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,

@@ -93,7 +93,7 @@ func approveByResponse(ctx context.Context, tx *store.Tx, a identity.Authenticat
 	if !suite.Match(a.Seed, otp.OCRAInput{Question: hex.EncodeToString(sum[:])}, response) {
 		return push.PasscodeWrong, nil
 	}
-	used, err := tx.UseResponseSigned(ctx, a.Tenant, a.ID)
+	used, err := tx.UseSigned(ctx, a.Tenant, a.ID)
 	if err != nil || !used {
 		return push.PasscodeWrong, err
 	}

@@ -28,6 +28,13 @@ const (
 // one up alone where that is allowed, and who may not is let in by a code and no
 // further. from is where the person sits.
 func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from templates.Origin) ([]string, error) {
+	rules, err := ReadCredentials(ctx, tx, u.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if !rules.RecoveryCodes {
+		return nil, &identity.Error{Kind: identity.Conflict, Key: "error.recovery.off"}
+	}
 	before, err := tx.RecoverySet(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ var scenarios = []scenario{
 	{name: "nodes", title: "The same, the approval at another node", atOnce: 2, moment: true, nodes: true, browser: across},
 	{name: "waiting", title: "All requests waiting, answered in a minute", whole: waiting},
 	{name: "check", title: "A passcode checked against 5 authenticators", whole: checking},
+	{name: "expiry", title: "The daily look at 200,000 authenticators", whole: expiring},
 	{name: "import", title: "Import of 10,000 tokens, in batches", whole: importing},
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/mail"
 	"github.com/latchkey-id/latchkey/store"
@@ -20,7 +21,12 @@ func announce(ctx context.Context, tx *store.Tx, journey string, user identity.U
 	if err := redeem(ctx, tx, journey, user, a); err != nil {
 		return err
 	}
+	// The user's row is held from here to the end: of two that become somebody's at
+	// once, the second is counted with the first.
 	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
+		return err
+	}
+	if err := authenticator.NotTooMany(ctx, tx, user); err != nil {
 		return err
 	}
 	tx.Wake(store.UserTopic(user.ID))

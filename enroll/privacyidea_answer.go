@@ -60,7 +60,12 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 			Request: w.ID, Nonce: w.Nonce, Decision: decisionOf(in), Number: in.Presence,
 			// The signature is all there is; whose template wants more, push does not
 			// reach, and no approval counts of.
-			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil },
+			Passcode: func() (push.Verdict, store.Passcode, error) {
+				if used, err := tx.UseSigned(ctx, a.Tenant, a.ID); err != nil || !used {
+					return push.PasscodeWrong, store.Passcode{}, err
+				}
+				return push.PasscodeRight, store.Passcode{}, nil
+			},
 		})
 		if err != nil {
 			return err

@@ -89,6 +89,8 @@ func refuse(err error) *refusal {
 	switch {
 	case errors.As(err, &tooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, Code: "too-large", cause: err}
+	case known && e.Key == "error.authenticator.most": // came to be while the app was being set up
+		return &refusal{status: http.StatusGone, Code: "voided", cause: err}
 	case known && e.Kind == identity.Throttled:
 		return &refusal{status: http.StatusTooManyRequests, Code: "throttled", retry: e.RetryAfter, cause: err}
 	case known && e.Kind == identity.Unavailable:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/store"
 )
@@ -35,6 +36,13 @@ func (e *Engine) BeginAdding(ctx context.Context, visit Visit, start Start) (*Vi
 			return err
 		}
 		if err := tx.Hit(ctx, start.Tenant, begunAdding, u.ID); err != nil {
+			return err
+		}
+		all, err := store.Collect(tx.Authenticators(ctx, start.Tenant, u.ID))
+		if err != nil {
+			return err
+		}
+		if err := authenticator.RoomForAnother(u, rules.Credentials, all); err != nil {
 			return err
 		}
 		j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,

@@ -154,7 +154,13 @@ func (h *house) toPasskey(browser string) *journey.View {
 }
 
 // alone sets the policy by which a passkey stands for name and password too.
-func (h *house) alone() { h.setPolicy(policy.Credentials{Passkeys: policy.Passwordless}) }
+func (h *house) alone() { h.passkeys(policy.Passwordless) }
+
+func (h *house) passkeys(what string) {
+	rules := policy.DefaultCredentials()
+	rules.Passkeys = what
+	h.setPolicy(rules)
+}
 
 func (h *house) first(browser string) *journey.View {
 	h.Helper()
@@ -356,7 +362,7 @@ func TestTLOG32_WithoutAPasswordNothingIsLetThrough(t *testing.T) {
 		"disabled":      {func(h *house, _ *key, _ identity.Authenticator) { h.disable() }, journey.Identify},
 		"second factor": {func(h *house, _ *key, _ identity.Authenticator) { h.setPolicy(policy.DefaultCredentials()) }, journey.Identify},
 		"passkeys off": {func(h *house, _ *key, _ identity.Authenticator) {
-			h.setPolicy(policy.Credentials{Passkeys: policy.NoPasskeys})
+			h.passkeys(policy.NoPasskeys)
 		}, journey.Identify},
 		"suspended": {func(h *house, _ *key, a identity.Authenticator) {
 			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Suspend(h.Context(), tx, a) })

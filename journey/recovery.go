@@ -21,6 +21,9 @@ import (
 // they are for the day on which the phone that the policy wants is gone.
 func (v *View) offersRecoveryCode() bool {
 	j := v.Journey
+	if !v.Rules.Credentials.RecoveryCodes {
+		return false
+	}
 	if j.Has(identity.Password) {
 		return v.recoveryCodes > 0 && policy.Offers(j.Steps, identity.PasscodeStep)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -73,15 +72,8 @@ type policyReader interface {
 
 // mayAddPasskey reports whether the tenant has passkeys at all.
 func (p *Portal) mayAddPasskey(ctx context.Context, r policyReader, tenant string) (bool, error) {
-	row, err := r.Policy(ctx, tenant, policy.KindCredentials)
-	if err != nil {
-		return false, err
-	}
-	c, err := policy.Read[policy.Credentials](row.Document)
-	if err != nil {
-		return false, fmt.Errorf("portal: %w", err)
-	}
-	return c.Passkeys != policy.NoPasskeys, nil
+	c, err := authenticator.ReadCredentials(ctx, r, tenant)
+	return c.Passkeys != policy.NoPasskeys, err
 }
 
 // creationChallenge is what a new passkey signs, in base64url: of this session,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/latchkey-id/latchkey/authenticator"
@@ -18,7 +19,8 @@ const (
 	sweepMost  = 100 // batches in a row
 )
 
-// sweep deletes what has expired, on one node at a time, until ctx ends.
+// sweep deletes what has expired, on one node at a time, until ctx ends; and once
+// a day it looks for authenticators that nobody uses.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -28,7 +30,7 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := s.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.sweepOnce(ctx), s.expireUnused(ctx)); err != nil && ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "sweep", "err", err)
 		}
 	}
@@ -57,6 +59,41 @@ func (s *Server) sweepOnce(ctx context.Context) error {
 			return err
 		})
 		if err != nil || !left {
+			return err
+		}
+	}
+	return nil
+}
+
+// expireUnused looks for unused authenticators in each tenant that wants it, once
+// a day of the server's clock, on the node that is first. Broken off, it goes on
+// the next day.
+func (s *Server) expireUnused(ctx context.Context) error {
+	tenants, err := store.Collect(s.DB.Tenants(ctx))
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		rules, err := authenticator.ReadCredentials(ctx, s.DB, t.ID)
+		if err != nil {
+			return err
+		}
+		if rules.UnusedDays == 0 {
+			continue
+		}
+		now := s.DB.Now()
+		err = s.DB.InTx(ctx, identity.Principal{Tenant: t.ID, Kind: identity.System, Name: "unused authenticators"}, func(tx *store.Tx) error {
+			return tx.UseOnce(ctx, t.ID, "day of unused authenticators", now.UTC().Format(time.DateOnly), now.Add(48*time.Hour))
+		})
+		if errors.Is(err, identity.Conflict) {
+			continue // was looked for today
+		}
+		if err != nil {
+			return err
+		}
+		done, err := authenticator.ExpireUnused(ctx, s.DB, t.ID, rules)
+		s.log.InfoContext(ctx, "unused authenticators", "tenant", t.Slug, "warned", done.Warned, "inactive", done.Inactive)
+		if err != nil {
 			return err
 		}
 	}

@@ -77,10 +77,10 @@ func (tx *Tx) UseResponse(ctx context.Context, tenant, id string) (bool, error) 
 	return n == 1, err
 }
 
-// UseResponseSigned is UseResponse for one that came with a signed approval:
-// wrong ones are counted for what people type, and that count stays as it is
-// (CRED-11).
-func (tx *Tx) UseResponseSigned(ctx context.Context, tenant, id string) (bool, error) {
+// UseSigned notes that an authenticator was used by a signed approval that has no
+// passcode to use up. It reports whether it was active. The count of wrong
+// responses stays as it is: it is for what people type (CRED-11).
+func (tx *Tx) UseSigned(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := tx.exec(ctx, "use signed response of "+id, `
 		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(tx.now()))
 	return n == 1, err

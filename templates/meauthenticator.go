@@ -47,6 +47,9 @@ const (
 	ReportedLost  Change = "lost"
 	PasskeyAdded  Change = "passkey-added"
 	PasskeyCopied Change = "passkey-copied" // its counter went back
+
+	UnusedSoon     Change = "unused-soon"     // will become inactive in a week, unless it is used
+	BecameInactive Change = "became-inactive" // for want of use
 )
 
 // AuthenticatorChanged tells that an authenticator was changed, or something with

@@ -116,11 +116,11 @@ type policySet struct {
 	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
 	NoPush       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: no push there; may be repeated."`
 
-	pushFlags    `embed:""`
-	lockoutFlags `embed:""`
-	Least        *int64 `placeholder:"N" help:"Of passwords: characters that a new one has at least; 8 to 64."`
-	Passkeys     string `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
-	Yes          bool   `help:"Set it even if it leaves users without a way in."`
+	pushFlags       `embed:""`
+	lockoutFlags    `embed:""`
+	credentialFlags `embed:""`
+	Least           *int64 `placeholder:"N" help:"Of passwords: characters that a new one has at least; 8 to 64."`
+	Yes             bool   `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySet) Help() string {
@@ -154,6 +154,9 @@ func (c *policySet) Run(ctx context.Context, s *shell) error {
 		data, change, err := c.change(ctx, s, h)
 		if err == nil {
 			err = c.confirmStranded(ctx, s, h, change)
+		}
+		if err == nil {
+			err = c.confirmUnused(ctx, s, h, change)
 		}
 		var set store.Policy
 		if err == nil {
@@ -193,9 +196,9 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
 	case c.Least != nil && c.Kind != policy.KindPasswords:
 		return nil, nil, refuse("--least is for passwords")
-	case c.Passkeys != "" && c.Kind != policy.KindCredentials:
-		return nil, nil, refuse("--passkeys is for credentials")
-	case (ofEnrolment || c.Passkeys != "" || c.Least != nil || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
+		return nil, nil, refuse("--passkeys, --most, --unused-days and --recovery-codes are for credentials")
+	case (ofEnrolment || c.credentialFlags.any() || c.Least != nil || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -212,12 +215,8 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 			over(&changed.Least, c.Least)
 			return changed, nil
 		}, nil
-	case c.Passkeys != "":
-		return nil, func(present policy.Document) (policy.Document, error) {
-			changed := present.(policy.Credentials)
-			changed.Passkeys = c.Passkeys
-			return changed, nil
-		}, nil
+	case c.credentialFlags.any():
+		return nil, c.credentialFlags.change, nil
 	}
 	// A byte more than may be, so that what is too long is refused and not cut.
 	if data, err = s.file(c.File, policy.MaxDocument+1); err != nil {

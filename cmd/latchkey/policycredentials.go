@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+// credentialFlags are what can be changed of the policy of credentials. A flag that
+// was not given changes nothing.
+type credentialFlags struct {
+	Passkeys      string `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
+	Most          *int64 `placeholder:"N" help:"Of credentials: authenticators that a user may have; 1 to 100."`
+	UnusedDays    *int64 `placeholder:"N" help:"Of credentials: days after which an unused authenticator becomes inactive; 15 to 365, 0 is never."`
+	RecoveryCodes *bool  `negatable:"" help:"Of credentials: people may have recovery codes."`
+}
+
+func (f credentialFlags) any() bool { return f != credentialFlags{} }
+
+// change is what the flags make of the present policy.
+func (f credentialFlags) change(present policy.Document) (policy.Document, error) {
+	c := present.(policy.Credentials)
+	if f.Passkeys != "" {
+		c.Passkeys = f.Passkeys
+	}
+	over(&c.Most, f.Most)
+	over(&c.UnusedDays, f.UnusedDays)
+	over(&c.RecoveryCodes, f.RecoveryCodes)
+	return c, nil
+}
+
+// confirmUnused says how many authenticators a shorter time without use would hit,
+// and asks whether it is to be set all the same.
+func (c *policySet) confirmUnused(ctx context.Context, s *shell, h house, change func(policy.Document) (policy.Document, error)) error {
+	if change == nil || c.Kind != policy.KindCredentials || c.Yes {
+		return nil
+	}
+	present, err := authenticator.ReadCredentials(ctx, h.db, h.tenant.ID)
+	if err != nil {
+		return err
+	}
+	changed, err := change(present)
+	if err != nil {
+		return err
+	}
+	after, ok := changed.(policy.Credentials)
+	if !ok || after.Validate() != nil || after.UnusedDays == 0 || present.UnusedDays > 0 && after.UnusedDays >= present.UnusedDays {
+		return nil // what is wrong is said elsewhere
+	}
+	now := h.db.Now()
+	soon, err := h.db.CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.Unused()))
+	if err != nil || soon == 0 {
+		return err
+	}
+	long, err := h.db.CountUnused(ctx, h.tenant.ID, now.Add(-after.Unused()))
+	if err != nil {
+		return err
+	}
+	return s.agree(ctx, warned{fmt.Sprintf("%d authenticators were not used for %d days, and %d for a week less. The users of all of these are told by mail within a day; "+
+		"7 days after that, those that are still not used by then become inactive.", long, after.UnusedDays, soon-long)})
+}
