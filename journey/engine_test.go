@@ -119,7 +119,7 @@ func (h *house) passcode(offset int64) string {
 
 func (h *house) events(kind audit.Kind) []audit.Event {
 	h.Helper()
-	all, err := store.Collect(h.db.Events(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+	all, err := store.Collect(h.db.Events(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: -1}))
 	if err != nil {
 		h.Fatal(err)
 	}
