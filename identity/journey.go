@@ -11,6 +11,7 @@ type Validation string
 const (
 	Password        Validation = "password"
 	OneTimePassword Validation = "otp"
+	VerifiedPasskey Validation = "passkey" // one that verified its user, which is no one-time password beside it
 )
 
 // A Method is how a validation was passed.

@@ -194,6 +194,8 @@ func (s *sitting) whyRefused() string {
 		return templates.RefusedAppTooOld
 	case v.Facts.Disabled || v.Journey.Refused != "":
 		return templates.RefusedByPolicy
+	case slices.Contains(v.Journey.Missing(), identity.VerifiedPasskey):
+		return templates.RefusedNoPasskey
 	case v.Facts.Assigned > 0 && v.Codes && !v.Facts.Codes:
 		return templates.RefusedPushOnly
 	case v.Facts.Assigned > 0:

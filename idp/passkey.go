@@ -23,7 +23,7 @@ func (s *sitting) passkeyRequest(ctx context.Context) (string, error) {
 		return "", err
 	}
 	options := templates.PasskeyRequest{Challenge: challenge, RPID: authenticator.PartyAt(s.idp.Kit.Base).ID, UserVerification: "preferred", Timeout: 120_000}
-	if s.view.Step == journey.Identify {
+	if s.view.AsksVerified() {
 		options.UserVerification = "required"
 	}
 	for _, p := range held {

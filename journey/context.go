@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/policy"
 )
 
 // Authentication contexts, one table for both protocols (JRN-8).
@@ -62,7 +63,7 @@ func (r Rules) classes() []class {
 		{AnyContext, nothing, nil},
 		{PasswordContext, oneFactor, []identity.Validation{identity.Password}},
 		mfa,
-		{PhishingResistantContext, phishingResistant, nil},
+		{PhishingResistantContext, phishingResistant, []identity.Validation{identity.Password, identity.VerifiedPasskey}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Contexts.Names)) {
 		c := class{name, oneFactor, r.Contexts.Names[name]}
@@ -140,7 +141,7 @@ func (r Rules) asked(contexts []string) ([]identity.Validation, bool) {
 		return nil, true
 	}
 	for _, c := range r.classes() {
-		if slices.Contains(contexts, c.name) && c.strength != phishingResistant {
+		if slices.Contains(contexts, c.name) && (c.strength != phishingResistant || r.Credentials.Passkeys != policy.NoPasskeys) {
 			return slices.Clone(c.proves), true
 		}
 	}
@@ -151,7 +152,7 @@ func (r Rules) asked(contexts []string) ([]identity.Validation, bool) {
 // for which a remembered device does not stand.
 func (r Rules) asksFactor(contexts []string) bool {
 	need, _ := r.asked(contexts)
-	return slices.Contains(need, identity.OneTimePassword)
+	return slices.Contains(need, identity.OneTimePassword) || slices.Contains(need, identity.VerifiedPasskey)
 }
 
 // reached reports whether what was passed satisfies a context. A passkey that

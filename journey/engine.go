@@ -407,7 +407,7 @@ func evaluate(v *View) error {
 		}
 	}
 	j.Required = nil
-	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword} {
+	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword, identity.VerifiedPasskey} {
 		if slices.Contains(need, validation) {
 			j.Required = append(j.Required, validation)
 		}

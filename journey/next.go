@@ -94,6 +94,13 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Refused
 	case len(missing) == 0:
 		return Done
+	case slices.Contains(missing, identity.VerifiedPasskey):
+		// It stands for a one-time password too, so nothing else is asked; who has
+		// none that could sign is told so.
+		if slices.Contains(f.Others, identity.ByPasskey) {
+			return AskPasskey
+		}
+		return Refused
 	case !proved && j.Enrol == identity.EnrolCode:
 		return EnrolCode // whoever has an authenticator waits for a code like everybody (ENR-4)
 	case f.Assigned > 0 || !proved && !enrols, !enrols && (f.Temporary && f.Codes || len(f.Others) > 0):

@@ -68,7 +68,7 @@ func (e *Engine) Passkey(ctx context.Context, visit Visit, v *View, signed Signe
 			return err
 		}
 		s, right, err := authenticator.UsePasskey(ctx, tx, authenticator.Assertion{Party: signed.Party, Challenge: challenge, Signed: signed.JSON,
-			User: j.UserID, Verified: alone, Tenant: j.Tenant, Journey: j.ID, Asks: j.Application, Personal: personal(j),
+			User: j.UserID, Verified: v.AsksVerified(), Tenant: j.Tenant, Journey: j.ID, Asks: j.Application, Personal: personal(j),
 			From: templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()}})
 		if err != nil || !right {
 			return err
@@ -81,7 +81,7 @@ func (e *Engine) Passkey(ctx context.Context, visit Visit, v *View, signed Signe
 		if s.Verified {
 			method = identity.ByVerifiedPasskey
 		}
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: method, Authenticator: s.Authenticator.ID, At: tx.Now()})
+		prove(j, s, method, tx.Now())
 		return nil
 	}, Identify, AskPasskey)
 }
@@ -104,10 +104,29 @@ func (e *Engine) passwordless(ctx context.Context, tx *store.Tx, v *View, s auth
 		return err
 	}
 	*v, v.kept = *fresh, true
-	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword} {
-		j.Passed = append(j.Passed, identity.Passed{Validation: validation, Method: identity.ByVerifiedPasskey, Authenticator: s.Authenticator.ID, At: tx.Now()})
-	}
+	j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByVerifiedPasskey, Authenticator: s.Authenticator.ID, At: tx.Now()})
+	prove(j, s, identity.ByVerifiedPasskey, tx.Now())
 	return evaluate(v)
+}
+
+// prove notes what a passkey proved: a second factor, unless there was one, and
+// that its user was verified, if that is so.
+func prove(j *identity.Journey, s authenticator.Signature, method identity.Method, at time.Time) {
+	proved := []identity.Validation{identity.OneTimePassword}
+	if s.Verified {
+		proved = append(proved, identity.VerifiedPasskey)
+	}
+	for _, validation := range proved {
+		if !j.Has(validation) {
+			j.Passed = append(j.Passed, identity.Passed{Validation: validation, Method: method, Authenticator: s.Authenticator.ID, At: at})
+		}
+	}
+}
+
+// AsksVerified reports whether a passkey at the page must verify its user: without
+// a password, and where policy or the application asks for no less.
+func (v *View) AsksVerified() bool {
+	return v.Step == Identify || slices.Contains(v.Journey.Missing(), identity.VerifiedPasskey)
 }
 
 // PasskeysToSign lists the credentials that may sign at the page of a journey:

@@ -34,7 +34,7 @@ type Rule struct {
 }
 
 // validations are those a rule can require, in the order in which they are asked.
-var validations = []identity.Validation{identity.Password, identity.OneTimePassword}
+var validations = []identity.Validation{identity.Password, identity.OneTimePassword, identity.VerifiedPasskey}
 
 // DefaultAccess asks everybody for a password and a one-time password.
 func DefaultAccess() Access {
@@ -99,6 +99,9 @@ func (a Access) Validate() error {
 			ps.add(at+"require", "denies")
 		case !r.Deny && len(r.Require) == 0:
 			ps.add(at+"require", "no-proof")
+		}
+		if slices.Contains(r.Require, identity.VerifiedPasskey) && !slices.Contains(r.Require, identity.Password) {
+			ps.add(at+"require", "passkey") // the page before it asks for one, and what stands in its place
 		}
 		ps.within(at+"max_age", r.MaxAge, 0, maxMaxAge)
 		if r.Remember && !(slices.Contains(r.Require, identity.Password) && slices.Contains(r.Require, identity.OneTimePassword)) {

@@ -90,7 +90,7 @@ func TestDecodeReportsEverythingAtOnce(t *testing.T) {
 			{"name": "", "deny": true, "require": ["otp"]}]}`,
 			[]string{"rules[0].networks[0]: must be a network such as 192.0.2.0/24",
 				"rules[0].networks[1]: must be a network such as 192.0.2.0/24",
-				"rules[0].require[1]: must be one of: password, otp",
+				"rules[0].require[1]: must be one of: password, otp, passkey",
 				"rules[0].require[2]: is there twice",
 				"rules[1].name: is there twice",
 				"rules[1].groups[1]: must not be empty",

@@ -40,6 +40,7 @@ var sentences = map[string]string{
 	"policy.problem.link":       "must be a link that begins with https://",
 	"policy.problem.groups":     "must name at least one group, or nobody could tell whom the target means",
 	"policy.problem.no-rules":   "must not be empty, or nobody could log in",
+	"policy.problem.passkey":    "asks for a passkey without a password; require that too",
 	"policy.problem.no-proof":   "must not be empty in a rule that does not deny, or nothing would be proved",
 	"policy.problem.denies":     "must be empty in a rule that denies",
 	"policy.problem.no-apps":    "needs authenticator apps: none is allowed on any platform",

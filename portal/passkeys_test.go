@@ -48,7 +48,9 @@ func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off) })
+		h.Do(t, func(tx *store.Tx) error {
+			return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off)
+		})
 		send("switched off", shown[1], "does not use passkeys")
 	})
 }

@@ -178,6 +178,7 @@ const (
 	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
 	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
 	RefusedPushOnly  = "push-only"  // so, and what the user has makes no passcodes
+	RefusedNoPasskey = "no-passkey" // one is asked for, and the user has none
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until one unlocks

@@ -228,7 +228,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedNoPasskey, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		switch why {
 		case RefusedLocked, RefusedPushLocked:
