@@ -300,7 +300,6 @@ func TestJRN9_JRN8_ASessionOfARememberedDevice(t *testing.T) {
 		device := h.remembered("b")
 		h.want(h.login("b", device, nil), nil, journey.Done)
 		s, authenticated := h.last, h.last.AuthTime
-		device = h.device.Cookie
 		h.Clock.Pass(time.Minute)
 		passive := func(s *journey.Start) { s.Passive = true }
 		v, err := h.begin("b", s, passive)
