@@ -64,7 +64,8 @@ func checking(ctx context.Context, r *rig, o options, s scenario) (Row, error) {
 	row.note(m)
 	row.times(m)
 	row.PerSecond = float64(row.Done) / m.took.Seconds()
-	return row, nil
+	_, row.PeakMiB, err = r.memory()
+	return row, err
 }
 
 // heavy adds a user with many authenticators, of which the last counts, and
