@@ -118,6 +118,11 @@ func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation
 	if err != nil {
 		return err
 	}
+	if err := supersede(ctx, tx, act); errors.Is(err, identity.Conflict) {
+		return voidedPending()
+	} else if err != nil {
+		return err
+	}
 	if push {
 		if err := authenticator.SetPush(ctx, tx, app, true); err != nil {
 			return err

@@ -23,6 +23,7 @@ type Activation struct {
 	Language      string
 	Thumbprint    string // of the key that used it; empty until then
 	Authenticator string // made by that key
+	Replaces      string // id of the authenticator whose place it takes; empty for a further one
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	UsedAt        time.Time
@@ -44,12 +45,12 @@ type ActivationCodes struct {
 func (ActivationCodes) String() string { return "[secret]" }
 
 const activationColumns = `tenant_id, id, user_id, journey_id, platform, template, push_allowed, language, thumbprint,
-	authenticator_id, created_at, expires_at, used_at, finished_at, voided_at`
+	authenticator_id, created_at, expires_at, used_at, finished_at, voided_at, replaces`
 
 func scanActivation(row scanner) (a Activation, err error) {
 	var push int64
 	err = row.Scan(&a.Tenant, &a.ID, &a.User, &a.Journey, &a.Platform, &a.Template, &push, &a.Language, &a.Thumbprint,
-		&a.Authenticator, moment{&a.CreatedAt}, moment{&a.ExpiresAt}, moment{&a.UsedAt}, moment{&a.FinishedAt}, moment{&a.VoidedAt})
+		&a.Authenticator, moment{&a.CreatedAt}, moment{&a.ExpiresAt}, moment{&a.UsedAt}, moment{&a.FinishedAt}, moment{&a.VoidedAt}, &a.Replaces)
 	a.PushAllowed = push != 0
 	return a, err
 }
@@ -164,10 +165,10 @@ func (tx *Tx) AddActivation(ctx context.Context, a Activation, codes ActivationC
 	}
 	n, err := tx.exec(ctx, "add activation", `
 		INSERT INTO activations (tenant_id, id, user_id, journey_id, platform, template, push_allowed, language,
-			secret_hash, short_mac, short_root, sealed, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
+			secret_hash, short_mac, short_root, sealed, created_at, expires_at, replaces)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
 		a.Tenant, a.ID, a.User, a.Journey, string(a.Platform), string(a.Template), flag(a.PushAllowed), a.Language,
-		Hash(codes.Secret), mac, root, sealed, at(tx.now()), at(a.ExpiresAt))
+		Hash(codes.Secret), mac, root, sealed, at(tx.now()), at(a.ExpiresAt), a.Replaces)
 	return n == 1, err
 }
 

@@ -113,6 +113,8 @@ type commands struct {
 		Resume   authenticatorResume   `cmd:"" help:"End a suspension."`
 		Revoke   authenticatorRevoke   `cmd:"" help:"End an authenticator for good."`
 
+		Reactivate authenticatorReactivate `cmd:"" help:"Move an app to a new phone."`
+
 		Import    authenticatorImport    `cmd:"" help:"Import hardware tokens from a PSKC or CSV file."`
 		Assign    authenticatorAssign    `cmd:"" help:"Give an imported hardware token to a user."`
 		Unassign  authenticatorUnassign  `cmd:"" help:"Take a hardware token back, for somebody else."`

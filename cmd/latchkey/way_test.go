@@ -195,12 +195,18 @@ func TestTheWholeWay(t *testing.T) {
 		t.Errorf("events: %+v", events)
 	}
 	p.refused(failed, "is not locked", "", "authenticator", "unlock", account.Serial)
-	p.ok("", "authenticator", "revoke", account.Serial, "--reason", "lost")
-	if accounts := read[[]phone.Account](mobile, "", "phone", "list"); len(accounts) != 1 || accounts[0].State == "active" {
+	again := read[reactivationRow](p, "", "authenticator", "reactivate", account.Serial)
+	next := place{t, filepath.Join(t.TempDir(), "phone")}
+	moved := read[phone.Account](next, "", "phone", "activate", again.Link, "--name", "New terminal")
+	if accounts := read[[]phone.Account](mobile, "", "phone", "list"); moved.State != "active" || len(accounts) != 1 || accounts[0].State != "revoked" {
+		t.Errorf("moved to %+v; on the old phone: %+v", moved, accounts)
+	}
+	p.ok("", "authenticator", "revoke", moved.Serial, "--reason", "lost")
+	if accounts := read[[]phone.Account](next, "", "phone", "list"); len(accounts) != 1 || accounts[0].State == "active" {
 		t.Errorf("on the phone, after it was revoked: %+v", accounts)
 	}
 	events := p.events("authenticator.revoked")
-	if len(events) != 1 || events[0].Reason != "lost" || events[0].Authenticator != listed[0].ID {
+	if len(events) != 2 || events[0].Reason != "lost" || events[1].Reason != "replaced" || events[1].Authenticator != listed[0].ID {
 		t.Errorf("events: %+v", events)
 	}
 	if pushes := p.events("push.success"); len(pushes) != 1 {

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+type authenticatorReactivate struct {
+	Serial string `arg:"" help:"Serial of the app whose phone is gone."`
+}
+
+func (authenticatorReactivate) Help() string {
+	return `For who has a new phone, or has locked the app by wrong PINs, once you are sure whom you are talking to: whoever gets the link or the code becomes this user's authenticator. The old app goes on until a new one is set up with it, and is revoked in that moment. A new link ends the one before.
+
+Example:
+
+    latchkey authenticator reactivate LK-4F7K-20QX`
+}
+
+// reactivationRow is an activation as it is said once.
+type reactivationRow struct {
+	Serial    string    `json:"serial"`
+	Link      string    `json:"link"`
+	ShortCode string    `json:"short_code"`
+	Until     time.Time `json:"until"`
+}
+
+// Run makes an activation for an authenticator that exists.
+func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
+	config, err := s.config()
+	if err != nil {
+		return err
+	}
+	base, err := config.Authenticator()
+	if err != nil {
+		return err
+	}
+	return s.inTenant(ctx, func(h house) error {
+		a, err := h.authenticator(ctx, c.Serial)
+		if err != nil {
+			return err
+		}
+		var made enroll.Activation
+		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
+			rules, err := enroll.ReadRules(ctx, tx, a.Tenant)
+			if err != nil {
+				return err
+			}
+			made, err = enroll.Reactivate(ctx, tx, a, rules)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		row := reactivationRow{a.Serial, made.Link(base.String()), made.ShortCode, made.ExpiresAt}
+		return s.say(row, "%s\nOr, in the authenticator: %s\nGood until %s. %s goes on until then.", row.Link, row.ShortCode, when(row.Until), a.Serial)
+	})
+}

@@ -1,0 +1,76 @@
+package enroll
+
+import (
+	"context"
+
+	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/store"
+)
+
+// Reactivate makes an activation for an authenticator whose phone is gone, or that
+// wrong PINs have locked for good (CRED-7, CRED-14): in the moment in which an app
+// has activated with it, and not before, the old one is revoked. Until then that
+// goes on as it is, so that nobody is left without. The new one is made by a copy
+// of the old one's template. It is for an operator who is sure whom they are
+// talking to: whoever has the link becomes that user's authenticator.
+//
+// One that is no app of ours, that nobody has, or whose platform is not allowed any
+// more is a Conflict.
+func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rules Rules) (Activation, error) {
+	var none Activation
+	held := a.State() == identity.Active || a.State() == identity.Locked || a.State() == identity.Suspended
+	switch {
+	case a.Kind != identity.AppToken || a.Protocol == identity.PiPush:
+		return none, cannot("%s is no app of ours; hand out another, and revoke it", a.Serial)
+	case !held:
+		return none, cannot("%s is %s", a.Serial, a.State())
+	case !rules.allow(a.Platform):
+		return none, cannot("%s is on %s, where no authenticator may be set up any more", a.Serial, a.Platform)
+	}
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return none, err
+	}
+	if len(users) != 1 {
+		return none, cannot("%s belongs to %d users", a.Serial, len(users))
+	}
+	user, err := tx.User(ctx, a.Tenant, users[0])
+	if err != nil {
+		return none, err
+	}
+	if !user.Enabled() {
+		return none, cannot("the user of %s is disabled", a.Serial)
+	}
+	act := store.Activation{Tenant: a.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Platform: a.Platform, Template: a.Template,
+		PushAllowed: rules.Platforms.PushOn(a.Platform), Language: user.Language, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(seconds(rules.Limits.ActivationLife)),
+		Replaces: a.ID}
+	if err := open(ctx, tx, act, store.ActivationCodes{}); err != nil {
+		return none, err
+	}
+	codes, err := tx.ActivationCodes(ctx, act)
+	if err != nil {
+		return none, err
+	}
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Authenticator: a.ID, Reason: "reactivation",
+		Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "serial": a.Serial}})
+	return Activation{State: Waiting, ExpiresAt: act.ExpiresAt, Platform: act.Platform, Secret: codes.Secret, ShortCode: showShortCode(codes.Short)}, err
+}
+
+// supersede ends the authenticator whose place a new one takes, in the transaction in
+// which that is ready. One that was revoked meanwhile, by somebody who did not want
+// it back, takes the new one with it: the error is a Conflict.
+func supersede(ctx context.Context, tx *store.Tx, act store.Activation) error {
+	if act.Replaces == "" {
+		return nil
+	}
+	old, err := tx.Authenticator(ctx, act.Tenant, act.Replaces)
+	if err != nil {
+		return err
+	}
+	if state := old.State(); state == identity.Revoked || state == identity.Inactive {
+		return cannot("%s is %s by now", old.Serial, state)
+	}
+	return authenticator.Revoke(ctx, tx, old, "replaced")
+}
