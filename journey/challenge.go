@@ -77,8 +77,7 @@ func (e *Engine) Response(ctx context.Context, visit Visit, v *View, typed strin
 			j.Notice = "error.challenge.format" // a slip of the hand, not a try
 			return nil
 		}
-		rate := store.Rate{Kind: "passcode", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
+		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
 			return err
 		}
 		challenge, err := tx.TakeChallenge(ctx, j.Tenant, j.ID)

@@ -55,8 +55,7 @@ func (e *Engine) Passkey(ctx context.Context, visit Visit, v *View, signed Signe
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
 		j.Notice = "error.passkey.wrong"
-		rate := store.Rate{Kind: "passkey", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
+		if err := hit(ctx, tx, visit, v, "passkey"); err != nil {
 			return err
 		}
 		alone := v.Step == Identify

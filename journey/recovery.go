@@ -2,7 +2,6 @@ package journey
 
 import (
 	"context"
-	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
 	"github.com/latchkey-id/latchkey/authenticator"
@@ -41,8 +40,7 @@ func (e *Engine) RecoveryCode(ctx context.Context, visit Visit, v *View, typed s
 			j.Notice = "error.recovery.format" // a slip of the hand, not a try
 			return nil
 		}
-		rate := store.Rate{Kind: "passcode", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
+		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
 			return err
 		}
 		evaluate, err := e.reserve(ctx, tx, v)

@@ -74,8 +74,7 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 	}
 	var evaluated bool
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
-		rate := store.Rate{Kind: "password", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
+		if err := hit(ctx, tx, visit, v, "password"); err != nil {
 			return err
 		}
 		var err error
@@ -141,6 +140,13 @@ func (e *Engine) rehash(ctx context.Context, tx *store.Tx, u identity.User, hash
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: map[string]string{"password": "hashed anew"}})
+}
+
+// hit counts a try of a kind from where it came, before anything is looked at: an
+// address has so many in five minutes, whoever they are about.
+func hit(ctx context.Context, tx *store.Tx, visit Visit, v *View, kind string) error {
+	rate := store.Rate{Kind: kind, Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
+	return tx.Hit(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP))
 }
 
 // passwordTried settles the count of a try: a right password gives its
@@ -226,8 +232,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			j.Notice = "error.passcode.format" // a slip of the hand, not a try
 			return nil
 		}
-		rate := store.Rate{Kind: "passcode", Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, j.Tenant, rate, store.Network(visit.Who.IP)); err != nil {
+		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
 			return err
 		}
 		// An approval with a passcode from the outer window is completed by the
