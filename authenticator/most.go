@@ -25,13 +25,18 @@ func ReadCredentials(ctx context.Context, r interface {
 	return c, nil
 }
 
-// NotTooMany refuses, as a Conflict, what has just given a user more authenticators
-// than policy allows (CRED-15), passkeys apart, of which there is another bound.
-// Those half made do not count: nothing came of them yet.
-func NotTooMany(ctx context.Context, tx *store.Tx, u identity.User) error {
+// MayHave refuses, as a Conflict, what has just given a user an authenticator of a
+// kind that policy does not allow (CRED-1), or more than it allows (CRED-15),
+// passkeys apart, of which there is another bound. Those half made do not count:
+// nothing came of them yet.
+func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.AuthenticatorKind) error {
 	rules, err := ReadCredentials(ctx, tx, u.Tenant)
 	if err != nil {
 		return err
+	}
+	if !rules.Allows(kind) {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.kind",
+			Err: fmt.Errorf("authenticator: policy allows none of kind %s, only %v", kind, rules.Kinds)}
 	}
 	all, err := store.Collect(tx.Authenticators(ctx, u.Tenant, u.ID))
 	if err == nil && bounded(all) > rules.Most {
@@ -40,7 +45,7 @@ func NotTooMany(ctx context.Context, tx *store.Tx, u identity.User) error {
 	return err
 }
 
-// RoomForAnother is NotTooMany before there is another, for who is about to begin;
+// RoomForAnother is that of MayHave before there is another, for who is about to begin;
 // all are those that the user has.
 func RoomForAnother(u identity.User, rules policy.Credentials, all []identity.Authenticator) error {
 	if bounded(all) >= rules.Most {

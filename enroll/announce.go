@@ -26,7 +26,7 @@ func announce(ctx context.Context, tx *store.Tx, journey string, user identity.U
 	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
 		return err
 	}
-	if err := authenticator.NotTooMany(ctx, tx, user); err != nil {
+	if err := authenticator.MayHave(ctx, tx, user, a.Kind); err != nil {
 		return err
 	}
 	tx.Wake(store.UserTopic(user.ID))

@@ -46,3 +46,38 @@ func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
 		}
 	})
 }
+
+// A kind that policy does not allow is not offered, and not taken however it comes;
+// those that exist stay.
+//
+// Tried without Allows in MayHave: what was begun before was finished.
+func TestCRED1_KindsThatPolicyAllows(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		there := h.enrolled(t, h.User, true)
+		_, shown := h.issued(t, h.User)
+		late := h.newApp(t)
+		late.id = late.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
+		rules := policy.DefaultCredentials()
+		rules.Kinds = []identity.AuthenticatorKind{identity.HOTP}
+		h.setPolicy(t, rules)
+		if r := late.call(t, "finish", fields{"push": true}); r.status != 410 {
+			t.Errorf("an app that was being set up: %d %s, want 410", r.status, r.code())
+		}
+		for kind, want := range map[identity.AuthenticatorKind]error{identity.TOTP: identity.Conflict, identity.HOTP: nil} {
+			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+				_, _, err := HandOut(t.Context(), tx, h.User, Handout{Kind: kind})
+				return err
+			})
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", kind, err, want)
+			}
+		}
+		if h.state(t, there.id) != identity.Active {
+			t.Errorf("the app there was is %s", h.state(t, there.id))
+		}
+		now, err := ReadRules(t.Context(), h.DB, h.Tenant.ID)
+		if err != nil || len(now.Platforms.Allowed()) != 0 || now.SelfProvisioning.ThirdParty {
+			t.Errorf("offered on %v, third party %v, %v", now.Platforms.Allowed(), now.SelfProvisioning.ThirdParty, err)
+		}
+	})
+}

@@ -89,7 +89,7 @@ func refuse(err error) *refusal {
 	switch {
 	case errors.As(err, &tooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, Code: "too-large", cause: err}
-	case known && e.Key == "error.authenticator.most": // came to be while the app was being set up
+	case known && (e.Key == "error.authenticator.most" || e.Key == "error.authenticator.kind"): // came to be while the app was being set up
 		return &refusal{status: http.StatusGone, Code: "voided", cause: err}
 	case known && e.Kind == identity.Throttled:
 		return &refusal{status: http.StatusTooManyRequests, Code: "throttled", retry: e.RetryAfter, cause: err}

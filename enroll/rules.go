@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
@@ -59,7 +60,11 @@ func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
 	if rules.Template, err = read[policy.Template](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	rules.Templates, err = read[policy.Templates](ctx, r, tenant)
+	if rules.Templates, err = read[policy.Templates](ctx, r, tenant); err != nil {
+		return rules, err
+	}
+	credentials, err := authenticator.ReadCredentials(ctx, r, tenant)
+	rules.Platforms, rules.SelfProvisioning = credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
 }
 

@@ -94,6 +94,7 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		read(all, &rules.Contexts),
 		read(all, &rules.Credentials),
 	)
+	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
 }
 

@@ -46,8 +46,15 @@ func withApps(ctx context.Context, tx *store.Tx, tenant string, present []byte, 
 		return nil
 	}
 	platforms, err := inForce[policy.Platforms](ctx, tx, tenant, make(map[policy.Kind]int64))
-	if err != nil || platforms.Any() {
+	if err != nil {
 		return err
+	}
+	credentials, err := inForce[policy.Credentials](ctx, tx, tenant, make(map[policy.Kind]int64))
+	if err != nil {
+		return err
+	}
+	if platforms, _ = credentials.Narrow(platforms, policy.SelfProvisioning{}); platforms.Any() {
+		return nil
 	}
 	var wrongs policy.Problems
 	for _, field := range on {

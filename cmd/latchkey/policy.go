@@ -197,7 +197,7 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 	case c.Least != nil && c.Kind != policy.KindPasswords:
 		return nil, nil, refuse("--least is for passwords")
 	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
-		return nil, nil, refuse("--passkeys, --most, --unused-days and --recovery-codes are for credentials")
+		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days and --recovery-codes are for credentials")
 	case (ofEnrolment || c.credentialFlags.any() || c.Least != nil || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:

@@ -5,25 +5,32 @@ import (
 	"fmt"
 
 	"github.com/latchkey-id/latchkey/authenticator"
+	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/policy"
 )
 
 // credentialFlags are what can be changed of the policy of credentials. A flag that
 // was not given changes nothing.
 type credentialFlags struct {
-	Passkeys      string `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
-	Most          *int64 `placeholder:"N" help:"Of credentials: authenticators that a user may have; 1 to 100."`
-	UnusedDays    *int64 `placeholder:"N" help:"Of credentials: days after which an unused authenticator becomes inactive; 15 to 365, 0 is never."`
-	RecoveryCodes *bool  `negatable:"" help:"Of credentials: people may have recovery codes."`
+	Kinds         []identity.AuthenticatorKind `placeholder:"KIND,..." help:"Of credentials: kinds of authenticators that people may get: app, totp, hotp."`
+	Passkeys      string                       `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
+	Most          *int64                       `placeholder:"N" help:"Of credentials: authenticators that a user may have; 1 to 100."`
+	UnusedDays    *int64                       `placeholder:"N" help:"Of credentials: days after which an unused authenticator becomes inactive; 15 to 365, 0 is never."`
+	RecoveryCodes *bool                        `negatable:"" help:"Of credentials: people may have recovery codes."`
 }
 
-func (f credentialFlags) any() bool { return f != credentialFlags{} }
+func (f credentialFlags) any() bool {
+	return f.Kinds != nil || f.Passkeys != "" || f.Most != nil || f.UnusedDays != nil || f.RecoveryCodes != nil
+}
 
 // change is what the flags make of the present policy.
 func (f credentialFlags) change(present policy.Document) (policy.Document, error) {
 	c := present.(policy.Credentials)
 	if f.Passkeys != "" {
 		c.Passkeys = f.Passkeys
+	}
+	if f.Kinds != nil {
+		c.Kinds = f.Kinds
 	}
 	over(&c.Most, f.Most)
 	over(&c.UnusedDays, f.UnusedDays)
