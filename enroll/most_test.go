@@ -13,7 +13,7 @@ import (
 // A user has as many authenticators as policy says and no more, however many come
 // at once and by whatever way; half-made and revoked ones do not count.
 //
-// Tried without NotTooMany in announce: ten came of ten. With it before Enrolled,
+// Tried without MayHave in announce: ten came of ten. With it before Enrolled,
 // several did on PostgreSQL.
 func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

@@ -16,11 +16,11 @@ import (
 // of the old one's template. It is for an operator who is sure whom they are
 // talking to: whoever has the link becomes that user's authenticator.
 //
-// One that is no app of ours, that nobody has, or whose platform is not allowed any
-// more is a Conflict.
+// One that is no app of ours, that nobody has, that is suspended, or whose platform
+// is not allowed any more is a Conflict.
 func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rules Rules) (Activation, error) {
 	var none Activation
-	held := a.State() == identity.Active || a.State() == identity.Locked || a.State() == identity.Suspended
+	held := a.State() == identity.Active || a.State() == identity.Locked
 	switch {
 	case a.Kind != identity.AppToken || a.Protocol == identity.PiPush:
 		return none, cannot("%s is no app of ours; hand out another, and revoke it", a.Serial)
@@ -59,8 +59,8 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 }
 
 // supersede ends the authenticator whose place a new one takes, in the transaction in
-// which that is ready. One that was revoked meanwhile, by somebody who did not want
-// it back, takes the new one with it: the error is a Conflict.
+// which that is ready. One that was revoked or suspended meanwhile, by somebody who
+// did not want it used, takes the new one with it: the error is a Conflict.
 func supersede(ctx context.Context, tx *store.Tx, act store.Activation) error {
 	if act.Replaces == "" {
 		return nil
@@ -69,7 +69,7 @@ func supersede(ctx context.Context, tx *store.Tx, act store.Activation) error {
 	if err != nil {
 		return err
 	}
-	if state := old.State(); state == identity.Revoked || state == identity.Inactive {
+	if state := old.State(); state != identity.Active && state != identity.Locked {
 		return cannot("%s is %s by now", old.Serial, state)
 	}
 	return authenticator.Revoke(ctx, tx, old, "replaced")

@@ -81,8 +81,8 @@ func TestCRED14_ANewPhone(t *testing.T) {
 	})
 }
 
-// What does not come back: one that was revoked while the new phone was being set
-// up takes the new one with it, and what is no app of ours, or nobody's, is not
+// What does not come back: one that was suspended or revoked while the new phone was
+// being set up takes the new one with it, and what is no app of ours, or nobody's, is not
 // moved.
 //
 // Tried without the state in supersede: the lost one came back on the finder's phone.
@@ -98,6 +98,13 @@ func TestCRED14_WhatIsNotMoved(t *testing.T) {
 	lost, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, old.id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error { return authenticator.Suspend(t.Context(), tx, lost) })
+	if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusGone || h.state(t, a.id) == identity.Active {
+		t.Errorf("after the old one was suspended: %d %s, %s; want 410", r.status, r.code(), h.state(t, a.id))
+	}
+	if _, err := h.reactivate(t, old.id); !errors.Is(err, identity.Conflict) {
+		t.Errorf("a suspended one: %v, want a conflict", err)
 	}
 	h.Do(t, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, lost, "lost") })
 	if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusGone || r.code() != "voided" || h.state(t, a.id) == identity.Active {
