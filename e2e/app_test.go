@@ -217,6 +217,8 @@ func TestAppStates(t *testing.T) {
 var unseen = map[string]string{
 	"app.error.":         "said where app-number-short and app-add-short say theirs",
 	"app.pin.":           "in app_pin_test.go",
+	"app.challenge.":     "in challenge_test.go",
+	"app.code.next":      "in challenge_test.go",
 	"app.touch.":         "in app_biometric_test.go",
 	"app.outcome.":       "in the sheets of app-outcome and app-gone",
 	"app.state.":         "on the cards of app-locked and app-revoked",

@@ -29,9 +29,9 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 		h.recoveryCodes()
 		other := h.Node(t)
 		engines := []*journey.Engine{h.engine, {DB: other, Directory: directory.New(other, 2)}}
-		tries := 10_000
+		tries := guesses
 		if t.Name() != "TestTLOG08_GuessingIsBounded/sqlite" {
-			tries = 1_000
+			tries = min(tries, 1_000)
 		}
 		from := func(ip string) journey.Visit {
 			v := h.visit(nowhere)
@@ -42,14 +42,14 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 		// One machine: every address of its /64.
 		var looked, throttled atomic.Int64
 		var all sync.WaitGroup
-		for worker := range 4 {
+		for worker := range 2 {
 			v := h.toPasscode(fmt.Sprint("b", worker), "berit.lie")
-			e := engines[worker%2]
+			e := engines[worker]
 			all.Go(func() {
-				for i := range tries / 4 {
+				for i := range tries / 2 {
 					after, err := e.Passcode(t.Context(), from(fmt.Sprintf("2001:db8::%x:%x", worker, i)), v, "000000")
 					switch {
-					case errors.Is(err, identity.Throttled):
+					case errors.Is(err, identity.Throttled), errors.Is(err, identity.Unavailable):
 						throttled.Add(1)
 					case err != nil:
 						t.Error(err)
