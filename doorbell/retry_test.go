@@ -226,6 +226,7 @@ func TestPUSH24_StoppingGivesBack(t *testing.T) {
 	h.service.answer(func(_ http.ResponseWriter, r *http.Request) {
 		close(came)
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // or a 200 leaves while the bell is still hanging up
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
