@@ -30,6 +30,9 @@ const (
 	LoginDenied     Kind = "login.denied"
 	LoginCancelled  Kind = "login.cancelled"
 	PasswordWrong   Kind = "password.failure"
+	ResetCodeSent   Kind = "password.reset-code-sent" // to set a forgotten one anew; or why none was sent
+	ResetCodeRight  Kind = "password.reset-code-right"
+	ResetCodeWrong  Kind = "password.reset-code-wrong"
 	PasscodeRight   Kind = "passcode.success"
 	PasscodeWrong   Kind = "passcode.failure"
 	PushChallenge   Kind = "push.challenge"
@@ -125,7 +128,7 @@ const (
 // Kinds lists every kind, so that a typo cannot become one.
 var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
-	PasswordWrong: true, PasscodeRight: true, PasscodeWrong: true,
+	PasswordWrong: true, ResetCodeSent: true, ResetCodeRight: true, ResetCodeWrong: true, PasscodeRight: true, PasscodeWrong: true,
 	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
 	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,

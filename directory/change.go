@@ -16,6 +16,7 @@ type Change struct {
 	Mail        *string
 	Language    *string  // BCP 47
 	Password    *string  // in clear; empty takes the password away
+	PasswordDue *bool    // another must be chosen in the next login; nil is false where Password is given
 	Groups      []string // those to be a member of, and of no other, by name
 	Join, Leave []string
 }
@@ -50,14 +51,21 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 			return err
 		}
 		if c.Password != nil && (hashed != "" || u.Password != "") {
-			if err := endWhatItOpened(ctx, tx, u, e.Data); err != nil {
+			if err := endWhatItOpened(ctx, tx, u, "", e.Data); err != nil {
 				return err
 			}
 			e.Data["password"] = "changed"
 			if hashed == "" {
 				e.Data["password"] = "taken away"
 			}
-			u.Password = hashed
+			u.Password, u.PasswordDue = hashed, false
+		}
+		if c.PasswordDue != nil && *c.PasswordDue != u.PasswordDue {
+			if u.Password == "" {
+				return invalid("error.user.password.none")
+			}
+			u.PasswordDue = *c.PasswordDue
+			e.Data["password_due"] = strconv.FormatBool(u.PasswordDue)
 		}
 		if len(e.Data)+len(e.Personal) > 0 {
 			if err := tx.ChangeUser(ctx, u); err != nil {
@@ -71,8 +79,9 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 	})
 }
 
-// endWhatItOpened ends what a user's old password opened, and counts it.
-func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, data map[string]string) error {
+// endWhatItOpened ends what a user's old password opened, but the journey beside,
+// and counts it.
+func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, beside string, data map[string]string) error {
 	sessions, err := tx.EndSessionsOf(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
@@ -85,7 +94,7 @@ func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, data ma
 		return err
 	}
 	data["sessions"], data["grants"] = strconv.FormatInt(sessions, 10), strconv.FormatInt(grants, 10)
-	return tx.TakeBackPassword(ctx, u.Tenant, u.ID)
+	return tx.TakeBackPassword(ctx, u.Tenant, u.ID, beside)
 }
 
 // regroup changes a user's memberships, each with its event.

@@ -123,11 +123,51 @@ func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed stri
 	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed"); err != nil {
 		return err
 	}
-	if err := tx.TakeBackPassword(ctx, u.Tenant, u.ID); err != nil {
+	if err := tx.TakeBackPassword(ctx, u.Tenant, u.ID, ""); err != nil {
 		return err
 	}
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: data}); err != nil {
 		return err
 	}
 	return tell(ctx, tx, u, templates.MailPasswordChanged, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
+}
+
+// A Renewal is a password that its user sets in the middle of a login.
+type Renewal struct {
+	User      identity.User // with the password that is replaced
+	Hash      string        // of the new one
+	Journey   string        // id of the login, which goes on
+	Forgotten bool          // set anew by a mailed code and a second factor; else changed because it was due
+	From      templates.Origin
+}
+
+// Renew puts the new password in the place of the old one, as it was looked at:
+// another that was set meanwhile is a Conflict. Remembered devices are forgotten,
+// and other logins under way ask for the new one. Where the old one was forgotten,
+// all that it opened ends too: who sets it anew may be about to throw somebody out.
+func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
+	u, how, data := r.User, templates.PasswordDue, map[string]string{"password": "changed", "by": "its user, when it was due"}
+	replaced, err := tx.ReplacePassword(ctx, u.Tenant, u.ID, u.Password, r.Hash)
+	if err != nil {
+		return err
+	}
+	if !replaced {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	if r.Forgotten {
+		how, data["by"] = templates.PasswordForgotten, "its user, who had forgotten it"
+		err = endWhatItOpened(ctx, tx, u, r.Journey, data)
+	} else {
+		_, err = tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed")
+		if err == nil {
+			err = tx.TakeBackPassword(ctx, u.Tenant, u.ID, r.Journey)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Journey: r.Journey, Data: data}); err != nil {
+		return err
+	}
+	return tell(ctx, tx, u, templates.MailPasswordChanged, "", templates.PasswordChanged{Name: u.Name, How: how, Origin: r.From})
 }

@@ -22,6 +22,7 @@ type NewUser struct {
 	Mail        string
 	Language    string // BCP 47
 	Password    string // in clear; only its hash is kept
+	PasswordDue bool   // another must be chosen in the first login
 	Groups      []string
 }
 
@@ -31,7 +32,7 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 		return identity.User{}, err
 	}
 	u := identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: n.Name, DisplayName: n.DisplayName,
-		Mail: n.Mail, Language: n.Language}
+		Mail: n.Mail, Language: n.Language, PasswordDue: n.PasswordDue && n.Password != ""}
 	if n.Password != "" {
 		var err error
 		if u.Password, err = d.HashPassword(ctx, n.Password); err != nil {

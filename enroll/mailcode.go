@@ -17,9 +17,16 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// codeUse binds the MAC of a verification code to what it is for, beside the
-// journey it belongs to.
-const codeUse = "verification code"
+// An errand is what a code is mailed for. One that was mailed for another is
+// wrong: its MAC is bound to the use, beside the journey it belongs to.
+type errand struct {
+	use               string
+	sent, right, fail audit.Kind
+	letter            func(templates.VerificationCode) (kind string, args any)
+}
+
+var toEnrol = errand{use: "verification code", sent: audit.EnrolCodeSent, right: audit.EnrolCodeRight, fail: audit.EnrolCodeWrong,
+	letter: func(c templates.VerificationCode) (string, any) { return templates.MailCode, c }}
 
 // SendCode mails a verification code for a journey in the language lang, in
 // place of the one before (ENR-5, ENR-6). user is nil where there is nobody to
@@ -34,22 +41,31 @@ const codeUse = "verification code"
 // at EnrolNoMail, and an event tells the operators. Without a password the page
 // must not say so, or it would tell that the user exists.
 func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
-	now, proved := tx.Now(), j.Has(identity.Password)
 	if user != nil && mail.CheckAddress(user.Mail) != nil {
 		err := tx.Event(ctx, audit.Event{Kind: audit.EnrolNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
 		if err != nil {
 			return err
 		}
-		if proved {
+		if j.Has(identity.Password) {
 			j.Enrol = identity.EnrolNoMail
 			return nil
 		}
 		user = nil
 	}
+	if err := toEnrol.send(ctx, tx, j, user, rules, lang); err != nil {
+		return err
+	}
+	j.Enrol = identity.EnrolCode
+	return nil
+}
+
+// send mails a code and gives it to the journey in place of the one before.
+func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
+	now := tx.Now()
 	if wait := j.Code.SentAt.Add(seconds(rules.Limits.MailCodeResend)).Sub(now); !j.Code.SentAt.IsZero() && wait > 0 {
 		return &identity.Error{Kind: identity.Throttled, Key: "error.code.wait", RetryAfter: wait}
 	}
-	if err := countCode(ctx, tx, j, proved, rules); err != nil {
+	if err := countCode(ctx, tx, j, rules); err != nil {
 		return err
 	}
 
@@ -62,36 +78,35 @@ func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *iden
 		}
 		code = fmt.Sprintf("%06d", n)
 	}
-	mac, root, err := tx.MAC(code, codeUse, j.Tenant, j.ID)
+	mac, root, err := tx.MAC(code, e.use, j.Tenant, j.ID)
 	if err != nil {
 		return err
 	}
 	life := seconds(rules.Limits.MailCodeLife)
 	j.Code = identity.Code{MAC: mac, Root: root, SentAt: now, ExpiresAt: now.Add(life), Sends: j.Code.Sends + 1}
-	j.Enrol = identity.EnrolCode
 	extend(j, now, life)
 	if user == nil {
 		return nil
 	}
-	if err := mailCode(ctx, tx, j, *user, code, lang); err != nil {
+	if err := e.mail(ctx, tx, j, *user, code, lang); err != nil {
 		return err
 	}
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolCodeSent, User: user.ID, Application: j.Application, Journey: j.ID,
+	return tx.Event(ctx, audit.Event{Kind: e.sent, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"send": strconv.FormatInt(j.Code.Sends, 10)}, Personal: map[string]string{"to": user.Mail}})
 }
 
-// mailCode queues the mail with a code. It tells from where and when the code
+// mail queues the mail with a code. It tells from where and when the code
 // was asked for, so that who did not ask can see it.
-func mailCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
+func (e errand) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
 	app, err := tx.Application(ctx, j.Tenant, j.Application)
 	if err != nil {
 		return err
 	}
+	kind, args := e.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
+		Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
+		Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}})
 	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: j.Tenant, Kind: templates.MailCode, To: user.Mail, Language: lang,
-		Args: templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
-			Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
-			Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}},
+		Tenant: j.Tenant, Kind: kind, To: user.Mail, Language: lang, Args: args,
 		Dedupe:  fmt.Sprintf("code %s %d", j.ID, j.Code.Sends),
 		Expires: j.Code.ExpiresAt, // one that could not be used any more is never sent
 	})
@@ -100,10 +115,10 @@ func mailCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user ident
 // countCode counts a code against its user and its address. An unknown name is
 // counted as somebody's would be, or asking too often would tell who exists:
 // the name stands for the user, and one spelt in two ways is still one.
-func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, proved bool, rules Rules) error {
+func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules) error {
 	byUser := store.Rate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
 	byAddress := store.Rate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
-	if proved {
+	if j.Has(identity.Password) {
 		byAddress = store.Rate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
 	}
 	subject := j.UserID
@@ -128,9 +143,22 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, proved bo
 //
 // In a journey that is not waiting for a code nothing is right.
 func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
+	if j.Enrol != identity.EnrolCode {
+		return "error.code.expired", nil
+	}
+	problem, err = toEnrol.check(ctx, tx, j, typed, rules)
+	if err == nil && problem == "" {
+		j.Enrol = identity.EnrolPlatform
+		extend(j, tx.Now(), seconds(rules.Limits.ActivationLife))
+	}
+	return problem, err
+}
+
+// check looks at a typed code, and counts the try.
+func (e errand) check(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
 	now := tx.Now()
 	switch {
-	case j.Enrol != identity.EnrolCode || j.Code.MAC == nil:
+	case j.Code.MAC == nil:
 		return "error.code.expired", nil
 	case j.Code.Tries >= rules.Limits.MailCodeTries:
 		return "error.code.tries", nil
@@ -142,18 +170,16 @@ func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed str
 		return "error.code.wrong", nil
 	}
 	j.Code.Tries++
-	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, codeUse, j.Tenant, j.ID)
+	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, e.use, j.Tenant, j.ID)
 	if err != nil {
 		return "", err
 	}
-	event := audit.Event{Kind: audit.EnrolCodeRight, User: j.UserID, Application: j.Application, Journey: j.ID}
+	event := audit.Event{Kind: e.right, User: j.UserID, Application: j.Application, Journey: j.ID}
 	switch {
 	case right:
 		j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends, PassedAt: now}
-		j.Enrol = identity.EnrolPlatform
-		extend(j, now, seconds(rules.Limits.ActivationLife))
 	default:
-		event.Kind, problem = audit.EnrolCodeWrong, "error.code.wrong"
+		event.Kind, problem = e.fail, "error.code.wrong"
 		if j.Code.Tries >= rules.Limits.MailCodeTries {
 			problem = "error.code.tries"
 		}

@@ -80,7 +80,7 @@ func TestENR6_TheMail(t *testing.T) {
 func (h *house) knownCode(t *testing.T, j *identity.Journey, code string) {
 	t.Helper()
 	h.step(t, j, func(tx *store.Tx) (err error) {
-		j.Code.MAC, j.Code.Root, err = tx.MAC(code, codeUse, j.Tenant, j.ID)
+		j.Code.MAC, j.Code.Root, err = tx.MAC(code, toEnrol.use, j.Tenant, j.ID)
 		return err
 	})
 }

@@ -97,6 +97,7 @@ type Journey struct {
 	Enrol        Stage     // where self-provisioning stands; empty outside it
 	Platform     Platform
 	Code         Code
+	Reset        Reset // where the setting anew of a forgotten password stands; empty outside it
 	StartedAt    time.Time
 	ExpiresAt    time.Time
 	EndedAt      time.Time
@@ -134,8 +135,18 @@ const (
 	EnrolNoMail     Stage = "no-mail"
 )
 
-// A Code is the verification code mailed during self-provisioning (ENR-6). A
-// journey holds at most one, so a new one voids the old by replacing it.
+// A Reset is where the setting anew of a forgotten password stands in a journey.
+type Reset string
+
+const (
+	NotResetting Reset = ""
+	ResetCode    Reset = "code"   // the mailed code is asked for
+	ResetFactor  Reset = "factor" // it was right: a second factor is, and then the new password
+)
+
+// A Code is a code that was mailed, in self-provisioning (ENR-6) or to set a
+// forgotten password anew; which of them, its MAC is bound to. A journey holds at
+// most one, so a new one voids the old by replacing it.
 type Code struct {
 	MAC       []byte // HMAC under the root Root; the code itself is nowhere
 	Root      int64
@@ -171,6 +182,11 @@ func (j *Journey) Over(now time.Time) bool { return !j.EndedAt.IsZero() || !now.
 func (j *Journey) Has(v Validation) bool {
 	return slices.ContainsFunc(j.Passed, func(p Passed) bool { return p.Validation == v })
 }
+
+// Proved reports whether somebody showed to be the journey's user, by the
+// password or by the code mailed in its place: what only the user may learn, such
+// as the names of authenticators, may be said from then on.
+func (j *Journey) Proved() bool { return j.Has(Password) || j.Reset == ResetFactor }
 
 // Missing lists what is required and not yet passed, in the order required.
 func (j *Journey) Missing() []Validation {

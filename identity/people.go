@@ -45,6 +45,7 @@ type User struct {
 	EverEnrolledAt   time.Time // when the first authenticator became active; zero means never
 	CreatedAt        time.Time
 	PasswordChanged  time.Time
+	PasswordDue      bool // an operator wants another chosen in the next login
 }
 
 // Enabled reports whether the user may log in at all.

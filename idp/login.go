@@ -200,6 +200,8 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.Choose(ctx, visit, v, identity.ByPasscode)
 	case "recovery":
 		return e.Choose(ctx, visit, v, identity.ByRecoveryCode)
+	case "forgot":
+		return s.forgotPassword(ctx, visit)
 	case "push", "again":
 		return e.SendPush(ctx, visit, v, s.app.Name)
 	}
@@ -218,7 +220,9 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		case "push":
 			return e.SendPush(ctx, visit, v, s.app.Name)
 		case "enrol":
-			return s.sendCode(ctx, visit)
+			if v.Journey.Reset == identity.NotResetting {
+				return s.sendCode(ctx, visit)
+			}
 		}
 		return e.Choose(ctx, visit, v, identity.Method(r.PostFormValue("method")))
 	case journey.WaitForPush:
@@ -232,6 +236,13 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return s.respond(ctx, r, visit)
 	case journey.AskRecoveryCode:
 		return e.RecoveryCode(ctx, visit, v, r.PostFormValue("code"))
+	case journey.AskResetCode:
+		if do == "resend" {
+			return s.forgotPassword(ctx, visit)
+		}
+		return s.checkResetCode(r, visit)
+	case journey.AskNewPassword:
+		return e.NewPassword(ctx, visit, v, s.tenant.OrganisationName(), r.PostFormValue("new"), r.PostFormValue("again"))
 	case journey.EnrolOffer:
 		return s.sendCode(ctx, visit)
 	case journey.EnrolCode:

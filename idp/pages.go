@@ -66,7 +66,12 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 		request, err := s.passkeyRequest(r.Context())
 		return "passkey", templates.Passkey{Application: app, Name: j.Name, Request: request, Recovery: s.recoveryOffered()}, err
 	case journey.AskPassword:
-		return "password", templates.Password{Application: app, Name: j.Name}, nil
+		return "password", templates.Password{Application: app, Name: j.Name, Reset: v.Rules.Passwords.Reset}, nil
+	case journey.AskResetCode:
+		return "reset_code", templates.ResetCode{Application: app, Name: j.Name, ResendIn: s.resendIn(),
+			Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
+	case journey.AskNewPassword:
+		return "new_password", s.newPassword(), nil
 	case journey.Choose:
 		if j.Enrol == identity.EnrolScan {
 			page.Notice = "notice.enrolled"
@@ -88,9 +93,8 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 	case journey.EnrolOffer:
 		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
 	case journey.EnrolCode:
-		life := v.Rules.Limits.MailCodeLife
 		return "enroll_code", templates.EnrollCode{Application: app, Name: j.Name, Address: s.masked(),
-			ResendIn: left(j.Code.SentAt.Add(time.Duration(v.Rules.Limits.MailCodeResend)*time.Second), s.now()), Minutes: int(life / 60), Typed: r.PostFormValue("code")}, nil
+			ResendIn: s.resendIn(), Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
 	case journey.EnrolNoMail:
 		return "enroll_nomail", templates.EnrollNoMail{Application: app, Name: j.Name}, nil
 	case journey.EnrolPlatform:
@@ -126,6 +130,11 @@ func (s *sitting) now() time.Time { return s.idp.DB.Now() }
 // left is how many seconds there are until a moment, rounded up.
 func left(until, now time.Time) int {
 	return max(0, int((until.Sub(now)+time.Second-1)/time.Second))
+}
+
+// resendIn is how many seconds there are until another code may be mailed.
+func (s *sitting) resendIn() int {
+	return left(s.view.Journey.Code.SentAt.Add(time.Duration(s.view.Rules.Limits.MailCodeResend)*time.Second), s.now())
 }
 
 // masked is the address a code goes to, for who has proved a password; nobody
@@ -194,6 +203,8 @@ func (s *sitting) whyRefused() string {
 		return templates.RefusedAppTooOld
 	case v.Facts.Disabled || v.Journey.Refused != "":
 		return templates.RefusedByPolicy
+	case v.Journey.Reset != identity.NotResetting && (v.Facts.Assigned == 0 || !v.Facts.Password):
+		return templates.RefusedNoReset
 	case slices.Contains(v.Journey.Missing(), identity.VerifiedPasskey):
 		return templates.RefusedNoPasskey
 	case v.Facts.Assigned > 0 && v.Codes && !v.Facts.Codes:

@@ -16,7 +16,7 @@ import (
 // silent reports whether a push goes to an app that does not ring. Without a
 // proved password nothing tells what a user has (ENR-4).
 func (s *sitting) silent() bool {
-	return s.view.Journey.Has(identity.Password) && slices.ContainsFunc(s.view.Authenticators, func(a identity.Authenticator) bool {
+	return s.view.Journey.Proved() && slices.ContainsFunc(s.view.Authenticators, func(a identity.Authenticator) bool {
 		return a.Protocol == identity.PiPush && push.Reaches(a, s.view.Rules.Platforms, s.view.Request.Request.Presence, s.now())
 	})
 }

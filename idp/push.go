@@ -23,7 +23,7 @@ func (s *sitting) pushOffered() bool { return slices.Contains(s.view.Methods, id
 // way to an authenticator (JRN-10).
 func (s *sitting) methods() []templates.Method {
 	v := s.view
-	proved := v.Journey.Has(identity.Password)
+	proved := v.Journey.Proved()
 	var methods []templates.Method
 	if m, ok := s.noPush(); ok && proved {
 		methods = append(methods, m)
@@ -105,7 +105,7 @@ func (s *sitting) waiting(r *http.Request, page *templates.Page) (string, any, e
 func (s *sitting) appHere(r *http.Request) string {
 	here := policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform"))
 	mine := func(a identity.Authenticator) bool { return s.reached(a) && slices.Contains(here, a.Platform) }
-	if slices.ContainsFunc(here, identity.Platform.Mobile) || s.view.Journey.Has(identity.Password) && slices.ContainsFunc(s.view.Authenticators, mine) {
+	if slices.ContainsFunc(here, identity.Platform.Mobile) || s.view.Journey.Proved() && slices.ContainsFunc(s.view.Authenticators, mine) {
 		return s.idp.Kit.AuthenticatorOrigin() + "/authenticator/"
 	}
 	return ""
@@ -175,7 +175,7 @@ func (s *sitting) passcode(r *http.Request) templates.Passcode {
 	v, j := s.view, s.view.Journey
 	b := templates.Passcode{Application: s.app.Name, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Recovery: s.recoveryOffered(), Typed: r.PostFormValue("passcode"),
 		Approved: v.Step == journey.AskNextPasscode && j.Method == identity.ByPush}
-	if v.Facts.Push && j.Has(identity.Password) && !b.Push && !b.Approved {
+	if v.Facts.Push && j.Proved() && !b.Push && !b.Approved {
 		b.Paused = v.Facts.PushLockedUntil
 		b.TooOld = s.tooOld()
 	}

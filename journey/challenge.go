@@ -23,7 +23,7 @@ const challengeLife = 2 * time.Minute
 // whose name it is (ENR-4).
 func (v *View) offersChallenge(ctx context.Context, r Reader) (bool, error) {
 	j := v.Journey
-	if j.Has(identity.Password) {
+	if j.Proved() {
 		return v.Codes && authenticator.AnyChallenges(v.Authenticators), nil
 	}
 	if len(j.Required) == 0 || slices.Contains(j.Missing(), identity.Password) {
@@ -109,7 +109,7 @@ func (e *Engine) Response(ctx context.Context, visit Visit, v *View, typed strin
 			return err
 		}
 		if result.Reason == authenticator.Paused { // nothing was looked at
-			if j.Has(identity.Password) {
+			if j.Proved() {
 				j.Notice = "error.passcode.paused"
 			}
 			return e.giveBack(ctx, tx, v)

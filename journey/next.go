@@ -25,6 +25,8 @@ const (
 	AskPasskey      Step = "passkey"
 	AskChallenge    Step = "challenge"
 	AskRecoveryCode Step = "recovery code"
+	AskResetCode    Step = "reset code"   // mailed to who forgot the password
+	AskNewPassword  Step = "new password" // in the place of one that was forgotten, or is due
 	EnrolOffer      Step = "enrol offer"
 	EnrolCode       Step = "enrol code"
 	EnrolPlatform   Step = "enrol platform"
@@ -51,6 +53,9 @@ type Facts struct {
 	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
 	Disabled    bool // the user may not log in at all
 	LockedUntil time.Time
+
+	Password    bool // the user has one, and policy lets a forgotten one be set anew
+	PasswordDue bool // the one that was given must be changed before the login goes on
 
 	PushLockedUntil time.Time // too many requests (PUSH-9); zero when push is not locked
 	Resync          bool      // a passcode from the outer window waits for the next
@@ -86,12 +91,16 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 	case j.Name == "" || len(j.Required) == 0:
 		// Who is required nothing has not been evaluated, and goes nowhere.
 		return Identify
+	case j.Reset != identity.NotResetting:
+		return resetting(j, f, now)
 	case slices.Contains(missing, identity.Password):
 		return AskPassword
 	case (proved || len(missing) == 0) && now.Before(f.LockedUntil):
 		return Locked
 	case (j.Refused != "" || f.Disabled) && (proved || len(missing) == 0):
 		return Refused
+	case len(missing) == 0 && f.PasswordDue:
+		return AskNewPassword
 	case len(missing) == 0:
 		return Done
 	case slices.Contains(missing, identity.VerifiedPasskey):

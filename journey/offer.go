@@ -24,7 +24,7 @@ type OldApp struct {
 func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	j := v.Journey
 	effective := v.Rules.Push.Effective(v.Groups)
-	proved := j.Has(identity.Password)
+	proved := j.Proved()
 	var own bool // push may be sent to this user
 	v.Presence, own = v.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: v.rejected,
 		Steps: j.Steps, CannotShow: j.CannotShow, Plain: j.PlainPush})
@@ -52,6 +52,11 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 			return err
 		}
 	}
+	v.Facts.PasswordDue = v.passwordDue(now)
+	v.Facts.Password = v.User.Password != "" && v.Rules.Passwords.Reset
+	if j.Reset != identity.NotResetting {
+		v.Facts.MayEnrol = false // or a mailbox alone would do: for the password, and for what is asked beside it
+	}
 	v.Facts.Resync = v.resync(now).Authenticator != ""
 	v.Step = Next(j, v.Facts, now)
 	v.choices()
@@ -74,7 +79,7 @@ func (v *View) reach(may bool, now time.Time) {
 			v.Facts.PushTo++
 		case push.TooOld(a, v.Rules.Platforms, v.Presence, now):
 			v.Facts.TooOld++
-			if v.Journey.Has(identity.Password) {
+			if v.Journey.Proved() {
 				v.TooOld = append(v.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.Least(a.AppVersion, v.Presence.Capability())})
 			}
 		}
@@ -85,7 +90,7 @@ func (v *View) reach(may bool, now time.Time) {
 // else push before a passcode (PUSH-7); the other ways come after these.
 func (v *View) choices() {
 	j, f := v.Journey, v.Facts
-	proved := j.Has(identity.Password)
+	proved := j.Proved()
 	may := map[identity.Method]bool{
 		identity.ByPush:     f.Push && (f.PushTo > 0 || !proved) && j.Pushes < v.Rules.Push.PerJourney,
 		identity.ByPasscode: f.Codes,

@@ -20,7 +20,7 @@ import (
 // passkeys stand for a password too, the first page takes anybody's, and asks no
 // name.
 func (v *View) offersPasskey() bool {
-	return v.Rules.Credentials.Passkeys != policy.NoPasskeys && v.Journey.Has(identity.Password) &&
+	return v.Rules.Credentials.Passkeys != policy.NoPasskeys && v.Journey.Proved() &&
 		slices.ContainsFunc(v.Authenticators, func(a identity.Authenticator) bool {
 			return a.Kind == identity.Passkey && a.State() == identity.Active
 		})

@@ -24,7 +24,7 @@ import (
 // be sent is waited for like one that was.
 func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j, proved := v.Journey, v.Journey.Has(identity.Password)
+		j, proved := v.Journey, v.Journey.Proved()
 		v.rejectedHere()
 		if proved && v.Facts.Push && !v.Facts.PushLockedUntil.IsZero() {
 			j.Notice = "error.push.locked"

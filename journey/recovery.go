@@ -23,7 +23,7 @@ func (v *View) offersRecoveryCode() bool {
 	if !v.Rules.Credentials.RecoveryCodes {
 		return false
 	}
-	if j.Has(identity.Password) {
+	if j.Proved() {
 		return v.recoveryCodes > 0 && policy.Offers(j.Steps, identity.PasscodeStep)
 	}
 	return v.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j))

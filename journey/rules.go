@@ -25,6 +25,7 @@ type Rules struct {
 	Devices          policy.Devices
 	Contexts         policy.Contexts
 	Credentials      policy.Credentials
+	Passwords        policy.Passwords
 }
 
 // rules reads a tenant's rules as they stand now. A document that cannot be
@@ -93,6 +94,7 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		read(all, &rules.Devices),
 		read(all, &rules.Contexts),
 		read(all, &rules.Credentials),
+		read(all, &rules.Passwords),
 	)
 	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
 	return rules, err

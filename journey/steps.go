@@ -56,7 +56,7 @@ func forget(j *identity.Journey) {
 	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
 	j.Required, j.Passed, j.Steps = nil, nil, nil
 	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
-	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	j.Enrol, j.Platform, j.Reset = identity.NotEnrolling, "", identity.NotResetting
 	j.Remember = identity.NotRemembered
 	j.Resync.Authenticator = "" // of the one the journey may have, it was one
 	// A new code may be sent no sooner than without going back.
@@ -263,7 +263,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 			}
 			if result.Reason == authenticator.Paused { // nothing was looked at
 				j.Notice = "error.passcode.wrong"
-				if j.Has(identity.Password) {
+				if j.Proved() {
 					j.Notice = "error.passcode.paused"
 				}
 				return e.giveBack(ctx, tx, v)
@@ -310,6 +310,8 @@ func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) 
 			slices.Contains(v.Facts.Others, j.Method):
 			v.dropResync(tx.Now())
 			j.Method, j.PushID = "", ""
+		case v.Step == AskResetCode:
+			j.Reset = identity.NotResetting
 		case v.Step == EnrolNoMail:
 			j.Enrol = identity.NotEnrolling
 		default:

@@ -102,12 +102,13 @@ func (tx *Tx) endJourneysOf(ctx context.Context, tenant, user string) ([]string,
 }
 
 // TakeBackPassword makes a user's unfinished journeys ask for the password
-// again: the one they were given is no longer it.
-func (tx *Tx) TakeBackPassword(ctx context.Context, tenant, user string) error {
+// again: the one they were given is no longer it. Those that are about to set
+// another begin anew too. All but the journey beside, in which it was changed.
+func (tx *Tx) TakeBackPassword(ctx context.Context, tenant, user, beside string) error {
 	journeys, err := Collect(list(ctx, tx.reader, "take back the password of "+user, scanID, `
-		UPDATE journeys SET version = version + 1
-		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND `+proved+`
-		RETURNING id`, tenant, user, at(tx.now())))
+		UPDATE journeys SET version = version + 1, reset = ''
+		WHERE tenant_id = $1 AND user_id = $2 AND id <> $4 AND ended_at IS NULL AND expires_at > $3 AND `+proved+`
+		RETURNING id`, tenant, user, at(tx.now()), beside))
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
-	"resync_until", "resync_tries", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
+	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
 }
 
 func stateArgs(j *identity.Journey) []any {
@@ -35,7 +35,7 @@ func stateArgs(j *identity.Journey) []any {
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
-		at(j.Resync.Until), j.Resync.Tries, string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
@@ -168,7 +168,7 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
-		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Remember,
+		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
 		moment{&j.FreshAfter}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, missing("journey "+id, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/identity"
 )
 
-const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.language, u.password, u.password_changed_at,
+const userColumns = `u.tenant_id, u.id, u.name, u.display_name, u.mail, u.language, u.password, u.password_changed_at, u.password_due,
 	u.failures, u.locked_until, u.locked_at, u.push_locked_until, u.passcodes_locked_until, u.passcode_failures, u.unlock_due, u.disabled_at, u.removed_at, u.may_enroll_at, u.ever_enrolled_at, u.created_at`
 
 func scanUser(row scanner) (u identity.User, err error) {
@@ -20,7 +20,7 @@ func scanUser(row scanner) (u identity.User, err error) {
 
 // userFields are where userColumns go.
 func userFields(u *identity.User) []any {
-	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged},
+	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged}, &u.PasswordDue,
 		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.PushLockedUntil}, moment{&u.PasscodesLocked}, &u.PasscodeFailures,
 		&u.UnlockDue, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
 		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
@@ -55,9 +55,9 @@ func (r reader) Users(ctx context.Context, tenant, after string, limit int) iter
 // AddUser adds a user; a Conflict says that the name is taken.
 func (tx *Tx) AddUser(ctx context.Context, u identity.User) error {
 	n, err := tx.exec(ctx, "add user", `
-		INSERT INTO users (tenant_id, id, name, name_folded, display_name, mail, language, password, password_changed_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) ON CONFLICT DO NOTHING`,
-		u.Tenant, u.ID, u.Name, identity.FoldName(u.Name), u.DisplayName, u.Mail, u.Language, u.Password, at(tx.now()))
+		INSERT INTO users (tenant_id, id, name, name_folded, display_name, mail, language, password, password_due, password_changed_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING`,
+		u.Tenant, u.ID, u.Name, identity.FoldName(u.Name), u.DisplayName, u.Mail, u.Language, u.Password, flag(u.PasswordDue), at(tx.now()))
 	if err != nil {
 		return err
 	}
@@ -68,21 +68,21 @@ func (tx *Tx) AddUser(ctx context.Context, u identity.User) error {
 }
 
 // ChangeUser writes what an operator may change of a user: display name, mail,
-// language and the password's hash.
+// language, the password's hash and whether it must be changed.
 func (tx *Tx) ChangeUser(ctx context.Context, u identity.User) error {
 	_, err := tx.exec(ctx, "change user", `
 		UPDATE users SET display_name = $3, mail = $4, language = $5,
-			password_changed_at = CASE WHEN password = $6 THEN password_changed_at ELSE $7 END, password = $6
+			password_changed_at = CASE WHEN password = $6 THEN password_changed_at ELSE $7 END, password = $6, password_due = $8
 		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`,
-		u.Tenant, u.ID, u.DisplayName, u.Mail, u.Language, u.Password, at(tx.now()))
+		u.Tenant, u.ID, u.DisplayName, u.Mail, u.Language, u.Password, at(tx.now()), flag(u.PasswordDue))
 	return err
 }
 
 // ReplacePassword puts another hash in the place of the one that was checked, and
-// reports whether that was still it.
+// reports whether that was still it. It was chosen now, and is due no more.
 func (tx *Tx) ReplacePassword(ctx context.Context, tenant, user, checked, hash string) (bool, error) {
 	n, err := tx.exec(ctx, "replace password", `
-		UPDATE users SET password = $4, password_changed_at = $5
+		UPDATE users SET password = $4, password_changed_at = $5, password_due = 0
 		WHERE tenant_id = $1 AND id = $2 AND password = $3 AND removed_at IS NULL`, tenant, user, checked, hash, at(tx.now()))
 	return n == 1, err
 }

@@ -16,10 +16,11 @@ type Identify struct {
 func (b Identify) heading() Text { return Text{Key: "identify.heading"} }
 
 // Password asks for the password: page "password". Fields: password, and the
-// name again as username. Buttons: continue, back, cancel.
+// name again as username. Buttons: continue, forgot, back, cancel.
 type Password struct {
 	Application string
 	Name        string // as typed
+	Reset       bool   // a forgotten one can be set anew
 }
 
 func (b Password) heading() Text { return Text{Key: "password.heading"} }
@@ -179,6 +180,7 @@ const (
 	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
 	RefusedPushOnly  = "push-only"  // so, and what the user has makes no passcodes
 	RefusedNoPasskey = "no-passkey" // one is asked for, and the user has none
+	RefusedNoReset   = "no-reset"   // of a forgotten password: no second factor to show besides the mail
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until one unlocks

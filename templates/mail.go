@@ -174,6 +174,8 @@ func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (M
 		m, err = decode[SessionsEnded](args)
 	case MailPasswordChanged:
 		m, err = decode[PasswordChanged](args)
+	case MailReset:
+		m, err = decode[PasswordReset](args)
 	case MailChanged:
 		m, err = decode[AuthenticatorChanged](args)
 	case MailRecoveryMade:

@@ -17,18 +17,32 @@ func (MePassword) heading() Text { return Text{Key: "me.nav.password"} }
 // PasswordChanged.
 const MailPasswordChanged = "password-changed"
 
-// PasswordChanged tells that the password was changed on the self-service pages.
+// Where the password was changed, other than on the self-service pages.
+const (
+	PasswordDue       = "due"       // in a login, since it was due
+	PasswordForgotten = "forgotten" // in a login, by who had forgotten the old one
+)
+
+// PasswordChanged tells that the password was changed.
 type PasswordChanged struct {
 	Name   string
+	How    string `json:",omitempty"` // PasswordDue and so on
 	Origin Origin
 }
 
 func (m PasswordChanged) letter(l locales.Printer) letter {
+	what := Text{Key: "mail.password.text"}
+	switch m.How {
+	case PasswordDue:
+		what.Key = "mail.password.text.due"
+	case PasswordForgotten:
+		what.Key = "mail.password.text.forgotten"
+	}
 	return letter{
 		Subject:   Text{Key: "mail.password.subject"},
 		Preview:   Text{Key: "mail.password.preview"},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
-		Sentences: []Text{{Key: "mail.password.text"}},
+		Sentences: []Text{what},
 		Facts:     m.Origin.facts(l),
 		Warning:   Text{Key: "mail.password.notyou"},
 	}

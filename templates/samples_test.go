@@ -91,9 +91,15 @@ func samples() []sample {
 		{"choose-passkey", "choose", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}})}}},
 		{"identify-bare", "identify", Page{Body: Identify{}}},
 		{"identify-problem", "identify", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
-		{"password", "password", Page{Body: Password{payroll, anna}}},
-		{"password-bare", "password", Page{Body: Password{"", anna}}},
-		{"password-problem", "password", Page{Problem: "error.login.wrong", Body: Password{payroll, anna}}},
+		{"password", "password", Page{Body: Password{payroll, anna, true}}},
+		{"password-bare", "password", Page{Body: Password{"", anna, false}}},
+		{"password-problem", "password", Page{Problem: "error.login.wrong", Body: Password{payroll, anna, true}}},
+		{"reset_code", "reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, ResendIn: 24, Minutes: 10}}},
+		{"reset_code-bare", "reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, Minutes: 10}}},
+		{"reset_code-problem", "reset_code", Page{Problem: "error.code.wrong", Body: ResetCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
+		{"new_password", "new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Least: 12}}},
+		{"new_password-forgotten", "new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8, Known: true}}},
+		{"new_password-problem", "new_password", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8}}},
 		{"choose", "choose", Page{Body: Choose{payroll, anna, methods}}},
 		{"choose-locked", "choose", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
 		{"choose-bare", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
@@ -228,7 +234,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedNoPasskey, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		switch why {
 		case RefusedLocked, RefusedPushLocked:
@@ -283,6 +289,9 @@ func letters() map[string]any {
 		MailPasscodesLocked:                PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from},
 		MailPasscodesLocked + " operators": PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from, Operators: true},
 		MailPasswordChanged:                PasswordChanged{Name: anna, Origin: from},
+		MailPasswordChanged + " due":       PasswordChanged{Name: anna, How: PasswordDue, Origin: from},
+		MailPasswordChanged + " forgotten": PasswordChanged{Name: anna, How: PasswordForgotten, Origin: from},
+		MailReset:                          PasswordReset{Name: anna, Application: payroll, Code: "480 217", Minutes: 10, Origin: from},
 		MailSessionsEnded:                  SessionsEnded{Name: anna, Sessions: 2, Origin: from},
 		MailChanged + " on":                AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from},
 		MailChanged + " off":               AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from},

@@ -119,8 +119,8 @@ type policySet struct {
 	pushFlags       `embed:""`
 	lockoutFlags    `embed:""`
 	credentialFlags `embed:""`
-	Least           *int64 `placeholder:"N" help:"Of passwords: characters that a new one has at least; 8 to 64."`
-	Yes             bool   `help:"Set it even if it leaves users without a way in."`
+	passwordFlags   `embed:""`
+	Yes             bool `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySet) Help() string {
@@ -194,11 +194,11 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
 	case c.lockoutFlags.any() && c.Kind != policy.KindLockout:
 		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
-	case c.Least != nil && c.Kind != policy.KindPasswords:
-		return nil, nil, refuse("--least is for passwords")
+	case c.passwordFlags.any() && c.Kind != policy.KindPasswords:
+		return nil, nil, refuse("--least, --expire-days and --reset are for passwords")
 	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
 		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days and --recovery-codes are for credentials")
-	case (ofEnrolment || c.credentialFlags.any() || c.Least != nil || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case (ofEnrolment || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -209,12 +209,8 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, change, err
 	case c.lockoutFlags.any():
 		return nil, c.lockoutFlags.change, nil
-	case c.Least != nil:
-		return nil, func(present policy.Document) (policy.Document, error) {
-			changed := present.(policy.Passwords)
-			over(&changed.Least, c.Least)
-			return changed, nil
-		}, nil
+	case c.passwordFlags.any():
+		return nil, c.passwordFlags.change, nil
 	case c.credentialFlags.any():
 		return nil, c.credentialFlags.change, nil
 	}

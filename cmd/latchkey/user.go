@@ -17,6 +17,8 @@ type userRow struct {
 	Mail           string             `json:"mail,omitempty"`
 	Language       string             `json:"language,omitempty"`
 	Password       bool               `json:"has_password"`
+	PasswordAt     time.Time          `json:"password_changed_at,omitzero"`
+	PasswordDue    bool               `json:"password_due,omitempty"` // must be changed in the next login
 	Failures       int64              `json:"failures"`
 	LockedUntil    time.Time          `json:"locked_until,omitzero"`
 	LockedAt       time.Time          `json:"locked_at,omitzero"` // by an operator
@@ -32,6 +34,9 @@ type userRow struct {
 func rowOfUser(u identity.User, now time.Time) userRow {
 	row := userRow{ID: u.ID, Name: u.Name, DisplayName: u.DisplayName, Mail: u.Mail, Language: u.Language, Password: u.Password != "",
 		Failures: u.Failures, LockedAt: u.LockedAt, DisabledAt: u.DisabledAt, MayEnrollAt: u.MayEnrollAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
+	if row.Password {
+		row.PasswordAt, row.PasswordDue = u.PasswordChanged, u.PasswordDue
+	}
 	if now.Before(u.LockedUntil) {
 		row.LockedUntil = u.LockedUntil
 	}
@@ -63,12 +68,13 @@ func (h house) users(ctx context.Context, after string) func(func(identity.User,
 }
 
 type userAdd struct {
-	Name        string   `arg:"" help:"What the user logs in with."`
-	DisplayName string   `help:"What the user is called."`
-	Mail        string   `help:"Address for codes and notices. Who has none cannot enrol alone."`
-	Language    string   `placeholder:"TAG" help:"Language of pages and mails, such as de."`
-	Groups      []string `name:"group" placeholder:"GROUP" sep:"none" help:"A group to become a member of; may be repeated."`
-	NoPassword  bool     `help:"Add the user without a password."`
+	Name          string   `arg:"" help:"What the user logs in with."`
+	DisplayName   string   `help:"What the user is called."`
+	Mail          string   `help:"Address for codes and notices. Who has none cannot enrol alone."`
+	Language      string   `placeholder:"TAG" help:"Language of pages and mails, such as de."`
+	Groups        []string `name:"group" placeholder:"GROUP" sep:"none" help:"A group to become a member of; may be repeated."`
+	NoPassword    bool     `help:"Add the user without a password."`
+	ChangeAtLogin bool     `help:"The password must be changed in the first login."`
 }
 
 func (userAdd) Help() string {
@@ -87,7 +93,7 @@ func (c *userAdd) Run(ctx context.Context, s *shell) error {
 				return err
 			}
 		}
-		n := directory.NewUser{Name: c.Name, DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups}
+		n := directory.NewUser{Name: c.Name, DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups, PasswordDue: c.ChangeAtLogin}
 		if !c.NoPassword {
 			var err error
 			if n.Password, err = s.password(ctx, c.Name); err != nil {
@@ -181,7 +187,10 @@ func (c *userShow) Run(ctx context.Context, s *shell) error {
 func (u userRow) rows() [][]string {
 	password := "none"
 	if u.Password {
-		password = "set"
+		password = "set " + when(u.PasswordAt)
+		if u.PasswordDue {
+			password += ", to be changed in the next login"
+		}
 	}
 	rows := [][]string{{"Name", u.Name}, {"Display name", u.DisplayName}, {"Id", u.ID}, {"Mail", u.Mail}, {"Language", u.Language},
 		{"State", u.state()}, {"Locked until", when(u.LockedUntil)}, {"Password", password}, {"Added", when(u.CreatedAt)},

@@ -89,16 +89,17 @@ func (c *userEnable) Run(ctx context.Context, s *shell) error {
 }
 
 type userSet struct {
-	Name        string   `arg:"" help:"The user's name. It cannot be changed."`
-	DisplayName *string  `help:"What the user is called; empty takes it away."`
-	Mail        *string  `help:"Address for codes and notices; empty takes it away."`
-	Language    *string  `placeholder:"TAG" help:"Language of pages and mails, such as de; empty leaves it to the browser."`
-	Groups      []string `name:"group" placeholder:"GROUP" sep:"none" help:"A group to be a member of, and of no other than those given; may be repeated."`
-	NoGroups    bool     `help:"Be a member of no group."`
-	AddGroup    []string `placeholder:"GROUP" sep:"none" help:"A group to become a member of; may be repeated."`
-	RemoveGroup []string `placeholder:"GROUP" sep:"none" help:"A group to be a member of no longer; may be repeated."`
-	Password    bool     `help:"Set a password: asked for without being shown, or the first line of standard input."`
-	NoPassword  bool     `help:"Take the password away."`
+	Name          string   `arg:"" help:"The user's name. It cannot be changed."`
+	DisplayName   *string  `help:"What the user is called; empty takes it away."`
+	Mail          *string  `help:"Address for codes and notices; empty takes it away."`
+	Language      *string  `placeholder:"TAG" help:"Language of pages and mails, such as de; empty leaves it to the browser."`
+	Groups        []string `name:"group" placeholder:"GROUP" sep:"none" help:"A group to be a member of, and of no other than those given; may be repeated."`
+	NoGroups      bool     `help:"Be a member of no group."`
+	AddGroup      []string `placeholder:"GROUP" sep:"none" help:"A group to become a member of; may be repeated."`
+	RemoveGroup   []string `placeholder:"GROUP" sep:"none" help:"A group to be a member of no longer; may be repeated."`
+	Password      bool     `help:"Set a password: asked for without being shown, or the first line of standard input."`
+	NoPassword    bool     `help:"Take the password away."`
+	ChangeAtLogin *bool    `negatable:"" help:"The password must be changed in the next login. --password alone is not of that kind."`
 }
 
 func (userSet) Help() string {
@@ -107,13 +108,15 @@ func (userSet) Help() string {
 Examples:
 
     latchkey user set anna --mail anna.berg@example.org --add-group Surgery
-    echo 'correct horse battery' | latchkey user set anna --password`
+    echo 'correct horse battery' | latchkey user set anna --password --change-at-login`
 }
 
 // Run changes a user.
 func (c *userSet) Run(ctx context.Context, s *shell) error {
-	change := directory.Change{DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups, Join: c.AddGroup, Leave: c.RemoveGroup}
+	change := directory.Change{DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups, Join: c.AddGroup, Leave: c.RemoveGroup, PasswordDue: c.ChangeAtLogin}
 	switch {
+	case c.NoPassword && c.ChangeAtLogin != nil:
+		return refuse("--no-password and --change-at-login exclude each other")
 	case c.Password && c.NoPassword:
 		return refuse("--password and --no-password exclude each other")
 	case c.NoGroups && len(c.Groups) > 0:
@@ -124,7 +127,7 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 		change.Groups = nil
 	}
 	if c.DisplayName == nil && c.Mail == nil && c.Language == nil && change.Groups == nil &&
-		len(c.AddGroup)+len(c.RemoveGroup) == 0 && !c.Password && !c.NoPassword {
+		len(c.AddGroup)+len(c.RemoveGroup) == 0 && !c.Password && !c.NoPassword && c.ChangeAtLogin == nil {
 		return refuse("there is nothing to change; see \"latchkey user set --help\"")
 	}
 	return s.inTenant(ctx, func(h house) error {
