@@ -255,7 +255,7 @@ func TestPUSH24_ASlowServiceDelaysNoOther(t *testing.T) {
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == slow.path {
 			<-r.Context().Done()
-			return
+			panic(http.ErrAbortHandler) // see TestPUSH24_StoppingGivesBack
 		}
 		status, err := h.service.take(r)
 		if err != nil {
