@@ -26,6 +26,7 @@ type Attempt struct {
 	Journey     string         // id; for the event
 	Typed       string         // as it was typed
 	Rules       policy.Lockout // the tenant's, as they stand now
+	PIN         policy.ServerPIN
 	From        templates.Origin
 	First       identity.Resync // the passcode that this one must follow; zero for one by itself
 	FirstAlone  bool            // nothing but what follows First counts: policy refuses passcodes
@@ -50,6 +51,7 @@ type Result struct {
 	Authenticator identity.Authenticator   // whose passcode it was; zero with Wrong, and of a temporary one
 	Temporary     bool                     // it was one that an operator made
 	Reason        Reason                   // empty if OK
+	WrongPIN      bool                     // with Wrong: the passcode was right, the PIN beside it was not
 	First         identity.Resync          // with TooFar: what the next one must follow
 	NowLocked     []identity.Authenticator // by this attempt, to tell their user
 }
@@ -95,16 +97,18 @@ func whose(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 	result := Result{Reason: Wrong}
 	var err error
 	if !try.FirstAlone {
-		if result, err = match(ctx, tx, all, code, try.Rules.LookAhead); err != nil {
+		if result, err = match(ctx, tx, all, code, try); err != nil {
 			return result, err
 		}
 	}
 	if result.Reason == Wrong {
+		wrongPIN := result.WrongPIN
 		if result, err = matchFar(ctx, tx, all, code, try); err != nil {
 			return result, err
 		}
+		result.WrongPIN = wrongPIN && result.Reason == Wrong
 	}
-	if result.Reason == Wrong && !try.FirstAlone {
+	if result.Reason == Wrong && !result.WrongPIN && !try.FirstAlone {
 		return useTemporary(ctx, tx, try, code)
 	}
 	return result, nil
@@ -120,6 +124,8 @@ func record(ctx context.Context, tx *store.Tx, try Attempt, result Result) error
 	switch {
 	case result.Temporary:
 		e.Data = map[string]string{"temporary": "yes"}
+	case result.WrongPIN:
+		e.Kind, e.Data = audit.PasscodeWrong, map[string]string{"pin": "wrong"}
 	case result.Reason == TooFar:
 		e.Kind, e.Reason = audit.OuterWindow, ""
 	case !result.OK:
@@ -130,12 +136,23 @@ func record(ctx context.Context, tx *store.Tx, try Attempt, result Result) error
 
 // match finds whose passcode it is, and uses it up. A fresh one of any
 // authenticator goes before one used up of another that happens to be the same.
-func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string, lookAhead int64) (Result, error) {
+func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string, try Attempt) (Result, error) {
 	result := Result{Reason: Wrong}
 	for _, a := range all {
-		step, drift, ok := recognise(tx, a, code, lookAhead)
+		pin, passcode := try.typed(a, code)
+		step, drift, ok := recognise(tx, a, passcode, try.Rules.LookAhead)
+		if !ok {
+			continue
+		}
+		right, err := pinRight(ctx, tx, a, pin)
 		switch {
-		case !ok:
+		case err != nil:
+			return result, err
+		case !right:
+			result.WrongPIN = true
+			if err := spend(ctx, tx, a, step); err != nil {
+				return result, err
+			}
 			continue
 		case a.State() != identity.Active:
 			if result.Reason == Wrong {
@@ -148,7 +165,7 @@ func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code
 			return result, err
 		}
 		if fresh {
-			return Result{OK: true, Authenticator: a}, nil
+			return Result{OK: true, Authenticator: a}, pinUsed(ctx, tx, a)
 		}
 		result.Authenticator, result.Reason = a, Replayed
 	}

@@ -36,8 +36,14 @@ func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 			if a.ID != try.First.Authenticator || a.State() != identity.Active {
 				continue
 			}
-			next, ok := follows(tx, a, code, try.First)
+			pin, passcode := try.typed(a, code)
+			next, ok := follows(tx, a, passcode, try.First)
 			if !ok {
+				continue
+			}
+			if right, err := pinRight(ctx, tx, a, pin); err != nil {
+				return result, err
+			} else if !right {
 				continue
 			}
 			used, err := tx.UseStep(ctx, a.Tenant, a.ID, next.Step, next.Drift)
@@ -45,7 +51,7 @@ func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 				return result, err
 			}
 			if used {
-				return Result{OK: true, Authenticator: a}, nil
+				return Result{OK: true, Authenticator: a}, pinUsed(ctx, tx, a)
 			}
 		}
 		return result, nil
@@ -57,7 +63,15 @@ func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 		if a.State() != identity.Active {
 			continue
 		}
-		far, ok, err := beyond(ctx, tx, a, code)
+		pin, passcode := try.typed(a, code)
+		right, err := pinRight(ctx, tx, a, pin)
+		if err != nil {
+			return result, err
+		}
+		if !right {
+			continue
+		}
+		far, ok, err := beyond(ctx, tx, a, passcode)
 		if err != nil {
 			return result, err
 		}

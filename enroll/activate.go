@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/policy"
@@ -254,6 +255,9 @@ func needs(m message, t policy.Template) error {
 	if t.PIN == policy.UserPIN {
 		wanted = append(wanted, "pin:app")
 	}
+	if t.PIN == policy.ServerSidePIN {
+		wanted = append(wanted, "pin:server")
+	}
 	switch {
 	case t.Mode == policy.ChallengeResponse:
 		wanted = append(wanted, "challenge")
@@ -286,7 +290,7 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	app := identity.Authenticator{
 		Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.AppToken,
 		Name: identity.CleanTyped(in.Name), Platform: act.Platform,
-		Key: m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step, LastStep: -1,
+		Key: m.key.jwk, Thumbprint: m.thumbprint, Digits: int(template.Length), Step: template.Step, LastStep: -1, ServerPIN: template.PIN == policy.ServerSidePIN,
 		Template: act.Template, AppVersion: m.claims.Version, Capabilities: m.claims.Capabilities,
 	}
 	if template.Mode == policy.ChallengeResponse {
@@ -313,6 +317,11 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	}
 	if err := firstPIN(ctx, tx, app, template); err != nil {
 		return act, err
+	}
+	if app.ServerPIN {
+		if _, err := authenticator.GiveFirstPIN(ctx, tx, app); err != nil {
+			return act, err
+		}
 	}
 	act.UsedAt, act.Authenticator, act.Thumbprint = tx.Now(), app.ID, m.thumbprint
 	if act.Journey != "" {

@@ -204,6 +204,23 @@ func Finished(ctx context.Context, r Reader, j *identity.Journey) (bool, error) 
 	return err == nil && stateOf(a, r.Now()) == Done, err
 }
 
+// FirstPIN returns the PIN to type with the first passcode of the authenticator
+// that was set up in a journey, until it was used; empty where there is none
+// (CRED-5). It is for the pages of that journey, and never mailed.
+func FirstPIN(ctx context.Context, r Reader, j *identity.Journey) (string, error) {
+	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+	if err == nil && stateOf(a, r.Now()) == Done {
+		var pin string
+		if pin, err = r.FirstPIN(ctx, a.Tenant, a.Authenticator); err == nil {
+			return pin, nil
+		}
+	}
+	if errors.Is(err, identity.NotFound) {
+		err = nil
+	}
+	return "", err
+}
+
 func stateOf(a store.Activation, now time.Time) ActivationState {
 	switch {
 	case !a.FinishedAt.IsZero():

@@ -1,12 +1,14 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"github.com/latchkey-id/latchkey/authenticator"
 	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/otp"
 	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/push"
 	"github.com/latchkey-id/latchkey/store"
@@ -85,6 +87,7 @@ type answerBody struct {
 	Decision push.Decision `json:"decision"`
 	Number   string        `json:"number"`
 	Passcode string        `json:"passcode"`
+	PIN      string        `json:"pin"` // that the server checks, of who has one
 }
 
 // wellFormed reports what of an answer cannot be, whichever request it is to.
@@ -120,9 +123,22 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 		return nil, malformed(err)
 	}
 	var out answered
+	var no error
 	err := a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
 		if s := app.State(); s != identity.Active {
 			return notInState(s)
+		}
+		if in.Decision == push.Approve {
+			// Before the request is looked at: a wrong one must count, and the
+			// transaction commit, whatever becomes of the request (PUSH-13).
+			right, left, err := authenticator.TryServerPIN(ctx, tx, app, otp.Canonical(in.PIN))
+			if err != nil {
+				return err
+			}
+			if !right {
+				no = wrongPIN(left)
+				return nil
+			}
 		}
 		end, err := push.TakeAnswer(ctx, tx, app, push.Answer{
 			Request: in.Request, Nonce: in.Nonce, Decision: in.Decision, Number: in.Number,
@@ -142,7 +158,7 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 		}
 		return failed(ctx, tx, end)
 	})
-	if err != nil {
+	if err = cmp.Or(err, no); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -42,6 +42,7 @@ type Reader interface {
 	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
 	ActivationCodes(ctx context.Context, a store.Activation) (store.ActivationCodes, error)
 	InitialPIN(ctx context.Context, tenant, authenticator string) (string, error)
+	FirstPIN(ctx context.Context, tenant, authenticator string) (string, error)
 }
 
 // ReadRules reads a tenant's rules as they stand now.

@@ -88,6 +88,7 @@ type Authenticator struct {
 	Digits       int    // passcode length, 6 or 8
 	Step         int64  // seconds of a time step; 0 where there is none
 	Suite        string // of RFC 6287, by which it answers challenges; empty where it makes passcodes
+	ServerPIN    bool   // its passcodes count with the PIN alone that the server keeps, typed beside them
 	Algorithm    string // of the HMAC that passcodes are made with: SHA1, SHA256 or SHA512; empty is SHA1
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps

@@ -241,6 +241,8 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 			return s.forgotPassword(ctx, visit)
 		}
 		return s.checkResetCode(r, visit)
+	case journey.AskNewPIN:
+		return e.NewPIN(ctx, visit, v, r.PostFormValue("new"), r.PostFormValue("again"))
 	case journey.AskNewPassword:
 		return e.NewPassword(ctx, visit, v, s.tenant.OrganisationName(), r.PostFormValue("new"), r.PostFormValue("again"))
 	case journey.EnrolOffer:

@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,8 +36,26 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 		page.Remember = &templates.Remember{Days: s.view.RememberDays(), Ticked: j.Remember == identity.WillRemember}
 	}
 	name, body, err := s.body(r, typed, &page)
+	if err != nil {
+		return "", page, err
+	}
 	page.Body = body
+	page.FirstPIN, err = s.firstPIN(r.Context())
 	return name, page, err
+}
+
+// firstPIN is the PIN that goes with the authenticator that was set up a moment
+// ago, to be shown from then on until it was used.
+func (s *sitting) firstPIN(ctx context.Context) (*templates.FirstPIN, error) {
+	if s.view.Journey.Enrol != identity.EnrolScan || s.view.Step == journey.EnrolScan || s.view.Step == journey.AskNewPIN {
+		return nil, nil
+	}
+	pin, err := enroll.FirstPIN(ctx, s.idp.DB, s.view.Journey)
+	if pin == "" || err != nil {
+		return nil, err
+	}
+	rules := s.view.Rules.PIN
+	return &templates.FirstPIN{PIN: pin, After: rules.Position == policy.PINAfter, Change: rules.ChangeFirst}, nil
 }
 
 // body makes the part of the page that is the step's own.
@@ -70,6 +89,9 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 	case journey.AskResetCode:
 		return "reset_code", templates.ResetCode{Application: app, Name: j.Name, ResendIn: s.resendIn(),
 			Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
+	case journey.AskNewPIN:
+		pin := v.Rules.PIN
+		return "new_pin", templates.NewPIN{Application: app, Name: j.Name, Least: int(pin.Least), Most: int(pin.Most), Trivial: pin.TrivialPINs, After: pin.Position == policy.PINAfter}, nil
 	case journey.AskNewPassword:
 		return "new_password", s.newPassword(), nil
 	case journey.Choose:

@@ -175,6 +175,10 @@ func (s *sitting) passcode(r *http.Request) templates.Passcode {
 	v, j := s.view, s.view.Journey
 	b := templates.Passcode{Application: s.app.Name, Name: j.Name, Push: s.pushOffered(), Only: j.Method == "", Recovery: s.recoveryOffered(), Typed: r.PostFormValue("passcode"),
 		Approved: v.Step == journey.AskNextPasscode && j.Method == identity.ByPush}
+	if j.Proved() && slices.ContainsFunc(v.Authenticators, func(a identity.Authenticator) bool { return a.ServerPIN }) {
+		b.PIN = v.Rules.PIN.Position
+		b.Typed = "" // it may have the PIN in it
+	}
 	if v.Facts.Push && j.Proved() && !b.Push && !b.Approved {
 		b.Paused = v.Facts.PushLockedUntil
 		b.TooOld = s.tooOld()

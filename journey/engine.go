@@ -83,6 +83,7 @@ type Reader interface {
 	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
 	JourneyChallenge(ctx context.Context, tenant, journey string) (store.Challenge, error)
 	AnswersChallenges(ctx context.Context, tenant string) (bool, error)
+	ServerPINDue(ctx context.Context, tenant, id string) (bool, error)
 	RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error)
 	MAC(code string, bound ...string) (mac []byte, root int64, err error)
 }

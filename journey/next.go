@@ -26,6 +26,7 @@ const (
 	AskChallenge    Step = "challenge"
 	AskRecoveryCode Step = "recovery code"
 	AskResetCode    Step = "reset code"   // mailed to who forgot the password
+	AskNewPIN       Step = "new pin"      // in the place of one that was handed out
 	AskNewPassword  Step = "new password" // in the place of one that was forgotten, or is due
 	EnrolOffer      Step = "enrol offer"
 	EnrolCode       Step = "enrol code"
@@ -56,6 +57,7 @@ type Facts struct {
 
 	Password    bool // the user has one, and policy lets a forgotten one be set anew
 	PasswordDue bool // the one that was given must be changed before the login goes on
+	PINDue      bool // and so must the PIN of the authenticator that confirmed it
 
 	PushLockedUntil time.Time // too many requests (PUSH-9); zero when push is not locked
 	Resync          bool      // a passcode from the outer window waits for the next
@@ -101,6 +103,8 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 		return Refused
 	case len(missing) == 0 && f.PasswordDue:
 		return AskNewPassword
+	case len(missing) == 0 && f.PINDue:
+		return AskNewPIN
 	case len(missing) == 0:
 		return Done
 	case slices.Contains(missing, identity.VerifiedPasskey):

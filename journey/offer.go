@@ -53,6 +53,11 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 		}
 	}
 	v.Facts.PasswordDue = v.passwordDue(now)
+	pinned, err := v.pinDue(ctx, r)
+	if err != nil {
+		return err
+	}
+	v.Facts.PINDue = pinned.ID != ""
 	v.Facts.Password = v.User.Password != "" && v.Rules.Passwords.Reset
 	if j.Reset != identity.NotResetting {
 		v.Facts.MayEnrol = false // or a mailbox alone would do: for the password, and for what is asked beside it

@@ -26,6 +26,7 @@ type Rules struct {
 	Contexts         policy.Contexts
 	Credentials      policy.Credentials
 	Passwords        policy.Passwords
+	PIN              policy.ServerPIN
 }
 
 // rules reads a tenant's rules as they stand now. A document that cannot be
@@ -95,6 +96,7 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		read(all, &rules.Contexts),
 		read(all, &rules.Credentials),
 		read(all, &rules.Passwords),
+		read(all, &rules.PIN),
 	)
 	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
 	return rules, err

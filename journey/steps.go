@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/directory"
 	"github.com/latchkey-id/latchkey/identity"
 	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/policy"
 	"github.com/latchkey-id/latchkey/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
@@ -228,7 +229,9 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
 		j := v.Journey
 		code := otp.Canonical(typed)
-		if len(code) < 6 || len(code) > 8 || strings.Trim(code, "0123456789") != "" {
+		if could, err := couldBe(ctx, tx, j.Tenant, code); err != nil {
+			return err
+		} else if !could {
 			j.Notice = "error.passcode.format" // a slip of the hand, not a try
 			return nil
 		}
@@ -246,7 +249,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		if evaluate {
 			result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
-				Application: j.Application, Journey: j.ID, Typed: code, Rules: v.Rules.Lockout,
+				Application: j.Application, Journey: j.ID, Typed: code, Rules: v.Rules.Lockout, PIN: v.Rules.PIN,
 				From: origin(tx, visit, j), First: first, FirstAlone: !v.Codes, Last: !j.Resync.Until.IsZero()})
 			if err != nil {
 				return err
@@ -279,6 +282,19 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 		j.Notice = "error.passcode.wrong"
 		return e.lockIfExceeded(ctx, tx, visit, v)
 	}, AskPasscode, AskNextPasscode)
+}
+
+// couldBe reports whether a passcode could be typed like this: digits, and no more
+// of them than a passcode has with the PIN beside it, where anybody of the tenant
+// has one that is typed. Whose name it is makes no difference.
+func couldBe(ctx context.Context, tx *store.Tx, tenant, code string) (bool, error) {
+	switch {
+	case len(code) < 6 || len(code) > 8+policy.MaxServerPIN || strings.Trim(code, "0123456789") != "":
+		return false, nil
+	case len(code) <= 8:
+		return true, nil
+	}
+	return tx.ServerPINs(ctx, tenant)
 }
 
 // unevaluated is why a passcode was not looked at, for operators alone.

@@ -28,7 +28,7 @@ import (
 const Version = "latchkey-phone/1.2.0"
 
 // capabilities are what every call says this app can do.
-var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app", "challenge", "counter"}
+var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app", "pin:server", "challenge", "counter"}
 
 // A Phone is an authenticator app whose accounts live in a folder.
 type Phone struct {
@@ -184,13 +184,13 @@ func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name str
 	if err := p.call(ctx, s, k, "activate", body, &answer); err != nil {
 		return err
 	}
-	if answer.Mode != "quick" && answer.Mode != challenges || answer.Template.PIN != "none" && answer.Template.PIN != "user" {
+	if answer.Mode != "quick" && answer.Mode != challenges || !slices.Contains([]string{"none", "user", "server"}, answer.Template.PIN) {
 		return tooOld("a token template this version does not know")
 	}
 	made := *k
 	made.Account = Account{ID: answer.Authenticator, Base: k.Base, Tenant: answer.Tenant, Organisation: answer.Organisation,
 		User: answer.User, Serial: answer.Serial, State: answer.State, Push: answer.Push}
-	made.Guarded = answer.Template.PIN == "user"
+	made.Guarded, made.ServerPIN = answer.Template.PIN == "user", answer.Template.PIN == "server"
 	made.Mode, made.Seed, made.Algorithm, made.Digits, made.Period = answer.Mode, answer.Seed, answer.Algorithm, answer.Digits, answer.Period
 	if seed, err := seedOf(made.Seed); err != nil {
 		return err
@@ -373,6 +373,7 @@ type answerBody struct {
 	Decision string `json:"decision"`
 	Number   string `json:"number,omitempty"`
 	Passcode string `json:"passcode,omitempty"`
+	PIN      string `json:"pin,omitempty"`
 }
 
 func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcome, error) {
@@ -393,6 +394,11 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 		if decision == "approve" {
 			if body.Number, err = p.number(*request, number); err != nil {
 				return Outcome{}, err
+			}
+			if k.ServerPIN {
+				if body.PIN, err = p.question(PresentPIN, k); err != nil {
+					return Outcome{}, err
+				}
 			}
 			if body.Passcode, err = p.consent(ctx, s, k, request); err != nil {
 				return Outcome{}, err

@@ -32,7 +32,8 @@ type keptAccount struct {
 	Key       privateKey     `json:"key"`
 	Seed      string         `json:"seed"` // base32, as it came; empty where a PIN guards it
 	Guarded   bool           `json:"guarded,omitempty"`
-	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"` // the last under the newest PIN
+	ServerPIN bool           `json:"server_pin,omitempty"` // goes with every approval
+	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"`    // the last under the newest PIN
 	Algorithm otp.Algorithm  `json:"algorithm"`
 	Digits    int            `json:"digits"`
 	Mode      string         `json:"mode,omitempty"`    // "challenge", or passcodes

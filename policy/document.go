@@ -26,6 +26,7 @@ const (
 	KindContexts         Kind = "contexts"
 	KindCredentials      Kind = "credentials"
 	KindPasswords        Kind = "passwords"
+	KindPIN              Kind = "pin"
 )
 
 // kinds are all there are, in the order in which operators are shown them. Each
@@ -43,6 +44,7 @@ var kinds = []kind{
 	kindOf(DefaultContexts, DefaultContexts),
 	kindOf(DefaultCredentials, DefaultCredentials),
 	kindOf(DefaultPasswords, DefaultPasswords),
+	kindOf(DefaultServerPIN, DefaultServerPIN),
 }
 
 // Kinds lists every kind, in the order in which operators are shown them.
@@ -59,7 +61,7 @@ const MaxDocument = 64 << 10
 
 // A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
 // [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices],
-// [Contexts], [Credentials] or [Passwords].
+// [Contexts], [Credentials], [Passwords] or [ServerPIN].
 type Document interface {
 	Kind() Kind
 	// Validate reports all that is wrong, as an identity.Error around [Problems].

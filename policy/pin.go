@@ -33,6 +33,7 @@ const (
 	PINCharacters PINProblem = "characters" // something else than letters and digits of ASCII
 	PINWeak       PINProblem = "weak"       // not as complex as it must be
 	PINTrivial    PINProblem = "trivial"
+	PINUsed       PINProblem = "used" // one of the last that the authenticator had, where the server can tell
 )
 
 // Problem returns why a PIN is refused, or nothing if it is not. It is given as

@@ -51,6 +51,7 @@ var sentences = map[string]string{
 	"policy.problem.platform":   "is for Windows alone",
 	"policy.problem.store":      "can be the store’s only where the app is a store’s link",
 	"policy.problem.standard":   "must not be the name of the standard template",
+	"policy.problem.pin-mode":   "goes with passcodes alone, and not with responses to challenges",
 	"policy.problem.idle":       "must not be longer than the session itself",
 }
 

@@ -7,7 +7,8 @@ const (
 	QuickLog          = "quick-log"          // the app shows passcodes
 	ChallengeResponse = "challenge-response" // the login page shows a challenge, which the app answers
 	NoPIN             = "none"
-	UserPIN           = "user" // chosen by the user, asked for by the app
+	UserPIN           = "user"   // chosen by the user, asked for by the app
+	ServerSidePIN     = "server" // typed with the passcode, as [ServerPIN] has it
 )
 
 // A Template says what an app token enrolled from now on is like. A copy of it
@@ -37,7 +38,7 @@ func (t Template) Normal() Template {
 	if t.Mode == ChallengeResponse {
 		t.Step = none.Step
 	}
-	if t.PIN == NoPIN {
+	if t.PIN != UserPIN {
 		t.PINRules, t.PINAttempts, t.Biometric = none.PINRules, none.PINAttempts, none.Biometric
 	}
 	if t.TrivialPINs {
@@ -69,8 +70,11 @@ func (t Template) check(ps *Problems, at string) {
 	oneOf(ps, at+"mode", t.Mode, QuickLog, ChallengeResponse)
 	oneOf(ps, at+"length", t.Length, 6, 8)
 	oneOf(ps, at+"step", t.Step, 0, 30, 60)
-	oneOf(ps, at+"pin", t.PIN, NoPIN, UserPIN)
+	oneOf(ps, at+"pin", t.PIN, NoPIN, UserPIN, ServerSidePIN)
 	ps.within(at+"pin_length", t.PINLength, 4, 8)
+	if t.PIN == ServerSidePIN && t.Mode == ChallengeResponse {
+		ps.add(at+"pin", "pin-mode")
+	}
 	oneOf(ps, at+"complexity", t.Complexity, Decimal, StrongAlphanumeric)
 	ps.within(at+"pin_attempts", t.PINAttempts, 1, 20)
 }

@@ -146,9 +146,9 @@ func below(n int) int {
 // declare. What is not here was there from the first.
 var leastVersions = map[string]map[string]string{
 	"latchkey-web": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
-		"challenge": "1.2.0", "counter": "1.2.0"},
+		"pin:server": "1.2.0", "challenge": "1.2.0", "counter": "1.2.0"},
 	"latchkey-phone": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
-		"challenge": "1.2.0", "counter": "1.2.0"},
+		"pin:server": "1.2.0", "challenge": "1.2.0", "counter": "1.2.0"},
 }
 
 // Least returns the least version of an app, given as it declares itself

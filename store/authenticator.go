@@ -14,7 +14,7 @@ import (
 const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
 	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.algorithm, a.manufacturer, a.imported_at,
-	a.expires_at, a.suite, ` + passing + `, ` + pushLockedUntil
+	a.expires_at, a.suite, a.server_pin, ` + passing + `, ` + pushLockedUntil
 
 // passing is when the lock of an authenticator a ends by itself.
 const passing = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
@@ -33,7 +33,7 @@ func (r reader) scanAuthenticator(row scanner) (a identity.Authenticator, err er
 		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
 		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
 		moment{&a.PushOnAt}, moment{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
-		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, &a.Suite, moment{&a.UnlocksAt}, moment{&a.PushLocked})
+		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, &a.Suite, &a.ServerPIN, moment{&a.UnlocksAt}, moment{&a.PushLocked})
 	if err != nil {
 		return a, err
 	}
@@ -132,11 +132,11 @@ func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, us
 	}
 	_, err = tx.exec(ctx, "add authenticator", `
 		INSERT INTO authenticators (tenant_id, id, serial, kind, name, platform, seed, digits, step, public_key, thumbprint,
-			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at, protocol, suite)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at, protocol, suite, server_pin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		a.Tenant, a.ID, a.Serial, string(a.Kind), a.Name, string(a.Platform), sealed, a.Digits, a.Step, string(a.Key), a.Thumbprint,
 		string(a.Template), a.AppVersion, string(capabilities), at(tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt),
-		string(cmp.Or(a.Protocol, identity.LatchkeyApp)), a.Suite)
+		string(cmp.Or(a.Protocol, identity.LatchkeyApp)), a.Suite, flag(a.ServerPIN))
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"session_validations": "its session is ended",
 		"passkeys":            "a counter falls back; what was signed since is over challenges of journeys that are ended",
 		"authenticator_pins":  "what was unlocked is shut within a minute; a PIN changed since opens nothing, and its app is set up anew",
+		"server_pins":         "a PIN changed since is the one before again, and due if it was",
+		"server_pin_history":  "is as old as its PIN",
 		"subjects":            "is not used up",
 		"signing_keys":        "is not used up",
 		"oidc_tokens":         "its grant is revoked",

@@ -45,7 +45,12 @@ func (tx *Tx) UnlockAuthenticator(ctx context.Context, tenant, id string) (bool,
 		WHERE tenant_id = $1 AND id = $2 AND locked_at IS NOT NULL AND revoked_at IS NULL
 			AND NOT EXISTS (SELECT 1 FROM authenticator_pins p WHERE p.tenant_id = $1 AND p.authenticator_id = $2 AND p.locked_at IS NOT NULL)`,
 		tenant, id)
-	return n == 1, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	_, err = tx.exec(ctx, "count PINs of "+id+" from the start", `
+		UPDATE server_pins SET failures = 0 WHERE tenant_id = $1 AND authenticator_id = $2 AND failures > 0`, tenant, id)
+	return err == nil, err
 }
 
 // LockAuthenticator locks an authenticator that somebody has until somebody

@@ -29,6 +29,14 @@ func (tx *Tx) UseStep(ctx context.Context, tenant, id string, step, drift int64)
 	return n == 1, err
 }
 
+// SpendStep uses up the passcode of a step, and every older one, without its
+// having been good for anything: the count of wrong ones stays.
+func (tx *Tx) SpendStep(ctx context.Context, tenant, id string, step int64) error {
+	_, err := tx.exec(ctx, "spend step of "+id, `
+		UPDATE authenticators SET last_step = $3 WHERE tenant_id = $1 AND id = $2 AND last_step < $3 AND `+active, tenant, id, step)
+	return err
+}
+
 // UseStepSigned uses up the passcode of a step that came with a signed
 // approval. The nonce that was signed makes it fresh, so the newest step that
 // was used may come again, but none older (PUSH-13). Wrong passcodes are

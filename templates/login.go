@@ -144,6 +144,7 @@ type Passcode struct {
 	Push        bool      // whether a push may be sent instead
 	Only        bool      // nothing else could be chosen: the page follows the password
 	Recovery    bool      // with Only: but a recovery code
+	PIN         string    // where it stands, before or after, for who types one with the passcode; else empty
 	Typed       string    // what the field held when another language was picked (ENR-13)
 	Approved    bool      // on the phone, whose clock is too far off: the next passcode ends that (PUSH-16)
 	Paused      time.Time // until when push is locked, where it would be offered; else zero

@@ -36,6 +36,7 @@ type Page struct {
 	Version     int64              // of the journey the page was made from
 	Step        string             // the step it shows
 	Remember    *Remember          // the box beside a second factor; nil of a page that asks for none, or may not
+	FirstPIN    *FirstPIN          // to be typed with the first passcode of a new authenticator; nil where there is none
 	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
 	Nav         []NavItem          // the way through the self-service pages; empty everywhere else
 	Body        any                // the page's own struct, such as Identify

@@ -114,6 +114,7 @@ type commands struct {
 		Revoke   authenticatorRevoke   `cmd:"" help:"End an authenticator for good."`
 
 		Reactivate authenticatorReactivate `cmd:"" help:"Move an app to a new phone."`
+		ResetPIN   authenticatorResetPIN   `cmd:"" name:"reset-pin" help:"Make another PIN that is typed with the passcode."`
 
 		Import    authenticatorImport    `cmd:"" help:"Import hardware tokens from a PSKC or CSV file."`
 		Assign    authenticatorAssign    `cmd:"" help:"Give an imported hardware token to a user."`

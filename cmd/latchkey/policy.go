@@ -120,6 +120,7 @@ type policySet struct {
 	lockoutFlags    `embed:""`
 	credentialFlags `embed:""`
 	passwordFlags   `embed:""`
+	serverPINFlags  `embed:""`
 	Yes             bool `help:"Set it even if it leaves users without a way in."`
 }
 
@@ -198,7 +199,9 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--least, --expire-days and --reset are for passwords")
 	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
 		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days and --recovery-codes are for credentials")
-	case (ofEnrolment || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case c.serverPINFlags.any() && c.Kind != policy.KindPIN:
+		return nil, nil, refuse("--pin-least and the others of that beginning are for pin")
+	case (ofEnrolment || c.serverPINFlags.any() || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
 	case ofEnrolment:
 		return nil, c.changeEnrolment, nil
@@ -209,6 +212,8 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, change, err
 	case c.lockoutFlags.any():
 		return nil, c.lockoutFlags.change, nil
+	case c.serverPINFlags.any():
+		return nil, c.serverPINFlags.change, nil
 	case c.passwordFlags.any():
 		return nil, c.passwordFlags.change, nil
 	case c.credentialFlags.any():

@@ -161,7 +161,7 @@ type templateFlags struct {
 	Mode        *string `placeholder:"MODE" help:"quick-log, in which the app shows passcodes, or challenge-response."`
 	Length      *int64  `placeholder:"N" help:"Digits of a passcode or response: 6 or 8."`
 	Step        *int64  `placeholder:"N" help:"Seconds of a passcode, 30 or 60; 0 counts passcodes instead of time."`
-	PIN         *string `name:"pin" placeholder:"TYPE" help:"none, or user: chosen by the user and asked for by the app."`
+	PIN         *string `name:"pin" placeholder:"TYPE" help:"none; user: chosen by the user and asked for by the app; or server: typed with the passcode."`
 	PINLength   *int64  `name:"pin-length" placeholder:"N" help:"Least characters of a PIN: 4 to 8."`
 	Complexity  *string `placeholder:"HOW" help:"Of a PIN: decimal, or strong."`
 	TrivialPINs *bool   `name:"trivial-pins" negatable:"" help:"PINs such as 1234 are allowed."`

@@ -56,7 +56,7 @@ async function proceed(begun, ready) {
 		throw failure;
 	}
 	// What this version does not know it must not pretend to be (section 1).
-	if (!["quick", "challenge"].includes(answer.mode) || !["none", "user"].includes(answer.template.pin)) throw new Failure("capability", 409);
+	if (!["quick", "challenge"].includes(answer.mode) || !["none", "user", "server"].includes(answer.template.pin)) throw new Failure("capability", 409);
 	return guard(begun, answer, {
 		id: answer.authenticator, key: begun.key, thumbprint: begun.thumbprint,
 		mode: answer.mode, digits: answer.digits, period: answer.period, tenant: answer.tenant, organisation: answer.organisation, user: answer.user, serial: answer.serial,

@@ -67,7 +67,7 @@ async function find(id) {
 
 // unasked says of an account that its passcodes are made without asking for
 // anything: its seed is a key that is there to be used.
-const unasked = ({ seed }) => seed instanceof CryptoKey;
+const unasked = ({ seed, serverPIN }) => seed instanceof CryptoKey && !serverPIN;
 
 const say = (key, otherwise) => has(key) ? t(key) : otherwise;
 

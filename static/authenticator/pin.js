@@ -19,7 +19,9 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 // guard goes on with an account that is being activated once its seed is kept as
 // its template wants it: as it is, or wrapped under a PIN that is chosen now.
 export async function guard(begun, answer, account, next) {
-	if (answer.template.pin === "none") return next({ ...account, seed: await keep(answer.seed, answer.algorithm) });
+	if (answer.template.pin !== "user") {
+		return next({ ...account, serverPIN: answer.template.pin === "server", seed: await keep(answer.seed, answer.algorithm) });
+	}
 	const made = { ...account, hash: hashOf(answer.algorithm), template: answer.template };
 	// The PIN was changed, but that was not heard here: what it wraps was kept before.
 	if (!answer.pin.initial) return next(begun.pinned);
@@ -137,6 +139,26 @@ export function unlock(account, place, { request, opened, cancel }) {
 	pin.focus();
 	return undefined;
 }
+
+// ask asks in a place on the page for the PIN that the server checks, of an account
+// that has one, and calls given with it. What it is, nothing here knows.
+export function ask(place, { given, cancel }) {
+	const pin = field("pin", "app.pin.enter", { complexity: "decimal" }, "app.pin.typed");
+	const submit = async (event) => {
+		event.preventDefault();
+		if (pin.read()) await given(pin.read());
+		pin.clear(); // a wrong one; after a right one nothing of this is there
+	};
+	place.replaceChildren(el("form", { class: "stack", novalidate: true, submit }, pin.node,
+		el("div", { class: "pair" },
+			el("button", { type: "button", class: "plain", click: cancel }, words("app.cancel")),
+			el("button", {}, words("app.request.approve")))));
+	pin.focus();
+}
+
+// denied says what a wrong one of those comes to; nothing of another failure.
+export const denied = (failure) => failure instanceof Failure && failure.code === "pin" && failure.detail.attempts_left !== undefined
+	&& (failure.detail.attempts_left > 0 ? t("app.pin.wrong", { n: failure.detail.attempts_left }) : t("app.pin.typed.locked"));
 
 // show asks for the PIN in the sheet.
 export function show(account, opened) {

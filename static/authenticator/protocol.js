@@ -6,7 +6,7 @@ import { base64url, encode, sha256 } from "./bytes.js";
 import { language } from "./texts.js";
 
 export const version = "latchkey-web/1.2.0";
-const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app", "biometric", "challenge", "counter"];
+const capabilities = ["presence:none", "presence:enter", "presence:pick", "presence:six-digits", "push:web", "pin:app", "pin:server", "biometric", "challenge", "counter"];
 const base = `${location.origin}/api/authenticator/v1/`;
 
 const methods = { activate: "POST", finish: "POST", status: "GET", settings: "POST", remove: "POST",

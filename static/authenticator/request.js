@@ -4,7 +4,7 @@
 
 import { digits, el } from "./dom.js";
 import { consent } from "./passcode.js";
-import { unlock } from "./pin.js";
+import * as pin from "./pin.js";
 import { problem } from "./problem.js";
 import { call, Failure } from "./protocol.js";
 import * as sheet from "./sheet.js";
@@ -48,7 +48,8 @@ export function ask(account, request, left, onClose) {
 	// device has shown to be its owner.
 	function approve(number) {
 		say("");
-		unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", number) });
+		if (account.serverPIN) return pin.ask(stage, { cancel: decide, given: (typed) => answer("approve", number, typed) });
+		return pin.unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", number) });
 	}
 
 	// enter asks for a number of so many digits; without any, for yes or no alone.
@@ -110,18 +111,18 @@ export function ask(account, request, left, onClose) {
 		say(t("app.error.capability"));
 	}
 
-	async function answer(decision, typed) {
+	async function answer(decision, typed, secret) {
 		say("");
 		await sheet.busy(async () => {
 			try {
 				const { outcome } = await call(account, "answer", {
-					request: request.id, nonce: request.nonce, decision, number: typed,
+					request: request.id, nonce: request.nonce, decision, number: typed, pin: secret,
 					passcode: decision === "approve" ? await consent(account, request.nonce) : undefined,
 				});
 				end(outcome);
 			} catch (failure) {
 				if (failure instanceof Failure && failure.code === "ended") end(failure.detail.outcome);
-				else say(problem(failure));
+				else say(pin.denied(failure) || problem(failure));
 			}
 		});
 	}

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/policy"
+)
+
+const (
+	firstPIN  = `#first-pin`
+	newPIN    = `#new`
+	typedPIN  = `#sheet #pin`
+	onTheDesk = `#again`
+)
+
+// A PIN that the server checks, from the page that shows the first one to the one
+// that was chosen, typed with passcodes and sent with an approval; and an operator's
+// for who forgot it. With scripts, and without them in German.
+func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
+	needAxe(t)
+	for _, tt := range []struct {
+		name string
+		look Look
+	}{{"with scripts", Look{}}, {"in German, without scripts", Look{Lang: "de-DE", NoScript: true, Phone: true}}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := StartHouse(t, "")
+			h.template(func(p *policy.Template) { p.PIN, p.Step = policy.ServerSidePIN, 0 })
+			w := h.onDesk(tt.look, true)
+			app, b := w.Phone, w.Desk
+			lang := b.Attribute("html", "lang")
+			made := ""
+			next := func() string {
+				app.Click(makeIt)
+				app.Await("another passcode", fmt.Sprintf(`((otp) => /^\d{6}$/.test(otp) && otp !== %q)(document.querySelector(".account .otp").innerText.replace(/\D/g, ""))`, made))
+				made = app.Passcode()
+				return made
+			}
+			b.See(firstPIN)
+			b.Inspect("first-pin-" + lang)
+			pin := regexp.MustCompile(`\b[0-9]{4}\b`).FindString(b.Text(firstPIN))
+			if b.Has(choose) {
+				b.Click(`label:has(input[value="passcode"])`)
+				b.Follow(press("continue"))
+			}
+			b.See(firstPIN)
+			b.Type(passcode, next())
+			b.Follow(press("continue"))
+			b.See(`#problem`)
+			b.Type(passcode, pin+next())
+			b.Follow(press("continue"))
+			choosePIN := func(wanted, again string) {
+				b.See(newPIN)
+				b.Type(newPIN, wanted)
+				b.Type(onTheDesk, again)
+				b.Follow(press("continue"))
+			}
+			b.See(newPIN)
+			b.Inspect("new-pin-" + lang)
+			choosePIN("1234", "1234")
+			b.See(`#problem`)
+			choosePIN("4938", "4938")
+			b.See(press("logout"))
+			b.Follow(press("logout"))
+
+			w.SignIn()
+			w.TypePasscode(func() string {
+				b.shoot("passcode-pin-" + lang)
+				return "4938" + next()
+			})
+			b.See(press("logout"))
+			b.Follow(press("logout"))
+
+			w.SignIn()
+			w.SendPush()
+			app.at("request", number)
+			app.Type(number, b.Text(waiting))
+			app.Click(submit)
+			app.See(typedPIN)
+			app.Inspect("app-server-pin-" + lang)
+			app.Type(typedPIN, "4939")
+			app.Click(submit)
+			app.See(`#sheet .error`)
+			app.Type(typedPIN, "4938")
+			app.Click(submit)
+			app.Await("the outcome", seen(done))
+			app.Click(done)
+			w.wake()
+			b.See(press("logout"))
+			b.Follow(press("logout"))
+
+			var row struct{ PIN string }
+			h.run(&row, "", "authenticator", "reset-pin", h.serial())
+			w.SignIn()
+			w.TypePasscode(func() string { return row.PIN + next() })
+			choosePIN("4938", "4938")
+			b.See(`#problem`)
+			choosePIN("7715", "7715")
+			b.See(press("logout"))
+		})
+	}
+}
+
+// serial is that of the one authenticator there is.
+func (h *House) serial() string {
+	h.t.Helper()
+	var rows []struct{ Serial string }
+	h.run(&rows, "", "authenticator", "list")
+	if len(rows) != 1 {
+		h.t.Fatalf("%d authenticators", len(rows))
+	}
+	return rows[0].Serial
+}
