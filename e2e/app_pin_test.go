@@ -86,14 +86,6 @@ func (b *Browser) refused(act func()) {
 	b.Click(`#sheet h1`) // or the button stays pressed, having been disabled under the finger
 }
 
-// Retype types a PIN in place of what is there, which chromedp does not clear
-// where it cannot be read.
-func (b *Browser) Retype(selector, text string) {
-	b.t.Helper()
-	b.Await("an empty "+selector, fmt.Sprintf(`(document.querySelector(%q).value = "") === ""`, selector))
-	b.Type(selector, text)
-}
-
 // enrolledWithPIN activates the browser with a PIN of its person's own.
 func (h *appHouse) enrolledWithPIN(t *testing.T, b *Browser, look func(state string)) {
 	t.Helper()
@@ -103,13 +95,13 @@ func (h *appHouse) enrolledWithPIN(t *testing.T, b *Browser, look func(state str
 	look("pin-choose")
 	b.Type(`#sheet #first`, h.initialPIN(t))
 	for _, tt := range []struct{ one, two string }{{"123456", "123456"}, {chosenPIN, anotherPIN}} {
-		b.Retype(`#sheet #new`, tt.one)
-		b.Retype(`#sheet #again`, tt.two)
+		b.Type(`#sheet #new`, tt.one)
+		b.Type(`#sheet #again`, tt.two)
 		b.refused(func() { b.Click(`#sheet form > button`) })
 		look("pin-refused")
 	}
-	b.Retype(`#sheet #new`, chosenPIN)
-	b.Retype(`#sheet #again`, chosenPIN)
+	b.Type(`#sheet #new`, chosenPIN)
+	b.Type(`#sheet #again`, chosenPIN)
 	b.Click(`#sheet form > button`)
 	b.See(`#sheet input[name="push"]`)
 	b.Click(`#sheet form > button`)

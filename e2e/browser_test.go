@@ -329,9 +329,13 @@ func (b *Browser) URL() *url.URL {
 func (b *Browser) Type(selector, text string) {
 	b.t.Helper()
 	b.See(selector)
-	b.do("type into "+selector,
-		chromedp.Clear(chromedp.CSS(selector)),
-		chromedp.SendKeys(chromedp.CSS(selector), text))
+	// chromedp.SendKeys reads the field's attributes while their changes come in,
+	// which the race detector minds.
+	focused, err := evaluate[bool](b, fmt.Sprintf(`((field) => { field.value = ""; field.focus(); return document.activeElement === field })(document.querySelector(%q))`, selector))
+	if err != nil || !focused {
+		b.t.Fatalf("type into %s: focused %v, %v\nat %s", selector, focused, err, b.describe())
+	}
+	b.do("type into "+selector, chromedp.KeyEvent(text))
 }
 
 // Click clicks, or taps, the first match of the selector, as a hand does: it has

@@ -67,6 +67,9 @@ func (h *appHouse) awaitSubscription(t *testing.T, b *Browser) identity.Authenti
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		_, err = h.db.PushSubscription(t.Context(), a.Tenant, a.ID)
 		if err == nil {
+			// Or it would tell its endpoint anew when it is opened again.
+			b.eventually("the app has kept what it told", `new Promise((yes) => { indexedDB.open("latchkey-authenticator").onsuccess = ({ target: { result: db } }) => {
+				db.transaction("accounts").objectStore("accounts").getAll().onsuccess = ({ target }) => { db.close(); yes(target.result.every((account) => account.endpoint)) } } })`)
 			return a
 		}
 		if time.Now().After(again) {
