@@ -3,6 +3,7 @@ package enroll
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/latchkey-id/latchkey/audit"
@@ -13,7 +14,9 @@ import (
 )
 
 // Assign gives an imported hardware token that nobody has to a user, who is told
-// by mail. A passcode it shows, if one is given, proves that the right token is in
+// by mail; where policy lets tokens be shared, one that somebody has too (CRED-15):
+// its passcodes are good for each of them, and each for one login, and a wrong one
+// of any of them counts against it. A passcode it shows, if one is given, proves that the right token is in
 // somebody's hand, and sets its clock or counter; a wrong one is an Invalid, and
 // the token stays nobody's. One that somebody has, that was not imported or has
 // expired is a Conflict.
@@ -31,7 +34,22 @@ func Assign(ctx context.Context, tx *store.Tx, a identity.Authenticator, user id
 		return err
 	}
 	if !done {
-		return cannot("%s is no hardware token that nobody has", a.Serial)
+		rules, err := authenticator.ReadCredentials(ctx, tx, a.Tenant)
+		if err != nil {
+			return err
+		}
+		if !rules.Shared {
+			return cannot("%s is no hardware token that nobody has", a.Serial)
+		}
+		if err := tx.HoldAuthenticator(ctx, a.Tenant, a.ID); err != nil { // nobody takes it away meanwhile
+			return err
+		}
+		if done, err = tx.ShareAuthenticator(ctx, a.Tenant, a.ID, user.ID); err != nil {
+			return err
+		}
+		if !done {
+			return cannot("%s is no hardware token, is revoked, or is %s's already", a.Serial, user.Name)
+		}
 	}
 	if passcode != "" {
 		if err := authenticator.Prove(ctx, tx, a, passcode); err != nil {
@@ -68,6 +86,36 @@ func Unassign(ctx context.Context, tx *store.Tx, a identity.Authenticator) error
 		}
 	}
 	return nil
+}
+
+// UnassignFrom takes an imported hardware token from one user. Others who share it
+// keep it; from the last one it is taken as by [Unassign].
+func UnassignFrom(ctx context.Context, tx *store.Tx, a identity.Authenticator, user identity.User) error {
+	// Two who share it and are taken off it at once must not both be the one that
+	// leaves it with the other.
+	if err := tx.HoldAuthenticator(ctx, a.Tenant, a.ID); err != nil {
+		return err
+	}
+	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	switch {
+	case err != nil:
+		return err
+	case !slices.Contains(users, user.ID):
+		return cannot("%s has no %s", user.Name, a.Serial)
+	case len(users) == 1:
+		return Unassign(ctx, tx, a)
+	}
+	done, err := tx.UnshareAuthenticator(ctx, a.Tenant, a.ID, user.ID)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return cannot("%s is no hardware token that %s shares", a.Serial, user.Name)
+	}
+	tx.Wake(store.AuthenticatorTopic(a.ID))
+	tx.Wake(store.UserTopic(user.ID))
+	return tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: audit.AuthenticatorUnassigned, User: user.ID, Authenticator: a.ID,
+		Reason: "operator", Data: map[string]string{"serial": a.Serial}})
 }
 
 func cannot(format string, args ...any) error {

@@ -72,3 +72,83 @@ func TestCRED14_Assign(t *testing.T) {
 		}
 	})
 }
+
+// A hardware token has one user, unless policy lets it have more: then its
+// passcodes are good for each of them, each once, wrong ones of any count against
+// it, and taking it from one leaves it with the others (CRED-15).
+//
+// Tried without rules.Shared in Assign: it was shared.
+func TestCRED15_SharedTokens(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		key := seedfile.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
+		if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []seedfile.Key{key}, func(int) {}); err != nil {
+			t.Fatal(err)
+		}
+		token := func() identity.Authenticator {
+			t.Helper()
+			a, err := h.DB.AuthenticatorBySerial(t.Context(), h.Tenant.ID, "T1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		other := h.addUser(t, "other")
+		assign := func(u identity.User) error {
+			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Assign(t.Context(), tx, token(), u, "") })
+		}
+		take := func(u identity.User) error {
+			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return UnassignFrom(t.Context(), tx, token(), u) })
+		}
+		right := func(u identity.User, counter int64) (ok bool) {
+			h.Do(t, func(tx *store.Tx) error {
+				result, err := authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: u.ID,
+					Typed: otp.HOTP(key.Seed, otp.Params{Digits: 6}, counter), Rules: policy.DefaultLockout()})
+				ok = result.OK
+				return err
+			})
+			return ok
+		}
+		if err := assign(h.User); err != nil {
+			t.Fatal(err)
+		}
+		if err := assign(other); !errors.Is(err, identity.Conflict) {
+			t.Errorf("given to a second user though policy does not let it: %v", err)
+		}
+		shared := policy.DefaultCredentials()
+		shared.Shared = true
+		h.setPolicy(t, shared)
+		if won := storetest.Race(t, 8, func(int) error { return assign(other) }); won != 1 {
+			t.Errorf("%d of 8 gave it to the same user, want 1", won)
+		}
+		if !right(h.User, 0) || right(other, 0) || !right(other, 1) {
+			t.Error("a passcode works for both, or for neither")
+		}
+		right(other, 500) // beyond any window
+		if got := token().Invalid; got != 1 {
+			t.Errorf("%d wrong ones, want 1", got)
+		}
+		if err := take(other); err != nil || token().State() != identity.Active || right(other, 2) || !right(h.User, 2) {
+			t.Errorf("taken from one: %v, %s", err, token().State())
+		}
+		if err := take(other); !errors.Is(err, identity.Conflict) {
+			t.Errorf("taken again: %v", err)
+		}
+		if err := assign(other); err != nil {
+			t.Fatal(err)
+		}
+		if won := storetest.Race(t, 2, func(i int) error { return take([]identity.User{h.User, other}[i]) }); won != 2 || token().State() != identity.Inactive {
+			t.Errorf("%d of 2 took it, %s; want both, and it is nobody's", won, token().State())
+		}
+		own := h.enrolledPlain(t)
+		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+			a, err := tx.Authenticator(t.Context(), h.Tenant.ID, own.id)
+			if err != nil {
+				return err
+			}
+			return Assign(t.Context(), tx, a, other, "")
+		})
+		if !errors.Is(err, identity.Conflict) {
+			t.Errorf("an app is shared: %v", err)
+		}
+	})
+}

@@ -24,6 +24,7 @@ type Credentials struct {
 	Passkeys      string                       `json:"passkeys"`
 	RecoveryCodes bool                         `json:"recovery_codes"` // whether people may have some
 	Most          int64                        `json:"most"`           // authenticators that a user may have
+	Shared        bool                         `json:"shared"`         // whether a hardware token may be given to more than one user
 	UnusedDays    int64                        `json:"unused_days"`    // after which one that is not used becomes inactive; 0 is never
 }
 

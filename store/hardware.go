@@ -56,6 +56,36 @@ func (tx *Tx) AssignAuthenticator(ctx context.Context, tenant, id, user string) 
 	return err == nil, err
 }
 
+// HoldAuthenticator keeps everybody else from changing who has an authenticator
+// until the transaction ends.
+func (tx *Tx) HoldAuthenticator(ctx context.Context, tenant, id string) error {
+	_, err := tx.exec(ctx, "hold "+id, `UPDATE authenticators SET serial = serial WHERE tenant_id = $1 AND id = $2`, tenant, id)
+	return err
+}
+
+// ShareAuthenticator gives a hardware token that somebody has to another user too,
+// and reports whether that could be: one that the user has already, that is revoked
+// or that nobody has cannot.
+func (tx *Tx) ShareAuthenticator(ctx context.Context, tenant, id, user string) (bool, error) {
+	n, err := tx.exec(ctx, "share "+id, `
+		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id)
+		SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM authenticators a JOIN authenticator_users u
+			ON u.tenant_id = a.tenant_id AND u.authenticator_id = a.id
+			WHERE a.tenant_id = $1 AND a.id = $2 AND a.imported_at IS NOT NULL AND a.inactive_at IS NULL AND a.revoked_at IS NULL)
+		ON CONFLICT DO NOTHING`, tenant, id, user)
+	return n == 1, err
+}
+
+// UnshareAuthenticator takes a hardware token from one of those who have it, and
+// reports whether the user had it and others still do.
+func (tx *Tx) UnshareAuthenticator(ctx context.Context, tenant, id, user string) (bool, error) {
+	n, err := tx.exec(ctx, "unshare "+id, `
+		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2 AND user_id = $3
+			AND EXISTS (SELECT 1 FROM authenticator_users o WHERE o.tenant_id = $1 AND o.authenticator_id = $2 AND o.user_id <> $3)
+			AND EXISTS (SELECT 1 FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2 AND a.imported_at IS NOT NULL)`, tenant, id, user)
+	return n == 1, err
+}
+
 // UnassignAuthenticator takes a hardware token from whoever has it, and reports
 // whether anybody had: it is inactive and can be given to somebody else. Its
 // counter stays, so that no passcode of it is good a second time.

@@ -135,7 +135,7 @@ type authenticatorAssign struct {
 }
 
 func (authenticatorAssign) Help() string {
-	return `The token must have been imported, and nobody may have it. The user is told by mail.
+	return `The token must have been imported, and nobody may have it, unless policy lets tokens be shared ("policy set credentials --shared"). The user is told by mail.
 
 Examples:
 
@@ -159,6 +159,7 @@ func (c *authenticatorAssign) Run(ctx context.Context, s *shell) error {
 
 type authenticatorUnassign struct {
 	Serial string `arg:"" help:"Its serial."`
+	User   string `placeholder:"NAME" help:"From whom; others who share it keep it. Default: from all."`
 }
 
 func (authenticatorUnassign) Help() string {
@@ -171,5 +172,16 @@ Example:
 
 // Run takes a hardware token from its user.
 func (c *authenticatorUnassign) Run(ctx context.Context, s *shell) error {
-	return s.changeAuthenticator(ctx, c.Serial, "nobody's", enroll.Unassign)
+	if c.User == "" {
+		return s.changeAuthenticator(ctx, c.Serial, "nobody's", enroll.Unassign)
+	}
+	return s.inTenant(ctx, func(h house) error {
+		u, err := h.user(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		return s.changeAuthenticator(ctx, c.Serial, "no longer "+u.Name+"'s", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+			return enroll.UnassignFrom(ctx, tx, a, u)
+		})
+	})
 }

@@ -198,7 +198,7 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 	case c.passwordFlags.any() && c.Kind != policy.KindPasswords:
 		return nil, nil, refuse("--least, --expire-days and --reset are for passwords")
 	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
-		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days and --recovery-codes are for credentials")
+		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days, --shared and --recovery-codes are for credentials")
 	case c.serverPINFlags.any() && c.Kind != policy.KindPIN:
 		return nil, nil, refuse("--pin-least and the others of that beginning are for pin")
 	case (ofEnrolment || c.serverPINFlags.any() || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":

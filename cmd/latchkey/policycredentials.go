@@ -16,11 +16,12 @@ type credentialFlags struct {
 	Passkeys      string                       `placeholder:"WHAT" help:"Of credentials: off, second-factor, or passwordless."`
 	Most          *int64                       `placeholder:"N" help:"Of credentials: authenticators that a user may have; 1 to 100."`
 	UnusedDays    *int64                       `placeholder:"N" help:"Of credentials: days after which an unused authenticator becomes inactive; 15 to 365, 0 is never."`
+	Shared        *bool                        `negatable:"" help:"Of credentials: a hardware token may be given to more than one user."`
 	RecoveryCodes *bool                        `negatable:"" help:"Of credentials: people may have recovery codes."`
 }
 
 func (f credentialFlags) any() bool {
-	return f.Kinds != nil || f.Passkeys != "" || f.Most != nil || f.UnusedDays != nil || f.RecoveryCodes != nil
+	return f.Kinds != nil || f.Passkeys != "" || f.Most != nil || f.UnusedDays != nil || f.Shared != nil || f.RecoveryCodes != nil
 }
 
 // change is what the flags make of the present policy.
@@ -34,6 +35,7 @@ func (f credentialFlags) change(present policy.Document) (policy.Document, error
 	}
 	over(&c.Most, f.Most)
 	over(&c.UnusedDays, f.UnusedDays)
+	over(&c.Shared, f.Shared)
 	over(&c.RecoveryCodes, f.RecoveryCodes)
 	return c, nil
 }
