@@ -231,6 +231,14 @@ func TestTLOG01_AnUnknownNameLooksLikeAnyOther(t *testing.T) {
 	if mask(known) != mask(unknown) {
 		t.Errorf("after a wrong password the pages differ:\n%s\n%s", mask(known), mask(unknown))
 	}
+	for _, send := range [][]string{{"do", "forgot"}, {"code", "000000"}, {"do", "resend"}, {"code", "12"}, {"do", "back"}} {
+		known.send(send...)
+		unknown.send(send...)
+		if mask(known) != mask(unknown) {
+			t.Errorf("who forgot the password, after %v, sees\n%s\nand nobody sees\n%s", send, mask(known), mask(unknown))
+		}
+	}
+	known.sees("password")
 }
 
 func TestENR4_WithoutAPasswordEveryNameGetsTheSameChoices(t *testing.T) {
