@@ -87,14 +87,11 @@ func TestAppTakesTheNewVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := h.server.Config.Handler
-	h.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/authenticator") {
-			newer.ServeHTTP(w, r)
-			return
-		}
-		old.ServeHTTP(w, r)
-	})
+	both := http.NewServeMux()
+	both.Handle("/", h.serves.Load())
+	both.Handle("/authenticator", newer)
+	both.Handle("/authenticator/", newer)
+	h.serves.Store(both)
 	b.Reload()
 	b.See(`main details`)
 	after := b.version()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type appHouse struct {
 	user   identity.User
 	who    identity.Principal
 	server *httptest.Server
+	serves *atomic.Pointer[http.ServeMux] // what the server does: a newer release of it may take its place
 }
 
 const appPayroll = identity.ApplicationID + "_aaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -63,7 +65,9 @@ func furnishApp(t *testing.T) *appHouse {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
+	h.serves = new(atomic.Pointer[http.ServeMux])
+	h.serves.Store(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serves.Load().ServeHTTP(w, r) }))
 	h.server = server
 	h.base = strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // browsers make keys on localhost
 	base, err := url.Parse(h.base)
