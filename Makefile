@@ -19,7 +19,7 @@ build: ## build ./bin/latchkey
 run: build ## build and start the demo: everything on this machine, nothing to set up
 	./bin/latchkey demo
 
-test: ## everything: vet, floors, race tests on both databases, browser
+test: ## everything: vet, layers, race tests on both databases, browser
 	@scripts/test
 
 unit: ## the part that needs nothing installed, in under a minute
@@ -37,8 +37,8 @@ vuln: ## known vulnerabilities in what the binary really calls
 fuzz: ## every Fuzz test for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
 
-docs: ## write docs/configuration.md from the comments in package config
-	go generate ./config
+docs: ## write docs/configuration.md from the comments in package internal/config
+	go generate ./internal/config
 
 strings: ## texts missing or unused, by language
 	@go test -count=1 -v -run '^TestReportStrings$$' ./locales

@@ -5,8 +5,8 @@ import (
 
 	"github.com/chromedp/cdproto/webauthn"
 
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/locales/localestest"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Chromium finds nothing that keeps the app from being installed, and reads of

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // Where the web authenticator has an address of its own, a link to the base

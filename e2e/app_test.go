@@ -14,18 +14,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/doorbell"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/outbound"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/web"
-	"github.com/latchkey-id/latchkey/webpush"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
 // An appHouse is what the web authenticator needs of the house, and no more:

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
 // The demo's own pages are the first that anybody sees: they are looked at as
@@ -56,7 +56,7 @@ func TestDemoPages(t *testing.T) {
 			})
 		}
 	})
-	pages, err := os.ReadDir("../demo/pages")
+	pages, err := os.ReadDir("../internal/demo/pages")
 	if err != nil {
 		t.Fatal(err)
 	}

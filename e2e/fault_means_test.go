@@ -16,7 +16,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // What the server stands on goes away under load and comes back. Meanwhile

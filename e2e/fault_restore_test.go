@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // A backup is made while people log in and enrol, and restored, into the other

@@ -20,8 +20,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latchkey-id/latchkey/otp"
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // callback is where the application's answers go. Nobody listens there: a

@@ -17,10 +17,10 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // A ward is a server under fault: a process that is killed and started again

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // A House is a `latchkey serve` in a process and a folder of its own, furnished

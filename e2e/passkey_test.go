@@ -6,7 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/webauthn"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // A passkey added on one's own pages confirms after a password; with a finger that

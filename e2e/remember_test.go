@@ -3,7 +3,7 @@ package e2e
 import (
 	"testing"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // A browser that was remembered asks for the password alone, another for both.

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 const (

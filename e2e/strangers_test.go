@@ -23,7 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 const (

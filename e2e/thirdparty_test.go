@@ -11,7 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/latchkey-id/latchkey/otp"
+	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
 // Another vendor's app, from the choice of platform into the application: the QR

@@ -9,13 +9,13 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 
-	"github.com/latchkey-id/latchkey/doorbell"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/outbound"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/webpush"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
 // The whole way of a notification, by Chromium's own Push API: the web

@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/mail"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/directory"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/otp"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/otp"
-	"github.com/latchkey-id/latchkey/phone"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

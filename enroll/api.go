@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/doorbell"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Path is where the API is, below the base address.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 // A finger is a platform authenticator of WebAuthn, which can lie.

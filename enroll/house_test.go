@@ -16,15 +16,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/doorbell"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/outbound"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/store/storetest"
-	"github.com/latchkey-id/latchkey/web"
-	"github.com/latchkey-id/latchkey/webpush"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
 // house is a database with a tenant and its people, and the API over HTTP.

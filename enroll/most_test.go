@@ -4,10 +4,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // A user has as many authenticators as policy says and no more, however many come

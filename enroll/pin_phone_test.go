@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/phone"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // The whole way with a PIN, with an app that shares no code of it with us. What

@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/pipush"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/pipush"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // decisionOf is what an answer decides. Who declines and says no more may have

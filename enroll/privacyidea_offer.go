@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/pipush"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/pipush"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // privacyIDEACodes are those of an enrolment's link.

@@ -3,10 +3,10 @@ package enroll
 import (
 	"context"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // Reactivate makes an activation for an authenticator whose phone is gone, or that

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/push"
+	"github.com/latchkey-id/latchkey/internal/push"
 )
 
 // A refusal is an answer that says no: what section 6 of

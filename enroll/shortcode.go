@@ -1,6 +1,6 @@
 package enroll
 
-import "github.com/latchkey-id/latchkey/otp"
+import "github.com/latchkey-id/latchkey/internal/otp"
 
 // shortCodeLength gives 40 bits: enough where ten guesses an hour are allowed
 // and a code lives for minutes.

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/latchkey-id/latchkey/doorbell"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/webpush"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
 // Who subscribes and is gone, over and over, has us call a push service each

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
 // example returns an example of the protocol's page.

@@ -3,8 +3,8 @@ package enroll
 import (
 	"testing"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 // The template of its platform is copied into an authenticator when it is

@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/static/authenticator"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // webAppPolicy lets the web authenticator load its own files, talk to its own

@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/static/authenticator"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 func newWebApp(t *testing.T) http.Handler {

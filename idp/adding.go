@@ -3,10 +3,10 @@ package idp
 import (
 	"net/http"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // BeginAdding begins a journey for a further authenticator of the person of a

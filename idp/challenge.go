@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // Tabs wait on one journey without scripts while another ends it. They are shown

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // heartbeat keeps proxies from closing a stream on which nothing happens.

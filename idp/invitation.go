@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/journey"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // invitation is where the link of an enrolment mail leads. It looks nothing up:

@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/journey"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // PortalIdentifier is the identifier of the application that stands for a

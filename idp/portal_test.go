@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // A page that wants to be sure who is there gets the second factor anew, and that

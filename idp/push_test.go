@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // able makes the user's app one of a version that can do these checks.

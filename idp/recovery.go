@@ -3,7 +3,7 @@ package idp
 import (
 	"slices"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

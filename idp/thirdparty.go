@@ -7,10 +7,10 @@ import (
 	"slices"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/journey"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

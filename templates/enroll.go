@@ -1,6 +1,6 @@
 package templates
 
-import "github.com/latchkey-id/latchkey/identity"
+import "github.com/latchkey-id/latchkey/internal/identity"
 
 // EnrollOffer offers to set up an authenticator: page "enroll_offer". Buttons:
 // enrol, back, cancel.

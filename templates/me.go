@@ -3,7 +3,7 @@ package templates
 import (
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // A NavItem leads to one of the self-service pages.

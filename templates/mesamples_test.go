@@ -3,7 +3,7 @@ package templates
 import (
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // meSamples are those of self-service pages about one thing the person has.

@@ -5,11 +5,11 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
-	"github.com/latchkey-id/latchkey/outbound"
-	"github.com/latchkey-id/latchkey/tenancy"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type appRow struct {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
 // An operator says what an application can show, and what is allowed there; each

@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/tenancy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type appSet struct {

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/latchkey-id/latchkey/backup"
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/backup"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type backupCommand struct {

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/backup"
-	"github.com/latchkey-id/latchkey/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/backup"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
 // A backup is made beside a running server and becomes one that runs.

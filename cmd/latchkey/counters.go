@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // countersRow is where the counters of an authenticator stand.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/latchkey-id/latchkey/demo"
+	"github.com/latchkey-id/latchkey/internal/demo"
 )
 
 type demoCommand struct {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/doctor"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/doctor"
 )
 
 type doctorCommand struct{}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/doctor"
+	"github.com/latchkey-id/latchkey/internal/doctor"
 )
 
 func TestDoctor(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type enrollmentAllow struct {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type groupRow struct {

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/server"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/server"
 )
 
 type initCommand struct {

@@ -11,11 +11,11 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/directory"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 // say writes v as JSON if that was asked for, and else a line of text.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // phone is the authenticator app of this person, on this machine.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // pinFlag gives a PIN where no terminal can ask for it. Other users of the

@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 // lockoutFlags are what can be changed of the lockout policy. A flag that was

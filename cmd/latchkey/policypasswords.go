@@ -1,6 +1,6 @@
 package main
 
-import "github.com/latchkey-id/latchkey/policy"
+import "github.com/latchkey-id/latchkey/internal/policy"
 
 // passwordFlags are the parts of the policy of passwords, for "policy set
 // passwords"; nil leaves one as it is.

@@ -1,6 +1,6 @@
 package main
 
-import "github.com/latchkey-id/latchkey/policy"
+import "github.com/latchkey-id/latchkey/internal/policy"
 
 // serverPINFlags are the parts of the policy of PINs that are typed with a passcode,
 // for "policy set pin"; nil leaves one as it is.

@@ -6,9 +6,9 @@ import (
 	"maps"
 	"time"
 
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/tenancy"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // pushFlags are what can be changed of the push policy. A flag that was not

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/policy"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
 // pushed sets the push policy by flags and returns it.

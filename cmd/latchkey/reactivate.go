@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type authenticatorReactivate struct {

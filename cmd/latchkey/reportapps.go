@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/push"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // checks are the presence checks that can be required.

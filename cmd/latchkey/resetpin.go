@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/latchkey-id/latchkey/authenticator"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type authenticatorResetPIN struct {

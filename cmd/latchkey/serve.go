@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/server"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/server"
 )
 
 type serveCommand struct {

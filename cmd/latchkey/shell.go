@@ -17,9 +17,9 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
-	"github.com/latchkey-id/latchkey/config"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // A shell is what surrounds a command: its streams, its environment and the

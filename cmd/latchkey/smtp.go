@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/latchkey-id/latchkey/config"
+	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/mail"
-	"github.com/latchkey-id/latchkey/server"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/server"
 )
 
 type smtpTest struct {

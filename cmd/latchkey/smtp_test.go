@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/demo"
+	"github.com/latchkey-id/latchkey/internal/demo"
 )
 
 // mailbox is a real mail server, and the port it listens on.

@@ -8,7 +8,7 @@ import (
 	qrcode "github.com/skip2/go-qrcode"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type authenticatorAddPrivacyIDEA struct {

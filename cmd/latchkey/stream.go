@@ -7,7 +7,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
 // A sheet is how the rows of a report are shown: to people in few columns, to

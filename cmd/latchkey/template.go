@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/policy"
-	"github.com/latchkey-id/latchkey/tenancy"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // A templateRow is a token template, and where it is in force.

@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/latchkey-id/latchkey/directory"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 type userRow struct {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/directory"
+	"github.com/latchkey-id/latchkey/internal/directory"
 )
 
 // maxImport is the most bytes of an import: some hundred thousand users.

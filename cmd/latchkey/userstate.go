@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"github.com/latchkey-id/latchkey/directory"
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // alter is a change of a user that a command makes.

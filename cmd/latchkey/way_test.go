@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/phone"
+	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
 // A browser is one without scripts: it follows redirects, keeps cookies, and

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 func TestNewApplication(t *testing.T) {

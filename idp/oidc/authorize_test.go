@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // Trap 9, and why: a fault before the redirect address is known to be the

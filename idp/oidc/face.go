@@ -12,10 +12,10 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/store"
-	"github.com/latchkey-id/latchkey/web"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // A Face is all tenants' OpenID Connect endpoints.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/audit"
+	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
 const bye = "https://rp.example/bye"

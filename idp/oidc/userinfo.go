@@ -10,9 +10,9 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
-	"github.com/latchkey-id/latchkey/audit"
-	"github.com/latchkey-id/latchkey/identity"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // UserInfo gives the claims an access token's scope is good for. What is not an

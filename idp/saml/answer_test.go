@@ -15,9 +15,9 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // shape writes metadata with one thing changed.

@@ -3,7 +3,7 @@ package saml
 import (
 	"net/http"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
 )
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // Formats of names (SAML core, section 8.3).

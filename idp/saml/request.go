@@ -14,9 +14,9 @@ import (
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/journey"
+	"github.com/latchkey-id/latchkey/internal/journey"
 )
 
 // How old a request may be, and how far clocks may be apart.

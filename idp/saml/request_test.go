@@ -21,8 +21,8 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/latchkey-id/latchkey/idp"
-	"github.com/latchkey-id/latchkey/journey"
-	"github.com/latchkey-id/latchkey/store"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // The Redirect binding signs the query as it was sent, and nothing that was

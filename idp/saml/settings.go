@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // Settings are an application's, for people to read.

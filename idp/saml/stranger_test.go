@@ -19,7 +19,7 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/identity"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
 )
 

@@ -15,7 +15,7 @@ func TestCRED6_PINsInTheBrowser(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), node, "--input-type=module", "--eval", `
 		import { readFileSync } from "node:fs";
 		const { refused } = await import("data:text/javascript," + encodeURIComponent(readFileSync("pinrules.js", "utf8")));
-		const vectors = JSON.parse(readFileSync("../../policy/testdata/pins.json", "utf8"));
+		const vectors = JSON.parse(readFileSync("../../internal/policy/testdata/pins.json", "utf8"));
 		for (const { rules, pin, problem } of vectors) {
 			const got = refused(rules, pin) ?? "";
 			if (got !== problem) console.log(JSON.stringify({ rules, pin, got, want: problem }));

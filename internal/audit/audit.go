@@ -1,0 +1,189 @@
+// Package audit holds the closed list of what is worth remembering, and the
+// form in which it is kept.
+//
+// One table serves both the audit log (who changed what, ADM-5) and the
+// authentication activity (who logged in how, ADM-6). An event is written in
+// the transaction of what it tells, or neither happens. What names a person
+// stands apart from the rest, so that it can be erased later without breaking
+// the chain that proves nothing else was changed: the chain covers a hash of
+// the personal part, not the part itself.
+package audit
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// A Kind is one of the things worth remembering. The list is closed: a kind
+// that is not here cannot be written, so every report can name them all.
+type Kind string
+
+// Logging in.
+const (
+	LoginSucceeded  Kind = "login.success"
+	LoginFailed     Kind = "login.failure"
+	LoginDenied     Kind = "login.denied"
+	LoginCancelled  Kind = "login.cancelled"
+	PasswordWrong   Kind = "password.failure"
+	ResetCodeSent   Kind = "password.reset-code-sent" // to set a forgotten one anew; or why none was sent
+	ResetCodeRight  Kind = "password.reset-code-right"
+	ResetCodeWrong  Kind = "password.reset-code-wrong"
+	PasscodeRight   Kind = "passcode.success"
+	PasscodeWrong   Kind = "passcode.failure"
+	PushChallenge   Kind = "push.challenge"
+	PushApproved    Kind = "push.success"
+	PushRefused     Kind = "push.failure"
+	OuterWindow     Kind = "passcode.outer-window"
+	SessionEnded    Kind = "session.ended"
+	DeviceAdded     Kind = "device.remembered"
+	DeviceForgotten Kind = "device.forgotten"
+	UserLocked      Kind = "user.locked"
+	UserUnlocked    Kind = "user.unlocked"
+	PushLocked      Kind = "user.push-locked" // too many requests (PUSH-9)
+	PushUnlocked    Kind = "user.push-unlocked"
+	PasscodesLocked Kind = "user.passcodes-locked" // too many wrong ones, counted per user (CRED-12)
+	CodeReuse       Kind = "oidc.code-reuse"
+	RefreshReuse    Kind = "oidc.refresh-reuse"
+	TokenRefreshed  Kind = "oidc.refresh"
+	TokenRevoked    Kind = "oidc.revocation"
+	ShortCodeFlood  Kind = "enrolment.short-code-flood"
+	RequestRejected Kind = "request.rejected"
+)
+
+// Self-provisioning and the life of an authenticator.
+const (
+	EnrolOffered           Kind = "enrolment.offered"
+	EnrolCodeSent          Kind = "enrolment.code-sent"
+	EnrolCodeWrong         Kind = "enrolment.code-wrong"
+	EnrolCodeRight         Kind = "enrolment.code-right"
+	EnrolNoMail            Kind = "enrolment.no-mail"
+	EnrolPlatform          Kind = "enrolment.platform"
+	EnrolActivation        Kind = "enrolment.activation"
+	EnrolVoided            Kind = "enrolment.voided"
+	EnrolKey               Kind = "enrolment.key"
+	EnrolFinished          Kind = "enrolment.finished"
+	EnrolAllowed           Kind = "enrolment.allowed"
+	EnrolInvited           Kind = "enrolment.invited"
+	EnrolInvitationEnded   Kind = "enrolment.invitation-ended"
+	EnrolInvitationBegun   Kind = "enrolment.invitation-begun"
+	EnrolInvitationLeft    Kind = "enrolment.invitation-left"
+	EnrolInvitationUsed    Kind = "enrolment.invitation-used"
+	EnrolFurther           Kind = "enrolment.further" // begun on the self-service pages, by who has one
+	EnrolFurtherLeft       Kind = "enrolment.further-left"
+	AuthenticatorAdded     Kind = "authenticator.added"
+	AuthenticatorLocked    Kind = "authenticator.locked"
+	AuthenticatorUnlock    Kind = "authenticator.unlocked"
+	AuthenticatorSuspended Kind = "authenticator.suspended"
+	AuthenticatorResumed   Kind = "authenticator.resumed"
+	AuthenticatorRevoked   Kind = "authenticator.revoked"
+	AuthenticatorPush      Kind = "authenticator.push"
+	AuthenticatorRenamed   Kind = "authenticator.renamed"
+	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
+	AuthenticatorResync    Kind = "authenticator.resynchronised"
+
+	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
+	AuthenticatorAssigned   Kind = "authenticator.assigned"
+	AuthenticatorUnassigned Kind = "authenticator.unassigned"
+	AuthenticatorUnused     Kind = "authenticator.unused" // its user was told that it will become inactive
+	PasskeyRight            Kind = "passkey.success"
+	PasskeyWrong            Kind = "passkey.failure"
+	RecoveryCodesMade       Kind = "recovery-codes.made"
+	RecoveryCodeRight       Kind = "recovery-code.success"
+	RecoveryCodeWrong       Kind = "recovery-code.failure"
+	TemporaryMade           Kind = "temporary-passcode.made"
+	TemporaryEnded          Kind = "temporary-passcode.ended" // revoked, or guessed at too often
+)
+
+// Administration.
+const (
+	TenantAdded        Kind = "tenant.added"
+	TenantChanged      Kind = "tenant.changed"
+	UserAdded          Kind = "user.added"
+	UserChanged        Kind = "user.changed"
+	UserDisabled       Kind = "user.disabled"
+	UserEnabled        Kind = "user.enabled"
+	UserRemoved        Kind = "user.removed"
+	GroupAdded         Kind = "group.added"
+	GroupRemoved       Kind = "group.removed"
+	GroupMember        Kind = "group.member"
+	ApplicationAdded   Kind = "application.added"
+	ApplicationChanged Kind = "application.changed"
+	ApplicationRemoved Kind = "application.removed"
+	ClientSecretMade   Kind = "application.secret"
+	MetadataSource     Kind = "application.metadata-source" // where it is fetched from, or no more
+	MetadataFailed     Kind = "application.metadata-failure"
+	PolicyChanged      Kind = "policy.changed"
+	KeyMade            Kind = "key.made"
+	MailSent           Kind = "mail.sent"
+	MailFailed         Kind = "mail.failed"
+	BackupMade         Kind = "backup.made"
+	BackupRestored     Kind = "backup.restored"
+)
+
+// Kinds lists every kind, so that a typo cannot become one.
+var Kinds = map[Kind]bool{
+	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
+	PasswordWrong: true, ResetCodeSent: true, ResetCodeRight: true, ResetCodeWrong: true, PasscodeRight: true, PasscodeWrong: true,
+	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
+	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
+	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
+	ShortCodeFlood: true, RequestRejected: true,
+	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
+	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
+	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
+	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true, EnrolFurther: true, EnrolFurtherLeft: true,
+	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
+	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
+	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true, AuthenticatorUnused: true,
+	PasskeyRight: true, PasskeyWrong: true, RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
+	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
+	GroupAdded: true, GroupRemoved: true, GroupMember: true,
+	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,
+	MetadataSource: true, MetadataFailed: true, PolicyChanged: true, KeyMade: true,
+	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
+}
+
+// An Event is one immutable record. Tenant, time, actor and address come from
+// the principal and the clock of the transaction that writes it.
+type Event struct {
+	ID            string
+	Seq           int64 // place in the tenant's chain; 0 until the sealer assigned it
+	Tenant        string
+	At            time.Time // to the millisecond
+	Kind          Kind
+	Actor         identity.Principal
+	User          string // id of the user it is about
+	Application   string
+	Authenticator string
+	Journey       string
+	Reason        string            // machine word: "rejected by user", "wrong number", "locked" …
+	Data          map[string]string // what happened, without personal data: old and new values, method, rule
+	Personal      map[string]string // names, addresses, places: erased with the person
+	Salt          []byte
+	Erased        bool
+}
+
+// Salted returns the JSON of the personal part and a fresh salt for its hash.
+// The salt keeps anyone who holds the chain from guessing erased names.
+func (e *Event) Salted() (salt, personal []byte, err error) {
+	personal, err = json.Marshal(e.Personal) // keys come out sorted: one content, one text
+	if err != nil {
+		return nil, nil, fmt.Errorf("audit: personal data of %s: %w", e.Kind, err)
+	}
+	salt = make([]byte, 16)
+	rand.Read(salt)
+	return salt, personal, nil
+}
+
+// Digest is the hash of the personal part that the chain covers.
+func Digest(salt, personal []byte) []byte {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(personal)
+	return h.Sum(nil)
+}

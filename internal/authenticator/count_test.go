@@ -1,0 +1,349 @@
+package authenticator
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// under types a passcode under some rules.
+func under(t *testing.T, h *storetest.House, db *store.DB, rules policy.Lockout, typed string) (result Result) {
+	t.Helper()
+	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
+		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed, Rules: rules})
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return result
+}
+
+func user(t *testing.T, h *storetest.House) identity.User {
+	t.Helper()
+	u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// mails are the kinds of the mails that were queued since it was last asked, each
+// with whom it is for.
+func mails(t *testing.T, h *storetest.House) (waiting []string) {
+	t.Helper()
+	h.Do(t, func(tx *store.Tx) error {
+		all, err := tx.LeaseMessages(t.Context(), "test", tx.Now().AddDate(1, 0, 0), 100)
+		for _, m := range all {
+			waiting = append(waiting, m.Kind+" "+m.Recipient)
+		}
+		return err
+	})
+	slices.Sort(waiting)
+	return waiting
+}
+
+func setLockout(t *testing.T, h *storetest.House, rules policy.Lockout) {
+	t.Helper()
+	document, err := policy.Encode(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindLockout, 0, document)
+	})
+}
+
+// Counted per user, wrong passcodes lock no authenticator, used or unused, but
+// the user's passcodes, for longer each time; a right one starts that over.
+//
+// Tried without locked_until in TryPasscode: a right one came in while locked.
+func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
+		rules := policy.DefaultLockout()
+		rules.Count = policy.CountUsers
+		miss := func(times int) {
+			t.Helper()
+			for range times {
+				if got := under(t, h, h.DB, rules, wrong(h, a, b)); got.OK || len(got.NowLocked) > 0 {
+					t.Fatalf("a wrong passcode: %+v", got)
+				}
+			}
+		}
+		miss(limit - 1)
+		if got := user(t, h); got.PasscodeFailures != limit-1 || !got.PasscodesLocked.IsZero() {
+			t.Errorf("before the limit: %d failures, locked until %v", got.PasscodeFailures, got.PasscodesLocked)
+		}
+		if !under(t, h, h.DB, rules, passcode(h, a, 0)).OK {
+			t.Fatal("A's passcode was refused")
+		}
+		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Replayed || user(t, h).PasscodeFailures != 0 {
+			t.Errorf("a replay: %q, counted %d", got.Reason, user(t, h).PasscodeFailures)
+		}
+		for i, period := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, time.Hour} {
+			miss(limit)
+			if got, want := user(t, h).PasscodesLocked, h.Clock.Now().Add(period); !got.Equal(want) {
+				t.Errorf("lock %d is until %v, want %v", i+1, got, want)
+			}
+			h.Clock.Pass(period - time.Second)
+			if got := under(t, h, h.DB, rules, passcode(h, b, 0)); got.OK || got.Reason != Paused {
+				t.Errorf("lock %d, a right passcode a second before its end: %v %q", i+1, got.OK, got.Reason)
+			}
+			if got := held(t, h); len(got.PushTo) != 2 || got.Passcodes != 2 {
+				t.Errorf("lock %d keeps more than passcodes: %+v", i+1, got)
+			}
+			h.Clock.Pass(time.Second)
+		}
+		if !under(t, h, h.DB, rules, passcode(h, b, 0)).OK { // nobody used it up while it was not looked at
+			t.Error("a right passcode was refused after the lock")
+		}
+		miss(limit)
+		if got, want := user(t, h).PasscodesLocked, h.Clock.Now().Add(time.Minute); !got.Equal(want) {
+			t.Errorf("the lock after a right one is until %v, want %v", got, want)
+		}
+		if locks := events(t, h, audit.PasscodesLocked); len(locks) != 6 || locks[0].Journey != "jrn_x" {
+			t.Errorf("%d events of locks, want 6", len(locks))
+		}
+		for _, a := range []identity.Authenticator{row(t, h, a), row(t, h, b)} {
+			if a.Invalid != 0 || a.State() != identity.Active {
+				t.Errorf("%s: %d wrong, %s", a.Name, a.Invalid, a.State())
+			}
+		}
+		h.Do(t, func(tx *store.Tx) error { return tx.Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
+		if got := user(t, h); !got.PasscodesLocked.IsZero() {
+			t.Errorf("unlocked, and locked until %v", got.PasscodesLocked)
+		}
+	})
+}
+
+func held(t *testing.T, h *storetest.House) Holdings {
+	t.Helper()
+	got, err := Held(t.Context(), h.DB, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// Of many wrong passcodes at once, on two nodes, no more are looked at than the
+// limit allows, and the counts are exact in both modes (attack 6).
+//
+// Tried without passcodes_locked_until in TryPasscode's condition: all were.
+func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
+		rules := policy.DefaultLockout()
+		rules.Count = policy.CountUsers
+		code := wrong(h, a, b)
+		nodes := [...]*store.DB{h.DB, h.Node(t)}
+		var looked, paused atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				switch under(t, h, nodes[i%2], rules, code).Reason {
+				case Wrong:
+					looked.Add(1)
+				case Paused:
+					paused.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if looked.Load() != limit || paused.Load() != 60-limit || len(events(t, h, audit.PasscodesLocked)) != 1 {
+			t.Errorf("%d looked at, %d not, %d locks, want %d, %d, 1", looked.Load(), paused.Load(), len(events(t, h, audit.PasscodesLocked)), limit, 60-limit)
+		}
+	})
+}
+
+// The caps hold on another node and after a restart: they are rows.
+func TestTLOG8_CapsOutliveARestart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a := h.Authenticator(t, "A")
+		rules := policy.DefaultLockout()
+		nodes := [...]*store.DB{h.DB, h.Node(t)}
+		for i := range limit {
+			under(t, h, nodes[i%2], rules, wrong(h, a))
+		}
+		if got := under(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != Locked {
+			t.Errorf("after %d wrong ones on two nodes, on a third: %q", limit, got.Reason)
+		}
+		h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
+		rules.Count = policy.CountUsers
+		for i := range limit {
+			under(t, h, nodes[i%2], rules, wrong(h, a))
+		}
+		if got := under(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != Paused {
+			t.Errorf("the same counted per user: %q", got.Reason)
+		}
+	})
+}
+
+// A lock that wrong passcodes brought about ends after the time that policy
+// gives it, once, whoever is first to notice; its user is told of both.
+//
+// Tried without until in EndPassingLock: it was open at once.
+func TestCRED13_LocksEndByThemselves(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a := h.Authenticator(t, "phone")
+		rules := policy.DefaultLockout()
+		rules.UnlockAfter = 600
+		lock := func() {
+			t.Helper()
+			for range limit {
+				under(t, h, h.DB, rules, wrong(h, a))
+			}
+			if got := row(t, h, a); got.State() != identity.Locked || !got.UnlocksAt.Equal(h.Clock.Now().Add(10*time.Minute)) {
+				t.Fatalf("%s until %v, want locked for ten minutes", got.State(), got.UnlocksAt)
+			}
+		}
+		sweep := func(db *store.DB) (n int) {
+			t.Helper()
+			err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
+				n, err = UnlockLapsed(t.Context(), tx)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return n
+		}
+		lock()
+		h.Clock.Pass(599 * time.Second)
+		if n := sweep(h.DB); n != 0 {
+			t.Errorf("%d ended before their time", n)
+		}
+		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Locked {
+			t.Errorf("a second before its end: %q", got.Reason)
+		}
+		h.Clock.Pass(time.Second)
+		if got := row(t, h, a); got.State() != identity.Active || got.Invalid != 0 {
+			t.Errorf("at its end it is read as %s with %d wrong", got.State(), got.Invalid)
+		}
+		if got := held(t, h); got.Passcodes != 1 || len(got.PushTo) != 1 {
+			t.Errorf("at its end: %+v", got)
+		}
+		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); !got.OK {
+			t.Errorf("its passcode at its end: %q", got.Reason)
+		}
+
+		// Again, and this time others notice first: all at once.
+		lock()
+		h.Clock.Pass(time.Hour)
+		other := h.Node(t)
+		storetest.Race(t, 20, func(i int) error {
+			switch i % 3 {
+			case 0:
+				sweep(h.DB)
+			case 1:
+				sweep(other)
+			default:
+				under(t, h, other, rules, passcode(h, a, 0))
+			}
+			return nil
+		})
+		unlocks := events(t, h, audit.AuthenticatorUnlock)
+		if len(unlocks) != 2 || unlocks[0].Reason != "time" || unlocks[0].User != h.User.ID {
+			t.Errorf("events: %v, want two, by time", unlocks)
+		}
+		locked, unlocked := templates.MailAuthenticatorLocked+" "+h.User.Mail, templates.MailAuthenticatorUnlocked+" "+h.User.Mail
+		if got, want := mails(t, h), []string{locked, locked, unlocked, unlocked}; !slices.Equal(got, want) {
+			t.Errorf("mails %q, want %q", got, want)
+		}
+
+		// What an operator locks, time does not unlock, nor what was locked already.
+		lock()
+		h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
+		h.Clock.Pass(time.Hour)
+		if got := row(t, h, a); got.State() != identity.Locked || sweep(h.DB) != 0 {
+			t.Errorf("an operator's lock: %s", got.State())
+		}
+	})
+}
+
+// An approval counts from the moment the lock is over, though nobody wrote it.
+func TestCRED13_ApprovalAfterALock(t *testing.T) {
+	h := storetest.SQLite(t)
+	a := h.Authenticator(t, "phone")
+	rules := policy.DefaultLockout()
+	rules.UnlockAfter = 600
+	for range limit {
+		under(t, h, h.DB, rules, wrong(h, a))
+	}
+	for _, tt := range []struct {
+		pass time.Duration
+		want push.Verdict
+	}{{599 * time.Second, push.PasscodeWrong}, {time.Second, push.PasscodeRight}} {
+		h.Clock.Pass(tt.pass)
+		h.Do(t, func(tx *store.Tx) error {
+			got, _, err := Approve(t.Context(), tx, row(t, h, a), "", passcode(h, a, 0))
+			if got != tt.want {
+				t.Errorf("verdict %d, want %d", got, tt.want)
+			}
+			return err
+		})
+	}
+}
+
+// Who is told of a lock: whom policy names, once, however many lock at the same
+// moment, and in the end the user alone.
+func TestCRED13_LocksAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		user, operators bool
+		want            []string
+	}{
+		{"user", true, false, []string{"anna@example.org"}},
+		{"operators", false, true, []string{"ops@example.org"}},
+		{"both", true, true, []string{"anna@example.org", "ops@example.org"}},
+		{"nobody", false, false, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := storetest.SQLite(t)
+			h.Do(t, func(tx *store.Tx) error { return tx.SetAlerts(t.Context(), h.Tenant.ID, []string{"ops@example.org"}) })
+			a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
+			rules := policy.DefaultLockout()
+			rules.NotifyUser, rules.NotifyOperators = tt.user, tt.operators
+			setLockout(t, h, rules)
+			told := func(kind string, want []string) {
+				t.Helper()
+				var got []string
+				for _, mail := range mails(t, h) {
+					of, to, _ := strings.Cut(mail, " ")
+					if of != kind {
+						t.Errorf("a mail of kind %s, want %s", of, kind)
+					}
+					got = append(got, to)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s to %q, want %q", kind, got, want)
+				}
+			}
+			for range limit {
+				under(t, h, h.DB, rules, wrong(h, a, b))
+			}
+			told(templates.MailAuthenticatorLocked, tt.want)
+			h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
+			alone := slices.DeleteFunc(slices.Clone(tt.want), func(to string) bool { return strings.HasPrefix(to, "ops") })
+			told(templates.MailAuthenticatorUnlocked, alone)
+			h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
+			told(templates.MailAuthenticatorLocked, alone)
+			rules.Count = policy.CountUsers
+			for range limit {
+				under(t, h, h.DB, rules, wrong(h, a, b))
+			}
+			told(templates.MailPasscodesLocked, tt.want)
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package authenticator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// importBatch is how many tokens a transaction of an import adds: logins beside
+// it wait for a batch at most, not for ten thousand.
+const importBatch = 50
+
+// New returns those of the tokens of a file that can be imported into a tenant,
+// and the serials that are there already, whatever they are of: an import that
+// was interrupted is finished by doing it again. A token that is over, or may not
+// be used yet, is an identity.Error around [seedfile.Problems].
+func New(ctx context.Context, db *store.DB, tenant string, keys []seedfile.Key) (fresh []seedfile.Key, known []string, err error) {
+	var problems seedfile.Problems
+	for _, k := range keys {
+		switch now := db.Now(); {
+		case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
+			problems = append(problems, seedfile.Problem{Line: k.Line, Serial: k.Serial, Err: fmt.Errorf("expired on %s", k.ExpiresAt.Format(time.DateOnly))})
+			continue
+		case now.Before(k.StartsAt):
+			problems = append(problems, seedfile.Problem{Line: k.Line, Serial: k.Serial,
+				Err: fmt.Errorf("may not be used before %s; import it then", k.StartsAt.Format(time.DateOnly))})
+			continue
+		}
+		switch _, err := db.AuthenticatorBySerial(ctx, tenant, k.Serial); {
+		case err == nil:
+			known = append(known, k.Serial)
+		case errors.Is(err, identity.NotFound):
+			fresh = append(fresh, k)
+		default:
+			return nil, nil, err
+		}
+	}
+	if len(problems) > 0 {
+		return nil, nil, &identity.Error{Kind: identity.Invalid, Key: "error.import.invalid", Err: problems}
+	}
+	return fresh, known, nil
+}
+
+// Import adds hardware tokens that nobody has yet, batch after batch, and calls
+// done after each with how many there are. The count it returns with an error is
+// exact: those tokens are in, in their order, and none after them.
+func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant string, keys []seedfile.Key, done func(n int)) (int, error) {
+	// A batch that was begun is finished: of a commit that was interrupted nobody
+	// could say whether it happened.
+	whole := context.WithoutCancel(ctx)
+	added := 0
+	for added < len(keys) {
+		if err := ctx.Err(); err != nil {
+			return added, err
+		}
+		batch := keys[added:min(added+importBatch, len(keys))]
+		err := db.InTx(whole, who, func(tx *store.Tx) error {
+			for _, k := range batch {
+				if err := importKey(whole, tx, tenant, k); err != nil {
+					return fmt.Errorf("authenticator: serial %s: %w", k.Serial, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return added, err
+		}
+		added += len(batch)
+		done(added)
+	}
+	return added, nil
+}
+
+func importKey(ctx context.Context, tx *store.Tx, tenant string, k seedfile.Key) error {
+	a := identity.Authenticator{Tenant: tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: k.Serial, Kind: identity.TOTP,
+		Name: k.Serial, Seed: k.Seed, Digits: k.Digits, Step: k.Period, LastStep: -1, Drift: k.Drift,
+		Algorithm: cmp.Or(k.Algorithm, seedfile.SHA1), Manufacturer: k.Manufacturer, ExpiresAt: k.ExpiresAt}
+	if k.Event {
+		a.Kind, a.LastStep = identity.HOTP, k.Counter-1
+	}
+	if err := tx.ImportAuthenticator(ctx, a); err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.AuthenticatorImported, Authenticator: a.ID,
+		Data: map[string]string{"serial": a.Serial, "kind": string(a.Kind), "manufacturer": a.Manufacturer}})
+}
+
+// expired reports whether a hardware token's maker says that its key is over.
+func expired(a identity.Authenticator, now time.Time) bool {
+	return !a.ExpiresAt.IsZero() && !now.Before(a.ExpiresAt)
+}
+
+// Prove looks at a passcode that a hardware token shows while nobody has it, in
+// the outer window: it tells that the right token is in somebody's hand, and how
+// far it has counted. The passcode is used up. One that is not its is an Invalid.
+func Prove(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed string) error {
+	var err error
+	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+		return err
+	}
+	far, ok, err := beyond(ctx, tx, a, otp.Canonical(typed))
+	if err != nil {
+		return err
+	}
+	if ok {
+		ok, err = tx.SetPasscodeClock(ctx, a.Tenant, a.ID, far)
+	}
+	if err == nil && !ok {
+		err = &identity.Error{Kind: identity.Invalid, Key: "error.confirm.wrong",
+			Err: fmt.Errorf("%s did not make that passcode just now, or it was used", a.Serial)}
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package authenticator
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+func tokens(n int) (keys []seedfile.Key) {
+	for i := range n {
+		keys = append(keys, seedfile.Key{Line: i + 2, Serial: fmt.Sprintf("T%05d", i), Seed: []byte("12345678901234567890"), Digits: 6,
+			Event: true, Counter: 5, Algorithm: seedfile.SHA1, Manufacturer: "Acme"})
+	}
+	return keys
+}
+
+// Imported tokens are nobody's and inactive (CRED-14), and an import done again
+// goes on where it ended.
+func TestCRED14_Import(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		keys := tokens(120)
+		n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, keys[:70], func(int) {})
+		if err != nil || n != 70 {
+			t.Fatalf("%d imported, %v", n, err)
+		}
+		fresh, known, err := New(t.Context(), h.DB, h.Tenant.ID, keys)
+		if err != nil || len(fresh) != 50 || len(known) != 70 {
+			t.Fatalf("%d new, %d known, %v", len(fresh), len(known), err)
+		}
+		if n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, keys[60:], func(int) {}); !errors.Is(err, identity.Conflict) || n != 0 {
+			t.Errorf("a serial that is taken: %d imported, %v", n, err)
+		}
+		if n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, fresh, func(int) {}); err != nil || n != 50 {
+			t.Errorf("%d imported, %v", n, err)
+		}
+		all, err := store.Collect(h.DB.UnassignedAuthenticators(t.Context(), h.Tenant.ID))
+		if err != nil || len(all) != 120 || all[0].Serial != "T00000" || all[0].State() != identity.Inactive || all[0].LastStep != 4 || all[0].Manufacturer != "Acme" {
+			t.Errorf("%d tokens, the first %+v, %v", len(all), all[0], err)
+		}
+		if seed, err := h.DB.Seed(t.Context(), h.Tenant.ID, all[119].ID); err != nil || string(seed) != "12345678901234567890" {
+			t.Errorf("seed %q, %v", seed, err)
+		}
+		if got := len(events(t, h, audit.AuthenticatorImported)); got != 120 {
+			t.Errorf("%d events, want 120", got)
+		}
+	})
+}
+
+// The passcodes of a token whose maker says that it is over are nobody's.
+//
+// Tried without expired in passcodes: the second is taken.
+func TestCRED14_ExpiredToken(t *testing.T) {
+	h := storetest.SQLite(t)
+	key := tokens(1)[0]
+	key.ExpiresAt = h.Clock.Now().Add(time.Hour)
+	if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []seedfile.Key{key}, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		a, err := tx.AuthenticatorBySerial(t.Context(), h.Tenant.ID, key.Serial)
+		if err != nil {
+			return err
+		}
+		_, err = tx.AssignAuthenticator(t.Context(), h.Tenant.ID, a.ID, h.User.ID)
+		return err
+	})
+	code := func(counter int64) string { return otp.HOTP(key.Seed, otp.Params{Digits: 6}, counter) }
+	if !check(t, h, h.DB, code(5)).OK {
+		t.Error("refused before it is over")
+	}
+	h.Clock.Pass(time.Hour)
+	if check(t, h, h.DB, code(6)).OK {
+		t.Error("taken after it is over")
+	}
+}
+
+func TestCRED14_ImportOutOfTime(t *testing.T) {
+	h := storetest.SQLite(t)
+	over, early := tokens(1)[0], tokens(1)[0]
+	over.ExpiresAt, early.StartsAt = h.Clock.Now(), h.Clock.Now().Add(time.Hour)
+	for _, k := range []seedfile.Key{over, early} {
+		if fresh, _, err := New(t.Context(), h.DB, h.Tenant.ID, []seedfile.Key{k}); !errors.Is(err, identity.Invalid) || fresh != nil {
+			t.Errorf("%v to %v: %v", k.StartsAt, k.ExpiresAt, err)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package authenticator
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// readServerPIN reads the tenant's policy of PINs that the server checks.
+func readServerPIN(ctx context.Context, tx *store.Tx, tenant string) (policy.ServerPIN, error) {
+	row, err := tx.Policy(ctx, tenant, policy.KindPIN)
+	if err != nil {
+		return policy.ServerPIN{}, err
+	}
+	return policy.Read[policy.ServerPIN](row.Document)
+}
+
+// typed is what of a text that was typed is an authenticator's passcode, and what
+// its PIN.
+func (try Attempt) typed(a identity.Authenticator, code string) (pin, passcode string) {
+	if !a.ServerPIN {
+		return "", code
+	}
+	return try.PIN.Split(code, a.Digits)
+}
+
+// pinRight reports whether a PIN is an authenticator's; who has none needs none.
+func pinRight(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin string) (bool, error) {
+	if !a.ServerPIN {
+		return true, nil
+	}
+	return tx.CheckServerPIN(ctx, a.Tenant, a.ID, pin)
+}
+
+// pinUsed notes that an authenticator's PIN was right, if it has one.
+func pinUsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	if !a.ServerPIN {
+		return nil
+	}
+	return tx.ServerPINUsed(ctx, a.Tenant, a.ID)
+}
+
+// spend uses up a passcode that came with a wrong PIN. Otherwise whoever looked
+// over a shoulder at one could try PINs with it; and it is no right one: the count
+// of wrong ones goes on, or whoever has the phone could guess at leisure.
+func spend(ctx context.Context, tx *store.Tx, a identity.Authenticator, step int64) error {
+	return tx.SpendStep(ctx, a.Tenant, a.ID, step)
+}
+
+// GiveFirstPIN gives an authenticator a PIN that was made for its user, and
+// returns it (CRED-5).
+func GiveFirstPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
+	rules, err := readServerPIN(ctx, tx, a.Tenant)
+	if err != nil {
+		return "", err
+	}
+	for {
+		pin, err := randomDigits(int(rules.Least))
+		if err != nil {
+			return "", err
+		}
+		if rules.Problem(pin) == "" {
+			return pin, tx.SetServerPIN(ctx, a.Tenant, a.ID, pin, true, rules.ChangeFirst)
+		}
+	}
+}
+
+func randomDigits(n int) (string, error) {
+	var b strings.Builder
+	for range n {
+		d, err := rand.Int(rand.Reader, big.NewInt(10))
+		if err != nil {
+			return "", fmt.Errorf("authenticator: PIN: %w", err)
+		}
+		b.WriteByte(byte('0' + d.Int64()))
+	}
+	return b.String(), nil
+}
+
+// ResetServerPIN gives an authenticator another first PIN, and returns it: for who
+// forgot theirs, and stands before an operator.
+func ResetServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
+	if !a.ServerPIN || !counts(a) {
+		return "", &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.nopin",
+			Err: fmt.Errorf("%s has no PIN that the server checks, or is not in use: it is %s", a.Serial, a.State())}
+	}
+	pin, err := GiveFirstPIN(ctx, tx, a)
+	if err != nil {
+		return "", err
+	}
+	return pin, changed(ctx, tx, a, audit.AuthenticatorPIN, "reset")
+}
+
+// ChooseServerPIN puts a PIN that its user chose in the place of the one that was
+// right just now. problem says why it is refused; "used" is one of the last five.
+func ChooseServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, rules policy.ServerPIN, pin string) (problem policy.PINProblem, err error) {
+	if problem := rules.Problem(pin); problem != "" {
+		return problem, nil
+	}
+	had, err := tx.HadServerPIN(ctx, a.Tenant, a.ID, pin)
+	if err != nil || had {
+		return policy.PINUsed, err
+	}
+	if err := tx.SetServerPIN(ctx, a.Tenant, a.ID, pin, false, false); err != nil {
+		return "", err
+	}
+	return "", changed(ctx, tx, a, audit.AuthenticatorPIN, "changed")
+}
+
+// TryServerPIN looks at the PIN that came with an approval (PUSH-13). A wrong one
+// counts against the authenticator, which locks as by that many wrong passcodes; left says
+// how many there still are. The transaction must commit whatever came of it.
+func TryServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin string) (right bool, left int64, err error) {
+	if !a.ServerPIN {
+		return true, 0, nil
+	}
+	rules, err := lockout(ctx, tx, a.Tenant)
+	if err != nil {
+		return false, 0, err
+	}
+	right, left, err = tx.TryServerPIN(ctx, a.Tenant, a.ID, rules.Passcodes, pin)
+	if err != nil || right {
+		return right, left, err
+	}
+	if err := changed(ctx, tx, a, audit.AuthenticatorPIN, "wrong"); err != nil || left > 0 {
+		return false, left, err
+	}
+	if locked, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID); err != nil || !locked {
+		return false, 0, err
+	}
+	if err := changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {
+		return false, 0, err
+	}
+	return false, 0, tellLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByPasscodes, time.Time{}, templates.Origin{At: tx.Now()})
+}

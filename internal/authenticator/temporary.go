@@ -1,0 +1,126 @@
+package authenticator
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// How long a temporary passcode may stand.
+const (
+	MinTemporary = time.Minute
+	MaxTemporary = 24 * time.Hour
+)
+
+// temporaryDigits is as long as passcodes get, so that every page takes it.
+const temporaryDigits = 8
+
+// MakeTemporary makes a passcode for a user who cannot make one, in place of one
+// there was, and returns it as it is typed. It is in no answer after this one. It
+// can be typed wherever a passcode can: once, or as often as one likes (many)
+// until the life that it is given has passed.
+//
+// It is an operator's deliberate act, and yet stands under the policy: where
+// passcodes are refused to the user (PUSH-1), no page asks for one, and the error
+// is a Conflict that says so.
+func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time.Duration, many bool) (string, store.Temporary, error) {
+	t := store.Temporary{Tenant: u.Tenant, User: u.ID, Many: many, MadeAt: tx.Now(), ExpiresAt: tx.Now().Add(life)}
+	if life < MinTemporary || life > MaxTemporary {
+		return "", t, &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
+			Err: fmt.Errorf("a temporary passcode stands between %v and %v, not %v", MinTemporary, MaxTemporary, life)}
+	}
+	if err := codesAllowed(ctx, tx, u); err != nil {
+		return "", t, err
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
+	if err != nil {
+		return "", t, fmt.Errorf("authenticator: %w", err)
+	}
+	code := fmt.Sprintf("%0*d", temporaryDigits, n)
+	if err := tx.KeepTemporary(ctx, t, code); err != nil {
+		return "", t, err
+	}
+	tx.Wake(store.UserTopic(u.ID))
+	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.TemporaryMade, User: u.ID,
+		Data: map[string]string{"until": t.ExpiresAt.UTC().Format(time.RFC3339), "uses": uses(many)}})
+	if err != nil {
+		return "", t, err
+	}
+	return code, t, tell(ctx, tx, u, templates.MailTemporary,
+		templates.TemporaryPasscode{Name: u.Name, Until: t.ExpiresAt, Many: many, Origin: templates.Origin{At: tx.Now()}})
+}
+
+// uses is how often a temporary passcode works, in a word.
+func uses(many bool) string {
+	if many {
+		return "many"
+	}
+	return "once"
+}
+
+// codesAllowed is a Conflict where the push policy refuses a user's passcodes.
+func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
+	row, err := tx.Policy(ctx, u.Tenant, policy.KindPush)
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Read[policy.Push](row.Document)
+	if err != nil {
+		return fmt.Errorf("authenticator: %w", err)
+	}
+	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	if err != nil {
+		return err
+	}
+	if !rules.Effective(groups).CodesAllowed {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict",
+			Err: fmt.Errorf("policy refuses passcodes to %s, a temporary one too; put the user into a group whose push policy allows them", u.Name)}
+	}
+	return nil
+}
+
+// RevokeTemporary ends a user's temporary passcode. One that is over, or never
+// was, is a Conflict.
+func RevokeTemporary(ctx context.Context, tx *store.Tx, u identity.User) error {
+	done, err := tx.EndTemporary(ctx, u.Tenant, u.ID)
+	if err == nil && !done {
+		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("%s has no temporary passcode", u.Name)}
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.TemporaryEnded, User: u.ID, Reason: "revoked"})
+}
+
+// useTemporary looks for what was typed among what an operator made for the
+// user, and uses it. It comes after every authenticator: what one of those makes
+// is never taken for it.
+func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (Result, error) {
+	if len(code) != temporaryDigits {
+		return Result{Reason: Wrong}, nil
+	}
+	used, err := tx.UseTemporary(ctx, try.Tenant, try.User, code)
+	if err != nil || !used {
+		return Result{Reason: Wrong}, err
+	}
+	return Result{OK: true, Temporary: true}, nil
+}
+
+// countTemporary counts a wrong passcode against a temporary one that is open,
+// as against every authenticator, and ends it at the same limit.
+func countTemporary(ctx context.Context, tx *store.Tx, try Attempt) error {
+	ended, err := tx.CountTemporary(ctx, try.Tenant, try.User, try.Rules.Passcodes)
+	if err != nil || !ended {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: try.Tenant, Kind: audit.TemporaryEnded, User: try.User, Application: try.Application,
+		Journey: try.Journey, Reason: "wrong passcodes"})
+}

@@ -1,0 +1,194 @@
+package authenticator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// in makes an authenticator that stands in a state.
+func in(t *testing.T, h *storetest.House, state identity.State) identity.Authenticator {
+	t.Helper()
+	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: identity.NewID(identity.AuthenticatorID),
+		Kind: identity.TOTP, Name: "phone", Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, Template: []byte(`{}`)}
+	if state != identity.Pending {
+		a.ActivatedAt = h.Clock.Now()
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		if err := tx.AddAuthenticator(t.Context(), a, h.User.ID); err != nil {
+			return err
+		}
+		switch state {
+		case identity.Locked:
+			return Lock(t.Context(), tx, a)
+		case identity.Suspended:
+			return Suspend(t.Context(), tx, a)
+		case identity.Inactive:
+			return expire(t.Context(), tx, a)
+		case identity.Revoked:
+			return Revoke(t.Context(), tx, a, "lost")
+		}
+		return nil
+	})
+	return a
+}
+
+// expire makes an authenticator inactive as one that is not used.
+func expire(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+	soon := tx.Now().Add(time.Second)
+	if _, err := tx.WarnUnused(ctx, a.Tenant, a.ID, soon); err != nil {
+		return err
+	}
+	done, err := tx.ExpireUnused(ctx, a, soon, soon)
+	if err == nil && !done {
+		err = identity.Conflict
+	}
+	if err != nil {
+		return err
+	}
+	return tellUnused(ctx, tx, a, nil, audit.AuthenticatorUnassigned, "unused", templates.BecameInactive)
+}
+
+// Every act in every state: it leads where the table says, or is refused and
+// changes nothing (CRED-14). A revoked one stays so for ever.
+//
+// Tried without the state in the condition of each UPDATE in turn.
+func TestCRED14_EveryActInEveryState(t *testing.T) {
+	const no = identity.State("")
+	acts := []struct {
+		name string
+		do   func(context.Context, *store.Tx, identity.Authenticator) error
+	}{{"lock", Lock}, {"unlock", Unlock}, {"suspend", Suspend}, {"resume", Resume},
+		{"revoke", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+			return Revoke(ctx, tx, a, "lost")
+		}}, {"expire", expire}}
+	to := map[identity.State][]identity.State{
+		//                   lock             unlock           suspend             resume           revoke            expire
+		identity.Pending:   {no, no, no, no, identity.Revoked, no},
+		identity.Active:    {identity.Locked, no, identity.Suspended, no, identity.Revoked, identity.Inactive},
+		identity.Locked:    {no, identity.Active, identity.Suspended, no, identity.Revoked, identity.Inactive},
+		identity.Suspended: {identity.Suspended, no, no, identity.Active, identity.Revoked, no},
+		identity.Inactive:  {no, no, no, no, identity.Revoked, no},
+		identity.Revoked:   {no, no, no, no, no, no},
+	}
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		for state, row := range to {
+			for i, act := range acts {
+				name, a := fmt.Sprintf("%s one that is %s", act.name, state), in(t, h, state)
+				before, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+				if err != nil || before.State() != state {
+					t.Fatalf("%s: is %s, %v", name, before.State(), err)
+				}
+				h.Clock.Pass(time.Second)
+				err = h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return act.do(t.Context(), tx, a) })
+				after, readErr := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+				if readErr != nil {
+					t.Fatal(readErr)
+				}
+				want := row[i]
+				again := act.name == "revoke" && state == identity.Revoked // is no error, and changes nothing
+				switch {
+				case want != no && (err != nil || after.State() != want):
+					t.Errorf("%s: %v, is %s, want %s", name, err, after.State(), want)
+				case want == no && (after.State() != state || !errors.Is(err, identity.Conflict) && !again):
+					t.Errorf("%s: %v, is %s, want it refused", name, err, after.State())
+				}
+			}
+		}
+	})
+}
+
+// An authenticator that nobody uses: its user is told a week before, and it is
+// inactive on the day, not sooner, and not after a use in between; switching it on
+// hits nobody tonight. Once, however many nodes look.
+//
+// Tried without warned_at in WarnUnused, and without suspended_at in expirable.
+func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		rules := policy.DefaultCredentials()
+		rules.UnusedDays = 30
+		day := 24 * time.Hour
+		idle, used, away := in(t, h, identity.Active), in(t, h, identity.Active), in(t, h, identity.Suspended)
+		look := func(warned, inactive int) {
+			t.Helper()
+			for i, want := range []Expired{{Warned: warned, Inactive: inactive}, {}} { // the second finds nothing to do
+				got, err := ExpireUnused(t.Context(), h.DB, h.Tenant.ID, rules)
+				got.Longest = 0
+				if err != nil || got != want {
+					t.Errorf("look %d: %+v, %v, want %+v", i, got, err, want)
+				}
+			}
+		}
+		state := func(a identity.Authenticator, want identity.State) {
+			t.Helper()
+			if now, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID); err != nil || now.State() != want {
+				t.Errorf("%s, %v, want %s", now.State(), err, want)
+			}
+		}
+		look(0, 0)
+		h.Clock.Pass(400 * day) // and it is switched on now
+		look(2, 0)
+		h.Clock.Pass(6 * day)
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.UseSigned(t.Context(), used.Tenant, used.ID)
+			return err
+		})
+		look(0, 0)
+		h.Clock.Pass(day + time.Second)
+		look(0, 1)
+		state(idle, identity.Inactive)
+		state(used, identity.Active)
+		state(away, identity.Suspended)
+		h.Clock.Pass(22 * day)
+		look(1, 0) // the used one, anew: 23 days after its use
+		h.Clock.Pass(7*day + time.Second)
+		look(0, 1)
+		state(used, identity.Inactive)
+		if n := len(events(t, h, audit.AuthenticatorUnused)); n != 3 {
+			t.Errorf("%d told, want 3", n)
+		}
+		if all := events(t, h, audit.AuthenticatorUnassigned); len(all) != 2 || all[0].Reason != "unused" {
+			t.Errorf("events %+v", all)
+		}
+		off, err := ExpireUnused(t.Context(), h.DB, h.Tenant.ID, policy.DefaultCredentials())
+		if err != nil || off != (Expired{}) {
+			t.Errorf("switched off: %+v, %v", off, err)
+		}
+	})
+}
+
+// Two nodes that look at once change each once.
+func TestCRED15_TwoNodesLookAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		rules := policy.DefaultCredentials()
+		rules.UnusedDays = 15
+		for range 60 {
+			in(t, h, identity.Active)
+		}
+		h.Clock.Pass(100 * 24 * time.Hour)
+		other := h.Node(t)
+		both := make(chan Expired, 2)
+		for _, db := range []*store.DB{h.DB, other} {
+			go func() {
+				got, err := ExpireUnused(t.Context(), db, h.Tenant.ID, rules)
+				if err != nil {
+					t.Error(err)
+				}
+				both <- got
+			}()
+		}
+		one, two := <-both, <-both
+		if n := len(events(t, h, audit.AuthenticatorUnused)); n != 60 || one.Warned+two.Warned != 60 {
+			t.Errorf("%d events, %d and %d told, want 60", n, one.Warned, two.Warned)
+		}
+	})
+}

@@ -1,0 +1,650 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
+
+func quiet(int64, int64) {}
+
+// folder makes the folder of a house's server: its configuration, with a
+// password and a certificate beside it, and its keys.
+func folder(t *testing.T, h *storetest.House) config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		config.File: fmt.Sprintf("# ours\nbase_url = \"https://login.example.org\"\ndatabase = %q\ntls_cert = \"tls/cert.pem\"\n"+
+			"tls_key = \"/elsewhere/key.pem\"\n[mail]\npassword_file = \"mail.password\"\n", h.Source),
+		"latchkey.keys": h.Keys.Encode(), "mail.password": "smtp secret\n", "tls/cert.pem": "certificate"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// taken makes a backup of a house and returns its file.
+func taken(t *testing.T, h *storetest.House) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "backup")
+	if _, err := produce(t.Context(), folder(t, h), h.DB, operator, file, passphrase, cheap, quiet); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// restored restores a file into a database and opens that by the house's clock.
+func restored(t *testing.T, h *storetest.House, file, source string) (Restored, *store.DB) {
+	t.Helper()
+	to := Place{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Now: h.Clock.Now}
+	r, err := Restore(t.Context(), to, operator, file, passphrase, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := r.Config.Keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{Source: r.Config.Source(), Keys: keys, Now: h.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return r, db
+}
+
+// everywhere runs f with a house of its own for each kind of database as origin
+// and each as target.
+func everywhere(t *testing.T, f func(t *testing.T, h *storetest.House, target string)) {
+	for kind := range storetest.Empty(t) {
+		t.Run("to "+kind, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, h, storetest.Empty(t)[kind]) })
+		})
+	}
+}
+
+// A backup comes back as it was, whichever database it came from and goes to.
+func TestQLT2_Restore(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+		a := h.Authenticator(t, "Anna’s phone")
+		file := taken(t, h)
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v, want 0600", info, err)
+		}
+		r, db := restored(t, h, file, target)
+		if got := r.Manifest.Outside; !slices.Equal(got, []string{"/elsewhere/key.pem"}) {
+			t.Errorf("outside: %q", got)
+		}
+		for name, want := range map[string]string{"mail.password": "smtp secret\n", "tls/cert.pem": "certificate", "latchkey.keys": h.Keys.Encode()} {
+			got, err := os.ReadFile(filepath.Join(r.Config.Dir(), name))
+			if err != nil || string(got) != want {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+		}
+		written, err := os.ReadFile(filepath.Join(r.Config.Dir(), config.File))
+		if err != nil || !strings.Contains(string(written), "# ours\n") || !strings.Contains(string(written), target) {
+			t.Errorf("configuration, %v:\n%s", err, written)
+		}
+		seed, err := db.Seed(t.Context(), h.Tenant.ID, a.ID)
+		if err != nil || string(seed) != string(a.Seed) {
+			t.Errorf("seed: %x, %v, want %x", seed, err, a.Seed)
+		}
+		u, err := db.User(t.Context(), h.Tenant.ID, h.User.ID)
+		if err != nil || u.Name != h.User.Name || u.Mail != h.User.Mail {
+			t.Errorf("user: %+v, %v", u, err)
+		}
+		if pending, err := db.Pending(t.Context()); err != nil || len(pending) > 0 {
+			t.Errorf("pending migrations: %v, %v", pending, err)
+		}
+		if found, err := store.Collect(db.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupRestored})); err != nil || len(found) != 1 {
+			t.Errorf("the copy has %d events of the restore, %v", len(found), err)
+		}
+		if found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupMade})); err != nil || len(found) != 1 {
+			t.Errorf("the original has %d events of the backup, %v", len(found), err)
+		}
+		// It lives: what is written next goes through its keys and indexes.
+		err = db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+			return tx.AddUser(t.Context(), identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "ANNA.berg"})
+		})
+		if !errors.Is(err, identity.Conflict) {
+			t.Errorf("a second anna.berg: %v, want Conflict", err)
+		}
+		files, err := filepath.Glob(filepath.Join(r.Config.Dir(), "*"+staging+"*"))
+		if err != nil || len(files) > 0 {
+			t.Errorf("left behind: %v, %v", files, err)
+		}
+	})
+}
+
+// No row is lost, and none is added but what tells of the restore.
+func TestQLT2_RestoreHasEveryRow(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+		h.Authenticator(t, "phone")
+		h.Journey(t, "browser")
+		first := taken(t, h)
+		_, db := restored(t, h, first, target)
+		s, err := db.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		m, err := Verify(t.Context(), first, passphrase, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more := map[string]int64{"events": 1, "epochs": 1} // one tenant's event, one epoch
+		for i, table := range m.Tables {
+			want := table.Rows + more[table.Name]
+			if got := s.Tables[i].Rows; s.Tables[i].Name != table.Name || got != want {
+				t.Errorf("%s: %d rows, want %d", table.Name, got, want)
+			}
+		}
+	})
+}
+
+// use is one of the things that work once, or until they end.
+type use struct {
+	name string
+	// works reports whether it can be used in a database.
+	works func(t *testing.T, db *store.DB) bool
+}
+
+// T-LOG-12, T-REL-11: what was used after the copy was made cannot be used
+// again in what is restored from it, although the copy has it unused.
+func TestTREL11_NothingIsUsedTwice(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+		ctx, tenant := t.Context(), h.Tenant.ID
+		now := h.Clock.Now()
+		try := func(t *testing.T, db *store.DB, f func(tx *store.Tx) error) bool {
+			t.Helper()
+			return db.InTx(ctx, h.Who, f) == nil
+		}
+		refused := errors.New("refused")
+		must := func(ok bool, err error) error {
+			if err == nil && !ok {
+				err = refused
+			}
+			return err
+		}
+
+		phone := h.Authenticator(t, "phone")
+		code := otp.TOTP(phone.Seed, otp.Params{}, now)
+		next := otp.TOTP(phone.Seed, otp.Params{}, now.Add(30*time.Second))
+		button := phone
+		button.ID, button.Kind, button.Step = identity.NewID(identity.AuthenticatorID), identity.HOTP, 0
+		button.Serial = "LK-" + button.ID[4:12]
+		pending := phone
+		pending.ID, pending.ActivatedAt = identity.NewID(identity.AuthenticatorID), time.Time{}
+		pending.Serial = "LK-" + pending.ID[4:12]
+		session := identity.Session{Tenant: tenant, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b",
+			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour)}
+		grant := store.Grant{Tenant: tenant, ID: identity.NewID(identity.GrantID), Application: h.Application.ID, User: h.User.ID,
+			Session: session.ID, Subject: h.User.ID, SID: "sid", Scope: "openid", Offline: true, AuthTime: now,
+			CodeExpires: now.Add(time.Minute), ExpiresAt: now.Add(24 * time.Hour)}
+		request := store.Request{Tenant: tenant, ID: identity.NewID(identity.RequestID), Application: h.Application.ID, Wants: []byte("{}"), ExpiresAt: now.Add(time.Minute)}
+		activation := store.Activation{Tenant: tenant, ID: identity.NewID(identity.ActivationID), User: h.User.ID, Platform: identity.Android,
+			Template: []byte("{}"), ExpiresAt: now.Add(10 * time.Minute)}
+		invitation := store.Invitation{Tenant: tenant, ID: identity.NewID(identity.InvitationID), User: h.User.ID, ExpiresAt: now.Add(time.Hour)}
+		journey := h.Journey(t, "browser")
+		journey.Code = identity.Code{MAC: []byte("mac"), Root: 1, ExpiresAt: now.Add(10 * time.Minute)}
+		pushing := h.Journey(t, "another")
+		push := store.PushRequest{Tenant: tenant, ID: identity.NewID(identity.PushID), User: h.User.ID, Journey: pushing.ID, Browser: "another",
+			Number: "42", Nonce: "n", LoginAt: now, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.AddActivation(ctx, activation, store.ActivationCodes{Secret: "secret", Short: "SHORT"})
+			_, err2 := tx.AddPush(ctx, push)
+			_, err3 := tx.AddInvitation(ctx, invitation, "invited")
+			_, err4 := tx.Lease(ctx, "outbox", "a node that is gone", now.Add(time.Hour))
+			return errors.Join(err, err2, err3, err4, tx.AddAuthenticator(ctx, button, h.User.ID), tx.AddAuthenticator(ctx, pending, h.User.ID),
+				tx.KeepSession(ctx, session, "session"),
+				tx.AddGrant(ctx, grant, "code"),
+				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
+				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
+				tx.AddRequest(ctx, request), tx.AllowEnrolment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
+				tx.QueueMessage(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
+					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
+		})
+
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.JoinSession(ctx, tenant, identity.SessionApplication{Session: session.ID, Application: h.Application.ID, Protocol: identity.OIDC, Index: "sid"})
+			return err
+		})
+
+		check := func(typed string) func(t *testing.T, db *store.DB) bool {
+			return func(t *testing.T, db *store.DB) bool {
+				t.Helper()
+				var r authenticator.Result
+				err := db.InTx(ctx, h.Who, func(tx *store.Tx) (err error) {
+					r, err = authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: tenant, User: h.User.ID, Typed: typed, Rules: policy.Lockout{Passcodes: 100}})
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r.OK
+			}
+		}
+		uses := []use{
+			{"passcode", check(code)},
+			{"session", func(_ *testing.T, db *store.DB) bool {
+				_, err := db.Session(ctx, tenant, "session", "b")
+				return err == nil
+			}},
+			{"refresh token", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error {
+					g, _, first, err := tx.UseRefreshToken(ctx, tenant, h.Application.ID, "refresh")
+					return must(first && !g.Over, err)
+				})
+			}},
+			{"access token", func(_ *testing.T, db *store.DB) bool {
+				_, _, err := db.AccessToken(ctx, tenant, "access")
+				return err == nil
+			}},
+			{"authorization code", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error {
+					g, first, err := tx.UseCode(ctx, tenant, "code")
+					return must(first && !g.Over, err)
+				})
+			}},
+			{"request", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { _, err := tx.TakeRequest(ctx, tenant, request.ID); return err })
+			}},
+			{"journey", func(t *testing.T, db *store.DB) bool {
+				j, err := db.Journey(ctx, tenant, journey.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return try(t, db, func(tx *store.Tx) error { return tx.StepJourney(ctx, j) })
+			}},
+			{"code mailed in a journey", func(t *testing.T, db *store.DB) bool {
+				j, err := db.Journey(ctx, tenant, journey.ID)
+				return err == nil && j.Code.MAC != nil
+			}},
+			{"application of a session", func(t *testing.T, db *store.DB) bool {
+				all, err := store.Collect(db.SessionApplications(ctx, tenant, session.ID))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(all) > 0
+			}},
+			{"pending authenticator", func(t *testing.T, db *store.DB) bool {
+				_, err := db.Seed(ctx, tenant, pending.ID)
+				return err == nil
+			}},
+			{"outbox", func(t *testing.T, db *store.DB) bool {
+				due, err := db.MessagesDue(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return due
+			}},
+			{"push", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { return must(tx.EndPush(ctx, tenant, push.ID, store.PushApproved, phone.ID)) })
+			}},
+			{"activation by short code", func(_ *testing.T, db *store.DB) bool {
+				_, err := db.ActivationByShortCode(ctx, "SHORT")
+				return err == nil
+			}},
+			{"activation", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { return must(tx.UseActivation(ctx, activation, "thumbprint", "")) })
+			}},
+			{"invitation", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { return must(tx.UseInvitation(ctx, invitation, "jny")) })
+			}},
+			{"leave to enrol", func(t *testing.T, db *store.DB) bool {
+				u, err := db.User(ctx, tenant, h.User.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return !u.MayEnrollAt.IsZero()
+			}},
+			{"event-based authenticator", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error { return must(tx.UseStep(ctx, tenant, button.ID, 7, 0)) })
+			}},
+			{"mail", func(t *testing.T, db *store.DB) bool {
+				return try(t, db, func(tx *store.Tx) error {
+					due, err := tx.LeaseMessages(ctx, "n", tx.Now().Add(time.Minute), 9)
+					return must(len(due) > 0, err)
+				})
+			}},
+		}
+		file := taken(t, h)
+		// Each works in the original, after the copy was made.
+		for _, u := range uses {
+			if !u.works(t, h.DB) {
+				t.Errorf("%s does not work in the original", u.name)
+			}
+		}
+		r, db := restored(t, h, file, target)
+		for _, u := range uses {
+			if u.works(t, db) {
+				t.Errorf("%s can be used again", u.name)
+			}
+		}
+		if check(next)(t, db) {
+			t.Error("a passcode of the next step, accepted in the window before the restore, is accepted again")
+		}
+		if a, err := db.Authenticator(ctx, tenant, phone.ID); err != nil || a.Invalid != 0 {
+			t.Errorf("passcodes that came too early were counted as wrong: %d, %v", a.Invalid, err)
+		}
+		if !try(t, db, func(tx *store.Tx) error { return must(tx.Lease(ctx, "outbox", "this node", now.Add(time.Hour))) }) {
+			t.Error("a node that is gone keeps its work")
+		}
+		want := store.Ended{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
+		if r.Ended != want {
+			t.Errorf("ended: %+v, want %+v", r.Ended, want)
+		}
+		if failed, err := store.Collect(db.Events(ctx, tenant, store.EventFilter{Kind: audit.MailFailed})); err != nil || len(failed) != 1 {
+			t.Errorf("events of mails given up: %v, %v, want 1", failed, err)
+		}
+		// A minute and a half later people log in as ever.
+		h.Clock.Pass(90 * time.Second)
+		if !check(otp.TOTP(phone.Seed, otp.Params{}, h.Clock.Now()))(t, db) {
+			t.Error("a fresh passcode is refused a minute and a half later")
+		}
+	})
+}
+
+// What is copied while others write is one state: each commit is in it whole or
+// not at all. Here a commit raises a counter and writes an event.
+func TestQLT2_NothingIsTorn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		const writers = 4
+		var phones [writers]identity.Authenticator
+		for i := range phones {
+			phones[i] = h.Authenticator(t, fmt.Sprint("phone ", i))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var work sync.WaitGroup
+		var began sync.WaitGroup
+		began.Add(writers)
+		for _, phone := range phones {
+			work.Go(func() {
+				for step := int64(0); ctx.Err() == nil; step++ {
+					err := h.DB.InTx(ctx, h.Who, func(tx *store.Tx) error {
+						if _, err := tx.UseStep(ctx, h.Tenant.ID, phone.ID, step, 0); err != nil {
+							return err
+						}
+						return tx.Event(ctx, audit.Event{Kind: audit.PasscodeRight, Authenticator: phone.ID})
+					})
+					if err != nil && ctx.Err() == nil {
+						t.Error(err)
+					}
+					if step == 3 {
+						began.Done()
+					}
+				}
+			})
+		}
+		began.Wait()
+		var files []string
+		for range 3 {
+			files = append(files, taken(t, h))
+		}
+		stop()
+		work.Wait()
+		for _, name := range files {
+			f, err := os.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			c, err := read(f, passphrase)
+			if err != nil {
+				t.Fatal(err)
+			}
+			used, events := make(map[any]int64), make(map[any]int64)
+			for _, table := range c.manifest.Tables {
+				column := func(row []any, name string) any { return row[slices.Index(table.Columns, name)] }
+				for row, err := range c.table(table) {
+					switch {
+					case err != nil:
+						t.Fatal(err)
+					case table.Name == "authenticators":
+						used[column(row, "id")] = column(row, "last_step").(int64) + 1
+					case table.Name == "events" && column(row, "kind") == string(audit.PasscodeRight):
+						events[column(row, "authenticator_id")]++
+					}
+				}
+			}
+			for _, phone := range phones {
+				if used[phone.ID] < 4 || used[phone.ID] != events[phone.ID] {
+					t.Errorf("%s: %d passcodes used, %d events", phone.Name, used[phone.ID], events[phone.ID])
+				}
+			}
+		}
+	})
+}
+
+// A restore goes into an empty place only, and says why it does not.
+func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		file := taken(t, h)
+		full := t.TempDir()
+		if err := os.WriteFile(filepath.Join(full, "something"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		empty := storetest.Empty(t)["sqlite"]
+		for _, tt := range []struct {
+			name, dir, database, says string
+		}{
+			{"a folder with something in it", full, empty, `"something" is in it`},
+			{"the database that is in use", filepath.Join(t.TempDir(), "new"), h.Source, ""},
+			{"the one that the backup names", filepath.Join(t.TempDir(), "new"), "", ""},
+		} {
+			_, err := Restore(t.Context(), Place{Dir: tt.dir, Database: tt.database}, operator, file, passphrase, quiet)
+			if err == nil || !strings.Contains(err.Error(), tt.says) || tt.says == "" && !errors.Is(err, store.ErrNotEmpty) && !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			if _, err := os.Stat(tt.dir); tt.dir != full && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: the folder stays", tt.name)
+			}
+		}
+		if u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
+			t.Errorf("the database in use: %+v, %v", u, err)
+		}
+	})
+}
+
+// A PostgreSQL database in which a server was started, and no tenant made, is
+// empty.
+func TestRestore_IntoMigratedDatabase(t *testing.T) {
+	target, ok := storetest.Empty(t)["postgres"]
+	if !ok {
+		t.Skip("TEST_POSTGRES names no server")
+	}
+	h := storetest.SQLite(t)
+	db, err := store.Open(t.Context(), store.Options{Source: target, Keys: store.NewKeyring()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = errors.Join(db.Migrate(t.Context()), db.InTx(t.Context(), operator, func(tx *store.Tx) error {
+		_, err := tx.Lease(t.Context(), "sweeper", "node", time.Now())
+		return errors.Join(err, tx.NoteOrigin(t.Context(), "https://old.example.org"))
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, copied := restored(t, h, taken(t, h), target)
+	if u, err := copied.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
+		t.Errorf("user: %+v, %v", u, err)
+	}
+}
+
+// A file that is not whole leaves nothing behind, wherever it was damaged.
+func TestQLT2_DamagedFilesLeaveNothing(t *testing.T) {
+	h := storetest.SQLite(t)
+	h.Do(t, func(tx *store.Tx) error { // some chunks of it
+		for range 300 {
+			if err := tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged, Data: map[string]string{"x": string(noise(600))}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	whole, err := os.ReadFile(taken(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(whole) < 3*chunkSize {
+		t.Fatalf("%d bytes are too few for this test", len(whole))
+	}
+	plain, err := opened(whole, passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damaged := range map[string][]byte{
+		"sealed with more": sealed(t, append(slices.Clone(plain), 0)),
+		"sealed with less": sealed(t, plain[:len(plain)-1]),
+		"header":           flip(whole, len(magic)+10),
+		"first chunk":      flip(whole, headerSize+macSize+5),
+		"second chunk":     flip(whole, headerSize+macSize+chunkSize+16+5),
+		"last byte":        flip(whole, len(whole)-1),
+		"cut at an edge":   whole[:headerSize+macSize+2*(chunkSize+16)],
+		"cut":              whole[:len(whole)-1],
+		"longer":           append(slices.Clone(whole), 0),
+		"empty":            nil,
+	} {
+		dir := t.TempDir()
+		file, place := filepath.Join(dir, "backup"), filepath.Join(dir, "place")
+		if err := os.WriteFile(file, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Verify(t.Context(), file, passphrase, quiet); err == nil {
+			t.Errorf("%s: verified", name)
+		}
+		to := Place{Dir: place, Database: filepath.Join(place, "l.db")}
+		if _, err := Restore(t.Context(), to, operator, file, passphrase, quiet); err == nil {
+			t.Errorf("%s: restored", name)
+		}
+		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: something was left behind", name)
+		}
+	}
+}
+
+func flip(b []byte, at int) []byte {
+	b = slices.Clone(b)
+	b[at] ^= 1
+	return b
+}
+
+func TestRestore_WrongPassphrase(t *testing.T) {
+	h := storetest.SQLite(t)
+	to := Place{Dir: filepath.Join(t.TempDir(), "new")}
+	_, err := Restore(t.Context(), to, operator, taken(t, h), "incorrect horse", quiet)
+	if !errors.Is(err, ErrPassphrase) {
+		t.Errorf("%v, want ErrPassphrase", err)
+	}
+}
+
+// Keys that come from a variable are not written into a file, and others than
+// the backup's are refused.
+func TestRestore_KeysInAVariable(t *testing.T) {
+	h := storetest.SQLite(t)
+	file := taken(t, h)
+	restore := func(keys string) (Restored, error) {
+		to := Place{Dir: filepath.Join(t.TempDir(), "new"), Environment: config.Environment{"LATCHKEY_KEYS=" + keys}}
+		to.Database = filepath.Join(to.Dir, "l.db")
+		return Restore(t.Context(), to, operator, file, passphrase, quiet)
+	}
+	r, err := restore(h.Keys.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.Config.Path("latchkey.keys")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the keys were written: %v", err)
+	}
+	if _, err := restore(store.NewKeyring().Encode()); err == nil || !strings.Contains(err.Error(), "not those of the backup") {
+		t.Errorf("with other keys: %v", err)
+	}
+}
+
+func TestMake_Refuses(t *testing.T) {
+	h := storetest.SQLite(t)
+	c := folder(t, h)
+	file := filepath.Join(t.TempDir(), "backup")
+	if _, err := Make(t.Context(), c, h.DB, operator, file, "short", quiet); !errors.Is(err, identity.Invalid) {
+		t.Errorf("a short passphrase: %v, want Invalid", err)
+	}
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Make(t.Context(), c, h.DB, operator, file, passphrase, quiet); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("over a file: %v, want fs.ErrExist", err)
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "precious" {
+		t.Errorf("the file: %q, %v", got, err)
+	}
+	whole := filepath.Join(t.TempDir(), "whole")
+	if _, err := Make(t.Context(), c, h.DB, operator, whole, passphrase, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(whole); err != nil || !bytes.Contains(got[:headerSize], []byte{0, 0, 0, 3, 0, 1, 0, 0, 4}) {
+		t.Errorf("%v; a guess at the passphrase does not cost three passes over 64 MiB: % x", err, got[:headerSize])
+	}
+	// One that is broken off leaves no file, nor a part of one.
+	ctx, stop := context.WithCancel(t.Context())
+	dir := t.TempDir()
+	if _, err := Make(ctx, c, h.DB, operator, filepath.Join(dir, "b"), passphrase, func(int64, int64) { stop() }); err == nil {
+		t.Error("broken off: no error")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A backup of a newer release is not guessed at.
+func TestSuits(t *testing.T) {
+	h := storetest.SQLite(t)
+	s, err := h.DB.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	good := store.Copy{Schema: s.Schema, Least: s.Least, Tables: s.Tables}
+	if err := good.Suits(); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	for name, change := range map[string]func(*store.Copy){
+		"schema": func(c *store.Copy) { c.Schema += 1000 },
+		"least":  func(c *store.Copy) { c.Least = store.Release + 1 },
+		"tables": func(c *store.Copy) { c.Tables = c.Tables[1:] },
+		"other":  func(c *store.Copy) { c.Tables = append(slices.Clone(c.Tables), store.Table{Name: "users; --"}) },
+	} {
+		c := good
+		change(&c)
+		if c.Suits() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package backup
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/webpush"
+)
+
+// Browsers stay subscribed over a restore, also into a database that a server
+// was started on before, which made a key of its own: it has the backup's from
+// then on. Without vapid_keys among what fill deletes, that cannot be restored.
+func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+		a := h.Authenticator(t, "Anna’s phone")
+		browser, err := webpush.NewKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := browser.Public()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub := webpush.Subscription{Endpoint: "https://web.push.apple.com/x", P256DH: point, Auth: []byte("0123456789abcdef")}
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.Subscribe(t.Context(), a.Tenant, a.ID, sub)
+			return err
+		})
+		want, _, err := h.DB.VAPIDPublic(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := taken(t, h)
+
+		if strings.HasPrefix(target, "postgres://") { // a file would have to be gone first
+			server, err := store.Open(t.Context(), store.Options{Source: target, Keys: store.NewKeyring()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { server.Close() })
+			if err := server.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, db := restored(t, h, file, target)
+		key, err := db.VAPIDKey(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := key.Public(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("key %x, %v, want %x", got, err, want)
+		}
+		s, err := db.PushSubscription(t.Context(), a.Tenant, a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.OpenSubscription(t.Context(), s); err != nil || !got.Equal(sub) {
+			t.Errorf("%v, %v, want %v", got, err, sub)
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/tenancy"
+)
+
+// The demo's tenant.
+const (
+	slug         = "demo"
+	organisation = "Example Hospital"
+	helpContact  = "help@hospital.example"
+)
+
+// seeder is who does all that is done before anybody comes.
+var seeder = identity.Principal{Kind: identity.CommandLine, Name: "latchkey demo"}
+
+// seed fills a fresh tenant, by the same ways operators have, and notes in the
+// state that it is done.
+func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
+	t := d.tenant
+	who := seeder
+	who.Tenant = t.ID
+	var outside identity.Group
+	for _, name := range groups {
+		g, err := dir.AddGroup(ctx, who, t.ID, name)
+		if err != nil {
+			return err
+		}
+		if name == visitors {
+			outside = g
+		}
+	}
+	for _, p := range people {
+		u, err := dir.AddUser(ctx, who, t.ID, directory.NewUser{Name: p.name, DisplayName: p.display, Mail: p.mail(),
+			Password: p.password, Groups: []string{p.group}})
+		if err != nil {
+			return fmt.Errorf("demo: %s: %w", p.name, err)
+		}
+		if p.authenticator {
+			if err := d.equip(ctx, who, u); err != nil {
+				return fmt.Errorf("demo: %s: %w", p.name, err)
+			}
+		}
+	}
+	_, err := tenancy.SetPolicy(ctx, d.kit.DB, who, t.ID, policy.KindSelfProvisioning, func(present policy.Document) (policy.Document, error) {
+		p, ok := present.(policy.SelfProvisioning)
+		if !ok {
+			return nil, fmt.Errorf("demo: a policy that is a %T", present)
+		}
+		p.Target, p.Groups = policy.TargetExcept, []string{outside.ID}
+		return p, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.register(ctx, who); err != nil {
+		return err
+	}
+	d.state.Seeded = true
+	return d.state.write(d.dir)
+}
+
+// equip gives a user an authenticator whose seed we know, so that a page, or
+// oathtool, can show its passcodes.
+func (d *Demo) equip(ctx context.Context, who identity.Principal, u identity.User) error {
+	template, err := json.Marshal(policy.DefaultTemplate())
+	if err != nil {
+		return err
+	}
+	return d.kit.DB.InTx(ctx, who, func(tx *store.Tx) error {
+		a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "DEMO-" + u.Name,
+			Kind: identity.TOTP, Name: u.DisplayName, Seed: d.state.Seeds[u.Name], Digits: 6, Step: int64(period),
+			Template: template, ActivatedAt: tx.Now()}
+		if err := tx.AddAuthenticator(ctx, a, u.ID); err != nil {
+			return err
+		}
+		if err := tx.Enrolled(ctx, u.Tenant, u.ID); err != nil {
+			return err
+		}
+		return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrolFinished, User: u.ID, Authenticator: a.ID,
+			Reason: "demo", Data: map[string]string{"serial": a.Serial}})
+	})
+}
+
+// Names of the two applications. People meet them as names, in every language.
+const (
+	payrollName = "Payroll"
+	wikiName    = "Wiki"
+)
+
+// register makes the two applications known to Latchkey.
+func (d *Demo) register(ctx context.Context, who identity.Principal) error {
+	metadata, err := d.payroll.metadata()
+	if err != nil {
+		return fmt.Errorf("demo: service provider's metadata: %w", err)
+	}
+	payroll, err := saml.ApplicationFromMetadata(metadata, payrollName)
+	if err != nil {
+		return err
+	}
+	payroll.Home = d.address(payrollPath)
+	wiki, secret, err := oidc.NewApplication(wikiName, oidc.Options{ClientID: d.state.ClientID, Home: d.address(wikiPath),
+		RedirectURIs: []string{d.address(callbackPath)}, PostLogoutURIs: []string{d.address(signedOutPath)}})
+	if err != nil {
+		return err
+	}
+	d.state.ClientSecret, d.wiki.clientSecret = secret, secret
+	for _, app := range []identity.Application{payroll, wiki} {
+		if _, err := tenancy.AddApplication(ctx, d.kit.DB, who, d.tenant.ID, app); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A user is one of the demo's people as they are now.
+type user struct {
+	Name          string `json:"name"`
+	Display       string `json:"-"`
+	Group         string `json:"-"`
+	Password      string `json:"password"`
+	Mail          string `json:"mail"`
+	Authenticator bool   `json:"authenticator"`  // has one
+	Target        bool   `json:"target"`         // may enrol one
+	Seed          string `json:"seed,omitempty"` // of the one that came with the demo, in base32
+}
+
+// users returns the people of the demo who are still there.
+func (d *Demo) users(ctx context.Context) ([]user, error) {
+	var all []user
+	for _, p := range people {
+		u, err := d.kit.DB.UserByName(ctx, d.tenant.ID, p.name)
+		if errors.Is(err, identity.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		held, err := store.Collect(d.kit.DB.Authenticators(ctx, d.tenant.ID, u.ID))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, user{Name: u.Name, Display: u.DisplayName, Group: p.group, Password: p.password, Mail: u.Mail,
+			Authenticator: policy.Counting(held, nil) > 0, Target: p.target(), Seed: d.seedOf(u.Name)})
+	}
+	return all, nil
+}
+
+// address is the absolute address of a path.
+func (d *Demo) address(path string) string { return d.kit.Base.JoinPath(path).String() }

@@ -1,0 +1,70 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// RejectPush counts a push that its user answered with *it wasn't me* as a failed
+// login, which may lock the user, and alerts whom the alerts name (PUSH-14). Who
+// is told of the lock reads of the rejection in the same mail.
+func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts policy.Alerts, t store.Tally, u identity.User, p store.PushRequest, from templates.Origin) error {
+	// Somebody has the password: whatever was remembered may be theirs too.
+	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "push rejected"); err != nil {
+		return err
+	}
+	rejected := templates.RejectedPush{Name: u.Name, Application: p.Application, Origin: from}
+	told, err := lockIfExceeded(ctx, tx, rules, t, u, p.Journey, from, func(r mail.Reader) *templates.RejectedPush {
+		if r.Operator && !alerts.Operators || !r.Operator && !alerts.User {
+			return nil
+		}
+		also := rejected
+		also.Operators = r.Operator
+		return &also
+	})
+	if err != nil {
+		return err
+	}
+	to, err := mail.Readers(ctx, tx, u, alerts.User, alerts.Operators)
+	if err != nil {
+		return err
+	}
+	for _, r := range to {
+		if told[r] {
+			continue
+		}
+		rejected.Operators = r.Operator
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailPushRejected, To: r.Address, Language: r.Language,
+			Args: rejected, Dedupe: fmt.Sprintf("rejected %s %s", p.ID, r.Address), Expires: tx.Now().Add(24 * time.Hour)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TellPushLocked tells a user by mail that push is locked until a time, and the
+// operators if the alerts name them (PUSH-9). It belongs in the transaction that
+// locked it: there is one mail a lock.
+func TellPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u identity.User, until time.Time, from templates.Origin) error {
+	to, err := mail.Readers(ctx, tx, u, true, alerts.Operators)
+	if err != nil {
+		return err
+	}
+	for _, r := range to {
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailPushLocked, To: r.Address, Language: r.Language,
+			Args:   templates.LockedPush{Name: u.Name, Until: until, Origin: from, Operators: r.Operator},
+			Dedupe: fmt.Sprintf("push locked %s %d %s", u.ID, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

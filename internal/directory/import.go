@@ -1,0 +1,288 @@
+package directory
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// ImportColumns are what the header of an import may name, in any order. Only
+// name must be there. In the column groups, names are parted by semicolons. A
+// password comes as its hash, see [CheckHash].
+var ImportColumns = []string{"name", "display_name", "mail", "language", "groups", "password_hash"}
+
+// A Row is a line of an import: a user to be. Who is imported without a password's
+// hash has no password; one is set for each, or comes with a way in that needs
+// none.
+type Row struct {
+	Line int // where it begins, from 1
+	NewUser
+	PasswordHash string // of another system; empty is none
+}
+
+// A Problem is one thing wrong with an import.
+type Problem struct {
+	Line   int    // 0 is the file as a whole
+	Column string // empty is the line as a whole
+	Err    error
+}
+
+func (p Problem) Error() string { return p.Where() + p.Err.Error() }
+
+// Where says which line and column is meant, with what parts it from the rest.
+func (p Problem) Where() string {
+	where := ""
+	if p.Line > 0 {
+		where = fmt.Sprintf("line %d: ", p.Line)
+	}
+	if p.Column != "" {
+		where += p.Column + ": "
+	}
+	return where
+}
+
+// Problems is all that is wrong with an import, in the order of its lines.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int { return a.Line - b.Line })
+	return &identity.Error{Kind: identity.Invalid, Key: "error.import.invalid", Err: ps}
+}
+
+// AllProblems is one error for the problems of several; an error that is none
+// of them comes back alone.
+func AllProblems(errs ...error) error {
+	var all Problems
+	for _, err := range errs {
+		if ps, ok := errors.AsType[Problems](err); ok {
+			all = append(all, ps...)
+		} else if err != nil {
+			return err
+		}
+	}
+	return all.err()
+}
+
+// ReadImport reads users from CSV (RFC 4180) in UTF-8 with a header row. What
+// is wrong with single lines comes as [Problems], beside the rows that are
+// right by themselves: whether the names are free is for CheckImport.
+func ReadImport(data []byte) ([]Row, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as spreadsheets write it
+	if !utf8.Valid(data) {
+		return nil, Problems{{Err: errors.New("is not UTF-8; save it as \"CSV UTF-8\"")}}.err()
+	}
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord = -1 // said by line, below
+	header, err := r.Read()
+	if err != nil {
+		return nil, Problems{{Line: 1, Err: fmt.Errorf("no header row: %w", err)}}.err()
+	}
+	problems := checkHeader(header)
+	if len(problems) > 0 {
+		return nil, problems.err()
+	}
+	var rows []Row
+	seen := make(map[string]int)
+	for {
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, problems.err()
+		}
+		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+			// What follows a quote that is not closed cannot be told apart.
+			return rows, append(problems, Problem{Line: parse.StartLine, Err: parse.Err}).err()
+		}
+		line, _ := r.FieldPos(0)
+		if len(record) != len(header) {
+			problems = append(problems, Problem{Line: line, Err: fmt.Errorf("has %d fields, the header %d", len(record), len(header))})
+			continue
+		}
+		row := rowOf(line, header, record)
+		faults := row.faults()
+		for _, f := range faults {
+			problems = append(problems, Problem{line, f.field, invalid(f.key)})
+		}
+		folded := identity.FoldName(row.Name)
+		if first, twice := seen[folded]; twice && folded != "" {
+			problems = append(problems, Problem{line, "name", fmt.Errorf("%q is in line %d already", row.Name, first)})
+			continue
+		}
+		if row.PasswordHash != "" {
+			if err := CheckHash(row.PasswordHash); err != nil {
+				problems = append(problems, Problem{line, "password_hash", err})
+				continue
+			}
+		}
+		seen[folded] = line
+		if len(faults) == 0 {
+			rows = append(rows, row)
+		}
+	}
+}
+
+func checkHeader(header []string) Problems {
+	var problems Problems
+	for i, column := range header {
+		header[i] = strings.ToLower(strings.TrimSpace(column))
+		switch near := identity.Nearest(header[i], ImportColumns); {
+		case slices.Contains(header[:i], header[i]):
+			problems = append(problems, Problem{1, header[i], errors.New("is there twice")})
+		case slices.Contains(ImportColumns, header[i]):
+		case near != "":
+			problems = append(problems, Problem{1, column, fmt.Errorf("is no column; did you mean %s?", near)})
+		default:
+			problems = append(problems, Problem{1, column, fmt.Errorf("is no column; there are %s", strings.Join(ImportColumns, ", "))})
+		}
+	}
+	if !slices.Contains(header, "name") {
+		problems = append(problems, Problem{1, "name", errors.New("is missing")})
+	}
+	return problems
+}
+
+func rowOf(line int, header, record []string) Row {
+	row := Row{Line: line}
+	for i, column := range header {
+		field := strings.TrimSpace(record[i])
+		switch column {
+		case "name":
+			row.Name = field
+		case "display_name":
+			row.DisplayName = field
+		case "mail":
+			row.Mail = field
+		case "language":
+			row.Language = field
+		case "password_hash":
+			row.PasswordHash = field
+		case "groups":
+			for name := range strings.SplitSeq(field, ";") {
+				if name = strings.TrimSpace(name); name != "" {
+					row.Groups = append(row.Groups, name)
+				}
+			}
+		}
+	}
+	return row
+}
+
+// CheckImport says as [Problems] what keeps rows from being imported into a
+// tenant: names that are taken, groups there are none of.
+func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) error {
+	groups, err := d.groups(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	var problems Problems
+	for _, row := range rows {
+		_, err := d.db.UserByName(ctx, tenant, row.Name)
+		switch {
+		case err == nil:
+			problems = append(problems, Problem{row.Line, "name", fmt.Errorf("there is a user %q already", row.Name)})
+		case !errors.Is(err, identity.NotFound):
+			return err
+		}
+		for _, name := range row.Groups {
+			if _, ok := groups[identity.FoldName(name)]; ok {
+				continue
+			}
+			unknown := fmt.Errorf("there is no group %q", name)
+			if near := nearestGroup(name, groups); near != "" {
+				unknown = fmt.Errorf("there is no group %q; did you mean %q?", name, near)
+			}
+			problems = append(problems, Problem{row.Line, "groups", unknown})
+		}
+	}
+	return problems.err()
+}
+
+// groups are a tenant's groups by folded name.
+func (d *Directory) groups(ctx context.Context, tenant string) (map[string]identity.Group, error) {
+	byName := make(map[string]identity.Group)
+	for g, err := range d.db.Groups(ctx, tenant) {
+		if err != nil {
+			return nil, err
+		}
+		byName[identity.FoldName(g.Name)] = g
+	}
+	return byName, nil
+}
+
+func nearestGroup(name string, groups map[string]identity.Group) string {
+	var all []string
+	for _, g := range groups {
+		all = append(all, g.Name)
+	}
+	slices.Sort(all)
+	return identity.Nearest(name, all)
+}
+
+// importBatch is how many users a transaction of an import adds: logins beside
+// it wait for a batch at most, not for ten thousand.
+const importBatch = 200
+
+// Import adds the users of rows, batch after batch, and calls done after each
+// with how many there are. It checks all of them before it adds the first. The
+// count it returns with an error is exact: those rows are in, in their order,
+// and none after them.
+func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant string, rows []Row, done func(n int)) (int, error) {
+	if err := d.CheckImport(ctx, tenant, rows); err != nil {
+		return 0, err
+	}
+	groups, err := d.groups(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
+	added := 0
+	// A batch that was begun is finished: of a commit that was interrupted nobody
+	// could say whether it happened.
+	whole := context.WithoutCancel(ctx)
+	for batch := range slices.Chunk(rows, importBatch) {
+		if err := ctx.Err(); err != nil {
+			return added, err
+		}
+		err := d.db.InTx(whole, who, func(tx *store.Tx) error {
+			for _, row := range batch {
+				if err := addRow(whole, tx, tenant, row, groups); err != nil {
+					return fmt.Errorf("directory: line %d: %w", row.Line, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return added, err
+		}
+		added += len(batch)
+		done(added)
+	}
+	return added, nil
+}
+
+func addRow(ctx context.Context, tx *store.Tx, tenant string, row Row, groups map[string]identity.Group) error {
+	var in []identity.Group
+	for _, name := range row.Groups {
+		in = append(in, groups[identity.FoldName(name)])
+	}
+	return add(ctx, tx, identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: row.Name,
+		DisplayName: row.DisplayName, Mail: row.Mail, Language: row.Language, Password: row.PasswordHash}, in)
+}

@@ -1,0 +1,101 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+func TestReadImport(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		file string
+		rows string // lines and names
+		want []string
+	}{
+		{"as a spreadsheet writes it", "\ufeffName,Mail\r\nanna,a@example.org\r\nbo,\r\n", "2 anna, 3 bo", nil},
+		{"blank lines count", "name\n\nanna\n\n\nbo\n", "3 anna, 6 bo", nil},
+		{"a line break in a cell", "name,display_name\n\"anna\",\"A\nB\"\nbo,\n", "4 bo", []string{"line 2: display_name"}},
+		{"no header", "", "", []string{"line 1: no header row"}},
+		{"no name", "mail\na@example.org\n", "", []string{"line 1: name: is missing"}},
+		{"a column twice", "name,name\na,b\n", "", []string{"line 1: name: is there twice"}},
+		{"a password", "name,password\na,secret\n", "", []string{"line 1: password: is no column; there are name"}},
+		{"too few fields", "name,mail\nanna\nbo,\n", "3 bo", []string{"line 2: has 1 fields, the header 2"}},
+		{"a quote left open", "name,mail\nanna,\n\"bo,\ncy,\n", "2 anna", []string{"line 3: "}},
+		{"one name spelt in two ways", "name\nAnna\nＡＮＮＡ\n", "2 Anna", []string{`line 3: name: "ＡＮＮＡ" is in line 2 already`}},
+		{"not UTF-8", "name\nm\xfcller\n", "", []string{"is not UTF-8"}},
+		{"all that is wrong at once", "name,mail,language\n,x,not a language\n", "", []string{"line 2: name", "line 2: mail", "line 2: language"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rows, err := ReadImport([]byte(tt.file))
+			var got []string
+			for _, row := range rows {
+				got = append(got, fmt.Sprint(row.Line, " ", row.Name))
+			}
+			if strings.Join(got, ", ") != tt.rows {
+				t.Errorf("rows %q, want %q", got, tt.rows)
+			}
+			problems, _ := errors.AsType[Problems](err)
+			if len(problems) != len(tt.want) || err != nil && !errors.Is(err, identity.Invalid) {
+				t.Fatalf("problems: %v, want %q", err, tt.want)
+			}
+			for i, want := range tt.want {
+				if !strings.HasPrefix(problems[i].Error(), want) {
+					t.Errorf("says %q, want %q", problems[i].Error(), want)
+				}
+			}
+		})
+	}
+}
+
+// Strangers' bytes make problems, never a panic, and no row that AddUser would
+// refuse.
+func FuzzReadImport(f *testing.F) {
+	f.Add([]byte("name,display_name,mail,language,groups\nanna,Anna,a@example.org,de,Nurses;Staff\n"))
+	f.Add([]byte("\ufeffname\n\"a\"\"b\",,\n"))
+	f.Add([]byte("name\n\"\n"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		rows, _ := ReadImport(file)
+		for _, row := range rows {
+			if err := row.validate(); err != nil || row.Line < 2 {
+				t.Errorf("row %+v: %v", row, err)
+			}
+		}
+	})
+}
+
+// Where an import stops half-way, the count says which half: those are in, with
+// their events, and no other.
+func TestImport_SaysHowFarItCame(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		d, who := New(h.DB, 1), operator(h)
+		var rows []Row
+		for i := range 2*importBatch + 10 {
+			rows = append(rows, Row{Line: i + 2, NewUser: NewUser{Name: fmt.Sprintf("user%04d", i)}})
+		}
+		n, err := d.Import(t.Context(), who, h.Tenant.ID, rows, func(n int) {
+			if n == importBatch { // a colleague was faster with a name of the next batch
+				if _, err := d.AddUser(t.Context(), who, h.Tenant.ID, NewUser{Name: rows[importBatch+50].Name}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if n != importBatch || !errors.Is(err, identity.Conflict) || !strings.Contains(err.Error(), fmt.Sprintf("line %d", importBatch+52)) {
+			t.Errorf("imported %d, %v, want %d and a Conflict that names line %d", n, err, importBatch, importBatch+52)
+		}
+		users, err := store.Collect(h.DB.Users(t.Context(), h.Tenant.ID, "", 1000))
+		if err != nil || len(users) != importBatch+2 { // with anna and the colleague's
+			t.Errorf("%d users, %v, want %d", len(users), err, importBatch+2)
+		}
+		if !slices.ContainsFunc(users, func(u identity.User) bool { return u.Name == rows[importBatch-1].Name }) ||
+			slices.ContainsFunc(users, func(u identity.User) bool { return u.Name == rows[importBatch].Name }) {
+			t.Error("not the first batch, or more than that")
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// LockIfExceeded locks a user's logins if the failure just counted was one too
+// many (CRED-20), with its event, and tells by mail whom policy wants told: the
+// user, the operators (CRED-13). Every failure that counts ends here: a wrong
+// password, a wrong passcode, "it wasn't me", a wrong presence number.
+func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin) error {
+	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Reader) *templates.RejectedPush { return nil })
+	return err
+}
+
+// lockIfExceeded is LockIfExceeded for a failure of which each reader is told
+// something besides. It returns who was told of a lock.
+func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin,
+	besides func(mail.Reader) *templates.RejectedPush) (map[mail.Reader]bool, error) {
+	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
+	locked, err := tx.LockIfExceeded(ctx, t, rules.Threshold, until)
+	if err != nil || !locked {
+		return nil, err
+	}
+	err = tx.Event(ctx, audit.Event{Tenant: t.Tenant, Kind: audit.UserLocked, User: t.User, Journey: journey,
+		Data: map[string]string{"until": until.UTC().Format(time.RFC3339)}})
+	if err != nil {
+		return nil, err
+	}
+	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
+	if err != nil {
+		return nil, err
+	}
+	told := make(map[mail.Reader]bool)
+	for _, r := range to {
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: r.Address, Language: r.Language,
+			Args:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
+			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
+		if err != nil {
+			return nil, err
+		}
+		told[r] = true
+	}
+	return told, nil
+}
+
+// TellUnlocked tells a user by mail that a lock of logins is over, if there was
+// one that the user was told of. It is for a login that succeeds, by which a lock
+// whose time has come is known to be over, and for the operator who ends one.
+func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u identity.User, from templates.Origin) error {
+	if !u.UnlockDue {
+		return nil
+	}
+	due, err := tx.TakeUnlockMail(ctx, u.Tenant, u.ID)
+	if err != nil || !due {
+		return err
+	}
+	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, false)
+	if err != nil {
+		return err
+	}
+	for _, r := range to {
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailUnlocked, To: r.Address, Language: r.Language,
+			Args: templates.UserUnlocked{Name: u.Name, Origin: from}, Expires: tx.Now().Add(24 * time.Hour)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package directory
+
+import (
+	"context"
+	"net/mail"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// A NewUser is what is known of a user to be added. All but Name may be empty;
+// who has no password cannot pass one.
+type NewUser struct {
+	Name        string
+	DisplayName string
+	Mail        string
+	Language    string // BCP 47
+	Password    string // in clear; only its hash is kept
+	PasswordDue bool   // another must be chosen in the first login
+	Groups      []string
+}
+
+// AddUser adds a user, a member of the groups named.
+func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant string, n NewUser) (identity.User, error) {
+	if err := n.validate(); err != nil {
+		return identity.User{}, err
+	}
+	u := identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: n.Name, DisplayName: n.DisplayName,
+		Mail: n.Mail, Language: n.Language, PasswordDue: n.PasswordDue && n.Password != ""}
+	if n.Password != "" {
+		var err error
+		if u.Password, err = d.HashPassword(ctx, n.Password); err != nil {
+			return identity.User{}, err
+		}
+	}
+	err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
+		var groups []identity.Group
+		for _, name := range n.Groups {
+			group, err := tx.GroupByName(ctx, tenant, name)
+			if err != nil {
+				return err
+			}
+			groups = append(groups, group)
+		}
+		err := add(ctx, tx, u, groups)
+		if err != nil {
+			return err
+		}
+		u, err = tx.User(ctx, tenant, u.ID)
+		return err
+	})
+	return u, err
+}
+
+// add adds a user and the memberships, each once.
+func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.Group) error {
+	if err := tx.AddUser(ctx, u); err != nil {
+		return err
+	}
+	err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserAdded, User: u.ID,
+		Personal: map[string]string{"name": u.Name, "mail": u.Mail}})
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		if slices.Contains(groups[:i], g) {
+			continue
+		}
+		if err := tx.AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+			return err
+		}
+		if err := changed(ctx, tx, g, u, "added"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A fault is what is wrong with a field of a user.
+type fault struct{ field, key string }
+
+func (n NewUser) validate() error {
+	for _, f := range n.faults() {
+		return invalid(f.key)
+	}
+	return nil
+}
+
+// faults lists all that is wrong, by the field's name in an import.
+func (n NewUser) faults() []fault {
+	var faults []fault
+	wrong := func(field, key string) { faults = append(faults, fault{field, key}) }
+	if validName(n.Name) != nil {
+		wrong("name", "error.user.name")
+	}
+	if identity.CleanTyped(n.DisplayName) != n.DisplayName {
+		wrong("display_name", "error.user.display")
+	}
+	if n.Mail != "" {
+		// Only the bare address: a name beside it would go into a header.
+		a, err := mail.ParseAddress(n.Mail)
+		if err != nil || a.Address != n.Mail || len(n.Mail) > 254 {
+			wrong("mail", "error.user.mail")
+		}
+	}
+	if n.Language != "" {
+		if _, err := language.Parse(n.Language); err != nil {
+			wrong("language", "error.user.language")
+		}
+	}
+	if n.Password == "" {
+		return faults
+	}
+	password, ok := canonical(n.Password)
+	switch {
+	case !ok:
+		wrong("password", "error.user.password.long")
+	case utf8.RuneCountInString(password) < minPassword:
+		wrong("password", "error.user.password.short")
+	case identity.FoldName(password) == identity.FoldName(n.Name):
+		wrong("password", "error.user.password.name")
+	}
+	return faults
+}
+
+// validName refuses names that would look like others, or like nothing.
+func validName(name string) error {
+	if name == "" || identity.CleanTyped(name) != name || strings.ContainsRune(name, '\u00a0') {
+		return invalid("error.user.name")
+	}
+	return nil
+}
+
+func invalid(key string) error {
+	return &identity.Error{Kind: identity.Invalid, Key: key}
+}
+
+// AddGroup adds a group without members.
+func (d *Directory) AddGroup(ctx context.Context, who identity.Principal, tenant, name string) (identity.Group, error) {
+	g := identity.Group{Tenant: tenant, ID: identity.NewID(identity.GroupID), Name: name}
+	if err := validName(name); err != nil {
+		return g, err
+	}
+	err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
+		if err := tx.AddGroup(ctx, g); err != nil {
+			return err
+		}
+		g.CreatedAt = tx.Now()
+		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.GroupAdded, Data: map[string]string{"group": g.ID, "name": name}})
+	})
+	return g, err
+}
+
+// AddMember makes a user a member of a group, both by name; one who is already
+// stays so, and no event says otherwise.
+func (d *Directory) AddMember(ctx context.Context, who identity.Principal, tenant, group, user string) error {
+	return d.membership(ctx, who, tenant, group, user, join)
+}
+
+// RemoveMember ends a membership; who is none is no error.
+func (d *Directory) RemoveMember(ctx context.Context, who identity.Principal, tenant, group, user string) error {
+	return d.membership(ctx, who, tenant, group, user, leave)
+}
+
+func (d *Directory) membership(ctx context.Context, who identity.Principal, tenant, group, user string,
+	change func(context.Context, *store.Tx, identity.Group, identity.User) error) error {
+	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
+		g, err := tx.GroupByName(ctx, tenant, group)
+		if err != nil {
+			return err
+		}
+		u, err := tx.UserByName(ctx, tenant, user)
+		if err != nil {
+			return err
+		}
+		return change(ctx, tx, g, u)
+	})
+}
+
+func join(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) error {
+	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	if err != nil || slices.Contains(groups, g.ID) {
+		return err
+	}
+	if err := tx.AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+		return err
+	}
+	return changed(ctx, tx, g, u, "added")
+}
+
+func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) error {
+	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	if err != nil || !slices.Contains(groups, g.ID) {
+		return err
+	}
+	if err := tx.RemoveMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+		return err
+	}
+	return changed(ctx, tx, g, u, "removed")
+}
+
+func changed(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User, how string) error {
+	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.GroupMember, User: u.ID, Reason: how,
+		Data: map[string]string{"group": g.ID, "name": g.Name}})
+}

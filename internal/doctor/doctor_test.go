@@ -1,0 +1,360 @@
+package doctor
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/server"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
+
+// patient makes a server's folder, on each database at hand, and a doctor who
+// looks at it.
+func patient(t *testing.T, f func(t *testing.T, d *Doctor)) {
+	for kind, source := range storetest.Empty(t) {
+		t.Run(kind, func(t *testing.T) {
+			c := config.Default(t.TempDir())
+			c.Database = source
+			if err := server.Found(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
+				t.Fatal(err)
+			}
+			keys, err := c.Keys()
+			if err != nil {
+				t.Fatal(err)
+			}
+			db, err := store.Open(t.Context(), store.Options{Source: source, Keys: keys})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			f(t, &Doctor{Config: c, Database: db, Now: time.Now})
+		})
+	}
+}
+
+// found returns what one examination found.
+func (d *Doctor) found(t *testing.T, look func(*Doctor, context.Context, *chart) error) []Finding {
+	t.Helper()
+	var c chart
+	if err := look(d, t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c.findings
+}
+
+// expect wants a finding of a level with a text, and none that is worse.
+func expect(t *testing.T, found []Finding, level Level, text string) {
+	t.Helper()
+	rank := map[Level]int{OK: 0, Warning: 1, Error: 2}
+	there := false
+	for _, f := range found {
+		there = there || f.Level == level && strings.Contains(f.Text, text)
+		if rank[f.Level] > rank[level] || (f.Do == "") != (f.Level == OK) {
+			t.Errorf("found %+v", f)
+		}
+	}
+	if !there {
+		t.Errorf("no %s with %q in %+v", level, text, found)
+	}
+}
+
+func (d *Doctor) do(t *testing.T, f func(tx *store.Tx) error) {
+	t.Helper()
+	if err := d.Database.InTx(t.Context(), operator, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	d := &Doctor{Config: config.Default(t.TempDir()), Now: time.Now}
+	if err := errors.Join(d.Config.MakeKeys(), d.Config.Write()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, d.found(t, (*Doctor).files), OK, "2 files")
+	for _, name := range []string{config.File, "latchkey.keys"} {
+		for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
+			if err := os.Chmod(d.Config.Path(name), mode); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, d.found(t, (*Doctor).files), Error, name)
+		}
+		if err := os.Chmod(d.Config.Path(name), 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, d.found(t, (*Doctor).files), OK, "2 files")
+}
+
+func TestConfiguration(t *testing.T) {
+	d := &Doctor{Config: config.Default(t.TempDir()), Problems: config.Problems{{Key: "lisen", Line: 3, Text: "is not known"}}}
+	found := d.found(t, (*Doctor).configuration)
+	expect(t, found, Error, "line 3: lisen is not known")
+	expect(t, found, Error, "keys_file cannot be used")
+}
+
+func TestClock(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		if found := d.found(t, (*Doctor).clock); found[len(found)-1].Level == Error {
+			t.Errorf("found %+v", found)
+		}
+		d.Now = func() time.Time { return time.Now().Add(-time.Minute) } // it was set back
+		expect(t, d.found(t, (*Doctor).clock), Error, "in the future")
+		if d.Config.Postgres() {
+			expect(t, d.found(t, (*Doctor).clock), Error, "from ours")
+		}
+	})
+}
+
+func TestKeys(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		expect(t, d.found(t, (*Doctor).keys), OK, "RS256 key of tenant example for saml")
+		d.Now = func() time.Time { return time.Now().AddDate(2, 11, 0) }
+		expect(t, d.found(t, (*Doctor).keys), Warning, "certificate until")
+		d.Now = time.Now
+
+		// Another server's keys file.
+		db, err := store.Open(t.Context(), store.Options{Source: d.Config.Source(), Keys: store.NewKeyring()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		d.Database = db
+		expect(t, d.found(t, (*Doctor).keys), Error, "cannot sign for saml")
+		if err := os.Remove(d.Config.Path(d.Config.KeysFile)); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, d.found(t, (*Doctor).keys), Error, "cannot be read")
+	})
+}
+
+func TestDatabase(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		found := d.found(t, (*Doctor).database)
+		if found[0].Level == Error || !strings.Contains(found[0].Text, "up to date") {
+			t.Errorf("found %+v", found)
+		}
+		d.Database, d.Refused = nil, errors.New("connection refused")
+		expect(t, d.found(t, (*Doctor).database), Error, "connection refused")
+	})
+	source := storetest.Empty(t)["sqlite"]
+	db, err := store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	d := &Doctor{Config: config.Default(t.TempDir()), Database: db, Now: time.Now}
+	expect(t, d.found(t, (*Doctor).database), Warning, "migrations are pending")
+}
+
+func TestBackup(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		expect(t, d.found(t, (*Doctor).backup), Warning, "none was ever made")
+		d.do(t, func(tx *store.Tx) error {
+			all, err := store.Collect(tx.Tenants(t.Context()))
+			if err != nil {
+				return err
+			}
+			return tx.Event(t.Context(), audit.Event{Tenant: all[0].ID, Kind: audit.BackupMade})
+		})
+		expect(t, d.found(t, (*Doctor).backup), OK, "the newest is")
+		d.Now = func() time.Time { return time.Now().AddDate(0, 0, 9) }
+		expect(t, d.found(t, (*Doctor).backup), Warning, "9 days old")
+	})
+}
+
+func TestMail(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		expect(t, d.found(t, (*Doctor).mail), Warning, "no way for mails")
+		d.Config.Mail.Folder, d.Config.Mail.From = "mails", "login@example.org"
+		expect(t, d.found(t, (*Doctor).mail), Warning, "are sent to nobody")
+		d.Config.Mail.Folder, d.Config.Mail.Host, d.Config.Mail.Port = "", "127.0.0.1", 1
+		expect(t, d.found(t, (*Doctor).mail), Error, "mails do not leave (connect)")
+		d.do(t, func(tx *store.Tx) error {
+			all, err := store.Collect(tx.Tenants(t.Context()))
+			if err != nil {
+				return err
+			}
+			return tx.QueueMessage(t.Context(), store.Message{Tenant: all[0].ID, ID: "msg", Dedupe: "d", ExpiresAt: time.Now()})
+		})
+		d.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		expect(t, d.found(t, (*Doctor).mail), Error, "mails do not leave")
+		d.Config.Mail.Host = ""
+		expect(t, d.found(t, (*Doctor).mail), Warning, "1 waiting in the outbox, the oldest for 1 hour")
+	})
+}
+
+// A web authenticator belongs to the address it was made at.
+func TestWebAuthenticators(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		base := d.Config.BaseURL
+		start := func(address string) { d.do(t, func(tx *store.Tx) error { return tx.NoteOrigin(t.Context(), address) }) }
+		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
+		start(base)
+		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
+		enrol(t, d)
+		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
+		var err error
+		if d.Config, err = d.Config.WithBase("https://new.example.org"); err != nil {
+			t.Fatal(err)
+		}
+		d.Now = func() time.Time { return time.Now().Add(time.Minute) }
+		expect(t, d.found(t, (*Doctor).webAuthenticators), Warning, "made at another address ("+base+"): 1;")
+		d.Config.AuthenticatorURL = base // moved, and left where it was
+		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
+		d.Config.AuthenticatorURL = "https://auth.example.org"
+		expect(t, d.found(t, (*Doctor).webAuthenticators), Warning, "made at another address ("+base+"): 1;")
+	})
+}
+
+// enrol gives somebody an authenticator in a browser.
+func enrol(t *testing.T, d *Doctor) {
+	t.Helper()
+	d.do(t, func(tx *store.Tx) error {
+		all, err := store.Collect(tx.Tenants(t.Context()))
+		if err != nil {
+			return err
+		}
+		u := identity.User{Tenant: all[0].ID, ID: identity.NewID(identity.UserID), Name: "anna"}
+		a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-1", Kind: identity.AppToken, Step: 30,
+			Digits: 6, Seed: []byte("seed"), AppVersion: "latchkey-web/1.0.0", Template: []byte("{}"), ActivatedAt: time.Now()}
+		return errors.Join(tx.AddUser(t.Context(), u), tx.AddAuthenticator(t.Context(), a, u.ID))
+	})
+}
+
+// What answers at the address is asked who it is, and its certificate looked at
+// the way browsers do.
+func TestAddress(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		issuer, status := "", http.StatusOK
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer})
+		})
+		at := func(notAfter time.Duration) {
+			l, err := net.Listen("tcp", "localhost:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			pair, roots := certified(t, time.Now().Add(notAfter))
+			web := httptest.NewUnstartedServer(handler)
+			web.Listener.Close()
+			web.Listener = l
+			web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+			web.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+			web.StartTLS()
+			t.Cleanup(web.Close)
+			_, port, err := net.SplitHostPort(l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Config, err = d.Config.WithBase("https://localhost:" + port); err != nil {
+				t.Fatal(err)
+			}
+			d.Roots, issuer = roots, d.Config.BaseURL+"/t/example"
+		}
+		at(90 * 24 * time.Hour)
+		expect(t, d.found(t, (*Doctor).address), OK, "is this server")
+		issuer = "https://other.example.org/t/example"
+		expect(t, d.found(t, (*Doctor).address), Error, "is not this server")
+		status = http.StatusBadGateway
+		expect(t, d.found(t, (*Doctor).address), Error, "502")
+		status = http.StatusOK
+		at(10 * 24 * time.Hour)
+		expect(t, d.found(t, (*Doctor).address), Warning, "its certificate is good for 9 days")
+		at(25 * time.Hour)
+		expect(t, d.found(t, (*Doctor).address), Error, "1 day")
+		at(-time.Hour)
+		expect(t, d.found(t, (*Doctor).address), Error, "is refused")
+		var err error
+		if d.Config, err = d.Config.WithBase("http://localhost:1"); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, d.found(t, (*Doctor).address), Error, "nobody answers")
+	})
+}
+
+// The web authenticator's own address is asked for it. A proxy that does not
+// pass the Host header on has the base answer there, and lead in a circle.
+func TestAddressOfItsOwn(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		status, policy := http.StatusOK, "trusted-types latchkey-worker"
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", policy)
+			w.Header().Set("Location", "/authenticator/")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(web.Close)
+		d.Config.AuthenticatorURL = web.URL
+		expect(t, d.found(t, (*Doctor).annexe), OK, "is at "+web.URL)
+		policy = ""
+		expect(t, d.found(t, (*Doctor).annexe), Error, "no web authenticator")
+		status = http.StatusPermanentRedirect
+		expect(t, d.found(t, (*Doctor).annexe), Error, "leads back to itself")
+		web.Close()
+		expect(t, d.found(t, (*Doctor).annexe), Error, "nobody answers")
+	})
+}
+
+// certified makes a certificate for localhost, and what believes it.
+func certified(t *testing.T, notAfter time.Time) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: notAfter, DNSNames: []string{"localhost"},
+		IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+}
+
+// An examination that fails hides none of the others.
+func TestExamine(t *testing.T) {
+	patient(t, func(t *testing.T, d *Doctor) {
+		if err := d.Database.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checks := make(map[string]Level)
+		for _, f := range d.Examine(t.Context()) {
+			checks[f.Check] = f.Level
+		}
+		for _, want := range []string{"configuration", "clock", "files", "disk", "database", "keys", "mail", "address", "push services"} {
+			if checks[want] == "" {
+				t.Errorf("nothing about %q in %v", want, checks)
+			}
+		}
+		if checks["database"] != Error {
+			t.Errorf("a closed database is %q", checks["database"])
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/config"
+)
+
+// Clocks further apart than this make passcodes and signatures fail: a passcode
+// is taken within one step of 30 seconds, a signed call within 60.
+const (
+	clockWarning = 2 * time.Second
+	clockError   = 20 * time.Second
+)
+
+func (d *Doctor) clock(ctx context.Context, c *chart) error {
+	const do = "let the machine's clock be set by NTP (chrony, systemd-timesyncd)"
+	set, known := clockIsSet()
+	switch {
+	case known && !set:
+		c.warning("the system says that nobody sets this machine's clock: it will drift, and passcodes and signed calls fail with it", do)
+	case known:
+		c.ok("this machine's clock is set by somebody: %s", d.Now().UTC().Format(time.RFC3339))
+	default:
+		c.ok("it is %s here; whether somebody sets the clock this system does not say", d.Now().UTC().Format(time.RFC3339))
+	}
+	if d.Database == nil {
+		return nil
+	}
+	theirs, err := d.Database.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	if !theirs.IsZero() {
+		apart := d.Now().Sub(theirs).Abs()
+		level := OK
+		if apart > clockWarning {
+			level = Warning
+		}
+		if apart > clockError {
+			level = Error
+		}
+		c.judge(level, fmt.Sprintf("the database server's clock is %s from ours", apart.Round(time.Millisecond)), do+", there and here")
+	}
+	latest, err := d.Database.Latest(ctx, "")
+	if err != nil {
+		return err
+	}
+	if ahead := latest.Sub(d.Now()); ahead > clockError {
+		c.error(fmt.Sprintf("the newest event lies %s in the future: the clock was set back, and passcodes are refused until it has caught up", ahead.Round(time.Second)), do)
+	}
+	return nil
+}
+
+func (d *Doctor) files(_ context.Context, c *chart) error {
+	conf := d.Config
+	private := []string{config.File, conf.TLSKey, conf.Mail.PasswordFile}
+	if !conf.KeysApart() {
+		private = append(private, conf.KeysFile)
+	}
+	if !conf.Postgres() {
+		private = append(private, conf.Database, conf.Database+"-wal")
+	}
+	looked := 0
+	for _, name := range private {
+		if name == "" {
+			continue
+		}
+		info, err := os.Stat(conf.Path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // what must be there is the configuration's to say
+		}
+		if err != nil {
+			return err
+		}
+		looked++
+		if mode := info.Mode().Perm(); mode&0o077 != 0 && filepath.Separator == '/' {
+			c.error(fmt.Sprintf("others than its owner may use %s (mode %04o)", conf.Path(name), mode), "chmod 600 "+conf.Path(name))
+		}
+	}
+	if len(c.findings) == 0 {
+		c.ok("%d files are their owner's alone", looked)
+	}
+	return nil
+}
+
+// Free space below which people are warned, and below which logins are about to
+// fail: every login writes.
+const (
+	diskWarning = 1 << 30
+	diskError   = 100 << 20
+)
+
+func (d *Doctor) disk(_ context.Context, c *chart) error {
+	dir, what := d.Config.Dir(), "the server's folder"
+	if !d.Config.Postgres() {
+		dir, what = filepath.Dir(d.Config.Source()), "the database"
+	}
+	free, known, err := freeSpace(dir)
+	if err != nil {
+		return err
+	}
+	if !known {
+		c.ok("how much space is left this system does not say")
+		return nil
+	}
+	level := OK
+	if free < diskWarning {
+		level = Warning
+	}
+	if free < diskError {
+		level = Error
+	}
+	c.judge(level, fmt.Sprintf("%d MiB are free where %s is (%s)", free>>20, what, dir), "make room: when it is full nobody can log in")
+	return nil
+}

@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// Push services that are looked for although nobody is subscribed there yet:
+// Chromium's, Firefox's and Safari's. Those with many hosts, such as Edge's, are
+// looked for where they are in use.
+var usualPushHosts = []string{"fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com"}
+
+// pushWait is how long a push service may take to answer.
+const pushWait = 5 * time.Second
+
+// maxPushHosts is the most push services in use that are looked for.
+const maxPushHosts = 20
+
+func (d *Doctor) pushServices(ctx context.Context, c *chart) error {
+	if services, err := d.Config.PushServices(); err == nil && len(services) == 0 {
+		c.ok("none are used: apps show a request when they are opened")
+		return nil
+	}
+	d.contact(c)
+	hosts := slices.Clone(d.PushHosts)
+	if d.PushHosts == nil {
+		hosts = slices.Clone(usualPushHosts)
+	}
+	for _, host := range d.Config.Push.Services {
+		if !strings.HasPrefix(host, "*") {
+			hosts = append(hosts, host)
+		}
+	}
+	if d.ready(ctx) {
+		if err := d.pushKey(ctx, c); err != nil {
+			return err
+		}
+		used, err := store.Collect(d.Database.PushHosts(ctx))
+		if err != nil {
+			return err
+		}
+		for _, h := range used[:min(len(used), maxPushHosts)] {
+			hosts = append(hosts, h.Host)
+			if h.Failing > 0 {
+				c.warning(fmt.Sprintf("%s did not take the last notification of %d of %d browsers", h.Host, h.Failing, h.Subscriptions),
+					"the server's log says why, by \"notification not sent\"; their people see requests when they open the app")
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return d.reach(ctx, c, slices.Compact(hosts))
+}
+
+// contact looks at whom push services may write to. Apple's refuses every
+// message of one whom nobody could.
+func (d *Doctor) contact(c *chart) {
+	contact, err := d.Config.PushContact()
+	if err != nil {
+		return // said by the configuration
+	}
+	host := contact[strings.LastIndexAny(contact, "@/:")+1:]
+	if u, err := url.Parse(contact); err == nil && u.Scheme == "https" {
+		host = u.Hostname()
+	}
+	if !strings.Contains(host, ".") || slices.ContainsFunc([]string{".localhost", ".local", ".invalid", ".test", ".internal"}, func(end string) bool { return strings.HasSuffix(host, end) }) {
+		c.warning("push services are given "+contact+" to write to, which Apple's refuses: iPhones and Macs are not rung", "set contact below [push] to an address that others can reach")
+		return
+	}
+	c.ok("push services may write to %s", contact)
+}
+
+func (d *Doctor) pushKey(ctx context.Context, c *chart) error {
+	_, made, err := d.Database.VAPIDPublic(ctx)
+	if errors.Is(err, identity.NotFound) {
+		c.warning("there is no key for Web Push yet", "start the server (latchkey serve), which makes it")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := d.Database.VAPIDKey(ctx); err != nil {
+		c.error("the key of Web Push cannot be opened, so no browser is rung: "+err.Error(), "put back the keys file that belongs to this database")
+		return nil
+	}
+	c.ok("the key of Web Push is %s old; it stays for ever, since browsers subscribed with it", ago(d.Now().Sub(made)))
+	return nil
+}
+
+// reach asks each push service for anything at all, by the way notifications
+// take.
+func (d *Doctor) reach(ctx context.Context, c *chart, hosts []string) error {
+	allowed, err := d.Config.Outgoing()
+	if err != nil {
+		return nil // said by the configuration
+	}
+	client := outbound.NewTrusting(allowed, d.Roots)
+	ctx, cancel := context.WithTimeout(ctx, pushWait)
+	defer cancel()
+	failures := make([]error, len(hosts))
+	var asking sync.WaitGroup
+	for i, host := range hosts {
+		asking.Go(func() {
+			r, err := http.NewRequestWithContext(ctx, http.MethodHead, "https://"+host+"/", nil)
+			if err == nil {
+				_, err = client.Do(r, maxAnswer)
+			}
+			failures[i] = err
+		})
+	}
+	asking.Wait()
+	reached := 0
+	for i, host := range hosts {
+		if failures[i] == nil {
+			reached++
+			continue
+		}
+		c.warning(fmt.Sprintf("%s is not reached: %v; browsers there are not rung, and show requests when the app is opened", host, failures[i]),
+			"let this machine call it by https, directly and not by a proxy; a push service in your own network goes into outgoing_allow too")
+	}
+	if reached > 0 {
+		c.ok("%d of %d push services answer", reached, len(hosts))
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package journey_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+func (h *house) disable() {
+	h.Helper()
+	if _, err := h.engine.Directory.Disable(h.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// A page on which nothing was proved yet goes on, once its user is disabled, as
+// it does for a name nobody has: with the right password, passcode or code, and
+// while a push is waited for.
+func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
+	type act = func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error)
+	for name, tt := range map[string]struct {
+		before func(h *house)
+		at     journey.Step
+		until  act // before the user is disabled
+		after  []act
+	}{
+		"password": {func(*house) {}, journey.AskPassword, nil, []act{
+			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+				return h.engine.Password(h.Context(), visit, v, password)
+			}}},
+		"passcode": {func(h *house) { h.withoutPassword(nil) }, journey.Choose,
+			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+				return h.engine.Choose(h.Context(), visit, v, identity.ByPasscode)
+			}, []act{
+				func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+					return h.engine.Passcode(h.Context(), visit, v, h.passcode(0))
+				}}},
+		"push": {func(h *house) { h.withoutPassword(nil) }, journey.Choose,
+			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+				return h.engine.SendPush(h.Context(), visit, v, "Payroll")
+			}, []act{
+				func(h *house, _ journey.Visit, v *journey.View) (*journey.View, error) {
+					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
+				},
+				func(h *house, _ journey.Visit, v *journey.View) (*journey.View, error) {
+					h.Clock.Pass(5 * time.Minute)
+					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
+				}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+				h := furnish(t, empty)
+				tt.before(h)
+				visit := h.visit(identity.Session{})
+				var views [2]*journey.View
+				for i, user := range []string{"berit.lie", "nobody"} {
+					views[i] = h.named(user, user, tt.at)
+					if tt.until != nil {
+						var err error
+						if views[i], err = tt.until(h, visit, views[i]); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				h.disable()
+				var told [2]string
+				for n, after := range tt.after {
+					for i := range views {
+						v, err := after(h, visit, views[i])
+						if err != nil {
+							t.Fatalf("act %d: %v", n, err)
+						}
+						views[i] = v
+						told[i] += fmt.Sprintln(v.Step, v.Journey.Notice, v.Request.Outcome, v.Request.Left, v.Request.Number != "", v.Facts.Disabled, v.Journey.UserID)
+					}
+				}
+				if told[0] != told[1] {
+					t.Errorf("a disabled user's page tells\n%snobody's\n%s", told[0], told[1])
+				}
+			})
+		})
+	}
+}
+
+// Where something was proved, and where a session was opened, disabling ends it
+// all in its own transaction (T-LOG-27).
+func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		waiting, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
+		waiting = h.want(waiting, err, journey.WaitForPush)
+		secret, session := identity.NewSecret(), identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID),
+			UserID: h.User.ID, Browser: "c", AuthTime: h.db.Now(), Idle: time.Hour, ExpiresAt: h.db.Now().Add(time.Hour)}
+		h.do(h.Who, func(tx *store.Tx) error { return tx.KeepSession(t.Context(), session, secret) })
+		live := func() error {
+			_, err := h.db.Session(t.Context(), h.Tenant.ID, secret, "c")
+			return err
+		}
+		if err := live(); err != nil {
+			t.Fatal(err)
+		}
+		h.disable()
+		if err := live(); !errors.Is(err, identity.Unauthenticated) {
+			t.Errorf("the session: %v, want it to be over", err)
+		}
+		v, err := h.engine.Look(t.Context(), h.Tenant.ID, waiting.Journey.ID)
+		h.want(v, err, journey.Ended)
+		if v.Request.Outcome != store.PushCancelled {
+			t.Errorf("the push request is %q, want it cancelled", v.Request.Outcome)
+		}
+		// And it stays over when the user comes back.
+		if _, err := h.engine.Directory.Enable(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
+			t.Fatal(err)
+		}
+		if err := live(); !errors.Is(err, identity.Unauthenticated) {
+			t.Errorf("the session after all: %v, want it to be over", err)
+		}
+		h.proved(h.named("d", "berit.lie", journey.AskPassword), journey.Choose)
+	})
+}
+
+// Of a login's last step and an operator who disables its user, at the same
+// moment on two nodes, either the operator comes first and the login fails, or
+// its session ends with the others: no order leaves one open.
+func TestTLOG27_NoLoginSlipsPastTheOperator(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		operator := h.Node(t)
+		operatorFirst := false
+		err := h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+			if _, err := tx.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
+				return err
+			}
+			done := make(chan error, 1)
+			go func() {
+				done <- operator.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+					_, err := tx.DisableUser(t.Context(), h.Tenant.ID, h.User.ID)
+					return err
+				})
+			}()
+			select { // SQLite lets the operator wait for us; PostgreSQL does not
+			case err := <-done:
+				if err != nil {
+					return err
+				}
+				operatorFirst = true
+			case <-time.After(100 * time.Millisecond):
+				t.Cleanup(func() { <-done })
+			}
+			return tx.LoggedIn(t.Context(), h.Tenant.ID, h.User.ID, "b", false, identity.ByPush)
+		})
+		if operatorFirst && !errors.Is(err, identity.Forbidden) {
+			t.Errorf("a login of a user disabled meanwhile: %v, want Forbidden", err)
+		}
+		if !operatorFirst && err != nil {
+			t.Errorf("a login before its user was disabled: %v", err)
+		}
+	})
+}
+
+// An operator's lock holds where the user is known, and for a right password:
+// nothing is evaluated, and the words are those of a wrong one (CRED-13).
+func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.do(h.Who, func(tx *store.Tx) error {
+			return tx.LoggedIn(t.Context(), h.Tenant.ID, h.User.ID, "known", false, identity.ByPasscode)
+		})
+		half := h.toChoice("half")
+		people := h.engine.Directory
+		if u, err := people.Lock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil || u.LockedAt.IsZero() {
+			t.Fatalf("locked at %s: %v", u.LockedAt, err)
+		}
+		h.Clock.Pass(10 * time.Minute)
+		for _, browser := range []string{"known", "new"} {
+			v, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
+			if v = h.want(v, err, journey.AskPassword); v.Journey.Notice != "error.login.wrong" {
+				t.Errorf("in the %s browser, told %q", browser, v.Journey.Notice)
+			}
+		}
+		v, err := h.engine.Look(t.Context(), h.Tenant.ID, half.Journey.ID)
+		h.want(v, err, journey.Locked)
+		if _, err := people.Unlock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
+			t.Fatal(err)
+		}
+		h.proved(h.named("new", "berit.lie", journey.AskPassword), journey.Choose)
+	})
+}
+
+// What was passed by a password is void once there is another: a login under
+// way is asked again, and the session is over.
+func TestAChangedPasswordEndsWhatTheOldOneOpened(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		half := h.toChoice("b")
+		h.withPassword("c")
+		session := h.last
+		other := "another good password"
+		_, err := h.engine.Directory.Change(t.Context(), h.Who, h.Tenant.ID, "berit.lie", directory.Change{Password: &other})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := h.engine.Look(t.Context(), h.Tenant.ID, half.Journey.ID)
+		v = h.want(v, err, journey.AskPassword)
+		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password)
+		v = h.want(v, err, journey.AskPassword)
+		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, other)
+		h.want(v, err, journey.Choose)
+		if s, err := h.db.SessionByID(t.Context(), h.Tenant.ID, session.ID); err != nil || s.EndedAt.IsZero() {
+			t.Errorf("the session: %+v, %v, want it ended", s, err)
+		}
+	})
+}

@@ -1,0 +1,365 @@
+package journey_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// A house is a tenant with an application, and a user who has a password and
+// an authenticator that makes passcodes and gets push.
+type house struct {
+	*storetest.House
+	*testing.T
+	db     *store.DB
+	engine *journey.Engine
+	token  identity.Authenticator
+	grants atomic.Int32
+	last   identity.Session // of the newest success
+	device journey.Device   // that its browser was given to keep
+}
+
+const password = "correct horse battery"
+
+func furnish(t *testing.T, empty *storetest.House) *house {
+	t.Helper()
+	db := empty.DB
+	h := &house{House: empty, T: t, db: db, engine: &journey.Engine{DB: db, Directory: directory.New(db, 2)}}
+	var err error
+	h.User, err = h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "Berit.Lie", Mail: "berit@example.org", Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.token = identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK1", Kind: identity.AppToken,
+		Name: "Pixel 9", Platform: identity.Android, Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, ActivatedAt: db.Now(),
+		PushOnAt: db.Now(), Capabilities: []string{"presence:none", "presence:enter"}}
+	h.do(h.Who, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), h.token, h.User.ID) })
+	return h
+}
+
+func (h *house) do(who identity.Principal, f func(tx *store.Tx) error) {
+	h.Helper()
+	if err := h.db.InTx(h.Context(), who, f); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *house) visit(s identity.Session) journey.Visit {
+	return journey.Visit{Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
+		Grant: func(_ context.Context, _ *store.Tx, s journey.Success) error {
+			h.grants.Add(1)
+			h.last, h.device = s.Session, s.Device
+			return nil
+		}}
+}
+
+// begin begins a journey for a browser.
+func (h *house) begin(browser string, s identity.Session, change func(*journey.Start)) (*journey.View, error) {
+	h.Helper()
+	id := identity.NewID(identity.RequestID)
+	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
+		return tx.AddRequest(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.db.Now().Add(time.Minute)})
+	})
+	return h.engine.Begin(h.Context(), h.visit(s), id, func(_ *store.Tx, r store.Request) (journey.Start, error) {
+		start := journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: r.Wants, Browser: browser, IP: "192.0.2.17"}
+		if change != nil {
+			change(&start)
+		}
+		return start, nil
+	})
+}
+
+// walk takes steps until one ends elsewhere than it should.
+func (h *house) want(v *journey.View, err error, step journey.Step) *journey.View {
+	h.Helper()
+	if err != nil {
+		h.Fatalf("on the way to %q: %v", step, err)
+	}
+	if v.Step != step {
+		h.Fatalf("at %q (%s), want %q", v.Step, v.Journey.Notice, step)
+	}
+	return v
+}
+
+func (h *house) toChoice(browser string) *journey.View {
+	h.Helper()
+	v, err := h.begin(browser, identity.Session{}, nil)
+	v = h.want(v, err, journey.Identify)
+	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, " Berit.LIE ")
+	v = h.want(v, err, journey.AskPassword)
+	return h.proved(v, journey.Choose)
+}
+
+// proved gives the right password and wants to be at a step then.
+func (h *house) proved(v *journey.View, at journey.Step) *journey.View {
+	h.Helper()
+	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
+	return h.want(v, err, at)
+}
+
+func (h *house) passcode(offset int64) string {
+	params := otp.Params{Digits: 6, Period: 30}
+	return otp.HOTP(h.token.Seed, params, otp.Step(params, h.db.Now())+offset)
+}
+
+func (h *house) events(kind audit.Kind) []audit.Event {
+	h.Helper()
+	all, err := store.Collect(h.db.Events(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: -1}))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return all
+}
+
+func TestJRN1_PasswordAndPasscode(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v := h.toChoice("b")
+		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v = h.want(v, err, journey.AskPasscode)
+		v, err = h.engine.Passcode(t.Context(), visit, v, "000 000")
+		v = h.want(v, err, journey.AskPasscode)
+		if v.Journey.Notice != "error.passcode.wrong" {
+			t.Errorf("told %q", v.Journey.Notice)
+		}
+		code := h.passcode(0)
+		v, err = h.engine.Passcode(t.Context(), visit, v, code[:3]+" "+code[3:])
+		v = h.want(v, err, journey.Done)
+		if h.grants.Load() != 1 || v.Journey.Outcome != identity.Succeeded {
+			t.Errorf("%d grants, outcome %q", h.grants.Load(), v.Journey.Outcome)
+		}
+		// The same passcode in another journey is a replay.
+		v = h.toChoice("c")
+		v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v = h.want(v, err, journey.AskPasscode)
+		v, err = h.engine.Passcode(t.Context(), visit, v, code)
+		h.want(v, err, journey.AskPasscode)
+		// The ended one answers nobody.
+		if u, err := h.db.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Failures != 1 {
+			t.Errorf("%d failures after a finished login and a replay, %v; want 1", u.Failures, err)
+		}
+	})
+}
+
+func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v := h.toChoice("b")
+		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v = h.want(v, err, journey.AskPasscode)
+		v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+		h.want(v, err, journey.Done)
+		s := h.last
+
+		v, err = h.begin("b", s, nil)
+		v = h.want(v, err, journey.Done)
+		if got := journey.References(v.Journey.Passed); !slices.Equal(got, []string{"pwd", "otp", "mfa"}) {
+			t.Errorf("amr %v", got)
+		}
+		v, err = h.begin("b", s, func(s *journey.Start) { s.ForceLogin = true })
+		h.want(v, err, journey.Identify)
+		defer func() {
+			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, h.token, "lost") })
+			if v, err := h.begin("b", s, nil); err != nil || v.Step == journey.Done {
+				t.Errorf("a lost authenticator still signs on: %v", err)
+			}
+		}()
+		tooOld := int64(0)
+		old := s
+		old.Passed = slices.Clone(s.Passed)
+		for i := range old.Passed {
+			old.Passed[i].At = old.Passed[i].At.Add(-time.Hour)
+		}
+		v, err = h.begin("b", old, func(s *journey.Start) { s.MaxAge = &tooOld })
+		h.want(v, err, journey.AskPassword)
+		if _, err = h.begin("b", identity.Session{}, func(s *journey.Start) { s.Passive = true }); !errors.Is(err, journey.ErrLoginRequired) {
+			t.Errorf("passive without a session: %v", err)
+		}
+		if v, err = h.begin("b", s, func(s *journey.Start) { s.Passive = true }); err != nil || v.Step != journey.Done {
+			t.Errorf("passive with a session: %v", err)
+		}
+		if _, err = h.begin("b", s, func(s *journey.Start) { s.ACR = []string{"urn:nobody:knows"} }); !errors.Is(err, journey.ErrContextUnmet) {
+			t.Errorf("an unknown context: %v", err)
+		}
+	})
+}
+
+func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
+		v, err := h.begin("b", identity.Session{}, nil)
+		v = h.want(v, err, journey.Identify)
+		v, err = h.engine.Identify(t.Context(), h.visit(identity.Session{}), v, "berit.lie")
+		v = h.want(v, err, journey.AskPassword)
+		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password)
+		h.want(v, err, journey.Done)
+		s := h.last
+		v, err = h.begin("b", s, func(s *journey.Start) { s.ACR = []string{journey.MFAContext} })
+		v = h.want(v, err, journey.Choose)
+		v, err = h.engine.Choose(t.Context(), h.visit(s), v, identity.ByPasscode)
+		v = h.want(v, err, journey.AskPasscode)
+		v, err = h.engine.Passcode(t.Context(), h.visit(s), v, h.passcode(0))
+		v = h.want(v, err, journey.Done)
+		if after := h.last; after.ID != s.ID || len(after.Passed) != 2 {
+			t.Errorf("after step-up session %+v, before %s", after, s.ID)
+		}
+		if got := v.Rules.Reached(v.Journey); got != journey.MFAContext {
+			t.Errorf("context %s", got)
+		}
+	})
+}
+
+func (h *house) setPolicy(d policy.Document) {
+	h.Helper()
+	document, err := policy.Encode(d)
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
+		present, err := tx.Policy(h.Context(), h.Tenant.ID, d.Kind())
+		if err != nil {
+			return err
+		}
+		return tx.SetPolicy(h.Context(), h.Tenant.ID, d.Kind(), present.Version, document)
+	})
+}
+
+func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
+		v = h.want(v, err, journey.WaitForPush)
+		if len(v.Request.Number) != 2 {
+			t.Fatalf("number %q", v.Request.Number)
+		}
+		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
+			p, err := push.Pending(t.Context(), tx, h.Tenant.ID, h.User.ID)
+			if err != nil {
+				return err
+			}
+			_, err = push.TakeAnswer(t.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: v.Request.Number,
+				Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
+			return err
+		})
+		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {
+			t.Fatal(err)
+		}
+		var done atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				mine := *v
+				j := *v.Journey
+				mine.Journey = &j
+				after, err := h.engine.Claim(t.Context(), visit, &mine)
+				switch {
+				case err == nil && after.Step == journey.Done:
+					done.Add(1)
+				case err != nil && !errors.Is(err, identity.Conflict) && !errors.Is(err, identity.Expired):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if done.Load() != 1 || h.grants.Load() != 1 {
+			t.Errorf("claimed %d times, granted %d times; want once", done.Load(), h.grants.Load())
+		}
+	})
+}
+
+func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v, err := h.engine.Back(t.Context(), visit, h.toChoice("b"))
+		v = h.want(v, err, journey.Identify)
+		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		h.want(v, err, journey.AskPassword)
+		again, err := h.db.Journey(t.Context(), h.Tenant.ID, v.Journey.ID)
+		if err != nil || len(again.Passed) != 0 {
+			t.Errorf("passed %v, %v; want nothing", again.Passed, err)
+		}
+	})
+}
+
+func TestTLOG05_NoStepIsSkipped(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v, err := h.begin("b", identity.Session{}, nil)
+		v = h.want(v, err, journey.Identify)
+		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		v = h.want(v, err, journey.AskPassword)
+		for name, act := range map[string]func() (*journey.View, error){
+			"passcode": func() (*journey.View, error) { return h.engine.Passcode(t.Context(), visit, v, h.passcode(0)) },
+			"push":     func() (*journey.View, error) { return h.engine.SendPush(t.Context(), visit, v, "Payroll") },
+			"choose":   func() (*journey.View, error) { return h.engine.Choose(t.Context(), visit, v, identity.ByPasscode) },
+			"identify": func() (*journey.View, error) { return h.engine.Identify(t.Context(), visit, v, "other") },
+		} {
+			if _, err := act(); !errors.Is(err, identity.Conflict) {
+				t.Errorf("%s before the password: %v, want a conflict", name, err)
+			}
+		}
+	})
+}
+
+func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v, err := h.begin("b", identity.Session{}, nil)
+		v = h.want(v, err, journey.Identify)
+		v, err = h.engine.Identify(t.Context(), visit, v, "nobody")
+		v = h.want(v, err, journey.AskPassword)
+		v, err = h.engine.Password(t.Context(), visit, v, password)
+		v = h.want(v, err, journey.AskPassword)
+		if v.Journey.Notice != "error.login.wrong" {
+			t.Errorf("told %q", v.Journey.Notice)
+		}
+	})
+}
+
+func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		visit := h.visit(identity.Session{})
+		v, err := h.begin("b", identity.Session{}, nil)
+		v = h.want(v, err, journey.Identify)
+		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		v = h.want(v, err, journey.AskPassword)
+		for range 6 {
+			v, err = h.engine.Password(t.Context(), visit, v, "wrong password")
+			v = h.want(v, err, journey.AskPassword)
+		}
+		if len(h.events(audit.UserLocked)) != 1 {
+			t.Errorf("%d lock events, want 1", len(h.events(audit.UserLocked)))
+		}
+		v, err = h.engine.Password(t.Context(), visit, v, password) // the right one
+		v = h.want(v, err, journey.AskPassword)
+		if v.Journey.Notice != "error.login.wrong" {
+			t.Errorf("told %q while locked", v.Journey.Notice)
+		}
+		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error { return tx.Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
+		v, err = h.engine.Password(t.Context(), visit, v, password)
+		h.want(v, err, journey.Choose)
+	})
+}

@@ -1,0 +1,55 @@
+package journey
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// In a journey by an enrolment mail: the order in which things are asked and
+// refused, and that nothing but the used invitation ends it well.
+func TestENR19_NextOfAnInvitation(t *testing.T) {
+	type J = identity.Journey
+	coded := identity.Code{PassedAt: start}
+	fine := Facts{Platform: true, Codes: true, Push: true, MayEnrol: true}
+	with := func(change func(*Facts)) Facts {
+		f := fine
+		change(&f)
+		return f
+	}
+	for _, tt := range []struct {
+		name  string
+		j     J
+		facts Facts
+		want  Step
+	}{
+		{"begun", J{Enrol: identity.EnrolPlatform}, fine, EnrolPlatform},
+		{"a password first", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, fine, AskPassword},
+		{"and before what was begun", J{Enrol: identity.EnrolScan, Required: pwOnly}, fine, AskPassword},
+		{"given", J{Enrol: identity.EnrolPlatform, Required: pwOnly, Passed: pwPassed}, fine, EnrolPlatform},
+		{"scan", J{Enrol: identity.EnrolScan}, fine, EnrolScan},
+		{"another vendor's app", J{Enrol: identity.EnrolThirdParty}, fine, EnrolThirdParty},
+		{"used by it", J{Enrol: identity.EnrolScan}, with(func(f *Facts) { f.Redeemed, f.Assigned = true, 1 }), Done},
+		{"an authenticator, but not by it", J{Enrol: identity.EnrolScan}, with(func(f *Facts) { f.Assigned = 1 }), Refused},
+		{"all that a login takes, and no authenticator by it", J{Required: both, Passed: all, Enrol: identity.EnrolPlatform}, fine, EnrolPlatform},
+		{"ended elsewhere, before the password", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, with(func(f *Facts) { f.Withdrawn = true }), Refused},
+		{"disabled", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.Disabled = true }), Refused},
+		{"no platform", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.Platform = false }), Refused},
+		{"locked, the password not given", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), AskPassword},
+		{"locked, the password given", J{Required: pwOnly, Passed: pwPassed}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
+		{"locked, no password asked", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
+		{"over", J{Enrol: identity.EnrolScan, EndedAt: start}, with(func(f *Facts) { f.Redeemed = true }), Ended},
+		{"too late", J{Enrol: identity.EnrolScan, ExpiresAt: start}, fine, Ended},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.j.Name, tt.j.UserID, tt.j.Invitation, tt.j.Code = "u", "usr_u", "inv_i", coded
+			if tt.j.ExpiresAt.IsZero() {
+				tt.j.ExpiresAt = start.Add(time.Hour)
+			}
+			if got := Next(&tt.j, tt.facts, later); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package journey_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// withoutPassword asks everybody for a one-time password alone, and lets a push
+// be sent for a name.
+func (h *house) withoutPassword(groups map[string]policy.PushSettings) {
+	h.Helper()
+	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.OneTimePassword}}}})
+	rules := policy.DefaultPush()
+	rules.BeforePassword, rules.Groups = true, groups
+	h.setPolicy(rules)
+}
+
+// named begins a journey and identifies.
+func (h *house) named(browser, name string, step journey.Step) *journey.View {
+	h.Helper()
+	v, err := h.begin(browser, identity.Session{}, nil)
+	v = h.want(v, err, journey.Identify)
+	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, name)
+	return h.want(v, err, step)
+}
+
+func (h *house) toPasscode(browser, name string) *journey.View {
+	h.Helper()
+	v, err := h.engine.Choose(h.Context(), h.visit(identity.Session{}), h.named(browser, name, journey.Choose), identity.ByPasscode)
+	return h.want(v, err, journey.AskPasscode)
+}
+
+// each runs n tries at once on copies of one view: a page whose form was sent
+// n times.
+func each(n int, v *journey.View, try func(v *journey.View)) {
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			mine, j := *v, *v.Journey
+			mine.Journey = &j
+			try(&mine)
+		})
+	}
+	wg.Wait()
+}
+
+func (h *house) user() identity.User {
+	h.Helper()
+	u, err := h.db.User(h.Context(), h.Tenant.ID, h.User.ID)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return u
+}
+
+func (h *house) lockedUntil() time.Time {
+	return h.LockedUntil(h.T, store.Tally{Tenant: h.Tenant.ID, User: h.User.ID})
+}
+
+func reasons(events []audit.Event) map[string]int {
+	counts := make(map[string]int)
+	for _, e := range events {
+		counts[e.Reason]++
+	}
+	return counts
+}
+
+// One form sent many times at once moves the journey once. What the others
+// tried was evaluated all the same, so it counts, locks and leaves its event.
+func TestCRED20_ATryCountsThoughTheJourneyMovedOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		v := h.named("b", "berit.lie", journey.AskPassword)
+		try := func(typed string) func(*journey.View) {
+			return func(v *journey.View) {
+				if _, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), v, typed); err != nil && !errors.Is(err, identity.Conflict) {
+					t.Error(err)
+				}
+			}
+		}
+		each(4, v, try(password))
+		if n := h.user().Failures; n != 0 {
+			t.Errorf("%d failures after four times the right password, want each to give its own back", n)
+		}
+		v = h.named("b", "berit.lie", journey.AskPassword)
+		each(10, v, try("wrong password"))
+		if got := reasons(h.events(audit.PasswordWrong)); got["wrong password"] != 6 || got["locked"] != 4 {
+			t.Errorf("events of ten wrong ones: %v, want 6 evaluated and 4 locked", got)
+		}
+		if n := len(h.events(audit.UserLocked)); n != 1 || h.lockedUntil().IsZero() {
+			t.Errorf("%d lock events, locked until %v", n, h.lockedUntil())
+		}
+	})
+}
+
+// A check that could not be made is no failure of the person.
+func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "damaged", Password: "no hash"}
+	h.do(h.Who, func(tx *store.Tx) error { return tx.AddUser(t.Context(), h.User) })
+	v := h.named("b", "damaged", journey.AskPassword)
+	if _, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password); err == nil {
+		t.Fatal("a damaged hash is no error")
+	}
+	if n := h.user().Failures; n != 0 {
+		t.Errorf("%d failures, want 0", n)
+	}
+}
+
+// A crash between a try and its outcome leaves it counted. Whoever comes next
+// finds a lock with an end, not a door shut for ever.
+func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		tally := store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}
+		for range 6 {
+			h.do(h.Who, func(tx *store.Tx) error {
+				_, err := tx.Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				return err
+			})
+		}
+		for round := range 2 {
+			v := h.named("b", "berit.lie", journey.AskPassword)
+			v, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password)
+			h.want(v, err, journey.AskPassword)
+			if h.lockedUntil().IsZero() {
+				t.Fatalf("round %d: refused without a lock that ends", round)
+			}
+			h.Clock.Pass(16 * time.Minute)
+			h.do(h.Who, func(tx *store.Tx) error { // the one try a lock's end admits crashes too
+				ok, err := tx.Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				if !ok {
+					t.Errorf("round %d: no try after the lock's end", round)
+				}
+				return err
+			})
+		}
+	})
+}
+
+// Of 200 wrong passcodes at once, each in a journey and browser of its own, six
+// are looked at: five, and the one that exceeds.
+func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.withoutPassword(nil)
+		var views []*journey.View
+		for i := range 200 {
+			views = append(views, h.toPasscode(fmt.Sprint("b", i), "berit.lie"))
+		}
+		var wg sync.WaitGroup
+		for _, v := range views {
+			wg.Go(func() {
+				if _, err := h.engine.Passcode(t.Context(), h.visit(identity.Session{}), v, "000000"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		events, err := store.Collect(h.db.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PasscodeWrong, Limit: 1000}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := reasons(events); got["wrong"] != 6 || got["user locked"] != 194 {
+			t.Errorf("events %v, want 6 wrong ones and 194 not evaluated", got)
+		}
+		if n := h.user().Failures; n != 6 {
+			t.Errorf("%d failures, want 6", n)
+		}
+		if a, err := h.db.Authenticator(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Invalid != 6 {
+			t.Errorf("the authenticator counts %d, %v; want 6", a.Invalid, err)
+		}
+		if n := len(h.events(audit.UserLocked)); n != 1 {
+			t.Errorf("%d lock events, want 1", n)
+		}
+	})
+}
+
+// An approval asked for before the lock does not open it.
+func TestCRED20_AnApprovalDoesNotOpenALock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.withoutPassword(nil)
+		visit := h.visit(identity.Session{})
+		v, err := h.engine.SendPush(t.Context(), visit, h.named("b", "berit.lie", journey.Choose), "Payroll")
+		v = h.want(v, err, journey.WaitForPush)
+		other := h.toPasscode("c", "berit.lie")
+		for range 6 {
+			other, err = h.engine.Passcode(t.Context(), visit, other, "000000")
+			other = h.want(other, err, journey.AskPasscode)
+		}
+		h.approve(v.Request.Number)
+		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {
+			t.Fatal(err)
+		}
+		v, err = h.engine.Claim(t.Context(), visit, v)
+		if err == nil && v.Step == journey.Done || h.grants.Load() != 0 {
+			t.Errorf("logged in while locked: at %v, %d grants", v, h.grants.Load())
+		}
+		if h.lockedUntil().IsZero() {
+			t.Error("the approval ended the lock")
+		}
+	})
+}
+
+func (h *house) approve(number string) {
+	h.Helper()
+	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
+		p, err := push.Pending(h.Context(), tx, h.Tenant.ID, h.User.ID)
+		if err != nil {
+			return err
+		}
+		_, err = push.TakeAnswer(h.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: number,
+			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
+		return err
+	})
+}
+
+// The journey in which passcodes were guessed until the lock ends with the
+// lock: who goes on afterwards begins with the password.
+func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		limits := policy.DefaultLimits()
+		limits.JourneyLife = 3600
+		h.setPolicy(limits)
+		visit := h.visit(identity.Session{})
+		v, err := h.engine.Choose(t.Context(), visit, h.toChoice("b"), identity.ByPasscode)
+		v = h.want(v, err, journey.AskPasscode)
+		for range 5 {
+			v, err = h.engine.Passcode(t.Context(), visit, v, "000000")
+			v = h.want(v, err, journey.AskPasscode)
+		}
+		v, err = h.engine.Passcode(t.Context(), visit, v, "000000")
+		v = h.want(v, err, journey.Locked)
+		h.Clock.Pass(15 * time.Minute)
+		v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID)
+		h.want(v, err, journey.Ended)
+	})
+}
+
+// Passcodes that are not looked at are tried all the same: operators see them.
+func TestCRED11_APasscodeOfNobodyAndWhileLockedIsRecorded(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.withoutPassword(nil)
+		visit := h.visit(identity.Session{})
+		v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("b", "nobody"), "123456")
+		h.want(v, err, journey.AskPasscode)
+		if got := reasons(h.events(audit.PasscodeWrong)); got["no such user"] != 1 {
+			t.Errorf("events %v, want one of no such user", got)
+		}
+	})
+}

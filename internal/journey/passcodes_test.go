@@ -1,0 +1,125 @@
+package journey_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// A stranger who guesses passcodes for a name locks its owner out of passcodes,
+// and of nothing else; and learns neither that there is a lock nor what a right
+// one would do (attack 14).
+//
+// Tried without Paused in Passcode: a right passcode counted as a failed login.
+func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.withoutPassword(nil)
+		lockout := policy.DefaultLockout()
+		lockout.Count, lockout.Passcodes, lockout.Threshold = policy.CountUsers, 3, 50
+		h.setPolicy(lockout)
+		visit := h.visit(identity.Session{})
+		stranger := func(typed string) string {
+			t.Helper()
+			v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("stranger", "berit.lie"), typed)
+			return h.want(v, err, journey.AskPasscode).Journey.Notice
+		}
+		told := stranger("000000")
+		for _, typed := range []string{"000000", "000000", "000000", h.passcode(0)} {
+			if got := stranger(typed); got != told {
+				t.Errorf("%s is answered by %s, want %s", typed, got, told)
+			}
+		}
+		if got := reasons(h.events(audit.PasscodeWrong)); got["wrong"] != 3 || got["passcodes locked"] != 2 {
+			t.Errorf("events %v, want three wrong and two not looked at", got)
+		}
+		if got := h.user(); got.Failures != 3 || got.PasscodesLocked.IsZero() {
+			t.Errorf("%d failed logins, passcodes locked until %v", got.Failures, got.PasscodesLocked)
+		}
+		v, err := h.engine.SendPush(t.Context(), visit, h.named("own", "berit.lie", journey.Choose), "Payroll")
+		v = h.want(v, err, journey.WaitForPush)
+		h.approve(v.Request.Number)
+		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {
+			t.Fatal(err)
+		}
+		v, err = h.engine.Claim(t.Context(), visit, v)
+		h.want(v, err, journey.Done)
+	})
+}
+
+// Who proved the password is told that passcodes are locked.
+func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	lockout := policy.DefaultLockout()
+	lockout.Count, lockout.Passcodes = policy.CountUsers, 3
+	h.setPolicy(lockout)
+	visit := h.visit(identity.Session{})
+	v, err := h.engine.Choose(t.Context(), visit, h.toChoice("b"), identity.ByPasscode)
+	v = h.want(v, err, journey.AskPasscode)
+	for range 3 {
+		v = h.types(v, "000000", journey.AskPasscode, "error.passcode.wrong")
+	}
+	v = h.types(v, h.passcode(0), journey.AskPasscode, "error.passcode.paused")
+	h.Clock.Pass(time.Minute)
+	h.types(v, h.passcode(0), journey.Done, "")
+}
+
+// The end of a lock of logins is told at the next login that succeeds, and once
+// (attack 26); where an operator ended it, then.
+func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		lockout := policy.DefaultLockout()
+		lockout.Threshold = 1
+		h.setPolicy(lockout)
+		visit := h.visit(identity.Session{})
+		lock := func(browser string) {
+			t.Helper()
+			v, err := h.begin(browser, identity.Session{}, nil)
+			v = h.want(v, err, journey.Identify)
+			v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+			v = h.want(v, err, journey.AskPassword)
+			for range 2 {
+				v, err = h.engine.Password(t.Context(), visit, v, "wrong horse")
+				v = h.want(v, err, journey.AskPassword)
+			}
+		}
+		login := func(browser string) {
+			t.Helper()
+			v, err := h.engine.Choose(t.Context(), visit, h.toChoice(browser), identity.ByPasscode)
+			v = h.want(v, err, journey.AskPasscode)
+			v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+			h.want(v, err, journey.Done)
+		}
+		told := func(when string, want int) {
+			t.Helper()
+			if got := len(h.mails(templates.MailUnlocked)); got != want {
+				t.Errorf("%s: %d mails, want %d", when, got, want)
+			}
+		}
+		login("own")
+		told("without a lock", 0)
+		lock("stranger")
+		h.Clock.Pass(time.Minute)
+		login("own") // where the person is known, and the lock does not hold
+		told("while it lasts", 0)
+		h.Clock.Pass(15 * time.Minute)
+		told("when it is over", 0)
+		login("other")
+		told("at the next login", 1)
+		h.Clock.Pass(time.Minute)
+		login("own")
+		told("after that", 1)
+		lock("stranger")
+		if _, err := h.engine.Directory.Unlock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
+			t.Fatal(err)
+		}
+		told("by an operator", 2)
+	})
+}

@@ -1,0 +1,218 @@
+package journey_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// approveOff approves the request that waits with the passcode of an app whose
+// clock is off by so many steps.
+func (h *house) approveOff(steps int64, number string) {
+	h.Helper()
+	h.do(h.Who, func(tx *store.Tx) error {
+		p, err := push.Pending(h.Context(), tx, h.Tenant.ID, h.User.ID)
+		if err != nil {
+			return err
+		}
+		end, err := push.TakeAnswer(h.Context(), tx, h.token, push.Answer{Request: p.ID, Nonce: p.Nonce, Decision: push.Approve, Number: number,
+			Passcode: func() (push.Verdict, store.Passcode, error) {
+				return authenticator.Approve(h.Context(), tx, h.token, "", h.passcode(steps))
+			}})
+		if err == nil && end.Outcome != store.PushResync {
+			h.Errorf("the approval is %q, want %s", end.Outcome, store.PushResync)
+		}
+		return err
+	})
+}
+
+// type types a passcode and wants to be at a step then, told so.
+func (h *house) types(v *journey.View, typed string, at journey.Step, told string) *journey.View {
+	h.Helper()
+	v, err := h.engine.Passcode(h.Context(), h.visit(nowhere), v, typed)
+	v = h.want(v, err, at)
+	if at != journey.Done && v.Journey.Notice != told {
+		h.Errorf("told %q, want %q", v.Journey.Notice, told)
+	}
+	return v
+}
+
+const (
+	nextPlease = "notice.passcode.next"
+	wrongCode  = "error.passcode.wrong"
+)
+
+// An approval whose passcode is too far off asks for the next one in the
+// browser, which logs in and sets the clock: also where policy refuses codes,
+// since the approval was the phone's.
+//
+// Tried without step > first.Step: the first passcode was its own next.
+func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
+	for _, codes := range []bool{true, false} {
+		storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+			h := furnish(t, empty)
+			rules := policy.DefaultPush()
+			rules.CodesAllowed = codes
+			h.setPolicy(rules)
+			v := h.send(h.toChoice("b"))
+			h.approveOff(6, v.Request.Number)
+			v = h.want(h.look(v), nil, journey.AskNextPasscode)
+			if n := len(h.events(audit.OuterWindow)); n != 1 || h.user().Failures != 0 {
+				t.Errorf("%d events of the outer window, %d failures", n, h.user().Failures)
+			}
+			// The first is not the next, nor is one a little farther off.
+			v = h.types(v, h.passcode(6), journey.AskNextPasscode, wrongCode)
+			v = h.types(v, h.passcode(8), journey.AskNextPasscode, wrongCode)
+			h.types(v, h.passcode(7), journey.Done, "")
+			if n := len(h.events(audit.OuterWindow)); n != 1 {
+				t.Errorf("%d events of the outer window", n)
+			}
+			h.Clock.Pass(time.Minute)
+			if a, err := h.db.Authenticator(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Drift != 7 {
+				t.Errorf("drift %d, %v, want 7", a.Drift, err)
+			}
+			h.send(h.toChoice("b"))
+			verdict := push.PasscodeWrong
+			h.do(h.Who, func(tx *store.Tx) (err error) {
+				h.token.Drift = 7
+				verdict, _, err = authenticator.Approve(t.Context(), tx, h.token, "", h.passcode(7))
+				return err
+			})
+			if verdict != push.PasscodeRight {
+				t.Errorf("the clock was not set: verdict %d", verdict)
+			}
+		})
+	}
+}
+
+// Where policy refuses codes, nothing but the next of the authenticator that
+// approved completes it.
+//
+// Tried without FirstAlone: the other authenticator's passcode logged in.
+func TestPUSH16_NoOtherPasscodeWhereCodesAreRefused(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	other := h.House
+	other.User = h.User
+	second := other.Authenticator(t, "another phone")
+	rules := policy.DefaultPush()
+	rules.CodesAllowed = false
+	h.setPolicy(rules)
+	v := h.send(h.toChoice("b"))
+	h.approveOff(6, v.Request.Number)
+	mine := h.token
+	h.token = second
+	typed := h.passcode(0)
+	h.token = mine
+	h.types(h.want(h.look(v), nil, journey.AskNextPasscode), typed, journey.AskNextPasscode, wrongCode)
+}
+
+// A passcode typed from the outer window is no wrong one. The next one, within
+// five minutes and three tries, logs in. Tries that miss count as wrong.
+func TestCRED10_ResynchronisationByHand(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		v := h.toTyping()
+		v = h.types(v, h.passcode(6), journey.AskNextPasscode, nextPlease)
+		if h.user().Failures != 0 {
+			t.Errorf("%d failures: it was right", h.user().Failures)
+		}
+		h.Clock.Pass(30 * time.Second)
+		h.types(v, h.passcode(6), journey.Done, "")
+		if n := len(h.events(audit.OuterWindow)); n != 1 {
+			t.Errorf("%d events of the outer window, want 1", n)
+		}
+		h.Clock.Pass(30 * time.Second)
+		h.types(h.toTyping(), h.passcode(6), journey.Done, "") // the clock is set
+	})
+}
+
+// Codes that policy refuses meanwhile are not let in by one that was typed before.
+//
+// Tried without looking at Codes in resync: the next one logged in.
+func TestCRED10_CodesRefusedMeanwhile(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	v := h.types(h.toTyping(), h.passcode(6), journey.AskNextPasscode, nextPlease)
+	rules := policy.DefaultPush()
+	rules.CodesAllowed = false
+	h.setPolicy(rules)
+	if _, err := h.engine.Passcode(t.Context(), h.visit(nowhere), v, h.passcode(7)); !errors.Is(err, identity.Conflict) || h.grants.Load() != 0 {
+		t.Errorf("the next one: %v, %d grants", err, h.grants.Load())
+	}
+	h.want(h.look(v), nil, journey.Choose)
+}
+
+func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
+	for name, end := range map[string]func(h *house, v *journey.View) *journey.View{
+		"three misses": func(h *house, v *journey.View) *journey.View {
+			v = h.types(v, "000000", journey.AskNextPasscode, wrongCode)
+			v = h.types(v, "000000", journey.AskNextPasscode, wrongCode)
+			v = h.types(v, "000000", journey.AskPasscode, wrongCode)
+			if n := h.user().Failures; n != 3 {
+				h.Errorf("%d failures, want 3", n)
+			}
+			return v
+		},
+		"five minutes": func(h *house, v *journey.View) *journey.View {
+			h.Clock.Pass(5 * time.Minute)
+			return h.want(h.look(v), nil, journey.AskPasscode)
+		},
+		"going back": func(h *house, v *journey.View) *journey.View {
+			v, err := h.engine.Back(h.Context(), h.visit(nowhere), v)
+			v = h.want(v, err, journey.Choose)
+			v, err = h.engine.Choose(h.Context(), h.visit(nowhere), v, identity.ByPasscode)
+			return h.want(v, err, journey.AskPasscode)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := furnish(t, storetest.SQLite(t))
+			v := end(h, h.types(h.toTyping(), h.passcode(6), journey.AskNextPasscode, nextPlease))
+			// A journey has one: neither the next nor a new first one counts now.
+			v = h.types(v, h.passcode(7), journey.AskPasscode, wrongCode)
+			v = h.types(v, h.passcode(9), journey.AskPasscode, wrongCode)
+			h.types(v, h.passcode(0), journey.Done, "") // but a right one does
+		})
+	}
+}
+
+// What somebody saw typed as the first begins no second resynchronisation.
+//
+// Tried without UseOnce: it did, in the other journey.
+func TestCRED10_AFirstPasscodeBeginsOne(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		first := h.passcode(6)
+		h.types(h.toTyping(), first, journey.AskNextPasscode, nextPlease)
+		h.types(h.toTyping(), first, journey.AskPasscode, wrongCode)
+	})
+}
+
+// The second push of a journey begins no second resynchronisation.
+func TestCRED10_OneInAJourney(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	v := h.send(h.toChoice("b"))
+	h.approveOff(6, v.Request.Number)
+	v = h.want(h.send(h.want(h.look(v), nil, journey.AskNextPasscode)), nil, journey.WaitForPush)
+	h.approveOff(7, v.Request.Number)
+	v = h.want(h.look(v), nil, journey.PushOver)
+	if v.Request.Outcome != store.PushResync {
+		t.Errorf("outcome %q", v.Request.Outcome)
+	}
+	if _, err := h.engine.Passcode(t.Context(), h.visit(nowhere), v, h.passcode(8)); !errors.Is(err, identity.Conflict) {
+		t.Errorf("a passcode typed there: %v", err)
+	}
+}
+
+func (h *house) toTyping() *journey.View {
+	h.Helper()
+	v, err := h.engine.Choose(h.Context(), h.visit(nowhere), h.toChoice("b"), identity.ByPasscode)
+	return h.want(v, err, journey.AskPasscode)
+}

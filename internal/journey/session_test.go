@@ -1,0 +1,73 @@
+package journey_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// withPassword logs in where a password is all that is asked.
+func (h *house) withPassword(browser string) identity.Session {
+	h.Helper()
+	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
+	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
+	h.want(v, err, journey.Done)
+	return h.last
+}
+
+func mfa(s *journey.Start) { s.ACR = []string{journey.MFAContext} }
+
+// What a journey took over from a session goes when the session is ended: a
+// page left open after signing out is worth nothing to the next at the screen.
+func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		s := h.withPassword("b")
+		h.Clock.Pass(time.Minute)
+		v, err := h.begin("b", s, mfa)
+		v = h.want(v, err, journey.Choose)
+		own := h.provedHere("b") // proved in the journey itself: stays
+		h.do(h.Who, func(tx *store.Tx) error { return tx.EndSession(t.Context(), h.Tenant.ID, s.ID) })
+		if _, err := h.engine.Choose(t.Context(), h.visit(identity.Session{}), v, identity.ByPasscode); err == nil {
+			t.Error("a page from before signing out was taken")
+		}
+		v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID)
+		h.want(v, err, journey.AskPassword)
+		own, err = h.engine.Look(t.Context(), h.Tenant.ID, own.Journey.ID)
+		h.want(own, err, journey.Choose)
+	})
+}
+
+func (h *house) provedHere(browser string) *journey.View {
+	h.Helper()
+	v, err := h.begin(browser, identity.Session{}, mfa)
+	v = h.want(v, err, journey.Identify)
+	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, "berit.lie")
+	v = h.want(v, err, journey.AskPassword)
+	h.Clock.Pass(time.Second)
+	v, err = h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
+	return h.want(v, err, journey.Choose)
+}
+
+// Proving one thing more does not make the rest younger: the session's absolute
+// end counts from the oldest of what it holds.
+func TestJRN8_StepUpDoesNotPutOffTheSessionsEnd(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	s := h.withPassword("b")
+	end := s.ExpiresAt
+	h.Clock.Pass(11 * time.Hour)
+	v, err := h.begin("b", s, mfa)
+	v = h.want(v, err, journey.Choose)
+	v, err = h.engine.Choose(t.Context(), h.visit(s), v, identity.ByPasscode)
+	v = h.want(v, err, journey.AskPasscode)
+	v, err = h.engine.Passcode(t.Context(), h.visit(s), v, h.passcode(0))
+	h.want(v, err, journey.Done)
+	if !h.last.ExpiresAt.Equal(end) {
+		t.Errorf("after step-up the session ends at %v, want still %v", h.last.ExpiresAt, end)
+	}
+}

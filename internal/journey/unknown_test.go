@@ -1,0 +1,126 @@
+package journey_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// How often a push may be asked for before a password, and from where, is the
+// same for a name that is nobody's: else asking twice would tell (ENR-4).
+func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
+		h := furnish(t, empty)
+		h.withoutPassword(nil)
+		visit := h.visit(identity.Session{})
+		told := func(name string) (seen []string) {
+			note := func(v *journey.View, err error) *journey.View {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen = append(seen, fmt.Sprint(v.Step, " ", v.Journey.Notice, " ", v.Journey.Pushes))
+				return v
+			}
+			push := func(v *journey.View) *journey.View {
+				return note(h.engine.SendPush(t.Context(), visit, v, "Payroll"))
+			}
+			first := push(h.named("b", name, journey.Choose))
+			push(h.named("b", name, journey.Choose)) // another tab, at once
+			push(h.named("c", name, journey.Choose)) // another browser, at once
+			h.Clock.Pass(16 * time.Second)
+			push(h.named("c", name, journey.Choose)) // and while the first waits
+			h.Clock.Pass(16 * time.Second)
+			first = push(first)
+			first = note(h.engine.Back(t.Context(), visit, first))
+			first = note(h.engine.Back(t.Context(), visit, first))
+			first = note(h.engine.Identify(t.Context(), visit, first, name))
+			push(first)
+			h.Clock.Pass(5 * time.Minute)
+			return seen
+		}
+		known, unknown := told("berit.lie"), told("nobody")
+		if fmt.Sprint(known) != fmt.Sprint(unknown) {
+			t.Errorf("a user's name is told %q,\nnobody's %q", known, unknown)
+		}
+	})
+}
+
+// What a group may use shows once something was proved. Before that, the
+// choices would tell who is in it (ENR-4).
+func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
+	for name, settings := range map[string]policy.PushSettings{
+		"push off":      {Presence: policy.NoPresence},
+		"codes refused": {Enabled: true, Presence: policy.Enter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := furnish(t, storetest.SQLite(t))
+			group := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "Nurses"}
+			h.do(h.Who, func(tx *store.Tx) error {
+				if err := tx.AddGroup(t.Context(), group); err != nil {
+					return err
+				}
+				return tx.AddMember(t.Context(), h.Tenant.ID, group.ID, h.User.ID)
+			})
+			h.withoutPassword(map[string]policy.PushSettings{group.ID: settings})
+			known, unknown := h.named("b", "berit.lie", journey.Choose).Facts, h.named("b", "nobody", journey.Choose).Facts
+			if known.Push != unknown.Push || known.Codes != unknown.Codes {
+				t.Errorf("offered push %v and codes %v; to nobody %v and %v", known.Push, known.Codes, unknown.Push, unknown.Codes)
+			}
+			visit := h.visit(identity.Session{})
+			if !settings.Enabled {
+				v, err := h.engine.SendPush(t.Context(), visit, h.named("b", "berit.lie", journey.Choose), "Payroll")
+				if v = h.want(v, err, journey.WaitForPush); v.Journey.PushID != "" {
+					t.Error("a push was sent to who may get none")
+				}
+				return
+			}
+			v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("b", "berit.lie"), h.passcode(0))
+			h.want(v, err, journey.AskPasscode) // the right one, refused by policy (PUSH-1)
+		})
+	}
+}
+
+// Who has proved the password and can be reached by no push goes straight to
+// the passcode, from there back to the name, and is told so when sending one
+// all the same: nothing pretends to wait.
+func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	h.do(h.Who, func(tx *store.Tx) error {
+		_, err := tx.SetPush(t.Context(), h.Tenant.ID, h.token.ID, false)
+		return err
+	})
+	v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode)
+	v, err := h.engine.SendPush(t.Context(), h.visit(identity.Session{}), v, "Payroll")
+	if v = h.want(v, err, journey.AskPasscode); v.Journey.Notice != "error.choice.missing" || v.Journey.Pushes != 0 {
+		t.Errorf("told %q, %d pushes", v.Journey.Notice, v.Journey.Pushes)
+	}
+	v, err = h.engine.Back(t.Context(), h.visit(identity.Session{}), v)
+	h.want(v, err, journey.Identify)
+}
+
+// Looking at the journey of a name that is nobody's reads what looking at
+// anybody's reads, or the time it takes would tell. What the reads allocate is
+// counted, not timed: a clock on a busy machine tells less.
+func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
+	h := furnish(t, storetest.SQLite(t))
+	h.withoutPassword(nil)
+	allocations := func(name string) float64 {
+		id := h.named("b", name, journey.Choose).Journey.ID
+		return testing.AllocsPerRun(20, func() {
+			if _, err := h.engine.Look(t.Context(), h.Tenant.ID, id); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	known, unknown := allocations("berit.lie"), allocations("nobody")
+	if unknown < 0.8*known {
+		t.Errorf("%v allocations for a user's name, %v for nobody's", known, unknown)
+	}
+}

@@ -1,0 +1,51 @@
+package mail
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// A Message is a mail to be queued.
+type Message struct {
+	Tenant   string
+	Kind     string // such as templates.MailCode
+	To       string
+	Language string // of the reader; empty means the tenant's, then English
+	Args     any    // the kind's struct, such as templates.VerificationCode
+	Dedupe   string // of two messages with the same key one is sent; empty means no such key
+	Expires  time.Time
+}
+
+// Queue puts a message into the outbox, in the transaction of what it tells of.
+func Queue(ctx context.Context, tx *store.Tx, m Message) error {
+	if err := CheckAddress(m.To); err != nil {
+		return err
+	}
+	args, err := json.Marshal(m.Args)
+	if err != nil {
+		return fmt.Errorf("mail: queue %s: %w", m.Kind, err)
+	}
+	id := identity.NewID(identity.MessageID)
+	if m.Dedupe == "" {
+		m.Dedupe = id
+	}
+	return tx.QueueMessage(ctx, store.Message{Tenant: m.Tenant, ID: id, Kind: m.Kind, Recipient: m.To, Language: m.Language,
+		Arguments: args, Dedupe: m.Dedupe, MessageID: identity.NewSecret(), ExpiresAt: m.Expires})
+}
+
+// CheckAddress refuses what is not one plain mail address. A line break in one
+// would add headers, and recipients, to the mail (T-ADM-06).
+func CheckAddress(address string) error {
+	parsed, err := mail.ParseAddress(address)
+	if err != nil || parsed.Address != address || strings.ContainsAny(address, "\r\n\x00") || len(address) > 254 {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("mail: %q is no mail address", address)}
+	}
+	return nil
+}

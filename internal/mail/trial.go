@@ -1,0 +1,20 @@
+package mail
+
+import (
+	"html"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// Trial is a mail that says only that it arrived. host is where it was sent
+// from, and the domain of its Message-ID.
+func Trial(l locales.Printer, from, to, host string) (Envelope, error) {
+	if err := CheckAddress(to); err != nil {
+		return Envelope{}, err
+	}
+	text := l.T("mail.test.text", "host", host)
+	return Envelope{From: from, FromName: "Latchkey", To: to, MessageID: identity.NewSecret() + "@" + host,
+		Subject: l.T("mail.test.subject"), Text: text + "\n",
+		HTML: `<!DOCTYPE html><html lang="` + l.Lang() + `" dir="` + l.Dir() + `"><body><p>` + html.EscapeString(text) + "</p></body></html>"}, nil
+}

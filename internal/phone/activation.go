@@ -1,0 +1,106 @@
+package phone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// An activationCode is an activation as it is sent: the secret of a link or a short code,
+// and to whom.
+type activationCode struct {
+	Base   string `json:"base"`
+	Secret string `json:"secret,omitempty"`
+	Short  string `json:"short_code,omitempty"`
+}
+
+var (
+	secret    = regexp.MustCompile(`^[A-Za-z0-9_-]{26,128}$`)
+	shortCode = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{8}$`)
+	newerLink = regexp.MustCompile(`^v[0-9]+\.`)
+)
+
+// code reads the link, or the base and the short code (protocol, section 2).
+func (a Activation) code() (activationCode, error) {
+	malformed := func(key, why string) (activationCode, error) {
+		return activationCode{}, &identity.Error{Kind: identity.Invalid, Key: key, Err: errors.New(why)}
+	}
+	address := a.Base
+	if a.Link != "" {
+		address = a.Link
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return malformed("phone.link", "not an address: "+strings.SplitN(address, "#", 2)[0])
+	}
+	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+		return malformed("phone.link.insecure", "neither https nor a loopback address: "+u.Scheme+"://"+u.Host)
+	}
+	c := activationCode{Base: u.Scheme + "://" + u.Host}
+	if a.Link == "" {
+		if u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+			return malformed("phone.link", "a base is a scheme and a host")
+		}
+		typed := strings.ToUpper(strings.Join(strings.FieldsFunc(a.Code, func(r rune) bool { return r == ' ' || r == '-' || r == '\t' }), ""))
+		c.Short = strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(typed)
+		if !shortCode.MatchString(c.Short) {
+			return malformed("phone.code", "a short code has eight letters and digits, such as 7KQ2-M9XF")
+		}
+		return c, nil
+	}
+	after, ok := strings.CutPrefix(u.Fragment, "v1.")
+	switch {
+	case !ok && newerLink.MatchString(u.Fragment):
+		return activationCode{}, tooOld("a link of a newer version")
+	case !ok || !secret.MatchString(after) || u.Path != "/authenticator/":
+		return malformed("phone.link", "not an activation link: it looks like https://id.example.org/authenticator/#v1.…")
+	}
+	c.Secret = after
+	return c, nil
+}
+
+// moved asks a base where its web authenticator, and with it the API, has gone,
+// and returns that base. A link is taken to it as a browser would be; to a
+// place that a link could not name, it is not.
+func (p *Phone) moved(ctx context.Context, base string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/authenticator/", nil)
+	if err != nil {
+		return "", fmt.Errorf("phone: %w", err)
+	}
+	res, err := p.client().Do(req)
+	if err != nil {
+		return "", &identity.Error{Kind: identity.Unavailable, Key: "phone.unreachable", Err: err}
+	}
+	defer res.Body.Close()
+	to, err := res.Location()
+	if err != nil || res.StatusCode != http.StatusPermanentRedirect || to.Path != "/authenticator/" {
+		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.link", Err: errors.New("there is no Latchkey at " + base)}
+	}
+	code, err := Activation{Base: to.Scheme + "://" + to.Host, Code: "00000000"}.code()
+	return code.Base, err
+}
+
+// platform is what this runs on, as the protocol names it; empty where it has
+// no name there.
+func platform() identity.Platform {
+	switch runtime.GOOS {
+	case "linux":
+		return identity.Linux
+	case "darwin":
+		return identity.MacOS
+	case "windows":
+		return identity.Windows
+	case "android":
+		return identity.Android
+	}
+	return ""
+}

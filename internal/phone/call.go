@@ -1,0 +1,258 @@
+package phone
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// maxBody is what either side may send (protocol, section 1).
+const maxBody = 64 << 10
+
+var methods = map[string]string{
+	"activate": http.MethodPost, "finish": http.MethodPost, "status": http.MethodGet, "settings": http.MethodPost,
+	"remove": http.MethodPost, "pin": http.MethodPost, "unlock": http.MethodPost, "pending": http.MethodGet, "answer": http.MethodPost, "stream": http.MethodGet,
+}
+
+// A Refusal is a server's error (protocol, section 6). Its kind goes by the
+// status, so errors.Is(err, identity.NotFound) works here as everywhere.
+type Refusal struct {
+	Status     int    `json:"-"`
+	Code       string `json:"error"`
+	Message    string `json:"message"` // for the person, in the language asked for
+	Time       int64  `json:"time,omitempty"`
+	State      string `json:"state,omitempty"`
+	Outcome    string `json:"outcome,omitempty"`
+	Capability string `json:"capability,omitempty"`
+	Least      string `json:"least,omitempty"`
+
+	RetryAfter time.Duration `json:"-"`
+}
+
+func (r *Refusal) Error() string {
+	if r.Message == "" {
+		return fmt.Sprintf("refused: %s (%d)", r.Code, r.Status)
+	}
+	if r.Capability != "" {
+		return fmt.Sprintf("%s (%s: %s, least version %s)", r.Message, r.Code, r.Capability, cmp.Or(r.Least, "not known"))
+	}
+	return fmt.Sprintf("%s (%s)", r.Message, r.Code)
+}
+
+func (r *Refusal) Unwrap() error {
+	switch r.Status {
+	case http.StatusUnauthorized:
+		return identity.Unauthenticated
+	case http.StatusForbidden:
+		return identity.Forbidden
+	case http.StatusNotFound:
+		return identity.NotFound
+	case http.StatusConflict:
+		return identity.Conflict
+	case http.StatusGone:
+		return identity.Expired
+	case http.StatusRequestEntityTooLarge:
+		return identity.TooLarge
+	case http.StatusTooManyRequests:
+		return identity.Throttled
+	case http.StatusServiceUnavailable:
+		return identity.Unavailable
+	}
+	if r.Status < 500 {
+		return identity.Invalid
+	}
+	return identity.Internal
+}
+
+// call makes a call for an account and reads its answer. What it learned about
+// the clock is kept.
+func (p *Phone) call(ctx context.Context, s *state, k *keptAccount, call string, body, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	before := s.Corrections[k.Base]
+	res, err := p.send(ctx, s, k, call, body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if s.Corrections[k.Base] != before {
+		if err := p.save(s); err != nil {
+			return err
+		}
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxBody)).Decode(answer); err != nil {
+		return fmt.Errorf("phone: answer to %s: %w", call, err)
+	}
+	return nil
+}
+
+// send signs and sends a call, and does so once more if the server says that
+// our clock is off. The correction is for signing only.
+func (p *Phone) send(ctx context.Context, s *state, k *keptAccount, call string, body any) (*http.Response, error) {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return nil, fmt.Errorf("phone: %s: %w", call, err)
+		}
+	}
+	for again := false; ; again = true {
+		res, err := p.once(ctx, s, k, call, raw)
+		refusal, refused := errors.AsType[*Refusal](err)
+		if again || !refused || refusal.Code != "clock" {
+			return res, err
+		}
+		if s.Corrections == nil {
+			s.Corrections = make(map[string]int64)
+		}
+		s.Corrections[k.Base] = refusal.Time - p.now().Unix()
+	}
+}
+
+func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string, body []byte) (*http.Response, error) {
+	address := k.Base + "/api/authenticator/v1/" + call
+	signed, err := sign(k.Key.PrivateKey, claims{
+		Type: call, Subject: k.ID, Method: methods[call], URL: address,
+		Time: p.now().Unix() + s.Corrections[k.Base], Version: p.Version, Capabilities: p.Capabilities,
+	}, body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, methods[call], address, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("phone: %s: %w", call, err)
+	}
+	req.Header.Set("Latchkey-Signature", signed)
+	req.Header.Set("Accept-Language", "en")
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := p.client().Do(req)
+	if err != nil {
+		return nil, &identity.Error{Kind: identity.Unavailable, Key: "phone.unreachable", Err: err}
+	}
+	if res.StatusCode == http.StatusOK {
+		return res, nil
+	}
+	defer res.Body.Close()
+	refusal := &Refusal{Status: res.StatusCode}
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxBody)).Decode(refusal); err != nil {
+		refusal.Code = "unreadable" // a proxy's page, say; the status still counts
+	}
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
+		refusal.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	return nil, refusal
+}
+
+// client follows no redirects: what is signed is for one address.
+func (p *Phone) client() *http.Client {
+	if p.HTTP != nil {
+		return p.HTTP
+	}
+	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// claims are what a signature says (protocol, section 3).
+type claims struct {
+	Type         string   `json:"typ"`
+	Subject      string   `json:"sub,omitempty"`
+	Method       string   `json:"htm"`
+	URL          string   `json:"htu"`
+	BodyHash     string   `json:"bsh"`
+	Time         int64    `json:"iat"`
+	ID           string   `json:"jti"`
+	Version      string   `json:"ver"`
+	Capabilities []string `json:"cap"`
+}
+
+// A jwk is a public key (RFC 7517). The order of its members is that of
+// RFC 7638, so that its JSON is what the thumbprint hashes.
+type jwk struct {
+	Curve string `json:"crv"`
+	Type  string `json:"kty"`
+	X     string `json:"x"`
+	Y     string `json:"y"`
+}
+
+type header struct {
+	Algorithm string `json:"alg"`
+	Type      string `json:"typ"`
+	Key       *jwk   `json:"jwk,omitempty"`
+	KeyID     string `json:"kid,omitempty"`
+}
+
+// sign makes the compact JWS (RFC 7515, section 7.1) that a call carries.
+// ES256 wants r and s side by side, not the ASN.1 of X.509 (RFC 7518, 3.4).
+func sign(key *ecdsa.PrivateKey, c claims, body []byte) (string, error) {
+	public, err := publicKey(key)
+	if err != nil {
+		return "", err
+	}
+	h := header{Algorithm: "ES256", Type: "latchkey-app+jwt"}
+	if c.Subject == "" {
+		h.Key = &public
+	} else if h.KeyID, err = public.thumbprint(); err != nil {
+		return "", err
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	hash := sha256.Sum256(body)
+	c.BodyHash, c.ID = b64(hash[:]), b64(id[:])
+	c.Version = cmp.Or(c.Version, Version)
+	if len(c.Capabilities) == 0 {
+		c.Capabilities = capabilities
+	}
+
+	protected, err := json.Marshal(h)
+	if err != nil {
+		return "", fmt.Errorf("phone: sign: %w", err)
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("phone: sign: %w", err)
+	}
+	input := b64(protected) + "." + b64(payload)
+	digest := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		return "", fmt.Errorf("phone: sign: %w", err)
+	}
+	var signature [64]byte
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return input + "." + b64(signature[:]), nil
+}
+
+func publicKey(key *ecdsa.PrivateKey) (jwk, error) {
+	point, err := key.PublicKey.Bytes() // 4, x, y (SEC 1, 2.3.3)
+	if err != nil {
+		return jwk{}, fmt.Errorf("phone: public key: %w", err)
+	}
+	return jwk{Curve: "P-256", Type: "EC", X: b64(point[1:33]), Y: b64(point[33:])}, nil
+}
+
+// thumbprint is the key's name in all calls but the first (RFC 7638).
+func (k jwk) thumbprint() (string, error) {
+	canonical, err := json.Marshal(k)
+	if err != nil {
+		return "", fmt.Errorf("phone: thumbprint: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	return b64(sum[:]), nil
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// A Problem is one thing wrong with a document.
+type Problem struct {
+	Field string // such as "rules[2].networks[0]"; empty is the whole document
+	Key   string // locale key of what is wrong
+	Args  []any  // names and values in turn, as locales.Printer.T takes them
+	Line  int    // of the text it stands in, from 1; 0 where nobody looked, or it is on none
+}
+
+// Problems is all that is wrong with a document, in the order of its fields.
+// It is the cause of the errors of [Decode] and of every Validate.
+type Problems []Problem
+
+// sentences is what the log and the command line say. The catalogues of package
+// locales hold the same keys for pages; a test holds the English ones equal.
+var sentences = map[string]string{
+	"policy.problem.json":       "is not JSON: {cause}",
+	"policy.problem.unknown":    "is not known",
+	"policy.problem.nearest":    "is not known; did you mean {nearest}?",
+	"policy.problem.twice":      "is there twice",
+	"policy.problem.object":     "must be an object in braces",
+	"policy.problem.list":       "must be a list",
+	"policy.problem.boolean":    "must be true or false",
+	"policy.problem.number":     "must be a whole number",
+	"policy.problem.text":       "must be a text",
+	"policy.problem.missing":    "must not be empty",
+	"policy.problem.choice":     "must be one of: {choices}",
+	"policy.problem.range":      "must be from {least} to {most}",
+	"policy.problem.length":     "must not have more than {most}",
+	"policy.problem.network":    "must be a network such as {nearest}",
+	"policy.problem.link":       "must be a link that begins with https://",
+	"policy.problem.groups":     "must name at least one group, or nobody could tell whom the target means",
+	"policy.problem.no-rules":   "must not be empty, or nobody could log in",
+	"policy.problem.passkey":    "asks for a passkey without a password; require that too",
+	"policy.problem.no-proof":   "must not be empty in a rule that does not deny, or nothing would be proved",
+	"policy.problem.denies":     "must be empty in a rule that denies",
+	"policy.problem.no-apps":    "needs authenticator apps: none is allowed on any platform",
+	"policy.problem.push-twice": "cannot stand beside the other push step: name either push or push-with-presence",
+	"policy.problem.no-otp":     "must be empty in a rule that asks for no one-time password",
+	"policy.problem.context":    "must be one word of printable ASCII, and none of the names that mean the same everywhere",
+	"policy.problem.remember":   "may be set only in a rule that asks for a password and a one-time password",
+	"policy.problem.platform":   "is for Windows alone",
+	"policy.problem.store":      "can be the store’s only where the app is a store’s link",
+	"policy.problem.standard":   "must not be the name of the standard template",
+	"policy.problem.pin-mode":   "goes with passcodes alone, and not with responses to challenges",
+	"policy.problem.idle":       "must not be longer than the session itself",
+}
+
+func (p Problem) Error() string {
+	text := sentences[p.Key]
+	for pair := range slices.Chunk(p.Args, 2) {
+		text = strings.ReplaceAll(text, fmt.Sprintf("{%s}", pair[0]), fmt.Sprint(pair[1]))
+	}
+	if p.Field != "" {
+		text = p.Field + ": " + text
+	}
+	if p.Line > 0 {
+		text = fmt.Sprintf("line %d: %s", p.Line, text)
+	}
+	return text
+}
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// err is nil for no problems, and else what callers hand on: the kind and the
+// sentence for people, the list for whoever can mend it.
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return &identity.Error{Kind: identity.Invalid, Key: "error.policy.invalid", Err: ps}
+}
+
+// add notes a problem; args are names and values in turn.
+func (ps *Problems) add(field, key string, args ...any) {
+	*ps = append(*ps, Problem{Field: field, Key: "policy.problem." + key, Args: args})
+}
+
+func (ps *Problems) within(field string, got, least, most int64) {
+	if got < least || got > most {
+		ps.add(field, "range", "least", least, "most", most)
+	}
+}
+
+func oneOf[T ~string | ~int64](ps *Problems, field string, got T, choices ...T) {
+	if !slices.Contains(choices, got) {
+		words := make([]string, len(choices))
+		for i, c := range choices {
+			words[i] = fmt.Sprint(c)
+		}
+		ps.add(field, "choice", "choices", strings.Join(words, ", "))
+	}
+}
+
+// names checks a list of ids: none empty, none twice.
+func (ps *Problems) names(field string, ids []string) {
+	for i, id := range ids {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case id == "":
+			ps.add(at, "missing")
+		case slices.Contains(ids[:i], id):
+			ps.add(at, "twice")
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package push
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// Every push is in the history as the clock sees it, newest first, and is found
+// by its outcome: expired though nobody wrote that, and an approval that nobody
+// claimed in time. Taken out: the look at the clock, and both were told as what
+// stands in the row.
+func TestADM7_HistoryByTheClock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a := h.Authenticator(t, "Phone")
+		var ids []string
+		begin := func() (*identity.Journey, store.PushRequest) {
+			t.Helper()
+			h.Clock.Pass(20 * time.Second)
+			j := h.Journey(t, "b")
+			p := mustStart(t, h, j, policy.Enter)
+			ids = append(ids, p.ID)
+			return j, p
+		}
+		answered := func(p store.PushRequest, with Answer) {
+			t.Helper()
+			h.Clock.Pass(7 * time.Second)
+			if _, err := answer(t, h, h.DB, a, with); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, p := begin()
+		answered(p, approval(p))
+		if _, err := claim(t, h, h.DB, j, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		_, p = begin()
+		answered(p, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyNotMe})
+		_, p = begin()
+		answered(p, approval(p)) // and nobody claims it
+		h.Clock.Pass(2 * time.Minute)
+		begin() // and nobody answers
+		h.Clock.Pass(2 * time.Minute)
+		begin() // and it waits
+
+		want := []store.PushOutcome{"", store.PushExpired, store.PushExpired, store.PushNotMe, store.PushApproved}
+		all, err := store.Collect(History(t.Context(), h.DB, h.Tenant.ID, store.PushFilter{}))
+		if err != nil || len(all) != len(want) {
+			t.Fatalf("got %d, %v, want %d", len(all), err, len(want))
+		}
+		for i, past := range all {
+			took := time.Duration(0)
+			if i >= 2 {
+				took = 7 * time.Second
+			}
+			if past.Outcome != want[i] || past.ID != ids[len(ids)-1-i] || past.Took != took || past.Answered != (took > 0) {
+				t.Errorf("%d: got %s %q after %v, answered %t, want %s %q after %v", i, past.ID, past.Outcome, past.Took, past.Answered,
+					ids[len(ids)-1-i], want[i], took)
+			}
+			f := store.PushFilter{Outcome: want[i], Waiting: want[i] == ""}
+			found, err := store.Collect(History(t.Context(), h.DB, h.Tenant.ID, f))
+			n := 1
+			if want[i] == store.PushExpired {
+				n = 2
+			}
+			if err != nil || len(found) != n || found[0].Outcome != want[i] {
+				t.Errorf("%q: found %+v, %v, want %d", want[i], found, err, n)
+			}
+		}
+	})
+}

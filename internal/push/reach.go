@@ -1,0 +1,82 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// Capability is what an app must declare to do a presence check.
+func Capability(p policy.Presence) string { return p.Capability() }
+
+// Reaches reports whether a push with a presence check can be answered on an
+// authenticator now: it is active, its push is switched on and not locked, its
+// platform still gets push (PUSH-6), and its app can do the check (PUSH-22).
+func Reaches(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
+	return allowed(a, platforms, now) && slices.Contains(a.Capabilities, Capability(presence))
+}
+
+// TooOld reports whether a push would reach an authenticator if only its app
+// could do the presence check (PUSH-22), as a newer one of ours can.
+func TooOld(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
+	return a.Protocol != identity.PiPush && allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
+}
+
+// allowed is Reaches whatever the app can do.
+func allowed(a identity.Authenticator, platforms policy.Platforms, now time.Time) bool {
+	return a.Kind == identity.AppToken && a.State() == identity.Active && !anyHand(a) &&
+		a.Push(now) == identity.PushEnabled && platforms.PushOn(a.Platform)
+}
+
+// anyHand reports whether an app was to ask whose hand it is in, and approves
+// without a word of whether it did: a signature and no passcode, which an app of
+// ours cannot make without asking (PUSH-24). A template that cannot be read may
+// have wanted it.
+func anyHand(a identity.Authenticator) bool {
+	if a.Protocol != identity.PiPush {
+		return false
+	}
+	template, err := policy.Read[policy.Template](a.Template)
+	return err != nil || template.AsksWho()
+}
+
+// alive reports whether an approval by an authenticator may count now: user
+// enabled, authenticator active, push allowed, by the rows as they are in this
+// transaction (PUSH-26).
+func alive(ctx context.Context, tx *store.Tx, user string, a identity.Authenticator) (bool, error) {
+	u, err := tx.User(ctx, a.Tenant, user)
+	if err != nil {
+		return false, err
+	}
+	platforms, err := document[policy.Platforms](ctx, tx, a.Tenant)
+	if err != nil {
+		return false, err
+	}
+	rules, err := document[policy.Push](ctx, tx, a.Tenant)
+	if err != nil {
+		return false, err
+	}
+	groups, err := tx.GroupIDsOf(ctx, a.Tenant, user)
+	if err != nil {
+		return false, err
+	}
+	return u.Enabled() && rules.Effective(groups).Enabled && allowed(a, platforms, tx.Now()), nil
+}
+
+func document[D policy.Document](ctx context.Context, tx *store.Tx, tenant string) (D, error) {
+	var d D
+	row, err := tx.Policy(ctx, tenant, d.Kind())
+	if err != nil {
+		return d, err
+	}
+	d, err = policy.Read[D](row.Document)
+	if err != nil {
+		return d, fmt.Errorf("push: %w", err)
+	}
+	return d, nil
+}

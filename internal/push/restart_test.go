@@ -1,0 +1,51 @@
+package push
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+// A request outlives the server that sent it: the next one, which shares nothing
+// but the database and gets no word from the first, shows its number and
+// what the phone picks from, and takes its approval and its claim; whoever waits
+// there is woken (attack 12).
+//
+// Tried without the number in AddPush: it was gone.
+// Tried without the wake of the journey in TakeAnswer: nobody was woken.
+func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
+		h.Do(t, func(tx *store.Tx) error {
+			return tx.SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", []string{policy.Pick.Capability()})
+		})
+		before, next := h.Node(t), h.DB
+		p, err := start(t, h, before, j, policy.Pick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Look(t.Context(), next, h.Tenant.ID, p.ID)
+		if err != nil || s.Number != p.Number || !s.Waiting() {
+			t.Fatalf("after the restart the page sees %q, %v, want %q", s.Number, err, p.Number)
+		}
+		if got, err := next.PushOptions(t.Context(), h.Tenant.ID, p.ID); err != nil || len(got) != choices {
+			t.Errorf("the phone picks from %v, %v", got, err)
+		}
+		woken, stop := next.Subscribe(store.JourneyTopic(j.ID))
+		defer stop()
+		if end, err := answer(t, h, next, a, approval(p)); err != nil || end.Outcome != store.PushApproved {
+			t.Fatalf("approved: %+v, %v", end, err)
+		}
+		select {
+		case <-woken:
+		case <-time.After(5 * time.Second):
+			t.Error("nobody was woken")
+		}
+		if by, err := claim(t, h, next, j, p.ID); err != nil || by.ID != a.ID {
+			t.Errorf("claimed: by %q, %v", by.ID, err)
+		}
+	})
+}

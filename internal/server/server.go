@@ -1,0 +1,313 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/doorbell"
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/portal/self"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Bounds of a connection (QLT-3). Streams lift the last one for themselves.
+const (
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	idleTimeout    = 60 * time.Second
+	writeTimeout   = 30 * time.Second
+	maxHeaderBytes = 16 << 10
+	grace          = 10 * time.Second // for requests under way when the server stops
+)
+
+// A Server is a house with its doors still closed, until Run.
+type Server struct {
+	DB        *store.DB
+	Kit       *web.Kit
+	Directory *directory.Directory
+
+	config  config.Config
+	log     *slog.Logger
+	node    string
+	mux     *http.ServeMux // what the caller mounts, before the house
+	annexe  *http.ServeMux // the web authenticator at an address of its own; nil where it has none
+	outbox  *mail.Outbox   // nil where mails have no way out
+	bell    *doorbell.Bell
+	apps    *enroll.API
+	streams *web.Streams
+	closing chan struct{}
+
+	outgoing *outbound.Client
+
+	public, second net.Listener
+}
+
+// New builds a server of a configuration, which must be valid, and opens the
+// database.
+func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	base, err := c.Base()
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := c.Authenticator()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := c.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := c.Outgoing()
+	if err != nil {
+		return nil, err
+	}
+	services, err := c.PushServices()
+	if err != nil {
+		return nil, err
+	}
+	contact, err := c.PushContact()
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := locales.Load()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := templates.New(static.Asset)
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	// An operator who changes the address is told by doctor what that breaks.
+	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.NoteOrigin(ctx, authenticator.String()) })
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
+		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
+		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
+	if c.BreachedPasswords != "" {
+		s.Directory.Breached = c.Path(c.BreachedPasswords)
+	}
+	if c.AuthenticatorURL != "" {
+		s.Kit.Authenticator = authenticator
+	}
+	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
+		Log: log, Node: s.node}
+	sender, err := Sender(c)
+	if err == nil && sender != nil {
+		s.outbox = &mail.Outbox{DB: db, Sender: sender, Pages: pages, Catalog: catalog, From: c.Mail.From,
+			Domain: base.Hostname(), Log: log, Node: s.node}
+	}
+	if err == nil {
+		err = s.mount()
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// nodeName tells this node from others in the leases it takes, and from itself
+// before a restart.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "node"
+	}
+	return host + " " + identity.NewSecret()[:8]
+}
+
+// Sender is how mails leave; nil where the configuration names no way.
+func Sender(c config.Config) (mail.Sender, error) {
+	switch {
+	case c.Mail.Folder != "":
+		return mail.Folder{Dir: c.Path(c.Mail.Folder)}, nil
+	case c.Mail.Host == "":
+		return nil, nil
+	}
+	password, err := c.Mail.Password(c)
+	return mail.SMTP{Host: c.Mail.Host, Port: int(c.Mail.Port), TLS: c.Mail.TLS, User: c.Mail.User, Password: password}, err
+}
+
+// mount puts every face where it stands.
+func (s *Server) mount() error {
+	k := s.Kit
+	logins := &idp.IdP{Kit: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
+		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing, Streams: s.streams}
+	oidcFace := oidc.New(logins)
+	samlFace := saml.New(logins)
+	logins.Protocols = map[identity.Protocol]idp.Protocol{
+		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Bell: s.bell, Address: k.From, Streams: s.streams, Log: s.log})
+	webApp, err := enroll.WebApp(k)
+	if err != nil {
+		return err
+	}
+
+	pages := http.NewServeMux()
+	logins.Routes(pages)
+	own := &self.Portal{Kit: k, DB: s.DB, Directory: s.Directory, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
+	logins.SelfService = own.Names()
+	own.Routes(pages)
+	pages.Handle("GET /{$}", k.Handle(s.home))
+	pages.Handle("/", k.Handle(func(http.ResponseWriter, *http.Request) error {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}))
+
+	house := http.NewServeMux()
+	oidcFace.Routes(house)
+	samlFace.Routes(house)
+	s.mountAuthenticator(house, webApp)
+	enroll.NewPrivacyIDEA(k, s.DB).Routes(house)
+	house.Handle("GET "+static.Prefix, static.Handler())
+	if s.config.MetricsListen == "" {
+		s.health(house)
+	}
+	house.Handle("/", k.SameOrigin(pages))
+	s.mux.Handle("/", house)
+	return nil
+}
+
+// home sends who knows only the server's address to where they belong, if that
+// is clear.
+func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
+	tenants, err := store.Collect(s.DB.Tenants(r.Context()))
+	if err != nil {
+		return err
+	}
+	if len(tenants) != 1 {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}
+	http.Redirect(w, r, "/t/"+tenants[0].Slug+"/me", http.StatusSeeOther)
+	return nil
+}
+
+// Handle mounts more, before Run. What is mounted here comes before the
+// server's own pages, inside the same headers.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Handler is everything the public address answers.
+func (s *Server) Handler() http.Handler {
+	return s.Kit.Recover(s.Kit.Headers(http.HandlerFunc(s.answer)))
+}
+
+// Listen opens the doors, so that nobody who comes from now on is sent away.
+// Run does it if it was not done.
+func (s *Server) Listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.public, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	if s.config.MetricsListen == "" {
+		return nil
+	}
+	if s.second, err = lc.Listen(ctx, "tcp", s.config.MetricsListen); err != nil {
+		return errors.Join(fmt.Errorf("server: %w", err), s.public.Close())
+	}
+	return nil
+}
+
+// Run serves until ctx ends, and then stops in order.
+func (s *Server) Run(ctx context.Context) error {
+	if s.public == nil {
+		if err := s.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	if s.outbox != nil {
+		work.Go(func() { s.outbox.Run(working) })
+	} else {
+		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
+	}
+	work.Go(func() { s.bell.Run(working) })
+	work.Go(func() { s.sweep(working) })
+	work.Go(func() { s.metadata(working) })
+
+	failed := make(chan error, 2)
+	public := s.serve(s.Handler())
+	public.RegisterOnShutdown(sync.OnceFunc(func() { close(s.closing) }))
+	public.RegisterOnShutdown(s.streams.Close)
+	defer s.streams.Wait() // they read from the database
+	if s.config.TLSCert != "" {
+		public.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: (&certificate{config: s.config, log: s.log}).get}
+		go func() { failed <- public.ServeTLS(s.public, "", "") }()
+	} else {
+		go func() { failed <- public.Serve(s.public) }()
+	}
+	servers := []*http.Server{public}
+	if s.second != nil {
+		watched := http.NewServeMux()
+		s.health(watched)
+		profiling(watched)
+		second := s.serve(watched)
+		second.WriteTimeout = profileTimeout
+		servers = append(servers, second)
+		go func() { failed <- second.Serve(s.second) }()
+	}
+	s.log.InfoContext(ctx, "listening", "address", s.public.Addr().String(), "base", s.Kit.Base.String())
+
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("server: %w", err)
+	case <-ctx.Done():
+		s.log.InfoContext(ctx, "stopping")
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	for _, server := range servers {
+		if late := server.Shutdown(ending); late != nil {
+			err = errors.Join(err, server.Close())
+		}
+	}
+	return err
+}
+
+// serve is an HTTP server with its bounds.
+func (s *Server) serve(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		WriteTimeout: writeTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+}
+
+// Close closes the database. It comes after Run.
+func (s *Server) Close() error {
+	for _, l := range []net.Listener{s.public, s.second} {
+		if l != nil {
+			_ = l.Close() // Run has closed it, unless it was never called
+		}
+	}
+	return s.DB.Close()
+}

@@ -1,0 +1,278 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// An Activation is the one-time leave to turn an app into an authenticator of
+// a user. One is open for a user at a time: neither voided nor finished.
+type Activation struct {
+	Tenant        string
+	ID            string
+	User          string
+	Journey       string // empty outside a journey
+	Platform      identity.Platform
+	Template      []byte // JSON copy of the token template
+	PushAllowed   bool
+	Language      string
+	Thumbprint    string // of the key that used it; empty until then
+	Authenticator string // made by that key
+	Replaces      string // id of the authenticator whose place it takes; empty for a further one
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	UsedAt        time.Time
+	FinishedAt    time.Time
+	VoidedAt      time.Time
+}
+
+// ActivationCodes are the two ways to name an activation: the secret in its
+// link, and the short code for typing, in its canonical form. One for another
+// vendor's app is named by nobody; its page shows a seed. One for the privacyIDEA
+// Authenticator has no use for the short code; its link names the serial too.
+type ActivationCodes struct {
+	Secret string `json:"secret"`
+	Short  string `json:"short"`
+	Seed   []byte `json:"seed,omitempty"`
+	Serial string `json:"serial,omitempty"`
+}
+
+func (ActivationCodes) String() string { return "[secret]" }
+
+const activationColumns = `tenant_id, id, user_id, journey_id, platform, template, push_allowed, language, thumbprint,
+	authenticator_id, created_at, expires_at, used_at, finished_at, voided_at, replaces`
+
+func scanActivation(row scanner) (a Activation, err error) {
+	var push int64
+	err = row.Scan(&a.Tenant, &a.ID, &a.User, &a.Journey, &a.Platform, &a.Template, &push, &a.Language, &a.Thumbprint,
+		&a.Authenticator, moment{&a.CreatedAt}, moment{&a.ExpiresAt}, moment{&a.UsedAt}, moment{&a.FinishedAt}, moment{&a.VoidedAt}, &a.Replaces)
+	a.PushAllowed = push != 0
+	return a, err
+}
+
+func codesPlace(a Activation) Place {
+	return Place{Tenant: a.Tenant, Table: "activations", Column: "sealed", Row: a.ID}
+}
+
+// shortCodeUse binds the MACs of short codes to what they are for. The tenant
+// is left out: who types a code does not name one.
+const shortCodeUse = "activation short code"
+
+// ActivationBySecret returns the activation a link's secret names, whatever its
+// tenant: an app does not know one yet. What follows names the tenant found.
+func (r reader) ActivationBySecret(ctx context.Context, secret string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations WHERE secret_hash = $1`, Hash(secret)))
+	if err != nil {
+		return a, missing("activation by secret", err)
+	}
+	return a, nil
+}
+
+// ActivationByShortCode returns the open activation a short code names,
+// whatever its tenant. Codes are tried under every root, or those shown before
+// a new root was added would stop working.
+func (r reader) ActivationByShortCode(ctx context.Context, code string) (Activation, error) {
+	macs, err := r.MACs(code, shortCodeUse)
+	if err != nil {
+		return Activation{}, err
+	}
+	for _, mac := range macs {
+		a, err := scanActivation(r.q.QueryRowContext(ctx, `
+			SELECT `+activationColumns+` FROM activations
+			WHERE short_mac = $1 AND voided_at IS NULL AND finished_at IS NULL`, mac))
+		if err == nil {
+			return a, nil
+		}
+		if err := missing("activation by short code", err); !errors.Is(err, identity.NotFound) {
+			return a, err
+		}
+	}
+	return Activation{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+}
+
+// Activation returns an activation by id.
+func (r reader) Activation(ctx context.Context, tenant, id string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND id = $2`, tenant, id))
+	if err != nil {
+		return a, missing("activation "+id, err)
+	}
+	return a, nil
+}
+
+// ActivationOfJourney returns the newest activation a journey made.
+func (r reader) ActivationOfJourney(ctx context.Context, tenant, journey string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND journey_id = $2
+		ORDER BY voided_at IS NULL DESC, created_at DESC LIMIT 1`, tenant, journey))
+	if err != nil {
+		return a, missing("activation of "+journey, err)
+	}
+	return a, nil
+}
+
+// ActivationOfAuthenticator returns the activation an authenticator came from.
+func (r reader) ActivationOfAuthenticator(ctx context.Context, tenant, authenticator string) (Activation, error) {
+	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
+	if err != nil {
+		return a, missing("activation of "+authenticator, err)
+	}
+	return a, nil
+}
+
+// ActivationCodes opens the codes of an activation nobody has used yet, so that
+// its page can be shown again. Once used or voided they are gone: a NotFound.
+func (r reader) ActivationCodes(ctx context.Context, a Activation) (ActivationCodes, error) {
+	var codes ActivationCodes
+	var sealed []byte
+	err := r.q.QueryRowContext(ctx, `
+		SELECT sealed FROM activations WHERE tenant_id = $1 AND id = $2 AND sealed IS NOT NULL`, a.Tenant, a.ID).Scan(&sealed)
+	if err != nil {
+		return codes, missing("codes of "+a.ID, err)
+	}
+	text, err := r.Unseal(ctx, codesPlace(a), sealed)
+	if err != nil {
+		return codes, err
+	}
+	if err := json.Unmarshal(text, &codes); err != nil {
+		return codes, fmt.Errorf("store: codes of %s: %w", a.ID, err)
+	}
+	return codes, nil
+}
+
+// AddActivation adds an activation under its codes. It reports false, and adds
+// nothing, if the user has an open one, or if the short code is somebody's
+// already: the caller voids, takes other codes and tries again.
+func (tx *Tx) AddActivation(ctx context.Context, a Activation, codes ActivationCodes) (bool, error) {
+	text, err := json.Marshal(codes)
+	if err != nil {
+		return false, fmt.Errorf("store: add activation: %w", err)
+	}
+	sealed, err := tx.Seal(ctx, codesPlace(a), text)
+	if err != nil {
+		return false, err
+	}
+	mac, root, err := tx.MAC(codes.Short, shortCodeUse)
+	if err != nil {
+		return false, err
+	}
+	n, err := tx.exec(ctx, "add activation", `
+		INSERT INTO activations (tenant_id, id, user_id, journey_id, platform, template, push_allowed, language,
+			secret_hash, short_mac, short_root, sealed, created_at, expires_at, replaces)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+		a.Tenant, a.ID, a.User, a.Journey, string(a.Platform), string(a.Template), flag(a.PushAllowed), a.Language,
+		Hash(codes.Secret), mac, root, sealed, at(tx.now()), at(a.ExpiresAt), a.Replaces)
+	return n == 1, err
+}
+
+// UseActivation uses an activation up for a key and the pending authenticator
+// it makes. Of any number of keys, one wins; false tells the others.
+func (tx *Tx) UseActivation(ctx context.Context, a Activation, thumbprint, authenticator string) (bool, error) {
+	n, err := tx.exec(ctx, "use activation", `
+		UPDATE activations SET used_at = $3, thumbprint = $4, authenticator_id = $5, sealed = NULL
+		WHERE tenant_id = $1 AND id = $2 AND used_at IS NULL AND voided_at IS NULL AND expires_at > $3`,
+		a.Tenant, a.ID, at(tx.now()), thumbprint, authenticator)
+	return n == 1, err
+}
+
+// FinishActivation makes the pending authenticator of an activation active
+// under a name, if it was used after since and not voided, and reports whether
+// it did. Both rows change, or neither does.
+func (tx *Tx) FinishActivation(ctx context.Context, a Activation, name string, since time.Time) (bool, error) {
+	now := at(tx.now())
+	n, err := tx.exec(ctx, "finish activation", `
+		UPDATE activations SET finished_at = $3
+		WHERE tenant_id = $1 AND id = $2 AND used_at > $4 AND voided_at IS NULL AND finished_at IS NULL`,
+		a.Tenant, a.ID, now, at(since))
+	if n == 0 || err != nil {
+		return false, err
+	}
+	n, err = tx.exec(ctx, "activate authenticator", `
+		UPDATE authenticators SET activated_at = $3, name = $4
+		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,
+		a.Tenant, a.Authenticator, now, name)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("store: authenticator %s of activation %s is not pending", a.Authenticator, a.ID)
+	}
+	return err == nil, err
+}
+
+// VoidActivation voids a user's open activation and revokes the pending
+// authenticator it made. It returns what it voided; ok is false if there was
+// nothing.
+func (tx *Tx) VoidActivation(ctx context.Context, tenant, user string) (a Activation, ok bool, err error) {
+	a, err = scanActivation(tx.sql.QueryRowContext(ctx, `
+		UPDATE activations SET voided_at = $3, sealed = NULL
+		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL
+		RETURNING `+activationColumns, tenant, user, at(tx.now())))
+	if err != nil {
+		if err = missing("void activation of "+user, err); errors.Is(err, identity.NotFound) {
+			return a, false, nil
+		}
+		return a, false, err
+	}
+	return a, true, tx.revokePending(ctx, a)
+}
+
+// VoidLapsed voids activations of all tenants whose time is over: unused past
+// their own, or used before a time and never finished. It returns what it
+// voided, limit at most.
+func (tx *Tx) VoidLapsed(ctx context.Context, usedBefore time.Time, limit int) ([]Activation, error) {
+	voided, err := Collect(list(ctx, tx.reader, "void lapsed activations", scanActivation, `
+		UPDATE activations SET voided_at = $1, sealed = NULL
+		WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM activations
+			WHERE voided_at IS NULL AND finished_at IS NULL
+				AND ((used_at IS NULL AND expires_at <= $1) OR used_at <= $2) LIMIT $3)
+		RETURNING `+activationColumns, at(tx.now()), at(usedBefore), limit))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range voided {
+		if err := tx.revokePending(ctx, a); err != nil {
+			return nil, err
+		}
+	}
+	return voided, nil
+}
+
+// revokePending revokes the authenticator of an activation if it never became
+// active, and forgets its seed. The row stays, so that its app can be told.
+func (tx *Tx) revokePending(ctx context.Context, a Activation) error {
+	if a.Authenticator == "" {
+		return nil
+	}
+	tx.Wake(AuthenticatorTopic(a.Authenticator))
+	if err := tx.removePIN(ctx, a.Tenant, a.Authenticator); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, "revoke pending", `
+		UPDATE authenticators SET revoked_at = $3, seed = NULL
+		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,
+		a.Tenant, a.Authenticator, at(tx.now()))
+	return err
+}
+
+// SetApp keeps what an authenticator's app says of itself.
+func (tx *Tx) SetApp(ctx context.Context, tenant, id, version string, capabilities []string) error {
+	list, err := json.Marshal(append([]string{}, capabilities...))
+	if err != nil {
+		return fmt.Errorf("store: set app: %w", err)
+	}
+	_, err = tx.exec(ctx, "set app", `
+		UPDATE authenticators SET app_version = $3, capabilities = $4 WHERE tenant_id = $1 AND id = $2`,
+		tenant, id, version, string(list))
+	return err
+}
+
+// RenameAuthenticator gives an authenticator another name.
+func (tx *Tx) RenameAuthenticator(ctx context.Context, tenant, id, name string) error {
+	_, err := tx.exec(ctx, "rename authenticator", `UPDATE authenticators SET name = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, name)
+	return err
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+const applicationColumns = `tenant_id, id, name, protocol, identifier, home, config, created_at, disabled_at, removed_at, good_until, cannot_show, plain_push`
+
+func scanApplication(row scanner) (a identity.Application, err error) {
+	var cannotShow, plainPush int64
+	err = row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
+		moment{&a.CreatedAt}, moment{&a.DisabledAt}, moment{&a.RemovedAt}, moment{&a.GoodUntil}, &cannotShow, &plainPush)
+	a.CannotShowNumber, a.PushWithoutPresence = cannotShow != 0, plainPush != 0
+	return a, err
+}
+
+// Application returns an application by id, one that was removed too: logins
+// of before refer to it.
+func (r reader) Application(ctx context.Context, tenant, id string) (identity.Application, error) {
+	a, err := scanApplication(r.q.QueryRowContext(ctx, `
+		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND id = $2`, tenant, id))
+	if err != nil {
+		return a, missing("application "+id, err)
+	}
+	return a, nil
+}
+
+// ApplicationByIdentifier returns an application by the name its protocol
+// knows it by: a SAML entityID or an OIDC client_id. A disabled one is not
+// found.
+func (r reader) ApplicationByIdentifier(ctx context.Context, tenant string, p identity.Protocol, identifier string) (identity.Application, error) {
+	a, err := scanApplication(r.q.QueryRowContext(ctx, `
+		SELECT `+applicationColumns+` FROM applications
+		WHERE tenant_id = $1 AND protocol = $2 AND identifier = $3 AND disabled_at IS NULL`, tenant, string(p), identifier))
+	if err != nil {
+		return a, missing("application by identifier", err)
+	}
+	return a, nil
+}
+
+// Applications yields a tenant's applications by name, without those removed.
+func (r reader) Applications(ctx context.Context, tenant string) iter.Seq2[identity.Application, error] {
+	return list(ctx, r, "applications", scanApplication, `
+		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY name, id`, tenant)
+}
+
+// AddApplication adds an application; a Conflict says that its identifier is
+// taken.
+func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error {
+	n, err := tx.exec(ctx, "add application", `
+		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until, cannot_show, plain_push)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()), at(a.GoodUntil),
+		flag(a.CannotShowNumber), flag(a.PushWithoutPresence))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return taken("application", a.Identifier)
+	}
+	return nil
+}
+
+// ChangeApplication writes an application's name, home, configuration, end and
+// what its push may be over what was read before. If they were changed meanwhile, or the application
+// removed, nothing is written and a Conflict is reported: of two changes made
+// from one state none is lost.
+func (tx *Tx) ChangeApplication(ctx context.Context, before, after identity.Application) error {
+	n, err := tx.exec(ctx, "change application", `
+		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
+		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND cannot_show = $12 AND plain_push = $13
+			AND removed_at IS NULL`,
+		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.GoodUntil), before.Name, before.Home, string(before.Config),
+		flag(after.CannotShowNumber), flag(after.PushWithoutPresence), flag(before.CannotShowNumber), flag(before.PushWithoutPresence))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}
+
+// An ApplicationUse is what an application's removal ends.
+type ApplicationUse struct {
+	Sessions int64 `json:"sessions"` // people logged in to it
+	Offline  int64 `json:"offline"`  // refresh tokens that could still be used
+	Journeys int64 `json:"journeys"` // logins to it under way
+}
+
+// ApplicationUse counts what hangs on an application now.
+func (r reader) ApplicationUse(ctx context.Context, tenant, id string) (u ApplicationUse, err error) {
+	for _, count := range []struct {
+		to    *int64
+		query string
+	}{
+		{&u.Sessions, `/* walks */ SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
+			WHERE a.tenant_id = $1 AND a.application_id = $2 AND a.ended_at IS NULL
+				AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3`},
+		{&u.Offline, `/* walks */ SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
+			WHERE g.tenant_id = $1 AND g.application_id = $2 AND g.revoked_at IS NULL
+				AND t.kind = 'refresh' AND t.used_at IS NULL AND t.expires_at > $3`},
+		{&u.Journeys, `/* walks */ SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
+	} {
+		if err := r.q.QueryRowContext(ctx, count.query, tenant, id, r.now().Unix()).Scan(count.to); err != nil {
+			return u, missing("use of application "+id, err)
+		}
+	}
+	return u, nil
+}
+
+// RemoveApplication ends an application for good, and with it whatever hangs on
+// it: every token and code, every session's part in it, the logins under way,
+// requests that wait, and the fetching of its metadata. One that is not there
+// any more is a NotFound.
+func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
+	now := at(tx.now())
+	// The row goes first: whoever logs in at this moment holds no lock on it, but
+	// from now on reads that it is gone.
+	n, err := tx.exec(ctx, "remove application", `
+		UPDATE applications SET removed_at = $3, disabled_at = COALESCE(disabled_at, $3),
+			identifier = identifier || ' (removed ' || id || ')'
+		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, tenant, id, now)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return missing("application "+id, sql.ErrNoRows)
+	}
+	journeys, err := Collect(list(ctx, tx.reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		/* walks */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
+		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
+	if err != nil {
+		return err
+	}
+	for _, journey := range journeys {
+		tx.Wake(JourneyTopic(journey))
+	}
+	for _, query := range []string{
+		`/* walks */ UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
+			AND journey_id IN (SELECT j.id FROM journeys j WHERE j.tenant_id = $1 AND j.application_id = $2)`,
+		`/* walks */ UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
+		`/* walks */ UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
+	} {
+		if _, err := tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec(ctx, "remove application", `/* walks */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+		return err
+	}
+	_, err = tx.DropMetadataSource(ctx, tenant, id)
+	return err
+}
+
+// Subject returns the pairwise subject of a user at an application, making
+// fresh the first time.
+func (tx *Tx) Subject(ctx context.Context, tenant, application, user, fresh string) (string, error) {
+	// The first insert wins; whoever comes second reads what it left.
+	if _, err := tx.exec(ctx, "subject", `
+		INSERT INTO subjects (tenant_id, application_id, user_id, subject, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT DO NOTHING`, tenant, application, user, fresh, at(tx.now())); err != nil {
+		return "", err
+	}
+	var subject string
+	err := tx.sql.QueryRowContext(ctx, `
+		SELECT subject FROM subjects WHERE tenant_id = $1 AND application_id = $2 AND user_id = $3`,
+		tenant, application, user).Scan(&subject)
+	if err != nil {
+		return "", missing("subject", err)
+	}
+	return subject, nil
+}
+
+// A SigningKey signs what a tenant says in a protocol.
+type SigningKey struct {
+	Tenant      string
+	ID          string
+	Purpose     identity.Protocol // SAML or OIDC
+	Algorithm   string            // "RS256", "ES256"
+	Private     []byte            // PKCS #8 DER; sealed in the database
+	Certificate []byte            // DER, for SAML
+	CreatedAt   time.Time
+	ActiveFrom  time.Time
+	RetiredAt   time.Time
+}
+
+func signingKeyPlace(tenant, id string) Place {
+	return Place{Tenant: tenant, Table: "signing_keys", Column: "private_key", Row: id}
+}
+
+// SigningKeys returns the keys of a purpose that are not retired, newest first.
+func (r reader) SigningKeys(ctx context.Context, tenant string, purpose identity.Protocol) ([]SigningKey, error) {
+	all, err := Collect(list(ctx, r, "signing keys", func(row scanner) (k SigningKey, err error) {
+		return k, row.Scan(&k.Tenant, &k.ID, &k.Purpose, &k.Algorithm, &k.Private, &k.Certificate,
+			moment{&k.CreatedAt}, moment{&k.ActiveFrom}, moment{&k.RetiredAt})
+	}, `
+		SELECT tenant_id, id, purpose, algorithm, private_key, certificate, created_at, active_from, retired_at
+		FROM signing_keys WHERE tenant_id = $1 AND purpose = $2 AND retired_at IS NULL
+		ORDER BY active_from DESC, id`, tenant, string(purpose)))
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].Private, err = r.Unseal(ctx, signingKeyPlace(tenant, all[i].ID), all[i].Private)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// AddSigningKey seals and keeps a key.
+func (tx *Tx) AddSigningKey(ctx context.Context, k SigningKey) error {
+	sealed, err := tx.Seal(ctx, signingKeyPlace(k.Tenant, k.ID), k.Private)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "add signing key", `
+		INSERT INTO signing_keys (tenant_id, id, purpose, algorithm, private_key, certificate, created_at, active_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		k.Tenant, k.ID, string(k.Purpose), k.Algorithm, sealed, k.Certificate, at(tx.now()), at(k.ActiveFrom))
+	return err
+}

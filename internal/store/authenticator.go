@@ -1,0 +1,146 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
+	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
+	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.algorithm, a.manufacturer, a.imported_at,
+	a.expires_at, a.suite, a.server_pin, ` + passing + `, ` + pushLockedUntil
+
+// passing is when the lock of an authenticator a ends by itself.
+const passing = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
+
+// pushLockedUntil is until when push is locked for an authenticator a: the lock
+// is on its users, so one enrolled meanwhile is locked too (PUSH-9).
+const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locked_until)
+	FROM authenticator_users la JOIN users lu ON lu.tenant_id = la.tenant_id AND lu.id = la.user_id
+	WHERE la.tenant_id = a.tenant_id AND la.authenticator_id = a.id) END`
+
+// scanAuthenticator reads an authenticator as it stands now: a lock whose time
+// has come is over, though nobody may have written that yet.
+func (r reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
+	var capabilities string
+	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
+		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
+		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
+		moment{&a.PushOnAt}, moment{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
+		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, &a.Suite, &a.ServerPIN, moment{&a.UnlocksAt}, moment{&a.PushLocked})
+	if err != nil {
+		return a, err
+	}
+	if !a.UnlocksAt.IsZero() && !r.now().Before(a.UnlocksAt) {
+		a.LockedAt, a.Invalid = time.Time{}, 0
+	}
+	if err := json.Unmarshal([]byte(capabilities), &a.Capabilities); err != nil {
+		return a, fmt.Errorf("capabilities of %s: %w", a.ID, err)
+	}
+	return a, nil
+}
+
+func seedPlace(tenant, id string) Place {
+	return Place{Tenant: tenant, Table: "authenticators", Column: "seed", Row: id}
+}
+
+// Authenticator returns an authenticator by id, without its seed.
+func (r reader) Authenticator(ctx context.Context, tenant, id string) (identity.Authenticator, error) {
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2`, tenant, id))
+	if err != nil {
+		return a, missing("authenticator "+id, err)
+	}
+	return a, nil
+}
+
+// AuthenticatorBySerial returns an authenticator by its serial.
+func (r reader) AuthenticatorBySerial(ctx context.Context, tenant, serial string) (identity.Authenticator, error) {
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.serial = $2`, tenant, serial))
+	if err != nil {
+		return a, missing("authenticator "+serial, err)
+	}
+	return a, nil
+}
+
+// FindAuthenticator returns an authenticator whatever its tenant: the apps'
+// API serves all tenants from one address, and an app names only its
+// authenticator's id. What follows names the tenant found.
+func (r reader) FindAuthenticator(ctx context.Context, id string) (identity.Authenticator, error) {
+	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.id = $1`, id))
+	if err != nil {
+		return a, missing("authenticator "+id, err)
+	}
+	return a, nil
+}
+
+// Authenticators yields what a user has and has not lost, oldest first,
+// without seeds.
+func (r reader) Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error] {
+	return list(ctx, r, "authenticators of "+user, r.scanAuthenticator, `
+		SELECT `+authenticatorColumns+`
+		FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
+		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL
+		ORDER BY a.enrolled_at, a.id`, tenant, user)
+}
+
+// AllAuthenticators yields a tenant's authenticators, revoked ones too, newest
+// first, limit at most.
+func (r reader) AllAuthenticators(ctx context.Context, tenant string, limit int) iter.Seq2[identity.Authenticator, error] {
+	return list(ctx, r, "authenticators", r.scanAuthenticator, `
+		SELECT `+authenticatorColumns+` FROM authenticators a
+		WHERE a.tenant_id = $1 ORDER BY a.enrolled_at DESC, a.id LIMIT $2`, tenant, limit)
+}
+
+// UsersOf returns the ids of the users an authenticator belongs to.
+func (r reader) UsersOf(ctx context.Context, tenant, authenticator string) ([]string, error) {
+	return Collect(list(ctx, r, "users of "+authenticator, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		SELECT user_id FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
+}
+
+// Seed opens an authenticator's seed.
+func (r reader) Seed(ctx context.Context, tenant, id string) ([]byte, error) {
+	var sealed []byte
+	err := r.q.QueryRowContext(ctx, `SELECT seed FROM authenticators WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
+	if err != nil {
+		return nil, missing("seed of "+id, err)
+	}
+	return r.Unseal(ctx, seedPlace(tenant, id), sealed)
+}
+
+// AddAuthenticator adds an authenticator of a user, its seed sealed. One of no
+// protocol is given our own.
+func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, user string) error {
+	var sealed []byte
+	if a.Protocol != identity.PiPush { // whose app holds no seed
+		var err error
+		if sealed, err = tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
+			return err
+		}
+	}
+	capabilities, err := json.Marshal(append([]string{}, a.Capabilities...))
+	if err != nil {
+		return fmt.Errorf("store: add authenticator: %w", err)
+	}
+	_, err = tx.exec(ctx, "add authenticator", `
+		INSERT INTO authenticators (tenant_id, id, serial, kind, name, platform, seed, digits, step, public_key, thumbprint,
+			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at, protocol, suite, server_pin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		a.Tenant, a.ID, a.Serial, string(a.Kind), a.Name, string(a.Platform), sealed, a.Digits, a.Step, string(a.Key), a.Thumbprint,
+		string(a.Template), a.AppVersion, string(capabilities), at(tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt),
+		string(cmp.Or(a.Protocol, identity.LatchkeyApp)), a.Suite, flag(a.ServerPIN))
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, "assign authenticator", `
+		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id) VALUES ($1, $2, $3)`, a.Tenant, a.ID, user)
+	return err
+}

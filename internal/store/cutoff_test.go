@@ -1,0 +1,82 @@
+package store
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// A disabled user's refresh tokens are dead for good: those for use without a
+// session too, and though the user is enabled again.
+func TestTLOG27_GrantsDoNotOutliveADisabledUser(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		g, _ := granted(t, db, h, true)
+		refresh := addToken(t, db, h, g, RefreshToken)
+		var cut Cut
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
+			if _, err = tx.DisableUser(t.Context(), h.tenant.ID, h.user.ID); err != nil {
+				return err
+			}
+			if cut, err = tx.CutOff(t.Context(), h.tenant.ID, h.user.ID); err != nil {
+				return err
+			}
+			_, err = tx.EnableUser(t.Context(), h.tenant.ID, h.user.ID)
+			return err
+		})
+		if err != nil || cut.Grants != 1 {
+			t.Fatalf("cut off %+v, %v, want a grant", cut, err)
+		}
+		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			g, _, first, err := tx.UseRefreshToken(t.Context(), h.tenant.ID, h.app.ID, refresh)
+			if err == nil && (!first || !g.Over) {
+				t.Errorf("the refresh token: first %v, over %v, want it to be over", first, g.Over)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// The code that was mailed is wrong once its user is disabled, in the words for
+// a wrong one: the journey waits for a code still, as a decoy does (ENR-4).
+func TestENR4_AMailedCodeIsWrongOnceItsUserIsDisabled(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		j := h.journey()
+		j.UserID, j.Name, j.Enrol = h.user.ID, h.user.Name, identity.EnrolCode
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
+			if j.Code.MAC, j.Code.Root, err = tx.MAC("123456", "test", j.ID); err != nil {
+				return err
+			}
+			if err := tx.AddJourney(t.Context(), j); err != nil {
+				return err
+			}
+			_, err = tx.CutOff(t.Context(), h.tenant.ID, h.user.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := db.Journey(t.Context(), h.tenant.ID, j.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.UserID != "" || !got.Decoy || got.Enrol != identity.EnrolCode || got.Version != j.Version || !got.EndedAt.IsZero() {
+			t.Errorf("the journey: %+v, want a decoy that waits for a code, at version %d", got, j.Version)
+		}
+		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			right, err := tx.CheckMAC(got.Code.MAC, got.Code.Root, "123456", "test", j.ID)
+			if err == nil && (right || got.Code.MAC == nil) {
+				err = errors.New("the code is right, or is gone")
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

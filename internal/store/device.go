@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base32"
+	"errors"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// deviceGrace is how long the secret just replaced still does for the same
+// browser: of two tabs that log in at once both bring it, and an answer that was
+// lost on its way left it behind.
+//
+// It opens nothing to a thief. Who brings it has the password and all cookies of
+// that browser, and gets the one secret its owner gets, so that from then on two
+// hold it: the first to use it again makes the other's old, and a minute later
+// the other is noticed.
+const deviceGrace = time.Minute
+
+const deviceColumns = `tenant_id, id, user_id, browser, agent, ip, created_at, used_at, idle, expires_at, forgotten_at`
+
+func deviceFields(d *identity.RememberedDevice, idle *int64) []any {
+	return []any{&d.Tenant, &d.ID, &d.User, &d.Browser, &d.Agent, &d.IP, moment{&d.CreatedAt}, moment{&d.UsedAt}, idle,
+		moment{&d.ExpiresAt}, moment{&d.ForgottenAt}}
+}
+
+func scanDevice(row scanner) (d identity.RememberedDevice, err error) {
+	var idle int64
+	err = row.Scan(deviceFields(&d, &idle)...)
+	d.Idle = time.Duration(idle) * time.Second
+	return d, err
+}
+
+// RememberedDevice returns a remembered device, whether it still counts or not.
+func (r reader) RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error) {
+	d, err := scanDevice(r.q.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM remembered_devices WHERE tenant_id = $1 AND id = $2`, tenant, id))
+	if err != nil {
+		return d, missing("remembered device "+id, err)
+	}
+	return d, nil
+}
+
+// RememberedDevices yields those of a user that count, the newest first.
+func (r reader) RememberedDevices(ctx context.Context, tenant, user string) iter.Seq2[identity.RememberedDevice, error] {
+	return list(ctx, r, "remembered devices of "+user, scanDevice, `
+		SELECT `+deviceColumns+` FROM remembered_devices
+		WHERE tenant_id = $1 AND user_id = $2 AND forgotten_at IS NULL AND expires_at > $3 AND used_at + idle > $3
+		ORDER BY created_at DESC, id`, tenant, user, at(r.now()))
+}
+
+// A DeviceCookie is what a browser brings to be known by: which remembered
+// device it is, and the secret of 256 bits that shows it.
+type DeviceCookie struct{ ID, Secret string }
+
+// String is the cookie's value.
+func (c DeviceCookie) String() string { return c.ID + "." + c.Secret }
+
+// ParseDeviceCookie reads a cookie's value, and reports false for what cannot be
+// one of ours, so that garbage never reaches a query.
+func ParseDeviceCookie(value string) (DeviceCookie, bool) {
+	id, secret, ok := strings.Cut(value, ".")
+	return DeviceCookie{id, secret}, ok && identity.IsID(identity.DeviceID, id) && identity.IsSecret(secret)
+}
+
+// RememberDevice writes a new remembered device and returns its cookie. Whoever
+// the browser was remembered for before is asked again: it has one cookie.
+func (tx *Tx) RememberDevice(ctx context.Context, d identity.RememberedDevice) (DeviceCookie, error) {
+	c := DeviceCookie{ID: d.ID, Secret: identity.NewSecret()}
+	before, err := Collect(list(ctx, tx.reader, "devices of the browser", scanDevice, `
+		UPDATE remembered_devices SET forgotten_at = $3 WHERE tenant_id = $1 AND browser = $2 AND forgotten_at IS NULL
+		RETURNING `+deviceColumns, d.Tenant, d.Browser, at(tx.now())))
+	if err != nil {
+		return c, err
+	}
+	for _, old := range before {
+		if err := tx.forgot(ctx, old.Tenant, old.User, []string{old.ID}, "remembered anew"); err != nil {
+			return c, err
+		}
+	}
+	_, err = tx.exec(ctx, "remember device", `
+		INSERT INTO remembered_devices (tenant_id, id, user_id, browser, secret_hash, agent, ip, created_at, used_at, idle, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)`,
+		d.Tenant, d.ID, d.User, d.Browser, Hash(c.Secret), d.Agent, d.IP, at(tx.now()), int64(d.Idle/time.Second), at(d.ExpiresAt))
+	return c, err
+}
+
+// A DeviceUse is a browser that brought a device's cookie to a login.
+type DeviceUse struct {
+	Tenant, User, Browser string
+	Agent, IP             string
+	Cookie                DeviceCookie
+	ProvedAfter           time.Time // when the second factor must have been given at the earliest; zero is any time
+}
+
+// A DeviceVerdict is what became of a [DeviceUse].
+type DeviceVerdict struct {
+	Device identity.RememberedDevice
+	Counts bool
+	Cookie DeviceCookie // to be kept from now on; zero where there is none
+	Stolen bool         // its secret was replaced before: two have it, and the device must be forgotten
+}
+
+// UseDevice lets a remembered device count, once with each secret: it is replaced
+// in the same transaction, and the comparison is part of the UPDATE, so that of
+// two who bring one secret the second shows. What is another user's or another
+// browser's, ended, or older than what is asked for, simply does not count.
+func (tx *Tx) UseDevice(ctx context.Context, u DeviceUse) (DeviceVerdict, error) {
+	next, err := tx.nextSecret(u)
+	if err != nil {
+		return DeviceVerdict{}, err
+	}
+	now, given := tx.now(), Hash(u.Cookie.Secret)
+	used, err := Collect(list(ctx, tx.reader, "use device", scanDevice, `
+		UPDATE remembered_devices SET secret_hash = $6, replaced_hash = $5, replaced_at = $7, used_at = $7, agent = $9, ip = $10
+		WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND browser = $4 AND secret_hash = $5
+			AND forgotten_at IS NULL AND expires_at > $7 AND used_at + idle > $7 AND created_at >= $8
+		RETURNING `+deviceColumns,
+		u.Tenant, u.Cookie.ID, u.User, u.Browser, given, Hash(next), now.Unix(), u.ProvedAfter.Unix(), u.Agent, u.IP))
+	if err != nil {
+		return DeviceVerdict{}, err
+	}
+	if len(used) == 1 {
+		return DeviceVerdict{Device: used[0], Counts: true, Cookie: DeviceCookie{u.Cookie.ID, next}}, nil
+	}
+	return tx.judgeDevice(ctx, u, given, next)
+}
+
+// judgeDevice says of a cookie that could not be used why.
+func (tx *Tx) judgeDevice(ctx context.Context, u DeviceUse, given, next string) (DeviceVerdict, error) {
+	var v DeviceVerdict
+	var idle int64
+	var current, replaced string
+	var replacedAt time.Time
+	err := tx.q.QueryRowContext(ctx, `
+		SELECT `+deviceColumns+`, secret_hash, replaced_hash, replaced_at FROM remembered_devices WHERE tenant_id = $1 AND id = $2`,
+		u.Tenant, u.Cookie.ID).Scan(append(deviceFields(&v.Device, &idle), &current, &replaced, moment{&replacedAt})...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return DeviceVerdict{}, nil
+	}
+	if err != nil {
+		return DeviceVerdict{}, missing("remembered device "+u.Cookie.ID, err)
+	}
+	v.Device.Idle = time.Duration(idle) * time.Second
+	now := tx.now()
+	switch {
+	case v.Device.User != u.User || !v.Device.Counts(now) || given == current:
+		// Somebody else's turn at this browser; over; or right, and elsewhere or too old.
+	case given == replaced && now.Before(replacedAt.Add(deviceGrace)) && v.Device.Browser == u.Browser:
+		v.Counts = !v.Device.CreatedAt.Before(u.ProvedAfter)
+		if v.Counts && Hash(next) == current {
+			v.Cookie = DeviceCookie{u.Cookie.ID, next}
+		}
+	default:
+		v.Stolen = true
+	}
+	return v, nil
+}
+
+// nextSecret makes the secret that follows one. It is the one before under a key
+// of ours, not a new random one, so that both of two tabs are given the same, in
+// whichever order their answers arrive; nobody else can make it.
+func (tx *Tx) nextSecret(u DeviceUse) (string, error) {
+	mac, _, err := tx.MAC(u.Cookie.Secret, "remembered device", u.Tenant, u.Cookie.ID)
+	if err != nil {
+		return "", err
+	}
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac)), nil
+}
+
+// ForgetDevices forgets every remembered device of a user, with its event, and
+// reports how many there were: after a new password, a revoked authenticator, a
+// rejected push, or because somebody asks for it. why is a machine word.
+func (tx *Tx) ForgetDevices(ctx context.Context, tenant, user, why string) (int64, error) {
+	return tx.forget(ctx, tenant, user, "", why)
+}
+
+// ForgetDevice forgets one of a user's remembered devices, with its event, and
+// reports whether it was remembered.
+func (tx *Tx) ForgetDevice(ctx context.Context, tenant, user, id, why string) (bool, error) {
+	n, err := tx.forget(ctx, tenant, user, id, why)
+	return n > 0, err
+}
+
+func (tx *Tx) forget(ctx context.Context, tenant, user, id, why string) (int64, error) {
+	forgotten, err := Collect(list(ctx, tx.reader, "forget devices of "+user, scanID, `
+		UPDATE remembered_devices SET forgotten_at = $4
+		WHERE tenant_id = $1 AND user_id = $2 AND ($3 = '' OR id = $3) AND forgotten_at IS NULL RETURNING id`,
+		tenant, user, id, at(tx.now())))
+	if err != nil || len(forgotten) == 0 {
+		return 0, err
+	}
+	return int64(len(forgotten)), tx.forgot(ctx, tenant, user, forgotten, why)
+}
+
+func (tx *Tx) forgot(ctx context.Context, tenant, user string, ids []string, why string) error {
+	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.DeviceForgotten, User: user, Reason: why,
+		Data: map[string]string{"devices": strings.Join(ids, " "), "count": strconv.Itoa(len(ids))}})
+}

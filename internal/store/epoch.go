@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// An Epoch is the time since the database was filled from a backup.
+type Epoch struct {
+	Number   int64
+	BeganAt  time.Time
+	CopiedAt time.Time // when the backup was made
+}
+
+// Epoch returns the epoch the database is in; the zero value if it was never
+// filled from a backup.
+func (r reader) Epoch(ctx context.Context) (Epoch, error) {
+	for e, err := range list(ctx, r, "epoch", func(row scanner) (e Epoch, err error) {
+		return e, row.Scan(&e.Number, moment{&e.BeganAt}, moment{&e.CopiedAt})
+	}, `SELECT number, began_at, copied_at FROM epochs ORDER BY number DESC LIMIT 1`) {
+		return e, err
+	}
+	return Epoch{}, nil
+}
+
+// Ended says what the beginning of an epoch ended, of all tenants.
+type Ended struct {
+	Epoch       int64 `json:"epoch"`
+	Sessions    int64 `json:"sessions"`
+	Grants      int64 `json:"grants"`   // of OpenID Connect: codes and all tokens
+	Journeys    int64 `json:"journeys"` // with the codes mailed in them
+	Pushes      int64 `json:"push_requests"`
+	Activations int64 `json:"activations"`
+	Invitations int64 `json:"invitations"`
+	Devices     int64 `json:"devices"`   // remembered ones
+	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, are spent
+	Locked      int64 `json:"locked"`    // event-based authenticators
+	Mails       int64 `json:"mails"`     // given up
+	Recovery    int64 `json:"recovery_codes"`
+	Temporary   int64 `json:"temporary_passcodes"`
+}
+
+// driftAhead is how many time steps beyond the present a restored
+// authenticator's passcodes are spent. One is the window they are accepted in;
+// the other is for an app's clock that ran further ahead after the copy was
+// made, by as much as was then learned and is now forgotten.
+const driftAhead = `2`
+
+// beginEpoch ends, in a database just filled from a copy of some tables,
+// whatever may have been used after the copy was made: the copy does not know.
+//
+// Nothing of it is used up again because it is over, or because its passcodes
+// count as used; nothing is judged by a comparison that a later query could
+// forget. The statements run on the schema the copy was made with, so that they
+// are part of the one transaction; a table that came later is not there yet.
+func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) (Ended, error) {
+	var ended Ended
+	now := at(tx.now())
+	const spentUntil = `$1 / step + drift + ` + driftAhead
+	for _, end := range []struct {
+		count *int64
+		table string
+		query string
+		args  []any
+	}{
+		{&ended.Sessions, "sessions", `UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
+		{nil, "session_applications", `UPDATE session_applications SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
+		{&ended.Grants, "oidc_grants", `UPDATE oidc_grants SET revoked_at = $1 WHERE revoked_at IS NULL`, []any{now}},
+		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL, options = NULL WHERE ended_at IS NULL`,
+			[]any{now, string(PushCancelled)}},
+		{&ended.Journeys, "journeys", `UPDATE journeys SET ended_at = $1, outcome = $2, version = version + 1, code_mac = NULL
+			WHERE ended_at IS NULL`, []any{now, string(identity.Cancelled)}},
+		{&ended.Activations, "activations", `UPDATE activations SET voided_at = $1, sealed = NULL
+			WHERE voided_at IS NULL AND finished_at IS NULL`, []any{now}},
+		{nil, "authenticators", `UPDATE authenticators SET revoked_at = $1, seed = NULL
+			WHERE activated_at IS NULL AND revoked_at IS NULL`, []any{now}},
+		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent, []any{now}},
+		// Their secrets have been replaced since: the right one would look stolen.
+		{&ended.Devices, "remembered_devices", `UPDATE remembered_devices SET forgotten_at = $1 WHERE forgotten_at IS NULL`, []any{now}},
+		// An accepted passcode spends every older one. Their clocks are known, so
+		// that all passcodes of the past can be spent without knowing which were used.
+		{&ended.Passcodes, "authenticators", `UPDATE authenticators SET last_step = ` + spentUntil + `
+			WHERE step > 0 AND revoked_at IS NULL AND last_step < ` + spentUntil, []any{now}},
+		// How often a button was pressed nobody knows. Until an operator unlocks
+		// it with its owner at hand, no passcode of it is good.
+		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
+			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
+		// No such lock ends by itself.
+		{nil, "passing_locks", `DELETE FROM passing_locks`, nil},
+		// App tokens that count are as old as the table of challenges.
+		{&ended.Locked, "challenges", `UPDATE authenticators SET locked_at = $1
+			WHERE kind = $2 AND protocol = $3 AND step = 0 AND suite = '' AND revoked_at IS NULL AND locked_at IS NULL`,
+			[]any{now, string(identity.AppToken), string(identity.LatchkeyApp)}},
+		{nil, "challenges", `DELETE FROM challenges`, nil}, // of journeys that are over
+		// Which of them were used since, the copy does not know; their owners make
+		// new ones.
+		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},
+		{&ended.Temporary, "temporary_passcodes", `UPDATE temporary_passcodes SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
+		{nil, "push_notifications", `DELETE FROM push_notifications`, nil}, // of requests that are over
+		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil},       // good once, and may have been used
+		{nil, "requests", `DELETE FROM requests`, nil},
+		{nil, "leases", `DELETE FROM leases`, nil},
+	} {
+		if !slices.ContainsFunc(tables, func(t Table) bool { return t.Name == end.table }) {
+			continue
+		}
+		n, err := tx.exec(ctx, "begin epoch", end.query, end.args...)
+		if err != nil {
+			return ended, err
+		}
+		if end.count != nil {
+			*end.count += n
+		}
+	}
+	var err error
+	if ended.Mails, err = tx.giveUpMails(ctx); err != nil {
+		return ended, err
+	}
+	before, err := tx.Epoch(ctx)
+	if err != nil {
+		return ended, err
+	}
+	ended.Epoch = before.Number + 1
+	if _, err := tx.exec(ctx, "begin epoch", `INSERT INTO epochs (number, began_at, copied_at) VALUES ($1, $2, $3)`,
+		ended.Epoch, now, at(copied)); err != nil {
+		return ended, err
+	}
+	return ended, tx.tellRestored(ctx, ended, copied)
+}
+
+// giveUpMails gives up the mails that wait in a restored outbox. They may have
+// left after the copy was made; the codes and links in them are dead; and of
+// two evils a notice that comes twice is the one that teaches people to ignore
+// them.
+func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
+	waiting, err := Collect(list(ctx, tx.reader, "mails", func(row scanner) (m Message, err error) {
+		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient)
+	}, `
+		UPDATE outbox SET failed_at = $1, arguments = NULL, last_error = 'restored from a backup'
+		WHERE sent_at IS NULL AND failed_at IS NULL RETURNING tenant_id, id, kind, recipient`, at(tx.now())))
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range waiting {
+		err := tx.Event(ctx, audit.Event{Tenant: m.Tenant, Kind: audit.MailFailed, Reason: "restored",
+			Data: map[string]string{"message": m.ID, "kind": m.Kind}, Personal: map[string]string{"to": m.Recipient}})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(waiting)), nil
+}
+
+// tellRestored writes the event of a restore for each tenant.
+func (tx *Tx) tellRestored(ctx context.Context, ended Ended, copied time.Time) error {
+	text, err := json.Marshal(ended)
+	if err != nil {
+		return fmt.Errorf("store: begin epoch: %w", err)
+	}
+	tenants, err := Collect(tx.Tenants(ctx))
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		err := tx.Event(ctx, audit.Event{Tenant: t.ID, Kind: audit.BackupRestored,
+			Data: map[string]string{"copied": copied.UTC().Format(time.RFC3339), "ended": string(text)}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// journeyState are the columns a step may change, in the order of stateArgs.
+var journeyState = []string{
+	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
+	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
+	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
+	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
+}
+
+func stateArgs(j *identity.Journey) []any {
+	var user any
+	if j.UserID != "" {
+		user = j.UserID
+	}
+	steps := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		steps[i] = string(s)
+	}
+	return []any{
+		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
+		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
+		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
+		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+	}
+}
+
+// numbered returns $from … for n arguments, comma-separated.
+func numbered(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", from+i)
+	}
+	return b.String()
+}
+
+var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
+	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
+
+// AddJourney writes a new journey with what it requires and has passed so far.
+func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
+	acr, err := json.Marshal(append([]string{}, j.ACR...))
+	if err != nil {
+		return fmt.Errorf("store: add journey: %w", err)
+	}
+	j.Version = 1
+	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
+		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
+		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation, flag(j.Adding),
+	}, stateArgs(j)...)...)
+	if err != nil {
+		return err
+	}
+	return tx.recordValidations(ctx, j)
+}
+
+var stepJourney = `UPDATE journeys SET version = version + 1, (` + strings.Join(journeyState, ", ") + `) = (` +
+	numbered(4, len(journeyState)) + `)
+	WHERE tenant_id = $1 AND id = $2 AND version = $3 AND ended_at IS NULL`
+
+// StepJourney writes one step of a journey, decided on the version j has, and
+// raises that. If the journey has moved on meanwhile, or ended, nothing is
+// written and a Conflict is reported: of two answers given to one page the
+// second changes nothing.
+func (tx *Tx) StepJourney(ctx context.Context, j *identity.Journey) error {
+	n, err := tx.exec(ctx, "step journey", stepJourney, append([]any{j.Tenant, j.ID, j.Version}, stateArgs(j)...)...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s is no longer at version %d", j.ID, j.Version)}
+	}
+	j.Version++
+	tx.Wake(JourneyTopic(j.ID))
+	return tx.recordValidations(ctx, j)
+}
+
+// recordValidations brings the rows in line with j: what is newly required or
+// passed is inserted; what j no longer holds is revoked by time, not deleted.
+// What did not change since the rows were read costs no statement.
+func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error {
+	now := identity.Recorded{Required: slices.Clone(j.Required)}
+	for place, v := range j.Required {
+		if slices.Contains(j.Recorded.Required, v) {
+			continue
+		}
+		if _, err := tx.exec(ctx, "require", `
+			INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(v), place); err != nil {
+			return err
+		}
+	}
+	for _, p := range j.Passed {
+		now.Passed = append(now.Passed, p.Validation)
+		if slices.Contains(j.Recorded.Passed, p.Validation) {
+			continue
+		}
+		if _, err := tx.exec(ctx, "pass", `
+			INSERT INTO journey_passed (tenant_id, journey_id, validation, method, authenticator_id, passed_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			j.Tenant, j.ID, string(p.Validation), string(p.Method), p.Authenticator, at(p.At)); err != nil {
+			return err
+		}
+	}
+	err := errors.Join(
+		tx.revokeValidations(ctx, "journey_required", j, j.Recorded.Required, now.Required),
+		tx.revokeValidations(ctx, "journey_passed", j, j.Recorded.Passed, now.Passed))
+	if err == nil {
+		j.Recorded = now
+	}
+	return err
+}
+
+// revokeValidations revokes those of before that are not kept.
+func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
+	for _, v := range before {
+		if slices.Contains(kept, v) {
+			continue
+		}
+		if _, err := tx.exec(ctx, "revoke", `
+			UPDATE `+table+` SET revoked_at = $4
+			WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
+			j.Tenant, j.ID, string(v), at(tx.now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
+	j.acr, j.started_at, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
+	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
+		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
+	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || authenticator_id || ' ' || method, ',') FROM journey_passed p
+		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), ''),
+	a.cannot_show, a.plain_push
+	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
+	WHERE j.tenant_id = $1 AND j.id = $2`
+
+// Journey returns a journey with what it requires and has passed, and what its
+// application, as it is now, can show. All comes in the one row: every page and every step begins with this query.
+func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journey, error) {
+	j := &identity.Journey{}
+	var user *string
+	var acr, steps, required, passed string
+	var adding, decoy, known, cannotShow, plainPush int64
+	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
+		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
+		&acr, moment{&j.StartedAt}, &j.Invitation, &adding,
+		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
+		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
+		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
+		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
+		moment{&j.FreshAfter}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
+	if err != nil {
+		return nil, missing("journey "+id, err)
+	}
+	if user != nil {
+		j.UserID = *user
+	}
+	j.Adding = adding != 0
+	j.Decoy, j.KnownBrowser, j.CannotShow, j.PlainPush = decoy != 0, known != 0, cannotShow != 0, plainPush != 0
+	for s := range strings.FieldsSeq(steps) {
+		j.Steps = append(j.Steps, identity.FactorStep(s))
+	}
+	if err := json.Unmarshal([]byte(acr), &j.ACR); err != nil {
+		return nil, fmt.Errorf("store: journey %s: %w", id, err)
+	}
+	if err := readValidations(j, required, passed); err != nil {
+		return nil, fmt.Errorf("store: journey %s: %w", id, err)
+	}
+	return j, nil
+}
+
+// readValidations reads what selectJourney gathers of the rows beside a
+// journey: "place validation" and "time validation authenticator method", with
+// commas between. None of ours has a comma in it, and none but a method a blank.
+func readValidations(j *identity.Journey, required, passed string) error {
+	needs, err := ordered(required, 2)
+	if err != nil {
+		return err
+	}
+	for _, word := range needs {
+		j.Required = append(j.Required, identity.Validation(word[1]))
+	}
+	has, err := ordered(passed, 4)
+	if err != nil {
+		return err
+	}
+	for _, word := range has {
+		seconds, _ := strconv.ParseInt(word[0], 10, 64) // ordered has read it
+		p := identity.Passed{Validation: identity.Validation(word[1]), Method: identity.Method(word[3]),
+			Authenticator: word[2], At: time.Unix(seconds, 0).UTC()}
+		j.Passed = append(j.Passed, p)
+		j.Recorded.Passed = append(j.Recorded.Passed, p.Validation)
+	}
+	j.Recorded.Required = slices.Clone(j.Required)
+	return nil
+}
+
+// ordered splits a list of rows of so many parts each, of which the last may have
+// several words, and puts them in the order of the number each begins with.
+func ordered(rows string, words int) (all [][]string, err error) {
+	for row := range strings.SplitSeq(rows, ",") {
+		if row == "" {
+			continue
+		}
+		word := strings.SplitN(row, " ", words)
+		if _, err := strconv.ParseInt(word[0], 10, 64); err != nil || len(word) != words {
+			return nil, fmt.Errorf("validation %q cannot be read", row)
+		}
+		all = append(all, word)
+	}
+	slices.SortStableFunc(all, func(a, b []string) int {
+		return cmp.Or(cmp.Compare(len(a[0]), len(b[0])), cmp.Compare(a[0], b[0]))
+	})
+	return all, nil
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Release is this program's place in the order of releases. A database names
+// the least one that may open it, so that nodes can be upgraded one by one and
+// an old node never writes what a newer one would misread.
+const Release = 1
+
+// Migrate brings the schema up to date, each migration in a transaction of its
+// own, and refuses a database that says this program is too old for it. What an
+// installation has one of is made here, the first time.
+func (db *DB) Migrate(ctx context.Context) error {
+	provider, err := db.migrator()
+	if err != nil {
+		return err
+	}
+	if err := db.tooOld(ctx); err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrate: %w", classify(err))
+	}
+	return db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *Tx) error {
+		_, err := tx.exec(ctx, "least release", `
+			INSERT INTO meta (name, value) VALUES ('least release', $1) ON CONFLICT (name) DO NOTHING`,
+			strconv.Itoa(Release))
+		if err != nil {
+			return err
+		}
+		return tx.makeVAPIDKey(ctx)
+	})
+}
+
+// Pending lists the migrations Migrate would run, by file name. It refuses what
+// Migrate would refuse.
+func (db *DB) Pending(ctx context.Context) ([]string, error) {
+	if err := db.tooOld(ctx); err != nil {
+		return nil, err
+	}
+	provider, err := db.migrator()
+	if err != nil {
+		return nil, err
+	}
+	all, err := provider.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: migration status: %w", classify(err))
+	}
+	var names []string
+	for _, m := range all {
+		if m.State == goose.StatePending {
+			names = append(names, m.Source.Path)
+		}
+	}
+	return names, nil
+}
+
+// newestMigration is the version of the newest migration this program has.
+func newestMigration() (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	if err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	return numberOf(files[len(files)-1])
+}
+
+// numberOf is the version of a migration by its file's name.
+func numberOf(file string) (int64, error) {
+	number, _, _ := strings.Cut(path.Base(file), "_")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("store: migrations: %w", err)
+	}
+	return n, nil
+}
+
+func (db *DB) migrator() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	name, options, err := db.dialect.goose()
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(name, db.writer, files, options...)
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	return p, nil
+}
+
+// ErrTooOld says that a newer release has changed the database in a way this
+// program does not understand.
+var ErrTooOld = errors.New("the database was changed by a newer release that this one must not open; install that release")
+
+func (db *DB) tooOld(ctx context.Context) error {
+	var least string
+	err := db.pool.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'least release'`).Scan(&least)
+	if err != nil {
+		return nil // no such table or row yet: a new database
+	}
+	n, err := strconv.Atoi(least)
+	if err != nil {
+		return fmt.Errorf("store: least release %q: %w", least, err)
+	}
+	if n > Release {
+		return fmt.Errorf("store: %w", ErrTooOld)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// UseOnce uses up key, of a kind such as "request" or "jti", and reports a
+// Conflict if it was used before. It belongs in the transaction of the effect
+// it guards: both happen, or neither does. The key is remembered until a time
+// after which it would be refused for its age anyway.
+//
+// Of any number of transactions on any number of nodes exactly one inserts the
+// row; the others wait for it to commit and then find the key used.
+func (tx *Tx) UseOnce(ctx context.Context, tenant, kind, key string, until time.Time) error {
+	n, err := tx.exec(ctx, "use "+kind+" once", `
+		INSERT INTO used_once (tenant_id, kind, used_key, until) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`, tenant, kind, key, at(until))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}
+
+// A Rate bounds how often something may happen: at most Max times in any span
+// of Per.
+type Rate struct {
+	Kind string // what is counted, such as "mail code"
+	Max  int
+	Per  time.Duration
+}
+
+// Network is the subject of a rate by address: the address, or of an IPv6 one
+// its /64, of which a single client has every address.
+func Network(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return ip
+	}
+	return prefix.String()
+}
+
+// Hit counts one happening of the rate for a subject (a user's id, an
+// address), or reports a Throttled that says when to come again. The count is
+// exact, for the row is locked before it is read; of a rate of many, moments
+// are told apart to a sixtieth of the span, so that the row stays small.
+func (tx *Tx) Hit(ctx context.Context, tenant string, rate Rate, subject string) error {
+	now := tx.now().Unix()
+	per := int64(rate.Per / time.Second)
+	var row string
+	err := tx.sql.QueryRowContext(ctx, `
+		INSERT INTO rates (tenant_id, kind, subject, hits, until) VALUES ($1, $2, $3, '', $4)
+		ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET until = excluded.until
+		RETURNING hits`, tenant, rate.Kind, subject, now+2*per).Scan(&row)
+	if err != nil {
+		return missing("rate of "+rate.Kind, err)
+	}
+	recent := readHits(row, now-per)
+	if recent.total() >= int64(rate.Max) {
+		oldest := now
+		if len(recent) > 0 {
+			oldest = recent[0].at
+		}
+		wait := time.Duration(max(oldest+per-now, 1)) * time.Second
+		return &identity.Error{Kind: identity.Throttled, Key: "error.throttled", RetryAfter: wait}
+	}
+	return tx.keepHits(ctx, tenant, rate, subject, recent.with(rate.moment(now)))
+}
+
+// TakeBack undoes the newest hit of a rate, for counts that are raised before
+// it is known whether they had to be: of many guesses at once, none is looked
+// at that the rate does not allow. It belongs in the transaction of the hit,
+// which still holds the row's lock.
+func (tx *Tx) TakeBack(ctx context.Context, tenant string, rate Rate, subject string) error {
+	var row string
+	err := tx.sql.QueryRowContext(ctx, `
+		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)
+	if err != nil {
+		return missing("rate of "+rate.Kind, err)
+	}
+	all := readHits(row, 0)
+	if last := len(all) - 1; last >= 0 {
+		all[last].n--
+	}
+	return tx.keepHits(ctx, tenant, rate, subject, all)
+}
+
+func (tx *Tx) keepHits(ctx context.Context, tenant string, rate Rate, subject string, h hits) error {
+	_, err := tx.exec(ctx, "rate of "+rate.Kind, `
+		UPDATE rates SET hits = $4 WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject, h.String())
+	return err
+}
+
+// Spent returns for how long yet a rate allows nothing more to a subject; zero
+// when it does. It counts nothing: it is for turning away, before any work, who
+// has failed too often, where each failure is a [Tx.Hit].
+func (r reader) Spent(ctx context.Context, tenant string, rate Rate, subject string) (time.Duration, error) {
+	var row string
+	err := r.q.QueryRowContext(ctx, `
+		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, missing("rate of "+rate.Kind, err)
+	}
+	now, per := r.now().Unix(), int64(rate.Per/time.Second)
+	recent := readHits(row, now-per)
+	if recent.total() < int64(rate.Max) {
+		return 0, nil
+	}
+	return time.Duration(max(recent[0].at+per-now, 1)) * time.Second, nil
+}
+
+// moment is when a hit of now is counted. A rate of many rounds up: a hit
+// counts a little longer then, and never shorter.
+func (r Rate) moment(now int64) int64 {
+	grain := int64(r.Per/time.Second) / 60
+	if r.Max <= 60 || grain <= 1 {
+		return now
+	}
+	return now - now%grain + grain
+}
+
+// hits are the moments of a rate's hits, oldest first, and how many there were
+// in each. As text: "moment*count", with blanks between; one alone has no count.
+type hits []struct{ at, n int64 }
+
+// readHits reads the hits after a moment. What cannot be read is passed over:
+// only a hand in the database could have written it.
+func readHits(row string, after int64) (h hits) {
+	for word := range strings.FieldsSeq(row) {
+		at, count, counted := strings.Cut(word, "*")
+		t, err := strconv.ParseInt(at, 10, 64)
+		n := int64(1)
+		if counted && err == nil {
+			n, err = strconv.ParseInt(count, 10, 64)
+		}
+		if err == nil && t > after && n > 0 {
+			h = append(h, struct{ at, n int64 }{t, n})
+		}
+	}
+	return h
+}
+
+func (h hits) total() (n int64) {
+	for _, hit := range h {
+		n += hit.n
+	}
+	return n
+}
+
+func (h hits) with(at int64) hits {
+	if last := len(h) - 1; last >= 0 && h[last].at == at {
+		h[last].n++
+		return h
+	}
+	return append(h, struct{ at, n int64 }{at, 1})
+}
+
+func (h hits) String() string {
+	var b strings.Builder
+	for _, hit := range h {
+		switch {
+		case hit.n == 1:
+			fmt.Fprintf(&b, "%d ", hit.at)
+		case hit.n > 1:
+			fmt.Fprintf(&b, "%d*%d ", hit.at, hit.n)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Sweep deletes what has expired and is of no further use, a batch at a time
+// so that no lock is held long, and reports how many rows went. It crosses
+// tenants: age alone decides.
+func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
+	now := tx.now().Unix()
+	var total int64
+	for _, q := range []string{
+		`DELETE FROM used_once WHERE (tenant_id, kind, used_key) IN
+			(SELECT tenant_id, kind, used_key FROM used_once WHERE until < $1 LIMIT 500)`,
+		`DELETE FROM rates WHERE (tenant_id, kind, subject) IN
+			(SELECT tenant_id, kind, subject FROM rates WHERE until < $1 LIMIT 500)`,
+		`DELETE FROM requests WHERE (tenant_id, id) IN
+			(SELECT tenant_id, id FROM requests WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM challenges WHERE (tenant_id, journey_id) IN
+			(SELECT tenant_id, journey_id FROM challenges WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM push_notifications WHERE (tenant_id, push_id, authenticator_id) IN
+			(SELECT tenant_id, push_id, authenticator_id FROM push_notifications WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM oidc_tokens WHERE (tenant_id, token_hash) IN
+			(SELECT tenant_id, token_hash FROM oidc_tokens WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM oidc_grants WHERE (tenant_id, id) IN
+			(SELECT tenant_id, id FROM oidc_grants g WHERE expires_at < $1 AND NOT EXISTS
+				(SELECT 1 FROM oidc_tokens t WHERE t.tenant_id = g.tenant_id AND t.grant_id = g.id) LIMIT 500)`,
+	} {
+		n, err := tx.exec(ctx, "sweep", q, now)
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// Lease takes or renews a piece of work that one node at a time does, and
+// reports whether holder has it until the given time.
+func (tx *Tx) Lease(ctx context.Context, name, holder string, until time.Time) (bool, error) {
+	n, err := tx.exec(ctx, "lease "+name, `
+		INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until < $4`, name, holder, at(until), at(tx.now()))
+	return n == 1, err
+}

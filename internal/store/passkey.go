@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"iter"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// A Passkey is the credential of WebAuthn behind an authenticator of that kind.
+type Passkey struct {
+	Tenant        string
+	Authenticator string // id
+	User          string // id; a passkey is nobody else's
+	Credential    []byte // id of the credential
+	Key           []byte // COSE
+	Count         int64  // of its signatures, as it said last; 0 of one that has none
+	AAGUID        string // of its model, in hexadecimal; nobody attests it
+	Transports    []string
+	Eligible      bool // may be copied to other devices; never changes
+	BackedUp      bool // was, when it was last used
+}
+
+// credentialText is how a credential's id is kept, so that it can be told apart
+// by an index on either database.
+func credentialText(id []byte) string { return base64.RawURLEncoding.EncodeToString(id) }
+
+const passkeyColumns = `tenant_id, authenticator_id, user_id, credential_id, public_key, sign_count, aaguid, transports, backup_eligible, backed_up`
+
+func scanPasskey(row scanner) (p Passkey, err error) {
+	var id, transports string
+	var eligible, backed int64
+	err = row.Scan(&p.Tenant, &p.Authenticator, &p.User, &id, &p.Key, &p.Count, &p.AAGUID, &transports, &eligible, &backed)
+	if err != nil {
+		return p, err
+	}
+	p.Transports, p.Eligible, p.BackedUp = strings.Fields(transports), eligible == 1, backed == 1
+	p.Credential, err = base64.RawURLEncoding.DecodeString(id)
+	return p, err
+}
+
+// AddPasskey keeps the credential of an authenticator that was added in the same
+// transaction. A credential that the tenant has already, whoever's it is, is a
+// Conflict.
+func (tx *Tx) AddPasskey(ctx context.Context, p Passkey) error {
+	n, err := tx.exec(ctx, "add passkey", `
+		INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+		p.Tenant, p.Authenticator, p.User, credentialText(p.Credential), p.Key, p.Count, p.AAGUID, strings.Join(p.Transports, " "),
+		flag(p.Eligible), flag(p.BackedUp))
+	if err == nil && n == 0 {
+		err = &identity.Error{Kind: identity.Conflict, Key: "error.passkey.known"}
+	}
+	return err
+}
+
+// PasskeyByCredential finds a passkey by its credential's id; one whose
+// authenticator was revoked too.
+func (r reader) PasskeyByCredential(ctx context.Context, tenant string, credential []byte) (Passkey, error) {
+	p, err := scanPasskey(r.q.QueryRowContext(ctx, `
+		SELECT `+passkeyColumns+` FROM passkeys WHERE tenant_id = $1 AND credential_id = $2`, tenant, credentialText(credential)))
+	if err != nil {
+		return p, missing("passkey", err)
+	}
+	return p, nil
+}
+
+// Passkeys yields those of a user's passkeys whose authenticators were not
+// revoked.
+func (r reader) Passkeys(ctx context.Context, tenant, user string) iter.Seq2[Passkey, error] {
+	return list(ctx, r, "passkeys of "+user, scanPasskey, `
+		SELECT p.tenant_id, p.authenticator_id, p.user_id, p.credential_id, p.public_key, p.sign_count, p.aaguid, p.transports, p.backup_eligible, p.backed_up
+		FROM passkeys p JOIN authenticators a ON a.tenant_id = p.tenant_id AND a.id = p.authenticator_id
+		WHERE p.tenant_id = $1 AND p.user_id = $2 AND a.revoked_at IS NULL ORDER BY p.authenticator_id`, tenant, user)
+}
+
+// UsePasskey notes a signature of a passkey and what it said of itself, and
+// reports whether it counts: the authenticator is active and its counter goes
+// forward, or is of one that has none (WebAuthn, section 6.1.1). Of two signatures
+// with one count, on any node, one counts.
+func (tx *Tx) UsePasskey(ctx context.Context, p Passkey, count int64, backedUp bool) (bool, error) {
+	n, err := tx.exec(ctx, "use passkey "+p.Authenticator, `
+		UPDATE passkeys SET sign_count = $3, backed_up = $4
+		WHERE tenant_id = $1 AND authenticator_id = $2 AND (sign_count < $3 OR sign_count = 0 AND $3 = 0)`,
+		p.Tenant, p.Authenticator, count, flag(backedUp))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	n, err = tx.exec(ctx, "use authenticator "+p.Authenticator, `
+		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, p.Tenant, p.Authenticator, at(tx.now()))
+	return n == 1, err
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+// A Policy is a tenant's document of one kind, as JSON, and its version, which
+// every change raises. Version 0 means that nobody set one: the kind's default.
+type Policy struct {
+	Kind     policy.Kind
+	Version  int64
+	Document []byte
+}
+
+// Policy returns a tenant's document of a kind.
+func (r reader) Policy(ctx context.Context, tenant string, kind policy.Kind) (Policy, error) {
+	p := Policy{Kind: kind}
+	err := r.q.QueryRowContext(ctx, `
+		SELECT version, document FROM policies WHERE tenant_id = $1 AND kind = $2`, tenant, string(kind)).Scan(&p.Version, &p.Document)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, nil
+	}
+	if err != nil {
+		return p, missing("policy "+string(kind), err)
+	}
+	return p, nil
+}
+
+// Policies returns all a tenant's documents, by kind.
+func (r reader) Policies(ctx context.Context, tenant string) (map[policy.Kind]Policy, error) {
+	all := make(map[policy.Kind]Policy)
+	for p, err := range list(ctx, r, "policies", func(row scanner) (p Policy, err error) {
+		return p, row.Scan(&p.Kind, &p.Version, &p.Document)
+	}, `SELECT kind, version, document FROM policies WHERE tenant_id = $1`, tenant) {
+		if err != nil {
+			return nil, err
+		}
+		all[p.Kind] = p
+	}
+	return all, nil
+}
+
+// SetPolicy replaces a document if it still has the version the change was
+// made from; a Conflict says that a colleague was faster.
+func (tx *Tx) SetPolicy(ctx context.Context, tenant string, kind policy.Kind, version int64, document []byte) error {
+	query := `
+		UPDATE policies SET document = $4, version = $3 + 1, changed_at = $5
+		WHERE tenant_id = $1 AND kind = $2 AND version = $3`
+	if version == 0 {
+		query = `
+		INSERT INTO policies (tenant_id, kind, version, document, changed_at) VALUES ($1, $2, $3 + 1, $4, $5)
+		ON CONFLICT DO NOTHING`
+	}
+	n, err := tx.exec(ctx, "set policy "+string(kind), query, tenant, string(kind), version, string(document), at(tx.now()))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}

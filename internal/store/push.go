@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+// A PushOutcome is how a push request ended (PUSH-26), in the words that the
+// authenticator apps' API uses too.
+type PushOutcome string
+
+const (
+	PushApproved    PushOutcome = "approved"
+	PushNotMe       PushOutcome = "denied-not-me"
+	PushMistake     PushOutcome = "denied-mistake"
+	PushWrongNumber PushOutcome = "wrong-number"
+	PushExpired     PushOutcome = "expired"
+	PushSuperseded  PushOutcome = "superseded"
+	PushCancelled   PushOutcome = "cancelled"
+	PushResync      PushOutcome = "resync-required"
+
+	// PushNoLonger is what the browser is told of an approval that could not
+	// count any more when it was to be claimed: the user was disabled since, or
+	// the authenticator lost. No row and no app has it.
+	PushNoLonger PushOutcome = "no-longer-allowed"
+)
+
+// A PushRequest is one push sent for one journey. What stands in the row may
+// be behind the clock: ask package push how a request stands.
+type PushRequest struct {
+	Tenant        string
+	ID            string
+	User          string
+	Journey       string
+	ApplicationID string // of the journey
+	Browser       string
+	Application   string // name, as shown on the phone
+	Name          string // user name as typed
+	IP            string
+	Place         string
+	Presence      policy.Presence
+	Number        string   // only to write it; PushNumber reads it
+	Options       []string // only to write them; PushOptions reads them
+	Nonce         string
+	LoginAt       time.Time
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	EndedAt       time.Time
+	Outcome       PushOutcome
+	Authenticator string // which answered
+	ClaimedAt     time.Time
+	RefusedAt     time.Time // when the approval was to be claimed, and could not count any more
+	Resync        Passcode  // with PushResync
+}
+
+// A Passcode is one of an authenticator's, without the digits: which step it
+// is of, or counter, and how far off that shows the authenticator to be.
+type Passcode struct{ Step, Drift int64 }
+
+const pushColumns = `p.tenant_id, p.id, p.user_id, p.journey_id, j.application_id, p.browser, p.application, p.name, p.ip, p.place,
+	p.presence, p.nonce, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
+	p.refused_at, COALESCE(p.resync_step, 0), COALESCE(p.resync_drift, 0)`
+
+const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.tenant_id AND j.id = p.journey_id `
+
+func scanPush(row scanner) (p PushRequest, err error) {
+	err = row.Scan(&p.Tenant, &p.ID, &p.User, &p.Journey, &p.ApplicationID, &p.Browser, &p.Application, &p.Name, &p.IP, &p.Place,
+		&p.Presence, &p.Nonce, moment{&p.LoginAt}, moment{&p.CreatedAt}, moment{&p.ExpiresAt}, moment{&p.EndedAt},
+		&p.Outcome, &p.Authenticator, moment{&p.ClaimedAt}, moment{&p.RefusedAt},
+		&p.Resync.Step, &p.Resync.Drift)
+	return p, err
+}
+
+func pushPlace(tenant, id, column string) Place {
+	return Place{Tenant: tenant, Table: "push_requests", Column: column, Row: id}
+}
+
+// PushRequest returns a push request by id.
+func (r reader) PushRequest(ctx context.Context, tenant, id string) (PushRequest, error) {
+	p, err := scanPush(r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+` WHERE p.tenant_id = $1 AND p.id = $2`, tenant, id))
+	if err != nil {
+		return p, missing("push request "+id, err)
+	}
+	return p, nil
+}
+
+// OpenPush returns the push request of a user that can still be answered; a
+// NotFound says that there is none.
+func (r reader) OpenPush(ctx context.Context, tenant, user string) (PushRequest, error) {
+	p, err := scanPush(r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+`
+		WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.expires_at > $3`, tenant, user, at(r.now())))
+	if err != nil {
+		return p, missing("open push request of "+user, err)
+	}
+	return p, nil
+}
+
+// PushNumber opens the number of a request that has not ended; it is empty
+// where there is none to be shown any more.
+func (r reader) PushNumber(ctx context.Context, tenant, id string) (string, error) {
+	number, err := r.pushSecret(ctx, tenant, id, "number")
+	return string(number), err
+}
+
+// PushOptions opens what the phone shows to pick from, in its order; there is
+// nothing where nothing is picked, and once the request has ended.
+func (r reader) PushOptions(ctx context.Context, tenant, id string) (options []string, err error) {
+	list, err := r.pushSecret(ctx, tenant, id, "options")
+	if err != nil || list == nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(list, &options); err != nil {
+		return nil, fmt.Errorf("store: options of %s: %w", id, err)
+	}
+	return options, nil
+}
+
+// pushSecret opens a sealed column of a request; nil where it is empty.
+func (r reader) pushSecret(ctx context.Context, tenant, id, column string) ([]byte, error) {
+	var sealed []byte
+	err := r.q.QueryRowContext(ctx, `SELECT `+column+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
+	if err != nil {
+		return nil, missing(column+" of "+id, err)
+	}
+	if sealed == nil {
+		return nil, nil
+	}
+	return r.Unseal(ctx, pushPlace(tenant, id, column), sealed)
+}
+
+// PushesOf counts the push requests of a journey.
+func (r reader) PushesOf(ctx context.Context, tenant, journey string) (int64, error) {
+	var n int64
+	err := r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND journey_id = $2`, tenant, journey).Scan(&n)
+	if err != nil {
+		return 0, missing("pushes of "+journey, err)
+	}
+	return n, nil
+}
+
+// LastPush returns when the newest push request of a user was made; zero when
+// there is none.
+func (r reader) LastPush(ctx context.Context, tenant, user string) (time.Time, error) {
+	var last time.Time
+	err := r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(moment{&last})
+	if err != nil {
+		return last, missing("last push of "+user, err)
+	}
+	return last, nil
+}
+
+// AddPush adds a push request, its number and its options sealed. It reports false, and adds
+// nothing, if the user has one that has not ended: the index on those is the
+// judge, whatever two browsers do at the same moment (PUSH-10).
+func (tx *Tx) AddPush(ctx context.Context, p PushRequest) (bool, error) {
+	var number, options []byte
+	var err error
+	if p.Number != "" {
+		if number, err = tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "number"), []byte(p.Number)); err != nil {
+			return false, err
+		}
+	}
+	if len(p.Options) > 0 {
+		list, err := json.Marshal(p.Options)
+		if err != nil {
+			return false, fmt.Errorf("store: add push request: %w", err)
+		}
+		if options, err = tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "options"), list); err != nil {
+			return false, err
+		}
+	}
+	n, err := tx.exec(ctx, "add push request", `
+		INSERT INTO push_requests (tenant_id, id, user_id, journey_id, browser, application, name, ip, place, presence, number,
+			nonce, login_at, created_at, expires_at, options)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
+		p.Tenant, p.ID, p.User, p.Journey, p.Browser, p.Application, p.Name, p.IP, p.Place, string(p.Presence), number,
+		p.Nonce, at(p.LoginAt), at(p.CreatedAt), at(p.ExpiresAt), options)
+	return n == 1, err
+}
+
+// ReplacePush ends what stands in the way of a new push request from a browser:
+// one that has expired, and one from that browser made at a time or before. The
+// journeys of those it ended are returned, for whoever waits there.
+func (tx *Tx) ReplacePush(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
+	return Collect(list(ctx, tx.reader, "replace push request", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+		UPDATE push_requests SET number = NULL, options = NULL,
+			ended_at = CASE WHEN expires_at <= $4 THEN expires_at ELSE $4 END,
+			outcome = CASE WHEN expires_at <= $4 THEN '`+string(PushExpired)+`' ELSE '`+string(PushSuperseded)+`' END
+		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND (expires_at <= $4 OR browser = $3 AND created_at <= $5)
+		RETURNING journey_id`, tenant, user, browser, at(tx.now()), at(before)))
+}
+
+// EndPush ends a request that is open and unexpired, and reports whether this
+// call did it: of any number of answers one is the first, and the others change
+// nothing. The number is of no more use and goes.
+func (tx *Tx) EndPush(ctx context.Context, tenant, id string, outcome PushOutcome, authenticator string) (bool, error) {
+	n, err := tx.exec(ctx, "end push request "+id, `
+		UPDATE push_requests SET ended_at = $3, outcome = $4, authenticator_id = $5, number = NULL, options = NULL
+		WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3`,
+		tenant, id, at(tx.now()), string(outcome), authenticator)
+	if n == 0 || err != nil {
+		return false, err
+	}
+	return true, tx.endNotifications(ctx, tenant, id, authenticator)
+}
+
+// SetPushResync keeps which passcode came with an approval that ended in
+// resync-required.
+func (tx *Tx) SetPushResync(ctx context.Context, tenant, id string, far Passcode) error {
+	_, err := tx.exec(ctx, "keep passcode of "+id, `
+		UPDATE push_requests SET resync_step = $3, resync_drift = $4 WHERE tenant_id = $1 AND id = $2`, tenant, id, far.Step, far.Drift)
+	return err
+}
+
+// ClaimPush claims a journey's approved request once, unless the approval is
+// from before a time, and returns the authenticator that approved.
+func (tx *Tx) ClaimPush(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
+	err = tx.sql.QueryRowContext(ctx, `
+		UPDATE push_requests SET claimed_at = $4
+		WHERE tenant_id = $1 AND id = $2 AND journey_id = $3 AND outcome = $5 AND claimed_at IS NULL AND refused_at IS NULL AND ended_at >= $6
+		RETURNING authenticator_id`, tenant, id, journey, at(tx.now()), string(PushApproved), at(since)).Scan(&authenticator)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, missing("claim push request "+id, err)
+	}
+	return authenticator, true, nil
+}
+
+// RefusePush takes a claim back for good: the approval may not count any more.
+func (tx *Tx) RefusePush(ctx context.Context, tenant, id string) error {
+	_, err := tx.exec(ctx, "refuse push request "+id, `
+		UPDATE push_requests SET claimed_at = NULL, refused_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, at(tx.now()))
+	return err
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// Belongings count what goes with a user who is removed.
+type Belongings struct {
+	Authenticators int64 // not revoked, and nobody else's
+	Groups         int64 // memberships
+	Sessions       int64 // live
+	Events         int64 // whose personal part is erased
+}
+
+// Belongings counts what would go with a user.
+func (r reader) Belongings(ctx context.Context, tenant, user string) (b Belongings, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT (SELECT COUNT(*) FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
+				WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses+`),
+			(SELECT COUNT(*) FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
+			(SELECT COUNT(*) FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3),
+			(SELECT COUNT(*) FROM events e WHERE e.tenant_id = $1 AND e.user_id = $2 AND e.personal IS NOT NULL)`,
+		tenant, user, at(r.now())).Scan(&b.Authenticators, &b.Groups, &b.Sessions, &b.Events)
+	if err != nil {
+		return b, missing("belongings of "+user, err)
+	}
+	return b, nil
+}
+
+// nobodyElses is which authenticators a belong to the user $2 alone.
+const nobodyElses = `NOT EXISTS (SELECT 1 FROM authenticator_users o
+	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`
+
+// OwnAuthenticators returns the ids of the authenticators that are a user's
+// alone and not revoked.
+func (r reader) OwnAuthenticators(ctx context.Context, tenant, user string) ([]string, error) {
+	return Collect(list(ctx, r, "own authenticators of "+user, scanID, `
+		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
+		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses, tenant, user))
+}
+
+// erasures blank every column that tells of a person, wherever it stands. $1 is
+// the tenant, $2 the user. Rows stay where others refer to them.
+var erasures = []string{
+	`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM browser_users WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM passkeys WHERE tenant_id = $1 AND user_id = $2`,
+	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
+	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
+	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
+	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
+	// An app that asks is still told, by its key, that it was revoked.
+	`UPDATE authenticators AS a SET name = '' WHERE a.tenant_id = $1 AND a.id IN (SELECT u.authenticator_id
+		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + nobodyElses,
+	`UPDATE session_applications SET subject = '' WHERE tenant_id = $1 AND session_id IN (SELECT s.id
+		FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2)`,
+	`UPDATE sessions SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2`,
+	`UPDATE oidc_grants SET subject = '', nonce = '' WHERE tenant_id = $1 AND user_id = $2`,
+	// An application's request may name the person too (login_hint, Subject).
+	`UPDATE journeys SET name = '', ip = '', fingerprint = '', language = '', request = '{}' WHERE tenant_id = $1 AND user_id = $2`,
+	`UPDATE events SET salt = NULL, personal = NULL WHERE tenant_id = $1 AND user_id = $2 AND personal IS NOT NULL`,
+}
+
+// RemoveUser erases a person: of the user nothing is left but the id, under
+// which no new one ever comes. The name is free. Events keep what happened; who
+// it happened to cannot be told any more, and the chain over them stays whole,
+// since it covers a salted hash of the personal part. What the user has open is
+// for CutOff to end before, in the same transaction.
+func (tx *Tx) RemoveUser(ctx context.Context, u identity.User) error {
+	for _, erase := range erasures {
+		if _, err := tx.exec(ctx, "erase "+u.ID, erase, u.Tenant, u.ID); err != nil {
+			return err
+		}
+	}
+	if u.Mail != "" {
+		// Somebody else may read mail at the same address.
+		if _, err := tx.exec(ctx, "erase mails to "+u.ID, `
+			/* walks */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
+				WHERE o.tenant_id = $1 AND o.mail = $3 AND o.id <> $2)`, u.Tenant, u.ID, u.Mail); err != nil {
+			return err
+		}
+	}
+	n, err := tx.exec(ctx, "remove "+u.ID, `
+		UPDATE users SET name = '', name_folded = id, display_name = '', mail = '', language = '', password = '',
+			failures = 0, locked_until = NULL, locked_at = NULL, may_enroll_at = NULL,
+			disabled_at = COALESCE(disabled_at, $3), removed_at = $3
+		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, u.Tenant, u.ID, at(tx.now()))
+	if err == nil && n == 0 {
+		err = &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: user %s is removed already", u.ID)}
+	}
+	return err
+}
+
+// RemoveGroup deletes a group and its memberships.
+func (tx *Tx) RemoveGroup(ctx context.Context, tenant, group string) error {
+	if _, err := tx.exec(ctx, "remove members", `DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2`, tenant, group); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, "remove group", `DELETE FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, group)
+	return err
+}

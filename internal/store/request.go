@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// A Request is what a protocol asked for, stored unbound until the browser
+// that brought it comes back by GET.
+type Request struct {
+	Tenant      string
+	ID          string
+	Application string
+	Wants       []byte // JSON
+	ExpiresAt   time.Time
+}
+
+// AddRequest stores a protocol's request.
+func (tx *Tx) AddRequest(ctx context.Context, r Request) error {
+	_, err := tx.exec(ctx, "add request", `
+		INSERT INTO requests (tenant_id, id, application_id, wants, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		r.Tenant, r.ID, r.Application, string(r.Wants), at(r.ExpiresAt))
+	return err
+}
+
+// TakeRequest uses up a request and returns it. One that was used, has expired
+// or never was is an Expired: nobody learns which.
+func (tx *Tx) TakeRequest(ctx context.Context, tenant, id string) (Request, error) {
+	gone := &identity.Error{Kind: identity.Expired, Key: "error.request.expired"}
+	r := Request{Tenant: tenant, ID: id}
+	err := tx.sql.QueryRowContext(ctx, `
+		SELECT application_id, wants, expires_at FROM requests WHERE tenant_id = $1 AND id = $2 AND expires_at > $3`,
+		tenant, id, at(tx.now())).Scan(&r.Application, &r.Wants, moment{&r.ExpiresAt})
+	if err != nil {
+		gone.Err = missing("request "+id, err)
+		return r, gone
+	}
+	if err := tx.UseOnce(ctx, tenant, "request", id, r.ExpiresAt); err != nil {
+		gone.Err = err
+		return r, gone
+	}
+	return r, nil
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+)
+
+// The questions here are an operator's about the whole server, so they cross
+// tenants and none of them returns what a tenant holds.
+
+// Outbox says how the mails of all tenants get on.
+type Outbox struct {
+	Waiting int64
+	Oldest  time.Time // of those that wait; zero when none does
+	GivenUp int64     // since the time asked for
+}
+
+// OutboxSince returns how the outbox stands, and what was given up since a time.
+func (r reader) OutboxSince(ctx context.Context, since time.Time) (o Outbox, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, moment{&o.Oldest})
+	if err == nil {
+		err = r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
+	}
+	if err != nil {
+		return o, missing("outbox", err)
+	}
+	return o, nil
+}
+
+// A DataKey is what seals a tenant's secrets, told without the key.
+type DataKey struct {
+	Tenant    string
+	ID        int64
+	Root      int64 // that wraps it
+	Held      bool  // whether that root is in the keys file
+	CreatedAt time.Time
+}
+
+// DataKeys yields the data keys of all tenants.
+func (r reader) DataKeys(ctx context.Context) iter.Seq2[DataKey, error] {
+	return list(ctx, r, "data keys", func(row scanner) (k DataKey, err error) {
+		err = row.Scan(&k.Tenant, &k.ID, &k.Root, moment{&k.CreatedAt})
+		_, k.Held = r.keys.ring.roots[k.Root]
+		return k, err
+	}, `SELECT tenant_id, id, root, created_at FROM data_keys ORDER BY tenant_id, id`)
+}
+
+// Latest returns when the newest event of a kind was written, whatever its
+// tenant, or of any kind; zero when there is none.
+func (r reader) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
+	var ms *int64
+	err := r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
+	if err != nil {
+		return time.Time{}, missing("latest event", err)
+	}
+	if ms == nil {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(*ms).UTC(), nil
+}
+
+// Clock returns the time by the database server's own clock; the zero time
+// where the database is a file.
+func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.clock(ctx, db.pool) }
+
+// NoteOrigin remembers since when people have reached the server by an address.
+// A web authenticator belongs to the one it was made at.
+func (tx *Tx) NoteOrigin(ctx context.Context, address string) error {
+	_, err := tx.exec(ctx, "note origin", `
+		INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
+		origin+address, fmt.Sprint(tx.now().Unix()))
+	return err
+}
+
+// An Origin is an address that people reached the server by.
+type Origin struct {
+	Address string
+	Since   time.Time
+}
+
+// Origins yields every address that people ever reached the server by, oldest
+// first.
+func (r reader) Origins(ctx context.Context) iter.Seq2[Origin, error] {
+	return list(ctx, r, "origins", func(row scanner) (o Origin, err error) {
+		var seconds int64
+		err = row.Scan(&o.Address, &seconds)
+		o.Address, o.Since = strings.TrimPrefix(o.Address, origin), time.Unix(seconds, 0).UTC()
+		return o, err
+	}, `SELECT name, CAST(value AS BIGINT) FROM meta WHERE name LIKE '`+origin+`%' ORDER BY 2`)
+}
+
+// origin begins the name under which an origin is in meta.
+const origin = "origin "
+
+// WebAuthenticatorsBefore counts the active authenticators in browsers, of all
+// tenants, that were enrolled before a time.
+func (r reader) WebAuthenticatorsBefore(ctx context.Context, before time.Time) (n int64, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT COUNT(*) FROM authenticators
+		WHERE app_version LIKE 'latchkey-web/%' AND enrolled_at < $1 AND activated_at IS NOT NULL AND revoked_at IS NULL`, at(before)).Scan(&n)
+	if err != nil {
+		return 0, missing("web authenticators", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,330 @@
+// Package store keeps everything: one SQL text for SQLite and PostgreSQL, by
+// hand over database/sql. It seals secrets, writes a change and its event in
+// one transaction, lets things be used once, and wakes whoever waits for a
+// change, on this node and on others.
+//
+// Reads are methods of reader, so they work on a DB and, inside a transaction,
+// on a Tx. Writes are methods of Tx alone. What must happen once is decided by
+// the database in one statement (a conditional UPDATE, or INSERT ON CONFLICT DO
+// NOTHING), never by reading first and writing then.
+//
+// Every row of a tenant carries the tenant's id, and every query of it names
+// the tenant. The exceptions say why.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	sqlite "modernc.org/sqlite"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// Options says which database to open, and with what.
+type Options struct {
+	// Source is a PostgreSQL URL (postgres://…) or the path of an SQLite file,
+	// which is made when there is none.
+	Source string
+	// Keys hold the roots under which secrets are sealed.
+	Keys *Keyring
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives what goes wrong in the background; nil discards it.
+	Log *slog.Logger
+}
+
+// A DB is an open database.
+type DB struct {
+	reader
+	writer  *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
+	pool    *sql.DB // SQLite: readers; PostgreSQL: the same pool
+	dialect dialect
+	// Statements prepared once: for reads outside and for all inside transactions.
+	prepared, preparedWrites *statements
+	tenants                  sync.Map // slug → knownTenant
+
+	log  *slog.Logger
+	bus  *bus
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// A Tx is a transaction of somebody's doing. Its events and wake-ups share its
+// fate.
+type Tx struct {
+	reader
+	sql   querier
+	db    *DB
+	who   identity.Principal
+	wakes []string
+}
+
+// reader is what reads go through: a pool, or a transaction.
+type reader struct {
+	q    querier
+	keys *keys
+	now  func() time.Time
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Open opens the database and starts listening for wake-ups. It does not
+// migrate; see Migrate.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	db := &DB{log: o.Log, bus: newBus()}
+	if err := db.connect(o.Source); err != nil {
+		return nil, err
+	}
+	db.prepared = db.dialect.prepared(db.pool)
+	db.preparedWrites = db.dialect.prepared(db.writer)
+	db.reader = reader{q: db.prepared.on(db.pool, nil), keys: newKeys(o.Keys), now: o.Now}
+	if err := db.writer.PingContext(ctx); err != nil {
+		db.closePools()
+		return nil, fmt.Errorf("store: open: %w", classify(err))
+	}
+	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	db.stop = stop
+	db.done.Go(func() { db.dialect.listen(listening, db) })
+	return db, nil
+}
+
+func (db *DB) connect(source string) (err error) {
+	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
+		db.dialect = postgres{source: source}
+		c, err := pgx.ParseConfig(source)
+		if err != nil {
+			return fmt.Errorf("store: open: %w", err)
+		}
+		if c.RuntimeParams["lock_timeout"] == "" {
+			c.RuntimeParams["lock_timeout"] = strconv.FormatInt(maxWait.Milliseconds(), 10)
+		}
+		db.pool = stdlib.OpenDB(*c)
+		db.pool.SetMaxOpenConns(20)
+		db.pool.SetMaxIdleConns(20)
+		db.pool.SetConnMaxIdleTime(5 * time.Minute)
+		db.writer = db.pool
+		return nil
+	}
+	db.dialect = lite{}
+	path, err := filepath.Abs(source)
+	if err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	// FULL makes a commit survive a loss of power: a passcode that was used up
+	// must not come back. Immediate transactions wait for the lock; deferred
+	// ones that read first would fail at once when they come to write. The log
+	// is copied into the file at 16 MB, not at 4: logins write the same pages
+	// over and over, and each is copied once.
+	dsn := func(extra ...string) string {
+		q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", maxWait.Milliseconds()), "journal_mode(WAL)",
+			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}, extra...), "_txlock": {"immediate"}}
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+	}
+	if db.writer, err = sql.Open("sqlite", dsn()); err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	db.writer.SetMaxOpenConns(1)
+	if db.pool, err = sql.Open("sqlite", dsn("query_only(1)")); err != nil {
+		return fmt.Errorf("store: open: %w", err)
+	}
+	db.pool.SetMaxOpenConns(8)
+	db.pool.SetMaxIdleConns(8)
+	return nil
+}
+
+// Close ends the listener and closes the database.
+func (db *DB) Close() error {
+	db.stop()
+	db.done.Wait()
+	return db.closePools()
+}
+
+func (db *DB) closePools() error {
+	err := db.writer.Close()
+	if db.pool != db.writer {
+		err = errors.Join(db.pool.Close(), err)
+	}
+	return err
+}
+
+// Now is the database's clock: the one every expiry is measured by.
+func (r reader) Now() time.Time { return r.now() }
+
+// Ping reports whether the database can be written to, for /readyz.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *Tx) error {
+		_, err := tx.sql.ExecContext(ctx, `UPDATE meta SET value = value WHERE name = 'least release'`)
+		return err
+	})
+}
+
+// InTx runs f in a transaction of who's doing and commits what it did, or
+// nothing if it returns an error. A database that is busy, full or gone is an
+// identity.Unavailable.
+func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) error) error {
+	return db.inTx(ctx, who, func(_ *sql.Tx, tx *Tx) error { return f(tx) })
+}
+
+// inTx is InTx for what needs the database's own transaction too.
+func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
+	conn, err := db.turn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", classify(err))
+	}
+	defer conn.Close()
+	sqlTx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", classify(err))
+	}
+	defer sqlTx.Rollback() // after a commit this does nothing
+	q := db.preparedWrites.on(sqlTx, sqlTx)
+	tx := &Tx{reader: reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
+	if err := f(sqlTx, tx); err != nil {
+		return classify(err)
+	}
+	if err := db.dialect.notify(ctx, tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("store: commit: %w", classify(err))
+	}
+	_ = conn.Close() // back to the pool: the next one's turn
+	db.bus.wake(tx.wakes...)
+	db.preparedWrites.learn(ctx, q)
+	return nil
+}
+
+// maxWait bounds how long a transaction waits for a connection, and again for
+// a lock that somebody holds (QLT-3): past it, people are told to come again.
+const maxWait = 5 * time.Second
+
+// turn waits for a connection to write on. SQLite has one, so this is the queue
+// of those who wait for each other.
+func (db *DB) turn(ctx context.Context) (*sql.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	return db.writer.Conn(waiting)
+}
+
+// Who is the principal the transaction was begun for.
+func (tx *Tx) Who() identity.Principal { return tx.who }
+
+// exec runs a statement and reports how many rows it changed.
+func (tx *Tx) exec(ctx context.Context, what, query string, args ...any) (int64, error) {
+	res, err := tx.sql.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", what, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", what, err)
+	}
+	return n, nil
+}
+
+// classify gives a database's own errors the kind a caller can act on.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *identity.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	unavailable := func() error {
+		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second, Err: err}
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case 5, 6, 10, 13, 14, 8: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY
+			return unavailable()
+		}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "25", "53", "55", "57", "40": // connection, read-only, resources, lock held too long, shutdown, deadlock
+			return unavailable()
+		}
+	}
+	if disconnected(err) {
+		return unavailable()
+	}
+	return err
+}
+
+// disconnected reports whether a server's connection broke, or could not be
+// made: the server was restarted, or the network is gone. What became of a
+// commit is not known then; whoever asks again finds out.
+func disconnected(err error) bool {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
+}
+
+// missing turns sql.ErrNoRows into a NotFound and passes everything else on.
+func missing(what string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: %s: %w", what, err)}
+	}
+	return fmt.Errorf("store: %s: %w", what, classify(err))
+}
+
+// moment scans a nullable column of unix seconds; NULL is the zero time.
+type moment struct{ t *time.Time }
+
+func (m moment) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*m.t = time.Time{}
+	case int64:
+		*m.t = time.Unix(v, 0).UTC()
+	default:
+		return fmt.Errorf("store: %T is no time", src)
+	}
+	return nil
+}
+
+// at is the column value of a time: NULL for the zero time.
+func at(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.Unix()
+}
+
+// flag is the column value of a bool.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,434 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// each runs f against every database at hand: always SQLite, in a file of its
+// own, and PostgreSQL, in a schema of its own, when TEST_POSTGRES names a server.
+func each(t *testing.T, f func(t *testing.T, db *DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, open(t, filepath.Join(t.TempDir(), "t.db"))) })
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		t.Run("postgres", func(t *testing.T) { f(t, open(t, freshSchema(t, dsn))) })
+	}
+}
+
+func open(t testing.TB, source string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), Options{Source: source, Keys: NewKeyring()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func freshSchema(t testing.TB, dsn string) string {
+	t.Helper()
+	name := "t" + strings.ToLower(rand.Text())
+	admin, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		admin.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE")
+		admin.Close()
+	})
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// house is a tenant with one user and one application.
+type house struct {
+	tenant identity.Tenant
+	user   identity.User
+	app    identity.Application
+	who    identity.Principal
+}
+
+func furnish(t testing.TB, db *DB) house {
+	t.Helper()
+	h := house{tenant: identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}}
+	h.who = identity.Principal{Tenant: h.tenant.ID, Kind: identity.CommandLine, Name: "test"}
+	h.user = identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: "Anna.Berg", Mail: "anna@example.org"}
+	h.app = identity.Application{Tenant: h.tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
+		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
+	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+		if err := tx.AddTenant(t.Context(), h.tenant); err != nil {
+			return err
+		}
+		if err := tx.AddUser(t.Context(), h.user); err != nil {
+			return err
+		}
+		return tx.AddApplication(t.Context(), h.app)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// race calls f 100 times at once and reports how often it succeeded; any error
+// but a Conflict fails the test.
+func race(t *testing.T, f func() error) int {
+	t.Helper()
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			switch err := f(); {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, identity.Conflict):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	return int(won.Load())
+}
+
+func TestUseOnce_OneOfAHundredWins(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		until := time.Now().Add(time.Minute)
+		won := race(t, func() error {
+			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				return tx.UseOnce(t.Context(), h.tenant.ID, "jti", "k", until)
+			})
+		})
+		if won != 1 {
+			t.Errorf("%d of 100 used the same key, want 1", won)
+		}
+		// Another tenant's key of the same name is another key.
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			return tx.UseOnce(t.Context(), "ten_other", "jti", "k", until)
+		})
+		if err != nil {
+			t.Errorf("the same key in another tenant: %v", err)
+		}
+	})
+}
+
+// A use whose transaction fails was no use.
+func TestUseOnce_SharesTheFateOfItsEffect(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		use := func(fail error) error {
+			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				if err := tx.UseOnce(t.Context(), h.tenant.ID, "jti", "k", time.Now().Add(time.Minute)); err != nil {
+					return err
+				}
+				return fail
+			})
+		}
+		broken := errors.New("the effect failed")
+		if err := use(broken); !errors.Is(err, broken) {
+			t.Fatalf("got %v, want %v", err, broken)
+		}
+		if err := use(nil); err != nil {
+			t.Errorf("the key was used up by a transaction that failed: %v", err)
+		}
+	})
+}
+
+func TestEventSharesTheFateOfItsChange(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			if err := tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de"); err != nil {
+				return err
+			}
+			return tx.Event(t.Context(), audit.Event{Kind: "no.such.kind"})
+		})
+		if err == nil {
+			t.Fatal("an event of an unknown kind was written")
+		}
+		u, err := db.User(t.Context(), h.tenant.ID, h.user.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.Language != "" {
+			t.Errorf("the change stands without its event: language %q", u.Language)
+		}
+		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			return tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged, User: h.user.ID, Data: map[string]string{"language": "de"}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := Collect(db.Events(t.Context(), h.tenant.ID, EventFilter{User: h.user.ID}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) != 1 || events[0].Kind != audit.UserChanged || events[0].Data["language"] != "de" || events[0].Actor.Name != "test" {
+			t.Errorf("events: %+v", events)
+		}
+	})
+}
+
+func TestUserByName_FoldsNames(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		for _, name := range []string{"anna.berg", " ANNA.BERG ", "ａｎｎａ.berg"} {
+			if u, err := db.UserByName(t.Context(), h.tenant.ID, name); err != nil || u.ID != h.user.ID {
+				t.Errorf("UserByName(%q) = %s, %v", name, u.ID, err)
+			}
+		}
+		if _, err := db.UserByName(t.Context(), h.tenant.ID, "nobody"); !errors.Is(err, identity.NotFound) {
+			t.Errorf("got %v, want not found", err)
+		}
+		if _, err := db.UserByName(t.Context(), "ten_other", "anna.berg"); !errors.Is(err, identity.NotFound) {
+			t.Errorf("another tenant finds the user: %v", err)
+		}
+	})
+}
+
+func TestRates(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	db, err := Open(t.Context(), Options{Source: filepath.Join(t.TempDir(), "t.db"), Keys: NewKeyring(), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rate := Rate{Kind: "mail code", Max: 3, Per: time.Hour}
+	hit := func() error {
+		return db.InTx(t.Context(), identity.Principal{}, func(tx *Tx) error { return tx.Hit(t.Context(), "ten", rate, "u") })
+	}
+	for i := range 3 {
+		if err := hit(); err != nil {
+			t.Fatalf("hit %d: %v", i+1, err)
+		}
+		now = now.Add(10 * time.Minute)
+	}
+	var throttled *identity.Error
+	if err := hit(); !errors.As(err, &throttled) || throttled.Kind != identity.Throttled || throttled.RetryAfter != 30*time.Minute {
+		t.Errorf("hit 4 after 30 min: %v, want throttled for 30 min", err)
+	}
+	now = now.Add(30 * time.Minute)
+	if err := hit(); err != nil {
+		t.Errorf("an hour after the first: %v", err)
+	}
+	if err := hit(); !errors.Is(err, identity.Throttled) {
+		t.Errorf("hit 5: %v, want throttled: the others are younger than an hour", err)
+	}
+}
+
+// A rate of thousands is kept in a row of at most some sixty moments, lets
+// through exactly as many, and none of them back before the span is over.
+func TestRates_OfManyStaySmall(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	rate := Rate{Kind: "password", Max: 3000, Per: 5 * time.Minute}
+	var h hits
+	for i := range 3000 {
+		if got := h.total(); got != int64(i) {
+			t.Fatalf("%d hits counted, want %d", got, i)
+		}
+		h = readHits(h.String(), now.Unix()-300).with(rate.moment(now.Unix()))
+		if i%10 == 9 {
+			now = now.Add(time.Second)
+		}
+	}
+	if len(h) > 61 || len(h.String()) > 1024 {
+		t.Errorf("%d moments in %d bytes", len(h), len(h.String()))
+	}
+	if left := readHits(h.String(), now.Unix()-300); left.total() != 3000 {
+		t.Errorf("%d of 3000 count after 299 s, want all", left.total())
+	}
+	if left := readHits(h.String(), now.Unix()+5); left.total() != 0 {
+		t.Errorf("%d count after a span and a sixtieth", left.total())
+	}
+}
+
+func TestRates_ExactUnderConcurrency(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		var let atomic.Int32
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+					return tx.Hit(t.Context(), h.tenant.ID, Rate{Kind: "mail code", Max: 5, Per: time.Hour}, h.user.ID)
+				})
+				if err == nil {
+					let.Add(1)
+				} else if !errors.Is(err, identity.Throttled) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if let.Load() != 5 {
+			t.Errorf("%d of 50 let through, want 5", let.Load())
+		}
+	})
+}
+
+func TestADM5_EventsAreNotYetSealed(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unsealed int
+		err = db.pool.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM events WHERE tenant_id = $1 AND seq IS NULL AND mac IS NULL`, h.tenant.ID).Scan(&unsealed)
+		if err != nil || unsealed != 1 {
+			t.Errorf("%d events without a place in the chain, %v; want 1", unsealed, err)
+		}
+	})
+}
+
+func TestWakeReachesSubscribersAfterCommit(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		woken, stop := db.Subscribe("journey:x")
+		defer stop()
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			tx.Wake("journey:x")
+			return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-woken:
+		case <-time.After(5 * time.Second):
+			t.Error("not woken")
+		}
+	})
+}
+
+// A commit wakes those it concerns. Were our own commits taken for another
+// process's, each would wake every page that waits, and thousands may.
+func TestWakeLeavesOthersAsleep(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		woken, stop := db.Subscribe("journey:x")
+		defer stop()
+		time.Sleep(600 * time.Millisecond) // until it watches
+		select {
+		case <-woken:
+		default:
+		}
+		for range 3 {
+			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				tx.Wake("journey:y")
+				return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-woken:
+				t.Fatal("woken by what concerns another")
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+	})
+}
+
+// Two handles on one database stand for two nodes, or a command beside the
+// server.
+func TestWakeReachesOtherNodes(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := furnish(t, db)
+		other, err := Open(t.Context(), Options{Source: sourceOf(t, db), Keys: db.keys.ring})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		woken, stop := other.Subscribe("journey:x")
+		defer stop()
+		time.Sleep(600 * time.Millisecond) // until the other node listens
+		select {
+		case <-woken:
+		default:
+		}
+		start := time.Now()
+		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			tx.Wake("journey:x")
+			return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-woken:
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("woken after %v", took)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("not woken")
+		}
+	})
+}
+
+func sourceOf(t *testing.T, db *DB) string {
+	t.Helper()
+	if p, ok := db.dialect.(postgres); ok {
+		return p.source
+	}
+	var seq int
+	var name, file string
+	if err := db.pool.QueryRowContext(t.Context(), `PRAGMA database_list`).Scan(&seq, &name, &file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestMigrate_RefusesADatabaseOfANewerRelease(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		if _, err := db.writer.ExecContext(t.Context(), `UPDATE meta SET value = '99' WHERE name = 'least release'`); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Migrate(t.Context()); !errors.Is(err, ErrTooOld) {
+			t.Errorf("got %v, want %v", err, ErrTooOld)
+		}
+	})
+}
+
+func TestOpen_GarbageIsAClearError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.db")
+	if err := os.WriteFile(path, []byte(strings.Repeat("this is no database ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), Options{Source: path, Keys: NewKeyring()})
+	if err == nil {
+		err = db.Migrate(t.Context())
+		db.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "not a database") {
+		t.Errorf("got %v, want an error that says it is not a database", err)
+	}
+}

@@ -1,0 +1,263 @@
+// Package storetest furnishes real databases for the tests of packages that
+// stand on store: always SQLite, in a file of its own, and PostgreSQL, in a
+// schema of its own, when TEST_POSTGRES names a server. There is no pretended
+// database: what must happen once is decided by SQL, and only SQL can tell
+// whether it does.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// A House is a database with a tenant, a user and an application in it.
+type House struct {
+	DB          *store.DB
+	Clock       *Clock
+	Tenant      identity.Tenant
+	User        identity.User
+	Application identity.Application
+	Who         identity.Principal
+
+	Source string // see store.Options
+	Keys   *store.Keyring
+}
+
+// A Clock is the time a database goes by. It stands still until it is moved,
+// so that a test decides in which second, or time step, things happen.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now reads the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Pass lets time pass.
+func (c *Clock) Pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Each runs f in a house of its own on every database at hand.
+func Each(t *testing.T, f func(t *testing.T, h *House)) {
+	t.Helper()
+	EachSource(t, func(t *testing.T, source string) { f(t, furnish(t, source)) })
+}
+
+// EachSource runs f with the source of every database at hand, each empty.
+func EachSource(t *testing.T, f func(t *testing.T, source string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, filepath.Join(t.TempDir(), "t.db")) })
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		t.Run("postgres", func(t *testing.T) { f(t, freshSchema(t, dsn)) })
+	}
+}
+
+// Empty returns a source of each kind of database at hand, with nothing in it.
+func Empty(t *testing.T) map[string]string {
+	t.Helper()
+	sources := map[string]string{"sqlite": filepath.Join(t.TempDir(), "t.db")}
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		sources["postgres"] = freshSchema(t, dsn)
+	}
+	return sources
+}
+
+// SQLite returns a house on SQLite alone, for what does not depend on the
+// database.
+func SQLite(t *testing.T) *House {
+	t.Helper()
+	return furnish(t, filepath.Join(t.TempDir(), "t.db"))
+}
+
+// migrated returns a SQLite database that has all its tables and nothing in them.
+// To run every migration for each of a thousand tests, under the race detector and
+// with a database that is Go code itself, is much of what they would do.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "latchkey-migrated")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	source := filepath.Join(dir, "t.db")
+	db, err := store.Open(context.Background(), store.Options{Source: source, Keys: store.NewKeyring(), Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(db.Migrate(context.Background()), db.Close()); err != nil {
+		return nil, err
+	}
+	raw, err := sql.Open("sqlite", source)
+	if err != nil {
+		return nil, err
+	}
+	// What an installation has one of is sealed by its own key: each makes it anew.
+	_, errVAPID := raw.Exec("DELETE FROM vapid_keys")
+	_, errWAL := raw.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err := errors.Join(errVAPID, errWAL, raw.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(source)
+})
+
+func furnish(t *testing.T, source string) *House {
+	t.Helper()
+	if !strings.Contains(source, "://") {
+		empty, err := migrated()
+		if err == nil {
+			err = os.WriteFile(source, empty, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := &House{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
+	h.DB = h.Node(t)
+	if err := h.DB.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.Tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital", HelpContact: "help@example.org"}
+	h.Who = identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}
+	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg", Mail: "anna@example.org"}
+	h.Application = identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
+		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
+	h.Do(t, func(tx *store.Tx) error {
+		if err := tx.AddTenant(t.Context(), h.Tenant); err != nil {
+			return err
+		}
+		if err := tx.AddUser(t.Context(), h.User); err != nil {
+			return err
+		}
+		return tx.AddApplication(t.Context(), h.Application)
+	})
+	return h
+}
+
+// Node opens the house's database once more, as another node of a cluster or a
+// command beside the server does.
+func (h *House) Node(t *testing.T) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		walks, err := db.Walks(context.WithoutCancel(t.Context()))
+		if err != nil {
+			t.Error(err)
+		}
+		for _, w := range walks {
+			t.Errorf("a query reads all where it should find: %s", w)
+		}
+		db.Close()
+	})
+	return db
+}
+
+// Do runs f in a transaction that must succeed.
+func (h *House) Do(t *testing.T, f func(tx *store.Tx) error) {
+	t.Helper()
+	if err := h.DB.InTx(t.Context(), h.Who, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Journey starts a journey of the house's user from a browser.
+func (h *House) Journey(t *testing.T, browser string) *identity.Journey {
+	t.Helper()
+	now := h.Clock.Now()
+	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, IP: h.Who.IP, UserID: h.User.ID, Name: h.User.Name,
+		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	return j
+}
+
+// Authenticator gives the house's user an active app token on Android with
+// push on.
+func (h *House) Authenticator(t *testing.T, name string) identity.Authenticator {
+	t.Helper()
+	now, id := h.Clock.Now(), identity.NewID(identity.AuthenticatorID)
+	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: id, Serial: "LK-" + id[4:12], Kind: identity.AppToken, Name: name,
+		Platform: identity.Android, Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, LastStep: -1,
+		Capabilities: []string{"presence:none", "presence:enter"}, Template: []byte(`{}`),
+		EnrolledAt: now, ActivatedAt: now, PushOnAt: now}
+	copy(a.Seed, id[4:]) // no two have one seed
+	h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), a, h.User.ID) })
+	return a
+}
+
+// Race calls f n times at once and reports how often it succeeded; any error
+// but a Conflict fails the test.
+func Race(t *testing.T, n int, f func(i int) error) int {
+	t.Helper()
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			switch err := f(i); {
+			case err == nil:
+				won.Add(1)
+			case !errors.Is(err, identity.Conflict):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	return int(won.Load())
+}
+
+func freshSchema(t *testing.T, dsn string) string {
+	t.Helper()
+	name := "t" + strings.ToLower(rand.Text())
+	admin, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		admin.ExecContext(context.WithoutCancel(t.Context()), "DROP SCHEMA "+name+" CASCADE")
+		admin.Close()
+	})
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// LockedUntil is until when a tally is locked; zero when it is not.
+func (h *House) LockedUntil(t testing.TB, tally store.Tally) time.Time {
+	t.Helper()
+	p, err := h.DB.Person(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Locked(tally, h.Clock.Now())
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+const tenantColumns = `id, slug, name, organisation, language, help_contact, alerts, created_at`
+
+func scanTenant(row scanner) (t identity.Tenant, err error) {
+	var alerts string
+	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &alerts, moment{&t.CreatedAt}); err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal([]byte(alerts), &t.Alerts)
+}
+
+// Tenant returns the tenant with an id.
+func (r reader) Tenant(ctx context.Context, id string) (identity.Tenant, error) {
+	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
+	if err != nil {
+		return t, missing("tenant "+id, err)
+	}
+	return t, nil
+}
+
+// TenantBySlug returns the tenant whose addresses carry slug.
+func (r reader) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
+	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
+	if err != nil {
+		return t, missing("tenant "+slug, err)
+	}
+	return t, nil
+}
+
+// knownFor is how long a tenant is taken as it was read: every request begins
+// with its tenant, and what a command changes beside the server is to be seen
+// within this time.
+const knownFor = 250 * time.Millisecond
+
+// A knownTenant is one that was read a moment ago.
+type knownTenant struct {
+	identity.Tenant
+	at time.Time
+}
+
+// TenantBySlug returns the tenant whose addresses carry slug, as it was within
+// the last quarter of a second. Only those that exist are remembered.
+func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
+	if known, ok := db.tenants.Load(slug); ok && time.Since(known.(knownTenant).at) < knownFor {
+		return known.(knownTenant).Tenant, nil
+	}
+	at := time.Now()
+	t, err := db.reader.TenantBySlug(ctx, slug)
+	if err == nil {
+		db.tenants.Store(slug, knownTenant{t, at})
+	}
+	return t, err
+}
+
+// Tenants yields every tenant, by slug.
+func (r reader) Tenants(ctx context.Context) iter.Seq2[identity.Tenant, error] {
+	return list(ctx, r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
+}
+
+// A Census counts what is in a tenant.
+type Census struct {
+	Users          int64 `json:"users"`
+	Disabled       int64 `json:"users_disabled"`
+	Groups         int64 `json:"groups"`
+	Applications   int64 `json:"applications"`
+	Authenticators int64 `json:"authenticators"` // active or to be, not revoked
+}
+
+// Census counts what is in a tenant.
+func (r reader) Census(ctx context.Context, tenant string) (c Census, err error) {
+	err = r.q.QueryRowContext(ctx, `
+		SELECT (SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL),
+			(SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND disabled_at IS NOT NULL),
+			(SELECT COUNT(*) FROM groups WHERE tenant_id = $1),
+			(SELECT COUNT(*) FROM applications WHERE tenant_id = $1),
+			(SELECT COUNT(*) FROM authenticators WHERE tenant_id = $1 AND revoked_at IS NULL)`, tenant).Scan(
+		&c.Users, &c.Disabled, &c.Groups, &c.Applications, &c.Authenticators)
+	if err != nil {
+		return c, missing("census of "+tenant, err)
+	}
+	return c, nil
+}
+
+// AddTenant adds a tenant and makes its data key.
+func (tx *Tx) AddTenant(ctx context.Context, t identity.Tenant) error {
+	alerts, err := json.Marshal(append([]string{}, t.Alerts...))
+	if err != nil {
+		return fmt.Errorf("store: add tenant: %w", err)
+	}
+	n, err := tx.exec(ctx, "add tenant", `
+		INSERT INTO tenants (id, slug, name, organisation, language, help_contact, alerts, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, string(alerts), at(tx.now()))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return taken("tenant", t.Slug)
+	}
+	return tx.addDataKey(ctx, t.ID)
+}
+
+// SetAlerts sets the mail addresses of a tenant's operators who are told of
+// what needs attention.
+func (tx *Tx) SetAlerts(ctx context.Context, tenant string, addresses []string) error {
+	alerts, err := json.Marshal(append([]string{}, addresses...))
+	if err != nil {
+		return fmt.Errorf("store: set alerts: %w", err)
+	}
+	_, err = tx.exec(ctx, "set alerts", `UPDATE tenants SET alerts = $2 WHERE id = $1`, tenant, string(alerts))
+	return err
+}
+
+// taken reports that a name is used already.
+func taken(what, name string) error {
+	return &identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a %s %q already", what, name)}
+}

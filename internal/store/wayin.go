@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+// wayIn are the columns that say of a user u whether a push policy leaves a way
+// in. They read each user's groups and authenticators by their indexes.
+const wayIn = `COALESCE((SELECT string_agg(m.group_id, ' ') FROM group_members m
+		WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id), '') AS groups,
+	COALESCE((SELECT string_agg('{"platform":"' || a.platform || '","capabilities":' || a.capabilities || '}', ',')
+		FROM authenticator_users o JOIN authenticators a ON a.tenant_id = o.tenant_id AND a.id = o.authenticator_id
+		WHERE o.tenant_id = u.tenant_id AND o.user_id = u.id AND a.kind = 'app' AND a.push_on_at IS NOT NULL AND ` + active + `), '') AS apps,
+	CASE WHEN EXISTS (SELECT 1 FROM authenticator_users o JOIN authenticators a ON a.tenant_id = o.tenant_id AND a.id = o.authenticator_id
+		WHERE o.tenant_id = u.tenant_id AND o.user_id = u.id AND ` + held + `) THEN 1 ELSE 0 END AS holds`
+
+const whoMayCome = ` FROM users u WHERE u.tenant_id = $1 AND u.disabled_at IS NULL AND u.removed_at IS NULL`
+
+// WaysIn returns a tenant's enabled users by what decides whether a push policy
+// leaves them a way in. It is one statement.
+func (r reader) WaysIn(ctx context.Context, tenant string) ([]policy.Class, error) {
+	return Collect(list(ctx, r, "ways in", func(row scanner) (policy.Class, error) {
+		var w way
+		var users int64
+		err := row.Scan(&w.groups, &w.apps, &w.holds, &users)
+		return w.class(users, err)
+	}, `SELECT `+walking+` groups, apps, holds, COUNT(*) FROM (SELECT `+wayIn+whoMayCome+`) AS w GROUP BY groups, apps, holds`, tenant))
+}
+
+// A WayIn is one user by name, and the class that user is in.
+type WayIn struct {
+	Name  string
+	Class policy.Class
+}
+
+// UserWaysIn yields the users that WaysIn counts, by name.
+func (r reader) UserWaysIn(ctx context.Context, tenant string) iter.Seq2[WayIn, error] {
+	return list(ctx, r, "ways in of users", func(row scanner) (u WayIn, err error) {
+		var w way
+		err = row.Scan(&u.Name, &w.groups, &w.apps, &w.holds)
+		u.Class, err = w.class(1, err)
+		return u, err
+	}, `SELECT `+walking+` u.name, `+wayIn+whoMayCome+` ORDER BY u.name, u.id`, tenant)
+}
+
+// A way is the columns of wayIn as they come.
+type way struct {
+	groups, apps string
+	holds        int64
+}
+
+// class reads a way that so many users have in common; err is how reading the
+// row went.
+func (w way) class(users int64, err error) (policy.Class, error) {
+	c := policy.Class{Groups: strings.Fields(w.groups), Holds: w.holds > 0, Users: users}
+	if err != nil {
+		return c, err
+	}
+	// A platform is a word of ours, and capabilities are kept as JSON.
+	if err := json.Unmarshal([]byte("["+w.apps+"]"), &c.Apps); err != nil {
+		return c, fmt.Errorf("apps of a class: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,278 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// A Kit is what the faces share.
+type Kit struct {
+	DB      *store.DB
+	Catalog *locales.Catalog
+	Pages   *templates.Set
+	Log     *slog.Logger
+	Base    *url.URL       // scheme and host of all addresses, without a path
+	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+
+	// Authenticator is the origin of the web authenticator and its API where
+	// that is one of its own; nil where it is Base.
+	Authenticator *url.URL
+}
+
+// AuthenticatorOrigin is where the web authenticator and its API are, such as
+// https://id.example.org.
+func (k *Kit) AuthenticatorOrigin() string {
+	if k.Authenticator != nil {
+		return k.Authenticator.String()
+	}
+	return k.Base.String()
+}
+
+// MaxBody is the most bytes a form or JSON body may have.
+const MaxBody = 64 << 10
+
+// A Handler handles a request or says why it could not. It either writes a
+// whole response and returns nil, or writes nothing and returns an error.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Handle adapts h: a returned error becomes the right status, a page in the
+// reader's language and, if it is ours, a line in the log under the same
+// identifier (QLT-6).
+func (k *Kit) Handle(h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			k.Fail(w, r, err)
+		}
+	})
+}
+
+// Fail answers with the problem page for err.
+func (k *Kit) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := k.Problem(w, r, err)
+	page := templates.Page{Problem: p.Key, ErrorID: p.ID, Body: templates.Problem{}}
+	if tenant, found := k.Tenant(r); found == nil {
+		page.Tenant = Brand(tenant)
+	} else {
+		page.Tenant = templates.Brand{Name: "Latchkey"}
+	}
+	if err := k.Render(w, r, p.Status, "problem", page, ""); err != nil {
+		k.Log.ErrorContext(r.Context(), "render problem", "err", err)
+		http.Error(w, http.StatusText(p.Status), p.Status)
+	}
+}
+
+// A Failure is what the outside is told of an error.
+type Failure struct {
+	Status int
+	Key    string // for the person
+	ID     string // under which the log has the cause
+}
+
+// Problem decides what the outside is told of an error, sets Retry-After where
+// the error says when to come again, and writes the cause to the log.
+func (k *Kit) Problem(w http.ResponseWriter, r *http.Request, err error) Failure {
+	p := Failure{Status: http.StatusInternalServerError, Key: "error.internal", ID: strings.ToLower(rand.Text()[:10])}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		err = &identity.Error{Kind: identity.TooLarge, Err: err}
+	}
+	var e *identity.Error
+	if errors.As(err, &e) {
+		p.Status = Status(e.Kind)
+		if e.Kind != identity.Internal {
+			if p.Key = e.Key; p.Key == "" {
+				p.Key = "error." + strings.ReplaceAll(e.Kind.Error(), " ", "")
+			}
+		}
+		if e.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		}
+	}
+	level := slog.LevelInfo
+	if p.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if r.Context().Err() == nil { // who has left needs no line in the log
+		k.Log.Log(r.Context(), level, "request failed", "id", p.ID, "method", r.Method, "route", r.Pattern, "status", p.Status, "err", err)
+	}
+	return p
+}
+
+// Status is the HTTP status of a kind of error.
+func Status(kind identity.Kind) int {
+	switch kind {
+	case identity.Invalid:
+		return http.StatusBadRequest
+	case identity.Unauthenticated:
+		return http.StatusUnauthorized
+	case identity.Forbidden:
+		return http.StatusForbidden
+	case identity.NotFound:
+		return http.StatusNotFound
+	case identity.Conflict:
+		return http.StatusConflict
+	case identity.Expired:
+		return http.StatusGone
+	case identity.Throttled:
+		return http.StatusTooManyRequests
+	case identity.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case identity.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// Brand is how a tenant's pages present themselves.
+func Brand(t identity.Tenant) templates.Brand {
+	return templates.Brand{Name: t.OrganisationName(), Help: t.HelpContact}
+}
+
+// Render writes a page whole or not at all. formAction is the origin beyond
+// our own that the page's forms may lead to, directly or by redirect: Chromium
+// applies form-action to redirects too, so an application's address must be
+// named on every page whose form may end there.
+func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, name string, page templates.Page, formAction string) error {
+	if page.L == (locales.Printer{}) {
+		page.L = k.Printer(r, "", "", "")
+	}
+	var b bytes.Buffer
+	if err := k.Pages.Render(&b, name, page); err != nil {
+		return err
+	}
+	setPolicy(w.Header(), formAction)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w) // who has left needs no answer
+	return nil
+}
+
+// languageCookie keeps what a person picked before we know who it is.
+const languageCookie = "latchkey_language"
+
+// Printer chooses the language of a page: what the person picked in this
+// journey or browser, what the application asks, the browser's setting, the
+// tenant's, English (ENR-13).
+func (k *Kit) Printer(r *http.Request, picked, uiLocales, tenant string) locales.Printer {
+	if c, err := r.Cookie(languageCookie); err == nil && picked == "" {
+		picked = c.Value
+	}
+	return k.Catalog.Negotiate(picked, uiLocales, r.Header.Get("Accept-Language"), tenant)
+}
+
+// PickLanguage keeps the language a person picked, for a year.
+func (k *Kit) PickLanguage(w http.ResponseWriter, language string) {
+	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: language, Path: "/", MaxAge: 365 * 24 * 3600,
+		Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// Tenant returns the tenant a request's address names.
+func (k *Kit) Tenant(r *http.Request) (identity.Tenant, error) {
+	slug := r.PathValue("tenant")
+	// A slug is small letters, digits and hyphens. What else an address may hold,
+	// such as NUL, PostgreSQL takes for an error of ours.
+	if slug == "" || len(slug) > 64 || strings.Trim(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return identity.Tenant{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}
+	return k.DB.TenantBySlug(r.Context(), slug)
+}
+
+// URL is the absolute address of a path of a tenant, such as "saml/metadata".
+func (k *Kit) URL(t identity.Tenant, path string) string {
+	return k.Base.String() + "/t/" + t.Slug + "/" + path
+}
+
+// Secure reports whether we are reached by https. Plain http is for loopback
+// alone, where cookies carry neither Secure nor the __Host- prefix.
+func (k *Kit) Secure() bool { return k.Base.Scheme == "https" }
+
+// Address is where a request comes from: the peer or, if that is a trusted
+// proxy, the last hop that is not one (T-LOG-23). What cannot be parsed is the
+// zero address, which is treated as unknown and never as trusted.
+func (k *Kit) Address(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	from := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && k.trusts(from); i-- {
+		if hops[i] = strings.TrimSpace(hops[i]); hops[i] == "" {
+			break
+		}
+		hop, err := netip.ParseAddr(hops[i])
+		if err != nil {
+			return netip.Addr{}
+		}
+		from = hop.Unmap()
+	}
+	return from.WithZone("")
+}
+
+func (k *Kit) trusts(a netip.Addr) bool {
+	for _, p := range k.Trusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// From is Address as text; empty when unknown.
+func (k *Kit) From(r *http.Request) string {
+	if a := k.Address(r); a.IsValid() {
+		return a.String()
+	}
+	return ""
+}
+
+// Visitor is the principal of a request nobody has identified yet.
+func (k *Kit) Visitor(r *http.Request, t identity.Tenant) identity.Principal {
+	return identity.Principal{Tenant: t.ID, Kind: identity.Browser, IP: k.From(r)}
+}
+
+// Form reads a form of bounded size. Fields are read with PostFormValue.
+func Form(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+	if err := r.ParseForm(); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return &identity.Error{Kind: identity.TooLarge, Key: "error.toolarge", Err: err}
+		}
+		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
+	}
+	return nil
+}
+
+// Recover turns a panic into an error for the log and a page for the person.
+// It is the last resort: no input is known to cause one.
+func (k *Kit) Recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch cause := recover(); cause {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(cause)
+			default:
+				k.Log.ErrorContext(context.WithoutCancel(r.Context()), "panic", "route", r.Pattern, "cause", cause)
+				k.Fail(w, r, errors.New("panic"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,199 @@
+package web_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+func newKit(t *testing.T, base string) (*web.Kit, *storetest.House, *strings.Builder) {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := templates.New(static.Asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := storetest.SQLite(t)
+	var log strings.Builder
+	return &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u,
+		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
+}
+
+func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
+	kit, _, _ := newKit(t, "https://id.example.org")
+	for _, tt := range []struct{ peer, forwarded, want string }{
+		{"192.0.2.1:1234", "", "192.0.2.1"},
+		{"192.0.2.1:1234", "203.0.113.9", "192.0.2.1"},                // a stranger says so
+		{"10.0.0.1:1234", "203.0.113.9", "203.0.113.9"},               // our proxy says so
+		{"10.0.0.1:1234", "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // what the client claimed before
+		{"10.0.0.1:1234", "203.0.113.9, 10.0.0.2", "203.0.113.9"},     // two proxies of ours
+		{"10.0.0.1:1234", "garbage", ""},                              // unknown, not the proxy's
+		{"10.0.0.1:1234", "203.0.113.9, <script>", ""},
+		{"[::ffff:192.0.2.1]:1234", "", "192.0.2.1"},
+		{"[2001:db8::1]:1234", "", "2001:db8::1"},
+		{"nonsense", "203.0.113.9", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tt.peer
+		if tt.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", tt.forwarded)
+		}
+		if got := kit.From(r); got != tt.want {
+			t.Errorf("%s, forwarded %q: %q, want %q", tt.peer, tt.forwarded, got, tt.want)
+		}
+	}
+}
+
+func TestTLOG22_AddressesComeFromTheConfiguration(t *testing.T) {
+	kit, h, _ := newKit(t, "https://id.example.org")
+	if got := kit.URL(h.Tenant, "saml/metadata"); got != "https://id.example.org/t/demo/saml/metadata" {
+		t.Errorf("URL = %s", got)
+	}
+}
+
+func TestQLT4_CookiesAreHostBoundOverHTTPS(t *testing.T) {
+	for _, tt := range []struct {
+		base   string
+		prefix string
+		secure bool
+	}{{"https://id.example.org", "__Host-", true}, {"http://localhost:8080", "", false}} {
+		kit, h, _ := newKit(t, tt.base)
+		w := httptest.NewRecorder()
+		first := kit.EnsureBrowser(w, httptest.NewRequest(http.MethodGet, "/", nil), h.Tenant)
+		kit.SetSession(w, h.Tenant, identity.NewSecret())
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for _, c := range w.Result().Cookies() {
+			if !strings.HasPrefix(c.Name, tt.prefix+"latchkey_") || c.Secure != tt.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+				t.Errorf("%s: cookie %+v", tt.base, c)
+			}
+			r.AddCookie(c)
+		}
+		if again, ok := kit.Browser(r, h.Tenant); !ok || again != first {
+			t.Errorf("the browser came back as another: %q, %v", again, ok)
+		}
+		if _, err := kit.Session(r, h.Tenant); !errors.Is(err, identity.Unauthenticated) {
+			t.Errorf("a secret of no session: %v", err)
+		}
+	}
+}
+
+func TestBrowser_GarbageCookiesAreNone(t *testing.T) {
+	kit, h, _ := newKit(t, "http://localhost:8080")
+	for _, value := range []string{"", "x", strings.Repeat("a", 51), strings.Repeat("A", 52), strings.Repeat("a", 10_000), strings.Repeat("1", 52)} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: value})
+		if _, ok := kit.Browser(r, h.Tenant); ok {
+			t.Errorf("%.60q was taken for a browser", value)
+		}
+	}
+}
+
+func TestQLT6_ErrorsCarryTheLogsIdentifierAndNoSecret(t *testing.T) {
+	kit, _, log := newKit(t, "https://id.example.org")
+	for _, tt := range []struct {
+		err    error
+		status int
+		says   string
+	}{
+		{errors.New("the database said s3cret"), 500, "Something went wrong"},
+		{&identity.Error{Kind: identity.NotFound, Err: errors.New("s3cret")}, 404, "nothing at this address"},
+		{fmt.Errorf("deep: %w", &identity.Error{Kind: identity.Throttled, Key: "error.throttled", RetryAfter: 90 * time.Second}), 429, "wait"},
+		{&identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second}, 503, "busy"},
+		{&http.MaxBytesError{Limit: 1}, 413, "too large"},
+		{&identity.Error{Kind: identity.Invalid, Key: "no.such.key"}, 400, "Something went wrong"},
+	} {
+		log.Reset()
+		w := httptest.NewRecorder()
+		kit.Headers(kit.Handle(func(http.ResponseWriter, *http.Request) error { return tt.err })).
+			ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		body := w.Body.String()
+		if w.Code != tt.status || !strings.Contains(body, tt.says) || strings.Contains(body, "s3cret") {
+			t.Errorf("%v: status %d, page\n%s", tt.err, w.Code, body)
+		}
+		id := between(log.String(), "id=", " ")
+		if id == "" || !strings.Contains(body, id) {
+			t.Errorf("%v: the page lacks the log's identifier %q", tt.err, id)
+		}
+		if tt.status == 429 && w.Header().Get("Retry-After") != "90" {
+			t.Errorf("Retry-After %q", w.Header().Get("Retry-After"))
+		}
+	}
+}
+
+func between(s, from, to string) string {
+	_, s, _ = strings.Cut(s, from)
+	s, _, _ = strings.Cut(s, to)
+	return s
+}
+
+func TestTADM23_HeadersStandOnEveryResponse(t *testing.T) {
+	kit, _, _ := newKit(t, "https://id.example.org")
+	mux := http.NewServeMux()
+	mux.Handle("GET /ok", kit.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		_, err := io.WriteString(w, "ok")
+		return err
+	}))
+	mux.Handle("GET /moved", http.RedirectHandler("/ok", http.StatusSeeOther))
+	mux.Handle("GET /panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no") }))
+	h := kit.Headers(kit.Recover(kit.SameOrigin(mux)))
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{{"GET", "/ok", 200}, {"GET", "/moved", 303}, {"GET", "/none", 404}, {"POST", "/ok", 403}, {"DELETE", "/ok", 403}, {"GET", "/panic", 500}} {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		if tt.method != "GET" {
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tt.status {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, w.Code, tt.status)
+		}
+		for name, want := range map[string]string{"Content-Security-Policy": "frame-ancestors 'none'", "Referrer-Policy": "no-referrer",
+			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Strict-Transport-Security": "max-age="} {
+			if !strings.Contains(w.Header().Get(name), want) {
+				t.Errorf("%s %s: %s is %q", tt.method, tt.path, name, w.Header().Get(name))
+			}
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") {
+			t.Errorf("%s %s: %s", tt.method, tt.path, csp)
+		}
+	}
+}
+
+func TestQLT3_FormsAreBounded(t *testing.T) {
+	for size, want := range map[int]error{web.MaxBody - 100: nil, web.MaxBody + 1: identity.TooLarge} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a="+strings.Repeat("x", size)))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if err := web.Form(httptest.NewRecorder(), r); !errors.Is(err, want) {
+			t.Errorf("%d bytes: %v, want %v", size, err, want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("a=%zz"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := web.Form(httptest.NewRecorder(), r); !errors.Is(err, identity.Invalid) {
+		t.Errorf("garbage: %v", err)
+	}
+}

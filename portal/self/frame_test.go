@@ -1,0 +1,185 @@
+package self_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/portal/self"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// A visitor is a browser that is signed in to the self-service pages.
+type visitor struct {
+	*storetest.House
+	t               *testing.T
+	mux             *http.ServeMux
+	app             identity.Application
+	browser, secret string
+}
+
+func newVisitor(t *testing.T, h *storetest.House) *visitor {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := templates.New(static.Asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &visitor{House: h, t: t, mux: http.NewServeMux(), browser: identity.NewSecret(), app: identity.Application{Tenant: h.Tenant.ID,
+		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	(&self.Portal{Kit: kit, DB: h.DB}).Routes(v.mux)
+	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), v.app) })
+	return v
+}
+
+// signIn begins a session that has proved these things, and returns its id.
+func (v *visitor) signIn(passed ...identity.Passed) (session string) {
+	v.t.Helper()
+	now := v.Clock.Now()
+	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: store.Hash(v.browser),
+		AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour), Passed: passed}
+	v.secret = identity.NewSecret()
+	v.Do(v.t, func(tx *store.Tx) error {
+		if err := tx.KeepSession(v.t.Context(), s, v.secret); err != nil {
+			return err
+		}
+		_, err := tx.JoinSession(v.t.Context(), v.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: v.app.ID,
+			Protocol: v.app.Protocol, Index: identity.NewID(identity.SessionID)})
+		return err
+	})
+	return s.ID
+}
+
+// ask gets a page, or posts a form to it.
+func (v *visitor) ask(page string, form url.Values) (code int, to, body string) {
+	v.t.Helper()
+	r := httptest.NewRequestWithContext(v.t.Context(), http.MethodGet, "/t/demo/me"+page, nil)
+	if form != nil {
+		r = httptest.NewRequestWithContext(v.t.Context(), http.MethodPost, "/t/demo/me"+page, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: v.browser})
+	r.AddCookie(&http.Cookie{Name: "latchkey_session_demo", Value: v.secret})
+	w := httptest.NewRecorder()
+	v.mux.ServeHTTP(w, r)
+	return w.Code, w.Header().Get("Location"), w.Body.String()
+}
+
+func (v *visitor) codes() store.RecoverySet {
+	v.t.Helper()
+	set, err := v.DB.RecoverySet(v.t.Context(), v.Tenant.ID, v.User.ID)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return set
+}
+
+// What gives a way in asks for a second factor not older than ten minutes, to be
+// seen and to be done: who finds a browser signed in makes no codes there. (With
+// Fresh left out of the row, with factor always true, without its time, without
+// the look at its state, and with a remembered device counting, it failed.)
+func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
+	h := storetest.SQLite(t)
+	v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+	lost := h.Authenticator(t, "Pixel 8")
+	h.Do(t, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, lost, "lost") })
+	now := h.Clock.Now()
+	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: now}
+	factor := func(by identity.Method, with string, age time.Duration) identity.Passed {
+		return identity.Passed{Validation: identity.OneTimePassword, Method: by, Authenticator: with, At: now.Add(-age)}
+	}
+	for _, tt := range []struct {
+		name   string
+		passed []identity.Passed
+		want   bool
+	}{
+		{"none", []identity.Passed{password}, false},
+		{"fresh", []identity.Passed{password, factor(identity.ByPush, a.ID, 10*time.Minute)}, true},
+		{"old", []identity.Passed{password, factor(identity.ByPush, a.ID, 10*time.Minute+time.Second)}, false},
+		{"of an authenticator that is lost", []identity.Passed{password, factor(identity.ByPasscode, lost.ID, 0)}, false},
+		{"of one that nobody has", []identity.Passed{password, factor(identity.ByPasscode, "aut_x", 0)}, false},
+		{"a remembered device", []identity.Passed{password, factor(identity.ByRememberedDevice, "", 0)}, false},
+		{"a recovery code", []identity.Passed{password, factor(identity.ByRecoveryCode, "", 0)}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v.signIn(tt.passed...)
+			made := v.codes().MadeAt
+			for _, form := range []url.Values{nil, {"do": {"make"}, "version": {tt.name}}} {
+				code, to, body := v.ask("/recovery-codes", form)
+				if got := code == http.StatusOK; got != tt.want || !got && to != "/t/demo/login?for=recovery-codes&fresh=1" {
+					t.Errorf("%v: %d to %q, want %v\n%.300s", form, code, to, tt.want, body)
+				}
+			}
+			if got := v.codes(); !tt.want && !got.MadeAt.Equal(made) {
+				t.Errorf("codes were made: %+v", got)
+			}
+		})
+	}
+}
+
+var shownCode = regexp.MustCompile(`<code>([0-9A-Z-]{19})</code>`)
+
+// A set is shown once. The same form again makes no second one, which would void
+// what was just printed. (Without Once it did.)
+func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+		v.signIn(identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+		form := url.Values{"do": {"make"}, "version": {"17"}}
+		_, _, body := v.ask("/recovery-codes", form)
+		codes := shownCode.FindAllStringSubmatch(body, -1)
+		if len(codes) != authenticator.RecoveryCodes || !strings.Contains(body, `download="recovery-codes.txt"`) || strings.Contains(body, "ZgotmplZ") {
+			t.Fatalf("%d codes on\n%s", len(codes), body)
+		}
+		code, _, body := v.ask("/recovery-codes", form)
+		if code != http.StatusUnprocessableEntity || shownCode.MatchString(body) {
+			t.Errorf("the form again: %d\n%.400s", code, body)
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			holds, err := tx.HoldsRecoveryCode(t.Context(), h.Tenant.ID, h.User.ID, authenticator.CanonicalRecoveryCode(codes[0][1]))
+			if err == nil && !holds {
+				t.Error("the first set was voided")
+			}
+			return err
+		})
+		if _, _, body := v.ask("/recovery-codes", nil); shownCode.MatchString(body) {
+			t.Error("the codes are shown again")
+		}
+	})
+}
+
+// A link takes nobody anywhere else, puts no words on a page, and finds no page
+// that is not in the table (T-LOG-21).
+func TestTLOG21_LinksToSelfServiceNameAPage(t *testing.T) {
+	h := storetest.SQLite(t)
+	v := newVisitor(t, h)
+	v.signIn(identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+	for page, want := range map[string]int{"": 200, "/authenticators": 200, "/security": 200, "/sessions": 200, "/devices": 200,
+		"/nothing": 404, "/devices/dev_1": 404, "/..%2f..%2fetc": 404, "/https:%2f%2fevil.example": 404} {
+		if code, _, _ := v.ask(page, nil); code != want {
+			t.Errorf("%q: %d, want %d", page, code, want)
+		}
+	}
+	if _, _, body := v.ask("?said=Call+0900+1234", nil); strings.Contains(body, "0900 1234") || strings.Contains(body, `role="status"`) {
+		t.Errorf("words of a link on the page:\n%s", body)
+	}
+	if code, _, _ := v.ask("/security", url.Values{"do": {"wipe"}}); code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
+		t.Errorf("a form no page has: %d", code)
+	}
+}

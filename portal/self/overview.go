@@ -1,0 +1,53 @@
+package self
+
+import (
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// overview lists what the person can open, and leads to all the other pages.
+func (p *Portal) overview(v *Visit) (string, any, error) {
+	links, err := p.open(v)
+	if err != nil {
+		return "", nil, err
+	}
+	return "me", templates.Me{Name: v.User.Name, DisplayName: v.User.DisplayName, Applications: links, Cards: p.cards(v, "")}, nil
+}
+
+// open lists the applications the access policy lets the person log in to from
+// here.
+func (p *Portal) open(v *Visit) ([]templates.Link, error) {
+	ctx := v.Request.Context()
+	document, err := p.DB.Policy(ctx, v.Tenant.ID, policy.KindAccess)
+	if err != nil {
+		return nil, err
+	}
+	access, err := policy.Read[policy.Access](document.Document)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := p.DB.GroupIDsOf(ctx, v.Tenant.ID, v.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	var links []templates.Link
+	for app, err := range p.DB.Applications(ctx, v.Tenant.ID) {
+		if err != nil {
+			return nil, err
+		}
+		if app.Protocol == identity.Portal || !app.DisabledAt.IsZero() {
+			continue
+		}
+		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Kit.Address(v.Request)}).Deny {
+			continue
+		}
+		links = append(links, templates.Link{Name: app.Name, Address: app.Home})
+	}
+	return links, nil
+}
+
+// subjects is a page that leads to others and shows nothing itself.
+func (p *Portal) subjects(v *Visit) (string, any, error) {
+	return "me_subjects", templates.MeSubjects{Name: v.User.Name, Page: v.Page.Name, Cards: p.cards(v, v.Page.Name)}, nil
+}

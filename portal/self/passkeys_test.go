@@ -1,0 +1,56 @@
+package self_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+var nonceField = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
+
+// A passkey is taken with the nonce of a page that was shown lately, and
+// where the tenant has passkeys; what the browser made is looked at after that.
+//
+// Tried without the time and without the policy: the row of each
+// came as far as what the browser made.
+func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+		v.signIn(identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+		_, _, body := v.ask("/passkeys", nil)
+		shown := nonceField.FindStringSubmatch(body)
+		if shown == nil {
+			t.Fatalf("no nonce on\n%s", body)
+		}
+		if user := h.User; strings.Contains(body, "attestation&#34;:&#34;direct") || !strings.Contains(body, "localhost") || !strings.Contains(body, user.Name) {
+			t.Errorf("the page asks for\n%s", body)
+		}
+		send := func(name, nonce, want string) {
+			t.Helper()
+			code, _, body := v.ask("/passkeys", url.Values{"do": {"add"}, "name": {"Key"}, "nonce": {nonce}, "made": {`{}`}})
+			if code != http.StatusUnprocessableEntity || !strings.Contains(body, want) {
+				t.Errorf("%s: %d, want %q in\n%s", name, code, want, body)
+			}
+		}
+		send("no nonce", "", "took too long")
+		send("one of long ago", fmt.Sprint(h.Clock.Now().Add(-time.Second).Unix())+".x", "took too long")
+		send("nothing made", shown[1], "no passkey that can be used here")
+		off, err := policy.Encode(policy.Credentials{Passkeys: policy.NoPasskeys, Most: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off)
+		})
+		send("switched off", shown[1], "does not use passkeys")
+	})
+}

@@ -1,0 +1,68 @@
+package self_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/portal/self"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// A session that another application began does not open the self-service
+// pages: it may have proved less than policy asks for them.
+func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
+	h := storetest.SQLite(t)
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := templates.New(static.Asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	mux := http.NewServeMux()
+	(&self.Portal{Kit: kit, DB: h.DB}).Routes(mux)
+	self := identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Self-service",
+		Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}
+	browser, secret := identity.NewSecret(), identity.NewSecret()
+	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: store.Hash(browser),
+		AuthTime: h.Clock.Now(), Idle: time.Hour, ExpiresAt: h.Clock.Now().Add(time.Hour)}
+	h.Do(t, func(tx *store.Tx) error {
+		if err := tx.AddApplication(t.Context(), self); err != nil {
+			return err
+		}
+		return tx.KeepSession(t.Context(), s, secret)
+	})
+	opened := func() (int, string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/t/demo/me", nil)
+		r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: browser})
+		r.AddCookie(&http.Cookie{Name: "latchkey_session_demo", Value: secret})
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		return w.Code, w.Header().Get("Location")
+	}
+	for _, tt := range []struct {
+		app  identity.Application
+		want int
+	}{{h.Application, http.StatusSeeOther}, {self, http.StatusOK}} {
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.JoinSession(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: tt.app.ID,
+				Protocol: tt.app.Protocol, Index: identity.NewID(identity.SessionID)})
+			return err
+		})
+		if code, to := opened(); code != tt.want || code == http.StatusSeeOther && to != "/t/demo/login" {
+			t.Errorf("after logging in to %s: %d to %q, want %d", tt.app.Name, code, to, tt.want)
+		}
+	}
+}
