@@ -10,8 +10,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // Chromium finds nothing that keeps the app from being installed, and reads of

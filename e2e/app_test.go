@@ -14,25 +14,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/authenticator"
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
-	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/internal/webpush"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
 )
 
 // An appHouse is what the web authenticator needs of the house, and no more:
 // itself, and the apps' API over a database whose hand the test is.
 type appHouse struct {
 	db     *store.DB
-	bell   *doorbell.Bell // may call nobody until a test lets it
+	bell   *notify.Bell // may call nobody until a test lets it
 	base   string
 	user   identity.User
 	who    identity.Principal
@@ -83,7 +83,7 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.bell = &doorbell.Bell{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
+	h.bell = &notify.Bell{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
 	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.bell,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})

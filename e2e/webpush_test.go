@@ -9,8 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
@@ -102,7 +102,7 @@ func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
 		}
 		_, token, _ := strings.Cut(sub.Endpoint, endpoints)
 		sub.Endpoint = c.URL + endpoints + token
-		return doorbell.Subscribe(t.Context(), tx, a, sub)
+		return notify.Subscribe(t.Context(), tx, a, sub)
 	})
 }
 

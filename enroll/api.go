@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 // Path is where the API is, below the base address.
@@ -38,7 +38,7 @@ type Options struct {
 	// replays a call chooses.
 	Base string
 	// Bell rings apps in browsers.
-	Bell *doorbell.Bell
+	Bell *notify.Bell
 	// Address tells where a request comes from; empty when unknown.
 	Address func(*http.Request) string
 	// Streams are what apps that are on screen hold open.
@@ -51,7 +51,7 @@ type API struct {
 	db      *store.DB
 	catalog *locales.Catalog
 	base    string
-	bell    *doorbell.Bell
+	bell    *notify.Bell
 	address func(*http.Request) string
 	log     *slog.Logger
 	serving *web.Streams

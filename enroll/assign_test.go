@@ -8,7 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/pskc"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -18,9 +18,9 @@ import (
 // with the next who has it (CRED-9, CRED-14).
 func TestCRED14_Assign(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
-		for _, algorithm := range []string{seedfile.SHA1, seedfile.SHA256} {
-			key := seedfile.Key{Serial: "T" + algorithm, Seed: []byte("12345678901234567890"), Digits: 8, Event: true, Counter: 2, Algorithm: algorithm}
-			if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []seedfile.Key{key}, func(int) {}); err != nil {
+		for _, algorithm := range []string{pskc.SHA1, pskc.SHA256} {
+			key := pskc.Key{Serial: "T" + algorithm, Seed: []byte("12345678901234567890"), Digits: 8, Event: true, Counter: 2, Algorithm: algorithm}
+			if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 				t.Fatal(err)
 			}
 			a, err := h.DB.AuthenticatorBySerial(t.Context(), h.Tenant.ID, key.Serial)
@@ -80,8 +80,8 @@ func TestCRED14_Assign(t *testing.T) {
 // Tried without rules.Shared in Assign: it was shared.
 func TestCRED15_SharedTokens(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		key := seedfile.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
-		if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []seedfile.Key{key}, func(int) {}); err != nil {
+		key := pskc.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
+		if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 			t.Fatal(err)
 		}
 		token := func() identity.Authenticator {

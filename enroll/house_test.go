@@ -17,14 +17,14 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/internal/webpush"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 // house is a database with a tenant and its people, and the API over HTTP.
@@ -75,13 +75,13 @@ func furnish(t *testing.T, in *storetest.House) *house {
 const inside = "127.0.0.1:1"
 
 // bell may call push services on the internet alone.
-func (h *house) bell(t *testing.T, catalog *locales.Catalog) *doorbell.Bell {
+func (h *house) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
 	t.Helper()
 	services, err := webpush.NewServices([]string{inside})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &doorbell.Bell{DB: h.DB, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.server.URL,
+	return &notify.Bell{DB: h.DB, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.server.URL,
 		Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 

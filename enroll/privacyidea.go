@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/pipush"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -22,7 +22,7 @@ import (
 const PrivacyIDEAPath = "ttype/push"
 
 // A PrivacyIDEA is what the privacyIDEA Authenticator talks to (PUSH-24):
-// package pipush has the words, and here is what they do. An app registers once,
+// package privacyidea has the words, and here is what they do. An app registers once,
 // for the enrolment it scanned; it asks what waits, signing when it asked; and it
 // answers, signing what. There is no other way to it: it is sent nothing.
 //
@@ -150,7 +150,7 @@ func (p *PrivacyIDEA) call(w http.ResponseWriter, r *http.Request, t identity.Te
 	if err := web.Form(w, r); err != nil {
 		return nil, nil, errUnverified(err)
 	}
-	if pipush.IsRegistration(r.PostForm) {
+	if privacyidea.IsRegistration(r.PostForm) {
 		detail, err = p.register(r, t, r.PostForm)
 		return true, detail, err
 	}
@@ -171,7 +171,7 @@ func (p *PrivacyIDEA) app(ctx context.Context, t identity.Tenant, serial string)
 	case a.State() != identity.Active:
 		return a, nil, errUnverified(fmt.Errorf("enroll: %s is %s", serial, a.State()))
 	}
-	key, err := pipush.ParseKey(string(a.Key))
+	key, err := privacyidea.ParseKey(string(a.Key))
 	if err != nil {
 		return a, nil, fmt.Errorf("enroll: key of %s: %w", a.ID, err)
 	}

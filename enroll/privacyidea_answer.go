@@ -6,7 +6,7 @@ import (
 	"net/url"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/pipush"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -14,11 +14,11 @@ import (
 // decisionOf is what an answer decides. Who declines and says no more may have
 // met a stranger's login: it counts as one, since the other reading would let a
 // stranger try again unnoticed.
-func decisionOf(a pipush.Answer) push.Decision {
+func decisionOf(a privacyidea.Answer) push.Decision {
 	switch {
 	case !a.Decline:
 		return push.Approve
-	case a.Reason == pipush.Cancelled:
+	case a.Reason == privacyidea.Cancelled:
 		return push.DenyMistake
 	}
 	return push.DenyNotMe
@@ -32,7 +32,7 @@ func decisionOf(a pipush.Answer) push.Decision {
 // answer to one that is no more is told so only where the app signed it.
 func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values) (bool, error) {
 	ctx := r.Context()
-	in, err := pipush.ReadAnswer(form)
+	in, err := privacyidea.ReadAnswer(form)
 	if err != nil {
 		return false, errUnverified(err)
 	}
@@ -48,8 +48,8 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return false, err
 	}
-	if err != nil || pipush.Verify(key, in.Signed(pipush.Nonce(w.Nonce)), in.Signature) != nil {
-		if err := pipush.Verify(key, in.Signed(in.Nonce), in.Signature); err != nil || in.Nonce == "" {
+	if err != nil || privacyidea.Verify(key, in.Signed(privacyidea.Nonce(w.Nonce)), in.Signature) != nil {
+		if err := privacyidea.Verify(key, in.Signed(in.Nonce), in.Signature); err != nil || in.Nonce == "" {
 			return false, errUnverified(err)
 		}
 		return false, nil

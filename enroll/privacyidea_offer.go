@@ -9,21 +9,21 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/pipush"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // privacyIDEACodes are those of an enrolment's link.
 func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.ActivationCodes, error) {
 	serial, err := newSerial(ctx, tx, tenant)
-	return store.ActivationCodes{Secret: pipush.NewCredential(), Serial: serial}, err
+	return store.ActivationCodes{Secret: privacyidea.NewCredential(), Serial: serial}, err
 }
 
 // PrivacyIDEALink is the link of an activation that waits for the privacyIDEA
 // Authenticator, for the QR code it scans: at a base such as
 // https://id.example.org, of a user as named.
 func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
-	return pipush.Enrolment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
+	return privacyidea.Enrolment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
 		Serial: a.Serial, Credential: a.Secret, Life: a.ExpiresAt.Sub(now)}.URI()
 }
 

@@ -9,8 +9,8 @@ import (
 	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/pipush"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -21,7 +21,7 @@ import (
 // written.
 func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values) ([]json.RawMessage, error) {
 	ctx := r.Context()
-	in, err := pipush.ReadPoll(query)
+	in, err := privacyidea.ReadPoll(query)
 	if err != nil {
 		return nil, errUnverified(err)
 	}
@@ -29,7 +29,7 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 	if err != nil {
 		return nil, err
 	}
-	if err := pipush.Verify(key, in.Signed(), in.Signature); err != nil {
+	if err := privacyidea.Verify(key, in.Signed(), in.Signature); err != nil {
 		return nil, errUnverified(err)
 	}
 	if skew := p.db.Now().Sub(in.At); skew > maxSkew || skew < -maxSkew {
@@ -53,7 +53,7 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 		return nil, err
 	}
 	waiting := []json.RawMessage{} // none is an empty array, never null
-	c, ok, err := p.challenge(ctx, t, a, slices.Contains(in.Capabilities, pipush.DeclineReason))
+	c, ok, err := p.challenge(ctx, t, a, slices.Contains(in.Capabilities, privacyidea.DeclineReason))
 	if err != nil || !ok {
 		return waiting, err
 	}
@@ -69,25 +69,25 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 // shows it; false where none does, or none that the app can answer. reasons says
 // whether the app knows reasons to decline: only then is it told that they are
 // taken, since one that did not know would not know what was signed either.
-func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identity.Authenticator, reasons bool) (pipush.Challenge, bool, error) {
+func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identity.Authenticator, reasons bool) (privacyidea.Challenge, bool, error) {
 	user, err := userOf(ctx, p.db, a)
 	if err != nil {
-		return pipush.Challenge{}, false, err
+		return privacyidea.Challenge{}, false, err
 	}
 	w, err := push.Pending(ctx, p.db, a.Tenant, user.ID)
 	if errors.Is(err, identity.NotFound) {
-		return pipush.Challenge{}, false, nil
+		return privacyidea.Challenge{}, false, nil
 	}
 	if err != nil {
-		return pipush.Challenge{}, false, err
+		return privacyidea.Challenge{}, false, err
 	}
 	platforms, err := read[policy.Platforms](ctx, p.db, a.Tenant)
 	if err != nil || !push.Reaches(a, platforms, w.Presence, p.db.Now()) {
-		return pipush.Challenge{}, false, err
+		return privacyidea.Challenge{}, false, err
 	}
 	options, err := p.db.PushOptions(ctx, w.Tenant, w.ID)
 	if err != nil || len(options) == 0 && w.Presence != policy.NoPresence { // none are left: it has ended since we looked
-		return pipush.Challenge{}, false, err
+		return privacyidea.Challenge{}, false, err
 	}
 	l := p.kit.Catalog.Negotiate(user.Language, "", "", t.Language)
 	from := w.IP
@@ -98,7 +98,7 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 	if from == "" {
 		key = "push.privacyidea.anywhere"
 	}
-	c := pipush.Challenge{Nonce: pipush.Nonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
+	c := privacyidea.Challenge{Nonce: privacyidea.Nonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
 		Title: w.Application, Presence: options, Reasons: reasons,
 		Question: l.T(key, "name", w.Name, "application", w.Application, "organisation", t.OrganisationName(),
 			"from", from, "at", w.LoginAt.UTC().Format("15:04"))}

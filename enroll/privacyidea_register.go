@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/pipush"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
@@ -32,7 +32,7 @@ const privacyIDEAName = "privacyIDEA Authenticator"
 var privacyIDEACapabilities = []string{push.Capability(policy.NoPresence), push.Capability(policy.Pick)}
 
 // newServerKey makes the key the server signs with for one authenticator.
-func newServerKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, pipush.Bits) }
+func newServerKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, privacyidea.Bits) }
 
 // registered is what an app is told: the key with which the server will sign.
 type registered struct {
@@ -46,15 +46,15 @@ type registered struct {
 // expired, for an answer may have been lost on its way; another gets none.
 func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Values) (registered, error) {
 	ctx := r.Context()
-	in, err := pipush.ReadRegistration(form)
+	in, err := privacyidea.ReadRegistration(form)
 	if err != nil {
 		return registered{}, errUnverified(err)
 	}
-	key, err := pipush.ParseKey(in.Key)
+	key, err := privacyidea.ParseKey(in.Key)
 	if err != nil {
 		return registered{}, errUnverified(err)
 	}
-	text := pipush.KeyText(key)
+	text := privacyidea.KeyText(key)
 	sum := sha256.Sum256([]byte(text))
 	thumbprint := base64.RawURLEncoding.EncodeToString(sum[:])
 
@@ -77,7 +77,7 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
 	Reader
 	ActivationBySecret(ctx context.Context, secret string) (store.Activation, error)
-}, t identity.Tenant, in pipush.Registration, thumbprint string) (store.Activation, error) {
+}, t identity.Tenant, in privacyidea.Registration, thumbprint string) (store.Activation, error) {
 	over := errUnverified(errors.New("enroll: the enrolment is over, used by another key, or of another serial"))
 	for looked := false; ; looked = true {
 		act, err := db.ActivationBySecret(ctx, in.Credential)
@@ -114,7 +114,7 @@ func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
 // enrol makes the authenticator. The server's key for it is made first, outside
 // the transaction: it takes longer than all else together, and there is one
 // writer at a time.
-func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in pipush.Registration, key, thumbprint string) error {
+func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in privacyidea.Registration, key, thumbprint string) error {
 	ctx := r.Context()
 	server, err := p.serverKey(ctx)
 	if err != nil {
@@ -207,5 +207,5 @@ func (p *PrivacyIDEA) registered(ctx context.Context, t identity.Tenant, serial 
 	if err != nil {
 		return registered{}, err
 	}
-	return registered{Key: pipush.ServerKeyText(&key.PublicKey), Serial: a.Serial, State: "enrolled"}, nil
+	return registered{Key: privacyidea.ServerKeyText(&key.PublicKey), Serial: a.Serial, State: "enrolled"}, nil
 }

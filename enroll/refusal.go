@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 // A refusal is an answer that says no: what section 6 of

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/webpush"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 // Who subscribes and is gone, over and over, has us call a push service each
@@ -51,12 +51,12 @@ func (a *API) webPush(ctx context.Context, m message) (*standingWeb, error) {
 	if errors.Is(err, identity.NotFound) {
 		return web, nil
 	}
-	web.Subscribed, web.Failed = true, why(m.words, doorbell.Failure(s.Failure))
+	web.Subscribed, web.Failed = true, why(m.words, notify.Failure(s.Failure))
 	return web, err
 }
 
 // why says in the reader's language why a notification did not leave.
-func why(words locales.Printer, f doorbell.Failure) string {
+func why(words locales.Printer, f notify.Failure) string {
 	if f == "" {
 		return ""
 	}
@@ -87,7 +87,7 @@ func (a *API) subscribe(ctx context.Context, m message) (any, error) {
 		if err := tx.Hit(ctx, app.Tenant, subscribing, app.ID); err != nil {
 			return err
 		}
-		return doorbell.Subscribe(ctx, tx, app, s)
+		return notify.Subscribe(ctx, tx, app, s)
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (a *API) unsubscribe(ctx context.Context, m message) (any, error) {
 		if app.State() != identity.Active {
 			return notInState(app.State())
 		}
-		return doorbell.Unsubscribe(ctx, tx, app)
+		return notify.Unsubscribe(ctx, tx, app)
 	})
 	if err != nil {
 		return nil, err

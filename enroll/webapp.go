@@ -14,10 +14,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/static/authenticator"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // webAppPolicy lets the web authenticator load its own files, talk to its own

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/static/authenticator"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 func newWebApp(t *testing.T) http.Handler {

@@ -5,8 +5,8 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // BeginAdding begins a journey for a further authenticator of the person of a

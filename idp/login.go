@@ -12,10 +12,10 @@ import (
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A sitting is a browser at a journey: what every page and every input of it

@@ -15,21 +15,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/directory"
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
-	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 const password = "correct horse battery"
@@ -78,7 +78,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &doorbell.Bell{DB: h.DB}, Address: kit.From, Streams: streams, Log: slog.New(slog.DiscardHandler)})
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Bell{DB: h.DB}, Address: kit.From, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})

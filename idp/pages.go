@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // page makes the page of the present step: its name and all it is told.

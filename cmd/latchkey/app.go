@@ -5,11 +5,11 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/admin"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/outbound"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type appRow struct {
@@ -51,7 +51,7 @@ func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	var metadata []byte
-	if !tenancy.IsAddress(c.Metadata) {
+	if !admin.IsAddress(c.Metadata) {
 		var err error
 		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
 			return err
@@ -89,17 +89,17 @@ func (c *appAddSAML) add(ctx context.Context, s *shell, h house, metadata []byte
 		return app, err
 	}
 	app.Home = c.Home
-	return tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app)
+	return admin.AddApplication(ctx, h.db, h.who, h.tenant.ID, app)
 }
 
 // metadata keeps the house's applications as they publish themselves.
-func (s *shell) metadata(h house) (tenancy.Metadata, error) {
+func (s *shell) metadata(h house) (admin.Metadata, error) {
 	c, err := s.config()
 	if err != nil {
-		return tenancy.Metadata{}, err
+		return admin.Metadata{}, err
 	}
 	allowed, err := c.Outgoing()
-	return tenancy.Metadata{DB: h.db, Client: outbound.New(allowed)}, err
+	return admin.Metadata{DB: h.db, Client: outbound.New(allowed)}, err
 }
 
 // checkHome refuses an entry page that is no web address.
@@ -141,7 +141,7 @@ func (c *appAddOIDC) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		if app, err = tenancy.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
+		if app, err = admin.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
 			return err
 		}
 		issuer, err := s.address(h, "")

@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 
-	"github.com/latchkey-id/latchkey/internal/audit"
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/admin"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type appSet struct {
@@ -74,7 +74,7 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	var metadata []byte
-	if c.Metadata != "" && !tenancy.IsAddress(c.Metadata) {
+	if c.Metadata != "" && !admin.IsAddress(c.Metadata) {
 		var err error
 		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 	if c.NewSecret {
 		kind = audit.ClientSecretMade
 	}
-	_, _, err = tenancy.ChangeApplication(ctx, h.db, h.who, h.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
+	_, _, err = admin.ChangeApplication(ctx, h.db, h.who, h.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
 		if c.Name != nil {
 			app.Name = *c.Name
 		}
@@ -244,7 +244,7 @@ func (c *appRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		if use, err = tenancy.RemoveApplication(ctx, h.db, h.who, h.tenant.ID, app.ID); err != nil {
+		if use, err = admin.RemoveApplication(ctx, h.db, h.who, h.tenant.ID, app.ID); err != nil {
 			return err
 		}
 		return s.say(appRemoved{app.ID, app.Name, app.Identifier, use}, "Removed application %s: %d sessions at it, %d refresh tokens, %d logins under way.",

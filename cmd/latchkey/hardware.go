@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/pskc"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -34,7 +34,7 @@ Examples:
 
     latchkey authenticator import tokens.pskc --dry-run
 
-    latchkey authenticator import tokens.csv`, strings.Join(seedfile.Columns, ", "))
+    latchkey authenticator import tokens.csv`, strings.Join(pskc.Columns, ", "))
 }
 
 // importedRow is what came of an import.
@@ -46,7 +46,7 @@ type importedRow struct {
 
 // Run imports hardware tokens.
 func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
-	data, err := s.file(c.File, seedfile.MaxSize+1)
+	data, err := s.file(c.File, pskc.MaxSize+1)
 	if err != nil {
 		return err
 	}
@@ -78,15 +78,15 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 
 // read reads the tokens of the file, and asks for what opens it if it is
 // encrypted.
-func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) ([]seedfile.Key, error) {
+func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) ([]pskc.Key, error) {
 	if c.Format == "csv" || c.Format == "" && strings.EqualFold(filepath.Ext(c.File), ".csv") {
-		return seedfile.ReadCSV(data)
+		return pskc.ReadCSV(data)
 	}
-	return seedfile.ReadPSKC(data, func(how, name string) ([]byte, error) {
+	return pskc.ReadPSKC(data, func(how, name string) ([]byte, error) {
 		switch {
-		case how == seedfile.ByPassphrase && (c.File == "-" || c.KeyFile != ""):
+		case how == pskc.ByPassphrase && (c.File == "-" || c.KeyFile != ""):
 			return nil, errors.New("is under a passphrase, not a key: name the file, and give the passphrase on standard input")
-		case how == seedfile.ByPassphrase:
+		case how == pskc.ByPassphrase:
 			return s.opens(ctx, name)
 		case c.KeyFile == "":
 			return nil, fmt.Errorf("is under the key %q: name the file that holds it by --key-file", name)

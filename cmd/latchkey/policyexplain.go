@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type policyExplain struct {
@@ -53,7 +53,7 @@ func (c *policyExplain) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		e, err := tenancy.Explain(ctx, h.db, u, app.ID, from)
+		e, err := admin.Explain(ctx, h.db, u, app.ID, from)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (c *policyExplain) Run(ctx context.Context, s *shell) error {
 }
 
 // findings are an explanation, line by line; called are the names of groups.
-func findings(e tenancy.Explanation, called map[string]string) []finding {
+func findings(e admin.Explanation, called map[string]string) []finding {
 	var all []finding
 	add := func(kind policy.Kind, setting, value, because string) {
 		all = append(all, finding{kind, setting, value, because})
@@ -136,7 +136,7 @@ func findings(e tenancy.Explanation, called map[string]string) []finding {
 
 // ofPushNow is what would become of a push; policy is what made the presence
 // check of the policy what it is.
-func ofPushNow(now tenancy.PushNow, policyOfCheck string) []finding {
+func ofPushNow(now admin.PushNow, policyOfCheck string) []finding {
 	var all []finding
 	add := func(setting, value, because string) {
 		all = append(all, finding{policy.KindPush, setting, value, because})

@@ -6,9 +6,9 @@ import (
 	"maps"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // pushFlags are what can be changed of the push policy. A flag that was not
@@ -157,11 +157,11 @@ func (c *policySet) confirmStranded(ctx context.Context, s *shell, h house, chan
 	if document, err = change(document); err != nil {
 		return err
 	}
-	n, err := tenancy.Strands(ctx, h.db, h.tenant.ID, document)
+	n, err := admin.Strands(ctx, h.db, h.tenant.ID, document)
 	if err != nil || n.Users == 0 || c.Yes {
 		return err
 	}
-	some, err := tenancy.WhoIsStranded(ctx, h.db, h.tenant.ID, document, mostNamed)
+	some, err := admin.WhoIsStranded(ctx, h.db, h.tenant.ID, document, mostNamed)
 	if err != nil {
 		return err
 	}
@@ -182,9 +182,9 @@ func (c *policySet) confirmStranded(ctx context.Context, s *shell, h house, chan
 // set sets the policy, and with push where its operators are alerted.
 func (c *policySet) set(ctx context.Context, s *shell, h house, change func(policy.Document) (policy.Document, error)) (store.Policy, error) {
 	if c.Kind != policy.KindPush {
-		return tenancy.SetPolicy(ctx, h.db, h.who, h.tenant.ID, c.Kind, change)
+		return admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, c.Kind, change)
 	}
-	set, err := tenancy.SetPush(ctx, h.db, h.who, h.tenant.ID, change, c.addresses())
+	set, err := admin.SetPush(ctx, h.db, h.who, h.tenant.ID, change, c.addresses())
 	if err != nil || c.AlertOperators == nil || !*c.AlertOperators {
 		return set, err
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"github.com/latchkey-id/latchkey/internal/config"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/server"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 type smtpTest struct {

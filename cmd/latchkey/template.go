@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // A templateRow is a token template, and where it is in force.
@@ -73,7 +73,7 @@ func (h house) template(ctx context.Context, name string) (templateRow, error) {
 
 // changeTemplates sets the templates besides the standard one.
 func (h house) changeTemplates(ctx context.Context, change func(t policy.Templates) (policy.Templates, error)) error {
-	_, err := tenancy.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplates, func(present policy.Document) (policy.Document, error) {
+	_, err := admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplates, func(present policy.Document) (policy.Document, error) {
 		return change(present.(policy.Templates))
 	})
 	return err
@@ -234,7 +234,7 @@ func (c *templateSet) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		if found.Standard {
-			_, err = tenancy.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplate, func(present policy.Document) (policy.Document, error) {
+			_, err = admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplate, func(present policy.Document) (policy.Document, error) {
 				return c.change(present.(policy.Template)), nil
 			})
 		} else {

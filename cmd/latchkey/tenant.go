@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 type tenantRow struct {
@@ -44,7 +44,7 @@ func (tenantAdd) Help() string {
 // Run adds a tenant.
 func (c *tenantAdd) Run(ctx context.Context, s *shell) error {
 	return s.database(ctx, func(db *store.DB) error {
-		t, err := tenancy.Add(ctx, db, s.who(), identity.Tenant{Slug: c.Slug, Name: c.Name, Organisation: c.Organisation,
+		t, err := admin.Add(ctx, db, s.who(), identity.Tenant{Slug: c.Slug, Name: c.Name, Organisation: c.Organisation,
 			Language: c.Language, HelpContact: c.HelpContact, Alerts: c.Alerts})
 		if err != nil {
 			return err

@@ -7,8 +7,8 @@ import (
 	"net/url"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A leaving is a request to log out (OpenID Connect RP-Initiated Logout 1.0).

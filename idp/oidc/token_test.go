@@ -17,9 +17,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 

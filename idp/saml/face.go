@@ -3,8 +3,8 @@ package saml
 import (
 	"net/http"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // A Face is all tenants' SAML endpoints.

@@ -32,15 +32,15 @@ import (
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
-	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/static"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/static"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A house is a tenant with a user behind a real server. Logging in is cut

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 

@@ -19,8 +19,8 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // A stranger's service provider goes the whole way by both bindings, with what

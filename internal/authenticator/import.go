@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
-	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/pskc"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -21,16 +21,16 @@ const importBatch = 50
 // New returns those of the tokens of a file that can be imported into a tenant,
 // and the serials that are there already, whatever they are of: an import that
 // was interrupted is finished by doing it again. A token that is over, or may not
-// be used yet, is an identity.Error around [seedfile.Problems].
-func New(ctx context.Context, db *store.DB, tenant string, keys []seedfile.Key) (fresh []seedfile.Key, known []string, err error) {
-	var problems seedfile.Problems
+// be used yet, is an identity.Error around [pskc.Problems].
+func New(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fresh []pskc.Key, known []string, err error) {
+	var problems pskc.Problems
 	for _, k := range keys {
 		switch now := db.Now(); {
 		case !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt):
-			problems = append(problems, seedfile.Problem{Line: k.Line, Serial: k.Serial, Err: fmt.Errorf("expired on %s", k.ExpiresAt.Format(time.DateOnly))})
+			problems = append(problems, pskc.Problem{Line: k.Line, Serial: k.Serial, Err: fmt.Errorf("expired on %s", k.ExpiresAt.Format(time.DateOnly))})
 			continue
 		case now.Before(k.StartsAt):
-			problems = append(problems, seedfile.Problem{Line: k.Line, Serial: k.Serial,
+			problems = append(problems, pskc.Problem{Line: k.Line, Serial: k.Serial,
 				Err: fmt.Errorf("may not be used before %s; import it then", k.StartsAt.Format(time.DateOnly))})
 			continue
 		}
@@ -52,7 +52,7 @@ func New(ctx context.Context, db *store.DB, tenant string, keys []seedfile.Key) 
 // Import adds hardware tokens that nobody has yet, batch after batch, and calls
 // done after each with how many there are. The count it returns with an error is
 // exact: those tokens are in, in their order, and none after them.
-func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant string, keys []seedfile.Key, done func(n int)) (int, error) {
+func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant string, keys []pskc.Key, done func(n int)) (int, error) {
 	// A batch that was begun is finished: of a commit that was interrupted nobody
 	// could say whether it happened.
 	whole := context.WithoutCancel(ctx)
@@ -79,10 +79,10 @@ func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant st
 	return added, nil
 }
 
-func importKey(ctx context.Context, tx *store.Tx, tenant string, k seedfile.Key) error {
+func importKey(ctx context.Context, tx *store.Tx, tenant string, k pskc.Key) error {
 	a := identity.Authenticator{Tenant: tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: k.Serial, Kind: identity.TOTP,
 		Name: k.Serial, Seed: k.Seed, Digits: k.Digits, Step: k.Period, LastStep: -1, Drift: k.Drift,
-		Algorithm: cmp.Or(k.Algorithm, seedfile.SHA1), Manufacturer: k.Manufacturer, ExpiresAt: k.ExpiresAt}
+		Algorithm: cmp.Or(k.Algorithm, pskc.SHA1), Manufacturer: k.Manufacturer, ExpiresAt: k.ExpiresAt}
 	if k.Event {
 		a.Kind, a.LastStep = identity.HOTP, k.Counter-1
 	}

@@ -9,15 +9,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
-	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/pskc"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-func tokens(n int) (keys []seedfile.Key) {
+func tokens(n int) (keys []pskc.Key) {
 	for i := range n {
-		keys = append(keys, seedfile.Key{Line: i + 2, Serial: fmt.Sprintf("T%05d", i), Seed: []byte("12345678901234567890"), Digits: 6,
-			Event: true, Counter: 5, Algorithm: seedfile.SHA1, Manufacturer: "Acme"})
+		keys = append(keys, pskc.Key{Line: i + 2, Serial: fmt.Sprintf("T%05d", i), Seed: []byte("12345678901234567890"), Digits: 6,
+			Event: true, Counter: 5, Algorithm: pskc.SHA1, Manufacturer: "Acme"})
 	}
 	return keys
 }
@@ -61,7 +61,7 @@ func TestCRED14_ExpiredToken(t *testing.T) {
 	h := storetest.SQLite(t)
 	key := tokens(1)[0]
 	key.ExpiresAt = h.Clock.Now().Add(time.Hour)
-	if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []seedfile.Key{key}, func(int) {}); err != nil {
+	if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
@@ -86,8 +86,8 @@ func TestCRED14_ImportOutOfTime(t *testing.T) {
 	h := storetest.SQLite(t)
 	over, early := tokens(1)[0], tokens(1)[0]
 	over.ExpiresAt, early.StartsAt = h.Clock.Now(), h.Clock.Now().Add(time.Hour)
-	for _, k := range []seedfile.Key{over, early} {
-		if fresh, _, err := New(t.Context(), h.DB, h.Tenant.ID, []seedfile.Key{k}); !errors.Is(err, identity.Invalid) || fresh != nil {
+	for _, k := range []pskc.Key{over, early} {
+		if fresh, _, err := New(t.Context(), h.DB, h.Tenant.ID, []pskc.Key{k}); !errors.Is(err, identity.Invalid) || fresh != nil {
 			t.Errorf("%v to %v: %v", k.StartsAt, k.ExpiresAt, err)
 		}
 	}

@@ -14,15 +14,15 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
 
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // builder is who does all that is done before anybody comes.
@@ -133,7 +133,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 		if err != nil {
 			return err
 		}
-		if app, err = tenancy.AddApplication(ctx, db, who, h.tenant.ID, app); err != nil {
+		if app, err = admin.AddApplication(ctx, db, who, h.tenant.ID, app); err != nil {
 			return err
 		}
 		*p.party, passing = party{app.Identifier, secret}, app
@@ -158,7 +158,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 			return limits, nil
 		},
 	} {
-		if _, err := tenancy.SetPolicy(ctx, db, who, h.tenant.ID, kind, change); err != nil {
+		if _, err := admin.SetPolicy(ctx, db, who, h.tenant.ID, kind, change); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tenancy.AddApplication(ctx, db, who, h.tenant.ID, app); err != nil {
+	if _, err := admin.AddApplication(ctx, db, who, h.tenant.ID, app); err != nil {
 		return err
 	}
 	// All passwords are one, with one salt: that costs a check no less, and

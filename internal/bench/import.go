@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
-	"github.com/latchkey-id/latchkey/internal/seedfile"
+	"github.com/latchkey-id/latchkey/internal/pskc"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -48,7 +48,7 @@ func importing(ctx context.Context, r *rig, o options, s scenario) (Row, error) 
 	err = errors.Join(r.spend(&used, func() {
 		began := time.Now()
 		last := began
-		tokens, problem := seedfile.ReadPSKC(file, nil)
+		tokens, problem := pskc.ReadPSKC(file, nil)
 		if problem == nil {
 			tokens, _, problem = authenticator.New(ctx, db, r.tenant.ID, tokens)
 		}

@@ -20,8 +20,8 @@ import (
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // Where the service provider lives.

@@ -6,14 +6,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/latchkey-id/latchkey/idp/oidc"
+	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/idp/oidc"
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // The demo's tenant.
@@ -54,7 +54,7 @@ func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
 			}
 		}
 	}
-	_, err := tenancy.SetPolicy(ctx, d.kit.DB, who, t.ID, policy.KindSelfProvisioning, func(present policy.Document) (policy.Document, error) {
+	_, err := admin.SetPolicy(ctx, d.kit.DB, who, t.ID, policy.KindSelfProvisioning, func(present policy.Document) (policy.Document, error) {
 		p, ok := present.(policy.SelfProvisioning)
 		if !ok {
 			return nil, fmt.Errorf("demo: a policy that is a %T", present)
@@ -118,7 +118,7 @@ func (d *Demo) register(ctx context.Context, who identity.Principal) error {
 	}
 	d.state.ClientSecret, d.wiki.clientSecret = secret, secret
 	for _, app := range []identity.Application{payroll, wiki} {
-		if _, err := tenancy.AddApplication(ctx, d.kit.DB, who, d.tenant.ID, app); err != nil {
+		if _, err := admin.AddApplication(ctx, d.kit.DB, who, d.tenant.ID, app); err != nil {
 			return err
 		}
 	}

@@ -93,7 +93,7 @@ type Authenticator struct {
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps
 	Invalid      int64  // wrong passcodes in a row (CRED-11)
-	Key          []byte // the device's P-256 public key as a JWK; with PiPush its RSA key, see package pipush
+	Key          []byte // the device's P-256 public key as a JWK; with PiPush its RSA key, see package privacyidea
 	Thumbprint   string // RFC 7638 thumbprint of Key; none with PiPush
 	Template     []byte // JSON copy of the token template in force at enrolment
 	AppVersion   string

@@ -20,9 +20,9 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

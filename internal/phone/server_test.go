@@ -11,16 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
 // A house is a real server's half: a tenant, a user, a journey, and the apps'
@@ -59,7 +59,7 @@ func furnish(t *testing.T) *house {
 	h.base = server.URL
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	streams := web.NewStreams(log)
-	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &doorbell.Bell{DB: db},
+	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &notify.Bell{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })

@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // Found makes what a server needs: folder, keys, database, first tenant and,
@@ -36,7 +36,7 @@ func Found(ctx context.Context, c config.Config, who identity.Principal, first i
 	defer db.Close()
 	_, err = db.TenantBySlug(ctx, first.Slug)
 	if errors.Is(err, identity.NotFound) {
-		_, err = tenancy.Add(ctx, db, who, first)
+		_, err = admin.Add(ctx, db, who, first)
 	}
 	if err != nil {
 		return err

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 // How often we look whether an application's metadata is due, how much is
@@ -49,7 +49,7 @@ func (s *Server) metadataOnce(ctx context.Context) error {
 	if err != nil || !mine {
 		return err
 	}
-	m := tenancy.Metadata{DB: s.DB, Client: s.outgoing}
+	m := admin.Metadata{DB: s.DB, Client: s.outgoing}
 	return m.RefreshDue(ctx, who, metadataMost, func(source store.MetadataSource, changes []string, err error) {
 		switch {
 		case err != nil:

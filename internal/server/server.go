@@ -13,23 +13,23 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/config"
-	"github.com/latchkey-id/latchkey/internal/directory"
-	"github.com/latchkey-id/latchkey/internal/doorbell"
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/portal/self"
 	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Bounds of a connection (QLT-3). Streams lift the last one for themselves.
@@ -54,7 +54,7 @@ type Server struct {
 	mux     *http.ServeMux // what the caller mounts, before the house
 	annexe  *http.ServeMux // the web authenticator at an address of its own; nil where it has none
 	outbox  *mail.Outbox   // nil where mails have no way out
-	bell    *doorbell.Bell
+	bell    *notify.Bell
 	apps    *enroll.API
 	streams *web.Streams
 	closing chan struct{}
@@ -120,7 +120,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if c.AuthenticatorURL != "" {
 		s.Kit.Authenticator = authenticator
 	}
-	s.bell = &doorbell.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
+	s.bell = &notify.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
 		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {

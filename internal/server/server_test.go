@@ -25,10 +25,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/tenancy"
 )
 
 var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
@@ -389,7 +389,7 @@ func TestMetadata_OneNodeAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := tenancy.Metadata{DB: first.DB, Client: first.outgoing}.Add(t.Context(), operator, tenants[0].ID, publisher.URL, "", "")
+	app, err := admin.Metadata{DB: first.DB, Client: first.outgoing}.Add(t.Context(), operator, tenants[0].ID, publisher.URL, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/templates"
 )
 

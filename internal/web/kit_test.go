@@ -14,11 +14,11 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 func newKit(t *testing.T, base string) (*web.Kit, *storetest.House, *strings.Builder) {

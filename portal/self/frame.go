@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 	"github.com/latchkey-id/latchkey/internal/web"
+	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A Page is one subject of the self-service pages.

@@ -12,13 +12,13 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/portal/self"
 	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // A visitor is a browser that is signed in to the self-service pages.

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/portal/self"
 	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/templates"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // A session that another application began does not open the self-service

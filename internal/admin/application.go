@@ -1,0 +1,157 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// AddApplication adds an application, which a protocol's package made, to a
+// tenant.
+func AddApplication(ctx context.Context, db *store.DB, who identity.Principal, tenant string, app identity.Application) (identity.Application, error) {
+	err := db.InTx(ctx, who, func(tx *store.Tx) (err error) {
+		app, err = addApplication(ctx, tx, tenant, app)
+		return err
+	})
+	return app, err
+}
+
+func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identity.Application) (identity.Application, error) {
+	app.Tenant = tenant
+	if err := tx.AddApplication(ctx, app); err != nil {
+		return app, err
+	}
+	err := tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.ApplicationAdded, Application: app.ID, Data: map[string]string{
+		"name": app.Name, "protocol": string(app.Protocol), "identifier": app.Identifier, "after": string(app.Config)}})
+	if err != nil {
+		return app, err
+	}
+	return tx.Application(ctx, tenant, app.ID)
+}
+
+// ChangeApplication changes an application into next's result, which is given
+// the present one, and reports whether that is another. The event has what was
+// and what is, and kind says which one it is: audit.ApplicationChanged, or
+// audit.ClientSecretMade. The tenant's own pages are not changed: an
+// identity.Invalid.
+func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal, tenant, id string, kind audit.Kind,
+	next func(present identity.Application) (identity.Application, error)) (app identity.Application, changed bool, err error) {
+	err = db.InTx(ctx, who, func(tx *store.Tx) error {
+		before, err := present(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		after, err := next(before)
+		if err != nil {
+			return err
+		}
+		if name := identity.CleanTyped(after.Name); name == "" || name != after.Name {
+			return invalid("a name has 1 to %d bytes, and no control characters or spaces at its ends", identity.MaxName)
+		}
+		if changed, err = changeApplication(ctx, tx, before, after, kind, nil); err != nil {
+			return err
+		}
+		app, err = tx.Application(ctx, tenant, id)
+		return err
+	})
+	return app, changed, err
+}
+
+// changeApplication writes after over before, with its event, unless nothing
+// that an operator could see is different. More is data for the event.
+func changeApplication(ctx context.Context, tx *store.Tx, before, after identity.Application, kind audit.Kind, more map[string]string) (bool, error) {
+	data := map[string]string{}
+	differ := func(name, old, now string) {
+		if old != now {
+			data[name+"before"], data[name+"after"] = old, now
+		}
+	}
+	differ("name_", before.Name, after.Name)
+	differ("home_", before.Home, after.Home)
+	differ("cannot_show_number_", strconv.FormatBool(before.CannotShowNumber), strconv.FormatBool(after.CannotShowNumber))
+	differ("push_without_presence_", strconv.FormatBool(before.PushWithoutPresence), strconv.FormatBool(after.PushWithoutPresence))
+	differ("", string(before.Config), string(after.Config))
+	if len(data) == 0 && before.GoodUntil.Equal(after.GoodUntil) {
+		return false, nil
+	}
+	if err := tx.ChangeApplication(ctx, before, after); err != nil || len(data) == 0 {
+		return false, err
+	}
+	maps.Copy(data, more)
+	return true, tx.Event(ctx, audit.Event{Tenant: before.Tenant, Kind: kind, Application: before.ID, Data: data})
+}
+
+// RemoveApplication ends an application, and with it every token it was given,
+// every session's part in it and every login to it under way. It returns what
+// that was. One that the access policy names is a Conflict: to take it out of a
+// rule is a decision about who may log in to what.
+func RemoveApplication(ctx context.Context, db *store.DB, who identity.Principal, tenant, id string) (use store.ApplicationUse, err error) {
+	err = db.InTx(ctx, who, func(tx *store.Tx) error {
+		app, err := present(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if err := unnamed(ctx, tx, app); err != nil {
+			return err
+		}
+		if use, err = tx.ApplicationUse(ctx, tenant, id); err != nil {
+			return err
+		}
+		if err := tx.RemoveApplication(ctx, tenant, id); err != nil {
+			return err
+		}
+		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.ApplicationRemoved, Application: id, Data: map[string]string{
+			"name": app.Name, "protocol": string(app.Protocol), "identifier": app.Identifier, "home": app.Home, "before": string(app.Config),
+			"sessions": fmt.Sprint(use.Sessions), "refresh_tokens": fmt.Sprint(use.Offline), "logins": fmt.Sprint(use.Journeys)}})
+	})
+	return use, err
+}
+
+// present is an application that is there, and not of our own.
+func present(ctx context.Context, tx *store.Tx, tenant, id string) (identity.Application, error) {
+	app, err := tx.Application(ctx, tenant, id)
+	switch {
+	case err != nil:
+		return app, err
+	case !app.RemovedAt.IsZero():
+		return app, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("application %s was removed", id)}
+	case app.Protocol == identity.Portal:
+		return app, invalid("%q is the tenant's own pages, which stay as they are", app.Name)
+	}
+	return app, nil
+}
+
+// unnamed refuses to go on while a rule of the access policy names app.
+func unnamed(ctx context.Context, tx *store.Tx, app identity.Application) error {
+	set, err := tx.Policy(ctx, app.Tenant, policy.KindAccess)
+	if err != nil {
+		return err
+	}
+	access, err := policy.Read[policy.Access](set.Document)
+	if err != nil {
+		return err
+	}
+	var rules []string
+	for _, r := range access.Rules {
+		if slices.Contains(r.Applications, app.ID) {
+			rules = append(rules, fmt.Sprintf("%q", r.Name))
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	return &identity.Error{Kind: identity.Conflict, Key: "error.conflict",
+		Err: fmt.Errorf("the access policy names %q in %s: take it out there first", app.Name, strings.Join(rules, ", "))}
+}
+
+func invalid(format string, args ...any) error {
+	return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf(format, args...)}
+}

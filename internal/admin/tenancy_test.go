@@ -1,0 +1,123 @@
+package admin
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+)
+
+func TestAdd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		added, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := &idp.Keys{DB: h.DB}
+		for algorithm, purpose := range map[string]identity.Protocol{idp.RS256: identity.SAML, idp.ES256: identity.OIDC} {
+			if _, err := keys.Newest(t.Context(), added.ID, purpose, algorithm); err != nil {
+				t.Errorf("%s key for %s: %v", algorithm, purpose, err)
+			}
+		}
+		if _, err := h.DB.ApplicationByIdentifier(t.Context(), added.ID, identity.Portal, idp.PortalIdentifier); err != nil {
+			t.Errorf("self-service pages: %v", err)
+		}
+		if _, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Again"}); !errors.Is(err, identity.Conflict) {
+			t.Errorf("the same slug once more: %v, want Conflict", err)
+		}
+	})
+}
+
+func TestAdd_Refuses(t *testing.T) {
+	h := storetest.SQLite(t)
+	for _, tt := range []struct {
+		name   string
+		tenant identity.Tenant
+	}{
+		{"no slug", identity.Tenant{Name: "x"}},
+		{"capitals", identity.Tenant{Slug: "Example", Name: "x"}},
+		{"a path in the slug", identity.Tenant{Slug: "a/b", Name: "x"}},
+		{"a hyphen at the end", identity.Tenant{Slug: "a-", Name: "x"}},
+		{"a long slug", identity.Tenant{Slug: strings.Repeat("a", 41), Name: "x"}},
+		{"a newline in the slug", identity.Tenant{Slug: "a\n", Name: "x"}},
+		{"no name", identity.Tenant{Slug: "a"}},
+		{"a bidirectional name", identity.Tenant{Slug: "a", Name: "x\u202ey"}},
+		{"no language", identity.Tenant{Slug: "a", Name: "x", Language: "no language"}},
+		{"no mail address", identity.Tenant{Slug: "a", Name: "x", Alerts: []string{"a@example.org\nBcc: b@example.org"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := Add(t.Context(), h.DB, h.Who, tt.tenant); !errors.Is(err, identity.Invalid) {
+				t.Errorf("Add: %v, want Invalid", err)
+			}
+		})
+	}
+}
+
+// Of changes made at once none is lost: each is made from what the last left.
+func TestSetPolicy_LosesNoChange(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		const times = 10
+		var wg sync.WaitGroup
+		for range times {
+			wg.Go(func() {
+				for {
+					_, err := SetPolicy(t.Context(), h.DB, h.Who, h.Tenant.ID, policy.KindLimits, func(present policy.Document) (policy.Document, error) {
+						l := present.(policy.Limits)
+						l.MailCodesPerAddress++
+						return l, nil
+					})
+					if errors.Is(err, identity.Conflict) {
+						continue // somebody was faster; look again
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+			})
+		}
+		wg.Wait()
+		set, err := h.DB.Policy(t.Context(), h.Tenant.ID, policy.KindLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		limits, err := policy.Read[policy.Limits](set.Document)
+		if want := policy.DefaultLimits().MailCodesPerAddress + times; err != nil || limits.MailCodesPerAddress != want || set.Version != times {
+			t.Errorf("version %d, %d codes, %v, want %d and %d", set.Version, limits.MailCodesPerAddress, err, times, want)
+		}
+		events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PolicyChanged}))
+		if err != nil || len(events) != times {
+			t.Errorf("%d events, %v, want %d", len(events), err, times)
+		}
+	})
+}
+
+// A name that two applications have says which neither of them is.
+func TestSetPolicy_NameOfTwo(t *testing.T) {
+	h := storetest.SQLite(t)
+	for _, identifier := range []string{"https://a.example.org", "https://b.example.org"} {
+		app := identity.Application{ID: identity.NewID(identity.ApplicationID), Name: "Twins", Protocol: identity.SAML, Identifier: identifier, Config: []byte(`{}`)}
+		if _, err := AddApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, app); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := func(application string) error {
+		_, err := SetPolicy(t.Context(), h.DB, h.Who, h.Tenant.ID, policy.KindAccess, func(policy.Document) (policy.Document, error) {
+			return policy.Access{Rules: []policy.Rule{{Name: "twins", Applications: []string{application}, Require: []identity.Validation{identity.Password}}}}, nil
+		})
+		return err
+	}
+	if problems, ok := errors.AsType[policy.Problems](set("twins")); !ok || len(problems) != 1 || problems[0].Field != "rules[0].applications[0]" {
+		t.Errorf("by the name: %v, want one problem", problems)
+	}
+	if err := set("https://b.example.org"); err != nil {
+		t.Errorf("by the entityID: %v", err)
+	}
+}

@@ -1,0 +1,97 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// slug is what fits into an address and a cookie's name, and needs no escaping
+// in either.
+var slug = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// Add makes a tenant with all it needs from the first login on: a data key, the
+// keys it signs with, and its self-service pages as an application.
+func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant) (identity.Tenant, error) {
+	if err := validate(t); err != nil {
+		return t, err
+	}
+	t.ID = identity.NewID(identity.TenantID)
+	err := db.InTx(ctx, who, func(tx *store.Tx) error {
+		if err := tx.AddTenant(ctx, t); err != nil {
+			return err
+		}
+		err := tx.Event(ctx, audit.Event{Tenant: t.ID, Kind: audit.TenantAdded, Data: map[string]string{"slug": t.Slug, "name": t.Name}})
+		if err != nil {
+			return err
+		}
+		if err := idp.MakeKeys(ctx, tx, t); err != nil {
+			return err
+		}
+		if err := tx.AddApplication(ctx, idp.PortalApplication(t)); err != nil {
+			return err
+		}
+		t, err = tx.Tenant(ctx, t.ID)
+		return err
+	})
+	return t, err
+}
+
+func validate(t identity.Tenant) error {
+	refuse := func(format string, args ...any) error {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf(format, args...)}
+	}
+	if !slug.MatchString(t.Slug) {
+		return refuse("%q cannot be part of an address for ever: small letters, digits and hyphens, 40 at most", t.Slug)
+	}
+	if t.Name == "" {
+		return refuse("a tenant has a name")
+	}
+	for _, text := range []string{t.Name, t.Organisation, t.HelpContact} {
+		if identity.CleanTyped(text) != text {
+			return refuse("%q has control characters, spaces at its ends, or more than %d bytes", text, identity.MaxName)
+		}
+	}
+	if t.Language != "" {
+		if _, err := language.Parse(t.Language); err != nil {
+			return refuse("%q is no language tag, such as de or pt-BR", t.Language)
+		}
+	}
+	return checkAddresses(t.Alerts)
+}
+
+func checkAddresses(all []string) error {
+	for _, address := range all {
+		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
+			return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("%q is no mail address", address)}
+		}
+	}
+	return nil
+}
+
+// setAlerts sets the addresses at which a tenant's operators are alerted. Whose
+// they are is personal, so the event has them there.
+func setAlerts(ctx context.Context, tx *store.Tx, tenant string, addresses []string) error {
+	if err := checkAddresses(addresses); err != nil {
+		return err
+	}
+	t, err := tx.Tenant(ctx, tenant)
+	if err != nil || slices.Equal(t.Alerts, addresses) {
+		return err
+	}
+	if err := tx.SetAlerts(ctx, tenant, addresses); err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.TenantChanged, Data: map[string]string{"setting": "alerts"},
+		Personal: map[string]string{"before": strings.Join(t.Alerts, " "), "after": strings.Join(addresses, " ")}})
+}

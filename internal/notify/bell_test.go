@@ -1,0 +1,161 @@
+package notify
+
+import (
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/internal/webpush"
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+// A house has a push service next door, and a bell.
+type house struct {
+	*storetest.House
+	service *service
+	bell    *Bell
+}
+
+// each runs f in a house on every database at hand.
+func each(t *testing.T, f func(t *testing.T, h *house)) {
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, in *storetest.House) { f(t, furnish(t, in)) })
+}
+
+// onSQLite is a house for what does not depend on the database.
+func onSQLite(t *testing.T) *house {
+	t.Helper()
+	return furnish(t, storetest.SQLite(t))
+}
+
+func furnish(t *testing.T, in *storetest.House) *house {
+	t.Helper()
+	h := &house{House: in, service: newService(t, in.Clock.Now)}
+	var err error
+	if h.service.key, _, err = h.DB.VAPIDPublic(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.bell = h.node(t, h.DB, "one")
+	return h
+}
+
+// loopback is where tests may call, as an operator allows a network.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+
+// node is a bell as a node has it.
+func (h *house) node(t *testing.T, db *store.DB, name string) *Bell {
+	t.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, err := webpush.NewServices([]string{h.service.host()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Bell{DB: db, Client: outbound.NewTrusting(loopback, h.service.roots), Services: services, Catalog: catalog,
+		Base: "https://id.example.org", Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Node: name}
+}
+
+// subscribed is an authenticator of the house's user whose browser subscribed.
+func (h *house) subscribed(t *testing.T, name string) (identity.Authenticator, *browser) {
+	t.Helper()
+	a, b := h.Authenticator(t, name), h.service.subscribe(t)
+	h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b.subscription(t)) })
+	return a, b
+}
+
+// request starts a push request of the house's user.
+func (h *house) request(t *testing.T, presence policy.Presence) store.PushRequest {
+	t.Helper()
+	j := h.Journey(t, "browser")
+	var p store.PushRequest
+	h.Do(t, func(tx *store.Tx) (err error) {
+		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, policy.DefaultPush())
+		return err
+	})
+	return p
+}
+
+// flush has the bell make one attempt at all that is due.
+func (h *house) flush(t *testing.T) int {
+	t.Helper()
+	n, err := h.bell.Flush(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (h *house) subscription(t *testing.T, a identity.Authenticator) store.PushSubscription {
+	t.Helper()
+	s, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A request rings every browser of the user, once, with what PUSH-12 allows and
+// no more.
+func TestPUSH11_PUSH24_ARequestRings(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a, first := h.subscribed(t, "phone")
+		_, second := h.subscribed(t, "desk")
+		h.Authenticator(t, "one that has no subscription")
+		p := h.request(t, policy.Enter)
+		h.flush(t)
+		h.flush(t)
+		got := h.service.deliveries()
+		if len(got) != 2 || got[0].browser == got[1].browser {
+			t.Fatalf("%d deliveries, want one for each of two browsers", len(got))
+		}
+		for _, d := range got {
+			if d.browser != first && d.browser != second || d.ttl != 60 || d.urgency != "high" || d.topic == "" {
+				t.Errorf("TTL %d, urgency %q, topic %q", d.ttl, d.urgency, d.topic)
+			}
+			if d.browser != first {
+				continue
+			}
+			want := message{WebPush: 8030, AppBadge: 1,
+				Notification: notification{Title: "Signing in to \u2068Payroll\u2069?", Body: "\u2068Example Hospital\u2069, user \u2068anna.berg\u2069. Open to answer.",
+					Lang: "en", Dir: "ltr", Navigate: "https://id.example.org/authenticator/", Tag: "push"},
+				Latchkey: aside{Kind: "request", Authenticator: a.ID, Request: p.ID, Expires: p.ExpiresAt.Unix()}}
+			if d.sent != want {
+				t.Errorf("got  %+v\nwant %+v", d.sent, want)
+			}
+			number, err := h.DB.PushNumber(t.Context(), p.Tenant, p.ID)
+			if err != nil || number == "" {
+				t.Fatalf("number %q: %v", number, err)
+			}
+			for _, secret := range []string{`"` + number, p.Nonce, p.IP, p.Place} {
+				if strings.Contains(string(d.raw), secret) {
+					t.Errorf("PUSH-25: %q is in %s", secret, d.raw)
+				}
+			}
+		}
+		if s := h.subscription(t, a); !s.SentAt.Equal(h.Clock.Now()) || s.Failure != "" {
+			t.Errorf("subscription: sent %v, failure %q", s.SentAt, s.Failure)
+		}
+	})
+}
+
+// The remaining life of the request is all that a notification has.
+func TestPUSH24_TimeToLive(t *testing.T) {
+	h := onSQLite(t)
+	h.subscribed(t, "phone")
+	h.request(t, policy.Enter)
+	h.Clock.Pass(45 * time.Second)
+	h.flush(t)
+	if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 15 {
+		t.Errorf("deliveries %+v, want one with a TTL of 15", got)
+	}
+}

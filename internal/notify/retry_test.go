@@ -1,0 +1,437 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/webpush"
+)
+
+// What a push service may answer, what becomes of the subscription, and when we
+// come again: not at all, or after so many seconds.
+func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
+	elsewhere := newService(t, time.Now)
+	const never = 0
+	for _, tt := range []struct {
+		name    string
+		answer  http.HandlerFunc
+		failure Failure
+		again   int
+	}{
+		{"ok", status(200), "", never},
+		{"created", status(201), "", never},
+		{"accepted", status(202), "", never},
+		{"no content", status(204), "", never},
+		{"not found", status(404), Gone, never},
+		{"gone", status(410), Gone, never},
+		{"bad request", status(400), Refused, never},
+		{"bad token", status(403), Refused, never},
+		{"too large", status(413), Refused, never},
+		{"redirect", status(307, "Location", elsewhere.URL+"/"), Refused, never},
+		{"see other", status(303, "Location", elsewhere.URL+"/"), Refused, never},
+		{"too many", status(429), Busy, 1},
+		{"too many, wait", status(429, "Retry-After", "20"), Busy, 20},
+		{"too many, wait for nothing", status(429, "Retry-After", "0"), Busy, 1},
+		{"too many, wait for garbage", status(429, "Retry-After", "-5"), Busy, 1},
+		{"too many, by a date", status(429, "Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"), Busy, 1},
+		{"too many, longer than the request lives", status(429, "Retry-After", "61"), Busy, never},
+		{"too many, for ever", status(429, "Retry-After", "99999999999999999999"), Busy, 1},
+		{"broken", status(500), Unreachable, 1},
+		{"out of order, wait", status(503, "Retry-After", "30"), Unreachable, 30},
+		{"a megabyte", func(w http.ResponseWriter, _ *http.Request) { w.Write(bytes.Repeat([]byte("x"), 1<<20)) }, Unreachable, 1},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Unreachable, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := onSQLite(t)
+			a, _ := h.subscribed(t, "phone")
+			h.request(t, policy.Enter)
+			h.service.answer(tt.answer)
+			h.flush(t)
+			s, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID)
+			switch {
+			case (err != nil) != (tt.failure == Gone):
+				t.Errorf("subscription: %v", err)
+			case err == nil && s.Failure != string(tt.failure):
+				t.Errorf("failure %q, want %q", s.Failure, tt.failure)
+			}
+			h.service.called()
+			waited := never
+			for range 120 {
+				h.Clock.Pass(time.Second)
+				waited++
+				if h.flush(t); h.service.called() > 0 {
+					break
+				}
+			}
+			if waited == 120 {
+				waited = never
+			}
+			if waited != tt.again {
+				t.Errorf("came again after %d s, want %d (0 is never)", waited, tt.again)
+			}
+			if n := elsewhere.called(); n != 0 {
+				t.Errorf("%d calls went where the answer pointed", n)
+			}
+			if tt.again != never {
+				got := h.service.deliveries()
+				if len(got) != 1 || got[0].ttl != 60-tt.again {
+					t.Errorf("deliveries %+v, want one with what is left of a minute", got)
+				}
+				if s := h.subscription(t, a); s.Failure != "" || s.SentAt.IsZero() {
+					t.Errorf("afterwards: failure %q, sent %v", s.Failure, s.SentAt)
+				}
+			}
+		})
+	}
+}
+
+// Tries come further and further apart, and end with the request. Without the
+// expiry in attempt, in notificationDue and in occasion they go on; each of the
+// three is enough.
+func TestPUSH24_TriesEndWithTheRequest(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.subscribed(t, "phone")
+		h.request(t, policy.Enter)
+		out := make([]http.HandlerFunc, 1000)
+		for i := range out {
+			out[i] = status(503)
+		}
+		h.service.answer(out...)
+		var tries []int
+		for second := range 180 {
+			h.flush(t)
+			for range h.service.called() {
+				tries = append(tries, second)
+			}
+			h.Clock.Pass(time.Second)
+		}
+		if len(tries) != 7 || tries[6] >= 60 {
+			t.Errorf("tries at %v, want 7, all within a minute", tries)
+		}
+	})
+}
+
+// A subscription that is gone is removed, told, and never called again; one
+// that took its place meanwhile stays. Without the endpoint in
+// SubscriptionGone's condition the new one goes with it.
+func TestPUSH24_GoneButReplaced(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		a, _ := h.subscribed(t, "phone")
+		newer := h.service.subscribe(t)
+		h.request(t, policy.Enter)
+		h.service.answer(func(w http.ResponseWriter, r *http.Request) {
+			h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, newer.subscription(t)) })
+			w.WriteHeader(http.StatusGone)
+		})
+		h.flush(t)
+		h.subscription(t, a)
+
+		h.service.mu.Lock()
+		delete(h.service.browsers, newer.path)
+		h.service.mu.Unlock()
+		h.Clock.Pass(15 * time.Second)
+		h.request(t, policy.Enter)
+		h.flush(t)
+		if _, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID); err == nil {
+			t.Error("a subscription that is gone is still there")
+		}
+		events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.AuthenticatorPush, Limit: 10}))
+		if err != nil || len(events) == 0 || events[0].Reason != "subscription gone" {
+			t.Errorf("events %+v, %v", events, err)
+		}
+	})
+}
+
+// Two nodes, each at it from several goroutines, ring each browser once.
+// Without leased_until in notificationDue some ring twice.
+func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		const browsers = 20
+		for range browsers {
+			h.subscribed(t, "phone")
+		}
+		h.request(t, policy.Enter)
+		other := h.node(t, h.Node(t), "two")
+		var all sync.WaitGroup
+		for i := range 6 {
+			bell := h.bell
+			if i%2 == 1 {
+				bell = other
+			}
+			all.Go(func() {
+				for range 5 {
+					if _, err := bell.Flush(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		rung := make(map[*browser]int)
+		for _, d := range h.service.deliveries() {
+			rung[d.browser]++
+		}
+		for b, n := range rung {
+			if n != 1 {
+				t.Errorf("%s was rung %d times", b.path, n)
+			}
+		}
+		if len(rung) != browsers {
+			t.Errorf("%d browsers were rung, want %d", len(rung), browsers)
+		}
+	})
+}
+
+// What a node took and never sent, since it died, another sends.
+func TestPUSH24_ANodeThatDied(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.subscribed(t, "phone")
+		h.request(t, policy.Enter)
+		h.Do(t, func(tx *store.Tx) error {
+			taken, err := tx.LeaseNotifications(t.Context(), "dead", tx.Now().Add(leaseLife), 10)
+			if len(taken) != 1 {
+				t.Errorf("%d taken, want 1", len(taken))
+			}
+			return err
+		})
+		if h.flush(t) != 0 {
+			t.Error("taken from a node that may yet send it")
+		}
+		h.Clock.Pass(leaseLife)
+		h.flush(t)
+		if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 45 {
+			t.Errorf("deliveries %+v, want one", got)
+		}
+	})
+}
+
+// A bell that stops gives back what it was about: the next one rings at once,
+// and nobody waits for a push service.
+func TestPUSH24_StoppingGivesBack(t *testing.T) {
+	h := onSQLite(t)
+	h.subscribed(t, "phone")
+	came := make(chan struct{})
+	h.service.answer(func(_ http.ResponseWriter, r *http.Request) {
+		close(came)
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // or a 200 leaves while the bell is still hanging up
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.bell.Run(ctx) }()
+	h.request(t, policy.Enter)
+	<-came
+	began := time.Now()
+	stop()
+	<-ended
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	h.flush(t)
+	if got := h.service.deliveries(); len(got) != 1 {
+		t.Errorf("%d deliveries after the restart, want 1", len(got))
+	}
+}
+
+// A push service that never answers holds up its own browsers alone, and those
+// not for long.
+func TestPUSH24_ASlowServiceDelaysNoOther(t *testing.T) {
+	h := onSQLite(t)
+	a, slow := h.subscribed(t, "at a slow one")
+	h.subscribed(t, "at a quick one")
+	h.request(t, policy.Enter)
+	hang := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == slow.path {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler) // see TestPUSH24_StoppingGivesBack
+		}
+		status, err := h.service.take(r)
+		if err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(status)
+	}
+	h.service.answer(hang, hang)
+	began, rung := time.Now(), make(chan time.Duration, 1)
+	go func() {
+		for len(h.service.deliveries()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		rung <- time.Since(began)
+	}()
+	h.flush(t)
+	if took := <-rung; took > patience/2 {
+		t.Errorf("the quick one took %v", took)
+	}
+	if took := time.Since(began); took > patience+2*time.Second || h.subscription(t, a).Failure != string(Unreachable) {
+		t.Errorf("the slow one was given %v, failure %q", took, h.subscription(t, a).Failure)
+	}
+}
+
+// Where the name of a push service leads inside, nothing is called, and nothing
+// tried again; the same where the operator no longer names it (QLT-5, attack
+// 18). Without the guard of package outbound the service is reached.
+func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
+	h := onSQLite(t)
+	a, _ := h.subscribed(t, "phone")
+	h.request(t, policy.Enter)
+	h.bell.Client = outbound.NewTrusting(nil, h.service.roots)
+	h.flush(t)
+	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
+		t.Errorf("%d calls, failure %q, want none and a refusal", n, h.subscription(t, a).Failure)
+	}
+	h.Clock.Pass(30 * time.Second)
+	if h.flush(t) != 0 {
+		t.Error("tried again")
+	}
+	h.bell.Client = outbound.NewTrusting(loopback, h.service.roots)
+	known, err := webpush.NewServices(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.bell.Services = known
+	h.request(t, policy.Enter)
+	h.flush(t)
+	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
+		t.Errorf("%d calls to a service that is no longer named", n)
+	}
+}
+
+// Nothing that could be used is in the log, whatever goes wrong.
+func TestPUSH25_TheLogHoldsNoEndpoint(t *testing.T) {
+	h := onSQLite(t)
+	var log bytes.Buffer
+	h.bell.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, b := h.subscribed(t, "phone")
+	h.request(t, policy.Enter)
+	h.service.answer(status(500), status(429), func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status(410))
+	for range 20 {
+		h.flush(t)
+		h.Clock.Pass(time.Second)
+	}
+	text := log.String()
+	if strings.Count(text, "notification not sent") != 4 || !strings.Contains(text, a.ID) || !strings.Contains(text, h.service.host()) {
+		t.Errorf("log %s", text)
+	}
+	for _, secret := range []string{b.path, b64(b.auth), "vapid "} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is in the log", secret)
+		}
+	}
+}
+
+// The end of a request replaces what was rung for it, in silence, on the phones
+// that did not answer, and only there.
+func TestPUSH11_TheOthersAreTold(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		answered, _ := h.subscribed(t, "answered")
+		_, other := h.subscribed(t, "other")
+		p := h.request(t, policy.Enter)
+		h.flush(t)
+		rung := h.service.deliveries()
+		late, _ := h.subscribed(t, "subscribed since")
+		h.Clock.Pass(10 * time.Second)
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, store.PushApproved, answered.ID)
+			return err
+		})
+		h.flush(t)
+		h.flush(t)
+		got := h.service.deliveries()
+		if len(got) != 1 || got[0].browser != other {
+			t.Fatalf("%d deliveries, want one to the phone that did not answer (and none to %s)", len(got), late.Name)
+		}
+		d := got[0]
+		if d.sent.Latchkey.Kind != "ended" || d.sent.Latchkey.Request != p.ID || !d.sent.Notification.Silent || d.sent.AppBadge != 0 || d.ttl != 50 {
+			t.Errorf("TTL %d, %s", d.ttl, d.raw)
+		}
+		for _, before := range rung {
+			if before.browser == other && (before.topic != d.topic || before.sent.Notification.Tag != d.sent.Notification.Tag) {
+				t.Error("it does not take the place of the first")
+			}
+		}
+	})
+}
+
+// Apple counts a message that shows nothing new against the app. Without Silent
+// in occasion there is something to send.
+func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
+	h := onSQLite(t)
+	for host, want := range map[string]bool{"fcm.googleapis.com": true, "web.push.apple.com": false} {
+		a, b := h.Authenticator(t, host), h.service.subscribe(t).subscription(t)
+		b.Endpoint = "https://" + host + "/x"
+		h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b) })
+		h.Clock.Pass(15 * time.Second)
+		p := h.request(t, policy.Enter)
+		rung := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
+		h.Do(t, func(tx *store.Tx) error {
+			if err := tx.NotificationDone(t.Context(), rung, true); err != nil {
+				return err
+			}
+			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)
+		})
+		rung.Kind, rung.Rung = store.NotifyEnded, true
+		l, err := h.bell.occasion(t.Context(), rung)
+		if err != nil || (l != nil) != want {
+			t.Errorf("%s: %v, %v, want a message: %v", host, l, err, want)
+		}
+	}
+}
+
+// A request that ends while it is being rung is told of afterwards; one that was
+// never rung is not.
+func TestPUSH11_EndedWhileRinging(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		_, b := h.subscribed(t, "phone")
+		p := h.request(t, policy.Enter)
+		h.service.answer(func(w http.ResponseWriter, r *http.Request) {
+			h.Do(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
+			w.WriteHeader(http.StatusCreated)
+		})
+		h.flush(t)
+		h.flush(t)
+		if got := h.service.deliveries(); len(got) != 1 || got[0].browser != b || got[0].sent.Latchkey.Kind != "ended" {
+			t.Errorf("deliveries %+v, want one of the end", got)
+		}
+
+		h.Clock.Pass(15 * time.Second)
+		p = h.request(t, policy.Enter)
+		h.service.answer(status(503))
+		h.flush(t)
+		h.Do(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
+		h.Clock.Pass(5 * time.Second)
+		h.flush(t)
+		if got := h.service.deliveries(); len(got) != 0 {
+			t.Errorf("deliveries %+v for a request that was never rung", got)
+		}
+	})
+}
+
+// Rows do not pile up.
+func TestPUSH24_Swept(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.subscribed(t, "phone")
+		h.request(t, policy.Enter)
+		h.flush(t)
+		h.Clock.Pass(2 * time.Minute)
+		var n int64
+		if err := h.DB.InTx(t.Context(), identity.Principal{Kind: identity.System}, func(tx *store.Tx) (err error) {
+			n, err = tx.Sweep(t.Context())
+			return err
+		}); err != nil || n == 0 {
+			t.Errorf("%d rows swept, %v", n, err)
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package pskc
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+)
+
+// Limits of a file, of a key in it, and of what may be asked of a passphrase.
+const (
+	MaxSize   = 64 << 20 // bytes of a file
+	MaxKeys   = 100_000
+	maxDepth  = 32 // of elements in elements
+	minSeed   = 10 // bytes; RFC 4226 wants 16, and tokens of 10 are about
+	maxSeed   = 128
+	maxSerial = 64
+	maxRounds = 10_000_000 // of PBKDF2
+)
+
+// Algorithms of the HMAC that passcodes are made with.
+const (
+	SHA1   = "SHA1"
+	SHA256 = "SHA256"
+	SHA512 = "SHA512"
+)
+
+// A Key is what one hardware token holds.
+type Key struct {
+	Line         int // where it begins, from 1
+	Serial       string
+	Manufacturer string
+	Event        bool // HOTP; else TOTP
+	Seed         []byte
+	Digits       int       // 6 or 8
+	Period       int64     // seconds of a time step, 30 or 60; 0 with HOTP
+	Counter      int64     // the next one, with HOTP
+	Drift        int64     // of the token's clock, in steps, with TOTP
+	Algorithm    string    // SHA1, SHA256 or SHA512
+	StartsAt     time.Time // before then it must not be used; zero where nothing is said
+	ExpiresAt    time.Time // from then on; zero where nothing is said
+}
+
+// String keeps seeds out of logs and failing tests.
+func (k Key) String() string { return "key " + k.Serial + " [secret]" }
+
+// A Problem is one thing wrong with a file.
+type Problem struct {
+	Line   int    // 0 is the file as a whole
+	Serial string // of the token; empty where it is not known
+	Err    error
+}
+
+func (p Problem) Error() string {
+	where := ""
+	if p.Line > 0 {
+		where = fmt.Sprintf("line %d: ", p.Line)
+	}
+	if p.Serial != "" {
+		where += "serial " + p.Serial + ": "
+	}
+	return where + p.Err.Error()
+}
+
+// Problems is all that is wrong with a file, in the order of its lines.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (ps Problems) err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(ps, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return &identity.Error{Kind: identity.Invalid, Key: "error.import.invalid", Err: ps}
+}
+
+// whole is an error about a file as a whole.
+func whole(format string, args ...any) error {
+	return Problems{{Err: fmt.Errorf(format, args...)}}.err()
+}
+
+// A gathering collects the keys of a file and what is wrong with it.
+type gathering struct {
+	keys     []Key
+	problems Problems
+	lines    map[string]int // by serial
+}
+
+// add takes a key, or says what is wrong with it.
+func (g *gathering) add(k Key, faults ...error) {
+	faults = append(faults, k.faults()...)
+	if g.lines == nil {
+		g.lines = make(map[string]int)
+	}
+	if first, twice := g.lines[k.Serial]; twice && k.Serial != "" {
+		faults = append(faults, fmt.Errorf("is in line %d already; one of the two must go", first))
+	} else {
+		g.lines[k.Serial] = k.Line
+	}
+	for _, fault := range faults {
+		if fault != nil {
+			g.problems = append(g.problems, Problem{k.Line, k.Serial, fault})
+		}
+	}
+	if len(g.keys) < MaxKeys {
+		g.keys = append(g.keys, k)
+	}
+}
+
+// result is the keys of a file in which nothing is wrong.
+func (g *gathering) result() ([]Key, error) {
+	if len(g.problems) == 0 && len(g.keys) == 0 {
+		return nil, whole("there is no token in it")
+	}
+	if len(g.keys) == MaxKeys {
+		return nil, whole("it has %d tokens or more; split it", MaxKeys)
+	}
+	if err := g.problems.err(); err != nil {
+		return nil, err
+	}
+	return g.keys, nil
+}
+
+// faults are what is wrong with a key by itself.
+func (k Key) faults() []error {
+	var faults []error
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	bad(k.Serial == "", "has no serial")
+	bad(len(k.Serial) > maxSerial || strings.ContainsFunc(k.Serial, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }),
+		"the serial must be at most %d characters without spaces", maxSerial)
+	bad(k.Seed != nil && (len(k.Seed) < minSeed || len(k.Seed) > maxSeed), "the seed has %d bytes; %d to %d can be used", len(k.Seed), minSeed, maxSeed)
+	bad(k.Digits != 6 && k.Digits != 8, "makes passcodes of %d digits; 6 and 8 can be used", k.Digits)
+	bad(!k.Event && k.Period != 30 && k.Period != 60, "has time steps of %d seconds; 30 and 60 can be used", k.Period)
+	bad(k.Counter < 0 || k.Counter > 1<<48, "the counter %d cannot be counted on from", k.Counter)
+	bad(k.Drift < -maxDrift || k.Drift > maxDrift, "its clock is %d steps off; at most %d can be made up for", k.Drift, maxDrift)
+	bad(len(k.Manufacturer) > 100, "the name of its maker is longer than 100 bytes")
+	bad(!k.ExpiresAt.IsZero() && !k.StartsAt.IsZero() && !k.StartsAt.Before(k.ExpiresAt), "expires before it may be used")
+	return faults
+}
+
+// maxDrift is how many steps a token's clock may be known to be off.
+const maxDrift = 2880

@@ -1,0 +1,316 @@
+package pskc
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// namespace is the one of RFC 6030. Drafts had others, and meant other things.
+const namespace = "urn:ietf:params:xml:ns:keyprov:pskc"
+
+// algorithms are the key algorithms that make passcodes by events or by time
+// (RFC 6030, section 10.2; draft-hoyer-keyprov-pskc-algorithm-profiles).
+var algorithms = map[string]struct{ event bool }{
+	namespace + ":hotp": {event: true},
+	namespace + ":totp": {event: false},
+}
+
+// ReadPSKC reads the tokens of a PSKC file. Where its seeds are encrypted it asks
+// unlock, once, for what opens them. All that is wrong comes as [Problems] in an
+// identity.Error; then there are no keys.
+func ReadPSKC(data []byte, unlock Unlock) ([]Key, error) {
+	if len(data) > MaxSize {
+		return nil, whole("is larger than %d MiB; split it", MaxSize>>20)
+	}
+	raw := xml.NewDecoder(bytes.NewReader(data))
+	d := xml.NewTokenDecoder(&guarded{raw: raw})
+	root, err := begin(d)
+	if err != nil {
+		return nil, whole("is no XML: %w", err)
+	}
+	if root.Name.Local != "KeyContainer" || root.Name.Space != namespace {
+		return nil, whole("is no PSKC file: it begins with %q of %q, not with KeyContainer of %s", root.Name.Local, root.Name.Space, namespace)
+	}
+	var g gathering
+	var l lock
+	for {
+		token, err := d.Token()
+		if err != nil {
+			line, _ := raw.InputPos()
+			return nil, Problems{{Line: line, Err: fmt.Errorf("is broken: %w", err)}}.err()
+		}
+		if _, over := token.(xml.EndElement); over {
+			return g.result()
+		}
+		element, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		line, _ := raw.InputPos()
+		switch element.Name.Local {
+		case "EncryptionKey":
+			err = l.encryptionKey(d, element, unlock)
+		case "MACMethod":
+			err = l.macMethod(d, element)
+		case "KeyPackage":
+			var p keyPackage
+			if err = d.DecodeElement(&p, &element); err == nil {
+				k, faults := p.key(line, &l)
+				g.add(k, faults...)
+			}
+		default: // names of people, extensions, and a signature, without which a file is as good
+			err = d.Skip()
+		}
+		if err != nil {
+			return nil, Problems{{Line: line, Err: fmt.Errorf("%s: %w", element.Name.Local, err)}}.err()
+		}
+	}
+}
+
+// begin returns the root element.
+func begin(d *xml.Decoder) (xml.StartElement, error) {
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return xml.StartElement{}, err
+		}
+		if root, ok := token.(xml.StartElement); ok {
+			return root, nil
+		}
+	}
+}
+
+// guarded yields the raw tokens of a file, and ends where one goes deeper than
+// any real file or declares a document type: entities are how a small file
+// becomes a large one, or fetches another (XXE).
+type guarded struct {
+	raw   *xml.Decoder
+	depth int
+}
+
+func (g *guarded) Token() (xml.Token, error) {
+	token, err := g.raw.RawToken()
+	switch token.(type) {
+	case xml.Directive:
+		return nil, errors.New("a document type is declared, which no token file needs")
+	case xml.StartElement:
+		if g.depth++; g.depth > maxDepth {
+			return nil, fmt.Errorf("elements lie more than %d deep", maxDepth)
+		}
+	case xml.EndElement:
+		g.depth--
+	}
+	if errors.Is(err, io.EOF) && g.depth > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return token, err
+}
+
+// keyPackage is a KeyPackage (RFC 6030, section 4.2), as far as it matters.
+type keyPackage struct {
+	Device struct {
+		Manufacturer string
+		SerialNo     string
+		StartDate    string
+		ExpiryDate   string
+	} `xml:"DeviceInfo"`
+	Keys []struct {
+		ID         string `xml:"Id,attr"`
+		Algorithm  string `xml:",attr"`
+		Parameters struct {
+			Suite           string
+			ChallengeFormat *struct{}
+			ResponseFormat  struct {
+				Encoding    string `xml:",attr"`
+				Length      string `xml:",attr"`
+				CheckDigits string `xml:",attr"`
+			}
+		} `xml:"AlgorithmParameters"`
+		KeyProfileID *string `xml:"KeyProfileId"`
+		KeyReference *string
+		Data         struct {
+			Secret, Counter, Time, TimeInterval, TimeDrift *value
+		}
+		Policy keyPolicy
+	} `xml:"Key"`
+}
+
+// keyPolicy is a Policy (section 5): what a token may be used for. RFC 6030 has
+// a key whose policy is not understood not be used at all.
+type keyPolicy struct {
+	StartDate  string
+	ExpiryDate string
+	PIN        *struct {
+		UsageMode string `xml:"PINUsageMode,attr"`
+	} `xml:"PINPolicy"`
+	KeyUsage             []string
+	NumberOfTransactions *string
+	Others               []struct{ XMLName xml.Name } `xml:",any"`
+}
+
+// key is the token of a package, and all that is wrong with it.
+func (p keyPackage) key(line int, l *lock) (Key, []error) {
+	k := Key{Line: line, Serial: clean(p.Device.SerialNo), Manufacturer: clean(p.Device.Manufacturer), Digits: 6, Algorithm: SHA1}
+	var faults []error
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(p.Keys) != 1 {
+		bad("has %d keys; a token has one", len(p.Keys))
+		return k, faults
+	}
+	x := p.Keys[0]
+	if k.Serial == "" {
+		k.Serial = clean(x.ID) // a file without devices names its keys (section 4.1)
+	}
+	if x.KeyProfileID != nil || x.KeyReference != nil {
+		bad("holds no key, but a reference to one that somebody else keeps")
+		return k, faults
+	}
+	algorithm, known := algorithms[x.Algorithm]
+	if !known {
+		bad("is of the algorithm %q; those of hotp and totp can be used", x.Algorithm)
+		return k, faults
+	}
+	k.Event = algorithm.event
+	faults = append(faults, p.passcodes(&k)...)
+	note := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	var err error
+	if k.Event {
+		k.Counter, err = x.Data.Counter.number("Counter", 0)
+	} else {
+		k.Period, err = x.Data.TimeInterval.number("TimeInterval", 30)
+		note(err)
+		var zero int64
+		if zero, err = x.Data.Time.number("Time", 0); err == nil && zero != 0 {
+			err = fmt.Errorf("its time is %d already, or counts from there; only tokens that count from 1970 can be used", zero)
+		}
+		note(err)
+		k.Drift, err = x.Data.TimeDrift.number("TimeDrift", 0)
+	}
+	note(err)
+	note(x.Policy.apply(&k, p.Device.StartDate, p.Device.ExpiryDate))
+	if k.Seed, err = l.open(x.Data.Secret); err != nil {
+		note(fmt.Errorf("seed: %w", err))
+	}
+	return k, faults
+}
+
+// passcodes reads what a token's passcodes are like.
+func (p keyPackage) passcodes(k *Key) (faults []error) {
+	x := p.Keys[0].Parameters
+	if f := x.ResponseFormat; f.Length != "" {
+		n, err := strconv.Atoi(f.Length)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("the length %q of a passcode is no number", f.Length))
+		}
+		k.Digits = n
+	}
+	if f := x.ResponseFormat; f.Encoding != "" && f.Encoding != "DECIMAL" {
+		faults = append(faults, fmt.Errorf("writes passcodes as %s; DECIMAL can be used", f.Encoding))
+	}
+	if check := x.ResponseFormat.CheckDigits; check == "true" || check == "1" {
+		faults = append(faults, errors.New("appends a check digit to its passcodes, which cannot be used"))
+	}
+	if x.ChallengeFormat != nil {
+		faults = append(faults, errors.New("answers challenges; tokens that make passcodes by themselves can be used"))
+	}
+	if suite := clean(x.Suite); suite != "" {
+		name := strings.NewReplacer("HMAC", "", "-", "", "_", "").Replace(strings.ToUpper(suite))
+		if !slices.Contains([]string{SHA1, SHA256, SHA512}, name) {
+			faults = append(faults, fmt.Errorf("is of the suite %q; HMAC-SHA1, HMAC-SHA256 and HMAC-SHA512 can be used", suite))
+		}
+		k.Algorithm = name
+	}
+	return faults
+}
+
+// apply reads when a key may be used, and refuses what it may not be used for,
+// or only in a way that nobody would see to here.
+func (p keyPolicy) apply(k *Key, deviceStart, deviceExpiry string) error {
+	var faults []error
+	for _, date := range []struct {
+		text string
+		to   *time.Time
+		late bool // of two, the later counts
+	}{{deviceStart, &k.StartsAt, true}, {p.StartDate, &k.StartsAt, true}, {deviceExpiry, &k.ExpiresAt, false}, {p.ExpiryDate, &k.ExpiresAt, false}} {
+		if clean(date.text) == "" {
+			continue
+		}
+		at, err := moment(clean(date.text))
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case date.to.IsZero(), date.late == at.After(*date.to):
+			*date.to = at
+		}
+	}
+	if p.PIN != nil && p.PIN.UsageMode != "Local" {
+		faults = append(faults, fmt.Errorf("has a PIN policy of the mode %q, which cannot be held here", p.PIN.UsageMode))
+	}
+	if len(p.KeyUsage) > 0 && !slices.ContainsFunc(p.KeyUsage, func(use string) bool { return clean(use) == "OTP" }) {
+		faults = append(faults, fmt.Errorf("may be used for %s, not for OTP", strings.Join(p.KeyUsage, ", ")))
+	}
+	if p.NumberOfTransactions != nil {
+		faults = append(faults, errors.New("may be used a number of times alone (NumberOfTransactions), which is not counted here"))
+	}
+	for _, other := range p.Others {
+		faults = append(faults, fmt.Errorf("has a policy %q that is not known here, so it must not be used (RFC 6030, section 5)", other.XMLName.Local))
+	}
+	return errors.Join(faults...)
+}
+
+// moment reads an xs:dateTime; one without a zone is UTC.
+func moment(text string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("the date %q cannot be read", text)
+}
+
+// A value is an element that holds something in clear or encrypted (section 4.2).
+type value struct {
+	Plain     *string    `xml:"PlainValue"`
+	Encrypted *encrypted `xml:"EncryptedValue"`
+	MAC       string     `xml:"ValueMAC"`
+}
+
+// number is a value that is a number in clear.
+func (v *value) number(name string, byDefault int64) (int64, error) {
+	switch {
+	case v == nil, v.Plain == nil && v.Encrypted == nil:
+		return byDefault, nil
+	case v.Plain == nil:
+		return 0, fmt.Errorf("its %s is encrypted; only seeds can be", name)
+	}
+	n, err := strconv.ParseInt(clean(*v.Plain), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("its %s is no number", name) // not which: it may be a seed in the wrong place
+	}
+	return n, nil
+}
+
+// clean is a text without the white space that XML lets stand around it, and
+// that base64 in XML has in it.
+func clean(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// decoded is base64 as it stands in XML.
+func decoded(text string) ([]byte, error) {
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return nil, errors.New("is not base64") // the cause would quote it
+	}
+	return data, nil
+}
