@@ -83,7 +83,7 @@ func TestAppTakesTheNewVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer, err := enroll.WebApp(&web.Kit{Catalog: localestest.Partial(t), Base: base}) // has one language more
+	newer, err := enroll.WebApp(&web.Site{Catalog: localestest.Partial(t), Base: base}) // has one language more
 	if err != nil {
 		t.Fatal(err)
 	}

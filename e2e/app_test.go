@@ -75,7 +75,7 @@ func furnishApp(t *testing.T) *appHouse {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	app, err := enroll.WebApp(&web.Kit{Catalog: catalog, Base: base, Log: log})
+	app, err := enroll.WebApp(&web.Site{Catalog: catalog, Base: base, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (h *appHouse) journey(t *testing.T) *identity.Journey {
 	now := h.db.Now()
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: appPayroll,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
-		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
+		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })

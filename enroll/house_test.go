@@ -98,7 +98,7 @@ func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
-		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
+		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enrol: identity.EnrolOffered}
 	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })

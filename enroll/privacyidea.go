@@ -30,7 +30,7 @@ const PrivacyIDEAPath = "ttype/push"
 // guesses one, learns neither whether there is such an authenticator nor why its
 // signature does not count.
 type PrivacyIDEA struct {
-	kit *web.Kit
+	kit *web.Site
 	db  *store.DB
 
 	// making bounds how many keys are made at once, each for half a second of
@@ -40,11 +40,11 @@ type PrivacyIDEA struct {
 }
 
 // NewPrivacyIDEA returns what serves all tenants.
-func NewPrivacyIDEA(k *web.Kit, db *store.DB) *PrivacyIDEA {
+func NewPrivacyIDEA(k *web.Site, db *store.DB) *PrivacyIDEA {
 	return &PrivacyIDEA{kit: k, db: db, making: make(chan struct{}, runtime.NumCPU()), newKey: newServerKey}
 }
 
-// Routes mounts it. It stands outside web.Kit.SameOrigin: apps are no browsers,
+// Routes mounts it. It stands outside web.Site.SameOrigin: apps are no browsers,
 // and what they send is signed.
 func (p *PrivacyIDEA) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /t/{tenant}/"+PrivacyIDEAPath, p)
@@ -119,7 +119,7 @@ func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, deta
 	if err != nil {
 		return nil, nil, err
 	}
-	from := store.Network(p.kit.From(r))
+	from := store.Network(p.kit.ClientIP(r))
 	wait, err := p.db.Spent(ctx, t.ID, refusedCalls, from)
 	if err != nil {
 		return nil, nil, err
@@ -129,7 +129,7 @@ func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, deta
 	}
 	value, detail, err = p.call(w, r, t)
 	if e, ok := errors.AsType[*identity.Error](err); ok && e.Kind == identity.Forbidden {
-		hit := p.db.InTx(ctx, p.kit.Visitor(r, t), func(tx *store.Tx) error { return tx.Hit(ctx, t.ID, refusedCalls, from) })
+		hit := p.db.InTx(ctx, p.kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error { return tx.Hit(ctx, t.ID, refusedCalls, from) })
 		if hit != nil && !errors.Is(hit, identity.Throttled) {
 			return nil, nil, hit
 		}
@@ -180,5 +180,5 @@ func (p *PrivacyIDEA) app(ctx context.Context, t identity.Tenant, serial string)
 
 // principal is who acts in an app's call.
 func (p *PrivacyIDEA) principal(r *http.Request, a identity.Authenticator) identity.Principal {
-	return identity.Principal{Tenant: a.Tenant, Kind: identity.AuthenticatorApp, ID: a.ID, Name: a.Serial, IP: p.kit.From(r)}
+	return identity.Principal{Tenant: a.Tenant, Kind: identity.AuthenticatorApp, ID: a.ID, Name: a.Serial, IP: p.kit.ClientIP(r)}
 }

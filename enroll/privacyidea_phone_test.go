@@ -61,7 +61,7 @@ func allowStore(t *testing.T, h *house) *storeHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := NewPrivacyIDEA(&web.Kit{DB: h.DB, Catalog: catalog, Base: base, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, h.DB)
+	p := NewPrivacyIDEA(&web.Site{DB: h.DB, Catalog: catalog, Base: base, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, h.DB)
 	p.newKey = serverKey
 	p.Routes(mux)
 	return &storeHouse{house: h, tenant: server.URL + "/t/" + h.Tenant.Slug}

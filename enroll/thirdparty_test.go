@@ -110,8 +110,8 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		if len(all) != 1 || all[0].State() != identity.Active || all[0].Kind != identity.TOTP || all[0].Push(now) != identity.PushNeverEnabled || all[0].Name != "Authenticator app" {
 			t.Fatalf("authenticators: %+v", all)
 		}
-		if j.Enrol != identity.NotEnrolling || j.Has(identity.OneTimePassword) || j.Notice != "notice.enrolled.next" {
-			t.Errorf("the journey: %q, one-time password %v, %q", j.Enrol, j.Has(identity.OneTimePassword), j.Notice)
+		if j.Enrol != identity.NotEnrolling || j.Has(identity.SecondFactor) || j.Notice != "notice.enrolled.next" {
+			t.Errorf("the journey: %q, one-time password %v, %q", j.Enrol, j.Has(identity.SecondFactor), j.Notice)
 		}
 		if h.secret(t, j).Secret != nil {
 			t.Error("the secret is still shown")

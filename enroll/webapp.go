@@ -34,7 +34,7 @@ const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self';
 
 // A webApp serves the web authenticator.
 type webApp struct {
-	kit     *web.Kit
+	kit     *web.Site
 	page    *template.Template
 	files   map[string]static.File
 	version string   // of all that makes the app, by its content
@@ -47,7 +47,7 @@ type webApp struct {
 //
 // The page names its files by a version made from their content, so that a
 // browser keeps them for ever, yet never runs modules of two versions at once.
-func WebApp(kit *web.Kit) (http.Handler, error) {
+func WebApp(kit *web.Site) (http.Handler, error) {
 	page, err := template.New("authenticator").Parse(authenticator.Page)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)

@@ -21,7 +21,7 @@ import (
 
 func newWebApp(t *testing.T) http.Handler {
 	t.Helper()
-	app, err := WebApp(&web.Kit{Catalog: localestest.Partial(t), Base: &url.URL{Scheme: "https", Host: "id.example.org"}})
+	app, err := WebApp(&web.Site{Catalog: localestest.Partial(t), Base: &url.URL{Scheme: "https", Host: "id.example.org"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func (p *IdP) BeginAdding(r *http.Request, t identity.Tenant, s identity.Session
 	visit := p.visit(r, t).Visit
 	visit.Session = s
 	v, err := p.Engine.BeginAdding(r.Context(), visit, journey.Start{Tenant: t.ID, Application: app, Request: []byte(`{}`),
-		Fingerprint: web.Agent(r.UserAgent()), IP: p.Kit.From(r)})
+		Fingerprint: web.Agent(r.UserAgent()), IP: p.Site.ClientIP(r)})
 	if err != nil {
 		return "", err
 	}

@@ -17,7 +17,7 @@ import (
 // begin is the GET after the 303: the first request that carries our cookies.
 // It uses up the stored request and binds a journey to the browser.
 func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -26,8 +26,8 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
 	answer := p.visit(r, t)
-	answer.session(p.Kit.Session(r, t))
-	browser := p.Kit.EnsureBrowser(w, r, t)
+	answer.session(p.Site.Session(r, t))
+	browser := p.Site.EnsureBrowser(w, r, t)
 	var app identity.Application
 	var want Request
 	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(tx *store.Tx, stored store.Request) (journey.Start, error) {
@@ -39,7 +39,7 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 			return journey.Start{}, fmt.Errorf("idp: request %s: %w", id, err)
 		}
 		return journey.Start{Tenant: t.ID, Application: app, Request: stored.Wants, Browser: browser,
-			Fingerprint: web.Agent(r.UserAgent()), IP: p.Kit.From(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
+			Fingerprint: web.Agent(r.UserAgent()), IP: p.Site.ClientIP(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
 			MaxAge: want.MaxAge, FactorMaxAge: want.FactorMaxAge, ACR: want.ACR, Comparison: want.Comparison}, nil
 	})
 	switch {
@@ -82,7 +82,7 @@ type answer struct {
 // visit prepares a step of whoever sent r.
 func (p *IdP) visit(r *http.Request, t identity.Tenant) *answer {
 	a := &answer{idp: p, tenant: t}
-	a.Visit = journey.Visit{Who: p.Kit.Visitor(r, t), Device: p.Kit.Device(r, t), Remember: remembers(r), Grant: a.grant}
+	a.Visit = journey.Visit{Who: p.Site.AnonymousPrincipal(r, t), Device: p.Site.Device(r, t), Remember: remembers(r), Grant: a.grant}
 	return a
 }
 
@@ -130,10 +130,10 @@ func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) err
 // send gives the browser its session and the application its answer.
 func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 	if a.secret != "" {
-		a.idp.Kit.SetSession(w, a.tenant, a.secret)
+		a.idp.Site.SetSession(w, a.tenant, a.secret)
 	}
 	if a.device.Cookie.ID != "" {
-		a.idp.Kit.SetDevice(w, a.tenant, a.device.Cookie, a.device.Life)
+		a.idp.Site.SetDevice(w, a.tenant, a.device.Cookie, a.device.Life)
 	}
 	return a.reply(w, r)
 }

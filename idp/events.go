@@ -56,7 +56,7 @@ func (p *IdP) follow(stream *web.Stream, tenant identity.Tenant, id, at string) 
 		// Subscribed first, looked at then: nothing falls between the two.
 		on, wait, err := p.glance(ctx, tenant, id, at)
 		if err != nil && ctx.Err() == nil {
-			p.Kit.Log.WarnContext(ctx, "look at a waiting journey", "journey", id, "err", err)
+			p.Site.Log.WarnContext(ctx, "look at a waiting journey", "journey", id, "err", err)
 		}
 		if on {
 			stream.Send("event: go\ndata: {}\n\n")

@@ -15,7 +15,7 @@ import (
 
 // An IdP is the browser's face of journeys.
 type IdP struct {
-	Kit       *web.Kit
+	Site      *web.Site
 	DB        *store.DB
 	Engine    *journey.Engine
 	Keys      *Keys
@@ -27,15 +27,15 @@ type IdP struct {
 }
 
 // Routes mounts the pages of logging in. They expect to stand inside
-// web.Kit.SameOrigin.
+// web.Site.SameOrigin.
 func (p *IdP) Routes(mux *http.ServeMux) {
-	mux.Handle("GET /t/{tenant}/login", p.Kit.Handle(p.startPortal))
-	mux.Handle("GET /t/{tenant}/begin/{request}", p.Kit.Handle(p.begin))
-	mux.Handle("GET /t/{tenant}/login/{journey}", p.Kit.Handle(p.show))
-	mux.Handle("POST /t/{tenant}/login/{journey}", p.Kit.Handle(p.take))
-	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Kit.Handle(p.events))
-	mux.Handle("GET /t/{tenant}/enroll", p.Kit.Handle(p.invitation))
-	mux.Handle("POST /t/{tenant}/enroll", p.Kit.Handle(p.beginInvited))
+	mux.Handle("GET /t/{tenant}/login", p.Site.Handle(p.startPortal))
+	mux.Handle("GET /t/{tenant}/begin/{request}", p.Site.Handle(p.begin))
+	mux.Handle("GET /t/{tenant}/login/{journey}", p.Site.Handle(p.show))
+	mux.Handle("POST /t/{tenant}/login/{journey}", p.Site.Handle(p.take))
+	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Site.Handle(p.events))
+	mux.Handle("GET /t/{tenant}/enroll", p.Site.Handle(p.invitation))
+	mux.Handle("POST /t/{tenant}/enroll", p.Site.Handle(p.beginInvited))
 }
 
 // requestLife is how long a protocol's request waits for its browser.
@@ -51,7 +51,7 @@ func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, 
 	}
 	stored := store.Request{Tenant: t.ID, ID: identity.NewID(identity.RequestID), Application: app.ID, Wants: wants,
 		ExpiresAt: p.DB.Now().Add(requestLife)}
-	err = p.DB.InTx(r.Context(), p.Kit.Visitor(r, t), func(tx *store.Tx) error {
+	err = p.DB.InTx(r.Context(), p.Site.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		if want.Once != "" {
 			err := tx.UseOnce(r.Context(), t.ID, "application's request", app.ID+" "+want.Once, want.OnceUntil)
 			if errors.Is(err, identity.Conflict) {
@@ -73,7 +73,7 @@ func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, 
 // EndSession ends a session with its event, and takes its cookie from the
 // browser.
 func (p *IdP) EndSession(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error {
-	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Kit.From(r)}
+	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Site.ClientIP(r)}
 	err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error {
 		if err := tx.EndSession(r.Context(), t.ID, s.ID); err != nil {
 			return err
@@ -83,6 +83,6 @@ func (p *IdP) EndSession(w http.ResponseWriter, r *http.Request, t identity.Tena
 	if err != nil {
 		return err
 	}
-	p.Kit.ClearSession(w, t)
+	p.Site.ClearSession(w, t)
 	return nil
 }

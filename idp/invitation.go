@@ -18,7 +18,7 @@ import (
 // the secret is in the fragment, which only scripts in the browser see, and what
 // fetches links to look at them changes nothing.
 func (p *IdP) invitation(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -31,14 +31,14 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
 	secret := enroll.InvitationSecret(r.PostFormValue("secret"))
 	if picked := r.PostFormValue("language"); picked != "" {
-		picked = p.Kit.Catalog.Negotiate(picked, "", "", "").Lang()
-		p.Kit.PickLanguage(w, picked)
+		picked = p.Site.Catalog.Negotiate(picked, "", "", "").Lang()
+		p.Site.PickLanguage(w, picked)
 		return p.renderInvitation(w, r, t, http.StatusOK, "enroll_begin", templates.EnrollBegin{Secret: secret})
 	}
 	i, err := p.invited(r, t, secret)
@@ -57,7 +57,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	}
 	visit := p.visit(r, t).Visit
 	v, err := p.Engine.BeginInvited(r.Context(), visit, journey.Start{Tenant: t.ID, Application: app, Request: []byte(`{}`),
-		Browser: p.Kit.EnsureBrowser(w, r, t), Fingerprint: web.Agent(r.UserAgent()), IP: p.Kit.From(r)}, i.ID)
+		Browser: p.Site.EnsureBrowser(w, r, t), Fingerprint: web.Agent(r.UserAgent()), IP: p.Site.ClientIP(r)}, i.ID)
 	if err != nil {
 		return err
 	}
@@ -84,9 +84,9 @@ func (p *IdP) invited(r *http.Request, t identity.Tenant, secret string) (store.
 	if failed != nil {
 		return i, failed
 	}
-	failed = p.DB.InTx(r.Context(), p.Kit.Visitor(r, t), func(tx *store.Tx) error {
+	failed = p.DB.InTx(r.Context(), p.Site.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		rate := store.Rate{Kind: "wrong invitation", Max: int(limits.MailCodesPerAddress), Per: time.Hour}
-		return tx.Hit(r.Context(), t.ID, rate, store.Network(p.Kit.From(r)))
+		return tx.Hit(r.Context(), t.ID, rate, store.Network(p.Site.ClientIP(r)))
 	})
 	if failed != nil {
 		return i, failed
@@ -102,8 +102,8 @@ func (p *IdP) renderInvitation(w http.ResponseWriter, r *http.Request, t identit
 	}
 	// The address is named, without its fragment: a form without one would be
 	// sent to the page's own, and the redirect would carry the fragment on.
-	return p.Kit.Render(w, r, status, name, templates.Page{L: p.Kit.Printer(r, picked, "", t.Language), Tenant: web.Brand(t),
-		Languages: p.Kit.Catalog.Languages(), Action: "/t/" + t.Slug + "/enroll", Body: body}, "")
+	return p.Site.Render(w, r, status, name, templates.Page{L: p.Site.Printer(r, picked, "", t.Language), Tenant: web.Brand(t),
+		Languages: p.Site.Catalog.Languages(), Action: "/t/" + t.Slug + "/enroll", Body: body}, "")
 }
 
 // takeInvited is take for a journey begun by an invitation: wherever it leads,

@@ -347,8 +347,8 @@ func TestENR19_TwoBrowsersWithOneLink(t *testing.T) {
 
 // The password is asked for wherever the access policy would, of who has one.
 func TestENR4_TheMailboxAloneIsNotEnoughWhereAPasswordIsAsked(t *testing.T) {
-	otp := []identity.Validation{identity.OneTimePassword}
-	both := []identity.Validation{identity.Password, identity.OneTimePassword}
+	otp := []identity.Validation{identity.SecondFactor}
+	both := []identity.Validation{identity.Password, identity.SecondFactor}
 	for _, tt := range []struct {
 		name  string
 		rules []policy.Rule

@@ -32,7 +32,7 @@ type sitting struct {
 // sit loads a journey for the browser it is bound to. Anybody else's browser,
 // even with the address, is refused (JRN-4).
 func (p *IdP) sit(r *http.Request) (*sitting, error) {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if browser, ok := p.Kit.Browser(r, t); !ok || browser != v.Journey.Browser {
+	if browser, ok := p.Site.Browser(r, t); !ok || browser != v.Journey.Browser {
 		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.journey.browser", Err: fmt.Errorf("journey %s belongs to another browser", id)}
 	}
 	s := &sitting{idp: p, tenant: t, view: v}
@@ -98,7 +98,7 @@ func (s *sitting) speak(r *http.Request) {
 	if picked == "" && s.view.Journey.Has(identity.Password) {
 		picked = s.view.User.Language
 	}
-	s.l = s.idp.Kit.Printer(r, picked, s.want.UILocales, s.tenant.Language)
+	s.l = s.idp.Site.Printer(r, picked, s.want.UILocales, s.tenant.Language)
 }
 
 // show renders the present step. It changes nothing.
@@ -125,7 +125,7 @@ func (p *IdP) take(w http.ResponseWriter, r *http.Request) error {
 		return s.pick(w, r, language)
 	}
 	a := p.visit(r, s.tenant)
-	a.session(p.Kit.Session(r, s.tenant))
+	a.session(p.Site.Session(r, s.tenant))
 	if s.view.Step == journey.Ended {
 		return s.render(w, r, "")
 	}
@@ -166,8 +166,8 @@ func (s *sitting) present(r *http.Request) (bool, error) {
 // pick changes the language and shows the same page again, with what was typed
 // and is no secret (ENR-13).
 func (s *sitting) pick(w http.ResponseWriter, r *http.Request, language string) error {
-	language = s.idp.Kit.Catalog.Negotiate(language, "", "", "").Lang()
-	s.idp.Kit.PickLanguage(w, language)
+	language = s.idp.Site.Catalog.Negotiate(language, "", "", "").Lang()
+	s.idp.Site.PickLanguage(w, language)
 	if s.view.Step != journey.Ended {
 		v, err := s.idp.Engine.SetLanguage(r.Context(), s.idp.visit(r, s.tenant).Visit, s.view, language)
 		if err != nil && !errors.Is(err, identity.Conflict) {
@@ -177,7 +177,7 @@ func (s *sitting) pick(w http.ResponseWriter, r *http.Request, language string) 
 			s.view = v
 		}
 	}
-	s.l = s.idp.Kit.Catalog.Negotiate(language, "", "", "")
+	s.l = s.idp.Site.Catalog.Negotiate(language, "", "", "")
 	return s.render(w, r, r.PostFormValue("username"))
 }
 
@@ -447,5 +447,5 @@ func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) e
 	if end, ok := page.Body.(templates.EnrollEnd); s.view.Step == journey.Ended && !(ok && end.Ready()) {
 		status = http.StatusGone
 	}
-	return s.idp.Kit.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))
+	return s.idp.Site.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))
 }

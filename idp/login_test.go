@@ -59,11 +59,11 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
 	people := directory.New(h.DB, 2)
 	streams := web.NewStreams(kit.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
-	p := &idp.IdP{Kit: kit, Streams: streams, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
+	p := &idp.IdP{Site: kit, Streams: streams, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
 		Engine:      &journey.Engine{DB: h.DB, Directory: people},
 		SelfService: []string{"", "recovery-codes"},
 		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
@@ -78,7 +78,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Bell{DB: h.DB}, Address: kit.From, Streams: streams, Log: slog.New(slog.DiscardHandler)})
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Bell{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})
@@ -243,7 +243,7 @@ func TestTLOG01_AnUnknownNameLooksLikeAnyOther(t *testing.T) {
 
 func TestENR4_WithoutAPasswordEveryNameGetsTheSameChoices(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	s.set(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.OneTimePassword}}}})
+	s.set(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.SecondFactor}}}})
 	push := policy.DefaultPush()
 	push.BeforePassword = true
 	s.set(push)

@@ -25,7 +25,7 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 	if err != nil {
 		return "", templates.Page{}, err
 	}
-	page := templates.Page{L: s.l, Tenant: web.Brand(s.tenant), Languages: s.idp.Kit.Catalog.Languages(),
+	page := templates.Page{L: s.l, Tenant: web.Brand(s.tenant), Languages: s.idp.Site.Catalog.Languages(),
 		Version: j.Version, Step: mark, Action: address(s.tenant, j.ID)}
 	if strings.HasPrefix(j.Notice, "error.") {
 		page.Problem = j.Notice
@@ -195,7 +195,7 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 		return "", nil, err
 	}
 	page.Stream = s.stream(page.Step)
-	base := s.idp.Kit.AuthenticatorOrigin()
+	base := s.idp.Site.AuthenticatorOrigin()
 	b := templates.EnrollScan{Application: s.app.Name, Name: j.Name, Platform: j.Platform,
 		Here:    slices.Contains(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), j.Platform),
 		Install: s.view.Rules.Platforms.Install(j.Platform), Code: shown.ShortCode,

@@ -22,7 +22,7 @@ func (s *sitting) passkeyRequest(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	options := templates.PasskeyRequest{Challenge: challenge, RPID: authenticator.PartyAt(s.idp.Kit.Base).ID, UserVerification: "preferred", Timeout: 120_000}
+	options := templates.PasskeyRequest{Challenge: challenge, RPID: authenticator.PartyAt(s.idp.Site.Base).ID, UserVerification: "preferred", Timeout: 120_000}
 	if s.view.AsksVerified() {
 		options.UserVerification = "required"
 	}
@@ -35,5 +35,5 @@ func (s *sitting) passkeyRequest(ctx context.Context) (string, error) {
 
 // passkey takes what the browser had signed.
 func (s *sitting) passkey(r *http.Request, visit journey.Visit) (*journey.View, error) {
-	return s.idp.Engine.Passkey(r.Context(), visit, s.view, journey.Signed{Party: authenticator.PartyAt(s.idp.Kit.Base), JSON: []byte(r.PostFormValue("signed"))})
+	return s.idp.Engine.Passkey(r.Context(), visit, s.view, journey.Signed{Party: authenticator.PartyAt(s.idp.Site.Base), JSON: []byte(r.PostFormValue("signed"))})
 }

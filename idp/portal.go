@@ -40,7 +40,7 @@ const portalFactorAge = 600
 // case, for who wants to try one; the page itself looks whether it is fresh, so
 // nothing is won by leaving the word out.
 func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *sitting) privacyIDEA(r *http.Request, page *templates.Page) (string, an
 	if b.Over {
 		return "enroll_privacyidea", b, nil
 	}
-	link := shown.PrivacyIDEALink(s.idp.Kit.Base.String(), s.tenant, s.view.User.Name, s.now())
+	link := shown.PrivacyIDEALink(s.idp.Site.Base.String(), s.tenant, s.view.User.Name, s.now())
 	if slices.ContainsFunc(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), identity.Platform.Mobile) {
 		b.Link = template.URL(link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
 	}

@@ -106,7 +106,7 @@ func (s *sitting) appHere(r *http.Request) string {
 	here := policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform"))
 	mine := func(a identity.Authenticator) bool { return s.reached(a) && slices.Contains(here, a.Platform) }
 	if slices.ContainsFunc(here, identity.Platform.Mobile) || s.view.Journey.Proved() && slices.ContainsFunc(s.view.Authenticators, mine) {
-		return s.idp.Kit.AuthenticatorOrigin() + "/authenticator/"
+		return s.idp.Site.AuthenticatorOrigin() + "/authenticator/"
 	}
 	return ""
 }

@@ -89,7 +89,7 @@ func TestTLOG04_ASessionIsNewWithEachPrivilege(t *testing.T) {
 			t.Error("a planted secret became a session")
 		}
 
-		s.asks(identity.Password, identity.OneTimePassword)
+		s.asks(identity.Password, identity.SecondFactor)
 		v.open("/t/demo/login").sees(`name="method"`).send("method", "passcode").send("passcode", s.passcode()).sees("signed in as")
 		if v.cookies()[session] == first[session] {
 			t.Error("the secret is the same after the second factor")

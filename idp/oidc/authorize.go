@@ -49,7 +49,7 @@ const maxEcho = 4096
 // everybody's open redirector (RFC 6749, section 4.1.2.1). Every other fault is
 // told to the application.
 func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *idp.Req
 		return invalid("id_token_hint is not an ID token given to this client"), nil
 	}
 	payload.Subject = claims.Subject
-	if session, err := f.idp.Kit.Session(r, t); err == nil && session.UserID != claims.Subject {
+	if session, err := f.idp.Site.Session(r, t); err == nil && session.UserID != claims.Subject {
 		want.ForceLogin = true
 	}
 	user, err := f.idp.DB.User(r.Context(), t.ID, claims.Subject)

@@ -68,10 +68,10 @@ func AddressesOf(issuer string) Addresses {
 }
 
 // Routes mounts the endpoints. All but the answer to the logout page are
-// cross-site by protocol, so they must stand outside web.Kit.SameOrigin; that
+// cross-site by protocol, so they must stand outside web.Site.SameOrigin; that
 // one brings it along.
 func (f *Face) Routes(mux *http.ServeMux) {
-	kit := f.idp.Kit
+	kit := f.idp.Site
 	mux.Handle("GET /t/{tenant}"+authorizePath, kit.Handle(f.authorize))
 	mux.Handle("POST /t/{tenant}"+authorizePath, kit.Handle(f.authorize))
 	mux.Handle("GET /t/{tenant}"+logoutPath, kit.Handle(f.logout))
@@ -102,7 +102,7 @@ func (f *Face) Routes(mux *http.ServeMux) {
 // issuer is a tenant's issuer: fixed by the configuration, never taken from a
 // Host header, or whoever sends one could make us sign for another issuer.
 func (f *Face) issuer(t identity.Tenant) string {
-	return strings.TrimSuffix(f.idp.Kit.URL(t, ""), "/")
+	return strings.TrimSuffix(f.idp.Site.URL(t, ""), "/")
 }
 
 // server returns the server of the tenant a request's address names.
@@ -113,7 +113,7 @@ func (f *Face) server(r *http.Request) (*server, error) {
 	if s != nil {
 		return s, nil
 	}
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ const fromHeader = "Latchkey-From"
 // (RFC 9110, section 11.6.1), and cache is said of every answer (RFC 6749,
 // section 5.1, demands no-store).
 func (f *Face) api(challenge, cache string) http.Handler {
-	return f.idp.Kit.Handle(func(w http.ResponseWriter, r *http.Request) error {
+	return f.idp.Site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		s, err := f.server(r)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (f *Face) api(challenge, cache string) http.Handler {
 			op.WriteError(w, r, op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized), nil)
 			return nil
 		}
-		r.Header.Set(fromHeader, f.idp.Kit.From(r))
+		r.Header.Set(fromHeader, f.idp.Site.ClientIP(r))
 		http.StripPrefix("/t/"+s.tenant.Slug, s.handler).ServeHTTP(w, r)
 		return nil
 	})

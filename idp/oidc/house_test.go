@@ -109,8 +109,8 @@ func build(t testing.TB, source string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
-	h.idp = &idp.IdP{Kit: kit, DB: db, Keys: &idp.Keys{DB: db}}
+	kit := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
+	h.idp = &idp.IdP{Site: kit, DB: db, Keys: &idp.Keys{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}
 	face.Routes(mux)
@@ -179,7 +179,7 @@ func (h *house) add(name string, o Options) *party {
 
 // begin stands for a whole journey.
 func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
-	kit, ctx := h.idp.Kit, r.Context()
+	kit, ctx := h.idp.Site, r.Context()
 	t, err := kit.Tenant(r)
 	if err != nil {
 		return err
@@ -191,10 +191,10 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 		secret = identity.NewSecret()
 		session = identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: browser, Idle: time.Hour,
 			ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute).Truncate(time.Second),
-			Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}
+			Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	}
 	var reply idp.Reply
-	err = h.idp.DB.InTx(ctx, kit.Visitor(r, t), func(tx *store.Tx) error {
+	err = h.idp.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err

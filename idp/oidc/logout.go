@@ -25,14 +25,14 @@ type leaving struct {
 // logoutByPost turns a POST into a GET: cookies are not sent with another
 // site's POST, so only the GET knows whose session it is.
 func (f *Face) logoutByPost(w http.ResponseWriter, r *http.Request) error {
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
-	http.Redirect(w, r, f.idp.Kit.URL(t, logoutPath[1:])+"?"+r.Form.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, f.idp.Site.URL(t, logoutPath[1:])+"?"+r.Form.Encode(), http.StatusSeeOther)
 	return nil
 }
 
@@ -59,12 +59,12 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := f.page(r, l)
-	page.Action = f.idp.Kit.URL(l.tenant, confirmPath[1:])
+	page.Action = f.idp.Site.URL(l.tenant, confirmPath[1:])
 	page.Body = templates.LogoutConfirm{Application: l.name(), Name: user.Name, Fields: l.fields}
-	return f.idp.Kit.Render(w, r, http.StatusOK, "logout_confirm", page, origin(l.target))
+	return f.idp.Site.Render(w, r, http.StatusOK, "logout_confirm", page, origin(l.target))
 }
 
-// confirmLogout takes the person's answer. It stands behind web.Kit.SameOrigin:
+// confirmLogout takes the person's answer. It stands behind web.Site.SameOrigin:
 // no other page can press the button.
 func (f *Face) confirmLogout(w http.ResponseWriter, r *http.Request) error {
 	l, err := f.leaving(w, r)
@@ -77,7 +77,7 @@ func (f *Face) confirmLogout(w http.ResponseWriter, r *http.Request) error {
 	case l.client != nil && l.client.app.Home != "":
 		http.Redirect(w, r, l.client.app.Home, http.StatusSeeOther)
 	default:
-		http.Redirect(w, r, f.idp.Kit.URL(l.tenant, "me"), http.StatusSeeOther)
+		http.Redirect(w, r, f.idp.Site.URL(l.tenant, "me"), http.StatusSeeOther)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 	if err := web.Form(w, r); err != nil {
 		return nil, err
 	}
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 		return nil, &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: " + name + " is there twice")}
 	}
 	l := &leaving{tenant: t}
-	if session, err := f.idp.Kit.Session(r, t); err == nil {
+	if session, err := f.idp.Site.Session(r, t); err == nil {
 		l.session = &session
 	} else if !errors.Is(err, identity.Unauthenticated) {
 		return nil, err
@@ -176,11 +176,11 @@ func (f *Face) left(w http.ResponseWriter, r *http.Request, l *leaving) error {
 		body.Home = l.client.app.Home
 	}
 	page.Body = body
-	return f.idp.Kit.Render(w, r, http.StatusOK, "logged_out", page, "")
+	return f.idp.Site.Render(w, r, http.StatusOK, "logged_out", page, "")
 }
 
 func (f *Face) page(r *http.Request, l *leaving) templates.Page {
-	return templates.Page{L: f.idp.Kit.Printer(r, "", r.Form.Get("ui_locales"), l.tenant.Language), Tenant: web.Brand(l.tenant)}
+	return templates.Page{L: f.idp.Site.Printer(r, "", r.Form.Get("ui_locales"), l.tenant.Language), Tenant: web.Brand(l.tenant)}
 }
 
 // name is what people know the application by; empty when none is known.

@@ -41,7 +41,7 @@ var scopes = []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, scop
 func newServer(f *Face, t identity.Tenant) (*server, error) {
 	s := &server{face: f, tenant: t, issuer: f.issuer(t)}
 	keys := &keys{of: s}
-	// http is for loopback alone, which web.Kit's Base has seen to.
+	// http is for loopback alone, which web.Site's Base has seen to.
 	provider, err := op.NewProvider(&op.Config{}, keys, op.StaticIssuer(s.issuer), op.WithAllowInsecure(), op.WithCORSOptions(nil))
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Re
 		return nil, s.failure(ctx, err)
 	}
 	var languages []language.Tag
-	for _, l := range s.face.idp.Kit.Catalog.Languages() {
+	for _, l := range s.face.idp.Site.Catalog.Languages() {
 		languages = append(languages, language.Make(l.Tag))
 	}
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
@@ -197,7 +197,7 @@ func (s *server) failure(ctx context.Context, err error) error {
 	if errors.Is(err, identity.Unavailable) {
 		status = http.StatusServiceUnavailable
 	}
-	s.face.idp.Kit.Log.ErrorContext(ctx, "oidc call failed", "issuer", s.issuer, "err", err)
+	s.face.idp.Site.Log.ErrorContext(ctx, "oidc call failed", "issuer", s.issuer, "err", err)
 	return op.NewStatusError(oidc.ErrServerError(), status)
 }
 

@@ -20,13 +20,13 @@ const (
 )
 
 // Routes mounts the endpoints. They are cross-site by protocol, so they must
-// stand outside web.Kit.SameOrigin: all they do is store a request and redirect.
+// stand outside web.Site.SameOrigin: all they do is store a request and redirect.
 func (f *Face) Routes(mux *http.ServeMux) {
-	kit := f.idp.Kit
+	kit := f.idp.Site
 	mux.Handle("GET /t/{tenant}/"+metadataPath, kit.Handle(f.metadata))
 	mux.Handle("GET /t/{tenant}/"+ssoPath, kit.Handle(f.sso))
 	mux.Handle("POST /t/{tenant}/"+ssoPath, kit.Handle(f.sso))
 }
 
 // entityID is a tenant's name in SAML, and the address of its metadata.
-func (f *Face) entityID(t identity.Tenant) string { return f.idp.Kit.URL(t, metadataPath) }
+func (f *Face) entityID(t identity.Tenant) string { return f.idp.Site.URL(t, metadataPath) }

@@ -109,8 +109,8 @@ func build(t *testing.T, furnished *storetest.House) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base}
-	h.idp = &idp.IdP{Kit: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base}
+	h.idp = &idp.IdP{Site: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
 	h.face.Routes(mux)
@@ -122,7 +122,7 @@ func build(t *testing.T, furnished *storetest.House) *house {
 
 // begin stands for a whole journey, by password and passcode.
 func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
-	kit, ctx := h.idp.Kit, r.Context()
+	kit, ctx := h.idp.Site, r.Context()
 	t, err := kit.Tenant(r)
 	if err != nil {
 		return err
@@ -131,10 +131,10 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: kit.EnsureBrowser(w, r, t), Idle: time.Hour,
 		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
 		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
-			{Validation: identity.OneTimePassword, Method: identity.ByPasscode, At: now}}}
+			{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	h.session = session.ID
 	var reply idp.Reply
-	err = h.DB.InTx(ctx, kit.Visitor(r, t), func(tx *store.Tx) error {
+	err = h.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 // every key that is published, so that the next one is known everywhere before
 // it signs anything.
 func (f *Face) metadata(w http.ResponseWriter, r *http.Request) error {
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (f *Face) describe(t identity.Tenant, keys []idp.Key) *etree.Element {
 		say(role, "md:NameIDFormat", format)
 	}
 	for _, binding := range []string{saml.HTTPRedirectBinding, saml.HTTPPostBinding} {
-		add(role, "md:SingleSignOnService", "Binding", binding, "Location", f.idp.Kit.URL(t, ssoPath))
+		add(role, "md:SingleSignOnService", "Binding", binding, "Location", f.idp.Site.URL(t, ssoPath))
 	}
 	return e
 }

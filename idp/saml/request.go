@@ -109,7 +109,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
 	}
-	t, err := f.idp.Kit.Tenant(r)
+	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequ
 		return unacceptable("signed by %q, sent as %q", req.Issuer.Value, app.Identifier)
 	case !ncName.MatchString(req.ID):
 		return unacceptable("ID %q", req.ID)
-	case req.Destination != f.idp.Kit.URL(t, ssoPath) && (hasSignature || req.Destination != ""):
+	case req.Destination != f.idp.Site.URL(t, ssoPath) && (hasSignature || req.Destination != ""):
 		return unacceptable("destination %q", req.Destination)
 	case issued.After(now.Add(skew)):
 		return unacceptable("issued in the future, at %s", issued)

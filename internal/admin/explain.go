@@ -72,14 +72,14 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	e.Decision, e.Trace = access.Explain(policy.Subject{Groups: e.Groups, Application: application, Address: address})
 	e.Push = push.Effective(e.Groups)
 	e.MayEnroll, e.WhyEnroll = enrolment.MayEnroll(policy.Candidate{
-		Known:           u.Enabled(),
-		Groups:          e.Groups,
-		OneTimePassword: !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.OneTimePassword),
-		Authenticators:  authenticators,
-		HalfMade:        halfMade,
-		EverEnrolled:    !u.EverEnrolledAt.IsZero(),
-		Leave:           !u.MayEnrollAt.IsZero(),
-		Platform:        len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
+		Known:          u.Enabled(),
+		Groups:         e.Groups,
+		SecondFactor:   !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.SecondFactor),
+		Authenticators: authenticators,
+		HalfMade:       halfMade,
+		EverEnrolled:   !u.EverEnrolledAt.IsZero(),
+		Leave:          !u.MayEnrollAt.IsZero(),
+		Platform:       len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
 	app, err := db.Application(ctx, u.Tenant, application)
 	if err != nil {

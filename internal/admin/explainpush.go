@@ -53,7 +53,7 @@ func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Ap
 	}
 	passcodeFirst := at.Proved && len(at.Steps) > 0 && at.Steps[0] == identity.PasscodeStep
 	switch {
-	case e.Decision.Deny || !slices.Contains(e.Decision.Require, identity.OneTimePassword):
+	case e.Decision.Deny || !slices.Contains(e.Decision.Require, identity.SecondFactor):
 		now.First = "nothing: no one-time password is asked for"
 	case e.MayEnroll:
 		now.First = "setting up an authenticator"

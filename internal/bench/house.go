@@ -141,7 +141,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 	for kind, change := range map[policy.Kind]func(policy.Document) (policy.Document, error){
 		policy.KindAccess: func(present policy.Document) (policy.Document, error) {
 			rules := []policy.Rule{{Name: "passcode alone", Applications: []string{passing.ID},
-				Require: []identity.Validation{identity.OneTimePassword}}}
+				Require: []identity.Validation{identity.SecondFactor}}}
 			return policy.Access{Rules: append(rules, present.(policy.Access).Rules...)}, nil
 		},
 		// Thousands of requests are sent before the first is answered, from

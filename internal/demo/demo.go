@@ -36,7 +36,7 @@ type Options struct {
 type Demo struct {
 	dir     string
 	state   *state
-	kit     *web.Kit
+	kit     *web.Site
 	tenant  identity.Tenant
 	mailbox *Mailbox
 	payroll *payroll
@@ -103,7 +103,7 @@ func serve(ctx context.Context, o Options, s *state, base *url.URL, mailbox *Mai
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
-	d, err := newDemo(ctx, o.Dir, s, srv.Kit, mailbox)
+	d, err := newDemo(ctx, o.Dir, s, srv.Site, mailbox)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func configure(ctx context.Context, o Options, s *state, base *url.URL, post net
 	return c, nil
 }
 
-func newDemo(ctx context.Context, dir string, s *state, kit *web.Kit, mailbox *Mailbox) (*Demo, error) {
+func newDemo(ctx context.Context, dir string, s *state, kit *web.Site, mailbox *Mailbox) (*Demo, error) {
 	t, err := kit.DB.TenantBySlug(ctx, slug)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ type Validation string
 
 const (
 	Password        Validation = "password"
-	OneTimePassword Validation = "otp"
+	SecondFactor    Validation = "otp"
 	VerifiedPasskey Validation = "passkey" // one that verified its user, which is no one-time password beside it
 )
 
@@ -115,7 +115,7 @@ func (j *Journey) Login() bool { return j.Invitation == "" && !j.Adding }
 // and not taken back since. A remembered device is none.
 func (j *Journey) FactorStands() bool {
 	return slices.ContainsFunc(j.Passed, func(p Passed) bool {
-		return p.Validation == OneTimePassword && p.Method != ByRememberedDevice || p.Method == ByVerifiedPasskey
+		return p.Validation == SecondFactor && p.Method != ByRememberedDevice || p.Method == ByVerifiedPasskey
 	})
 }
 

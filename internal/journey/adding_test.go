@@ -22,7 +22,7 @@ func (h *house) holding(by identity.Method) identity.Session {
 		AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour),
 		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 	if by != "" {
-		p := identity.Passed{Validation: identity.OneTimePassword, Method: by, At: now}
+		p := identity.Passed{Validation: identity.SecondFactor, Method: by, At: now}
 		if by == identity.ByPasscode {
 			p.Authenticator = h.token.ID
 		}

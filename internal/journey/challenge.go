@@ -118,7 +118,7 @@ func (e *Engine) Response(ctx context.Context, visit Visit, v *View, typed strin
 			return e.lockIfExceeded(ctx, tx, visit, v)
 		}
 		j.Notice, v.kept = "", true
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByChallenge,
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByChallenge,
 			Authenticator: result.Authenticator.ID, At: tx.Now()})
 		return e.giveBack(ctx, tx, v)
 	}, AskChallenge)

@@ -54,7 +54,7 @@ type class struct {
 	proves   []identity.Validation // that must be passed, and by no remembered device
 }
 
-var mfa = class{MFAContext, twoFactors, []identity.Validation{identity.Password, identity.OneTimePassword}}
+var mfa = class{MFAContext, twoFactors, []identity.Validation{identity.Password, identity.SecondFactor}}
 
 // classes lists all there are, weakest first, the tenant's own after the others of
 // their strength.
@@ -152,7 +152,7 @@ func (r Rules) asked(contexts []string) ([]identity.Validation, bool) {
 // for which a remembered device does not stand.
 func (r Rules) asksFactor(contexts []string) bool {
 	need, _ := r.asked(contexts)
-	return slices.Contains(need, identity.OneTimePassword) || slices.Contains(need, identity.VerifiedPasskey)
+	return slices.Contains(need, identity.SecondFactor) || slices.Contains(need, identity.VerifiedPasskey)
 }
 
 // reached reports whether what was passed satisfies a context. A passkey that

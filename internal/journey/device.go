@@ -57,7 +57,7 @@ func (v *View) tick(box *bool) {
 func (v *View) mayRecognise(now time.Time) bool {
 	j, f := v.Journey, v.Facts
 	return j.Remember != identity.NotRemembered && !v.Rules.asksFactor(j.ACR) &&
-		j.Has(identity.Password) && slices.Equal(j.Missing(), []identity.Validation{identity.OneTimePassword}) &&
+		j.Has(identity.Password) && slices.Equal(j.Missing(), []identity.Validation{identity.SecondFactor}) &&
 		j.Refused == "" && !f.Disabled && f.Assigned > 0 && !now.Before(f.LockedUntil)
 }
 
@@ -79,7 +79,7 @@ func (e *Engine) recognise(ctx context.Context, tx *store.Tx, visit Visit, v *Vi
 	case verdict.Stolen:
 		return directory.DeviceStolen(ctx, tx, v.User, verdict.Device, templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()})
 	case verdict.Counts:
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByRememberedDevice,
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice,
 			Authenticator: verdict.Device.ID, At: tx.Now()})
 		v.recognised, v.device = true, Device{verdict.Cookie, verdict.Device.ExpiresAt.Sub(tx.Now())}
 	}
@@ -110,7 +110,7 @@ func (v *View) stillCounts(ctx context.Context, r Reader, p identity.Passed) (bo
 func (e *Engine) remember(ctx context.Context, tx *store.Tx, v *View) (Device, error) {
 	j := v.Journey
 	held := slices.ContainsFunc(j.Passed, func(p identity.Passed) bool {
-		return p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice && p.Authenticator != ""
+		return p.Validation == identity.SecondFactor && p.Method != identity.ByRememberedDevice && p.Authenticator != ""
 	})
 	if j.Remember != identity.WillRemember || !held {
 		return v.device, nil

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	twoFactors = []identity.Validation{identity.Password, identity.OneTimePassword}
+	twoFactors = []identity.Validation{identity.Password, identity.SecondFactor}
 	yes, no    = true, false
 )
 

@@ -165,14 +165,14 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 	halfMade := pendingOf(v.Authenticators)
 	v.Facts.Assigned = policy.Counting(v.Authenticators, halfMade)
 	v.Facts.MayEnrol, v.Facts.WhyNotEnrol = v.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
-		Known:           true,
-		Groups:          v.Groups,
-		OneTimePassword: slices.Contains(j.Required, identity.OneTimePassword),
-		Authenticators:  v.Authenticators,
-		HalfMade:        halfMade,
-		EverEnrolled:    !v.User.EverEnrolledAt.IsZero(),
-		Leave:           !v.User.MayEnrollAt.IsZero(),
-		Platform:        len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA(),
+		Known:          true,
+		Groups:         v.Groups,
+		SecondFactor:   slices.Contains(j.Required, identity.SecondFactor),
+		Authenticators: v.Authenticators,
+		HalfMade:       halfMade,
+		EverEnrolled:   !v.User.EverEnrolledAt.IsZero(),
+		Leave:          !v.User.MayEnrollAt.IsZero(),
+		Platform:       len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA(),
 	})
 	return nil
 }
@@ -339,7 +339,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 	data := map[string]string{"context": v.Rules.Reached(j)}
 	for _, p := range j.Passed {
 		data[string(p.Validation)] = string(p.Method)
-		if p.Validation == identity.OneTimePassword && p.Method != identity.ByRememberedDevice {
+		if p.Validation == identity.SecondFactor && p.Method != identity.ByRememberedDevice {
 			method = p.Method // is preselected when one is asked for again
 			if method == identity.ByVerifiedPasskey {
 				method = identity.ByPasskey // is what is chosen
@@ -387,16 +387,16 @@ func evaluate(v *View) error {
 	j.Remember = identity.NotRemembered
 	j.Refused, j.Steps, j.Policy = "", nil, v.Rules.AccessVersion
 	if j.UserID == "" {
-		if access.AsksOneTimePassword(j.Application, address) {
-			need = append(need, identity.OneTimePassword)
+		if access.AsksSecondFactor(j.Application, address) {
+			need = append(need, identity.SecondFactor)
 		}
 	} else {
 		d := access.Decide(policy.Subject{Groups: v.Groups, Application: j.Application, Address: address})
 		if d.Deny {
 			// Said once something was proved; until then all is as for others.
 			j.Refused = "policy"
-			if access.AsksOneTimePassword(j.Application, address) {
-				need = append(need, identity.OneTimePassword)
+			if access.AsksSecondFactor(j.Application, address) {
+				need = append(need, identity.SecondFactor)
 			}
 		}
 		need = append(need, d.Require...)
@@ -408,7 +408,7 @@ func evaluate(v *View) error {
 		}
 	}
 	j.Required = nil
-	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword, identity.VerifiedPasskey} {
+	for _, validation := range []identity.Validation{identity.Password, identity.SecondFactor, identity.VerifiedPasskey} {
 		if slices.Contains(need, validation) {
 			j.Required = append(j.Required, validation)
 		}

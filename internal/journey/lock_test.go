@@ -20,7 +20,7 @@ import (
 // be sent for a name.
 func (h *house) withoutPassword(groups map[string]policy.PushSettings) {
 	h.Helper()
-	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.OneTimePassword}}}})
+	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.SecondFactor}}}})
 	rules := policy.DefaultPush()
 	rules.BeforePassword, rules.Groups = true, groups
 	h.setPolicy(rules)

@@ -16,7 +16,7 @@ import (
 func (v *View) pinDue(ctx context.Context, r Reader) (identity.Authenticator, error) {
 	j := v.Journey
 	for _, p := range j.Passed {
-		if !j.Login() || p.Validation != identity.OneTimePassword || p.Method == identity.ByRememberedDevice || p.At.Before(j.StartedAt) {
+		if !j.Login() || p.Validation != identity.SecondFactor || p.Method == identity.ByRememberedDevice || p.At.Before(j.StartedAt) {
 			continue
 		}
 		i := slices.IndexFunc(v.Authenticators, func(a identity.Authenticator) bool { return a.ID == p.Authenticator && a.ServerPIN })

@@ -13,11 +13,11 @@ import (
 var (
 	start    = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	later    = start.Add(time.Minute)
-	both     = []identity.Validation{identity.Password, identity.OneTimePassword}
-	otpOnly  = []identity.Validation{identity.OneTimePassword}
+	both     = []identity.Validation{identity.Password, identity.SecondFactor}
+	otpOnly  = []identity.Validation{identity.SecondFactor}
 	pwOnly   = []identity.Validation{identity.Password}
 	pwPassed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: start}}
-	all      = append(slices.Clone(pwPassed), identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, At: start})
+	all      = append(slices.Clone(pwPassed), identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, At: start})
 )
 
 func TestJRN1_Next(t *testing.T) {
@@ -166,16 +166,16 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 }
 
 var rules = Rules{Contexts: policy.Contexts{Names: map[string][]identity.Validation{
-	"https://example.org/both":  {identity.Password, identity.OneTimePassword},
-	"https://example.org/typed": {identity.OneTimePassword},
+	"https://example.org/both":  {identity.Password, identity.SecondFactor},
+	"https://example.org/typed": {identity.SecondFactor},
 }}}
 
 // With the look at remembered devices taken out of class.reached, the rows with
 // one tell of a second factor there was none of.
 func TestJRN8_ContextsAreTrue(t *testing.T) {
-	remembered := []identity.Passed{pwPassed[0], {Validation: identity.OneTimePassword, Method: identity.ByRememberedDevice}}
-	passkey := []identity.Passed{{Validation: identity.Password, Method: identity.ByVerifiedPasskey}, {Validation: identity.OneTimePassword, Method: identity.ByVerifiedPasskey}}
-	unverified := []identity.Passed{pwPassed[0], {Validation: identity.OneTimePassword, Method: identity.ByPasskey}}
+	remembered := []identity.Passed{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByRememberedDevice}}
+	passkey := []identity.Passed{{Validation: identity.Password, Method: identity.ByVerifiedPasskey}, {Validation: identity.SecondFactor, Method: identity.ByVerifiedPasskey}}
+	unverified := []identity.Passed{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByPasskey}}
 	for _, tt := range []struct {
 		protocol identity.Protocol
 		asked    []string
@@ -209,7 +209,7 @@ func TestJRN8_ContextsAreTrue(t *testing.T) {
 	if need, ok := rules.asked([]string{MFAContext}); !ok || !slices.Equal(need, both) {
 		t.Errorf("asked(mfa) = %v, %v", need, ok)
 	}
-	if need, ok := rules.asked([]string{MFAContext, "https://example.org/typed"}); !ok || !slices.Equal(need, []identity.Validation{identity.OneTimePassword}) {
+	if need, ok := rules.asked([]string{MFAContext, "https://example.org/typed"}); !ok || !slices.Equal(need, []identity.Validation{identity.SecondFactor}) {
 		t.Errorf("asked(mfa, the tenant's own) = %v, %v", need, ok)
 	}
 }
@@ -217,7 +217,7 @@ func TestJRN8_ContextsAreTrue(t *testing.T) {
 func TestJRN8_ReferencesAreTrue(t *testing.T) {
 	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword}
 	second := func(m identity.Method) []identity.Passed {
-		return []identity.Passed{password, {Validation: identity.OneTimePassword, Method: m}}
+		return []identity.Passed{password, {Validation: identity.SecondFactor, Method: m}}
 	}
 	for _, tt := range []struct {
 		passed []identity.Passed

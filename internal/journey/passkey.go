@@ -111,7 +111,7 @@ func (e *Engine) passwordless(ctx context.Context, tx *store.Tx, v *View, s auth
 // prove notes what a passkey proved: a second factor, unless there was one, and
 // that its user was verified, if that is so.
 func prove(j *identity.Journey, s authenticator.Signature, method identity.Method, at time.Time) {
-	proved := []identity.Validation{identity.OneTimePassword}
+	proved := []identity.Validation{identity.SecondFactor}
 	if s.Verified {
 		proved = append(proved, identity.VerifiedPasskey)
 	}

@@ -183,7 +183,7 @@ func TestCRED19_APasskeyIsASecondFactor(t *testing.T) {
 			v, err := h.sign(v, k.signs(t, h.asked(v)))
 			v = h.want(v, err, journey.Done)
 			p := h.last.Passed[1]
-			if p.Validation != identity.OneTimePassword || p.Method != method || p.Authenticator != a.ID {
+			if p.Validation != identity.SecondFactor || p.Method != method || p.Authenticator != a.ID {
 				t.Errorf("proved %+v, want %s by %s", p, method, a.ID)
 			}
 			if got := v.Rules.Reached(v.Journey); got != journey.MFAContext {

@@ -111,7 +111,7 @@ func (e *Engine) Claim(ctx context.Context, visit Visit, v *View) (*View, error)
 		if err != nil {
 			return err
 		}
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
 		return nil
 	}, WaitForPush)
 }

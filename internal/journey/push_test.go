@@ -204,7 +204,7 @@ func TestPUSH20_StepsOfTheDefinition(t *testing.T) {
 			h := furnish(t, storetest.SQLite(t))
 			h.setPolicy(plain)
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Steps: tt.steps,
-				Require: []identity.Validation{identity.Password, identity.OneTimePassword}}}})
+				Require: []identity.Validation{identity.Password, identity.SecondFactor}}}})
 			v := h.proved(h.named("b", "berit.lie", journey.AskPassword), tt.at)
 			if !slices.Equal(v.Methods, tt.methods) || v.Preselected != tt.methods[0] || v.Presence != tt.presence {
 				t.Errorf("offered %v, first %s, presence %s", v.Methods, v.Preselected, v.Presence)
@@ -231,7 +231,7 @@ func TestPUSH20_TheDefinitionOfTheBeginning(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	v := h.toChoice("b")
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Steps: []identity.FactorStep{identity.PushStep},
-		Require: []identity.Validation{identity.Password, identity.OneTimePassword}}}})
+		Require: []identity.Validation{identity.Password, identity.SecondFactor}}}})
 	v, err := h.engine.Choose(t.Context(), h.visit(nowhere), v, identity.ByPasscode)
 	h.want(v, err, journey.AskPasscode)
 	if v := h.toChoice("c"); slices.Contains(v.Methods, identity.ByPasscode) {

@@ -65,7 +65,7 @@ func (e *Engine) RecoveryCode(ctx context.Context, visit Visit, v *View, typed s
 			return e.lockIfExceeded(ctx, tx, visit, v)
 		}
 		j.Notice, v.kept = "", true
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByRecoveryCode, At: tx.Now()})
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
 		return e.giveBack(ctx, tx, v)
 	}, AskRecoveryCode)
 }

@@ -255,7 +255,7 @@ func (e *Engine) Passcode(ctx context.Context, visit Visit, v *View, typed strin
 				return err
 			}
 			if result.OK {
-				j.Passed = append(j.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPasscode,
+				j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode,
 					Authenticator: result.Authenticator.ID, At: tx.Now()})
 				v.kept = true
 				return e.giveBack(ctx, tx, v)

@@ -28,7 +28,7 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 	)
 	h := furnish(t, storetest.SQLite(t))
 	passcode := func(age time.Duration) identity.Passed {
-		return identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPasscode, Authenticator: h.token.ID, At: h.Clock.Now().Add(-age)}
+		return identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: h.token.ID, At: h.Clock.Now().Add(-age)}
 	}
 	word := func(age time.Duration) identity.Passed {
 		return identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now().Add(-age)}
@@ -56,8 +56,8 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 		{"password, lost", []identity.Passed{word(time.Minute), lost}},
 		{"password, device", []identity.Passed{word(time.Minute), device}},
 	}
-	onePassword, two := []identity.Validation{identity.Password}, []identity.Validation{identity.Password, identity.OneTimePassword}
-	contexts := policy.Contexts{Names: map[string][]identity.Validation{typed: {identity.OneTimePassword}, ourBoth: two}}
+	onePassword, two := []identity.Validation{identity.Password}, []identity.Validation{identity.Password, identity.SecondFactor}
+	contexts := policy.Contexts{Names: map[string][]identity.Validation{typed: {identity.SecondFactor}, ourBoth: two}}
 	h.setPolicy(contexts)
 	asking := func(how journey.Comparison, names ...string) func(*journey.Start) {
 		return func(s *journey.Start) { s.ACR, s.Comparison = names, how }

@@ -64,7 +64,7 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 	t.Logf("seed %d", seed)
 	successes := make(map[string]int)
 	for walk := range 30 {
-		required := [][]identity.Validation{{identity.Password, identity.OneTimePassword}, {identity.OneTimePassword}, {identity.Password}}[walk%3]
+		required := [][]identity.Validation{{identity.Password, identity.SecondFactor}, {identity.SecondFactor}, {identity.Password}}[walk%3]
 		document, err := policy.Encode(policy.Access{Rules: []policy.Rule{{Name: "all", Require: required}}})
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func (w *walker) typePasscode() (*journey.View, error) {
 	offset := []int64{0, 0, 1, -1, 20, -20}[w.IntN(6)]
 	w.note("a passcode of %s, %d steps off", p.Name, offset)
 	if offset*offset <= 1 {
-		w.give(identity.OneTimePassword, p)
+		w.give(identity.SecondFactor, p)
 	}
 	return w.engine.Passcode(w.Context(), w.visit(identity.Session{}), w.view, otp.HOTP(p.token.Seed, params, otp.Step(params, w.db.Now())+offset))
 }
@@ -217,7 +217,7 @@ func (w *walker) answer() (*journey.View, error) {
 		end, err := push.TakeAnswer(w.Context(), tx, p.token, push.Answer{Request: open.ID, Nonce: open.Nonce, Decision: decision, Number: number,
 			Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 		if err == nil && end.Outcome == store.PushApproved && open.Journey == w.view.Journey.ID {
-			w.give(identity.OneTimePassword, p)
+			w.give(identity.SecondFactor, p)
 		}
 		return err
 	})

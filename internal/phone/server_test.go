@@ -81,7 +81,7 @@ func (h *house) journey(t *testing.T) *identity.Journey {
 	now := h.db.Now()
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: payroll,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
-		Required:  []identity.Validation{identity.Password, identity.OneTimePassword},
+		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })

@@ -34,13 +34,13 @@ type Rule struct {
 }
 
 // validations are those a rule can require, in the order in which they are asked.
-var validations = []identity.Validation{identity.Password, identity.OneTimePassword, identity.VerifiedPasskey}
+var validations = []identity.Validation{identity.Password, identity.SecondFactor, identity.VerifiedPasskey}
 
 // DefaultAccess asks everybody for a password and a one-time password.
 func DefaultAccess() Access {
 	return Access{Rules: []Rule{{
 		Name:    "everyone",
-		Require: []identity.Validation{identity.Password, identity.OneTimePassword},
+		Require: []identity.Validation{identity.Password, identity.SecondFactor},
 	}}}
 }
 
@@ -104,7 +104,7 @@ func (a Access) Validate() error {
 			ps.add(at+"require", "passkey") // the page before it asks for one, and what stands in its place
 		}
 		ps.within(at+"max_age", r.MaxAge, 0, maxMaxAge)
-		if r.Remember && !(slices.Contains(r.Require, identity.Password) && slices.Contains(r.Require, identity.OneTimePassword)) {
+		if r.Remember && !(slices.Contains(r.Require, identity.Password) && slices.Contains(r.Require, identity.SecondFactor)) {
 			ps.add(at+"remember", "remember") // it follows a password, and stands for a one-time password
 		}
 		r.checkSteps(&ps, at)
@@ -223,9 +223,9 @@ func (a Access) AsksPasswordOf(groups []string) bool {
 	return false
 }
 
-// AsksOneTimePassword reports the same of the one-time password.
-func (a Access) AsksOneTimePassword(application string, address netip.Addr) bool {
-	return a.asks(identity.OneTimePassword, application, address)
+// AsksSecondFactor reports the same of the one-time password.
+func (a Access) AsksSecondFactor(application string, address netip.Addr) bool {
+	return a.asks(identity.SecondFactor, application, address)
 }
 
 func (a Access) asks(v identity.Validation, application string, address netip.Addr) bool {
@@ -242,7 +242,7 @@ func (a Access) asks(v identity.Validation, application string, address netip.Ad
 // decide there and asks for a one-time password.
 func (a Access) OffersStep(step identity.FactorStep, application string, address netip.Addr) bool {
 	for d := range a.deciding(application, address) {
-		if slices.Contains(d.Require, identity.OneTimePassword) && Offers(d.Steps, step) {
+		if slices.Contains(d.Require, identity.SecondFactor) && Offers(d.Steps, step) {
 			return true
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 const (
 	pw  = identity.Password
-	otp = identity.OneTimePassword
+	otp = identity.SecondFactor
 )
 
 var (
@@ -153,8 +153,8 @@ func TestJRN10_WhatIsAskedDependsOnNoGroup(t *testing.T) {
 			if got := policy.AsksPassword("app_wiki", tt.address); got != tt.wantPassword {
 				t.Errorf("AsksPassword = %t, want %t", got, tt.wantPassword)
 			}
-			if got := policy.AsksOneTimePassword("app_wiki", tt.address); got != tt.wantCode {
-				t.Errorf("AsksOneTimePassword = %t, want %t", got, tt.wantCode)
+			if got := policy.AsksSecondFactor("app_wiki", tt.address); got != tt.wantCode {
+				t.Errorf("AsksSecondFactor = %t, want %t", got, tt.wantCode)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestJRN10_NothingIsAskedThatWasNotAnnounced(t *testing.T) {
 				if slices.Contains(d.Require, pw) && !policy.AsksPassword("app_wiki", address) {
 					t.Errorf("%+v: asks %v of groups %v at %v, announced no password", rules, d.Require, groups, address)
 				}
-				if slices.Contains(d.Require, otp) && !policy.AsksOneTimePassword("app_wiki", address) {
+				if slices.Contains(d.Require, otp) && !policy.AsksSecondFactor("app_wiki", address) {
 					t.Errorf("%+v: asks %v of groups %v at %v, announced no one-time password", rules, d.Require, groups, address)
 				}
 			}

@@ -62,22 +62,22 @@ func (s SelfProvisioning) Targets(groups []string) bool {
 // A Candidate is what is known about somebody in a journey when the question
 // is whether self-provisioning is open to them.
 type Candidate struct {
-	Known           bool // the name is an enabled user's
-	Operator        bool
-	Groups          []string
-	OneTimePassword bool // the journey wants one
-	Authenticators  []identity.Authenticator
-	HalfMade        []string // ids of pending authenticators of the user's own self-provisioning
-	EverEnrolled    bool     // had an active authenticator at any time
-	Leave           bool     // an operator gave leave, and it has not been used up
-	Platform        bool     // at least one platform is allowed, or another vendor's app
+	Known          bool // the name is an enabled user's
+	Operator       bool
+	Groups         []string
+	SecondFactor   bool // the journey wants one
+	Authenticators []identity.Authenticator
+	HalfMade       []string // ids of pending authenticators of the user's own self-provisioning
+	EverEnrolled   bool     // had an active authenticator at any time
+	Leave          bool     // an operator gave leave, and it has not been used up
+	Platform       bool     // at least one platform is allowed, or another vendor's app
 }
 
 // Reasons of MayEnroll.
 const (
 	MayEnrollAlone     Reason = "may enrol"
 	UserUnknown        Reason = "user unknown"
-	NoOneTimePassword  Reason = "no one-time password wanted"
+	NoSecondFactor     Reason = "no one-time password wanted"
 	HasAuthenticator   Reason = "has an authenticator"
 	OperatorNeedsLeave Reason = "an operator needs another operator's leave"
 	NeedsLeave         Reason = "had an authenticator and needs an operator's leave"
@@ -95,8 +95,8 @@ func (s SelfProvisioning) MayEnroll(c Candidate) (bool, Reason) {
 	switch {
 	case !c.Known:
 		return false, UserUnknown
-	case !c.OneTimePassword:
-		return false, NoOneTimePassword
+	case !c.SecondFactor:
+		return false, NoSecondFactor
 	case Counting(c.Authenticators, c.HalfMade) > 0:
 		return false, HasAuthenticator
 	case c.Operator && !c.Leave:

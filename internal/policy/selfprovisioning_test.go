@@ -65,7 +65,7 @@ func TestENR1_MayEnroll(t *testing.T) {
 
 	// fresh is somebody to whom it is open; each row changes one thing.
 	fresh := func(change func(*Candidate)) Candidate {
-		c := Candidate{Known: true, OneTimePassword: true, Platform: true}
+		c := Candidate{Known: true, SecondFactor: true, Platform: true}
 		if change != nil {
 			change(&c)
 		}
@@ -82,7 +82,7 @@ func TestENR1_MayEnroll(t *testing.T) {
 	}{
 		{"first login", all, fresh(nil), MayEnrollAlone},
 		{"nobody", all, fresh(func(c *Candidate) { c.Known = false }), UserUnknown},
-		{"password alone wanted", all, fresh(func(c *Candidate) { c.OneTimePassword = false }), NoOneTimePassword},
+		{"password alone wanted", all, fresh(func(c *Candidate) { c.SecondFactor = false }), NoSecondFactor},
 		{"no platform", all, fresh(func(c *Candidate) { c.Platform = false }), NoPlatformAllowed},
 
 		{"has one", all, has(identity.Active, identity.AppToken), HasAuthenticator},

@@ -32,7 +32,7 @@ func (r Rule) checkSteps(ps *Problems, at string) {
 			ps.add(field, "push-twice")
 		}
 	}
-	if len(r.Steps) > 0 && !slices.Contains(r.Require, identity.OneTimePassword) {
+	if len(r.Steps) > 0 && !slices.Contains(r.Require, identity.SecondFactor) {
 		ps.add(at+"steps", "no-otp")
 	}
 }

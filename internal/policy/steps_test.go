@@ -17,7 +17,7 @@ const (
 
 // A journey definition that names push twice says where.
 func TestPUSH20_BothPushStepsAreRefused(t *testing.T) {
-	both := []identity.Validation{identity.Password, identity.OneTimePassword}
+	both := []identity.Validation{identity.Password, identity.SecondFactor}
 	for _, tt := range []struct {
 		name    string
 		require []identity.Validation
@@ -87,7 +87,7 @@ func TestPUSH20_PUSH21_Occasions(t *testing.T) {
 // Hiding one's address never opens a step: what is offered is what every rule
 // offers that might decide.
 func TestPUSH20_StepsOfAnUnknownAddress(t *testing.T) {
-	otp := []identity.Validation{identity.OneTimePassword}
+	otp := []identity.Validation{identity.SecondFactor}
 	office := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	for _, tt := range []struct {
 		name           string
@@ -112,7 +112,7 @@ func TestPUSH20_StepsOfAnUnknownAddress(t *testing.T) {
 
 // What is offered before it is known to whom is what anybody may use there.
 func TestPUSH20_OffersStep(t *testing.T) {
-	otp := []identity.Validation{identity.OneTimePassword}
+	otp := []identity.Validation{identity.SecondFactor}
 	a := Access{Rules: []Rule{
 		{Name: "payroll", Applications: []string{"pay"}, Require: otp, Steps: []identity.FactorStep{typed}},
 		{Name: "staff", Groups: []string{"staff"}, Require: otp, Steps: []identity.FactorStep{withPresence}},

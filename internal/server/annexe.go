@@ -14,10 +14,10 @@ import (
 // could use them.
 func (s *Server) mountAuthenticator(house *http.ServeMux, app http.Handler) {
 	at := house
-	if s.Kit.Authenticator != nil {
+	if s.Site.Authenticator != nil {
 		s.annexe = http.NewServeMux()
 		at = s.annexe
-		home := s.Kit.AuthenticatorOrigin() + "/authenticator/"
+		home := s.Site.AuthenticatorOrigin() + "/authenticator/"
 		at.Handle("GET "+static.Prefix, static.Handler())
 		at.Handle("GET /{$}", http.RedirectHandler(home, http.StatusSeeOther))
 		// Links that are out already still lead there: browsers take the fragment,
@@ -35,7 +35,7 @@ func (s *Server) mountAuthenticator(house *http.ServeMux, app http.Handler) {
 // the house else. The Host header is the sender's to choose; all it can choose is
 // which of the two doors, both public, it comes to.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	if s.annexe != nil && strings.EqualFold(r.Host, s.Kit.Authenticator.Host) {
+	if s.annexe != nil && strings.EqualFold(r.Host, s.Site.Authenticator.Host) {
 		s.annexe.ServeHTTP(w, r)
 		return
 	}

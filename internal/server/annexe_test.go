@@ -50,7 +50,7 @@ func TestAuthenticatorAtItsOwnAddress(t *testing.T) {
 			t.Errorf("%s%s: %d to %q, want %d to %q", tt.host, tt.path, w.Code, w.Header().Get("Location"), tt.status, tt.location)
 		}
 	}
-	if got := s.Kit.AuthenticatorOrigin(); got != "http://"+own {
+	if got := s.Site.AuthenticatorOrigin(); got != "http://"+own {
 		t.Errorf("activations lead to %s", got)
 	}
 }

@@ -1,7 +1,7 @@
 // Package server puts the house together: it builds each part, hands it what it
 // needs, and mounts all faces on one address.
 //
-// The pages stand inside web.Kit.SameOrigin, which refuses writes another site
+// The pages stand inside web.Site.SameOrigin, which refuses writes another site
 // had a browser make. The protocols' endpoints and the authenticator apps' API
 // stand outside it: the first are cross-site by design and only store a request,
 // the second are signed. Everything stands inside the same headers, time-outs

@@ -45,7 +45,7 @@ const (
 // A Server is a house with its doors still closed, until Run.
 type Server struct {
 	DB        *store.DB
-	Kit       *web.Kit
+	Site      *web.Site
 	Directory *directory.Directory
 
 	config  config.Config
@@ -112,13 +112,13 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
-		Kit:       &web.Kit{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
+		Site:      &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
 	if c.BreachedPasswords != "" {
 		s.Directory.Breached = c.Path(c.BreachedPasswords)
 	}
 	if c.AuthenticatorURL != "" {
-		s.Kit.Authenticator = authenticator
+		s.Site.Authenticator = authenticator
 	}
 	s.bell = &notify.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
 		Log: log, Node: s.node}
@@ -160,14 +160,14 @@ func Sender(c config.Config) (mail.Sender, error) {
 
 // mount puts every face where it stands.
 func (s *Server) mount() error {
-	k := s.Kit
-	logins := &idp.IdP{Kit: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
+	k := s.Site
+	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
 		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Bell: s.bell, Address: k.From, Streams: s.streams, Log: s.log})
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Bell: s.bell, Address: k.ClientIP, Streams: s.streams, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Server) mount() error {
 
 	pages := http.NewServeMux()
 	logins.Routes(pages)
-	own := &self.Portal{Kit: k, DB: s.DB, Directory: s.Directory, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
+	own := &self.Portal{Site: k, DB: s.DB, Directory: s.Directory, EndSession: logins.EndSession, BeginAdding: logins.BeginAdding}
 	logins.SelfService = own.Names()
 	own.Routes(pages)
 	pages.Handle("GET /{$}", k.Handle(s.home))
@@ -217,7 +217,7 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 
 // Handler is everything the public address answers.
 func (s *Server) Handler() http.Handler {
-	return s.Kit.Recover(s.Kit.Headers(http.HandlerFunc(s.answer)))
+	return s.Site.Recover(s.Site.Headers(http.HandlerFunc(s.answer)))
 }
 
 // Listen opens the doors, so that nobody who comes from now on is sent away.
@@ -277,7 +277,7 @@ func (s *Server) Run(ctx context.Context) error {
 		servers = append(servers, second)
 		go func() { failed <- second.Serve(s.second) }()
 	}
-	s.log.InfoContext(ctx, "listening", "address", s.public.Addr().String(), "base", s.Kit.Base.String())
+	s.log.InfoContext(ctx, "listening", "address", s.public.Addr().String(), "base", s.Site.Base.String())
 
 	var err error
 	select {

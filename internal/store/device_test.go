@@ -228,7 +228,7 @@ func TestJRN9_ABrowserIsRememberedForOneUser(t *testing.T) {
 func TestJRN15_AMethodOfSeveralWords(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		j := h.Journey(t, "b")
-		want := identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
+		want := identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
 		j.Remember, j.Passed = identity.WillRemember, []identity.Passed{want}
 		h.Do(t, func(tx *store.Tx) error { return tx.StepJourney(t.Context(), j) })
 		got, err := h.DB.Journey(t.Context(), h.Tenant.ID, j.ID)

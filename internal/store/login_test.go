@@ -26,7 +26,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		j.UserID, j.Name = h.user.ID, "anna.berg"
-		j.Required = []identity.Validation{identity.Password, identity.OneTimePassword}
+		j.Required = []identity.Validation{identity.Password, identity.SecondFactor}
 		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		j.Code = identity.Code{MAC: []byte{1}, Root: 1, SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.StepJourney(t.Context(), j) }); err != nil {
@@ -290,7 +290,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 		if !opens("one", "b") || opens("one", "another browser") {
 			t.Error("a session opens in its own browser and nowhere else")
 		}
-		s.Passed = append(s.Passed, identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, At: now})
+		s.Passed = append(s.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, At: now})
 		keep("two")
 		if opens("one", "b") || !opens("two", "b") {
 			t.Error("after a rise the new secret opens it, the old one does not")

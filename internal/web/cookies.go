@@ -10,23 +10,23 @@ import (
 
 // cookieName is a cookie's name in a tenant. The __Host- prefix keeps sibling
 // domains from planting one; browsers accept it over https alone.
-func (k *Kit) cookieName(kind string, t identity.Tenant) string {
+func (s *Site) cookieName(kind string, t identity.Tenant) string {
 	name := "latchkey_" + kind + "_" + t.Slug
-	if k.Secure() {
+	if s.Secure() {
 		return "__Host-" + name
 	}
 	return name
 }
 
-func (k *Kit) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
+func (s *Site) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		Secure: s.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // Browser returns the hash that stands for the browser in the tenant, and
 // false when it brought no cookie.
-func (k *Kit) Browser(r *http.Request, t identity.Tenant) (string, bool) {
-	c, err := r.Cookie(k.cookieName("browser", t))
+func (s *Site) Browser(r *http.Request, t identity.Tenant) (string, bool) {
+	c, err := r.Cookie(s.cookieName("browser", t))
 	if err != nil || !identity.IsSecret(c.Value) {
 		return "", false
 	}
@@ -34,45 +34,45 @@ func (k *Kit) Browser(r *http.Request, t identity.Tenant) (string, bool) {
 }
 
 // EnsureBrowser is Browser, giving the browser a cookie if it has none.
-func (k *Kit) EnsureBrowser(w http.ResponseWriter, r *http.Request, t identity.Tenant) string {
-	if b, ok := k.Browser(r, t); ok {
+func (s *Site) EnsureBrowser(w http.ResponseWriter, r *http.Request, t identity.Tenant) string {
+	if b, ok := s.Browser(r, t); ok {
 		return b
 	}
 	secret := identity.NewSecret()
-	k.setCookie(w, k.cookieName("browser", t), secret, 400*24*3600) // the most browsers keep
+	s.setCookie(w, s.cookieName("browser", t), secret, 400*24*3600) // the most browsers keep
 	return store.Hash(secret)
 }
 
 // Session returns the live session of a request. Without one the error is an
 // identity.Unauthenticated.
-func (k *Kit) Session(r *http.Request, t identity.Tenant) (identity.Session, error) {
+func (s *Site) Session(r *http.Request, t identity.Tenant) (identity.Session, error) {
 	none := &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
-	browser, ok := k.Browser(r, t)
+	browser, ok := s.Browser(r, t)
 	if !ok {
 		return identity.Session{}, none
 	}
-	c, err := r.Cookie(k.cookieName("session", t))
+	c, err := r.Cookie(s.cookieName("session", t))
 	if err != nil || !identity.IsSecret(c.Value) {
 		return identity.Session{}, none
 	}
-	return k.DB.Session(r.Context(), t.ID, c.Value, browser)
+	return s.DB.Session(r.Context(), t.ID, c.Value, browser)
 }
 
 // SetSession gives the browser a session's secret. It ends with the browser;
 // the server ends it sooner.
-func (k *Kit) SetSession(w http.ResponseWriter, t identity.Tenant, secret string) {
-	k.setCookie(w, k.cookieName("session", t), secret, 0)
+func (s *Site) SetSession(w http.ResponseWriter, t identity.Tenant, secret string) {
+	s.setCookie(w, s.cookieName("session", t), secret, 0)
 }
 
 // ClearSession takes the session's secret from the browser.
-func (k *Kit) ClearSession(w http.ResponseWriter, t identity.Tenant) {
-	k.setCookie(w, k.cookieName("session", t), "", -1)
+func (s *Site) ClearSession(w http.ResponseWriter, t identity.Tenant) {
+	s.setCookie(w, s.cookieName("session", t), "", -1)
 }
 
 // Device returns the cookie of a remembered device, as it came; empty without
 // one, or where it cannot be one of ours.
-func (k *Kit) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
-	c, err := r.Cookie(k.cookieName("device", t))
+func (s *Site) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
+	c, err := r.Cookie(s.cookieName("device", t))
 	if err != nil {
 		return store.DeviceCookie{}
 	}
@@ -85,6 +85,6 @@ func (k *Kit) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
 
 // SetDevice gives the browser the cookie of a remembered device, for as long as
 // it may count.
-func (k *Kit) SetDevice(w http.ResponseWriter, t identity.Tenant, device store.DeviceCookie, life time.Duration) {
-	k.setCookie(w, k.cookieName("device", t), device.String(), int(life/time.Second))
+func (s *Site) SetDevice(w http.ResponseWriter, t identity.Tenant, device store.DeviceCookie, life time.Duration) {
+	s.setCookie(w, s.cookieName("device", t), device.String(), int(life/time.Second))
 }

@@ -9,7 +9,7 @@ import (
 // Headers sets on every response what keeps a browser from being turned
 // against its user (QLT-4): nothing from elsewhere, no framing, no referrer,
 // no guessing of types, nothing kept. Pages replace the policy by their own.
-func (k *Kit) Headers(next http.Handler) http.Handler {
+func (s *Site) Headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		setPolicy(h, "")
@@ -19,7 +19,7 @@ func (k *Kit) Headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
-		if k.Secure() {
+		if s.Secure() {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
 		next.ServeHTTP(w, r)
@@ -38,9 +38,9 @@ func setPolicy(h http.Header, formAction string) {
 // SameOrigin refuses writes that another site had a browser make (login CSRF
 // among them). The protocols' own endpoints are cross-site by design and stand
 // outside it; they only store a request and redirect.
-func (k *Kit) SameOrigin(next http.Handler) http.Handler {
+func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(k.Handle(func(http.ResponseWriter, *http.Request) error {
+	guard.SetDenyHandler(s.Handle(func(http.ResponseWriter, *http.Request) error {
 		return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden"}
 	}))
 	return guard.Handler(next)

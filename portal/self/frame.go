@@ -82,7 +82,7 @@ var shows = []error{identity.Invalid, identity.Conflict, identity.Throttled}
 // visit finds the page a request is for and who is there. It answers the request
 // itself, with nil for a visit, where the person has to prove something first.
 func (p *Portal) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +118,8 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 	if v.User, err = p.DB.User(r.Context(), t.ID, v.Session.UserID); err != nil {
 		return nil, err
 	}
-	v.Who = identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: v.User.ID, IP: p.Kit.From(r)}
-	v.L = p.Kit.Printer(r, v.User.Language, "", t.Language)
+	v.Who = identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: v.User.ID, IP: p.Site.ClientIP(r)}
+	v.L = p.Site.Printer(r, v.User.Language, "", t.Language)
 	if v.Session.Stale(p.DB.Now()) {
 		err = p.DB.InTx(r.Context(), v.Who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), v.Session) })
 	}
@@ -218,7 +218,7 @@ func (p *Portal) refuse(w http.ResponseWriter, v *Visit, problem error) error {
 
 // render puts a page into the frame.
 func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, name string, page templates.Page) error {
-	page.Tenant, page.L, page.Languages = web.Brand(v.Tenant), v.L, p.Kit.Catalog.Languages()
+	page.Tenant, page.L, page.Languages = web.Brand(v.Tenant), v.L, p.Site.Catalog.Languages()
 	page.Action, page.Step = v.Address(v.Page.Name), v.Page.Name
 	if v.Item != "" {
 		page.Action += "/" + v.Item
@@ -233,7 +233,7 @@ func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, name string
 			page.Nav = append(page.Nav, templates.NavItem{Name: row.Name, Address: v.Address(row.Name), Here: row.Name == here})
 		}
 	}
-	return p.Kit.Render(w, v.Request, status, name, page, "")
+	return p.Site.Render(w, v.Request, status, name, page, "")
 }
 
 // cards are the pages that a page leads to.
@@ -256,8 +256,8 @@ func (p *Portal) worth(v *Visit, row Page) bool {
 // speak changes the language and shows the page in it.
 func (p *Portal) speak(w http.ResponseWriter, v *Visit, language string) error {
 	ctx := v.Request.Context()
-	language = p.Kit.Catalog.Negotiate(language, "", "", "").Lang()
-	p.Kit.PickLanguage(w, language)
+	language = p.Site.Catalog.Negotiate(language, "", "", "").Lang()
+	p.Site.PickLanguage(w, language)
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error { return tx.SetUserLanguage(ctx, v.Tenant.ID, v.User.ID, language) })
 	if err != nil {
 		return err
@@ -274,6 +274,6 @@ func (p *Portal) logout(w http.ResponseWriter, v *Visit) error {
 	if err := p.EndSession(w, v.Request, v.Tenant, v.Session); err != nil {
 		return err
 	}
-	page := templates.Page{Tenant: web.Brand(v.Tenant), L: p.Kit.Printer(v.Request, "", "", v.Tenant.Language), Body: templates.LoggedOut{Home: v.Address("")}}
-	return p.Kit.Render(w, v.Request, http.StatusOK, "logged_out", page, "")
+	page := templates.Page{Tenant: web.Brand(v.Tenant), L: p.Site.Printer(v.Request, "", "", v.Tenant.Language), Body: templates.LoggedOut{Home: v.Address("")}}
+	return p.Site.Render(w, v.Request, http.StatusOK, "logged_out", page, "")
 }

@@ -42,8 +42,8 @@ func newVisitor(t *testing.T, h *storetest.House) *visitor {
 	}
 	v := &visitor{House: h, t: t, mux: http.NewServeMux(), browser: identity.NewSecret(), app: identity.Application{Tenant: h.Tenant.ID,
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
-	(&self.Portal{Kit: kit, DB: h.DB}).Routes(v.mux)
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	(&self.Portal{Site: kit, DB: h.DB}).Routes(v.mux)
 	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), v.app) })
 	return v
 }
@@ -102,7 +102,7 @@ func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
 	now := h.Clock.Now()
 	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: now}
 	factor := func(by identity.Method, with string, age time.Duration) identity.Passed {
-		return identity.Passed{Validation: identity.OneTimePassword, Method: by, Authenticator: with, At: now.Add(-age)}
+		return identity.Passed{Validation: identity.SecondFactor, Method: by, Authenticator: with, At: now.Add(-age)}
 	}
 	for _, tt := range []struct {
 		name   string
@@ -140,7 +140,7 @@ var shownCode = regexp.MustCompile(`<code>([0-9A-Z-]{19})</code>`)
 func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
-		v.signIn(identity.Passed{Validation: identity.OneTimePassword, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		form := url.Values{"do": {"make"}, "version": {"17"}}
 		_, _, body := v.ask("/recovery-codes", form)
 		codes := shownCode.FindAllStringSubmatch(body, -1)

@@ -60,7 +60,7 @@ func methods(e audit.Event) (by []string) {
 	if e.Kind != audit.LoginSucceeded {
 		return nil
 	}
-	for _, validation := range []identity.Validation{identity.Password, identity.OneTimePassword} {
+	for _, validation := range []identity.Validation{identity.Password, identity.SecondFactor} {
 		if method := e.Data[string(validation)]; method != "" {
 			by = append(by, method)
 		}

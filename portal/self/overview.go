@@ -39,7 +39,7 @@ func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 		if app.Protocol == identity.Portal || !app.DisabledAt.IsZero() {
 			continue
 		}
-		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Kit.Address(v.Request)}).Deny {
+		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Site.ClientAddress(v.Request)}).Deny {
 			continue
 		}
 		links = append(links, templates.Link{Name: app.Name, Address: app.Home})

@@ -51,7 +51,7 @@ func (p *Portal) passkeys(v *Visit) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	creation := templates.PasskeyCreation{Challenge: challenge, RP: templates.PasskeyParty{ID: authenticator.PartyAt(p.Kit.Base).ID, Name: v.Tenant.OrganisationName()},
+	creation := templates.PasskeyCreation{Challenge: challenge, RP: templates.PasskeyParty{ID: authenticator.PartyAt(p.Site.Base).ID, Name: v.Tenant.OrganisationName()},
 		User:    templates.PasskeyUser{ID: encoded([]byte(v.User.ID)), Name: v.User.Name, DisplayName: v.User.Name},
 		Timeout: 120_000, Exclude: exclude, Attestation: "none",
 		Selection: templates.PasskeySelection{ResidentKey: "preferred", UserVerification: "preferred"}}
@@ -116,7 +116,7 @@ func (p *Portal) addPasskey(v *Visit) (Answer, error) {
 		if err != nil {
 			return err
 		}
-		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.PartyAt(p.Kit.Base), challenge, []byte(form("made")), form("name"), v.Origin(tx.Now()))
+		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.PartyAt(p.Site.Base), challenge, []byte(form("made")), form("name"), v.Origin(tx.Now()))
 		return err
 	})
 	return Answer{To: v.Page.Name, Said: "passkey"}, err

@@ -25,8 +25,8 @@ import (
 
 // A Portal serves the self-service pages.
 type Portal struct {
-	Kit *web.Kit
-	DB  *store.DB
+	Site *web.Site
+	DB   *store.DB
 	// Directory checks and changes passwords.
 	Directory *directory.Directory
 	// EndSession ends a session with its event and takes its cookie.
@@ -36,18 +36,18 @@ type Portal struct {
 	BeginAdding func(r *http.Request, t identity.Tenant, s identity.Session) (address string, err error)
 }
 
-// Routes mounts the pages. They expect to stand inside web.Kit.SameOrigin.
+// Routes mounts the pages. They expect to stand inside web.Site.SameOrigin.
 func (p *Portal) Routes(mux *http.ServeMux) {
-	mux.Handle("GET /t/{tenant}/{$}", p.Kit.Handle(p.home))
+	mux.Handle("GET /t/{tenant}/{$}", p.Site.Handle(p.home))
 	for _, address := range []string{"/t/{tenant}/me", "/t/{tenant}/me/{page}", "/t/{tenant}/me/{page}/{item}"} {
-		mux.Handle("GET "+address, p.Kit.Handle(p.show))
-		mux.Handle("POST "+address, p.Kit.Handle(p.act))
+		mux.Handle("GET "+address, p.Site.Handle(p.show))
+		mux.Handle("POST "+address, p.Site.Handle(p.act))
 	}
 }
 
 // home sends who knows only the tenant's address to its self-service page.
 func (p *Portal) home(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Kit.Tenant(r)
+	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) error {
 // for these pages: it comes by way of a journey, which asks for what is missing
 // or lets it through (JRN-8). Without one the error is an Unauthenticated.
 func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, error) {
-	s, err := p.Kit.Session(r, t)
+	s, err := p.Site.Session(r, t)
 	if err != nil {
 		return s, err
 	}
@@ -94,7 +94,7 @@ const fresh = 10 * time.Minute
 // proved at another time, so it never counts here.
 func (p *Portal) factor(r *http.Request, s identity.Session, within time.Duration) (bool, error) {
 	for _, passed := range s.Passed {
-		second := passed.Validation == identity.OneTimePassword && passed.Method != identity.ByRememberedDevice
+		second := passed.Validation == identity.SecondFactor && passed.Method != identity.ByRememberedDevice
 		if !second && passed.Method != identity.ByVerifiedPasskey || p.DB.Now().Sub(passed.At) > within {
 			continue
 		}

@@ -30,9 +30,9 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
 	mux := http.NewServeMux()
-	(&self.Portal{Kit: kit, DB: h.DB}).Routes(mux)
+	(&self.Portal{Site: kit, DB: h.DB}).Routes(mux)
 	self := identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Self-service",
 		Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}
 	browser, secret := identity.NewSecret(), identity.NewSecret()

@@ -19,8 +19,8 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A Kit is what the faces share.
-type Kit struct {
+// A Site is what the faces share.
+type Site struct {
 	DB      *store.DB
 	Catalog *locales.Catalog
 	Pages   *templates.Set
@@ -35,11 +35,11 @@ type Kit struct {
 
 // AuthenticatorOrigin is where the web authenticator and its API are, such as
 // https://id.example.org.
-func (k *Kit) AuthenticatorOrigin() string {
-	if k.Authenticator != nil {
-		return k.Authenticator.String()
+func (s *Site) AuthenticatorOrigin() string {
+	if s.Authenticator != nil {
+		return s.Authenticator.String()
 	}
-	return k.Base.String()
+	return s.Base.String()
 }
 
 // MaxBody is the most bytes a form or JSON body may have.
@@ -52,25 +52,25 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 // Handle adapts h: a returned error becomes the right status, a page in the
 // reader's language and, if it is ours, a line in the log under the same
 // identifier (QLT-6).
-func (k *Kit) Handle(h Handler) http.Handler {
+func (s *Site) Handle(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			k.Fail(w, r, err)
+			s.RenderError(w, r, err)
 		}
 	})
 }
 
-// Fail answers with the problem page for err.
-func (k *Kit) Fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := k.Problem(w, r, err)
+// RenderError answers with the problem page for err.
+func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.Problem(w, r, err)
 	page := templates.Page{Problem: p.Key, ErrorID: p.ID, Body: templates.Problem{}}
-	if tenant, found := k.Tenant(r); found == nil {
+	if tenant, found := s.Tenant(r); found == nil {
 		page.Tenant = Brand(tenant)
 	} else {
 		page.Tenant = templates.Brand{Name: "Latchkey"}
 	}
-	if err := k.Render(w, r, p.Status, "problem", page, ""); err != nil {
-		k.Log.ErrorContext(r.Context(), "render problem", "err", err)
+	if err := s.Render(w, r, p.Status, "problem", page, ""); err != nil {
+		s.Log.ErrorContext(r.Context(), "render problem", "err", err)
 		http.Error(w, http.StatusText(p.Status), p.Status)
 	}
 }
@@ -84,7 +84,7 @@ type Failure struct {
 
 // Problem decides what the outside is told of an error, sets Retry-After where
 // the error says when to come again, and writes the cause to the log.
-func (k *Kit) Problem(w http.ResponseWriter, r *http.Request, err error) Failure {
+func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err error) Failure {
 	p := Failure{Status: http.StatusInternalServerError, Key: "error.internal", ID: strings.ToLower(rand.Text()[:10])}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -107,7 +107,7 @@ func (k *Kit) Problem(w http.ResponseWriter, r *http.Request, err error) Failure
 		level = slog.LevelError
 	}
 	if r.Context().Err() == nil { // who has left needs no line in the log
-		k.Log.Log(r.Context(), level, "request failed", "id", p.ID, "method", r.Method, "route", r.Pattern, "status", p.Status, "err", err)
+		s.Log.Log(r.Context(), level, "request failed", "id", p.ID, "method", r.Method, "route", r.Pattern, "status", p.Status, "err", err)
 	}
 	return p
 }
@@ -146,12 +146,12 @@ func Brand(t identity.Tenant) templates.Brand {
 // our own that the page's forms may lead to, directly or by redirect: Chromium
 // applies form-action to redirects too, so an application's address must be
 // named on every page whose form may end there.
-func (k *Kit) Render(w http.ResponseWriter, r *http.Request, status int, name string, page templates.Page, formAction string) error {
+func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, name string, page templates.Page, formAction string) error {
 	if page.L == (locales.Printer{}) {
-		page.L = k.Printer(r, "", "", "")
+		page.L = s.Printer(r, "", "", "")
 	}
 	var b bytes.Buffer
-	if err := k.Pages.Render(&b, name, page); err != nil {
+	if err := s.Pages.Render(&b, name, page); err != nil {
 		return err
 	}
 	setPolicy(w.Header(), formAction)
@@ -168,50 +168,50 @@ const languageCookie = "latchkey_language"
 // Printer chooses the language of a page: what the person picked in this
 // journey or browser, what the application asks, the browser's setting, the
 // tenant's, English (ENR-13).
-func (k *Kit) Printer(r *http.Request, picked, uiLocales, tenant string) locales.Printer {
+func (s *Site) Printer(r *http.Request, picked, uiLocales, tenant string) locales.Printer {
 	if c, err := r.Cookie(languageCookie); err == nil && picked == "" {
 		picked = c.Value
 	}
-	return k.Catalog.Negotiate(picked, uiLocales, r.Header.Get("Accept-Language"), tenant)
+	return s.Catalog.Negotiate(picked, uiLocales, r.Header.Get("Accept-Language"), tenant)
 }
 
 // PickLanguage keeps the language a person picked, for a year.
-func (k *Kit) PickLanguage(w http.ResponseWriter, language string) {
+func (s *Site) PickLanguage(w http.ResponseWriter, language string) {
 	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: language, Path: "/", MaxAge: 365 * 24 * 3600,
-		Secure: k.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		Secure: s.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // Tenant returns the tenant a request's address names.
-func (k *Kit) Tenant(r *http.Request) (identity.Tenant, error) {
+func (s *Site) Tenant(r *http.Request) (identity.Tenant, error) {
 	slug := r.PathValue("tenant")
 	// A slug is small letters, digits and hyphens. What else an address may hold,
 	// such as NUL, PostgreSQL takes for an error of ours.
 	if slug == "" || len(slug) > 64 || strings.Trim(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return identity.Tenant{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
-	return k.DB.TenantBySlug(r.Context(), slug)
+	return s.DB.TenantBySlug(r.Context(), slug)
 }
 
 // URL is the absolute address of a path of a tenant, such as "saml/metadata".
-func (k *Kit) URL(t identity.Tenant, path string) string {
-	return k.Base.String() + "/t/" + t.Slug + "/" + path
+func (s *Site) URL(t identity.Tenant, path string) string {
+	return s.Base.String() + "/t/" + t.Slug + "/" + path
 }
 
 // Secure reports whether we are reached by https. Plain http is for loopback
 // alone, where cookies carry neither Secure nor the __Host- prefix.
-func (k *Kit) Secure() bool { return k.Base.Scheme == "https" }
+func (s *Site) Secure() bool { return s.Base.Scheme == "https" }
 
-// Address is where a request comes from: the peer or, if that is a trusted
+// ClientAddress is where a request comes from: the peer or, if that is a trusted
 // proxy, the last hop that is not one (T-LOG-23). What cannot be parsed is the
 // zero address, which is treated as unknown and never as trusted.
-func (k *Kit) Address(r *http.Request) netip.Addr {
+func (s *Site) ClientAddress(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	from := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && k.trusts(from); i-- {
+	for i := len(hops) - 1; i >= 0 && s.trusts(from); i-- {
 		if hops[i] = strings.TrimSpace(hops[i]); hops[i] == "" {
 			break
 		}
@@ -224,8 +224,8 @@ func (k *Kit) Address(r *http.Request) netip.Addr {
 	return from.WithZone("")
 }
 
-func (k *Kit) trusts(a netip.Addr) bool {
-	for _, p := range k.Trusted {
+func (s *Site) trusts(a netip.Addr) bool {
+	for _, p := range s.Trusted {
 		if p.Contains(a) {
 			return true
 		}
@@ -233,17 +233,17 @@ func (k *Kit) trusts(a netip.Addr) bool {
 	return false
 }
 
-// From is Address as text; empty when unknown.
-func (k *Kit) From(r *http.Request) string {
-	if a := k.Address(r); a.IsValid() {
+// ClientIP is Address as text; empty when unknown.
+func (s *Site) ClientIP(r *http.Request) string {
+	if a := s.ClientAddress(r); a.IsValid() {
 		return a.String()
 	}
 	return ""
 }
 
-// Visitor is the principal of a request nobody has identified yet.
-func (k *Kit) Visitor(r *http.Request, t identity.Tenant) identity.Principal {
-	return identity.Principal{Tenant: t.ID, Kind: identity.Browser, IP: k.From(r)}
+// AnonymousPrincipal is the principal of a request nobody has identified yet.
+func (s *Site) AnonymousPrincipal(r *http.Request, t identity.Tenant) identity.Principal {
+	return identity.Principal{Tenant: t.ID, Kind: identity.Browser, IP: s.ClientIP(r)}
 }
 
 // Form reads a form of bounded size. Fields are read with PostFormValue.
@@ -261,7 +261,7 @@ func Form(w http.ResponseWriter, r *http.Request) error {
 
 // Recover turns a panic into an error for the log and a page for the person.
 // It is the last resort: no input is known to cause one.
-func (k *Kit) Recover(next http.Handler) http.Handler {
+func (s *Site) Recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch cause := recover(); cause {
@@ -269,8 +269,8 @@ func (k *Kit) Recover(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(cause)
 			default:
-				k.Log.ErrorContext(context.WithoutCancel(r.Context()), "panic", "route", r.Pattern, "cause", cause)
-				k.Fail(w, r, errors.New("panic"))
+				s.Log.ErrorContext(context.WithoutCancel(r.Context()), "panic", "route", r.Pattern, "cause", cause)
+				s.RenderError(w, r, errors.New("panic"))
 			}
 		}()
 		next.ServeHTTP(w, r)

@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-func newKit(t *testing.T, base string) (*web.Kit, *storetest.House, *strings.Builder) {
+func newKit(t *testing.T, base string) (*web.Site, *storetest.House, *strings.Builder) {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -37,7 +37,7 @@ func newKit(t *testing.T, base string) (*web.Kit, *storetest.House, *strings.Bui
 	}
 	h := storetest.SQLite(t)
 	var log strings.Builder
-	return &web.Kit{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u,
+	return &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u,
 		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
 }
 
@@ -60,7 +60,7 @@ func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
 		if tt.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", tt.forwarded)
 		}
-		if got := kit.From(r); got != tt.want {
+		if got := kit.ClientIP(r); got != tt.want {
 			t.Errorf("%s, forwarded %q: %q, want %q", tt.peer, tt.forwarded, got, tt.want)
 		}
 	}
