@@ -126,7 +126,7 @@ func (h *appHouse) link(t *testing.T) string {
 func (h *appHouse) activation(t *testing.T) enroll.Activation {
 	t.Helper()
 	j := h.journey(t)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.db.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.db.Now()
 	h.tx(t, func(tx *store.Tx) error {
 		rules, err := enroll.ReadRules(t.Context(), tx, h.user.Tenant)
 		if err != nil {

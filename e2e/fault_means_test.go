@@ -36,7 +36,7 @@ func (w *ward) under(t *testing.T, f func()) {
 	for range 3 {
 		visitors.Go(func() { w.logInAgainAndAgain(stop) })
 	}
-	visitors.Go(func() { w.enrolAgainAndAgain(stop) })
+	visitors.Go(func() { w.enrollAgainAndAgain(stop) })
 	time.Sleep(time.Second)
 	f()
 	before := w.ledger.done()
@@ -211,7 +211,7 @@ func TestFaultADM9_MailServer(t *testing.T) {
 			time.Sleep(time.Second)
 			tt.end(t, w.post)
 			for _, v := range waiting {
-				w.ledger.note(v.enrolFromCode(t.Context()))
+				w.ledger.note(v.enrollFromCode(t.Context()))
 			}
 			w.stop()
 			w.audit()

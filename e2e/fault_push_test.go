@@ -52,7 +52,7 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 			w.start()
 			for _, host := range []string{hanging, refusing} {
 				name, _ := w.takeNewcomer()
-				if err := w.enrol(t.Context(), name); err != nil {
+				if err := w.enroll(t.Context(), name); err != nil {
 					t.Fatal(err)
 				}
 				app := &phone.Phone{Dir: filepath.Join(w.dir, "phones", name)}

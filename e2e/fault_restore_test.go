@@ -44,7 +44,7 @@ func TestFaultTREL11_BackupUnderLoad(t *testing.T) {
 			if !ok {
 				t.Fatal("nobody is left to enrol")
 			}
-			again.ledger.note(again.enrol(t.Context(), name))
+			again.ledger.note(again.enroll(t.Context(), name))
 			again.stop()
 			again.audit()
 			for _, fault := range again.ledger.faults {

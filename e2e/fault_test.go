@@ -43,7 +43,7 @@ func TestFaultQLT2_KilledUnderLoad(t *testing.T) {
 				visitors.Go(func() { w.logInAgainAndAgain(stop) })
 			}
 			for range 2 {
-				visitors.Go(func() { w.enrolAgainAndAgain(stop) })
+				visitors.Go(func() { w.enrollAgainAndAgain(stop) })
 			}
 			for range *kills {
 				time.Sleep(200*time.Millisecond + rand.N(1200*time.Millisecond))

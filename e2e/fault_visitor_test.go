@@ -302,8 +302,8 @@ func (w *ward) race(ctx context.Context, v *visitor, o *owner, code string) erro
 	return nil
 }
 
-// enrolAgainAndAgain enrols newcomers, until stop or until there is nobody left.
-func (w *ward) enrolAgainAndAgain(stop <-chan struct{}) {
+// enrollAgainAndAgain enrols newcomers, until stop or until there is nobody left.
+func (w *ward) enrollAgainAndAgain(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -314,21 +314,21 @@ func (w *ward) enrolAgainAndAgain(stop <-chan struct{}) {
 		if !ok {
 			return
 		}
-		w.ledger.note(w.enrol(w.t.Context(), name))
+		w.ledger.note(w.enroll(w.t.Context(), name))
 	}
 }
 
 // enrol goes the whole way of somebody without an authenticator.
-func (w *ward) enrol(ctx context.Context, name string) error {
+func (w *ward) enroll(ctx context.Context, name string) error {
 	v := w.visitor(name)
 	if err := v.to(ctx, "enrol code"); err != nil {
 		return err
 	}
-	return v.enrolFromCode(ctx)
+	return v.enrollFromCode(ctx)
 }
 
-// enrolFromCode goes on from the page that asks for the mailed code.
-func (v *visitor) enrolFromCode(ctx context.Context) error {
+// enrollFromCode goes on from the page that asks for the mailed code.
+func (v *visitor) enrollFromCode(ctx context.Context) error {
 	w, name := v.w, v.name
 	for tries := 0; v.step() == "enrol code"; tries++ {
 		code, err := w.post.code(ctx, name+"@example.org")

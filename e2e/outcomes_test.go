@@ -117,7 +117,7 @@ func TestJRN11_EveryOutcome(t *testing.T) {
 			w := NewWalk(t, "oidc", tt.look)
 			w.Demo.rule(tt.rule)
 			w.SignIn()
-			w.Enrol(true)
+			w.Enroll(true)
 			w.SendPush()
 			tt.act(t, w)
 			w.Desk.Await("the end of the push request", "!"+fmt.Sprintf("(%s)", seen(waiting)))

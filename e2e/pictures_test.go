@@ -52,7 +52,7 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	w.SignIn()
-	w.Enrol(true)
+	w.Enroll(true)
 	w.Push()
 	w.Arrive()
 
@@ -69,7 +69,7 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	w.SignIn()
-	w.Enrol(true)
+	w.Enroll(true)
 	w.SendPush()
 	shown := w.Desk.Text(waiting)
 	w.Phone.Pick(shown, func(option string) bool { return option == shown })

@@ -15,7 +15,7 @@ func TestENR2_SAMLWithPush(t *testing.T) {
 	w.Look = w.Desk.Inspect
 	w.Phone.Look = w.Phone.Inspect
 	w.SignIn()
-	w.Enrol(true)
+	w.Enroll(true)
 	w.Push()
 	w.Arrive()
 
@@ -31,7 +31,7 @@ func TestENR2_OIDCWithPasscode(t *testing.T) {
 	needAxe(t)
 	w := NewWalk(t, "oidc", Look{})
 	w.SignIn()
-	w.Enrol(false)
+	w.Enroll(false)
 	w.Look = w.Desk.Inspect
 	w.Passcode()
 	w.Arrive()
@@ -56,7 +56,7 @@ func TestJRN13_EveryBrowserArrives(t *testing.T) {
 				}
 			}
 			w.SignIn()
-			w.Enrol(true)
+			w.Enroll(true)
 			w.Push()
 			w.Arrive()
 		})
@@ -120,7 +120,7 @@ func TestENR13_TheirLanguage(t *testing.T) {
 				b.Inspect(tt.lang + "-" + page)
 			}
 			w.SignIn()
-			w.Enrol(true)
+			w.Enroll(true)
 			mails := w.Demo.mailsTo(w.User.Mail)
 			if got := mails[0].Text; !tt.mail.MatchString(got) {
 				t.Errorf("the mail is not in %s:\n%s", tt.lang, got)
@@ -179,7 +179,7 @@ func TestQLT2_KilledInTheMiddle(t *testing.T) {
 func TestQLT2_KilledUnderAnOpenPage(t *testing.T) {
 	w := NewWalk(t, "oidc", Look{})
 	w.SignIn()
-	w.Enrol(true)
+	w.Enroll(true)
 	w.SendPush()
 	number := w.Desk.Text(waiting)
 	w.Demo.Kill()
@@ -198,7 +198,7 @@ func TestPUSH14_Denied(t *testing.T) {
 			needAxe(t)
 			w := NewWalk(t, "saml", Look{})
 			w.SignIn()
-			w.Enrol(true)
+			w.Enroll(true)
 			w.SendPush()
 			before := w.Desk.Text("h1")
 			w.Phone.Deny(tt.how)
@@ -215,7 +215,7 @@ func TestPUSH14_Denied(t *testing.T) {
 func TestPUSH17_WrongNumber(t *testing.T) {
 	w := NewWalk(t, "saml", Look{})
 	w.SignIn()
-	w.Enrol(true)
+	w.Enroll(true)
 	w.SendPush()
 	number := "10"
 	if w.Desk.Text(waiting) == number {

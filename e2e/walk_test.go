@@ -105,9 +105,9 @@ func (w *Walk) ShortCode() string {
 	return w.Desk.Text(`#short-code`)
 }
 
-// Enrol goes from the offer to an authenticator on the phone. The desk goes on by
+// Enroll goes from the offer to an authenticator on the phone. The desk goes on by
 // itself, or by its button where it has no scripts.
-func (w *Walk) Enrol(withPush bool) {
+func (w *Walk) Enroll(withPush bool) {
 	w.Desk.t.Helper()
 	w.VerifyMail()
 	w.PickPlatform("android")

@@ -128,7 +128,7 @@ func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation
 			return err
 		}
 	}
-	err = announce(ctx, tx, act.Journey, user, app, templates.Origin{IP: m.ip, At: tx.Now()}, act.Language, audit.Event{Kind: audit.EnrolFinished,
+	err = announce(ctx, tx, act.Journey, user, app, templates.Origin{IP: m.ip, At: tx.Now()}, act.Language, audit.Event{Kind: audit.EnrollFinished,
 		Data: map[string]string{"activation": act.ID, "platform": string(app.Platform), "push": strconv.FormatBool(push)}})
 	if errors.Is(err, identity.Conflict) {
 		return voidedPending() // an operator ended its invitation

@@ -327,7 +327,7 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	if act.Journey != "" {
 		tx.Wake(store.JourneyTopic(act.Journey))
 	}
-	return act, tx.Event(ctx, audit.Event{Kind: audit.EnrolKey, Tenant: act.Tenant, User: act.User, Authenticator: app.ID,
+	return act, tx.Event(ctx, audit.Event{Kind: audit.EnrollKey, Tenant: act.Tenant, User: act.User, Authenticator: app.ID,
 		Journey: act.Journey, Data: map[string]string{"activation": act.ID, "app": m.claims.Version,
 			"platform": string(act.Platform), "reported": string(in.Platform)}})
 }

@@ -27,7 +27,7 @@ func ChoosePlatform(ctx context.Context, tx *store.Tx, j *identity.Journey, user
 		return "error.platform.missing", nil
 	}
 	j.Platform = platform
-	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolPlatform, User: user.ID, Application: j.Application, Journey: j.ID,
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrollPlatform, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"platform": string(platform)}})
 	if err != nil {
 		return "", err
@@ -66,9 +66,9 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	if err := open(ctx, tx, a, codes); err != nil {
 		return err
 	}
-	j.Enrol = identity.EnrolScan
+	j.Enroll = identity.EnrollScan
 	extend(j, now, life+pendingLife+afterwards)
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollActivation, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": inForce.Name}})
 }
 
@@ -107,7 +107,7 @@ func voided(ctx context.Context, tx *store.Tx, a store.Activation, reason string
 	if a.Journey != "" {
 		tx.Wake(store.JourneyTopic(a.Journey))
 	}
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolVoided, Tenant: a.Tenant, User: a.User, Authenticator: a.Authenticator,
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollVoided, Tenant: a.Tenant, User: a.User, Authenticator: a.Authenticator,
 		Journey: a.Journey, Reason: reason, Data: map[string]string{"activation": a.ID}})
 }
 
@@ -118,13 +118,13 @@ func codePassed(j *identity.Journey) error {
 		return nil
 	}
 	return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale",
-		Err: fmt.Errorf("journey %s stands at %q and has passed no verification code", j.ID, j.Enrol)}
+		Err: fmt.Errorf("journey %s stands at %q and has passed no verification code", j.ID, j.Enroll)}
 }
 
 // issuing reports whether a journey stands behind the verification code: at the
 // choice of platform, or at what was issued for it.
 func issuing(j *identity.Journey) bool {
-	return j.Enrol == identity.EnrolPlatform || j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolThirdParty
+	return j.Enroll == identity.EnrollPlatform || j.Enroll == identity.EnrollScan || j.Enroll == identity.EnrollThirdParty
 }
 
 // ActivationState is where an activation stands, as its page shows it.
@@ -247,7 +247,7 @@ func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
 			return err
 		}
 	}
-	j.Enrol, j.Platform = identity.NotEnrolling, ""
+	j.Enroll, j.Platform = identity.NotEnrolling, ""
 	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
 	return nil
 }

@@ -25,8 +25,8 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 		for _, by := range []string{"link", "short code"} {
 			user := h.addUser(t, by)
 			j, shown := h.issued(t, user)
-			if shown.State != Waiting || j.Enrol != identity.EnrolScan {
-				t.Fatalf("activation %q, stage %q", shown.State, j.Enrol)
+			if shown.State != Waiting || j.Enroll != identity.EnrollScan {
+				t.Fatalf("activation %q, stage %q", shown.State, j.Enroll)
 			}
 			if !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/authenticator/#v1\.[A-Z2-7]{26}$`).MatchString(shown.Link(h.server.URL)) {
 				t.Errorf("link %q", shown.Link(h.server.URL))
@@ -78,7 +78,7 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 				t.Errorf("push %q, want %q", got, want)
 			}
 		}
-		for _, kind := range []audit.Kind{audit.EnrolPlatform, audit.EnrolActivation, audit.EnrolKey, audit.EnrolFinished} {
+		for _, kind := range []audit.Kind{audit.EnrollPlatform, audit.EnrollActivation, audit.EnrollKey, audit.EnrollFinished} {
 			if got := len(h.events(t, h.Tenant.ID, kind)); got != 2 {
 				t.Errorf("%d events %q, want 2", got, kind)
 			}
@@ -130,7 +130,7 @@ func TestENR9_ANewActivationVoidsTheOld(t *testing.T) {
 		}
 		b := h.newApp(t)
 		b.must(t, "activate", fields{"secret": third.Secret})
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrolVoided)); got != 2 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrollVoided)); got != 2 {
 			t.Errorf("%d events of voiding, want 2", got)
 		}
 	})
@@ -142,7 +142,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 		journeys := make([]*identity.Journey, 30)
 		for i := range journeys {
 			journeys[i] = h.journey(t, h.User)
-			journeys[i].Enrol, journeys[i].Platform, journeys[i].Code.PassedAt = identity.EnrolScan, identity.Android, h.Clock.Now()
+			journeys[i].Enroll, journeys[i].Platform, journeys[i].Code.PassedAt = identity.EnrollScan, identity.Android, h.Clock.Now()
 		}
 		var wg sync.WaitGroup
 		for _, j := range journeys {
@@ -269,7 +269,7 @@ func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
 		if r := a.call(t, "activate", fields{"secret": shown.Secret}); r.code() != "activation" {
 			t.Errorf("activate after finish: got %d %q, want activation", r.status, r.code())
 		}
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrolFinished)); got != 1 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrollFinished)); got != 1 {
 			t.Errorf("%d events of finishing, want 1", got)
 		}
 	})
@@ -347,7 +347,7 @@ func TestENR11_PushOnlyWhereThePlatformAllowsIt(t *testing.T) {
 func TestENR7_OnlyPlatformsTheTenantAllows(t *testing.T) {
 	h := onSQLite(t)
 	j := h.journey(t, h.User)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	for _, platform := range []identity.Platform{identity.WindowsMobile, "amiga", ""} {
 		h.Do(t, func(tx *store.Tx) error {
 			problem, err := ChoosePlatform(t.Context(), tx, j, h.User, platform, h.rules, "en")
@@ -454,7 +454,7 @@ func TestENR10_LeavingTheWizardVoidsWhatItIssued(t *testing.T) {
 	if r := h.newApp(t).call(t, "activate", fields{"secret": shown.Secret}); r.code() != "activation" {
 		t.Errorf("after leaving the wizard: got %d %q, want activation", r.status, r.code())
 	}
-	if j.Enrol != identity.NotEnrolling || !j.Code.PassedAt.IsZero() {
-		t.Errorf("stage %q, code %+v", j.Enrol, j.Code)
+	if j.Enroll != identity.NotEnrolling || !j.Code.PassedAt.IsZero() {
+		t.Errorf("stage %q, code %+v", j.Enroll, j.Code)
 	}
 }

@@ -15,7 +15,7 @@ func (h *house) adding(t *testing.T, user identity.User, with string) *identity.
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
-		Request: []byte(`{}`), Adding: true, Browser: "b", UserID: user.ID, Name: user.Name, Enrol: identity.EnrolPlatform,
+		Request: []byte(`{}`), Adding: true, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
 		Passed:    []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: with, At: now}},
 		StartedAt: now, Code: identity.Code{PassedAt: now}, ExpiresAt: now.Add(15 * time.Minute)}
 	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })

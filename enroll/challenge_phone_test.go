@@ -144,7 +144,7 @@ func TestCRED3_AnAppThatCannotIsRefused(t *testing.T) {
 				t.Errorf("%s: %d %v, want 409 capability %s, least %v", version, r.status, r.body, capability, want)
 			}
 		}
-		if all := h.events(t, h.Tenant.ID, audit.EnrolKey); len(all) != 0 {
+		if all := h.events(t, h.Tenant.ID, audit.EnrollKey); len(all) != 0 {
 			t.Errorf("%s: %d keys registered", capability, len(all))
 		}
 	}

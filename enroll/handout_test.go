@@ -21,7 +21,7 @@ import (
 // link's parameters makes passcodes that count.
 func TestCRED1_HandedOut(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.Do(t, func(tx *store.Tx) error { return tx.AllowEnrolment(t.Context(), h.Tenant.ID, h.User.ID) })
+		h.Do(t, func(tx *store.Tx) error { return tx.AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID) })
 		for i, out := range []Handout{
 			{Kind: identity.TOTP},
 			{Kind: identity.TOTP, Name: "A fob", Digits: 8, Period: 60, Secret: []byte("12345678901234567890")},

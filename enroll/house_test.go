@@ -100,7 +100,7 @@ func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
-		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enrol: identity.EnrolOffered}
+		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enroll: identity.EnrollOffered}
 	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
 	return j
 }
@@ -121,7 +121,7 @@ func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) err
 func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Activation) {
 	t.Helper()
 	j := h.journey(t, user)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	h.step(t, j, func(tx *store.Tx) error {
 		problem, err := ChoosePlatform(t.Context(), tx, j, user, identity.Android, h.rules, "en")
 		if problem != "" {

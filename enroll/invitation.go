@@ -103,7 +103,7 @@ func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Dur
 	if err != nil {
 		return i, "", err
 	}
-	return i, "", tx.Event(ctx, audit.Event{Kind: audit.EnrolInvited, Tenant: user.Tenant, User: user.ID,
+	return i, "", tx.Event(ctx, audit.Event{Kind: audit.EnrollInvited, Tenant: user.Tenant, User: user.ID,
 		Data:     map[string]string{"invitation": i.ID, "until": i.ExpiresAt.UTC().Format(time.RFC3339)},
 		Personal: map[string]string{"to": user.Mail}})
 }
@@ -156,7 +156,7 @@ func end(ctx context.Context, tx *store.Tx, i store.Invitation, how func(context
 	if err := tx.WakeInvited(ctx, i); err != nil {
 		return err
 	}
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolInvitationEnded, Tenant: i.Tenant, User: i.User, Reason: reason,
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollInvitationEnded, Tenant: i.Tenant, User: i.User, Reason: reason,
 		Data: map[string]string{"invitation": i.ID}})
 }
 
@@ -217,7 +217,7 @@ func redeem(ctx context.Context, tx *store.Tx, journey string, user identity.Use
 	if err := tx.WakeInvited(ctx, i); err != nil {
 		return err
 	}
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolInvitationUsed, Tenant: i.Tenant, User: user.ID, Authenticator: a.ID, Journey: j.ID,
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollInvitationUsed, Tenant: i.Tenant, User: user.ID, Authenticator: a.ID, Journey: j.ID,
 		Data: map[string]string{"invitation": i.ID}})
 }
 

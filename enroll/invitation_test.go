@@ -45,7 +45,7 @@ func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
 				return redeem(t.Context(), tx, journeys[n].ID, user, identity.Authenticator{ID: "aut_x"})
 			})
 		})
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrolInvitationUsed)); won != 1 || got != 1 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrollInvitationUsed)); won != 1 || got != 1 {
 			t.Errorf("%d redeemed, with %d events; want 1", won, got)
 		}
 	})
@@ -56,7 +56,7 @@ func (h *house) openJourney(t *testing.T, user identity.User, i store.Invitation
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
-		Request: []byte(`{}`), Invitation: i.ID, Browser: "b", UserID: user.ID, Name: user.Name, Enrol: identity.EnrolPlatform,
+		Request: []byte(`{}`), Invitation: i.ID, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
 		Code: identity.Code{PassedAt: now}, StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
 	return j

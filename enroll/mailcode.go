@@ -25,7 +25,7 @@ type errand struct {
 	letter            func(templates.VerificationCode) (kind string, args any)
 }
 
-var toEnrol = errand{use: "verification code", sent: audit.EnrolCodeSent, right: audit.EnrolCodeRight, fail: audit.EnrolCodeWrong,
+var toEnroll = errand{use: "verification code", sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
 	letter: func(c templates.VerificationCode) (string, any) { return templates.MailCode, c }}
 
 // SendCode mails a verification code for a journey in the language lang, in
@@ -38,24 +38,24 @@ var toEnrol = errand{use: "verification code", sent: audit.EnrolCodeSent, right:
 // were; its key names which.
 //
 // Where the password was proved and no address is on file, the journey stands
-// at EnrolNoMail, and an event tells the operators. Without a password the page
+// at EnrollNoMail, and an event tells the operators. Without a password the page
 // must not say so, or it would tell that the user exists.
 func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
 	if user != nil && mail.CheckAddress(user.Mail) != nil {
-		err := tx.Event(ctx, audit.Event{Kind: audit.EnrolNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
+		err := tx.Event(ctx, audit.Event{Kind: audit.EnrollNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
 		if err != nil {
 			return err
 		}
 		if j.Has(identity.Password) {
-			j.Enrol = identity.EnrolNoMail
+			j.Enroll = identity.EnrollNoMail
 			return nil
 		}
 		user = nil
 	}
-	if err := toEnrol.send(ctx, tx, j, user, rules, lang); err != nil {
+	if err := toEnroll.send(ctx, tx, j, user, rules, lang); err != nil {
 		return err
 	}
-	j.Enrol = identity.EnrolCode
+	j.Enroll = identity.EnrollCode
 	return nil
 }
 
@@ -143,12 +143,12 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rul
 //
 // In a journey that is not waiting for a code nothing is right.
 func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
-	if j.Enrol != identity.EnrolCode {
+	if j.Enroll != identity.EnrollCode {
 		return "error.code.expired", nil
 	}
-	problem, err = toEnrol.check(ctx, tx, j, typed, rules)
+	problem, err = toEnroll.check(ctx, tx, j, typed, rules)
 	if err == nil && problem == "" {
-		j.Enrol = identity.EnrolPlatform
+		j.Enroll = identity.EnrollPlatform
 		extend(j, tx.Now(), seconds(rules.Limits.ActivationLife))
 	}
 	return problem, err

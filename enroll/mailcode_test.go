@@ -80,7 +80,7 @@ func TestENR6_TheMail(t *testing.T) {
 func (h *house) knownCode(t *testing.T, j *identity.Journey, code string) {
 	t.Helper()
 	h.step(t, j, func(tx *store.Tx) (err error) {
-		j.Code.MAC, j.Code.Root, err = tx.MAC(code, toEnrol.use, j.Tenant, j.ID)
+		j.Code.MAC, j.Code.Root, err = tx.MAC(code, toEnroll.use, j.Tenant, j.ID)
 		return err
 	})
 }
@@ -103,12 +103,12 @@ func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
-			if j.Enrol != identity.EnrolCode {
-				t.Fatalf("stage %q, want %q", j.Enrol, identity.EnrolCode)
+			if j.Enroll != identity.EnrollCode {
+				t.Fatalf("stage %q, want %q", j.Enroll, identity.EnrollCode)
 			}
 			h.knownCode(t, j, "042917")
-			if problem := h.checkCode(t, j, typed); problem != "" || j.Enrol != identity.EnrolPlatform || j.Code.PassedAt.IsZero() {
-				t.Errorf("%q: problem %q, stage %q", typed, problem, j.Enrol)
+			if problem := h.checkCode(t, j, typed); problem != "" || j.Enroll != identity.EnrollPlatform || j.Code.PassedAt.IsZero() {
+				t.Errorf("%q: problem %q, stage %q", typed, problem, j.Enroll)
 			}
 			if problem := h.checkCode(t, j, typed); problem == "" {
 				t.Errorf("%q is right a second time", typed)
@@ -136,7 +136,7 @@ func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 		if got, want := h.checkCode(t, j, "042917"), "error.code.tries"; got != want {
 			t.Errorf("the right code at the sixth try: got %q, want %q", got, want)
 		}
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrolCodeWrong)); got != 5 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrollCodeWrong)); got != 5 {
 			t.Errorf("%d events of wrong codes, want 5", got)
 		}
 		h.Clock.Pass(30 * time.Second)
@@ -196,12 +196,12 @@ func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 // A code that was not asked for, or asked for at another stage, opens nothing.
 func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
 	h := onSQLite(t)
-	for _, stage := range []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolNoMail} {
+	for _, stage := range []identity.Stage{identity.NotEnrolling, identity.EnrollOffered, identity.EnrollCode, identity.EnrollNoMail} {
 		j := h.journey(t, h.User)
-		j.Enrol = stage
+		j.Enroll = stage
 		for _, typed := range []string{"", "000000", strings.Repeat("0", 10_000)} {
-			if problem := h.checkCode(t, j, typed); problem == "" || j.Enrol != stage {
-				t.Errorf("stage %q, %.10q: problem %q, stage then %q", stage, typed, problem, j.Enrol)
+			if problem := h.checkCode(t, j, typed); problem == "" || j.Enroll != stage {
+				t.Errorf("stage %q, %.10q: problem %q, stage then %q", stage, typed, problem, j.Enroll)
 			}
 		}
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -282,8 +282,8 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 		if err := h.sendCode(t, first, nil); err != nil {
 			t.Fatal(err)
 		}
-		if first.Enrol != identity.EnrolCode || first.Code.MAC == nil || first.Code.Sends != 1 {
-			t.Errorf("stage %q, code %+v", first.Enrol, first.Code)
+		if first.Enroll != identity.EnrollCode || first.Code.MAC == nil || first.Code.Sends != 1 {
+			t.Errorf("stage %q, code %+v", first.Enroll, first.Code)
 		}
 		if key, _ := throttled(t, h.sendCode(t, first, nil)); key != "error.code.wait" {
 			t.Errorf("got %q, want error.code.wait", key)
@@ -305,7 +305,7 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 		if key, _ := throttled(t, h.sendCode(t, decoy(), nil)); key != "error.code.limit" {
 			t.Errorf("got %q, want error.code.limit", key)
 		}
-		for _, kind := range []audit.Kind{audit.EnrolCodeSent, audit.EnrolCodeWrong, audit.EnrolNoMail} {
+		for _, kind := range []audit.Kind{audit.EnrollCodeSent, audit.EnrollCodeWrong, audit.EnrollNoMail} {
 			if events := h.events(t, h.Tenant.ID, kind); len(events) != 0 {
 				t.Errorf("%d events %q for nobody", len(events), kind)
 			}
@@ -321,10 +321,10 @@ func TestENR5_NoAddressOnFile(t *testing.T) {
 		if err := h.sendCode(t, j, &user); err != nil {
 			t.Fatal(err)
 		}
-		if j.Enrol != identity.EnrolNoMail {
-			t.Errorf("stage %q, want %q", j.Enrol, identity.EnrolNoMail)
+		if j.Enroll != identity.EnrollNoMail {
+			t.Errorf("stage %q, want %q", j.Enroll, identity.EnrollNoMail)
 		}
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrolNoMail)); got != 1 {
+		if got := len(h.events(t, h.Tenant.ID, audit.EnrollNoMail)); got != 1 {
 			t.Errorf("%d events, want 1", got)
 		}
 		// Without a proved password the page must not tell.
@@ -333,8 +333,8 @@ func TestENR5_NoAddressOnFile(t *testing.T) {
 		if err := h.sendCode(t, j, &user); err != nil {
 			t.Fatal(err)
 		}
-		if j.Enrol != identity.EnrolCode {
-			t.Errorf("without a password: stage %q, want %q", j.Enrol, identity.EnrolCode)
+		if j.Enroll != identity.EnrollCode {
+			t.Errorf("without a password: stage %q, want %q", j.Enroll, identity.EnrollCode)
 		}
 	})
 }

@@ -23,7 +23,7 @@ func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.A
 // Authenticator, for the QR code it scans: at a base such as
 // https://id.example.org, of a user as named.
 func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
-	return privacyidea.Enrolment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
+	return privacyidea.Enrollment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
 		Serial: a.Serial, Credential: a.Secret, Life: a.ExpiresAt.Sub(now)}.URI()
 }
 
@@ -53,6 +53,6 @@ func OfferPrivacyIDEA(ctx context.Context, tx *store.Tx, user identity.User) (Ac
 		return Activation{}, err
 	}
 	return Activation{State: Waiting, ExpiresAt: a.ExpiresAt, Platform: a.Platform, Secret: codes.Secret, Serial: codes.Serial},
-		tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, Tenant: user.Tenant, User: user.ID,
+		tx.Event(ctx, audit.Event{Kind: audit.EnrollActivation, Tenant: user.Tenant, User: user.ID,
 			Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": rules.Template.Name}})
 }

@@ -71,7 +71,7 @@ func allowStore(t *testing.T, h *house) *storeHouse {
 func (h *storeHouse) scanned(t *testing.T) (*identity.Journey, string) {
 	t.Helper()
 	j := h.journey(t, h.User)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	h.step(t, j, func(tx *store.Tx) error {
 		problem, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.PrivacyIDEA, h.rules, "de")
 		if problem != "" {

@@ -60,12 +60,12 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 
 	// Looked for before a key is made and before a transaction is begun: a
 	// stranger with random credentials shall have neither.
-	act, err := p.enrolment(ctx, p.db, t, in, thumbprint)
+	act, err := p.enrollment(ctx, p.db, t, in, thumbprint)
 	if err != nil {
 		return registered{}, err
 	}
 	if act.UsedAt.IsZero() {
-		if err := p.enrol(r, t, in, text, thumbprint); err != nil {
+		if err := p.enroll(r, t, in, text, thumbprint); err != nil {
 			return registered{}, err
 		}
 	}
@@ -74,7 +74,7 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 
 // enrolment returns the open enrolment that a credential is good for, or the one
 // that this key has used.
-func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
+func (p *PrivacyIDEA) enrollment(ctx context.Context, db interface {
 	Reader
 	ActivationBySecret(ctx context.Context, secret string) (store.Activation, error)
 }, t identity.Tenant, in privacyidea.Registration, thumbprint string) (store.Activation, error) {
@@ -114,7 +114,7 @@ func (p *PrivacyIDEA) enrolment(ctx context.Context, db interface {
 // enrol makes the authenticator. The server's key for it is made first, outside
 // the transaction: it takes longer than all else together, and there is one
 // writer at a time.
-func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in privacyidea.Registration, key, thumbprint string) error {
+func (p *PrivacyIDEA) enroll(r *http.Request, t identity.Tenant, in privacyidea.Registration, key, thumbprint string) error {
 	ctx := r.Context()
 	server, err := p.serverKey(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in privacyidea.R
 		Kind: identity.AppToken, Protocol: identity.PiPush, Name: privacyIDEAName, Platform: identity.PrivacyIDEA,
 		LastStep: -1, Key: []byte(key), Capabilities: privacyIDEACapabilities}
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
-		act, err := p.enrolment(ctx, tx, t, in, thumbprint)
+		act, err := p.enrollment(ctx, tx, t, in, thumbprint)
 		if err != nil || !act.UsedAt.IsZero() { // by another try of the same app
 			return err
 		}
@@ -151,13 +151,13 @@ func (p *PrivacyIDEA) enrol(r *http.Request, t identity.Tenant, in privacyidea.R
 			return err
 		}
 		return announce(ctx, tx, act.Journey, user, a, templates.Origin{IP: tx.Who().IP, At: tx.Now()}, act.Language,
-			audit.Event{Kind: audit.EnrolFinished,
+			audit.Event{Kind: audit.EnrollFinished,
 				Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "true"}})
 	})
 	if errors.Is(err, identity.Conflict) || errors.Is(err, identity.Forbidden) {
 		// Used meanwhile, by another try of this app at best; else by another key,
 		// or voided, or push was switched off.
-		if act, late := p.enrolment(ctx, p.db, t, in, thumbprint); late == nil && !act.UsedAt.IsZero() {
+		if act, late := p.enrollment(ctx, p.db, t, in, thumbprint); late == nil && !act.UsedAt.IsZero() {
 			return nil
 		}
 		return errUnverified(err)

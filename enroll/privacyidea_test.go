@@ -136,7 +136,7 @@ func TestPUSH24_RegistrationsThatAreRefused(t *testing.T) {
 // What our own apps activate with is no enrolment of this one, even if it looked
 // like one, and the other way round: neither brings what the other's would have
 // asked for. Left out: the look at the platform, in either.
-func TestPUSH24_EnrolmentsDoNotMix(t *testing.T) {
+func TestPUSH24_EnrollmentsDoNotMix(t *testing.T) {
 	h := allowStore(t, onSQLite(t))
 	_, link := h.scanned(t)
 	p := h.scan(t, link)
@@ -178,7 +178,7 @@ func TestPUSH24_RegisteredOnce(t *testing.T) {
 				wantRefused(t, "the key that lost", got)
 			}
 		}
-		if n := len(h.events(t, h.Tenant.ID, audit.EnrolFinished)); n != 1 {
+		if n := len(h.events(t, h.Tenant.ID, audit.EnrollFinished)); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
 		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != templates.MailAdded {
@@ -496,7 +496,7 @@ func TestPUSH24_NoApprovalWhereAPINIsAsked(t *testing.T) {
 
 	h.rules.Template.PIN = policy.UserPIN
 	j := h.journey(t, h.User)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	h.Do(t, func(tx *store.Tx) error {
 		problem, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.PrivacyIDEA, h.rules, "en")
 		if problem != "error.platform.missing" {

@@ -53,7 +53,7 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 	if err != nil {
 		return none, err
 	}
-	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Authenticator: a.ID, Reason: "reactivation",
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrollActivation, User: user.ID, Authenticator: a.ID, Reason: "reactivation",
 		Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "serial": a.Serial}})
 	return Activation{State: Waiting, ExpiresAt: act.ExpiresAt, Platform: act.Platform, Secret: codes.Secret, ShortCode: showShortCode(codes.Short)}, err
 }

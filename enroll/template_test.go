@@ -10,7 +10,7 @@ import (
 // The template of its platform is copied into an authenticator when it is
 // enrolled, and no later edit touches the copy (SP-10, the biometric flag among
 // it). Fails with the standard template issued on every platform.
-func TestCRED3_ATemplateIsCopiedAtEnrolment(t *testing.T) {
+func TestCRED3_ATemplateIsCopiedAtEnrollment(t *testing.T) {
 	h := onSQLite(t)
 	long := policy.DefaultTemplate()
 	long.Name, long.Length, long.Step = "Long", 8, 60

@@ -38,7 +38,7 @@ func ChooseThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, us
 	if !rules.SelfProvisioning.ThirdParty {
 		return "error.platform.missing", nil
 	}
-	err = tx.Event(ctx, audit.Event{Kind: audit.EnrolPlatform, User: user.ID, Application: j.Application, Journey: j.ID,
+	err = tx.Event(ctx, audit.Event{Kind: audit.EnrollPlatform, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"platform": string(identity.ThirdParty)}})
 	if err != nil {
 		return "", err
@@ -61,9 +61,9 @@ func IssueThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if err := open(ctx, tx, a, store.ActivationCodes{Seed: otp.NewSecret(usual.Algorithm)}); err != nil {
 		return err
 	}
-	j.Enrol, j.Platform = identity.EnrolThirdParty, identity.ThirdParty
+	j.Enroll, j.Platform = identity.EnrollThirdParty, identity.ThirdParty
 	extend(j, now, life+afterwards)
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrolActivation, User: user.ID, Application: j.Application, Journey: j.ID,
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollActivation, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform)}})
 }
 
@@ -160,10 +160,10 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	if err != nil {
 		return "", err
 	}
-	j.Enrol, j.Notice = identity.NotEnrolling, "notice.enrolled.next"
+	j.Enroll, j.Notice = identity.NotEnrolling, "notice.enrolled.next"
 	extend(j, tx.Now(), afterwards)
 	return "", announce(ctx, tx, j.ID, user, a, templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: tx.Now()}, act.Language,
-		audit.Event{Kind: audit.EnrolFinished, Application: j.Application,
+		audit.Event{Kind: audit.EnrollFinished, Application: j.Application,
 			Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "false"}})
 }
 

@@ -23,7 +23,7 @@ func (h *house) thirdParty(t *testing.T) *identity.Journey {
 	t.Helper()
 	h.rules.SelfProvisioning.ThirdParty = true
 	j := h.journey(t, h.User)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	h.step(t, j, func(tx *store.Tx) error {
 		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "de")
 		if problem != "" {
@@ -97,7 +97,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 			if got := h.confirm(t, j, tt.typed); got != tt.want {
 				t.Errorf("%q: %q, want %q", tt.typed, got, tt.want)
 			}
-			if got := h.secret(t, j); !bytes.Equal(got.Secret, first.Secret) || len(h.authenticators(t)) != 0 || j.Enrol != identity.EnrolThirdParty {
+			if got := h.secret(t, j); !bytes.Equal(got.Secret, first.Secret) || len(h.authenticators(t)) != 0 || j.Enroll != identity.EnrollThirdParty {
 				t.Fatalf("%q changed something", tt.typed)
 			}
 		}
@@ -110,8 +110,8 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		if len(all) != 1 || all[0].State() != identity.Active || all[0].Kind != identity.TOTP || all[0].Push(now) != identity.PushNeverEnabled || all[0].Name != "Authenticator app" {
 			t.Fatalf("authenticators: %+v", all)
 		}
-		if j.Enrol != identity.NotEnrolling || j.Has(identity.SecondFactor) || j.Notice != "notice.enrolled.next" {
-			t.Errorf("the journey: %q, one-time password %v, %q", j.Enrol, j.Has(identity.SecondFactor), j.Notice)
+		if j.Enroll != identity.NotEnrolling || j.Has(identity.SecondFactor) || j.Notice != "notice.enrolled.next" {
+			t.Errorf("the journey: %q, one-time password %v, %q", j.Enroll, j.Has(identity.SecondFactor), j.Notice)
 		}
 		if h.secret(t, j).Secret != nil {
 			t.Error("the secret is still shown")
@@ -134,7 +134,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		}
 
 		// ENR-18: each stage, and the user is told.
-		for _, kind := range []audit.Kind{audit.EnrolPlatform, audit.EnrolActivation, audit.EnrolFinished} {
+		for _, kind := range []audit.Kind{audit.EnrollPlatform, audit.EnrollActivation, audit.EnrollFinished} {
 			if got := h.events(t, h.Tenant.ID, kind); len(got) != 1 || got[0].Journey != j.ID || got[0].Data["platform"] != "third-party" {
 				t.Errorf("%s: %+v", kind, got)
 			}
@@ -168,7 +168,7 @@ func TestENR12_ConfirmedOnce(t *testing.T) {
 			mine := *j
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 				_, err := ConfirmThirdParty(t.Context(), tx, &mine, h.User, code, "App")
-				if err == nil && mine.Enrol != identity.NotEnrolling {
+				if err == nil && mine.Enroll != identity.NotEnrolling {
 					return identity.Conflict // it came after the one that won
 				}
 				return err
@@ -191,7 +191,7 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 			},
 			"begun in another browser": func(*identity.Journey) { h.thirdParty(t) },
 			"another platform": func(j *identity.Journey) {
-				j.Enrol = identity.EnrolPlatform
+				j.Enroll = identity.EnrollPlatform
 				h.step(t, j, func(tx *store.Tx) error {
 					_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.rules, "en")
 					return err
@@ -211,7 +211,7 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 			if shown := h.secret(t, j); bytes.Equal(shown.Secret, key.Secret) {
 				t.Errorf("%s: the secret is still shown", name)
 			}
-			j.Enrol, j.Code.PassedAt = identity.EnrolThirdParty, h.Clock.Now()
+			j.Enroll, j.Code.PassedAt = identity.EnrollThirdParty, h.Clock.Now()
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 				_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, byOathtool(t, h, key), "App")
 				return err
@@ -251,11 +251,11 @@ func TestENR12_NoAppActivatesIt(t *testing.T) {
 func TestENR12_Guarded(t *testing.T) {
 	h := onSQLite(t)
 	j := h.journey(t, h.User)
-	j.Enrol, j.Code.PassedAt = identity.EnrolPlatform, h.Clock.Now()
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
 	h.step(t, j, func(tx *store.Tx) error {
 		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "en")
-		if problem != "error.platform.missing" || j.Enrol != identity.EnrolPlatform {
-			t.Errorf("not allowed: %q at %q", problem, j.Enrol)
+		if problem != "error.platform.missing" || j.Enroll != identity.EnrollPlatform {
+			t.Errorf("not allowed: %q at %q", problem, j.Enroll)
 		}
 		return err
 	})

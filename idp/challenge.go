@@ -12,7 +12,7 @@ import (
 // challenge is the page that shows a challenge and asks for the response to it.
 func (s *sitting) challenge(page *templates.Page) templates.Challenge {
 	j := s.view.Journey
-	if j.Method == "" && j.Enrol == identity.EnrolScan {
+	if j.Method == "" && j.Enroll == identity.EnrollScan {
 		page.Notice = "notice.enrolled"
 	}
 	return templates.Challenge{Application: s.app.Name, Name: j.Name, Digits: s.view.Challenge.Digits, Only: j.Method == "", Recovery: s.recoveryOffered()}

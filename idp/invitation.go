@@ -131,7 +131,7 @@ func (s *sitting) takeInvited(w http.ResponseWriter, r *http.Request, a *answer)
 func (s *sitting) goOn(w http.ResponseWriter, r *http.Request, visit journey.Visit) (err error) {
 	rows := s.platforms(r)
 	switch {
-	case s.view.Step == journey.EnrolPlatform && s.view.Journey.Platform == "" && len(rows) == 1:
+	case s.view.Step == journey.EnrollPlatform && s.view.Journey.Platform == "" && len(rows) == 1:
 		_, err = s.choosePlatform(r.Context(), visit, rows[0].Platform)
 	case s.view.Step == journey.Done && s.view.Journey.EndedAt.IsZero():
 		_, err = s.idp.Engine.Enrolled(r.Context(), visit, s.view)

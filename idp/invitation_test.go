@@ -111,7 +111,7 @@ const (
 	outdated = "This page is out of date"
 )
 
-func TestENR19_ALinkEnrolsOnceAndLogsNobodyIn(t *testing.T) {
+func TestENR19_ALinkEnrollsOnceAndLogsNobodyIn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		s := newSite(t, h)
 		u, secret := s.newcomer(true)
@@ -139,8 +139,8 @@ func TestENR19_ALinkEnrolsOnceAndLogsNobodyIn(t *testing.T) {
 		if got := s.authenticators(u); got != 1 {
 			t.Errorf("%d authenticators, want 1", got)
 		}
-		for kind, want := range map[audit.Kind]int{audit.EnrolInvited: 1, audit.EnrolInvitationBegun: 1, audit.EnrolInvitationUsed: 1,
-			audit.EnrolFinished: 1, audit.LoginSucceeded: 0} {
+		for kind, want := range map[audit.Kind]int{audit.EnrollInvited: 1, audit.EnrollInvitationBegun: 1, audit.EnrollInvitationUsed: 1,
+			audit.EnrollFinished: 1, audit.LoginSucceeded: 0} {
 			if got := s.events(kind); got != want {
 				t.Errorf("%d events %s, want %d", got, kind, want)
 			}
@@ -285,7 +285,7 @@ func TestENR19_EndedInTheMiddle(t *testing.T) {
 			for _, do := range []string{"continue", "renew", "back", "again", "passcode", "push"} {
 				v.send("do", do, "platform", "linux", "method", "push").sees(tt.want)
 			}
-			if got := s.events(audit.EnrolInvitationUsed); got != 0 {
+			if got := s.events(audit.EnrollInvitationUsed); got != 0 {
 				t.Errorf("%d invitations used", got)
 			}
 		})
@@ -451,7 +451,7 @@ func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
 	if strings.Contains(v.page, "signing in") {
 		t.Errorf("a login is said to go on:\n%s", v.page)
 	}
-	if got := s.events(audit.EnrolInvitationUsed); got != 1 || s.authenticators(u) != 1 {
+	if got := s.events(audit.EnrollInvitationUsed); got != 1 || s.authenticators(u) != 1 {
 		t.Errorf("%d invitations used for %d authenticators", got, s.authenticators(u))
 	}
 }

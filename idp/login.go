@@ -193,7 +193,7 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.Cancel(ctx, visit, v)
 	case "back":
 		if slices.Contains(wizard, v.Step) {
-			return s.leaveEnrolment(ctx, visit)
+			return s.leaveEnrollment(ctx, visit)
 		}
 		return e.Back(ctx, visit, v)
 	case "passcode":
@@ -245,21 +245,21 @@ func (s *sitting) apply(w http.ResponseWriter, r *http.Request, a *answer) (*jou
 		return e.NewPIN(ctx, visit, v, r.PostFormValue("new"), r.PostFormValue("again"))
 	case journey.AskNewPassword:
 		return e.NewPassword(ctx, visit, v, s.tenant.OrganisationName(), r.PostFormValue("new"), r.PostFormValue("again"))
-	case journey.EnrolOffer:
+	case journey.EnrollOffer:
 		return s.sendCode(ctx, visit)
-	case journey.EnrolCode:
+	case journey.EnrollCode:
 		if do == "resend" {
 			return s.sendCode(ctx, visit)
 		}
 		return s.checkCode(r, visit)
-	case journey.EnrolPlatform:
+	case journey.EnrollPlatform:
 		return s.choosePlatform(ctx, visit, identity.Platform(r.PostFormValue("platform")))
-	case journey.EnrolThirdParty:
+	case journey.EnrollThirdParty:
 		if do == "renew" {
 			return s.renewThirdParty(ctx, visit)
 		}
 		return s.confirmThirdParty(ctx, visit, r.PostFormValue("passcode"))
-	case journey.EnrolScan:
+	case journey.EnrollScan:
 		if do == "renew" {
 			return s.renew(ctx, visit)
 		}
@@ -326,7 +326,7 @@ func (s *sitting) untilExpiry() time.Duration {
 // without a step of the journey, how far the phone has come. A form carries it,
 // and so does the address of the stream.
 func (s *sitting) mark(ctx context.Context) (string, error) {
-	if s.view.Step != journey.EnrolScan {
+	if s.view.Step != journey.EnrollScan {
 		return string(s.view.Step), nil
 	}
 	shown, err := enroll.Shown(ctx, s.idp.DB, s.view.Journey)
@@ -347,7 +347,7 @@ func patient(w http.ResponseWriter) error {
 }
 
 // enrolment runs an act of self-provisioning as a step of the journey.
-func (s *sitting) enrolment(ctx context.Context, visit journey.Visit, act func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error, at ...journey.Step) (*journey.View, error) {
+func (s *sitting) enrollment(ctx context.Context, visit journey.Visit, act func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error, at ...journey.Step) (*journey.View, error) {
 	return s.idp.Engine.Step(ctx, visit, s.view, func(tx *store.Tx, v *journey.View) error {
 		rules, err := enroll.ReadRules(ctx, tx, s.tenant.ID)
 		if err != nil {
@@ -366,19 +366,19 @@ func (s *sitting) enrolment(ctx context.Context, visit journey.Visit, act func(t
 // may enrol; the page does not tell (ENR-4).
 func (s *sitting) sendCode(ctx context.Context, visit journey.Visit) (*journey.View, error) {
 	var user *identity.User
-	if s.view.Facts.MayEnrol {
+	if s.view.Facts.MayEnroll {
 		user = &s.view.User
 	}
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
 		return enroll.SendCode(ctx, tx, j, user, rules, s.l.Lang())
-	}, journey.EnrolOffer, journey.EnrolCode, journey.Choose)
+	}, journey.EnrollOffer, journey.EnrollCode, journey.Choose)
 }
 
 // checkCode takes the verification code. Where one platform alone is allowed,
 // its choice is skipped (ENR-7).
 func (s *sitting) checkCode(r *http.Request, visit journey.Visit) (*journey.View, error) {
 	ctx := r.Context()
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
 		problem, err := enroll.CheckCode(ctx, tx, j, r.PostFormValue("code"), rules)
 		if err != nil {
 			return err
@@ -388,21 +388,21 @@ func (s *sitting) checkCode(r *http.Request, visit journey.Visit) (*journey.View
 		if problem != "" || len(choices) != 1 {
 			return nil
 		}
-		j.Notice, err = s.enrolOn(ctx, tx, j, choices[0].Platform, rules)
+		j.Notice, err = s.enrollOn(ctx, tx, j, choices[0].Platform, rules)
 		return err
-	}, journey.EnrolCode)
+	}, journey.EnrollCode)
 }
 
 func (s *sitting) choosePlatform(ctx context.Context, visit journey.Visit, platform identity.Platform) (*journey.View, error) {
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
-		j.Notice, err = s.enrolOn(ctx, tx, j, platform, rules)
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
+		j.Notice, err = s.enrollOn(ctx, tx, j, platform, rules)
 		return err
-	}, journey.EnrolPlatform)
+	}, journey.EnrollPlatform)
 }
 
-// enrolOn takes a row of the choice of platform, of which another vendor's app
+// enrollOn takes a row of the choice of platform, of which another vendor's app
 // is one.
-func (s *sitting) enrolOn(ctx context.Context, tx *store.Tx, j *identity.Journey, platform identity.Platform, rules enroll.Rules) (problem string, err error) {
+func (s *sitting) enrollOn(ctx context.Context, tx *store.Tx, j *identity.Journey, platform identity.Platform, rules enroll.Rules) (problem string, err error) {
 	if platform == identity.ThirdParty && s.view.ThirdParty() {
 		return enroll.ChooseThirdParty(ctx, tx, j, s.view.User, rules, s.l.Lang())
 	}
@@ -413,20 +413,20 @@ func (s *sitting) enrolOn(ctx context.Context, tx *store.Tx, j *identity.Journey
 }
 
 func (s *sitting) renew(ctx context.Context, visit journey.Visit) (*journey.View, error) {
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
 		return enroll.Issue(ctx, tx, j, s.view.User, rules, s.l.Lang())
-	}, journey.EnrolScan)
+	}, journey.EnrollScan)
 }
 
 // wizard are the steps of self-provisioning that are left by going back in it.
-var wizard = []journey.Step{journey.EnrolCode, journey.EnrolPlatform, journey.EnrolScan, journey.EnrolThirdParty}
+var wizard = []journey.Step{journey.EnrollCode, journey.EnrollPlatform, journey.EnrollScan, journey.EnrollThirdParty}
 
-// leaveEnrolment goes back from the code or the platform to before them, and
+// leaveEnrollment goes back from the code or the platform to before them, and
 // from the QR code to the choice of platform.
-func (s *sitting) leaveEnrolment(ctx context.Context, visit journey.Visit) (*journey.View, error) {
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
-		if j.Enrol == identity.EnrolScan || j.Enrol == identity.EnrolThirdParty {
-			j.Enrol = identity.EnrolPlatform
+func (s *sitting) leaveEnrollment(ctx context.Context, visit journey.Visit) (*journey.View, error) {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+		if j.Enroll == identity.EnrollScan || j.Enroll == identity.EnrollThirdParty {
+			j.Enroll = identity.EnrollPlatform
 			return nil
 		}
 		return enroll.Cancel(ctx, tx, j)

@@ -25,7 +25,7 @@ func (s *sitting) forgotPassword(ctx context.Context, visit journey.Visit) (*jou
 
 // checkResetCode takes that code.
 func (s *sitting) checkResetCode(r *http.Request, visit journey.Visit) (*journey.View, error) {
-	return s.enrolment(r.Context(), visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
+	return s.enrollment(r.Context(), visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) (err error) {
 		j.Notice, err = enroll.CheckResetCode(r.Context(), tx, j, r.PostFormValue("code"), rules)
 		return err
 	}, journey.AskResetCode)

@@ -47,7 +47,7 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 // firstPIN is the PIN that goes with the authenticator that was set up a moment
 // ago, to be shown from then on until it was used.
 func (s *sitting) firstPIN(ctx context.Context) (*templates.FirstPIN, error) {
-	if s.view.Journey.Enrol != identity.EnrolScan || s.view.Step == journey.EnrolScan || s.view.Step == journey.AskNewPIN {
+	if s.view.Journey.Enroll != identity.EnrollScan || s.view.Step == journey.EnrollScan || s.view.Step == journey.AskNewPIN {
 		return nil, nil
 	}
 	pin, err := enroll.FirstPIN(ctx, s.idp.DB, s.view.Journey)
@@ -95,7 +95,7 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 	case journey.AskNewPassword:
 		return "new_password", s.newPassword(), nil
 	case journey.Choose:
-		if j.Enrol == identity.EnrolScan {
+		if j.Enroll == identity.EnrollScan {
 			page.Notice = "notice.enrolled"
 		}
 		return "choose", templates.Choose{Application: app, Name: j.Name, Methods: s.methods()}, nil
@@ -104,7 +104,7 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 	case journey.PushOver:
 		return "push_ended", s.pushEnded(), nil
 	case journey.AskPasscode, journey.AskNextPasscode:
-		if j.Method == "" && j.Enrol == identity.EnrolScan {
+		if j.Method == "" && j.Enroll == identity.EnrollScan {
 			page.Notice = "notice.enrolled"
 		}
 		return "passcode", s.passcode(r), nil
@@ -112,21 +112,21 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 		return "challenge", s.challenge(page), nil
 	case journey.AskRecoveryCode:
 		return "recovery_code", s.recoveryCode(), nil
-	case journey.EnrolOffer:
+	case journey.EnrollOffer:
 		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
-	case journey.EnrolCode:
+	case journey.EnrollCode:
 		return "enroll_code", templates.EnrollCode{Application: app, Name: j.Name, Address: s.masked(),
 			ResendIn: s.resendIn(), Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
-	case journey.EnrolNoMail:
+	case journey.EnrollNoMail:
 		return "enroll_nomail", templates.EnrollNoMail{Application: app, Name: j.Name}, nil
-	case journey.EnrolPlatform:
+	case journey.EnrollPlatform:
 		return "enroll_platform", templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
-	case journey.EnrolScan:
+	case journey.EnrollScan:
 		if j.Platform == identity.PrivacyIDEA {
 			return s.privacyIDEA(r, page)
 		}
 		return s.scan(r, page)
-	case journey.EnrolThirdParty:
+	case journey.EnrollThirdParty:
 		return s.thirdParty(r)
 	case journey.Locked:
 		if !v.User.LockedAt.IsZero() {
@@ -233,7 +233,7 @@ func (s *sitting) whyRefused() string {
 		return templates.RefusedPushOnly
 	case v.Facts.Assigned > 0:
 		return templates.RefusedNoWay
-	case v.Facts.WhyNotEnrol == policy.NeedsLeave || v.Facts.WhyNotEnrol == policy.OperatorNeedsLeave:
+	case v.Facts.WhyNotEnroll == policy.NeedsLeave || v.Facts.WhyNotEnroll == policy.OperatorNeedsLeave:
 		return templates.RefusedLeave
 	}
 	return templates.RefusedNotTarget

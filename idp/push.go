@@ -44,7 +44,7 @@ func (s *sitting) methods() []templates.Method {
 		}
 		methods = append(methods, m)
 	}
-	if !proved || v.Facts.MayEnrol {
+	if !proved || v.Facts.MayEnroll {
 		methods = append(methods, templates.Method{Kind: "enrol", Detail: templates.Text{Key: "choose.detail.enrol"}, Picked: len(methods) == 0})
 	}
 	return methods

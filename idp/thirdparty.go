@@ -37,18 +37,18 @@ func (s *sitting) thirdParty(r *http.Request) (string, any, error) {
 }
 
 func (s *sitting) renewThirdParty(ctx context.Context, visit journey.Visit) (*journey.View, error) {
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error {
 		return enroll.IssueThirdParty(ctx, tx, j, s.view.User, rules, s.l.Lang())
-	}, journey.EnrolThirdParty)
+	}, journey.EnrollThirdParty)
 }
 
 // confirmThirdParty takes the passcode that proves that the app is set up.
 func (s *sitting) confirmThirdParty(ctx context.Context, visit journey.Visit, typed string) (*journey.View, error) {
-	return s.enrolment(ctx, visit, func(tx *store.Tx, j *identity.Journey, _ enroll.Rules) error {
+	return s.enrollment(ctx, visit, func(tx *store.Tx, j *identity.Journey, _ enroll.Rules) error {
 		problem, err := enroll.ConfirmThirdParty(ctx, tx, j, s.view.User, typed, s.l.T("enroll.third.name"))
 		if problem != "" {
 			j.Notice = problem
 		}
 		return err
-	}, journey.EnrolThirdParty)
+	}, journey.EnrollThirdParty)
 }

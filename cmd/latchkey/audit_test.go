@@ -162,12 +162,12 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 		p.ok("", "user", "add", "anna", "--no-password")
 		p.ok("", "user", "add", "=bo", "--no-password")
 		data := map[string]string{"activation": "act_1", "platform": "android", "template": "standard"}
-		p.write(audit.Event{Kind: audit.EnrolCodeSent, User: "anna", Journey: "jrn_1"},
-			audit.Event{Kind: audit.EnrolCodeRight, User: "anna", Journey: "jrn_1"},
-			audit.Event{Kind: audit.EnrolNoMail, User: "=bo", Journey: "jrn_2"},
-			audit.Event{Kind: audit.EnrolActivation, User: "anna", Journey: "jrn_1", Data: data},
-			audit.Event{Kind: audit.EnrolFinished, User: "anna", Journey: "jrn_1", Data: data})
-		rows := read[[]enrolmentRow](p, "", "report", "enrollments")
+		p.write(audit.Event{Kind: audit.EnrollCodeSent, User: "anna", Journey: "jrn_1"},
+			audit.Event{Kind: audit.EnrollCodeRight, User: "anna", Journey: "jrn_1"},
+			audit.Event{Kind: audit.EnrollNoMail, User: "=bo", Journey: "jrn_2"},
+			audit.Event{Kind: audit.EnrollActivation, User: "anna", Journey: "jrn_1", Data: data},
+			audit.Event{Kind: audit.EnrollFinished, User: "anna", Journey: "jrn_1", Data: data})
+		rows := read[[]enrollmentRow](p, "", "report", "enrollments")
 		if len(rows) != 2 {
 			t.Fatalf("%d enrolments, want 2: %+v", len(rows), rows)
 		}
@@ -176,7 +176,7 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			t.Errorf("bo: %+v", bo)
 		}
 		if anna.User != "anna" || anna.IP != "192.0.2.17" || anna.Platform != "android" || anna.Template != "standard" ||
-			anna.Outcome != audit.Finished || len(anna.Stages) != 4 || anna.Stages[3].Kind != audit.EnrolFinished || anna.At.IsZero() {
+			anna.Outcome != audit.Finished || len(anna.Stages) != 4 || anna.Stages[3].Kind != audit.EnrollFinished || anna.At.IsZero() {
 			t.Errorf("anna: %+v", anna)
 		}
 		if got := p.table(p.ok("", "report", "enrollments", "--csv", "--limit", "0")); len(got) != 3 || got[1][1] != "'=bo" || got[2][8] != "finished" {
@@ -189,13 +189,13 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			args []string
 			want int
 		}{{[]string{"--limit", "1"}, 1}, {[]string{"--since", "1h"}, 2}, {[]string{"--until", "1h"}, 0}, {[]string{"--user", anna.UserID}, 1}} {
-			if got := read[[]enrolmentRow](p, "", append([]string{"report", "enrollments"}, tt.args...)...); len(got) != tt.want {
+			if got := read[[]enrollmentRow](p, "", append([]string{"report", "enrollments"}, tt.args...)...); len(got) != tt.want {
 				t.Errorf("report enrollments %s: %d, want %d", strings.Join(tt.args, " "), len(got), tt.want)
 			}
 		}
 		// Of who is removed, what happened stays: not who it was, nor from where.
 		p.ok("", "user", "remove", "anna", "--yes")
-		gone := read[[]enrolmentRow](p, "", "report", "enrollments", "--user", anna.UserID)
+		gone := read[[]enrollmentRow](p, "", "report", "enrollments", "--user", anna.UserID)
 		if len(gone) != 1 || gone[0].User != anna.UserID || gone[0].IP != "" || gone[0].Outcome != audit.Finished {
 			t.Errorf("of the removed one: %+v", gone)
 		}

@@ -32,7 +32,7 @@ func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		if err := h.people().AllowEnrolment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
+		if err := h.people().AllowEnrollment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
 			return err
 		}
 		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {

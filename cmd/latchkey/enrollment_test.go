@@ -106,7 +106,7 @@ func TestENR19_TheWholeWayByMail(t *testing.T) {
 	if len(list) != 1 || list[0].State != "used" || list[0].Mail != "sent" || list[0].EndedAt.IsZero() || list[0].To != "anna@example.org" {
 		t.Errorf("list: %+v", list)
 	}
-	for _, kind := range []audit.Kind{audit.EnrolInvited, audit.EnrolInvitationBegun, audit.EnrolInvitationUsed, audit.EnrolFinished} {
+	for _, kind := range []audit.Kind{audit.EnrollInvited, audit.EnrollInvitationBegun, audit.EnrollInvitationUsed, audit.EnrollFinished} {
 		if got := p.events(kind); len(got) != 1 {
 			t.Errorf("%d events %s, want 1", len(got), kind)
 		}
@@ -203,7 +203,7 @@ func TestENR19_WhoIsInvited(t *testing.T) {
 	if out := p.ok("", "enrollment", "list"); strings.Contains(out, "secret") || !strings.Contains(out, "anna@example.org") {
 		t.Errorf("list:\n%s", out)
 	}
-	for kind, want := range map[audit.Kind]int{audit.EnrolInvited: 3, audit.EnrolInvitationEnded: 2} {
+	for kind, want := range map[audit.Kind]int{audit.EnrollInvited: 3, audit.EnrollInvitationEnded: 2} {
 		if got := p.events(kind); len(got) != want {
 			t.Errorf("%d events %s, want %d", len(got), kind, want)
 		}

@@ -247,7 +247,7 @@ func TestUsersAndGroups(t *testing.T) {
 	if allowed.MayEnrollAt.IsZero() {
 		t.Errorf("no leave: %+v", allowed)
 	}
-	for kind, want := range map[audit.Kind]int{audit.UserAdded: 2, audit.GroupAdded: 2, audit.GroupMember: 4, audit.UserUnlocked: 1, audit.EnrolAllowed: 1} {
+	for kind, want := range map[audit.Kind]int{audit.UserAdded: 2, audit.GroupAdded: 2, audit.GroupMember: 4, audit.UserUnlocked: 1, audit.EnrollAllowed: 1} {
 		events := p.events(kind)
 		if len(events) != want {
 			t.Errorf("%d events %s, want %d", len(events), kind, want)

@@ -183,11 +183,11 @@ func (c *policySet) Run(ctx context.Context, s *shell) error {
 // change is what the flags, or else a document, make of the present policy; nil
 // is nothing. It returns the document too.
 func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte, change func(policy.Document) (policy.Document, error), err error) {
-	ofEnrolment := c.Target != "" || c.RequireLeave != nil || c.ThirdParty != nil || c.Groups != nil && c.Kind != policy.KindPush
+	ofEnrollment := c.Target != "" || c.RequireLeave != nil || c.ThirdParty != nil || c.Groups != nil && c.Kind != policy.KindPush
 	ofPlatforms := c.Allow != nil || c.Refuse != nil || c.Push != nil || c.NoPush != nil
 	ofPush := c.pushFlags.any() || c.Groups != nil && c.Kind == policy.KindPush
 	switch {
-	case ofEnrolment && c.Kind != policy.KindSelfProvisioning:
+	case ofEnrollment && c.Kind != policy.KindSelfProvisioning:
 		return nil, nil, refuse("--target, --group, --require-leave and --third-party are for self-provisioning")
 	case ofPlatforms && c.Kind != policy.KindPlatforms:
 		return nil, nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
@@ -201,10 +201,10 @@ func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte,
 		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days, --shared and --recovery-codes are for credentials")
 	case c.serverPINFlags.any() && c.Kind != policy.KindPIN:
 		return nil, nil, refuse("--pin-least and the others of that beginning are for pin")
-	case (ofEnrolment || c.serverPINFlags.any() || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
+	case (ofEnrollment || c.serverPINFlags.any() || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
 		return nil, nil, refuse("give either a document or what to change")
-	case ofEnrolment:
-		return nil, c.changeEnrolment, nil
+	case ofEnrollment:
+		return nil, c.changeEnrollment, nil
 	case ofPlatforms:
 		return nil, c.changePlatforms, nil
 	case ofPush:
@@ -237,7 +237,7 @@ func (c *policySet) changePush(ctx context.Context, h house) (func(policy.Docume
 	return c.pushFlags.change(g.ID), err
 }
 
-func (c *policySet) changeEnrolment(present policy.Document) (policy.Document, error) {
+func (c *policySet) changeEnrollment(present policy.Document) (policy.Document, error) {
 	p := present.(policy.SelfProvisioning)
 	if c.Target != "" {
 		p.Target = c.Target

@@ -88,7 +88,7 @@ func (n *names) serial(ctx context.Context, id string) string {
 	})
 }
 
-type enrolmentRow struct {
+type enrollmentRow struct {
 	At          time.Time     `json:"at"`
 	User        string        `json:"user"` // the name, or the id of one who was removed
 	UserID      string        `json:"user_id"`
@@ -104,7 +104,7 @@ type enrolmentRow struct {
 }
 
 // stages tells how far an enrolment came, each with the seconds since it began.
-func (e enrolmentRow) stages() string {
+func (e enrollmentRow) stages() string {
 	var parts []string
 	for _, stage := range e.Stages {
 		parts = append(parts, fmt.Sprintf("%s +%ds", strings.TrimPrefix(string(stage.Kind), "enrolment."), int(stage.At.Sub(e.At).Seconds())))
@@ -112,9 +112,9 @@ func (e enrolmentRow) stages() string {
 	return strings.Join(parts, ", ")
 }
 
-var enrolments = sheet[enrolmentRow]{
+var enrollments = sheet[enrollmentRow]{
 	head: []string{"BEGAN", "USER", "FROM", "PLATFORM", "TEMPLATE", "SERIAL", "OUTCOME", "STAGES"},
-	row: func(e enrolmentRow) []string {
+	row: func(e enrollmentRow) []string {
 		outcome := string(e.Outcome)
 		if e.Reason != "" {
 			outcome += ": " + e.Reason
@@ -122,7 +122,7 @@ var enrolments = sheet[enrolmentRow]{
 		return []string{when(e.At), e.User, e.IP, e.Platform, e.Template, e.Serial, outcome, e.stages()}
 	},
 	csvHead: []string{"began", "user", "user_id", "ip", "application", "platform", "template", "serial", "outcome", "reason", "stages", "journey"},
-	csvRow: func(e enrolmentRow) []string {
+	csvRow: func(e enrollmentRow) []string {
 		return []string{e.At.Format(time.RFC3339), e.User, e.UserID, e.IP, e.Application, e.Platform, e.Template, e.Serial,
 			string(e.Outcome), e.Reason, e.stages(), e.Journey}
 	},
@@ -147,16 +147,16 @@ func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		p, err := enrolments.printer(s, c.CSV)
+		p, err := enrollments.printer(s, c.CSV)
 		if err != nil {
 			return err
 		}
 		names := h.names()
-		return printAll(p, func(yield func(enrolmentRow, error) bool) {
-			for all, err := range h.db.Enrolments(ctx, h.tenant.ID, f) {
-				var row enrolmentRow
+		return printAll(p, func(yield func(enrollmentRow, error) bool) {
+			for all, err := range h.db.Enrollments(ctx, h.tenant.ID, f) {
+				var row enrollmentRow
 				if err == nil {
-					row = names.enrolment(ctx, audit.EnrolmentOf(all, h.db.Now()))
+					row = names.enrollment(ctx, audit.EnrollmentOf(all, h.db.Now()))
 				}
 				if !yield(row, err) {
 					return
@@ -166,8 +166,8 @@ func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
 	})
 }
 
-func (n *names) enrolment(ctx context.Context, e audit.Enrolment) enrolmentRow {
-	return enrolmentRow{At: e.At, User: n.user(ctx, e.User), UserID: e.User, IP: e.IP, Application: n.application(ctx, e.Application),
+func (n *names) enrollment(ctx context.Context, e audit.Enrollment) enrollmentRow {
+	return enrollmentRow{At: e.At, User: n.user(ctx, e.User), UserID: e.User, IP: e.IP, Application: n.application(ctx, e.Application),
 		Platform: e.Platform, Template: e.Template, Serial: n.serial(ctx, e.Authenticator), Outcome: e.Outcome, Reason: e.Reason,
 		Stages: e.Stages, Journey: e.Journey}
 }

@@ -38,7 +38,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	if err != nil {
 		return e, err
 	}
-	enrolment, err := inForce[policy.SelfProvisioning](ctx, db, u.Tenant, e.Versions)
+	enrollment, err := inForce[policy.SelfProvisioning](ctx, db, u.Tenant, e.Versions)
 	if err != nil {
 		return e, err
 	}
@@ -71,7 +71,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	}
 	e.Decision, e.Trace = access.Explain(policy.Subject{Groups: e.Groups, Application: application, Address: address})
 	e.Push = push.Effective(e.Groups)
-	e.MayEnroll, e.WhyEnroll = enrolment.MayEnroll(policy.Candidate{
+	e.MayEnroll, e.WhyEnroll = enrollment.MayEnroll(policy.Candidate{
 		Known:          u.Enabled(),
 		Groups:         e.Groups,
 		SecondFactor:   !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.SecondFactor),
@@ -79,7 +79,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		HalfMade:       halfMade,
 		EverEnrolled:   !u.EverEnrolledAt.IsZero(),
 		Leave:          !u.MayEnrollAt.IsZero(),
-		Platform:       len(e.Platforms.Allowed()) > 0 || enrolment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
+		Platform:       len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
 	app, err := db.Application(ctx, u.Tenant, application)
 	if err != nil {

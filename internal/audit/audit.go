@@ -57,24 +57,24 @@ const (
 
 // Self-provisioning and the life of an authenticator.
 const (
-	EnrolOffered           Kind = "enrolment.offered"
-	EnrolCodeSent          Kind = "enrolment.code-sent"
-	EnrolCodeWrong         Kind = "enrolment.code-wrong"
-	EnrolCodeRight         Kind = "enrolment.code-right"
-	EnrolNoMail            Kind = "enrolment.no-mail"
-	EnrolPlatform          Kind = "enrolment.platform"
-	EnrolActivation        Kind = "enrolment.activation"
-	EnrolVoided            Kind = "enrolment.voided"
-	EnrolKey               Kind = "enrolment.key"
-	EnrolFinished          Kind = "enrolment.finished"
-	EnrolAllowed           Kind = "enrolment.allowed"
-	EnrolInvited           Kind = "enrolment.invited"
-	EnrolInvitationEnded   Kind = "enrolment.invitation-ended"
-	EnrolInvitationBegun   Kind = "enrolment.invitation-begun"
-	EnrolInvitationLeft    Kind = "enrolment.invitation-left"
-	EnrolInvitationUsed    Kind = "enrolment.invitation-used"
-	EnrolFurther           Kind = "enrolment.further" // begun on the self-service pages, by who has one
-	EnrolFurtherLeft       Kind = "enrolment.further-left"
+	EnrollOffered          Kind = "enrolment.offered"
+	EnrollCodeSent         Kind = "enrolment.code-sent"
+	EnrollCodeWrong        Kind = "enrolment.code-wrong"
+	EnrollCodeRight        Kind = "enrolment.code-right"
+	EnrollNoMail           Kind = "enrolment.no-mail"
+	EnrollPlatform         Kind = "enrolment.platform"
+	EnrollActivation       Kind = "enrolment.activation"
+	EnrollVoided           Kind = "enrolment.voided"
+	EnrollKey              Kind = "enrolment.key"
+	EnrollFinished         Kind = "enrolment.finished"
+	EnrollAllowed          Kind = "enrolment.allowed"
+	EnrollInvited          Kind = "enrolment.invited"
+	EnrollInvitationEnded  Kind = "enrolment.invitation-ended"
+	EnrollInvitationBegun  Kind = "enrolment.invitation-begun"
+	EnrollInvitationLeft   Kind = "enrolment.invitation-left"
+	EnrollInvitationUsed   Kind = "enrolment.invitation-used"
+	EnrollFurther          Kind = "enrolment.further" // begun on the self-service pages, by who has one
+	EnrollFurtherLeft      Kind = "enrolment.further-left"
 	AuthenticatorAdded     Kind = "authenticator.added"
 	AuthenticatorLocked    Kind = "authenticator.locked"
 	AuthenticatorUnlock    Kind = "authenticator.unlocked"
@@ -133,10 +133,10 @@ var Kinds = map[Kind]bool{
 	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
 	ShortCodeFlood: true, RequestRejected: true,
-	EnrolOffered: true, EnrolCodeSent: true, EnrolCodeWrong: true, EnrolCodeRight: true,
-	EnrolNoMail: true, EnrolPlatform: true, EnrolActivation: true, EnrolVoided: true,
-	EnrolKey: true, EnrolFinished: true, EnrolAllowed: true,
-	EnrolInvited: true, EnrolInvitationEnded: true, EnrolInvitationBegun: true, EnrolInvitationLeft: true, EnrolInvitationUsed: true, EnrolFurther: true, EnrolFurtherLeft: true,
+	EnrollOffered: true, EnrollCodeSent: true, EnrollCodeWrong: true, EnrollCodeRight: true,
+	EnrollNoMail: true, EnrollPlatform: true, EnrollActivation: true, EnrollVoided: true,
+	EnrollKey: true, EnrollFinished: true, EnrollAllowed: true,
+	EnrollInvited: true, EnrollInvitationEnded: true, EnrollInvitationBegun: true, EnrollInvitationLeft: true, EnrollInvitationUsed: true, EnrollFurther: true, EnrollFurtherLeft: true,
 	AuthenticatorAdded: true, AuthenticatorLocked: true, AuthenticatorUnlock: true, AuthenticatorSuspended: true,
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true, AuthenticatorUnused: true,

@@ -46,7 +46,7 @@ func TestADM7_CellsAreNoFormulas(t *testing.T) {
 	}
 }
 
-func TestENR18_WhatBecameOfAnEnrolment(t *testing.T) {
+func TestENR18_WhatBecameOfAnEnrollment(t *testing.T) {
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	step := func(seconds int, kind Kind, data ...string) Event {
 		e := Event{Kind: kind, At: began.Add(time.Duration(seconds) * time.Second), User: "usr_1", Journey: "jrn_1", Application: "app_1",
@@ -56,12 +56,12 @@ func TestENR18_WhatBecameOfAnEnrolment(t *testing.T) {
 		}
 		return e
 	}
-	voided := step(200, EnrolVoided, "activation", "act_1")
+	voided := step(200, EnrollVoided, "activation", "act_1")
 	voided.Reason = "cancelled"
-	key := step(40, EnrolKey, "activation", "act_1")
+	key := step(40, EnrollKey, "activation", "act_1")
 	key.Authenticator = "aut_1"
-	way := []Event{step(0, EnrolCodeSent), step(20, EnrolCodeRight), step(25, EnrolPlatform, "platform", "android"),
-		step(25, EnrolActivation, "activation", "act_1", "platform", "android", "template", "standard"), key}
+	way := []Event{step(0, EnrollCodeSent), step(20, EnrollCodeRight), step(25, EnrollPlatform, "platform", "android"),
+		step(25, EnrollActivation, "activation", "act_1", "platform", "android", "template", "standard"), key}
 	for _, tt := range []struct {
 		name   string
 		events []Event
@@ -71,13 +71,13 @@ func TestENR18_WhatBecameOfAnEnrolment(t *testing.T) {
 		{"code sent", way[:1], time.Minute, UnderWay},
 		{"code never used", way[:1], 2 * time.Hour, Abandoned},
 		{"key registered", way, time.Minute, UnderWay},
-		{"finished", append(way[:5:5], step(60, EnrolFinished)), 24 * time.Hour, Finished},
+		{"finished", append(way[:5:5], step(60, EnrollFinished)), 24 * time.Hour, Finished},
 		{"cancelled", append(way[:4:4], voided), time.Minute, Voided},
-		{"cancelled and begun again", append(way[:4:4], voided, step(230, EnrolActivation, "activation", "act_2")), 5 * time.Minute, UnderWay},
-		{"no address", []Event{step(0, EnrolNoMail)}, time.Minute, NoMail},
+		{"cancelled and begun again", append(way[:4:4], voided, step(230, EnrollActivation, "activation", "act_2")), 5 * time.Minute, UnderWay},
+		{"no address", []Event{step(0, EnrollNoMail)}, time.Minute, NoMail},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := EnrolmentOf(tt.events, began.Add(tt.after))
+			got := EnrollmentOf(tt.events, began.Add(tt.after))
 			if got.Outcome != tt.want || len(got.Stages) != len(tt.events) || got.User != "usr_1" || got.IP != "192.0.2.1" || !got.At.Equal(began) {
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
@@ -113,7 +113,7 @@ func TestADM6_ActivityOf(t *testing.T) {
 
 // The list of kinds is closed: what the reports name is in it.
 func TestKindsOfReportsAreKinds(t *testing.T) {
-	for _, list := range [][]Kind{EnrolmentBegins, EnrolmentKinds, ActivityKinds} {
+	for _, list := range [][]Kind{EnrollmentBegins, EnrollmentKinds, ActivityKinds} {
 		for _, kind := range list {
 			if !Kinds[kind] {
 				t.Errorf("%s is no kind of event", kind)

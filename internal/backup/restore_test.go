@@ -228,7 +228,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				tx.AddGrant(ctx, grant, "code"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
 				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
-				tx.AddRequest(ctx, request), tx.AllowEnrolment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
+				tx.AddRequest(ctx, request), tx.AllowEnrollment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
 				tx.QueueMessage(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
 					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
 		})

@@ -53,7 +53,7 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 				Request: []byte(`{}`), Browser: "bench", IP: "127.0.0.1", UserID: u.ID, Name: u.Name,
 				Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 				Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
-				Enrol:     identity.EnrolPlatform,
+				Enroll:    identity.EnrollPlatform,
 				StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
 			j.Code.PassedAt = now
 			if err := tx.AddJourney(ctx, j); err != nil {

@@ -89,7 +89,7 @@ func (d *Demo) equip(ctx context.Context, who identity.Principal, u identity.Use
 		if err := tx.Enrolled(ctx, u.Tenant, u.ID); err != nil {
 			return err
 		}
-		return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrolFinished, User: u.ID, Authenticator: a.ID,
+		return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollFinished, User: u.ID, Authenticator: a.ID,
 			Reason: "demo", Data: map[string]string{"serial": a.Serial}})
 	})
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// AllowEnrolment gives a user leave to enrol once more, which the next
+// AllowEnrollment gives a user leave to enrol once more, which the next
 // enrolment uses up (ENR-1).
-func (d *Directory) AllowEnrolment(ctx context.Context, who identity.Principal, tenant, user string) error {
+func (d *Directory) AllowEnrollment(ctx context.Context, who identity.Principal, tenant, user string) error {
 	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
 		u, err := tx.UserByName(ctx, tenant, user)
 		if err != nil {
 			return err
 		}
-		if err := tx.AllowEnrolment(ctx, tenant, u.ID); err != nil {
+		if err := tx.AllowEnrollment(ctx, tenant, u.ID); err != nil {
 			return err
 		}
-		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.EnrolAllowed, User: u.ID})
+		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.EnrollAllowed, User: u.ID})
 	})
 }

@@ -47,7 +47,7 @@ func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
 	invitation, err := tx.OpenInvitation(ctx, u.Tenant, u.ID)
 	if err == nil {
 		_, err = tx.RevokeInvitation(ctx, invitation)
-		err = errors.Join(err, tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrolInvitationEnded, User: u.ID,
+		err = errors.Join(err, tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollInvitationEnded, User: u.ID,
 			Reason: "user removed", Data: map[string]string{"invitation": invitation.ID}}))
 	}
 	if err != nil && !errors.Is(err, identity.NotFound) {
@@ -56,7 +56,7 @@ func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
 	if a, ok, err := tx.VoidActivation(ctx, u.Tenant, u.ID); err != nil {
 		return err
 	} else if ok {
-		err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrolVoided, User: u.ID, Authenticator: a.Authenticator,
+		err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollVoided, User: u.ID, Authenticator: a.Authenticator,
 			Journey: a.Journey, Reason: "user removed", Data: map[string]string{"activation": a.ID}})
 		if err != nil {
 			return err

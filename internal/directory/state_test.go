@@ -188,7 +188,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 			t.Fatalf("%d events of the removed user, %v, want 6", len(of), err)
 		}
 		for _, e := range of {
-			told := e.Kind == audit.UserRemoved || e.Kind == audit.AuthenticatorRevoked || e.Kind == audit.EnrolInvitationEnded
+			told := e.Kind == audit.UserRemoved || e.Kind == audit.AuthenticatorRevoked || e.Kind == audit.EnrollInvitationEnded
 			if e.Erased == told { // by whom is no datum of the person
 				t.Errorf("%s erased: %v", e.Kind, e.Erased)
 			}

@@ -212,7 +212,7 @@ func TestWebAuthenticators(t *testing.T) {
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
 		start(base)
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
-		enrol(t, d)
+		enroll(t, d)
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
 		var err error
 		if d.Config, err = d.Config.WithBase("https://new.example.org"); err != nil {
@@ -228,7 +228,7 @@ func TestWebAuthenticators(t *testing.T) {
 }
 
 // enrol gives somebody an authenticator in a browser.
-func enrol(t *testing.T, d *Doctor) {
+func enroll(t *testing.T, d *Doctor) {
 	t.Helper()
 	d.do(t, func(tx *store.Tx) error {
 		all, err := store.Collect(tx.Tenants(t.Context()))

@@ -74,7 +74,7 @@ func TestPUSH27_PushServices(t *testing.T) {
 // subscribe gives somebody a browser whose last notification did not leave.
 func subscribe(t *testing.T, d *Doctor, host string) {
 	t.Helper()
-	enrol(t, d)
+	enroll(t, d)
 	d.do(t, func(tx *store.Tx) error {
 		all, err := store.Collect(tx.Tenants(t.Context()))
 		if err != nil {

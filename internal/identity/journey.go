@@ -94,7 +94,7 @@ type Journey struct {
 	PushID       string    // the push request whose outcome the page waits for
 	PushAt       time.Time // when that was sent; kept for a decoy too, whose request nobody got
 	Notice       string    // locale key of what the next page says first; cleared by the next step
-	Enrol        Stage     // where self-provisioning stands; empty outside it
+	Enroll       Stage     // where self-provisioning stands; empty outside it
 	Platform     Platform
 	Code         Code
 	Reset        Reset // where the setting anew of a forgotten password stands; empty outside it
@@ -126,13 +126,13 @@ type Recorded struct{ Required, Passed []Validation }
 type Stage string
 
 const (
-	NotEnrolling    Stage = ""
-	EnrolOffered    Stage = "offered"
-	EnrolCode       Stage = "code"
-	EnrolPlatform   Stage = "platform"
-	EnrolScan       Stage = "scan"
-	EnrolThirdParty Stage = "third-party"
-	EnrolNoMail     Stage = "no-mail"
+	NotEnrolling     Stage = ""
+	EnrollOffered    Stage = "offered"
+	EnrollCode       Stage = "code"
+	EnrollPlatform   Stage = "platform"
+	EnrollScan       Stage = "scan"
+	EnrollThirdParty Stage = "third-party"
+	EnrollNoMail     Stage = "no-mail"
 )
 
 // A Reset is where the setting anew of a forgotten password stands in a journey.

@@ -48,7 +48,7 @@ func (e *Engine) BeginAdding(ctx context.Context, visit Visit, start Start) (*Vi
 		j := &identity.Journey{Tenant: start.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
 			Protocol: start.Application.Protocol, Request: start.Request, Adding: true, Browser: s.Browser,
 			Fingerprint: start.Fingerprint, IP: start.IP, UserID: u.ID, Name: u.Name, KnownBrowser: true, Policy: rules.AccessVersion,
-			Enrol: identity.EnrolPlatform, Code: identity.Code{PassedAt: now}, Passed: slices.Clone(s.Passed),
+			Enroll: identity.EnrollPlatform, Code: identity.Code{PassedAt: now}, Passed: slices.Clone(s.Passed),
 			StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
 		if !j.FactorStands() {
 			return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: errors.New("journey: no second factor to add another with")}
@@ -59,7 +59,7 @@ func (e *Engine) BeginAdding(ctx context.Context, visit Visit, start Start) (*Vi
 		if err := tx.AddJourney(ctx, j); err != nil {
 			return err
 		}
-		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrolFurther, User: j.UserID, Journey: j.ID, Personal: personal(j)})
+		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollFurther, User: j.UserID, Journey: j.ID, Personal: personal(j)})
 	})
 	return after, err
 }

@@ -57,12 +57,12 @@ func TestCRED16_AFurtherAuthenticatorTakesASecondFactor(t *testing.T) {
 				}
 				continue
 			}
-			v = h.want(v, err, journey.EnrolPlatform)
+			v = h.want(v, err, journey.EnrollPlatform)
 			if v.Journey.Browser != "b" || v.Journey.UserID != h.User.ID {
 				t.Errorf("the journey is for %s in the browser %q", v.Journey.UserID, v.Journey.Browser)
 			}
 		}
-		if got := len(h.events(audit.EnrolFurther)); got != 3 {
+		if got := len(h.events(audit.EnrollFurther)); got != 3 {
 			t.Errorf("%d events, want 3", got)
 		}
 	})
@@ -81,7 +81,7 @@ func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
 			then  journey.Step
 			since func(tx *store.Tx) error // puts it right
 		}{
-			{"nothing", func(*store.Tx, identity.Session) error { return nil }, journey.EnrolPlatform, nil},
+			{"nothing", func(*store.Tx, identity.Session) error { return nil }, journey.EnrollPlatform, nil},
 			{"signed out", func(tx *store.Tx, s identity.Session) error { return tx.EndSession(ctx, tenant, s.ID) }, journey.Refused, nil},
 			{"suspended", func(tx *store.Tx, _ identity.Session) error { return authenticator.Suspend(ctx, tx, h.token) }, journey.Refused,
 				func(tx *store.Tx) error { return authenticator.Resume(ctx, tx, h.token) }},
@@ -94,7 +94,7 @@ func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
 		} {
 			s := h.holding(identity.ByPasscode)
 			v, err := h.add(s)
-			v = h.want(v, err, journey.EnrolPlatform)
+			v = h.want(v, err, journey.EnrollPlatform)
 			h.do(h.Who, func(tx *store.Tx) error { return tt.does(tx, s) })
 			v, err = h.engine.Look(ctx, tenant, v.Journey.ID)
 			if err != nil || v.Step != tt.then {

@@ -188,9 +188,9 @@ func (e *Engine) Cancel(ctx context.Context, visit Visit, v *View) (*View, error
 	kind := audit.LoginCancelled
 	switch {
 	case v.Journey.Invitation != "":
-		kind = audit.EnrolInvitationLeft
+		kind = audit.EnrollInvitationLeft
 	case v.Journey.Adding:
-		kind = audit.EnrolFurtherLeft
+		kind = audit.EnrollFurtherLeft
 	}
 	return e.end(ctx, visit, v, identity.Cancelled, kind, "")
 }
@@ -206,8 +206,8 @@ func (e *Engine) whyRefused(v *View) string {
 		return "disabled"
 	case v.Journey.Refused != "":
 		return v.Journey.Refused
-	case v.Facts.WhyNotEnrol != "":
-		return string(v.Facts.WhyNotEnrol)
+	case v.Facts.WhyNotEnroll != "":
+		return string(v.Facts.WhyNotEnroll)
 	}
 	return "no way in"
 }

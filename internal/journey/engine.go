@@ -164,7 +164,7 @@ func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error
 	v.Facts.Disabled = !v.User.Enabled() // live, whatever was true when the journey began
 	halfMade := pendingOf(v.Authenticators)
 	v.Facts.Assigned = policy.Counting(v.Authenticators, halfMade)
-	v.Facts.MayEnrol, v.Facts.WhyNotEnrol = v.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
+	v.Facts.MayEnroll, v.Facts.WhyNotEnroll = v.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
 		Known:          true,
 		Groups:         v.Groups,
 		SecondFactor:   slices.Contains(j.Required, identity.SecondFactor),

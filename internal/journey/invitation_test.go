@@ -43,7 +43,7 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 		})
 		v, err := h.engine.BeginInvited(ctx, h.visit(identity.Session{}),
 			journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: []byte(`{}`), Browser: "b"}, i.ID)
-		if !errors.Is(err, tt.want) || tt.want == nil && (err != nil || v.Step != journey.EnrolPlatform) {
+		if !errors.Is(err, tt.want) || tt.want == nil && (err != nil || v.Step != journey.EnrollPlatform) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}

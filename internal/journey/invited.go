@@ -53,7 +53,7 @@ func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, inv
 		j := &identity.Journey{Tenant: i.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
 			Protocol: start.Application.Protocol, Request: start.Request, Invitation: i.ID, Browser: start.Browser,
 			Fingerprint: start.Fingerprint, IP: start.IP, UserID: u.ID, Name: u.Name, Policy: rules.AccessVersion,
-			Enrol: identity.EnrolPlatform, Code: identity.Code{PassedAt: now},
+			Enroll: identity.EnrollPlatform, Code: identity.Code{PassedAt: now},
 			StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
 		if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
 			return err
@@ -68,7 +68,7 @@ func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, inv
 		if err := tx.AddJourney(ctx, j); err != nil {
 			return err
 		}
-		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrolInvitationBegun, User: j.UserID, Journey: j.ID,
+		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollInvitationBegun, User: j.UserID, Journey: j.ID,
 			Data: map[string]string{"invitation": i.ID}, Personal: personal(j)})
 	})
 	return after, err

@@ -12,7 +12,7 @@ import (
 func TestENR19_NextOfAnInvitation(t *testing.T) {
 	type J = identity.Journey
 	coded := identity.Code{PassedAt: start}
-	fine := Facts{Platform: true, Codes: true, Push: true, MayEnrol: true}
+	fine := Facts{Platform: true, Codes: true, Push: true, MayEnroll: true}
 	with := func(change func(*Facts)) Facts {
 		f := fine
 		change(&f)
@@ -24,23 +24,23 @@ func TestENR19_NextOfAnInvitation(t *testing.T) {
 		facts Facts
 		want  Step
 	}{
-		{"begun", J{Enrol: identity.EnrolPlatform}, fine, EnrolPlatform},
-		{"a password first", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, fine, AskPassword},
-		{"and before what was begun", J{Enrol: identity.EnrolScan, Required: pwOnly}, fine, AskPassword},
-		{"given", J{Enrol: identity.EnrolPlatform, Required: pwOnly, Passed: pwPassed}, fine, EnrolPlatform},
-		{"scan", J{Enrol: identity.EnrolScan}, fine, EnrolScan},
-		{"another vendor's app", J{Enrol: identity.EnrolThirdParty}, fine, EnrolThirdParty},
-		{"used by it", J{Enrol: identity.EnrolScan}, with(func(f *Facts) { f.Redeemed, f.Assigned = true, 1 }), Done},
-		{"an authenticator, but not by it", J{Enrol: identity.EnrolScan}, with(func(f *Facts) { f.Assigned = 1 }), Refused},
-		{"all that a login takes, and no authenticator by it", J{Required: both, Passed: all, Enrol: identity.EnrolPlatform}, fine, EnrolPlatform},
-		{"ended elsewhere, before the password", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, with(func(f *Facts) { f.Withdrawn = true }), Refused},
-		{"disabled", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.Disabled = true }), Refused},
-		{"no platform", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.Platform = false }), Refused},
-		{"locked, the password not given", J{Enrol: identity.EnrolPlatform, Required: pwOnly}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), AskPassword},
+		{"begun", J{Enroll: identity.EnrollPlatform}, fine, EnrollPlatform},
+		{"a password first", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, fine, AskPassword},
+		{"and before what was begun", J{Enroll: identity.EnrollScan, Required: pwOnly}, fine, AskPassword},
+		{"given", J{Enroll: identity.EnrollPlatform, Required: pwOnly, Passed: pwPassed}, fine, EnrollPlatform},
+		{"scan", J{Enroll: identity.EnrollScan}, fine, EnrollScan},
+		{"another vendor's app", J{Enroll: identity.EnrollThirdParty}, fine, EnrollThirdParty},
+		{"used by it", J{Enroll: identity.EnrollScan}, with(func(f *Facts) { f.Redeemed, f.Assigned = true, 1 }), Done},
+		{"an authenticator, but not by it", J{Enroll: identity.EnrollScan}, with(func(f *Facts) { f.Assigned = 1 }), Refused},
+		{"all that a login takes, and no authenticator by it", J{Required: both, Passed: all, Enroll: identity.EnrollPlatform}, fine, EnrollPlatform},
+		{"ended elsewhere, before the password", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, with(func(f *Facts) { f.Withdrawn = true }), Refused},
+		{"disabled", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.Disabled = true }), Refused},
+		{"no platform", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.Platform = false }), Refused},
+		{"locked, the password not given", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), AskPassword},
 		{"locked, the password given", J{Required: pwOnly, Passed: pwPassed}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
-		{"locked, no password asked", J{Enrol: identity.EnrolPlatform}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
-		{"over", J{Enrol: identity.EnrolScan, EndedAt: start}, with(func(f *Facts) { f.Redeemed = true }), Ended},
-		{"too late", J{Enrol: identity.EnrolScan, ExpiresAt: start}, fine, Ended},
+		{"locked, no password asked", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
+		{"over", J{Enroll: identity.EnrollScan, EndedAt: start}, with(func(f *Facts) { f.Redeemed = true }), Ended},
+		{"too late", J{Enroll: identity.EnrollScan, ExpiresAt: start}, fine, Ended},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.j.Name, tt.j.UserID, tt.j.Invitation, tt.j.Code = "u", "usr_u", "inv_i", coded

@@ -202,7 +202,7 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 // opens nothing.
 //
 // Tried with j.Passed kept in SendResetCode, with FactorStands taken out of
-// resetting, and with MayEnrol as it is without a reset: each failed.
+// resetting, and with MayEnroll as it is without a reset: each failed.
 func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
@@ -250,7 +250,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 		}
 		v = h.typesCode(h.forgets("c", "new"), h.mailedCode(templates.MailReset), journey.Refused)
 		must("without an authenticator", v)
-		if v.Facts.MayEnrol || v.Journey.Enrol != identity.NotEnrolling {
+		if v.Facts.MayEnroll || v.Journey.Enroll != identity.NotEnrolling {
 			t.Error("self-provisioning is offered beside the reset")
 		}
 	})
@@ -273,7 +273,7 @@ func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 			return err
 		}
 		j := *first.Journey
-		j.Reset, j.Enrol = identity.NotResetting, identity.EnrolCode
+		j.Reset, j.Enroll = identity.NotResetting, identity.EnrollCode
 		problem, err := enroll.CheckCode(t.Context(), tx, &j, code, rules)
 		if problem != "error.code.wrong" {
 			t.Errorf("to enrol: %q", problem)

@@ -13,47 +13,47 @@ import (
 type Step string
 
 const (
-	Identify        Step = "identify"
-	AskPassword     Step = "password"
-	Choose          Step = "choose"
-	WaitForPush     Step = "push"
-	PushOver        Step = "push over"
-	PushLocked      Step = "push locked" // and nothing else is to be had (PUSH-9a)
-	AppTooOld       Step = "app too old" // to do the presence check, and nothing else is to be had
-	AskPasscode     Step = "passcode"
-	AskNextPasscode Step = "next passcode" // after one from the outer window (CRED-10, PUSH-16)
-	AskPasskey      Step = "passkey"
-	AskChallenge    Step = "challenge"
-	AskRecoveryCode Step = "recovery code"
-	AskResetCode    Step = "reset code"   // mailed to who forgot the password
-	AskNewPIN       Step = "new pin"      // in the place of one that was handed out
-	AskNewPassword  Step = "new password" // in the place of one that was forgotten, or is due
-	EnrolOffer      Step = "enrol offer"
-	EnrolCode       Step = "enrol code"
-	EnrolPlatform   Step = "enrol platform"
-	EnrolScan       Step = "enrol scan"
-	EnrolThirdParty Step = "enrol third party"
-	EnrolNoMail     Step = "enrol no mail"
-	Locked          Step = "locked"
-	Refused         Step = "refused"
-	Done            Step = "done"
-	Ended           Step = "ended"
+	Identify         Step = "identify"
+	AskPassword      Step = "password"
+	Choose           Step = "choose"
+	WaitForPush      Step = "push"
+	PushOver         Step = "push over"
+	PushLocked       Step = "push locked" // and nothing else is to be had (PUSH-9a)
+	AppTooOld        Step = "app too old" // to do the presence check, and nothing else is to be had
+	AskPasscode      Step = "passcode"
+	AskNextPasscode  Step = "next passcode" // after one from the outer window (CRED-10, PUSH-16)
+	AskPasskey       Step = "passkey"
+	AskChallenge     Step = "challenge"
+	AskRecoveryCode  Step = "recovery code"
+	AskResetCode     Step = "reset code"   // mailed to who forgot the password
+	AskNewPIN        Step = "new pin"      // in the place of one that was handed out
+	AskNewPassword   Step = "new password" // in the place of one that was forgotten, or is due
+	EnrollOffer      Step = "enrol offer"
+	EnrollCode       Step = "enrol code"
+	EnrollPlatform   Step = "enrol platform"
+	EnrollScan       Step = "enrol scan"
+	EnrollThirdParty Step = "enrol third party"
+	EnrollNoMail     Step = "enrol no mail"
+	Locked           Step = "locked"
+	Refused          Step = "refused"
+	Done             Step = "done"
+	Ended            Step = "ended"
 )
 
 // Facts are what is true outside the journey at the moment it is looked at.
 type Facts struct {
-	Assigned    int               // authenticators that count as having one (ENR-1)
-	PushTo      int               // of these, those a push can reach with the check asked for
-	TooOld      int               // of these, those it would reach if their apps could do that check (PUSH-22)
-	Push        bool              // a push may be chosen in this journey (PUSH-7)
-	Codes       bool              // a passcode may be typed (PUSH-1)
-	Temporary   bool              // an operator made a passcode for the user that can still be typed
-	Others      []identity.Method // besides these, by which the user can confirm now; before a password, by which anybody may
-	MayEnrol    bool
-	WhyNotEnrol policy.Reason
-	PushOpen    bool // the push request the page waits for can still be answered, or waits to be claimed
-	Disabled    bool // the user may not log in at all
-	LockedUntil time.Time
+	Assigned     int               // authenticators that count as having one (ENR-1)
+	PushTo       int               // of these, those a push can reach with the check asked for
+	TooOld       int               // of these, those it would reach if their apps could do that check (PUSH-22)
+	Push         bool              // a push may be chosen in this journey (PUSH-7)
+	Codes        bool              // a passcode may be typed (PUSH-1)
+	Temporary    bool              // an operator made a passcode for the user that can still be typed
+	Others       []identity.Method // besides these, by which the user can confirm now; before a password, by which anybody may
+	MayEnroll    bool
+	WhyNotEnroll policy.Reason
+	PushOpen     bool // the push request the page waits for can still be answered, or waits to be claimed
+	Disabled     bool // the user may not log in at all
+	LockedUntil  time.Time
 
 	Password    bool // the user has one, and policy lets a forgotten one be set anew
 	PasswordDue bool // the one that was given must be changed before the login goes on
@@ -81,7 +81,7 @@ var asks = map[identity.Method]Step{
 // proved: without one, everybody gets the same choices (ENR-4).
 func Next(j *identity.Journey, f Facts, now time.Time) Step {
 	proved := j.Has(identity.Password)
-	enrols := j.Enrol != identity.NotEnrolling && j.Enrol != identity.EnrolOffered
+	enrolls := j.Enroll != identity.NotEnrolling && j.Enroll != identity.EnrollOffered
 	missing := j.Missing()
 	switch {
 	case j.Over(now):
@@ -114,15 +114,15 @@ func Next(j *identity.Journey, f Facts, now time.Time) Step {
 			return AskPasskey
 		}
 		return Refused
-	case !proved && j.Enrol == identity.EnrolCode:
-		return EnrolCode // whoever has an authenticator waits for a code like everybody (ENR-4)
-	case f.Assigned > 0 || !proved && !enrols, !enrols && (f.Temporary && f.Codes || len(f.Others) > 0):
+	case !proved && j.Enroll == identity.EnrollCode:
+		return EnrollCode // whoever has an authenticator waits for a code like everybody (ENR-4)
+	case f.Assigned > 0 || !proved && !enrolls, !enrolls && (f.Temporary && f.Codes || len(f.Others) > 0):
 		// Who has no authenticator may have a temporary passcode, or another way.
 		return confirm(j, f, proved)
-	case enrols:
+	case enrolls:
 		return enrolling(j)
-	case f.MayEnrol:
-		return EnrolOffer
+	case f.MayEnroll:
+		return EnrollOffer
 	}
 	return Refused
 }
@@ -151,7 +151,7 @@ func confirm(j *identity.Journey, f Facts, proved bool) Step {
 			return AppTooOld
 		}
 		return Refused
-	case !proved || j.Method != "" || pushes || f.Assigned == 0 && f.MayEnrol:
+	case !proved || j.Method != "" || pushes || f.Assigned == 0 && f.MayEnroll:
 		return Choose
 	case f.Codes && !usual(f.Others):
 		return AskPasscode // the only way: a page to choose it on would ask nothing
@@ -177,14 +177,14 @@ func onlyChallenge(others []identity.Method) bool {
 // is reached without it, whatever the row says.
 func enrolling(j *identity.Journey) Step {
 	switch {
-	case j.Enrol == identity.EnrolNoMail:
-		return EnrolNoMail
-	case j.Enrol == identity.EnrolCode || j.Code.PassedAt.IsZero():
-		return EnrolCode
-	case j.Enrol == identity.EnrolPlatform:
-		return EnrolPlatform
-	case j.Enrol == identity.EnrolThirdParty:
-		return EnrolThirdParty
+	case j.Enroll == identity.EnrollNoMail:
+		return EnrollNoMail
+	case j.Enroll == identity.EnrollCode || j.Code.PassedAt.IsZero():
+		return EnrollCode
+	case j.Enroll == identity.EnrollPlatform:
+		return EnrollPlatform
+	case j.Enroll == identity.EnrollThirdParty:
+		return EnrollThirdParty
 	}
-	return EnrolScan
+	return EnrollScan
 }

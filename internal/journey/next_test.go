@@ -37,9 +37,9 @@ func TestJRN1_Next(t *testing.T) {
 		{"password, has one", J{Name: "u", Required: both, Passed: pwPassed}, open, Choose},
 		{"no password asked", J{Name: "u", Required: otpOnly}, open, Choose},
 		{"ENR-4 no password asked, nobody's name", J{Name: "u", Decoy: true, Required: otpOnly}, Facts{Codes: true}, Choose},
-		{"ENR-4 no password asked, has none", J{Name: "u", Required: otpOnly}, Facts{Codes: true, MayEnrol: true}, Choose},
-		{"ENR-4 no password asked, enrolling nobody", J{Name: "u", Decoy: true, Required: otpOnly, Enrol: identity.EnrolCode}, Facts{Codes: true}, EnrolCode},
-		{"ENR-4 no password asked, enrolling though having one", J{Name: "u", Required: otpOnly, Enrol: identity.EnrolCode}, open, EnrolCode},
+		{"ENR-4 no password asked, has none", J{Name: "u", Required: otpOnly}, Facts{Codes: true, MayEnroll: true}, Choose},
+		{"ENR-4 no password asked, enrolling nobody", J{Name: "u", Decoy: true, Required: otpOnly, Enroll: identity.EnrollCode}, Facts{Codes: true}, EnrollCode},
+		{"ENR-4 no password asked, enrolling though having one", J{Name: "u", Required: otpOnly, Enroll: identity.EnrollCode}, open, EnrollCode},
 		{"push chosen, open", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, Facts{Assigned: 1, Codes: true, PushOpen: true}, WaitForPush},
 		{"push chosen, over", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, open, PushOver},
 		{"passcode chosen", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasscode}, open, AskPasscode},
@@ -51,32 +51,32 @@ func TestJRN1_Next(t *testing.T) {
 		{"PUSH-16 the next passcode", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, Facts{Assigned: 1, Push: true, PushTo: 1, Resync: true}, AskNextPasscode},
 		{"PUSH-16 sent again instead", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPush}, Facts{Assigned: 1, Push: true, PushTo: 1, Resync: true, PushOpen: true}, WaitForPush},
 		{"PUSH-16 not without the password", J{Name: "u", Required: both}, Facts{Assigned: 1, Resync: true}, AskPassword},
-		{"ENR-1 none, may enrol", J{Name: "u", Required: both, Passed: pwPassed}, Facts{MayEnrol: true, Codes: true}, EnrolOffer},
+		{"ENR-1 none, may enrol", J{Name: "u", Required: both, Passed: pwPassed}, Facts{MayEnroll: true, Codes: true}, EnrollOffer},
 		{"ENR-3 none, may not", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true}, Refused},
-		{"ENR-1 a locked one counts", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, MayEnrol: true}, AskPasscode},
+		{"ENR-1 a locked one counts", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, MayEnroll: true}, AskPasscode},
 		{"no push to be had: nothing to choose", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Push: true, Codes: true}, AskPasscode},
 		{"another way chosen", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByPasskey}, Facts{Assigned: 1, Codes: true, Others: []identity.Method{identity.ByPasskey}}, AskPasskey},
 		{"a recovery code is the only way: said on the page of choice", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
 		{"another way beside passcodes", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, Others: []identity.Method{identity.ByPasskey}}, Choose},
 		{"a recovery code beside passcodes is no choice for every day", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, Others: []identity.Method{identity.ByRecoveryCode}}, AskPasscode},
 		{"CRED-16 recovery codes and nothing else", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
-		{"ENR-1 recovery codes close no way in", J{Name: "u", Required: both, Passed: pwPassed}, Facts{MayEnrol: true, Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
+		{"ENR-1 recovery codes close no way in", J{Name: "u", Required: both, Passed: pwPassed}, Facts{MayEnroll: true, Others: []identity.Method{identity.ByRecoveryCode}}, Choose},
 		{"a temporary passcode and nothing else", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true, Temporary: true}, AskPasscode},
-		{"a temporary passcode, may enrol", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true, Temporary: true, MayEnrol: true}, Choose},
-		{"a temporary passcode, enrolling", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolCode}, Facts{Codes: true, Temporary: true, MayEnrol: true}, EnrolCode},
-		{"a temporary passcode, codes refused", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Temporary: true, MayEnrol: true}, EnrolOffer},
+		{"a temporary passcode, may enrol", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Codes: true, Temporary: true, MayEnroll: true}, Choose},
+		{"a temporary passcode, enrolling", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollCode}, Facts{Codes: true, Temporary: true, MayEnroll: true}, EnrollCode},
+		{"a temporary passcode, codes refused", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Temporary: true, MayEnroll: true}, EnrollOffer},
 		{"another way chosen, taken away meanwhile", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByChallenge}, Facts{Assigned: 1, Push: true, PushTo: 1}, Choose},
 		{"another way chosen, that and all others taken away", J{Name: "u", Required: both, Passed: pwPassed, Method: identity.ByRecoveryCode}, Facts{Assigned: 1}, Refused},
-		{"code sent", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolCode}, Facts{MayEnrol: true}, EnrolCode},
-		{"no mail address", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolNoMail}, Facts{MayEnrol: true}, EnrolNoMail},
-		{"platform without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform}, Facts{MayEnrol: true}, EnrolCode},
-		{"scan without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan}, Facts{MayEnrol: true}, EnrolCode},
-		{"another vendor's app without the code", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolThirdParty}, Facts{MayEnrol: true}, EnrolCode},
-		{"another vendor's app", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolThirdParty, Code: coded}, Facts{MayEnrol: true}, EnrolThirdParty},
-		{"platform", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolPlatform, Code: coded}, Facts{MayEnrol: true}, EnrolPlatform},
-		{"scan", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, Facts{MayEnrol: true}, EnrolScan},
-		{"ENR-2 enrolled, the journey goes on", J{Name: "u", Required: both, Passed: pwPassed, Enrol: identity.EnrolScan, Code: coded}, open, Choose},
-		{"enrolling, password revoked by going back", J{Name: "u", Required: both, Enrol: identity.EnrolScan, Code: coded}, Facts{MayEnrol: true}, AskPassword},
+		{"code sent", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollCode}, Facts{MayEnroll: true}, EnrollCode},
+		{"no mail address", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollNoMail}, Facts{MayEnroll: true}, EnrollNoMail},
+		{"platform without the code", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollPlatform}, Facts{MayEnroll: true}, EnrollCode},
+		{"scan without the code", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollScan}, Facts{MayEnroll: true}, EnrollCode},
+		{"another vendor's app without the code", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollThirdParty}, Facts{MayEnroll: true}, EnrollCode},
+		{"another vendor's app", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollThirdParty, Code: coded}, Facts{MayEnroll: true}, EnrollThirdParty},
+		{"platform", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollPlatform, Code: coded}, Facts{MayEnroll: true}, EnrollPlatform},
+		{"scan", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollScan, Code: coded}, Facts{MayEnroll: true}, EnrollScan},
+		{"ENR-2 enrolled, the journey goes on", J{Name: "u", Required: both, Passed: pwPassed, Enroll: identity.EnrollScan, Code: coded}, open, Choose},
+		{"enrolling, password revoked by going back", J{Name: "u", Required: both, Enroll: identity.EnrollScan, Code: coded}, Facts{MayEnroll: true}, AskPassword},
 		{"CRED-20 locked after the password", J{Name: "u", Required: both, Passed: pwPassed}, Facts{Assigned: 1, Codes: true, LockedUntil: later}, Locked},
 		{"CRED-20 locked before the password", J{Name: "u", Required: both}, Facts{LockedUntil: later}, AskPassword},
 		{"denied, password proved", J{Name: "u", Required: both, Passed: pwPassed, Refused: "policy"}, open, Refused},
@@ -108,11 +108,11 @@ func TestJRN1_Next(t *testing.T) {
 func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a reproducible walk, not a secret
 	flip := func() bool { return r.IntN(2) == 0 }
-	stages := []identity.Stage{identity.NotEnrolling, identity.EnrolOffered, identity.EnrolCode, identity.EnrolPlatform, identity.EnrolScan, identity.EnrolNoMail, "garbage"}
+	stages := []identity.Stage{identity.NotEnrolling, identity.EnrollOffered, identity.EnrollCode, identity.EnrollPlatform, identity.EnrollScan, identity.EnrollNoMail, "garbage"}
 	methods := []identity.Method{"", identity.ByPush, identity.ByPasscode, identity.ByPasskey, identity.ByRecoveryCode, "garbage"}
 	reached := map[Step]int{}
 	for range 200_000 {
-		j := identity.Journey{ExpiresAt: later, Enrol: stages[r.IntN(len(stages))], Method: methods[r.IntN(len(methods))], Decoy: flip()}
+		j := identity.Journey{ExpiresAt: later, Enroll: stages[r.IntN(len(stages))], Method: methods[r.IntN(len(methods))], Decoy: flip()}
 		if flip() {
 			j.Name = "u"
 		}
@@ -133,7 +133,7 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 		if r.IntN(4) == 0 {
 			j.EndedAt = start
 		}
-		f := Facts{Assigned: r.IntN(2), PushTo: r.IntN(2), Push: flip(), Codes: flip(), MayEnrol: flip(), PushOpen: flip()}
+		f := Facts{Assigned: r.IntN(2), PushTo: r.IntN(2), Push: flip(), Codes: flip(), MayEnroll: flip(), PushOpen: flip()}
 		if flip() {
 			f.LockedUntil = later
 		}
@@ -148,17 +148,17 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 			if len(j.Required) == 0 || len(j.Missing()) > 0 || j.Refused != "" || f.Disabled || !j.EndedAt.IsZero() || j.Name == "" {
 				t.Fatalf("done without all that is required: %+v %+v", j, f)
 			}
-		case EnrolPlatform, EnrolScan:
+		case EnrollPlatform, EnrollScan:
 			if j.Code.PassedAt.IsZero() || f.Assigned > 0 || slices.Contains(j.Missing(), identity.Password) {
 				t.Fatalf("%s without the code, the password, or with an authenticator: %+v %+v", step, j, f)
 			}
-		case EnrolOffer:
-			if !j.Has(identity.Password) || !f.MayEnrol {
+		case EnrollOffer:
+			if !j.Has(identity.Password) || !f.MayEnroll {
 				t.Fatalf("offered to somebody unproved: %+v %+v", j, f)
 			}
 		}
 	}
-	for _, s := range []Step{Identify, AskPassword, Choose, WaitForPush, PushOver, AskPasscode, AskPasskey, AskRecoveryCode, EnrolOffer, EnrolCode, EnrolPlatform, EnrolScan, EnrolNoMail, Locked, Refused, Done, Ended} {
+	for _, s := range []Step{Identify, AskPassword, Choose, WaitForPush, PushOver, AskPasscode, AskPasskey, AskRecoveryCode, EnrollOffer, EnrollCode, EnrollPlatform, EnrollScan, EnrollNoMail, Locked, Refused, Done, Ended} {
 		if reached[s] == 0 {
 			t.Errorf("the walk never reached %q", s)
 		}

@@ -60,7 +60,7 @@ func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
 	v.Facts.PINDue = pinned.ID != ""
 	v.Facts.Password = v.User.Password != "" && v.Rules.Passwords.Reset
 	if j.Reset != identity.NotResetting {
-		v.Facts.MayEnrol = false // or a mailbox alone would do: for the password, and for what is asked beside it
+		v.Facts.MayEnroll = false // or a mailbox alone would do: for the password, and for what is asked beside it
 	}
 	v.Facts.Resync = v.resync(now).Authenticator != ""
 	v.Step = Next(j, v.Facts, now)

@@ -182,15 +182,15 @@ func TestCRED16_TemporaryPasscodeAlone(t *testing.T) {
 
 		// With leave to enrol again there is a choice between the two.
 		h.do(h.Who, func(tx *store.Tx) error {
-			if err := tx.AllowEnrolment(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
+			if err := tx.AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
 				return err
 			}
 			_, _, err := authenticator.MakeTemporary(t.Context(), tx, h.User, time.Hour, true)
 			return err
 		})
 		v = h.proved(toPassword("d"), journey.Choose)
-		if !v.Facts.MayEnrol || !slices.Equal(v.Methods, []identity.Method{identity.ByPasscode}) {
-			t.Errorf("may enrol: %v, methods %v", v.Facts.MayEnrol, v.Methods)
+		if !v.Facts.MayEnroll || !slices.Equal(v.Methods, []identity.Method{identity.ByPasscode}) {
+			t.Errorf("may enrol: %v, methods %v", v.Facts.MayEnroll, v.Methods)
 		}
 	})
 }

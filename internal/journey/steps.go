@@ -57,7 +57,7 @@ func forget(j *identity.Journey) {
 	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
 	j.Required, j.Passed, j.Steps = nil, nil, nil
 	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
-	j.Enrol, j.Platform, j.Reset = identity.NotEnrolling, "", identity.NotResetting
+	j.Enroll, j.Platform, j.Reset = identity.NotEnrolling, "", identity.NotResetting
 	j.Remember = identity.NotRemembered
 	j.Resync.Authenticator = "" // of the one the journey may have, it was one
 	// A new code may be sent no sooner than without going back.
@@ -328,8 +328,8 @@ func (e *Engine) Back(ctx context.Context, visit Visit, v *View) (*View, error) 
 			j.Method, j.PushID = "", ""
 		case v.Step == AskResetCode:
 			j.Reset = identity.NotResetting
-		case v.Step == EnrolNoMail:
-			j.Enrol = identity.NotEnrolling
+		case v.Step == EnrollNoMail:
+			j.Enroll = identity.NotEnrolling
 		default:
 			forget(j)
 		}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// An Enrolment is what the QR code brings into an app.
-type Enrolment struct {
+// An Enrollment is what the QR code brings into an app.
+type Enrollment struct {
 	Address    string // where the app registers, and speaks to ever after
 	Issuer     string // who asks, as the app shows it
 	Account    string // whose it is, as the app shows it
@@ -30,7 +30,7 @@ func NewCredential() string {
 // service serves its makers' customers alone, and to check certificates. Life is
 // said in minutes, rounded up; the server's own clock decides. Blanks are %20,
 // as in other otpauth links: apps read a plus as one.
-func (e Enrolment) URI() string {
+func (e Enrollment) URI() string {
 	clean := strings.NewReplacer(":", " ") // what stands before one would be taken for the issuer
 	query := []string{"url", e.Address, "ttl", strconv.Itoa(int((e.Life + time.Minute - 1) / time.Minute)), "issuer", clean.Replace(e.Issuer),
 		"enrollment_credential", e.Credential, "v", "1", "serial", e.Serial, "sslverify", "1", "poll_only", "True"}

@@ -99,8 +99,8 @@ func TestPUSH24_Signatures(t *testing.T) {
 	}
 }
 
-func TestPUSH24_EnrolmentLink(t *testing.T) {
-	got := Enrolment{Address: "https://id.example.org/t/demo/ttype/push", Issuer: "Example: Hospital & Söhne", Account: "anna.berg", Serial: "LK-7Q2M-4KXD",
+func TestPUSH24_EnrollmentLink(t *testing.T) {
+	got := Enrollment{Address: "https://id.example.org/t/demo/ttype/push", Issuer: "Example: Hospital & Söhne", Account: "anna.berg", Serial: "LK-7Q2M-4KXD",
 		Credential: "9311ee50678983c0f29d3d843f86e39405e2b427", Life: 9*time.Minute + time.Second}.URI()
 	const want = "otpauth://pipush/anna.berg?url=https%3A%2F%2Fid.example.org%2Ft%2Fdemo%2Fttype%2Fpush&ttl=10&issuer=Example%20%20Hospital%20%26%20S%C3%B6hne" +
 		"&enrollment_credential=9311ee50678983c0f29d3d843f86e39405e2b427&v=1&serial=LK-7Q2M-4KXD&sslverify=1&poll_only=True"

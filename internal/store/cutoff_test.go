@@ -47,7 +47,7 @@ func TestENR4_AMailedCodeIsWrongOnceItsUserIsDisabled(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		j := h.journey()
-		j.UserID, j.Name, j.Enrol = h.user.ID, h.user.Name, identity.EnrolCode
+		j.UserID, j.Name, j.Enroll = h.user.ID, h.user.Name, identity.EnrollCode
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
 			if j.Code.MAC, j.Code.Root, err = tx.MAC("123456", "test", j.ID); err != nil {
 				return err
@@ -65,7 +65,7 @@ func TestENR4_AMailedCodeIsWrongOnceItsUserIsDisabled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.UserID != "" || !got.Decoy || got.Enrol != identity.EnrolCode || got.Version != j.Version || !got.EndedAt.IsZero() {
+		if got.UserID != "" || !got.Decoy || got.Enroll != identity.EnrollCode || got.Version != j.Version || !got.EndedAt.IsZero() {
 			t.Errorf("the journey: %+v, want a decoy that waits for a code, at version %d", got, j.Version)
 		}
 		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {

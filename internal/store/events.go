@@ -188,13 +188,13 @@ func jsonPrefix(actor string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
-// Enrolments yields the enrolments that users began, by all their events, oldest
+// Enrollments yields the enrolments that users began, by all their events, oldest
 // event first; the newest enrolment, or the oldest if the filter says so, comes
 // first. Since and Until are about when it began. One begins with the first
 // event of its journey that an enrolment can begin with; without a journey, with
 // the activation.
-func (r reader) Enrolments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
-	f.Kinds = audit.EnrolmentBegins
+func (r reader) Enrollments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
+	f.Kinds = audit.EnrollmentBegins
 	var begins []string
 	for _, kind := range f.Kinds {
 		begins = append(begins, "'"+string(kind)+"'")
@@ -206,7 +206,7 @@ func (r reader) Enrolments(ctx context.Context, tenant string, f EventFilter) it
 		for e, err := range r.events(ctx, tenant, f, first) {
 			var all []audit.Event
 			if err == nil {
-				all, err = r.enrolment(ctx, tenant, e)
+				all, err = r.enrollment(ctx, tenant, e)
 			}
 			if !yield(all, err) || err != nil {
 				return
@@ -216,8 +216,8 @@ func (r reader) Enrolments(ctx context.Context, tenant string, f EventFilter) it
 }
 
 // enrolment returns the events of the enrolment that began with one.
-func (r reader) enrolment(ctx context.Context, tenant string, begin audit.Event) ([]audit.Event, error) {
-	f := EventFilter{Kinds: audit.EnrolmentKinds, Journey: begin.Journey, Since: begin.At, Oldest: true, Limit: -1}
+func (r reader) enrollment(ctx context.Context, tenant string, begin audit.Event) ([]audit.Event, error) {
+	f := EventFilter{Kinds: audit.EnrollmentKinds, Journey: begin.Journey, Since: begin.At, Oldest: true, Limit: -1}
 	if begin.Journey != "" {
 		return Collect(r.Events(ctx, tenant, f))
 	}

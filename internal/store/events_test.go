@@ -56,8 +56,8 @@ func TestADM7_ReportsAreReadByIndex(t *testing.T) {
 			"a user, since":      {EventFilter{User: "usr_7", Since: after.At}, "events_of_user"},
 			"a journey":          {EventFilter{Journey: "jrn_7"}, "events_of_journey"},
 			"export":             {EventFilter{Oldest: true, Limit: -1}, "events_newest"},
-			"export of kinds":    {EventFilter{Kinds: audit.EnrolmentKinds, Oldest: true, Limit: -1}, "events_of_kind"},
-			"begins":             {EventFilter{Kinds: audit.EnrolmentBegins}, "events_of_kind"},
+			"export of kinds":    {EventFilter{Kinds: audit.EnrollmentKinds, Oldest: true, Limit: -1}, "events_of_kind"},
+			"begins":             {EventFilter{Kinds: audit.EnrollmentBegins}, "events_of_kind"},
 		} {
 			for _, from := range []audit.Event{{}, after} {
 				query, args := tt.filter.query(h.tenant.ID, from, 100, "")
@@ -121,9 +121,9 @@ func TestEvents_PagesAndFilters(t *testing.T) {
 			{"all, oldest first", EventFilter{Limit: -1, Oldest: true}, n, 1, n},
 			{"a hundred", EventFilter{}, 100, n, n - 99},
 			{"more than a page", EventFilter{Limit: eventPage + 1}, eventPage + 1, n, n - eventPage},
-			{"kinds", EventFilter{Kinds: []audit.Kind{audit.EnrolCodeSent, audit.UserChanged}, Limit: -1}, 21, 1001, 1},
-			{"kinds, oldest first", EventFilter{Kinds: []audit.Kind{audit.EnrolCodeSent, audit.UserChanged}, Limit: -1, Oldest: true}, 21, 1, 1001},
-			{"kinds of a user", EventFilter{Kinds: []audit.Kind{audit.EnrolCodeSent, audit.UserChanged}, User: "usr_1", Limit: -1}, 11, 1001, 1},
+			{"kinds", EventFilter{Kinds: []audit.Kind{audit.EnrollCodeSent, audit.UserChanged}, Limit: -1}, 21, 1001, 1},
+			{"kinds, oldest first", EventFilter{Kinds: []audit.Kind{audit.EnrollCodeSent, audit.UserChanged}, Limit: -1, Oldest: true}, 21, 1, 1001},
+			{"kinds of a user", EventFilter{Kinds: []audit.Kind{audit.EnrollCodeSent, audit.UserChanged}, User: "usr_1", Limit: -1}, 11, 1001, 1},
 			{"a span", EventFilter{Since: second(10), Until: second(20), Limit: -1}, 10, 19, 10},
 			{"an actor's kind", EventFilter{Actor: "browser", Limit: 3}, 3, n, n - 2},
 			{"an actor's name", EventFilter{Actor: "somebody", Limit: 3}, 3, n, n - 2},
@@ -154,20 +154,20 @@ func TestEvents_PagesAndFilters(t *testing.T) {
 
 // An enrolment is all its events, in the order of when it began, however two of
 // them are interleaved.
-func TestENR18_EnrolmentsAreToldWhole(t *testing.T) {
+func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		for _, e := range []audit.Event{
-			{Kind: audit.EnrolCodeSent, Journey: "jrn_1"},
-			{Kind: audit.EnrolCodeSent, Journey: "jrn_2"},
-			{Kind: audit.EnrolActivation, Data: map[string]string{"activation": "act_invited"}},
-			{Kind: audit.EnrolCodeSent, Journey: "jrn_1"}, // again
-			{Kind: audit.EnrolCodeRight, Journey: "jrn_1"},
+			{Kind: audit.EnrollCodeSent, Journey: "jrn_1"},
+			{Kind: audit.EnrollCodeSent, Journey: "jrn_2"},
+			{Kind: audit.EnrollActivation, Data: map[string]string{"activation": "act_invited"}},
+			{Kind: audit.EnrollCodeSent, Journey: "jrn_1"}, // again
+			{Kind: audit.EnrollCodeRight, Journey: "jrn_1"},
 			{Kind: audit.PasswordWrong, Journey: "jrn_1"}, // is no part of it
-			{Kind: audit.EnrolActivation, Journey: "jrn_1", Data: map[string]string{"activation": "act_1"}},
-			{Kind: audit.EnrolNoMail, Journey: "jrn_3"},
-			{Kind: audit.EnrolFinished, Data: map[string]string{"activation": "act_invited"}},
-			{Kind: audit.EnrolFinished, Journey: "jrn_1", Data: map[string]string{"activation": "act_1"}},
+			{Kind: audit.EnrollActivation, Journey: "jrn_1", Data: map[string]string{"activation": "act_1"}},
+			{Kind: audit.EnrollNoMail, Journey: "jrn_3"},
+			{Kind: audit.EnrollFinished, Data: map[string]string{"activation": "act_invited"}},
+			{Kind: audit.EnrollFinished, Journey: "jrn_1", Data: map[string]string{"activation": "act_1"}},
 		} {
 			e.User = h.user.ID
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Event(t.Context(), e) })
@@ -186,7 +186,7 @@ func TestENR18_EnrolmentsAreToldWhole(t *testing.T) {
 			{EventFilter{User: "usr_other"}, ""},
 		} {
 			var got []string
-			for all, err := range db.Enrolments(t.Context(), h.tenant.ID, tt.filter) {
+			for all, err := range db.Enrollments(t.Context(), h.tenant.ID, tt.filter) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -294,7 +294,7 @@ func BenchmarkADM7_FirstPageOfAMillion(b *testing.B) {
 				return err
 			},
 			"enrolments": func() error {
-				_, err := Collect(db.Enrolments(b.Context(), h.tenant.ID, EventFilter{}))
+				_, err := Collect(db.Enrollments(b.Context(), h.tenant.ID, EventFilter{}))
 				return err
 			},
 			"audit": func() error {

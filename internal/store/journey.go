@@ -33,7 +33,7 @@ func stateArgs(j *identity.Journey) []any {
 	}
 	return []any{
 		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
-		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enrol), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
+		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enroll), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
 		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
@@ -166,7 +166,7 @@ func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journ
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
 		&acr, moment{&j.StartedAt}, &j.Invitation, &adding,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
-		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enrol, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
+		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
 		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
 		moment{&j.FreshAfter}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)

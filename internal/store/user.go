@@ -126,8 +126,8 @@ func (tx *Tx) SetUserLanguage(ctx context.Context, tenant, user, language string
 	return err
 }
 
-// AllowEnrolment gives an operator's leave to enrol once more (ENR-1).
-func (tx *Tx) AllowEnrolment(ctx context.Context, tenant, user string) error {
+// AllowEnrollment gives an operator's leave to enrol once more (ENR-1).
+func (tx *Tx) AllowEnrollment(ctx context.Context, tenant, user string) error {
 	_, err := tx.exec(ctx, "allow enrolment", `UPDATE users SET may_enroll_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, user, at(tx.now()))
 	return err
 }

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// EnrolmentBegins are the events an enrolment can begin with.
-var EnrolmentBegins = []Kind{EnrolCodeSent, EnrolNoMail, EnrolInvitationBegun, EnrolFurther, EnrolActivation}
+// EnrollmentBegins are the events an enrolment can begin with.
+var EnrollmentBegins = []Kind{EnrollCodeSent, EnrollNoMail, EnrollInvitationBegun, EnrollFurther, EnrollActivation}
 
-// EnrolmentKinds are the events an enrolment consists of.
-var EnrolmentKinds = []Kind{EnrolCodeSent, EnrolNoMail, EnrolCodeWrong, EnrolCodeRight, EnrolPlatform, EnrolActivation, EnrolKey,
-	EnrolVoided, EnrolFinished, EnrolInvitationBegun, EnrolInvitationLeft, EnrolInvitationUsed}
+// EnrollmentKinds are the events an enrolment consists of.
+var EnrollmentKinds = []Kind{EnrollCodeSent, EnrollNoMail, EnrollCodeWrong, EnrollCodeRight, EnrollPlatform, EnrollActivation, EnrollKey,
+	EnrollVoided, EnrollFinished, EnrollInvitationBegun, EnrollInvitationLeft, EnrollInvitationUsed}
 
 // An Outcome is what became of an enrolment.
 type Outcome string
@@ -23,9 +23,9 @@ const (
 	UnderWay  Outcome = "under way"
 )
 
-// An Enrolment is one try to set up an authenticator, from the first code that
+// An Enrollment is one try to set up an authenticator, from the first code that
 // was mailed, or the mailed link that was followed, to its end (ENR-18).
-type Enrolment struct {
+type Enrollment struct {
 	User          string // id
 	Journey       string // empty where it began outside one
 	Application   string // id
@@ -46,15 +46,15 @@ type Stage struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// enrolmentLife is the longest that a journey lives (JRN-4): an enrolment of
+// enrollmentLife is the longest that a journey lives (JRN-4): an enrolment of
 // which nothing was heard for so long comes to nothing any more.
-const enrolmentLife = 90 * time.Minute
+const enrollmentLife = 90 * time.Minute
 
-// EnrolmentOf tells an enrolment from its events, oldest first, of which there
+// EnrollmentOf tells an enrolment from its events, oldest first, of which there
 // is at least one.
-func EnrolmentOf(events []Event, now time.Time) Enrolment {
+func EnrollmentOf(events []Event, now time.Time) Enrollment {
 	first, last := events[0], events[len(events)-1]
-	n := Enrolment{User: first.User, Journey: first.Journey, Application: first.Application, At: first.At, IP: first.Actor.IP}
+	n := Enrollment{User: first.User, Journey: first.Journey, Application: first.Application, At: first.At, IP: first.Actor.IP}
 	for _, e := range events {
 		n.Stages = append(n.Stages, Stage{e.Kind, e.At, e.Reason})
 		set(&n.Platform, e.Data["platform"])
@@ -62,17 +62,17 @@ func EnrolmentOf(events []Event, now time.Time) Enrolment {
 		set(&n.Authenticator, e.Authenticator)
 		set(&n.User, e.User)
 	}
-	finished := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EnrolFinished })
+	finished := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EnrollFinished })
 	switch {
 	case finished:
 		n.Outcome = Finished
-	case last.Kind == EnrolVoided:
+	case last.Kind == EnrollVoided:
 		n.Outcome, n.Reason = Voided, last.Reason
-	case last.Kind == EnrolInvitationLeft:
+	case last.Kind == EnrollInvitationLeft:
 		n.Outcome, n.Reason = Voided, "left by the person"
-	case last.Kind == EnrolNoMail:
+	case last.Kind == EnrollNoMail:
 		n.Outcome = NoMail
-	case now.Sub(last.At) > enrolmentLife:
+	case now.Sub(last.At) > enrollmentLife:
 		n.Outcome = Abandoned
 	default:
 		n.Outcome = UnderWay
