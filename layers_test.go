@@ -21,7 +21,7 @@ var layers = []struct {
 		"internal/pskc", "templates", "locales/localestest"}},
 	{"store", []string{"internal/store"}},
 	{"databases for tests", []string{"internal/store/storetest"}},
-	{"means", []string{"internal/web", "internal/config", "internal/outbound"}},
+	{"means", []string{"internal/signingkey", "internal/web", "internal/config", "internal/outbound"}},
 	{"messages", []string{"internal/push", "internal/mail", "internal/config/reference"}},
 	{"people and their authenticators", []string{"internal/directory", "internal/authenticator", "internal/notify"}},
 	{"self-provisioning, backup", []string{"enroll", "internal/backup"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -18,7 +19,7 @@ type IdP struct {
 	Site      *web.Site
 	DB        *store.DB
 	Engine    *journey.Engine
-	Keys      *Keys
+	Keys      *signingkey.Cache
 	Protocols map[identity.Protocol]Protocol
 	// SelfService names the self-service pages that a login may lead back to.
 	SelfService []string

@@ -51,7 +51,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	if state := i.State(p.DB.Now()); state != store.InvitationOpen {
 		return p.renderInvitation(w, r, t, http.StatusGone, "enroll_end", templates.EnrollEnd{Why: string(state)})
 	}
-	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, PortalIdentifier)
+	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
 		return err
 	}

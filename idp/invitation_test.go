@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -211,7 +210,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 			other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 			mate := identity.User{Tenant: other.ID, ID: identity.NewID(identity.UserID), Name: "anna.lie", Mail: "lie@example.org"}
 			s.Do(t, func(tx *store.Tx) error {
-				return errors.Join(tx.AddTenant(t.Context(), other), tx.AddUser(t.Context(), mate), tx.AddApplication(t.Context(), idp.PortalApplication(other)))
+				return errors.Join(tx.AddTenant(t.Context(), other), tx.AddUser(t.Context(), mate), tx.AddApplication(t.Context(), identity.PortalApplication(other)))
 			})
 			theirs := s.invite(mate)
 			w := s.visitor().open("/t/other/enroll").send("secret", secret, "do", "begin").sees(unknown)

@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -63,7 +64,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	people := directory.New(h.DB, 2)
 	streams := web.NewStreams(kit.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
-	p := &idp.IdP{Site: kit, Streams: streams, DB: h.DB, Keys: &idp.Keys{DB: h.DB}, Closing: make(chan struct{}),
+	p := &idp.IdP{Site: kit, Streams: streams, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}, Closing: make(chan struct{}),
 		Engine:      &journey.Engine{DB: h.DB, Directory: people},
 		SelfService: []string{"", "recovery-codes"},
 		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
@@ -80,7 +81,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
 	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Bell{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
-	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), idp.PortalApplication(h.Tenant)) })
+	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), identity.PortalApplication(h.Tenant)) })
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})
 	if err != nil {
 		t.Fatal(err)

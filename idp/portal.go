@@ -13,16 +13,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// PortalIdentifier is the identifier of the application that stands for a
-// tenant's own self-service pages.
-const PortalIdentifier = "me"
-
-// PortalApplication is that application, for a new tenant.
-func PortalApplication(t identity.Tenant) identity.Application {
-	return identity.Application{Tenant: t.ID, ID: identity.NewID(identity.ApplicationID), Name: t.OrganisationName(),
-		Protocol: identity.Portal, Identifier: PortalIdentifier, Home: "/t/" + t.Slug + "/me", Config: []byte(`{}`)}
-}
-
 // portalRequest is what the self-service pages want to know of a login again.
 type portalRequest struct {
 	Page   string `json:"page,omitempty"`   // name of the page to come back to; empty for the first
@@ -44,7 +34,7 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, PortalIdentifier)
+	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -28,7 +28,7 @@ type Options struct {
 	Public         bool     // runs on people's devices and can keep no secret; must use PKCE
 	Native         bool     // an installed program: custom schemes, and any port of a loopback address
 	Offline        bool     // may have refresh tokens (scope offline_access)
-	Algorithm      string   // of its ID tokens: idp.ES256, which an empty one means, or idp.RS256
+	Algorithm      string   // of its ID tokens: signingkey.ES256, which an empty one means, or signingkey.RS256
 	Home           string   // the application's own entry page; may be empty
 }
 
@@ -48,7 +48,7 @@ type config struct {
 // is an identity.Invalid that names every field that is wrong.
 func NewApplication(name string, o Options) (app identity.Application, clientSecret string, err error) {
 	if o.Algorithm == "" {
-		o.Algorithm = idp.ES256
+		o.Algorithm = signingkey.ES256
 	}
 	app = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: name, Protocol: identity.OIDC,
 		Identifier: o.ClientID, Home: o.Home}
@@ -130,7 +130,7 @@ func (o Options) validate(app identity.Application) error {
 	if !clientID.MatchString(app.Identifier) {
 		check("client id", app.Identifier, errors.New("must be 1 to 64 of A-Z a-z 0-9 . _ ~ -"))
 	}
-	if o.Algorithm != idp.ES256 && o.Algorithm != idp.RS256 {
+	if o.Algorithm != signingkey.ES256 && o.Algorithm != signingkey.RS256 {
 		check("algorithm", o.Algorithm, errors.New("must be ES256 or RS256"))
 	}
 	if len(o.RedirectURIs) == 0 {

@@ -25,6 +25,7 @@ import (
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
@@ -110,7 +111,7 @@ func build(t testing.TB, source string) *house {
 		t.Fatal(err)
 	}
 	kit := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
-	h.idp = &idp.IdP{Site: kit, DB: db, Keys: &idp.Keys{DB: db}}
+	h.idp = &idp.IdP{Site: kit, DB: db, Keys: &signingkey.Cache{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}
 	face.Routes(mux)
@@ -137,7 +138,7 @@ func (h *house) addTenant(slug string) identity.Tenant {
 		if err := tx.AddTenant(h.t.Context(), t); err != nil {
 			return err
 		}
-		return idp.MakeKeys(h.t.Context(), tx, t)
+		return signingkey.Make(h.t.Context(), tx, t)
 	})
 	return t
 }

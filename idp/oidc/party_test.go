@@ -11,7 +11,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"golang.org/x/oauth2"
 
-	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
 // A stranger's client goes the whole way: discovery, code with PKCE, the
@@ -23,8 +23,8 @@ func TestOIDC1_AStrangersClient(t *testing.T) {
 			style oauth2.AuthStyle
 			o     Options
 		}{
-			{"ES256, basic", oauth2.AuthStyleInHeader, Options{Algorithm: idp.ES256}},
-			{"RS256, post", oauth2.AuthStyleInParams, Options{Algorithm: idp.RS256}},
+			{"ES256, basic", oauth2.AuthStyleInHeader, Options{Algorithm: signingkey.ES256}},
+			{"RS256, post", oauth2.AuthStyleInParams, Options{Algorithm: signingkey.RS256}},
 			{"public", oauth2.AuthStyleInParams, Options{Public: true}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 	"golang.org/x/text/language"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -58,7 +58,7 @@ func newServer(f *Face, t identity.Tenant) (*server, error) {
 	s.LegacyServer = op.NewLegacyServer(provider, endpoints)
 	s.handler = op.RegisterServer(s, endpoints, op.WithServerCORSOptions(nil))
 	s.hints = op.NewIDTokenHintVerifier(s.issuer, &op.OpenIDKeySet{Storage: keys},
-		op.WithSupportedIDTokenHintSigningAlgorithms(idp.ES256, idp.RS256))
+		op.WithSupportedIDTokenHintSigningAlgorithms(signingkey.ES256, signingkey.RS256))
 	return s, nil
 }
 
@@ -84,7 +84,7 @@ func (k *keys) KeySet(ctx context.Context) ([]op.Key, error) {
 }
 
 // A publicKey is a signing key as the library publishes it.
-type publicKey struct{ key idp.Key }
+type publicKey struct{ key signingkey.Key }
 
 func (k publicKey) ID() string { return k.key.ID }
 func (k publicKey) Algorithm() jose.SignatureAlgorithm {
@@ -94,7 +94,7 @@ func (k publicKey) Use() string { return oidc.KeyUseSignature }
 func (k publicKey) Key() any    { return k.key.Signer.Public() }
 
 // A signingKey is a signing key as the library signs with it.
-type signingKey struct{ key idp.Key }
+type signingKey struct{ key signingkey.Key }
 
 func (k signingKey) ID() string { return k.key.ID }
 func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
@@ -147,7 +147,7 @@ func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Re
 		GrantTypesSupported:                       []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
 		ACRValuesSupported:                        journey.Rules{Contexts: contexts}.Supported(),
 		SubjectTypesSupported:                     []string{"public"},
-		IDTokenSigningAlgValuesSupported:          []string{idp.ES256, idp.RS256},
+		IDTokenSigningAlgValuesSupported:          []string{signingkey.ES256, signingkey.RS256},
 		TokenEndpointAuthMethodsSupported:         methods,
 		RevocationEndpointAuthMethodsSupported:    methods,
 		IntrospectionEndpointAuthMethodsSupported: secret,

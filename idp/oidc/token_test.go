@@ -17,9 +17,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -322,7 +322,7 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 // Trap 6, and what is true of every ID token.
 func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 	h := one(t)
-	for _, algorithm := range []string{idp.ES256, idp.RS256} {
+	for _, algorithm := range []string{signingkey.ES256, signingkey.RS256} {
 		p, b := h.add("Payroll", Options{Algorithm: algorithm}), h.browser()
 		got := p.exchange(p.code(b))
 		header, claims := h.claims(got.ID)
@@ -421,7 +421,7 @@ func TestTOIDC07_HintsThatAreForged(t *testing.T) {
 	if payload, err = json.Marshal(claims); err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(keys, func(k idp.Key) bool { return k.Algorithm == idp.ES256 })
+	i := slices.IndexFunc(keys, func(k signingkey.Key) bool { return k.Algorithm == signingkey.ES256 })
 	expired := sign(jose.ES256, jose.JSONWebKey{Key: keys[i].Signer, KeyID: keys[i].ID}, nil)
 	if to := p.authorize(b, "id_token_hint", expired).to(t); to == nil || !to.Query().Has("code") {
 		t.Errorf("expired, but ours: redirects to %v, want a code", to)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/templates"
@@ -130,7 +131,7 @@ func (f *Face) refusal(t identity.Tenant, app identity.Application, p payload, s
 // that look at the one only, and others that look at the other.
 func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, s status, asserted func(now time.Time) *etree.Element) idp.Reply {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, idp.RS256)
+		key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, signingkey.RS256)
 		if err != nil {
 			return err
 		}

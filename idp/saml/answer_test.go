@@ -17,6 +17,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -228,7 +229,7 @@ func TestOrigin(t *testing.T) {
 // anybody may still have what it signed.
 func TestSAML5_EveryPublishedKeyIsInTheMetadata(t *testing.T) {
 	h := one(t)
-	h.Do(t, func(tx *store.Tx) error { return idp.MakeKeys(t.Context(), tx, h.Tenant) })
+	h.Do(t, func(tx *store.Tx) error { return signingkey.Make(t.Context(), tx, h.Tenant) })
 	res := h.read(http.Get(h.base + "/saml/metadata"))
 	var entity saml.EntityDescriptor
 	if err := xml.Unmarshal([]byte(res.body), &entity); err != nil {
@@ -248,7 +249,7 @@ func TestTenantsAreApart(t *testing.T) {
 	p := h.add(spShape{})
 	other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 	h.Do(t, func(tx *store.Tx) error {
-		return errors.Join(tx.AddTenant(t.Context(), other), idp.MakeKeys(t.Context(), tx, other))
+		return errors.Join(tx.AddTenant(t.Context(), other), signingkey.Make(t.Context(), tx, other))
 	})
 	h.base = strings.Replace(h.base, "/demo", "/other", 1)
 	if a := h.post(p.request("", ""), ""); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "not known") {

@@ -35,6 +35,7 @@ import (
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -110,13 +111,13 @@ func build(t *testing.T, furnished *storetest.House) *house {
 		t.Fatal(err)
 	}
 	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base}
-	h.idp = &idp.IdP{Site: kit, DB: h.DB, Keys: &idp.Keys{DB: h.DB}}
+	h.idp = &idp.IdP{Site: kit, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
 	h.face.Routes(mux)
 	mux.Handle("GET /t/{tenant}/begin/{request}", kit.Handle(h.begin))
 	h.base = srv.URL + "/t/demo"
-	h.Do(t, func(tx *store.Tx) error { return idp.MakeKeys(t.Context(), tx, h.Tenant) })
+	h.Do(t, func(tx *store.Tx) error { return signingkey.Make(t.Context(), tx, h.Tenant) })
 	return h
 }
 
@@ -290,7 +291,7 @@ func (p *party) sign(doc string) string {
 	if err := tree.ReadFromString(doc); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := sign(tree.Root(), idp.Key{Signer: p.key, Certificate: p.cert}, 1); err != nil {
+	if err := sign(tree.Root(), signingkey.Key{Signer: p.key, Certificate: p.cert}, 1); err != nil {
 		p.t.Fatal(err)
 	}
 	out, err := write(tree.Root())

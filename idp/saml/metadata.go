@@ -7,8 +7,8 @@ import (
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
 // metadata serves what applications need to know of us, signed (SAML-5). It has
@@ -23,7 +23,7 @@ func (f *Face) metadata(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, idp.RS256)
+	key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, signingkey.RS256)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (f *Face) metadata(w http.ResponseWriter, r *http.Request) error {
 
 // describe is a tenant's metadata. It names no end of its validity: people load
 // it once, as a file, and a date would end their logins without a cause.
-func (f *Face) describe(t identity.Tenant, keys []idp.Key) *etree.Element {
+func (f *Face) describe(t identity.Tenant, keys []signingkey.Key) *etree.Element {
 	e := etree.NewElement("md:EntityDescriptor")
 	e.CreateAttr("xmlns:md", metadataNS)
 	e.CreateAttr("xmlns:ds", signatureNS)

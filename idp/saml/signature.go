@@ -17,7 +17,7 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 	"github.com/russellhaering/goxmldsig/etreeutils"
 
-	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
 // exclusive is the one canonicalization in use with SAML, and enveloped the one
@@ -240,7 +240,7 @@ func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 // sign signs an element by RSA-SHA256 and puts the signature where the schemas
 // want it: behind the first child (the Issuer) of a message or an assertion,
 // before all others in metadata.
-func sign(e *etree.Element, key idp.Key, place int) error {
+func sign(e *etree.Element, key signingkey.Key, place int) error {
 	ctx, err := dsig.NewSigningContext(key.Signer, [][]byte{key.Certificate})
 	if err != nil {
 		return fmt.Errorf("saml: sign: %w", err)

@@ -19,8 +19,8 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
 // A stranger's service provider goes the whole way by both bindings, with what
@@ -156,7 +156,7 @@ func TestSAML1_XmlsecAcceptsOurSignatures(t *testing.T) {
 	if response.Assertion == nil {
 		t.Fatal("no assertion")
 	}
-	key, err := h.idp.Keys.Newest(t.Context(), h.Tenant.ID, identity.SAML, idp.RS256)
+	key, err := h.idp.Keys.Newest(t.Context(), h.Tenant.ID, identity.SAML, signingkey.RS256)
 	if err != nil {
 		t.Fatal(err)
 	}

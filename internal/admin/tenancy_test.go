@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -20,13 +20,13 @@ func TestAdd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys := &idp.Keys{DB: h.DB}
-		for algorithm, purpose := range map[string]identity.Protocol{idp.RS256: identity.SAML, idp.ES256: identity.OIDC} {
+		keys := &signingkey.Cache{DB: h.DB}
+		for algorithm, purpose := range map[string]identity.Protocol{signingkey.RS256: identity.SAML, signingkey.ES256: identity.OIDC} {
 			if _, err := keys.Newest(t.Context(), added.ID, purpose, algorithm); err != nil {
 				t.Errorf("%s key for %s: %v", algorithm, purpose, err)
 			}
 		}
-		if _, err := h.DB.ApplicationByIdentifier(t.Context(), added.ID, identity.Portal, idp.PortalIdentifier); err != nil {
+		if _, err := h.DB.ApplicationByIdentifier(t.Context(), added.ID, identity.Portal, identity.PortalIdentifier); err != nil {
 			t.Errorf("self-service pages: %v", err)
 		}
 		if _, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Again"}); !errors.Is(err, identity.Conflict) {

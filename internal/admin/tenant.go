@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/text/language"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -35,10 +35,10 @@ func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.T
 		if err != nil {
 			return err
 		}
-		if err := idp.MakeKeys(ctx, tx, t); err != nil {
+		if err := signingkey.Make(ctx, tx, t); err != nil {
 			return err
 		}
-		if err := tx.AddApplication(ctx, idp.PortalApplication(t)); err != nil {
+		if err := tx.AddApplication(ctx, identity.PortalApplication(t)); err != nil {
 			return err
 		}
 		t, err = tx.Tenant(ctx, t.ID)

@@ -30,3 +30,13 @@ type Application struct {
 	CannotShowNumber    bool // it has no screen of ours, so no number can be shown for a presence check (PUSH-21)
 	PushWithoutPresence bool // where policy asks for one it cannot show, a plain push is allowed; else there is no push
 }
+
+// PortalIdentifier is the identifier of the application that stands for a
+// tenant's own self-service pages.
+const PortalIdentifier = "me"
+
+// PortalApplication is that application, for a new tenant.
+func PortalApplication(t Tenant) Application {
+	return Application{Tenant: t.ID, ID: NewID(ApplicationID), Name: t.OrganisationName(),
+		Protocol: Portal, Identifier: PortalIdentifier, Home: "/t/" + t.Slug + "/me", Config: []byte(`{}`)}
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
@@ -162,7 +163,7 @@ func Sender(c config.Config) (mail.Sender, error) {
 func (s *Server) mount() error {
 	k := s.Site
 	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
-		Keys: &idp.Keys{DB: s.DB}, Closing: s.closing, Streams: s.streams}
+		Keys: &signingkey.Cache{DB: s.DB}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{

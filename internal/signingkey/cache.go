@@ -1,0 +1,111 @@
+package signingkey
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// cacheLife is how long opened keys are remembered. A new key is published at
+// once and signs when it is active, so a minute of the old list does no harm.
+const cacheLife = time.Minute
+
+// A Cache opens tenants' signing keys and remembers them for a minute, so that a
+// login neither reads nor unseals one. It is safe for concurrent use; the zero
+// value with a DB is ready.
+type Cache struct {
+	DB *store.DB
+
+	mu     sync.Mutex // never held over a read of the database
+	opened map[cacheKey]cacheEntry
+	reads  singleflight.Group
+}
+
+type cacheKey struct {
+	tenant  string
+	purpose identity.Protocol
+}
+
+type cacheEntry struct {
+	keys []Key
+	at   time.Time
+}
+
+// All returns a tenant's keys of a purpose that are published, newest first. Of
+// several callers at once that find nothing remembered, one reads for all.
+func (c *Cache) All(ctx context.Context, tenant string, purpose identity.Protocol) ([]Key, error) {
+	key := cacheKey{tenant, purpose}
+	if keys, ok := c.remembered(key); ok {
+		return keys, nil
+	}
+	// The read belongs to no single caller: one who leaves must not fail the others.
+	result := c.reads.DoChan(tenant+" "+string(purpose), func() (any, error) {
+		return c.read(context.WithoutCancel(ctx), key)
+	})
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.([]Key), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Cache) remembered(key cacheKey) ([]Key, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.opened[key]
+	return entry.keys, ok && c.DB.Now().Sub(entry.at) < cacheLife
+}
+
+// read reads keys from the database, opens and remembers them.
+func (c *Cache) read(ctx context.Context, key cacheKey) ([]Key, error) {
+	at := c.DB.Now()
+	sealed, err := c.DB.SigningKeys(ctx, key.tenant, key.purpose)
+	if err != nil {
+		return nil, err
+	}
+	var keys []Key
+	for _, s := range sealed {
+		private, err := x509.ParsePKCS8PrivateKey(s.Private)
+		if err != nil {
+			return nil, fmt.Errorf("signingkey: key %s: %w", s.ID, err)
+		}
+		signer, ok := private.(crypto.Signer)
+		if !ok {
+			return nil, fmt.Errorf("signingkey: key %s cannot sign", s.ID)
+		}
+		keys = append(keys, Key{ID: s.ID, Algorithm: s.Algorithm, Signer: signer, Certificate: s.Certificate})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened == nil {
+		c.opened = make(map[cacheKey]cacheEntry)
+	}
+	c.opened[key] = cacheEntry{keys, at}
+	return keys, nil
+}
+
+// Newest returns the key to sign with.
+func (c *Cache) Newest(ctx context.Context, tenant string, purpose identity.Protocol, algorithm string) (Key, error) {
+	all, err := c.All(ctx, tenant, purpose)
+	if err != nil {
+		return Key{}, err
+	}
+	i := slices.IndexFunc(all, func(key Key) bool { return key.Algorithm == algorithm })
+	if i < 0 {
+		return Key{}, fmt.Errorf("signingkey: tenant %s has no %s key for %s", tenant, algorithm, purpose)
+	}
+	return all[i], nil
+}
