@@ -16,11 +16,11 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"nouns and what people read", []string{"internal/identity", "locales", "static", "static/authenticator"}},
+	{"nouns and what people read", []string{"internal/identity", "internal/strictxml", "locales", "static", "static/authenticator"}},
 	{"rules, protocols, templates", []string{"internal/policy", "internal/otp", "internal/audit", "internal/privacyidea", "internal/webpush",
-		"internal/pskc", "templates", "locales/localestest"}},
+		"internal/pskc", "internal/samlsp", "templates", "locales/localestest"}},
 	{"store", []string{"internal/store"}},
-	{"databases for tests", []string{"internal/store/storetest"}},
+	{"what tests stand on", []string{"internal/store/storetest", "internal/samlsp/samlsptest"}},
 	{"means", []string{"internal/signingkey", "internal/web", "internal/config", "internal/outbound"}},
 	{"messages", []string{"internal/push", "internal/mail", "internal/config/reference"}},
 	{"people and their authenticators", []string{"internal/directory", "internal/authenticator", "internal/notify"}},

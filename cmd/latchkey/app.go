@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/idp/oidc"
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 )
 
 type appRow struct {
@@ -53,7 +53,7 @@ func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
 	var metadata []byte
 	if !admin.IsAddress(c.Metadata) {
 		var err error
-		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
+		if metadata, err = s.file(c.Metadata, samlsp.MaxMetadata+1); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (c *appAddSAML) add(ctx context.Context, s *shell, h house, metadata []byte
 		}
 		return m.Add(ctx, h.who, h.tenant.ID, c.Metadata, c.Name, c.Home)
 	}
-	app, err := saml.ApplicationFromMetadata(metadata, c.Name)
+	app, err := samlsp.ApplicationFromMetadata(metadata, c.Name)
 	if err != nil {
 		return app, err
 	}

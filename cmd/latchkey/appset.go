@@ -5,10 +5,10 @@ import (
 	"slices"
 
 	"github.com/latchkey-id/latchkey/idp/oidc"
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -76,7 +76,7 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 	var metadata []byte
 	if c.Metadata != "" && !admin.IsAddress(c.Metadata) {
 		var err error
-		if metadata, err = s.file(c.Metadata, saml.MaxMetadata+1); err != nil {
+		if metadata, err = s.file(c.Metadata, samlsp.MaxMetadata+1); err != nil {
 			return err
 		}
 	}

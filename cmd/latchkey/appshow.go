@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/idp/oidc"
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -21,7 +21,7 @@ type appShown struct {
 }
 
 type samlShown struct {
-	saml.Settings
+	samlsp.Settings
 	Source    *sourceShown `json:"metadata_source,omitempty"`
 	GoodUntil time.Time    `json:"good_until,omitzero"`
 	Ours      samlOurs     `json:"ours"`
@@ -89,7 +89,7 @@ func (s *shell) showApp(ctx context.Context, h house, app identity.Application) 
 	}
 	switch app.Protocol {
 	case identity.SAML:
-		set, err := saml.SettingsOf(app)
+		set, err := samlsp.SettingsOf(app)
 		if err != nil {
 			return shown, err
 		}

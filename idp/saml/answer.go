@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/beevik/etree"
@@ -108,7 +109,7 @@ func (f *Face) recall(app identity.Application, raw json.RawMessage) (payload, *
 	if err := f.current(app); err != nil {
 		return p, nil, err
 	}
-	sp, err := read(app)
+	sp, err := readProvider(app)
 	if err != nil {
 		return p, nil, err
 	}
@@ -207,7 +208,7 @@ func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index s
 
 	var statement *etree.Element
 	for _, a := range sp.Attributes {
-		values := a.From.values(l)
+		values := values(l, a.From)
 		if len(values) == 0 {
 			continue
 		}
@@ -221,4 +222,13 @@ func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index s
 		}
 	}
 	return e
+}
+
+// origin is where an address is, as a browser's policy names it.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

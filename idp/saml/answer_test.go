@@ -17,6 +17,8 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -31,7 +33,7 @@ var varying = regexp.MustCompile(`_[a-z2-7]{52}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|
 func TestSAML1_Golden(t *testing.T) {
 	h := one(t)
 	h.User.DisplayName, h.groups = "Anna Berg", []identity.Group{{Name: "Nurses & Carers"}}
-	p := h.add(spShape{format: saml2Transient})
+	p := h.add(samlsptest.Shape{Format: samlsp.Transient})
 	granted, _ := h.post(p.request("", ""), "").response()
 	refused, _ := h.post(p.request(`ProtocolBinding="urn:x"`, ""), "").response()
 	for name, doc := range map[string]string{
@@ -71,7 +73,7 @@ func TestSAML1_Golden(t *testing.T) {
 // an answer to its request.
 func TestSAML7_Refusals(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	for why, want := range map[idp.Refusal]string{
 		idp.LoginRequired: "Responder/NoPassive",
 		idp.ContextUnmet:  "Responder/NoAuthnContext",
@@ -84,7 +86,7 @@ func TestSAML7_Refusals(t *testing.T) {
 		a := h.post(p.requestAs("_"+identity.NewSecret(), "", ""), "state")
 		to, fields := a.form()
 		raw, r := a.response()
-		if to != acs || fields.Get("RelayState") != "state" || a.status() != want || r.Assertion != nil || r.InResponseTo == "" {
+		if to != samlsptest.ACS || fields.Get("RelayState") != "state" || a.status() != want || r.Assertion != nil || r.InResponseTo == "" {
 			t.Errorf("%s: %s to %s, want %s: %s", why, a.status(), to, want, raw)
 		}
 		if !strings.Contains(string(raw), "<ds:SignatureValue>") {
@@ -98,7 +100,7 @@ func TestSAML7_Refusals(t *testing.T) {
 
 func TestSAML3_Names(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, other := h.add(spShape{}), h.add(spShape{entityID: "https://other.example/saml"})
+		p, other := h.add(samlsptest.Shape{}), h.add(samlsptest.Shape{EntityID: "https://other.example/saml"})
 		ask := func(p *party, format string) *saml.NameID {
 			t.Helper()
 			a := h.post(p.request("", `<samlp:NameIDPolicy Format="`+format+`" AllowCreate="true"/>`), "")
@@ -108,27 +110,27 @@ func TestSAML3_Names(t *testing.T) {
 			}
 			return r.Assertion.Subject.NameID
 		}
-		persistent, again := ask(p, saml2Persistent), ask(p, saml2Persistent)
+		persistent, again := ask(p, samlsp.Persistent), ask(p, samlsp.Persistent)
 		if *persistent != *again || strings.Contains(persistent.Value, "anna") || strings.Contains(persistent.Value, h.User.ID) || len(persistent.Value) > 256 {
 			t.Errorf("persistent %+v, then %+v", persistent, again)
 		}
 		if persistent.NameQualifier != h.base+"/saml/metadata" || persistent.SPNameQualifier != p.app.Identifier {
 			t.Errorf("persistent %+v", persistent)
 		}
-		if ask(other, saml2Persistent).Value == persistent.Value {
+		if ask(other, samlsp.Persistent).Value == persistent.Value {
 			t.Error("two applications can tell that it is one person")
 		}
-		if one, two := ask(p, saml2Transient), ask(p, saml2Transient); one.Value == two.Value || one.Format != saml2Transient {
+		if one, two := ask(p, samlsp.Transient), ask(p, samlsp.Transient); one.Value == two.Value || one.Format != samlsp.Transient {
 			t.Errorf("transient %+v, then %+v", one, two)
 		}
-		if n := ask(p, emailAddress); n.Value != h.User.Mail || n.Format != emailAddress {
+		if n := ask(p, samlsp.EmailAddress); n.Value != h.User.Mail || n.Format != samlsp.EmailAddress {
 			t.Errorf("mail %+v", n)
 		}
-		if n := ask(p, unspecified); n.Value != h.User.Name || n.Format != unspecified {
+		if n := ask(p, samlsp.Unspecified); n.Value != h.User.Name || n.Format != samlsp.Unspecified {
 			t.Errorf("unspecified %+v", n)
 		}
 		h.User.Mail = ""
-		if a := h.post(p.request("", `<samlp:NameIDPolicy Format="`+emailAddress+`"/>`), ""); a.status() != "Requester/InvalidNameIDPolicy" {
+		if a := h.post(p.request("", `<samlp:NameIDPolicy Format="`+samlsp.EmailAddress+`"/>`), ""); a.status() != "Requester/InvalidNameIDPolicy" {
 			t.Errorf("without a mail address: %s", a.status())
 		}
 	})
@@ -138,7 +140,7 @@ func TestSAML3_Names(t *testing.T) {
 // and the name that the assertion has: logout goes by them.
 func TestSAML4_TheSessionKnows(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{format: saml2Persistent})
+	p := h.add(samlsptest.Shape{Format: samlsp.Persistent})
 	_, r := h.post(p.request("", ""), "").response()
 	var j []identity.SessionApplication
 	for a, err := range h.DB.SessionApplications(t.Context(), h.Tenant.ID, h.session) {
@@ -151,7 +153,7 @@ func TestSAML4_TheSessionKnows(t *testing.T) {
 		t.Fatalf("joined %+v, asserted index %s", j, r.Assertion.AuthnStatements[0].SessionIndex)
 	}
 	var n nameID
-	if err := json.Unmarshal([]byte(j[0].Subject), &n); err != nil || n.Value != r.Assertion.Subject.NameID.Value || n.Format != saml2Persistent {
+	if err := json.Unmarshal([]byte(j[0].Subject), &n); err != nil || n.Value != r.Assertion.Subject.NameID.Value || n.Format != samlsp.Persistent {
 		t.Errorf("subject %s, %v", j[0].Subject, err)
 	}
 }
@@ -160,15 +162,15 @@ func TestSAML4_TheSessionKnows(t *testing.T) {
 // address: neither gets an assertion (CVE-2026-2603).
 func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
-	raw, err := json.Marshal(payload{ID: "_1", ACS: acs, Format: unspecified})
+	p := h.add(samlsptest.Shape{})
+	raw, err := json.Marshal(payload{ID: "_1", ACS: samlsptest.ACS, Format: samlsp.Unspecified})
 	if err != nil {
 		t.Fatal(err)
 	}
 	disabled, moved, outdated := p.app, p.app, p.app
 	outdated.GoodUntil = h.Clock.Now()
 	disabled.DisabledAt = h.Clock.Now()
-	moved.Config = []byte(strings.ReplaceAll(string(moved.Config), acs, "https://sp.example/new"))
+	moved.Config = []byte(strings.ReplaceAll(string(moved.Config), samlsptest.ACS, "https://sp.example/new"))
 	for name, app := range map[string]identity.Application{"disabled": disabled, "moved": moved, "outdated": outdated} {
 		h.Do(t, func(tx *store.Tx) error {
 			if _, err := h.face.Grant(t.Context(), tx, idp.Login{Tenant: h.Tenant, Application: app, User: h.User, Payload: raw}); !errors.Is(err, identity.Invalid) {
@@ -189,7 +191,7 @@ func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 // somebody else's by now.
 func TestSAML2_OutdatedMetadata(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p := h.add(spShape{})
+		p := h.add(samlsptest.Shape{})
 		limited := p.app
 		limited.GoodUntil = h.Clock.Now().Add(time.Hour)
 		h.Do(t, func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, limited) })
@@ -246,7 +248,7 @@ func TestSAML5_EveryPublishedKeyIsInTheMetadata(t *testing.T) {
 // Applications of one tenant are strangers to another.
 func TestTenantsAreApart(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 	h.Do(t, func(tx *store.Tx) error {
 		return errors.Join(tx.AddTenant(t.Context(), other), signingkey.Make(t.Context(), tx, other))

@@ -9,8 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -18,7 +16,6 @@ import (
 	"html"
 	"io"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -35,6 +32,8 @@ import (
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -181,80 +180,20 @@ type party struct {
 	cert []byte
 }
 
-// An spShape says what an application's metadata is like.
-type spShape struct {
-	entityID string // empty is "https://sp.example/saml"
-	signs    bool   // AuthnRequestsSigned
-	noKey    bool
-	key      crypto.Signer // empty is an RSA key all tests share
-	format   string        // NameIDFormat
-}
-
-const (
-	acs      = "https://sp.example/acs"
-	otherACS = "https://sp.example/other?x=1"
-)
-
-// sharedKey is one RSA key: making them takes longer than all else in the tests.
-var sharedKey = sync.OnceValue(func() crypto.Signer {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-// certify wraps a key in a certificate that has expired long ago: that must not
-// matter.
-func certify(t testing.TB, key crypto.Signer) []byte {
-	t.Helper()
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sp"},
-		NotBefore: time.Unix(1_000_000_000, 0), NotAfter: time.Unix(1_100_000_000, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// describeSP writes an application's metadata.
-func describeSP(t testing.TB, s spShape) (metadata string, cert []byte) {
-	t.Helper()
-	var keys, format string
-	cert = certify(t, s.key)
-	if !s.noKey {
-		keys = `<KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:X509Data><ds:X509Certificate>` +
-			base64.StdEncoding.EncodeToString(cert) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>`
-	}
-	if s.format != "" {
-		format = `<NameIDFormat>` + s.format + `</NameIDFormat>`
-	}
-	signs := ""
-	if s.signs {
-		signs = ` AuthnRequestsSigned="true"`
-	}
-	return `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="` + s.entityID + `">` +
-		`<!-- written by hand --><SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"` + signs + `>` + keys + format +
-		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact" Location="https://sp.example/artifact" index="0"/>` +
-		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + otherACS + `" index="1"/>` +
-		`<AssertionConsumerService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="` + acs + `" index="2" isDefault="true"/>` +
-		`</SPSSODescriptor></EntityDescriptor>`, cert
-}
-
-func (h *house) add(s spShape) *party {
+func (h *house) add(s samlsptest.Shape) *party {
 	h.t.Helper()
-	if s.entityID == "" {
-		s.entityID = "https://sp.example/saml"
+	if s.EntityID == "" {
+		s.EntityID = "https://sp.example/saml"
 	}
-	if s.key == nil {
-		s.key = sharedKey()
+	if s.Key == nil {
+		s.Key = samlsptest.SharedKey()
 	}
-	metadata, cert := describeSP(h.t, s)
-	app, err := ApplicationFromMetadata([]byte(metadata), "Payroll")
+	metadata, cert := samlsptest.Describe(h.t, s)
+	app, err := samlsp.ApplicationFromMetadata([]byte(metadata), "Payroll")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return h.join(app, s.key, cert)
+	return h.join(app, s.Key, cert)
 }
 
 func (h *house) join(app identity.Application, key crypto.Signer, cert []byte) *party {
@@ -264,7 +203,7 @@ func (h *house) join(app identity.Application, key crypto.Signer, cert []byte) *
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &party{house: h, app: app, acs: acs, key: key, cert: cert}
+	return &party{house: h, app: app, acs: samlsptest.ACS, key: key, cert: cert}
 }
 
 // request writes a good request, with attributes and children of its own.

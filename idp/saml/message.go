@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/strictxml"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -148,6 +149,6 @@ func finish(m message) (message, error) {
 	if len(m.relayState) > maxRelayState || !utf8.ValidString(m.relayState) || strings.ContainsRune(m.relayState, 0) {
 		return message{}, unacceptable("RelayState is longer than %d bytes, or no text", maxRelayState)
 	}
-	m.xml = bare(m.xml)
+	m.xml = strictxml.TrimBOM(m.xml)
 	return m, nil
 }

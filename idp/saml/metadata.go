@@ -8,6 +8,7 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
@@ -56,7 +57,7 @@ func (f *Face) describe(t identity.Tenant, keys []signingkey.Key) *etree.Element
 		info := add(add(role, "md:KeyDescriptor", "use", "signing"), "ds:KeyInfo")
 		say(add(info, "ds:X509Data"), "ds:X509Certificate", base64.StdEncoding.EncodeToString(k.Certificate))
 	}
-	for _, format := range nameIDs {
+	for _, format := range samlsp.NameIDFormats {
 		say(role, "md:NameIDFormat", format)
 	}
 	for _, binding := range []string{saml.HTTPRedirectBinding, saml.HTTPPostBinding} {

@@ -17,6 +17,8 @@ import (
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
+	"github.com/latchkey-id/latchkey/internal/strictxml"
 )
 
 // How old a request may be, and how far clocks may be apart.
@@ -76,7 +78,7 @@ var parts = map[string]string{
 
 // parse reads a request. The tree returned is for its signature alone.
 func parse(doc []byte) (*authnRequest, *etree.Element, error) {
-	if err := wellFormed(doc, true); err != nil {
+	if err := strictxml.CheckMessage(doc); err != nil {
 		return nil, nil, unacceptable("request: %w", err)
 	}
 	tree := etree.NewDocument()
@@ -131,7 +133,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sp, err := read(app)
+	sp, err := readProvider(app)
 	if err != nil {
 		return err
 	}
@@ -173,6 +175,14 @@ func (f *Face) current(app identity.Application) error {
 		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.GoodUntil.Format(time.RFC3339))}
 }
 
+// A provider is the service provider that a request came from.
+type provider struct{ *samlsp.Provider }
+
+func readProvider(app identity.Application) (*provider, error) {
+	sp, err := samlsp.Read(app)
+	return &provider{sp}, err
+}
+
 // authenticate checks the signatures of a message: that of the query, that of
 // the document, or both. It returns the octets the latter signed, or nil if
 // there is no such signature.
@@ -181,16 +191,16 @@ func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte
 	switch {
 	case !inside && m.query == nil && sp.SignedRequests:
 		return nil, unacceptable("request is not signed, and must be")
-	case (inside || m.query != nil) && len(sp.keys) == 0:
+	case (inside || m.query != nil) && len(sp.Keys) == 0:
 		return nil, unacceptable("request is signed, but the application's metadata has no key")
 	}
 	if m.query != nil {
-		if err := verify(sp.keys, m.query.method, m.query.octets, m.query.value); err != nil {
+		if err := verify(sp.Keys, m.query.method, m.query.octets, m.query.value); err != nil {
 			return nil, unacceptable("signature: %w", err)
 		}
 	}
 	if inside {
-		if trusted, err = verifyEnveloped(root, sp.keys); err != nil {
+		if trusted, err = verifyEnveloped(root, sp.Keys); err != nil {
 			return nil, unacceptable("signature: %w", err)
 		}
 	}
@@ -248,9 +258,9 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy} // names for others are not given out
 	}
 	switch format := req.NameIDPolicy.Format; {
-	case format == "" || format == unspecified:
+	case format == "" || format == samlsp.Unspecified:
 		p.Format = sp.NameID
-	case slices.Contains(nameIDs, format):
+	case slices.Contains(samlsp.NameIDFormats, format):
 		p.Format = format
 	default:
 		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy}
@@ -260,7 +270,7 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 			return want, &status{saml.StatusRequester, saml.StatusRequestUnsupported}
 		}
 		p.Subject = &nameID{Format: s.NameID.Format, Value: s.NameID.Value}
-		if s.NameID.Format != saml2Persistent && s.NameID.Format != saml2Transient {
+		if s.NameID.Format != samlsp.Persistent && s.NameID.Format != samlsp.Transient {
 			want.LoginHint = identity.CleanTyped(s.NameID.Value)
 		}
 	}

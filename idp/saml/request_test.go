@@ -22,14 +22,16 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/strictxml"
 )
 
 // The Redirect binding signs the query as it was sent, and nothing that was
 // done to it since.
 func TestSAML2_SignedQueries(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{signs: true})
+	p := h.add(samlsptest.Shape{Signs: true})
 	change := func(old, new string) func(q string) string {
 		return func(q string) string { return strings.Replace(q, old, new, 1) }
 	}
@@ -129,8 +131,8 @@ var craftID atomic.Int64
 // Of all that XML Signature allows, one thing is accepted.
 func TestSAML6_CraftedSignatures(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{signs: true})
-	mine := certify(t, ecdsaKey(t))
+	p := h.add(samlsptest.Shape{Signs: true})
+	mine := samlsptest.Certify(t, ecdsaKey(t))
 	keyInfo := func(der []byte) string {
 		return `<ds:KeyInfo><ds:X509Data><ds:X509Certificate>` + base64.StdEncoding.EncodeToString(der) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`
 	}
@@ -167,7 +169,7 @@ func TestSAML6_CraftedSignatures(t *testing.T) {
 	}
 	forger := *p
 	forger.key = newRSA(t)
-	for name, c := range map[string]craft{"no key": {}, "his own key": {keyInfo: keyInfo(certify(t, forger.key))}} {
+	for name, c := range map[string]craft{"no key": {}, "his own key": {keyInfo: keyInfo(samlsptest.Certify(t, forger.key))}} {
 		if h.post(forger.craft(c), "").granted() {
 			t.Errorf("a forger's signature with %s was accepted", name)
 		}
@@ -178,7 +180,7 @@ func TestSAML6_CraftedSignatures(t *testing.T) {
 func TestSAML2_EllipticSignatures(t *testing.T) {
 	h := one(t)
 	key := ecdsaKey(t)
-	p := h.add(spShape{signs: true, key: key})
+	p := h.add(samlsptest.Shape{Signs: true, Key: key})
 	method := "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 	if a := h.redirect(p.query(p.request("", ""), "", method)); !a.granted() {
 		t.Errorf("ASN.1 refused: %s", h.log.tear())
@@ -196,8 +198,8 @@ func TestSAML2_EllipticSignatures(t *testing.T) {
 // same time or later, and whether it is signed or not.
 func TestSAML6_Replay(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p := h.add(spShape{})
-		signs := h.add(spShape{entityID: "https://signs.example/saml", signs: true})
+		p := h.add(samlsptest.Shape{})
+		signs := h.add(samlsptest.Shape{EntityID: "https://signs.example/saml", Signs: true})
 		query := signs.query(signs.request("", ""), "", rsaSHA256)
 		doc := p.request("", "")
 		for name, send := range map[string]func() answer{
@@ -240,7 +242,7 @@ func TestSAML6_Replay(t *testing.T) {
 // Whoever only looks, as some programs do at links, does not use up a request.
 func TestSAML6_HeadChangesNothing(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	query := p.query(p.request("", ""), "", "")
 	if a := h.read(http.Head(h.base + "/saml/sso?" + query)); a.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("HEAD: %d, want 405", a.StatusCode)
@@ -254,7 +256,7 @@ func TestSAML6_HeadChangesNothing(t *testing.T) {
 // one is not read.
 func TestSAML6_Bombs(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	bomb := "SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString(deflate(t, make([]byte, 8<<20))))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -271,7 +273,7 @@ func TestSAML6_Bombs(t *testing.T) {
 	}
 	for name, doc := range map[string]string{
 		"deep":       strings.Repeat("<a>", 10_000) + strings.Repeat("</a>", 10_000),
-		"wide":       "<a>" + strings.Repeat("<b/>", maxElements) + "</a>",
+		"wide":       "<a>" + strings.Repeat("<b/>", strictxml.MaxElements) + "</a>",
 		"attributes": "<a " + attributes(20_000) + "/>",
 	} {
 		begun := time.Now()
@@ -297,14 +299,14 @@ func attributes(n int) string {
 // application alone, and leads nowhere.
 func TestSAML6_RelayState(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	for _, state := range []string{`"><script>alert(1)</script>`, "javascript:alert(1)", "https://evil.example/", "ü %2B + & ;", strings.Repeat("x", maxRelayState)} {
 		for binding, a := range map[string]answer{
 			"POST":     h.post(p.request("", ""), state),
 			"Redirect": h.redirect(p.query(p.request("", ""), state, "")),
 		} {
 			to, fields := a.form()
-			if to != acs || fields.Get("RelayState") != state {
+			if to != samlsptest.ACS || fields.Get("RelayState") != state {
 				t.Errorf("%s: %q came back as %q, to %s", binding, state, fields.Get("RelayState"), to)
 			}
 			if strings.Contains(a.body, "<script>") {
@@ -323,7 +325,7 @@ func TestSAML6_RelayState(t *testing.T) {
 // is of no binding.
 func TestSAML6_RepeatedFields(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	field := func(name string) string {
 		return name + "=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(p.request("", ""))))
 	}
@@ -357,14 +359,14 @@ func TestSAML6_RepeatedFields(t *testing.T) {
 
 func TestSAML2_AnswersGoToRegisteredAddresses(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	for attributes, want := range map[string]string{
-		"":                                  acs, // isDefault
-		`AssertionConsumerServiceIndex="1"`: otherACS,
-		`AssertionConsumerServiceIndex="2"`: acs,
-		`AssertionConsumerServiceURL="` + otherACS + `"`:         otherACS,
-		`ProtocolBinding="` + saml.HTTPPostBinding + `"`:         acs,
-		`AssertionConsumerServiceURL="https://sp.example/other"`: "",
+		"":                                  samlsptest.ACS, // isDefault
+		`AssertionConsumerServiceIndex="1"`: samlsptest.OtherACS,
+		`AssertionConsumerServiceIndex="2"`: samlsptest.ACS,
+		`AssertionConsumerServiceURL="` + samlsptest.OtherACS + `"`: samlsptest.OtherACS,
+		`ProtocolBinding="` + saml.HTTPPostBinding + `"`:            samlsptest.ACS,
+		`AssertionConsumerServiceURL="https://sp.example/other"`:    "",
 	} {
 		a := h.post(p.request(attributes, ""), "")
 		if to, _ := a.form(); to != want {
@@ -383,7 +385,7 @@ func TestSAML2_AnswersGoToRegisteredAddresses(t *testing.T) {
 // ForceAuthn, IsPassive and contexts are told to the journey, never dropped.
 func TestJRN8_WhatARequestAsks(t *testing.T) {
 	h := one(t)
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	context := func(comparison string, classes ...string) string {
 		s := `<samlp:RequestedAuthnContext Comparison="` + comparison + `">`
 		for _, c := range classes {
@@ -438,7 +440,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`<AuthnRequest xmlns="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:d="http://www.w3.org/2000/09/xmldsig#" ID="_1"><d:Signature><d:SignedInfo><d:CanonicalizationMethod/></d:SignedInfo><d:SignatureValue/></d:Signature></AuthnRequest>`))
 	f.Add([]byte(`<a:b xmlns:a="urn:x" a:ID="1" xml:lang="en">]]&gt;&#13;</a:b>`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		req, root, err := parse(bare(doc))
+		req, root, err := parse(strictxml.TrimBOM(doc))
 		if err != nil {
 			return
 		}

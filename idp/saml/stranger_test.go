@@ -20,6 +20,8 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
@@ -28,8 +30,8 @@ import (
 func TestSAML1_AStrangersServiceProvider(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.User.DisplayName, h.groups = "Anna Berg", []identity.Group{{Name: "Nurses"}, {Name: "Ward 7"}}
-		key := sharedKey().(*rsa.PrivateKey)
-		cert, err := x509.ParseCertificate(certify(t, key))
+		key := samlsptest.SharedKey().(*rsa.PrivateKey)
+		cert, err := x509.ParseCertificate(samlsptest.Certify(t, key))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +50,7 @@ func TestSAML1_AStrangersServiceProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		app, err := ApplicationFromMetadata(metadata, "Stranger")
+		app, err := samlsp.ApplicationFromMetadata(metadata, "Stranger")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +153,7 @@ func TestSAML1_XmlsecAcceptsOurSignatures(t *testing.T) {
 	}
 	h := one(t)
 	h.User.Name, h.User.DisplayName = "a<b>&\"c'", "\u202eé \r\n\t\u0001]]>\ufffe𝄞"
-	p := h.add(spShape{})
+	p := h.add(samlsptest.Shape{})
 	raw, response := h.post(p.request("", ""), "").response()
 	if response.Assertion == nil {
 		t.Fatal("no assertion")

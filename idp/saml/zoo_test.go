@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 )
 
 // Each file of the zoo is a request and what becomes of it. The first line says
@@ -32,9 +33,9 @@ func TestSAML6_Zoo(t *testing.T) {
 	defer canary.Close()
 	h := one(t)
 	parties := map[string]*party{
-		"":       h.add(spShape{entityID: "https://sp.example/saml"}),
-		"signs":  h.add(spShape{entityID: "https://signs.example/saml", signs: true}),
-		"no key": h.add(spShape{entityID: "https://nokey.example/saml", noKey: true}),
+		"":       h.add(samlsptest.Shape{EntityID: "https://sp.example/saml"}),
+		"signs":  h.add(samlsptest.Shape{EntityID: "https://signs.example/saml", Signs: true}),
+		"no key": h.add(samlsptest.Shape{EntityID: "https://nokey.example/saml", NoKey: true}),
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".xml")

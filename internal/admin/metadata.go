@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -80,7 +80,7 @@ func (m Metadata) Point(ctx context.Context, who identity.Principal, tenant, id,
 // Replace takes over metadata that an operator has in a file, and vouches for:
 // from now on none is fetched. It returns what that changed.
 func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, id string, metadata []byte) ([]string, error) {
-	said, err := saml.ReadMetadata(metadata, "", m.DB.Now())
+	said, err := samlsp.ReadMetadata(metadata, "", m.DB.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -204,20 +204,20 @@ func (m Metadata) RefreshDue(ctx context.Context, who identity.Principal, most i
 	return nil
 }
 
-func (m Metadata) fetch(ctx context.Context, address, name string) (saml.Metadata, error) {
+func (m Metadata) fetch(ctx context.Context, address, name string) (samlsp.Metadata, error) {
 	if u, err := url.Parse(address); err != nil || !IsAddress(address) || len(address) > 2048 || u.Fragment != "" {
-		return saml.Metadata{}, invalid("%q is no address metadata could be fetched from", address)
+		return samlsp.Metadata{}, invalid("%q is no address metadata could be fetched from", address)
 	}
-	answer, err := m.Client.Get(ctx, address, "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8", saml.MaxMetadata)
+	answer, err := m.Client.Get(ctx, address, "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8", samlsp.MaxMetadata)
 	if err != nil {
-		return saml.Metadata{}, fmt.Errorf("metadata: %w", err)
+		return samlsp.Metadata{}, fmt.Errorf("metadata: %w", err)
 	}
-	return saml.ReadMetadata(answer.Body, name, m.DB.Now())
+	return samlsp.ReadMetadata(answer.Body, name, m.DB.Now())
 }
 
 // takeOver writes what metadata says over an application, with an event of what
 // was and what is.
-func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said saml.Metadata, until time.Time, from string) ([]string, error) {
+func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said samlsp.Metadata, until time.Time, from string) ([]string, error) {
 	if app.Protocol != identity.SAML {
 		return nil, invalid("%q is no SAML service provider: it has no metadata", app.Name)
 	}
@@ -226,7 +226,7 @@ func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said 
 		return nil, err
 	}
 	next.GoodUntil = until
-	changes, err := saml.Changes(app, next)
+	changes, err := samlsp.Changes(app, next)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said 
 }
 
 // point keeps an address, with an event if it is another than before.
-func point(ctx context.Context, tx *store.Tx, app identity.Application, address string, said saml.Metadata) error {
+func point(ctx context.Context, tx *store.Tx, app identity.Application, address string, said samlsp.Metadata) error {
 	before, err := tx.MetadataSource(ctx, app.Tenant, app.ID)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return err
@@ -251,7 +251,7 @@ func point(ctx context.Context, tx *store.Tx, app identity.Application, address 
 
 // due is when to ask again: as the metadata says, within bounds, and in time
 // for a second try before it ends.
-func due(said saml.Metadata, now time.Time) time.Time {
+func due(said samlsp.Metadata, now time.Time) time.Time {
 	wait := refreshUsual
 	if said.CacheFor > 0 {
 		wait = said.CacheFor
@@ -264,7 +264,7 @@ func due(said saml.Metadata, now time.Time) time.Time {
 
 // goodUntil is when metadata that cannot be fetched anew is no longer gone by:
 // when it says, but not in the next days; never, if it does not say.
-func goodUntil(said saml.Metadata, now time.Time) time.Time {
+func goodUntil(said samlsp.Metadata, now time.Time) time.Time {
 	least := now.Add(leastGoodness)
 	if said.ValidUntil.IsZero() || said.ValidUntil.After(least) {
 		return said.ValidUntil

@@ -20,10 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -126,13 +126,13 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	return all
 }
 
-func settings(t *testing.T, h *storetest.House, id string) saml.Settings {
+func settings(t *testing.T, h *storetest.House, id string) samlsp.Settings {
 	t.Helper()
 	app, err := h.DB.Application(t.Context(), h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := saml.SettingsOf(app)
+	s, err := samlsp.SettingsOf(app)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 			{"run out", http.StatusOK, sp(entityID, until(h.Clock.Now().Add(-time.Hour)), []string{key}, acs), "valid until"},
 			{"an address without https", http.StatusOK, sp(entityID, "", []string{key}, "http://payroll.example.org/acs"), "https://"},
 			{"a key that is none", http.StatusOK, sp(entityID, "", []string{"AAAA"}, acs), "certificate"},
-			{"without end", http.StatusOK, strings.Repeat(" ", saml.MaxMetadata+1), "more than"},
+			{"without end", http.StatusOK, strings.Repeat(" ", samlsp.MaxMetadata+1), "more than"},
 			{"elsewhere", http.StatusFound, "", "answered 302"},
 		} {
 			p.say(tt.status, tt.body)
@@ -323,7 +323,7 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 		{"ends in two hours, and a day", until(now.Add(2*time.Hour)) + ` cacheDuration="P1D"`, time.Hour, leastGoodness},
 		{"ends in ten days, and an hour", until(now.Add(240*time.Hour)) + ` cacheDuration="PT1H"`, time.Hour, 240 * time.Hour},
 	} {
-		said, err := saml.ReadMetadata([]byte(sp(entityID, tt.root, nil, acs)), "", now)
+		said, err := samlsp.ReadMetadata([]byte(sp(entityID, tt.root, nil, acs)), "", now)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -339,17 +339,17 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 	// The least of what is said on the way down counts.
 	group := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ` + until(now.Add(100*time.Hour)) + ` cacheDuration="PT2H">` +
 		sp(entityID, until(now.Add(200*time.Hour))+` cacheDuration="PT3H"`, nil, acs) + `</EntitiesDescriptor>`
-	if said, err := saml.ReadMetadata([]byte(group), "", now); err != nil || said.CacheFor != 2*time.Hour || !said.ValidUntil.Equal(now.Add(100*time.Hour)) {
+	if said, err := samlsp.ReadMetadata([]byte(group), "", now); err != nil || said.CacheFor != 2*time.Hour || !said.ValidUntil.Equal(now.Add(100*time.Hour)) {
 		t.Errorf("a group: %+v, %v", said, err)
 	}
 	role := strings.Replace(sp(entityID, `cacheDuration="PT3H"`, nil, acs), "<SPSSODescriptor ", `<SPSSODescriptor cacheDuration="PT30M" `+until(now.Add(time.Hour))+" ", 1)
-	if said, err := saml.ReadMetadata([]byte(role), "", now); err != nil || said.CacheFor != 30*time.Minute || !said.ValidUntil.Equal(now.Add(time.Hour)) {
+	if said, err := samlsp.ReadMetadata([]byte(role), "", now); err != nil || said.CacheFor != 30*time.Minute || !said.ValidUntil.Equal(now.Add(time.Hour)) {
 		t.Errorf("a role: %+v, %v", said, err)
 	}
-	if _, err := saml.ReadMetadata([]byte(strings.Replace(role, "PT30M", "soon", 1)), "", now); err == nil {
+	if _, err := samlsp.ReadMetadata([]byte(strings.Replace(role, "PT30M", "soon", 1)), "", now); err == nil {
 		t.Error("a cacheDuration that is none is taken")
 	}
-	if _, err := saml.ReadMetadata([]byte(strings.Replace(group, until(now.Add(100*time.Hour)), until(now.Add(-time.Hour)), 1)), "", now); err == nil {
+	if _, err := samlsp.ReadMetadata([]byte(strings.Replace(group, until(now.Add(100*time.Hour)), until(now.Add(-time.Hour)), 1)), "", now); err == nil {
 		t.Error("a group that has run out is taken")
 	}
 }
@@ -358,7 +358,7 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 func TestSAML2_PointAndReplace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		p, m := publish(t, sp(entityID, "", nil, acs)), metadata(h)
-		byHand, err := saml.ApplicationFromMetadata([]byte(sp(entityID, "", nil, acs)), "")
+		byHand, err := samlsp.ApplicationFromMetadata([]byte(sp(entityID, "", nil, acs)), "")
 		if err != nil {
 			t.Fatal(err)
 		}

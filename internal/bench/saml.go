@@ -20,8 +20,8 @@ import (
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 )
 
 // Where the service provider lives.
@@ -49,7 +49,7 @@ func newProvider() (*provider, error) {
 
 // application is what the provider's metadata makes of it.
 func (sp *provider) application() (identity.Application, error) {
-	return saml.ApplicationFromMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="`+entityID+`">
+	return samlsp.ApplicationFromMetadata([]byte(`<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="`+entityID+`">
 		<SPSSODescriptor AuthnRequestsSigned="true" WantAssertionsSigned="true" protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">
 		<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>`+
 		base64.StdEncoding.EncodeToString(sp.certificate)+`</X509Certificate></X509Data></KeyInfo></KeyDescriptor>

@@ -7,12 +7,12 @@ import (
 	"fmt"
 
 	"github.com/latchkey-id/latchkey/idp/oidc"
-	"github.com/latchkey-id/latchkey/idp/saml"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -106,7 +106,7 @@ func (d *Demo) register(ctx context.Context, who identity.Principal) error {
 	if err != nil {
 		return fmt.Errorf("demo: service provider's metadata: %w", err)
 	}
-	payroll, err := saml.ApplicationFromMetadata(metadata, payrollName)
+	payroll, err := samlsp.ApplicationFromMetadata(metadata, payrollName)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package saml
+package samlsp
 
 import (
 	"crypto/ecdsa"
@@ -34,7 +34,7 @@ type Certificate struct {
 
 // SettingsOf reads an application's configuration.
 func SettingsOf(app identity.Application) (Settings, error) {
-	sp, err := read(app)
+	sp, err := Read(app)
 	if err != nil {
 		return Settings{}, err
 	}
@@ -49,7 +49,7 @@ func SettingsOf(app identity.Application) (Settings, error) {
 		}
 		s.Attributes = append(s.Attributes, name)
 	}
-	for _, c := range sp.keys {
+	for _, c := range sp.Keys {
 		sum := sha256.Sum256(c.Raw)
 		s.Certificates = append(s.Certificates, Certificate{SHA256: hex.EncodeToString(sum[:]), Key: keyOf(c), Subject: c.Subject.String(),
 			NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC()})

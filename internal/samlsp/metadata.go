@@ -1,4 +1,4 @@
-package saml
+package samlsp
 
 import (
 	"encoding/json"
@@ -13,6 +13,13 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/strictxml"
+)
+
+// XML namespaces.
+const (
+	ProtocolNS = "urn:oasis:names:tc:SAML:2.0:protocol" // samlp
+	MetadataNS = "urn:oasis:names:tc:SAML:2.0:metadata" // md
 )
 
 // MaxMetadata bounds a service provider's metadata, in bytes.
@@ -57,16 +64,16 @@ func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
 	if m.Application.Identifier != app.Identifier {
 		return app, invalid(fmt.Errorf("metadata: it is that of %q, not of %q", m.Application.Identifier, app.Identifier))
 	}
-	before, err := read(app)
+	before, err := Read(app)
 	if err != nil {
 		return app, err
 	}
-	now, err := read(m.Application)
+	now, err := Read(m.Application)
 	if err != nil {
 		return app, err
 	}
 	now.Attributes = before.Attributes
-	app.Config, err = json.Marshal(now.config)
+	app.Config, err = json.Marshal(now.Config)
 	return app, err
 }
 
@@ -75,8 +82,8 @@ func importMetadata(metadata []byte, name string, now time.Time) (Metadata, erro
 	if len(metadata) > MaxMetadata {
 		return m, fmt.Errorf("longer than %d bytes", MaxMetadata)
 	}
-	metadata = bare(metadata)
-	if err := wellFormed(metadata, false); err != nil {
+	metadata = strictxml.TrimBOM(metadata)
+	if err := strictxml.CheckMetadata(metadata); err != nil {
 		return m, err
 	}
 	entity, sp, err := m.serviceProvider(metadata)
@@ -89,7 +96,7 @@ func importMetadata(metadata []byte, name string, now time.Time) (Metadata, erro
 	if id := entity.EntityID; id == "" || len(id) > 1024 || id != identity.CleanTyped(id) && len(id) <= identity.MaxName {
 		return m, fmt.Errorf("entityID %q", id)
 	}
-	c := config{SignedRequests: sp.AuthnRequestsSigned != nil && *sp.AuthnRequestsSigned, NameID: unspecified, Attributes: released}
+	c := Config{SignedRequests: sp.AuthnRequestsSigned != nil && *sp.AuthnRequestsSigned, NameID: Unspecified, Attributes: released}
 	if c.Endpoints, err = consumers(sp.AssertionConsumerServices); err != nil {
 		return m, err
 	}
@@ -100,7 +107,7 @@ func importMetadata(metadata []byte, name string, now time.Time) (Metadata, erro
 		return m, errors.New("the application signs its requests, but there is no key to check them by")
 	}
 	for _, format := range sp.NameIDFormats {
-		if f := strings.TrimSpace(string(format)); slices.Contains(nameIDs, f) {
+		if f := strings.TrimSpace(string(format)); slices.Contains(NameIDFormats, f) {
 			c.NameID = f
 			break
 		}
@@ -126,12 +133,12 @@ func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *sa
 	}
 	var entities []saml.EntityDescriptor
 	switch root.XMLName {
-	case xml.Name{Space: metadataNS, Local: "EntityDescriptor"}:
+	case xml.Name{Space: MetadataNS, Local: "EntityDescriptor"}:
 		entities = make([]saml.EntityDescriptor, 1)
 		if err := xml.Unmarshal(metadata, &entities[0]); err != nil {
 			return nil, nil, err
 		}
-	case xml.Name{Space: metadataNS, Local: "EntitiesDescriptor"}:
+	case xml.Name{Space: MetadataNS, Local: "EntitiesDescriptor"}:
 		var all saml.EntitiesDescriptor
 		if err := xml.Unmarshal(metadata, &all); err != nil {
 			return nil, nil, err
@@ -146,7 +153,7 @@ func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *sa
 	for i := range entities {
 		for j := range entities[i].SPSSODescriptors {
 			sp := &entities[i].SPSSODescriptors[j]
-			if slices.Contains(strings.Fields(sp.ProtocolSupportEnumeration), protocolNS) {
+			if slices.Contains(strings.Fields(sp.ProtocolSupportEnumeration), ProtocolNS) {
 				entity, found = &entities[i], append(found, sp)
 			}
 		}

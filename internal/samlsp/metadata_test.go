@@ -1,4 +1,4 @@
-package saml
+package samlsp
 
 import (
 	"crypto/rand"
@@ -6,18 +6,20 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 )
 
-// shape writes metadata with one thing changed.
+// reshaped writes metadata with one thing changed.
 func reshaped(t *testing.T, old, new string) string {
 	t.Helper()
-	metadata, _ := describeSP(t, spShape{entityID: "https://sp.example/saml", key: sharedKey(), signs: true})
+	metadata, _ := samlsptest.Describe(t, samlsptest.Shape{EntityID: "https://sp.example/saml", Key: samlsptest.SharedKey(), Signs: true})
 	if !strings.Contains(metadata, old) {
 		t.Fatalf("no %q in %s", old, metadata)
 	}
@@ -26,7 +28,7 @@ func reshaped(t *testing.T, old, new string) string {
 
 func TestSAML2_Metadata(t *testing.T) {
 	metadata := reshaped(t, `</KeyDescriptor>`, `</KeyDescriptor><KeyDescriptor use="encryption"/><NameIDFormat>urn:x</NameIDFormat><NameIDFormat> `+
-		emailAddress+` </NameIDFormat><NameIDFormat>`+saml2Persistent+`</NameIDFormat>`)
+		EmailAddress+` </NameIDFormat><NameIDFormat>`+Persistent+`</NameIDFormat>`)
 	for name, doc := range map[string]string{
 		"alone":                  metadata,
 		"with a byte order mark": "\ufeff" + metadata,
@@ -41,15 +43,15 @@ func TestSAML2_Metadata(t *testing.T) {
 		if app.Identifier != "https://sp.example/saml" || app.Protocol != identity.SAML || !identity.IsID(identity.ApplicationID, app.ID) || app.Name != app.Identifier {
 			t.Errorf("%s: %+v", name, app)
 		}
-		sp, err := read(app)
+		sp, err := Read(app)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := []endpoint{{acs, 2}, {otherACS, 1}}; !slices.Equal(sp.Endpoints, want) {
+		if want := []Endpoint{{samlsptest.ACS, 2}, {samlsptest.OtherACS, 1}}; !slices.Equal(sp.Endpoints, want) {
 			t.Errorf("%s: endpoints %v, want %v", name, sp.Endpoints, want)
 		}
-		if sp.NameID != emailAddress || !sp.SignedRequests || len(sp.keys) != 1 {
-			t.Errorf("%s: NameID %q, signed %v, %d keys", name, sp.NameID, sp.SignedRequests, len(sp.keys))
+		if sp.NameID != EmailAddress || !sp.SignedRequests || len(sp.Keys) != 1 {
+			t.Errorf("%s: NameID %q, signed %v, %d keys", name, sp.NameID, sp.SignedRequests, len(sp.Keys))
 		}
 	}
 }
@@ -82,7 +84,9 @@ func TestSAML2_BadMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	location := func(address string) string { return reshaped(t, `Location="`+acs+`"`, `Location="`+address+`"`) }
+	location := func(address string) string {
+		return reshaped(t, `Location="`+samlsptest.ACS+`"`, `Location="`+address+`"`)
+	}
 	for _, tt := range []struct{ name, metadata, cause string }{
 		{"empty", "", "0 documents"},
 		{"garbage", "<<<", ""},
@@ -100,7 +104,7 @@ func TestSAML2_BadMetadata(t *testing.T) {
 		{"a key without a certificate", reshaped(t, "ds:X509Certificate>", "ds:X509SKI>"), ""},
 		{"a key of no use and no certificate", reshaped(t, "</KeyDescriptor>", `</KeyDescriptor><KeyDescriptor><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></KeyDescriptor>`), "without a certificate"},
 		{"a certificate that is none", reshaped(t, "</ds:X509Certificate>", "AAAA</ds:X509Certificate>"), "certificate"},
-		{"a short key", strings.Replace(reshaped(t, "", ""), base64.StdEncoding.EncodeToString(certify(t, sharedKey())), base64.StdEncoding.EncodeToString(certify(t, small)), 1), "1024 bits"},
+		{"a short key", strings.Replace(reshaped(t, "", ""), base64.StdEncoding.EncodeToString(samlsptest.Certify(t, samlsptest.SharedKey())), base64.StdEncoding.EncodeToString(samlsptest.Certify(t, small)), 1), "1024 bits"},
 		{"http", location("http://sp.example/acs"), "https://"},
 		{"script", location("javascript:alert(1)"), ""},
 		{"data", location("data:text/html,x"), ""},
@@ -139,7 +143,7 @@ func TestSAML2_KeyWithoutUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sp, err := read(app); err != nil || len(sp.keys) != 1 {
+	if sp, err := Read(app); err != nil || len(sp.Keys) != 1 {
 		t.Errorf("%v, %v", sp, err)
 	}
 }
@@ -159,14 +163,14 @@ func TestSAML2_ValidUntil(t *testing.T) {
 // A configuration we do not understand whole is one we do not act on.
 func TestSAML2_StrictConfiguration(t *testing.T) {
 	for _, c := range []string{`{`, `{"signed_requets": true}`, `{"certificates": ["AAAA"]}`} {
-		if _, err := read(identity.Application{Config: []byte(c)}); err == nil {
+		if _, err := Read(identity.Application{Config: []byte(c)}); err == nil {
 			t.Errorf("%s was accepted", c)
 		}
 	}
 }
 
 func FuzzMetadata(f *testing.F) {
-	metadata, _ := describeSP(f, spShape{entityID: "https://sp.example/saml", key: sharedKey(), signs: true})
+	metadata, _ := samlsptest.Describe(f, samlsptest.Shape{EntityID: "https://sp.example/saml", Key: samlsptest.SharedKey(), Signs: true})
 	f.Add([]byte(metadata))
 	f.Add([]byte(`<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"><EntityDescriptor/></EntitiesDescriptor>`))
 	f.Fuzz(func(t *testing.T, metadata []byte) {
@@ -174,15 +178,16 @@ func FuzzMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
-		sp, err := read(app)
+		sp, err := Read(app)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sp.SignedRequests && len(sp.keys) == 0 {
+		if sp.SignedRequests && len(sp.Keys) == 0 {
 			t.Error("must sign, but has no key")
 		}
 		for _, e := range sp.Endpoints {
-			if err := consumer(e.URL); err != nil || origin(e.URL) == "" {
+			u, parsing := url.Parse(e.URL)
+			if err := errors.Join(consumer(e.URL), parsing); err != nil || u.Host == "" {
 				t.Errorf("%q: %v", e.URL, err)
 			}
 		}

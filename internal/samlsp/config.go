@@ -1,4 +1,4 @@
-package saml
+package samlsp
 
 import (
 	"bytes"
@@ -19,17 +19,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// config is the JSON of an application's row.
-type config struct {
-	Endpoints      []endpoint  `json:"endpoints"`       // where answers may go, the default first
+// A Config is the JSON in an application's row.
+type Config struct {
+	Endpoints      []Endpoint  `json:"endpoints"`       // where answers may go, the default first
 	NameID         string      `json:"name_id"`         // the format given where the request names none
 	SignedRequests bool        `json:"signed_requests"` // the application signs what it sends; anything else is not its
 	Certificates   [][]byte    `json:"certificates"`    // DER, of its signing keys
-	Attributes     []attribute `json:"attributes"`      // what it is told of a person
+	Attributes     []Attribute `json:"attributes"`      // what it is told of a person
 }
 
-// An endpoint is an assertion consumer service that takes POST.
-type endpoint struct {
+// An Endpoint is an assertion consumer service that takes POST.
+type Endpoint struct {
 	URL   string `json:"url"`
 	Index uint16 `json:"index"`
 }
@@ -37,8 +37,8 @@ type endpoint struct {
 // consumers lists the addresses that take POST, the default first (SAML
 // metadata, section 2.4.4: the one that says so, else the first that does not
 // say it is not, else the first).
-func consumers(services []saml.IndexedEndpoint) ([]endpoint, error) {
-	var list []endpoint
+func consumers(services []saml.IndexedEndpoint) ([]Endpoint, error) {
+	var list []Endpoint
 	rank := func(s saml.IndexedEndpoint) int {
 		switch {
 		case s.IsDefault == nil:
@@ -60,7 +60,7 @@ func consumers(services []saml.IndexedEndpoint) ([]endpoint, error) {
 		if s.Index < 0 || s.Index > 65535 {
 			return nil, fmt.Errorf("assertion consumer service %q: index %d", s.Location, s.Index)
 		}
-		list = append(list, endpoint{URL: s.Location, Index: uint16(s.Index)})
+		list = append(list, Endpoint{URL: s.Location, Index: uint16(s.Index)})
 	}
 	if len(list) == 0 {
 		return nil, errors.New("no assertion consumer service takes POST")
@@ -110,15 +110,6 @@ func consumer(address string) error {
 // loopback lists the hosts that are this machine.
 var loopback = []string{"localhost", "127.0.0.1", "[::1]"}
 
-// origin is where an address is, as a browser's policy names it.
-func origin(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
-}
-
 // signingKeys returns the certificates that requests are checked by. A key that
 // does not say what it is for is for signing too: to leave it out would switch
 // the check off.
@@ -132,7 +123,7 @@ func signingKeys(descriptors []saml.KeyDescriptor) ([][]byte, error) {
 			return nil, errors.New("a signing key without a certificate")
 		}
 		for _, c := range d.KeyInfo.X509Data.X509Certificates {
-			der, err := base64.StdEncoding.DecodeString(squeeze(c.Data))
+			der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(c.Data), ""))
 			if err != nil {
 				return nil, fmt.Errorf("certificate: %w", err)
 			}
@@ -155,25 +146,27 @@ func signingKeys(descriptors []saml.KeyDescriptor) ([][]byte, error) {
 	return list, nil
 }
 
-// A provider is an application's configuration, read.
-type provider struct {
-	config
-	keys []*x509.Certificate
+// A Provider is an application's configuration, read.
+type Provider struct {
+	Config
+	Keys []*x509.Certificate // of Certificates, parsed
 }
 
-func read(app identity.Application) (*provider, error) {
-	sp := new(provider)
+// Read reads an application's configuration. One that is not understood whole is
+// an error: we do not act on it.
+func Read(app identity.Application) (*Provider, error) {
+	sp := new(Provider)
 	dec := json.NewDecoder(bytes.NewReader(app.Config))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&sp.config); err != nil {
-		return nil, fmt.Errorf("saml: configuration of %s: %w", app.ID, err)
+	if err := dec.Decode(&sp.Config); err != nil {
+		return nil, fmt.Errorf("samlsp: configuration of %s: %w", app.ID, err)
 	}
 	for _, der := range sp.Certificates {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("saml: configuration of %s: %w", app.ID, err)
+			return nil, fmt.Errorf("samlsp: configuration of %s: %w", app.ID, err)
 		}
-		sp.keys = append(sp.keys, c)
+		sp.Keys = append(sp.Keys, c)
 	}
 	return sp, nil
 }

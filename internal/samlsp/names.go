@@ -1,0 +1,38 @@
+package samlsp
+
+// Formats of names (SAML core, section 8.3).
+const (
+	Unspecified  = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+	EmailAddress = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+	Persistent   = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	Transient    = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+)
+
+// NameIDFormats lists the formats given out.
+var NameIDFormats = []string{Persistent, Transient, EmailAddress, Unspecified}
+
+// An Attribute is something an application is told of a person.
+type Attribute struct {
+	Name     string `json:"name"`
+	Friendly string `json:"friendly,omitempty"`
+	From     Source `json:"from"`
+}
+
+// A Source is where an attribute's values come from.
+type Source string
+
+const (
+	FromName        Source = "name"
+	FromDisplayName Source = "display_name"
+	FromMail        Source = "mail"
+	FromGroups      Source = "groups"
+)
+
+// released is what a new application is told, under the names of LDAP's schema
+// (X.500/LDAP Attribute Profile, SAML profiles section 8.2).
+var released = []Attribute{
+	{"urn:oid:0.9.2342.19200300.100.1.1", "uid", FromName},
+	{"urn:oid:2.16.840.1.113730.3.1.241", "displayName", FromDisplayName},
+	{"urn:oid:0.9.2342.19200300.100.1.3", "mail", FromMail},
+	{"urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "isMemberOf", FromGroups},
+}
