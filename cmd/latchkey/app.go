@@ -5,9 +5,9 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/outbound"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 )
@@ -135,7 +135,7 @@ Example:
 // Run adds an OpenID Connect relying party.
 func (c *appAddOIDC) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
-		app, secret, err := oidc.NewApplication(c.Name, oidc.Options{ClientID: c.ClientID, RedirectURIs: c.RedirectURIs,
+		app, secret, err := oidcclient.New(c.Name, oidcclient.Options{ClientID: c.ClientID, RedirectURIs: c.RedirectURIs,
 			PostLogoutURIs: c.PostLogoutURIs, Origins: c.Origins, Public: c.Public, Native: c.Native, Offline: c.Offline,
 			Algorithm: c.Algorithm, Home: c.Home})
 		if err != nil {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"slices"
 
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -141,7 +141,7 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 		if app.Protocol != identity.OIDC {
 			return app, nil
 		}
-		o, err := oidc.OptionsOf(app)
+		o, err := oidcclient.OptionsOf(app)
 		if err != nil {
 			return app, err
 		}
@@ -150,10 +150,10 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 		if c.NoPostLogoutURI {
 			o.PostLogoutURIs = nil
 		}
-		if app, err = oidc.WithOptions(app, o); err != nil || !c.NewSecret {
+		if app, err = oidcclient.WithOptions(app, o); err != nil || !c.NewSecret {
 			return app, err
 		}
-		app, secret, err = oidc.WithNewSecret(app)
+		app, secret, err = oidcclient.WithNewSecret(app)
 		return app, err
 	})
 	return secret, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -103,7 +104,7 @@ func (s *shell) showApp(ctx context.Context, h house, app identity.Application) 
 		}
 		shown.SAML.Source = rowOfSource(source)
 	case identity.OIDC:
-		o, err := oidc.OptionsOf(app)
+		o, err := oidcclient.OptionsOf(app)
 		if err != nil {
 			return shown, err
 		}

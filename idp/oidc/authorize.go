@@ -70,7 +70,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	uri := r.Form.Get("redirect_uri")
-	if !c.config.listed(c.config.RedirectURIs, uri) {
+	if !c.config.Allows(c.config.RedirectURIs, uri) {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("oidc: redirect_uri %q is not one of %s", uri, c.GetID())}
 	}
 	want, payload, wrong := c.parse(r.Form)
@@ -131,7 +131,7 @@ func (c *client) parse(form url.Values) (want idp.Request, payload request, wron
 	}
 	payload.Challenge = form.Get("code_challenge")
 	switch method := form.Get("code_challenge_method"); {
-	case payload.Challenge == "" && c.public():
+	case payload.Challenge == "" && c.config.Public():
 		return want, payload, invalid("code_challenge is missing")
 	case payload.Challenge == "" && method != "":
 		return want, payload, invalid("code_challenge_method without code_challenge")
@@ -302,11 +302,11 @@ func recall(app identity.Application, payload json.RawMessage) (request, error) 
 	if err := json.Unmarshal(payload, &q); err != nil {
 		return q, fmt.Errorf("oidc: request: %w", err)
 	}
-	c, err := read(app)
+	c, err := readClient(app)
 	if err != nil {
 		return q, err
 	}
-	if !app.DisabledAt.IsZero() || !c.config.listed(c.config.RedirectURIs, q.RedirectURI) {
+	if !app.DisabledAt.IsZero() || !c.config.Allows(c.config.RedirectURIs, q.RedirectURI) {
 		return q, &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown",
 			Err: fmt.Errorf("oidc: %s is disabled, or %q is no longer its address", app.ID, q.RedirectURI)}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
+	"github.com/latchkey-id/latchkey/internal/oidcclient/oidcclienttest"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -16,7 +18,7 @@ import (
 // application's is a page, and never a redirect.
 func TestTOIDC01_FaultsBeforeTheAddressIsKnownStayHere(t *testing.T) {
 	h := one(t)
-	p := h.add("Payroll", Options{})
+	p := h.add("Payroll", oidcclient.Options{})
 	b := h.browser()
 	for _, pairs := range [][]string{
 		{"client_id", ""}, {"client_id", "app_unknown"}, {"client_id", strings.Repeat("x", 5000)},
@@ -33,7 +35,7 @@ func TestTOIDC01_FaultsBeforeTheAddressIsKnownStayHere(t *testing.T) {
 			t.Errorf("%q: answered %s, want a page", pairs, got)
 		}
 	}
-	for _, uri := range tricks("https", "rp.example", "/cb") {
+	for _, uri := range oidcclienttest.SimilarAddresses("https", "rp.example", "/cb") {
 		if a := p.authorize(b, "redirect_uri", uri); a.Header.Get("Location") != "" {
 			t.Errorf("%q redirects to %s", uri, a.Header.Get("Location"))
 		}
@@ -54,7 +56,7 @@ func TestTOIDC01_FaultsBeforeTheAddressIsKnownStayHere(t *testing.T) {
 // Every other fault is told to the application, with its state and our issuer.
 func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 	h := one(t)
-	secret, public := h.add("Payroll", Options{}), h.add("App", Options{Public: true})
+	secret, public := h.add("Payroll", oidcclient.Options{}), h.add("App", oidcclient.Options{Public: true})
 	b := h.browser()
 	for _, tt := range []struct {
 		p     *party
@@ -120,7 +122,7 @@ func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 
 func TestTOIDC11_StateAndNonceComeBackByteForByte(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, b := h.add("Payroll", Options{}), h.browser()
+		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 		for _, state := range []string{"a b+c%20&d=e#f", "\xff\xfe\x00\n", `"><script>alert(1)</script>`, "ü\u202e", strings.Repeat("s", 4096)} {
 			to := p.authorize(b, "state", state).to(t)
 			if to == nil || to.Query().Get("state") != state || to.Query().Get("iss") != h.issuer {
@@ -145,7 +147,7 @@ func TestTOIDC11_StateAndNonceComeBackByteForByte(t *testing.T) {
 // What an application says about the login it wants reaches the journey.
 func TestTOIDC13_WhatIsAskedReachesTheJourney(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 	first := p.exchange(p.code(b, "prompt", "", "max_age", ""))
 	age := func(n int64) *int64 { return &n }
 	for _, tt := range []struct {
@@ -185,7 +187,7 @@ func TestTOIDC13_WhatIsAskedReachesTheJourney(t *testing.T) {
 
 func TestTOIDC13_RefusalsAreTheProtocolsErrors(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 	for why, want := range map[idp.Refusal]string{idp.LoginRequired: "login_required", idp.ContextUnmet: "unmet_authentication_requirements",
 		idp.Cancelled: "access_denied", idp.AccessDenied: "access_denied", idp.Failed: "access_denied"} {
 		h.refuse = why
@@ -199,7 +201,7 @@ func TestTOIDC13_RefusalsAreTheProtocolsErrors(t *testing.T) {
 // The application says who it must be; somebody else's login is no answer.
 func TestTOIDC13_AHintIsOfThisPersonAndThisApplication(t *testing.T) {
 	h := one(t)
-	p, other := h.add("Payroll", Options{}), h.add("Other", Options{})
+	p, other := h.add("Payroll", oidcclient.Options{}), h.add("Other", oidcclient.Options{})
 	annas := p.exchange(p.code(h.browser())).ID
 	h.user = h.addUser("bert")
 	berts := h.browser()
@@ -220,7 +222,7 @@ func TestTOIDC13_AHintIsOfThisPersonAndThisApplication(t *testing.T) {
 // id, and what a journey was begun with works once.
 func TestTOIDC04_NoCallbackToSteal(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 	p.code(b)
 	for _, path := range []string{"/oauth/authorize/callback?id=x", "/callback?id=x", "/authorize/callback?id=x"} {
 		if a := b.get(h.issuer + path); a.StatusCode != http.StatusNotFound {
@@ -251,11 +253,11 @@ func TestOIDC1_RefreshTokensOnlyWhereAllowed(t *testing.T) {
 	h := one(t)
 	b := h.browser()
 	const scope = "openid offline_access groups groups unknown"
-	without := h.add("Payroll", Options{})
+	without := h.add("Payroll", oidcclient.Options{})
 	if got := without.exchange(without.code(b, "scope", scope)); got.Refresh != "" || got.Scope != "openid groups" {
 		t.Errorf("not allowed: %+v", got)
 	}
-	with := h.add("Payroll", Options{Offline: true})
+	with := h.add("Payroll", oidcclient.Options{Offline: true})
 	if got := with.exchange(with.code(b, "scope", scope)); got.Refresh == "" || got.Scope != "openid offline_access groups" {
 		t.Errorf("allowed: %+v", got)
 	}
@@ -267,7 +269,7 @@ func TestOIDC1_RefreshTokensOnlyWhereAllowed(t *testing.T) {
 // Whoever may choose the Host header of a request must not choose the issuer.
 func TestTOIDC03_TheIssuerIsNeverTheHosts(t *testing.T) {
 	h := one(t)
-	h.add("Payroll", Options{})
+	h.add("Payroll", oidcclient.Options{})
 	for _, path := range []string{"/.well-known/openid-configuration", authorizePath + "?client_id=x"} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.issuer+path, nil)
 		if err != nil {
@@ -285,7 +287,7 @@ func TestTOIDC03_TheIssuerIsNeverTheHosts(t *testing.T) {
 // A code of one tenant is nothing in another.
 func TestTenantsAreApart(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{Offline: true}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 	code := p.code(b, "scope", "openid offline_access")
 	mine := p.exchange(p.code(b, "scope", "openid offline_access"))
 	other := h.addTenant("other")
@@ -317,7 +319,7 @@ func TestTenantsAreApart(t *testing.T) {
 // application removed: neither gets a code, nor an error.
 func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, b := h.add("Payroll", Options{}), h.browser()
+		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 		begun := func() string {
 			t.Helper()
 			b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -338,7 +340,7 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 			t.Fatalf("nothing changed: %d %s", a.StatusCode, a.body)
 		}
 		granted, refused, removed := begun(), begun(), begun()
-		moved, err := WithOptions(p.app, Options{RedirectURIs: []string{"https://rp.example/other"}})
+		moved, err := oidcclient.WithOptions(p.app, oidcclient.Options{RedirectURIs: []string{"https://rp.example/other"}})
 		if err != nil {
 			t.Fatal(err)
 		}

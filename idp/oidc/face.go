@@ -218,7 +218,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 		if app.Protocol != identity.OIDC || !app.DisabledAt.IsZero() {
 			continue
 		}
-		c, err := read(app)
+		c, err := readClient(app)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -90,7 +91,7 @@ func TestOIDC1_DiscoveryIsTrue(t *testing.T) {
 // Trap 8: what the standards say of answers, methods and statuses.
 func TestTOIDC15_WhoCallsAndHow(t *testing.T) {
 	h := one(t)
-	p, public := h.add("Payroll", Options{}), h.add("App", Options{Public: true})
+	p, public := h.add("Payroll", oidcclient.Options{}), h.add("App", oidcclient.Options{Public: true})
 	id, secret := p.app.Identifier, p.secret
 	grant := "grant_type=authorization_code&redirect_uri=" + url.QueryEscape(callback) + "&code_verifier=" + verifier + "&code="
 	code := func(p *party) string { return grant + p.code(h.browser()) }
@@ -184,7 +185,7 @@ func TestTOIDC15_WhoCallsAndHow(t *testing.T) {
 // An error of ours keeps its cause to itself.
 func TestFailuresSayNothingOfUs(t *testing.T) {
 	h := one(t)
-	p := h.add("Payroll", Options{})
+	p := h.add("Payroll", oidcclient.Options{})
 	code, b := p.code(h.browser()), h.browser()
 	access := p.exchange(p.code(b)).Access
 	h.idp.DB.Close()
@@ -203,8 +204,8 @@ func TestFailuresSayNothingOfUs(t *testing.T) {
 func TestTOIDC16_OriginsThatAreRegistered(t *testing.T) {
 	h := one(t)
 	const origin, others, evil = "https://spa.example", "https://other.example", "https://evil.example"
-	p := h.add("App", Options{Public: true, Origins: []string{origin}})
-	h.add("Other", Options{Public: true, Origins: []string{others}})
+	p := h.add("App", oidcclient.Options{Public: true, Origins: []string{origin}})
+	h.add("Other", oidcclient.Options{Public: true, Origins: []string{others}})
 	access := func() string { return p.exchange(p.code(h.browser())).Access }
 	for _, tt := range []struct {
 		method, path string

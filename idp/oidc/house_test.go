@@ -25,6 +25,7 @@ import (
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -164,12 +165,12 @@ type party struct {
 	secret string
 }
 
-func (h *house) add(name string, o Options) *party {
+func (h *house) add(name string, o oidcclient.Options) *party {
 	h.t.Helper()
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{callback}
 	}
-	app, secret, err := NewApplication(name, o)
+	app, secret, err := oidcclient.New(name, o)
 	if err != nil {
 		h.t.Fatal(err)
 	}

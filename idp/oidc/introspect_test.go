@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -26,7 +27,7 @@ func (p *party) introspect(token string, pairs ...string) map[string]any {
 
 func TestOIDC1_Introspection(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p := h.add("Payroll", Options{Offline: true})
+		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		got := p.exchange(p.code(h.browser(), "scope", offline))
 		access := p.introspect(got.Access)
 		expires := float64(h.idp.DB.Now().Add(accessLife).Unix())
@@ -63,7 +64,7 @@ func TestOIDC1_Introspection(t *testing.T) {
 // learned of it.
 func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, other := h.add("Payroll", Options{Offline: true}), h.add("Other", Options{Offline: true})
+		p, other := h.add("Payroll", oidcclient.Options{Offline: true}), h.add("Other", oidcclient.Options{Offline: true})
 		offlineTokens := func() tokens { return p.exchange(p.code(h.browser(), "scope", offline)) }
 		online := func() tokens { return p.exchange(p.code(h.browser())) }
 		spent, revoked, family, reused, live := offlineTokens(), offlineTokens(), offlineTokens(), offlineTokens(), offlineTokens()
@@ -142,7 +143,7 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 // One application that asks too often is told so, and no other is.
 func TestIntrospectionIsBounded(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, other := h.add("Payroll", Options{}), h.add("Other", Options{})
+		p, other := h.add("Payroll", oidcclient.Options{}), h.add("Other", oidcclient.Options{})
 		h.idp.Protocols[identity.OIDC].(*Face).introspections.Max = 3
 		var got []int
 		for range 5 {

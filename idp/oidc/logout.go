@@ -119,7 +119,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 	}
 	state := r.Form.Get("state")
 	if uri := r.Form.Get("post_logout_redirect_uri"); uri != "" {
-		if l.client != nil && l.client.config.listed(l.client.config.PostLogoutURIs, uri) && len(state) <= maxEcho {
+		if l.client != nil && l.client.config.Allows(l.client.config.PostLogoutURIs, uri) && len(state) <= maxEcho {
 			l.target = uri
 			if state != "" {
 				l.target = withQuery(uri, url.Values{"state": {state}})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 )
 
 const bye = "https://rp.example/bye"
@@ -23,8 +24,8 @@ func (p *party) in(b *browser, sid any) bool {
 
 func TestTOIDC12_WhoLogsOutAndWhereTheyGo(t *testing.T) {
 	h := one(t)
-	p := h.add("Payroll", Options{PostLogoutURIs: []string{bye}, Home: "https://rp.example/"})
-	other := h.add("Other", Options{PostLogoutURIs: []string{"https://other.example/bye"}})
+	p := h.add("Payroll", oidcclient.Options{PostLogoutURIs: []string{bye}, Home: "https://rp.example/"})
+	other := h.add("Other", oidcclient.Options{PostLogoutURIs: []string{"https://other.example/bye"}})
 	for _, tt := range []struct {
 		name string
 		q    func(idToken, anothers string) url.Values // anothers: of the same person in another browser
@@ -111,7 +112,7 @@ func (a answer) fields() url.Values {
 // The question is answered by a button on our page, and by nothing else.
 func TestTOIDC18_TheQuestionIsAnsweredHere(t *testing.T) {
 	h := one(t)
-	p := h.add("Payroll <b>", Options{PostLogoutURIs: []string{bye}, Home: "https://rp.example/"})
+	p := h.add("Payroll <b>", oidcclient.Options{PostLogoutURIs: []string{bye}, Home: "https://rp.example/"})
 	ask := func(b *browser, q url.Values) (form url.Values, sid any) {
 		_, claims := h.claims(p.exchange(p.code(b)).ID)
 		a := b.get(h.issuer + logoutPath + "?" + q.Encode())
@@ -173,7 +174,7 @@ func TestTOIDC18_TheQuestionIsAnsweredHere(t *testing.T) {
 // Who is not logged in has nothing to be asked.
 func TestTOIDC12_NothingToLogOutOf(t *testing.T) {
 	h := one(t)
-	p := h.add("Payroll", Options{PostLogoutURIs: []string{bye}})
+	p := h.add("Payroll", oidcclient.Options{PostLogoutURIs: []string{bye}})
 	id := p.exchange(p.code(h.browser())).ID
 	for to, q := range map[string]url.Values{
 		bye + "?state=s": {"id_token_hint": {id}, "post_logout_redirect_uri": {bye}, "state": {"s"}},

@@ -11,6 +11,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"golang.org/x/oauth2"
 
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
@@ -21,11 +22,11 @@ func TestOIDC1_AStrangersClient(t *testing.T) {
 		for _, tt := range []struct {
 			name  string
 			style oauth2.AuthStyle
-			o     Options
+			o     oidcclient.Options
 		}{
-			{"ES256, basic", oauth2.AuthStyleInHeader, Options{Algorithm: signingkey.ES256}},
-			{"RS256, post", oauth2.AuthStyleInParams, Options{Algorithm: signingkey.RS256}},
-			{"public", oauth2.AuthStyleInParams, Options{Public: true}},
+			{"ES256, basic", oauth2.AuthStyleInHeader, oidcclient.Options{Algorithm: signingkey.ES256}},
+			{"RS256, post", oauth2.AuthStyleInParams, oidcclient.Options{Algorithm: signingkey.RS256}},
+			{"public", oauth2.AuthStyleInParams, oidcclient.Options{Public: true}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				tt.o.Offline, tt.o.PostLogoutURIs = true, []string{"https://rp.example/bye?a=b"}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -39,7 +40,7 @@ func (h *house) events(kind audit.Kind) int {
 // again, for one of the hundred is a thief.
 func TestTOIDC04_ACodeShownAgainEndsWhatItGave(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, b := h.add("Payroll", Options{Offline: true}), h.browser()
+		p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 		t.Run("one after the other", func(t *testing.T) {
 			code := p.code(b, "scope", offline)
 			got := p.exchange(code)
@@ -86,7 +87,7 @@ func TestTOIDC04_ACodeShownAgainEndsWhatItGave(t *testing.T) {
 // A code is good for one try, with everything it is bound to.
 func TestTOIDC05_ACodeIsGoodForOneTry(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, other, b := h.add("Payroll", Options{}), h.add("Other", Options{}), h.browser()
+		p, other, b := h.add("Payroll", oidcclient.Options{}), h.add("Other", oidcclient.Options{}), h.browser()
 		for _, tt := range []struct {
 			name  string
 			by    *party
@@ -124,7 +125,7 @@ func TestTOIDC05_ACodeIsGoodForOneTry(t *testing.T) {
 // Trap 1: who sent a challenge must answer it, and who sent none must not.
 func TestTOIDC06_NoDowngradeOfPKCE(t *testing.T) {
 	h := one(t)
-	p, public, b := h.add("Payroll", Options{}), h.add("App", Options{Public: true}), h.browser()
+	p, public, b := h.add("Payroll", oidcclient.Options{}), h.add("App", oidcclient.Options{Public: true}), h.browser()
 	without := []string{"code_challenge", "", "code_challenge_method", ""}
 	short := "only-forty-two-characters-are-in-this-one-"
 	for _, tt := range []struct {
@@ -153,7 +154,7 @@ func TestTOIDC06_NoDowngradeOfPKCE(t *testing.T) {
 // A refresh token shown again ends its family.
 func TestTOIDC08_ARefreshTokenShownAgainEndsItsFamily(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, b := h.add("Payroll", Options{Offline: true}), h.browser()
+		p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 		t.Run("one after the other", func(t *testing.T) {
 			first := p.exchange(p.code(b, "scope", offline))
 			second := p.refreshed(first.Refresh)
@@ -200,7 +201,7 @@ func TestTOIDC08_ARefreshTokenShownAgainEndsItsFamily(t *testing.T) {
 // Refresh tokens end, used or not.
 func TestRefreshTokensExpire(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{Offline: true}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 	unused := p.exchange(p.code(b, "scope", offline))
 	h.later(refreshLife)
 	if got := p.refreshed(unused.Refresh); got.Error != "invalid_grant" {
@@ -222,7 +223,7 @@ func TestRefreshTokensExpire(t *testing.T) {
 // Nobody's tokens are another's, and no kind of token passes for another.
 func TestTOIDC09_TokensAreNotInterchangeable(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p, other, b := h.add("Payroll", Options{Offline: true}), h.add("Other", Options{Offline: true}), h.browser()
+		p, other, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.add("Other", oidcclient.Options{Offline: true}), h.browser()
 		got := p.exchange(p.code(b, "scope", offline))
 		// Trap 5: an ID token is no access token; nor are the others.
 		for name, token := range map[string]string{"ID token": got.ID, "refresh token": got.Refresh, "nothing": "", "garbage": "a:b"} {
@@ -266,7 +267,7 @@ func TestTOIDC09_TokensAreNotInterchangeable(t *testing.T) {
 
 func TestTOIDC10_ScopeNeverGrows(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{Offline: true}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 	got := p.exchange(p.code(b, "scope", offline))
 	for _, scope := range []string{"openid email", "openid profile groups", "admin"} {
 		if r := p.refreshed(got.Refresh, "scope", scope); r.Error != "invalid_scope" {
@@ -291,7 +292,7 @@ func TestTOIDC10_ScopeNeverGrows(t *testing.T) {
 // What has happened to person or session since counts at every use.
 func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		p := h.add("Payroll", Options{Offline: true})
+		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		end := func() {
 			h.tx(func(tx *store.Tx) error {
 				_, err := tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID)
@@ -323,7 +324,7 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 	h := one(t)
 	for _, algorithm := range []string{signingkey.ES256, signingkey.RS256} {
-		p, b := h.add("Payroll", Options{Algorithm: algorithm}), h.browser()
+		p, b := h.add("Payroll", oidcclient.Options{Algorithm: algorithm}), h.browser()
 		got := p.exchange(p.code(b))
 		header, claims := h.claims(got.ID)
 		now := float64(h.idp.DB.Now().Unix())
@@ -356,7 +357,7 @@ func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 // What proves who somebody was must be signed by us, with our keys, our way.
 func TestTOIDC07_HintsThatAreForged(t *testing.T) {
 	h := one(t)
-	p, b := h.add("Payroll", Options{}), h.browser()
+	p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 	good := p.exchange(p.code(b)).ID
 	_, claims := h.claims(good)
 	payload, err := json.Marshal(claims)
@@ -431,7 +432,7 @@ func TestTOIDC07_HintsThatAreForged(t *testing.T) {
 // A silent sign-on: authorization request, journey cut short, token call.
 func BenchmarkSilentSignOn(b *testing.B) {
 	h := one(b)
-	p, anna := h.add("Payroll", Options{}), h.browser()
+	p, anna := h.add("Payroll", oidcclient.Options{}), h.browser()
 	for b.Loop() {
 		if got := p.exchange(p.code(anna)); got.Access == "" {
 			b.Fatalf("%+v", got)
@@ -442,7 +443,7 @@ func BenchmarkSilentSignOn(b *testing.B) {
 // The token call alone.
 func BenchmarkCodeExchange(b *testing.B) {
 	h := one(b)
-	p, anna := h.add("Payroll", Options{}), h.browser()
+	p, anna := h.add("Payroll", oidcclient.Options{}), h.browser()
 	for b.Loop() {
 		b.StopTimer()
 		code := p.code(anna)

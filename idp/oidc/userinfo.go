@@ -32,7 +32,7 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 		if err != nil {
 			return nil, s.failure(ctx, err)
 		}
-		c, err := read(app)
+		c, err := readClient(app)
 		if err != nil {
 			return nil, s.failure(ctx, err)
 		}

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -18,7 +18,7 @@ import (
 // relying adds an OpenID Connect application, and returns its client secret.
 func relying(t *testing.T, h *storetest.House, name string) (identity.Application, string) {
 	t.Helper()
-	app, secret, err := oidc.NewApplication(name, oidc.Options{ClientID: strings.ToLower(name), RedirectURIs: []string{"https://wiki.example.org/cb"}, Offline: true})
+	app, secret, err := oidcclient.New(name, oidcclient.Options{ClientID: strings.ToLower(name), RedirectURIs: []string{"https://wiki.example.org/cb"}, Offline: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,29 +169,29 @@ func TestRemoveApplication_Refuses(t *testing.T) {
 func TestChangeApplication(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		wiki, _ := relying(t, h, "Wiki")
-		change := func(next func(o *oidc.Options)) (identity.Application, bool, error) {
+		change := func(next func(o *oidcclient.Options)) (identity.Application, bool, error) {
 			return ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, wiki.ID, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {
-				o, err := oidc.OptionsOf(app)
+				o, err := oidcclient.OptionsOf(app)
 				if err != nil {
 					return app, err
 				}
 				next(&o)
-				return oidc.WithOptions(app, o)
+				return oidcclient.WithOptions(app, o)
 			})
 		}
-		if _, changed, err := change(func(*oidc.Options) {}); err != nil || changed || len(events(t, h, audit.ApplicationChanged)) != 0 {
+		if _, changed, err := change(func(*oidcclient.Options) {}); err != nil || changed || len(events(t, h, audit.ApplicationChanged)) != 0 {
 			t.Errorf("nothing to change: %v, %v", changed, err)
 		}
-		if _, _, err := change(func(o *oidc.Options) { o.RedirectURIs = []string{"http://wiki.example.org/"} }); !errors.Is(err, identity.Invalid) {
+		if _, _, err := change(func(o *oidcclient.Options) { o.RedirectURIs = []string{"http://wiki.example.org/"} }); !errors.Is(err, identity.Invalid) {
 			t.Errorf("plain http: %v, want Invalid", err)
 		}
-		app, changed, err := change(func(o *oidc.Options) {
+		app, changed, err := change(func(o *oidcclient.Options) {
 			o.RedirectURIs, o.Public, o.Offline, o.ClientID = []string{"https://wiki.example.org/new"}, true, false, "other"
 		})
 		if err != nil || !changed {
 			t.Fatalf("changed: %v, %v", changed, err)
 		}
-		o, err := oidc.OptionsOf(app)
+		o, err := oidcclient.OptionsOf(app)
 		if err != nil || o.RedirectURIs[0] != "https://wiki.example.org/new" || o.Public || !o.Offline || o.ClientID != "wiki" {
 			t.Errorf("options: %+v, %v; want another address and nothing else", o, err)
 		}

@@ -14,11 +14,11 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
 
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/server"
@@ -129,7 +129,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 		party *party
 		name  string
 	}{{&h.both, "Both"}, {&h.passing, "Passcode alone"}} {
-		app, secret, err := oidc.NewApplication(p.name, oidc.Options{RedirectURIs: []string{callback}, Offline: true})
+		app, secret, err := oidcclient.New(p.name, oidcclient.Options{RedirectURIs: []string{callback}, Offline: true})
 		if err != nil {
 			return err
 		}

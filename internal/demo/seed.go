@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -111,7 +111,7 @@ func (d *Demo) register(ctx context.Context, who identity.Principal) error {
 		return err
 	}
 	payroll.Home = d.address(payrollPath)
-	wiki, secret, err := oidc.NewApplication(wikiName, oidc.Options{ClientID: d.state.ClientID, Home: d.address(wikiPath),
+	wiki, secret, err := oidcclient.New(wikiName, oidcclient.Options{ClientID: d.state.ClientID, Home: d.address(wikiPath),
 		RedirectURIs: []string{d.address(callbackPath)}, PostLogoutURIs: []string{d.address(signedOutPath)}})
 	if err != nil {
 		return err

@@ -1,8 +1,13 @@
-package oidc
+// Package oidcclient is what we know of OpenID Connect relying parties: it checks
+// what an operator registers, keeps it as an application's configuration, and
+// says whether an address is one of those registered.
+//
+// Operators' acts write that configuration, and package oidc answers requests by
+// it. Neither depends on the other: both stand on this package.
+package oidcclient
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +15,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
@@ -32,8 +34,8 @@ type Options struct {
 	Home           string   // the application's own entry page; may be empty
 }
 
-// config is the JSON of an application's row.
-type config struct {
+// A Config is the JSON in an application's row.
+type Config struct {
 	SecretHash     string   `json:"secret_hash,omitempty"` // SHA-256; empty for a public application
 	Native         bool     `json:"native,omitempty"`
 	Offline        bool     `json:"offline,omitempty"`
@@ -43,10 +45,10 @@ type config struct {
 	Origins        []string `json:"origins,omitempty"`
 }
 
-// NewApplication makes an application of options, and its client secret unless
+// New makes an application of options, and its client secret unless
 // it is public. The secret is shown once: only its SHA-256 is kept. The error
 // is an identity.Invalid that names every field that is wrong.
-func NewApplication(name string, o Options) (app identity.Application, clientSecret string, err error) {
+func New(name string, o Options) (app identity.Application, clientSecret string, err error) {
 	if o.Algorithm == "" {
 		o.Algorithm = signingkey.ES256
 	}
@@ -58,7 +60,7 @@ func NewApplication(name string, o Options) (app identity.Application, clientSec
 	if err := o.validate(app); err != nil {
 		return identity.Application{}, "", &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
 	}
-	c := config{Native: o.Native, Offline: o.Offline, Algorithm: o.Algorithm,
+	c := Config{Native: o.Native, Offline: o.Offline, Algorithm: o.Algorithm,
 		RedirectURIs: o.RedirectURIs, PostLogoutURIs: o.PostLogoutURIs, Origins: o.Origins}
 	if !o.Public {
 		clientSecret = identity.NewSecret()
@@ -70,29 +72,29 @@ func NewApplication(name string, o Options) (app identity.Application, clientSec
 
 // OptionsOf reads what an application may do.
 func OptionsOf(app identity.Application) (Options, error) {
-	c, err := read(app)
+	c, err := Read(app)
 	if err != nil {
 		return Options{}, err
 	}
-	return Options{ClientID: app.Identifier, RedirectURIs: c.config.RedirectURIs, PostLogoutURIs: c.config.PostLogoutURIs, Origins: c.config.Origins,
-		Public: c.public(), Native: c.config.Native, Offline: c.config.Offline, Algorithm: c.config.Algorithm, Home: app.Home}, nil
+	return Options{ClientID: app.Identifier, RedirectURIs: c.RedirectURIs, PostLogoutURIs: c.PostLogoutURIs, Origins: c.Origins,
+		Public: c.Public(), Native: c.Native, Offline: c.Offline, Algorithm: c.Algorithm, Home: app.Home}, nil
 }
 
 // WithOptions returns app with the addresses, origins and home of o in place of
 // its own. What it was registered as stays: its client id, whether it keeps a
-// secret, what it may do. The error is that of [NewApplication].
+// secret, what it may do. The error is that of [New].
 func WithOptions(app identity.Application, o Options) (identity.Application, error) {
-	c, err := read(app)
+	c, err := Read(app)
 	if err != nil {
 		return app, err
 	}
-	o.Native, o.Algorithm = c.config.Native, c.config.Algorithm
+	o.Native, o.Algorithm = c.Native, c.Algorithm
 	if err := o.validate(app); err != nil {
 		return app, &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
 	}
 	app.Home = o.Home
-	c.config.RedirectURIs, c.config.PostLogoutURIs, c.config.Origins = o.RedirectURIs, o.PostLogoutURIs, o.Origins
-	app.Config, err = json.Marshal(c.config)
+	c.RedirectURIs, c.PostLogoutURIs, c.Origins = o.RedirectURIs, o.PostLogoutURIs, o.Origins
+	app.Config, err = json.Marshal(c)
 	return app, err
 }
 
@@ -100,17 +102,17 @@ func WithOptions(app identity.Application, o Options) (identity.Application, err
 // shown once. The old one is good no longer. A public application has none: an
 // identity.Invalid.
 func WithNewSecret(app identity.Application) (changed identity.Application, clientSecret string, err error) {
-	c, err := read(app)
+	c, err := Read(app)
 	if err != nil {
 		return app, "", err
 	}
-	if c.public() {
+	if c.Public() {
 		return app, "", &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
 			Err: fmt.Errorf("%q is a public application: it has no client secret", app.Name)}
 	}
 	clientSecret = identity.NewSecret()
-	c.config.SecretHash = store.Hash(clientSecret)
-	app.Config, err = json.Marshal(c.config)
+	c.SecretHash = store.Hash(clientSecret)
+	app.Config, err = json.Marshal(c)
 	return app, clientSecret, err
 }
 
@@ -198,10 +200,10 @@ var host = regexp.MustCompile(`^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]
 // loopback lists the hosts that are this machine.
 var loopback = []string{"localhost", "127.0.0.1", "[::1]"}
 
-// listed reports whether uri is one of those registered: the same string, byte
+// Allows reports whether uri is one of those registered: the same string, byte
 // for byte. Whoever parses and compares parts is sooner or later cheated by a
 // difference between parsers.
-func (c *config) listed(registered []string, uri string) bool {
+func (c *Config) Allows(registered []string, uri string) bool {
 	if slices.Contains(registered, uri) {
 		return true
 	}
@@ -233,43 +235,17 @@ func portless(uri string) (string, bool) {
 	return "", false
 }
 
-// A client is an application as the library wants to see it. It embeds the
-// library's interface for what only parts we do not use would ask.
-type client struct {
-	op.Client
-	app    identity.Application
-	config config
-}
-
-// client returns the application with a client_id; a disabled one is a
-// NotFound.
-func (f *Face) client(ctx context.Context, t identity.Tenant, id string) (*client, error) {
-	app, err := f.idp.DB.ApplicationByIdentifier(ctx, t.ID, identity.OIDC, id)
-	if err != nil {
-		return nil, err
-	}
-	return read(app)
-}
-
-func read(app identity.Application) (*client, error) {
-	c := &client{app: app}
+// Read reads an application's configuration. One that is not understood whole is
+// an error: we do not act on it.
+func Read(app identity.Application) (*Config, error) {
+	c := new(Config)
 	dec := json.NewDecoder(bytes.NewReader(app.Config))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c.config); err != nil {
-		return nil, fmt.Errorf("oidc: configuration of %s: %w", app.ID, err)
+	if err := dec.Decode(c); err != nil {
+		return nil, fmt.Errorf("oidcclient: configuration of %s: %w", app.ID, err)
 	}
 	return c, nil
 }
 
-func (c *client) public() bool { return c.config.SecretHash == "" }
-
-// GetID implements op.Client.
-func (c *client) GetID() string { return c.app.Identifier }
-
-// GrantTypes implements op.Client.
-func (c *client) GrantTypes() []oidc.GrantType {
-	if c.config.Offline {
-		return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken}
-	}
-	return []oidc.GrantType{oidc.GrantTypeCode}
-}
+// Public reports whether the application can keep no secret, and has none.
+func (c *Config) Public() bool { return c.SecretHash == "" }

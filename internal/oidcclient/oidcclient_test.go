@@ -1,4 +1,4 @@
-package oidc
+package oidcclient
 
 import (
 	"encoding/json"
@@ -7,32 +7,35 @@ import (
 	"testing"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient/oidcclienttest"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-func TestNewApplication(t *testing.T) {
-	app, secret, err := NewApplication("Payroll", Options{RedirectURIs: []string{callback}, Home: "https://rp.example/"})
+const callback = "https://rp.example/cb"
+
+func TestNew(t *testing.T) {
+	app, secret, err := New("Payroll", Options{RedirectURIs: []string{callback}, Home: "https://rp.example/"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if app.Protocol != identity.OIDC || app.Identifier != app.ID || app.Home != "https://rp.example/" {
 		t.Errorf("got %+v", app)
 	}
-	c, err := read(app)
+	c, err := Read(app)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.config.Algorithm != "ES256" || c.config.SecretHash != store.Hash(secret) || len(secret) < 43 {
-		t.Errorf("configuration %+v, secret of %d characters", c.config, len(secret))
+	if c.Algorithm != "ES256" || c.SecretHash != store.Hash(secret) || len(secret) < 43 {
+		t.Errorf("configuration %+v, secret of %d characters", c, len(secret))
 	}
 	if strings.Contains(string(app.Config), secret) {
 		t.Error("the secret is kept")
 	}
-	app, secret, err = NewApplication("App", Options{RedirectURIs: []string{callback}, Public: true, ClientID: "my-app"})
+	app, secret, err = New("App", Options{RedirectURIs: []string{callback}, Public: true, ClientID: "my-app"})
 	if err != nil || secret != "" || app.Identifier != "my-app" {
 		t.Errorf("public: %+v, %q, %v", app, secret, err)
 	}
-	if _, err := read(identity.Application{Config: json.RawMessage(`{"algorithm":"ES256","redirect":[]}`)}); err == nil {
+	if _, err := Read(identity.Application{Config: json.RawMessage(`{"algorithm":"ES256","redirect":[]}`)}); err == nil {
 		t.Error("an unknown key in the configuration is accepted")
 	}
 }
@@ -65,13 +68,13 @@ func TestTOIDC02_WhatCannotBeRegistered(t *testing.T) {
 		for _, value := range tt.values {
 			o := good()
 			tt.change(&o, value)
-			_, _, err := NewApplication("x", o)
+			_, _, err := New("x", o)
 			if !errors.Is(err, identity.Invalid) || !strings.Contains(err.Error(), tt.field) {
 				t.Errorf("%s %q: got %v, want an invalid that names the field", tt.field, value, err)
 			}
 		}
 	}
-	_, _, err := NewApplication(" ", Options{ClientID: "a b", Algorithm: "none"})
+	_, _, err := New(" ", Options{ClientID: "a b", Algorithm: "none"})
 	for _, field := range []string{"name", "client id", "algorithm", "redirect URI"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%v does not name %s", err, field)
@@ -90,10 +93,10 @@ func TestTOIDC02_WhatCannotBeRegistered(t *testing.T) {
 
 // TestTOIDC01_OnlyTheRegisteredAddress tries what has fooled others.
 func TestTOIDC01_OnlyTheRegisteredAddress(t *testing.T) {
-	web := config{RedirectURIs: []string{"https://app.example.com/cb", "http://localhost:3000/cb"}}
-	native := config{Native: true, RedirectURIs: []string{"http://127.0.0.1/cb?a=b", "http://[::1]:8000/cb", "com.example.app:/cb"}}
+	web := Config{RedirectURIs: []string{"https://app.example.com/cb", "http://localhost:3000/cb"}}
+	native := Config{Native: true, RedirectURIs: []string{"http://127.0.0.1/cb?a=b", "http://[::1]:8000/cb", "com.example.app:/cb"}}
 	for _, tt := range []struct {
-		config *config
+		config *Config
 		uri    string
 		want   bool
 	}{
@@ -126,55 +129,24 @@ func TestTOIDC01_OnlyTheRegisteredAddress(t *testing.T) {
 		{&native, "http://[0:0:0:0:0:0:0:1]:80/cb", false},
 		{&native, "com.example.app:/cb2", false},
 	} {
-		if got := tt.config.listed(tt.config.RedirectURIs, tt.uri); got != tt.want {
+		if got := tt.config.Allows(tt.config.RedirectURIs, tt.uri); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.uri, got, tt.want)
 		}
 	}
-	for _, uri := range tricks("https", "app.example.com", "/cb") {
-		if web.listed(web.RedirectURIs, uri) || native.listed(native.RedirectURIs, uri) {
+	for _, uri := range oidcclienttest.SimilarAddresses("https", "app.example.com", "/cb") {
+		if web.Allows(web.RedirectURIs, uri) || native.Allows(native.RedirectURIs, uri) {
 			t.Errorf("%q is accepted", uri)
 		}
 	}
 }
 
-// tricks are addresses that are nearly the one registered.
-func tricks(scheme, host, path string) []string {
-	var all []string
-	hosts := []string{host + ".evil.example", host + "@evil.example", host + "%40evil.example", host + ":443", host + ":", host + ".",
-		"evil.example", "evil.example/" + host, "evil.example?" + host, "evil.example#" + host, "evil.example\\@" + host,
-		"evil.example\\" + host, "a@" + host, "a:b@" + host, "a@b@" + host, strings.ToUpper(host), "x." + host, "x" + host,
-		host + "\\.evil.example", host + "%00.evil.example", host + "%0d%0a", "[::1]", "[::ffff:127.0.0.1]", "localhost", "127.0.0.1", "2130706433",
-		"xn--pp-xka.example.com", strings.Replace(host, "a", "а", 1) /* Cyrillic */, host + "。evil.example", ""}
-	paths := []string{"", path, path + "/", path + "//", path + "/..", path + "/../x", path + "/..;/x", path + "/%2e%2e/x", path + "%2f..%2fx",
-		path + "?", path + "?x=y", path + "#", path + "#x", path + "%20", path + " ", path + "%00", path + "\x00", path + "\n", path + "\\",
-		path + ";x", strings.ToUpper(path), "/." + path, "//" + path[1:], "/x/.." + path, "/%63b", path + "&redirect_uri=https://evil.example",
-		path + "x", "/evil", path + "\u202e"}
-	for _, h := range hosts {
-		for _, p := range paths[:4] {
-			all = append(all, scheme+"://"+h+p)
-		}
-	}
-	for _, p := range paths {
-		if p != path {
-			all = append(all, scheme+"://"+host+p)
-		}
-	}
-	for _, s := range []string{"http", "HTTPS", "Https", "javascript", "data", "ftp", "", " https", "https:https", "blob:https", "view-source:https"} {
-		for _, p := range paths[:4] {
-			all = append(all, s+"://"+host+p)
-		}
-	}
-	return append(all, "https:/"+host+path, "https:"+host+path, "//"+host+path, host+path, "/cb", "cb", "", "https:\\\\"+host+path,
-		"https://"+host+path+", https://evil.example", "https://"+host+path+"\thttps://evil.example")
-}
-
-func FuzzListed(f *testing.F) {
+func FuzzAllows(f *testing.F) {
 	f.Add("http://127.0.0.1:8000/cb")
 	f.Add("https://app.example.com/cb")
 	registered := []string{"https://app.example.com/cb", "http://127.0.0.1/cb"}
-	c := config{Native: true}
+	c := Config{Native: true}
 	f.Fuzz(func(t *testing.T, uri string) {
-		if !c.listed(registered, uri) || uri == registered[0] {
+		if !c.Allows(registered, uri) || uri == registered[0] {
 			return
 		}
 		port, ok := strings.CutPrefix(uri, "http://127.0.0.1")

@@ -1,0 +1,45 @@
+package oidc
+
+import (
+	"context"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
+)
+
+// A client is an application as the library wants to see it. It embeds the
+// library's interface for what only parts we do not use would ask.
+type client struct {
+	op.Client
+	app    identity.Application
+	config *oidcclient.Config
+}
+
+// client returns the application with a client_id; a disabled one is a
+// NotFound.
+func (f *Face) client(ctx context.Context, t identity.Tenant, id string) (*client, error) {
+	app, err := f.idp.DB.ApplicationByIdentifier(ctx, t.ID, identity.OIDC, id)
+	if err != nil {
+		return nil, err
+	}
+	return readClient(app)
+}
+
+func readClient(app identity.Application) (*client, error) {
+	config, err := oidcclient.Read(app)
+	return &client{app: app, config: config}, err
+}
+
+// GetID implements op.Client.
+func (c *client) GetID() string { return c.app.Identifier }
+
+// GrantTypes implements op.Client.
+func (c *client) GrantTypes() []oidc.GrantType {
+	if c.config.Offline {
+		return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken}
+	}
+	return []oidc.GrantType{oidc.GrantTypeCode}
+}
