@@ -20,7 +20,7 @@ var layers = []struct {
 	{"rules, protocols, templates", []string{"internal/policy", "internal/otp", "internal/audit", "internal/privacyidea", "internal/webpush",
 		"internal/pskc", "internal/samlsp", "templates", "locales/localestest"}},
 	{"store", []string{"internal/store"}},
-	{"tenants' keys, helpers of tests", []string{"internal/signingkey", "internal/store/storetest", "internal/samlsp/samlsptest", "internal/oidcclient/oidcclienttest"}},
+	{"tenants' keys, helpers of tests", []string{"internal/signingkey", "internal/store/storetest", "internal/samlsp/samlsptest", "internal/oidcclient/oidcclienttest", "internal/otp/otptest"}},
 	{"means", []string{"internal/oidcclient", "internal/web", "internal/config", "internal/outbound"}},
 	{"messages", []string{"internal/push", "internal/mail", "internal/config/reference"}},
 	{"people and their authenticators", []string{"internal/directory", "internal/authenticator", "internal/notify"}},

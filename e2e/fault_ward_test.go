@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -147,7 +147,7 @@ func (w *ward) admit(owners, newcomers int) {
 			if err != nil {
 				return err
 			}
-			_, key, err := enroll.HandOut(ctx, tx, u, enroll.Handout{Kind: identity.TOTP, Digits: 6, Period: 30})
+			_, key, err := authenticator.Provision(ctx, tx, u, authenticator.TokenSpec{Kind: identity.TOTP, Digits: 6, Period: 30})
 			if err != nil {
 				return err
 			}

@@ -259,7 +259,7 @@ func (a *API) remove(ctx context.Context, m message) (any, error) {
 			if err != nil {
 				return err
 			}
-			return void(ctx, tx, app.Tenant, user.ID, "removed in the app")
+			return authenticator.VoidActivation(ctx, tx, app.Tenant, user.ID, "removed in the app")
 		}
 		return authenticator.Revoke(ctx, tx, app, "removed in the app")
 	})

@@ -283,7 +283,7 @@ func modeOf(app identity.Authenticator) (mode string, algorithm otp.Algorithm) {
 
 // pend makes the pending authenticator of an activation.
 func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, template policy.Template, in activateBody) (store.Activation, error) {
-	serial, err := newSerial(ctx, tx, act.Tenant)
+	serial, err := authenticator.NewSerial(ctx, tx, act.Tenant)
 	if err != nil {
 		return act, err
 	}
@@ -330,19 +330,4 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	return act, tx.Event(ctx, audit.Event{Kind: audit.EnrollKey, Tenant: act.Tenant, User: act.User, Authenticator: app.ID,
 		Journey: act.Journey, Data: map[string]string{"activation": act.ID, "app": m.claims.Version,
 			"platform": string(act.Platform), "reported": string(in.Platform)}})
-}
-
-// newSerial returns a serial no authenticator of the tenant has: what people
-// read out to a help desk.
-func newSerial(ctx context.Context, tx *store.Tx, tenant string) (string, error) {
-	for range 5 {
-		serial := "LK-" + showShortCode(newShortCode())
-		switch _, err := tx.AuthenticatorBySerial(ctx, tenant, serial); {
-		case errors.Is(err, identity.NotFound):
-			return serial, nil
-		case err != nil:
-			return "", err
-		}
-	}
-	return "", errors.New("enroll: no free serial in five tries")
 }

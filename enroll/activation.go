@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -23,7 +24,7 @@ const pendingLife = policy.PendingLife * time.Second
 // cannot be taken. Another platform may be chosen until the authenticator is
 // ready; what was issued for the first is void.
 func ChoosePlatform(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, platform identity.Platform, rules Rules, lang string) (problem string, err error) {
-	if !rules.allow(platform) {
+	if !rules.Allow(platform) {
 		return "error.platform.missing", nil
 	}
 	j.Platform = platform
@@ -43,7 +44,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	if err := codePassed(j); err != nil {
 		return err
 	}
-	if !rules.allow(j.Platform) {
+	if !rules.Allow(j.Platform) {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing"}
 	}
 	inForce := rules.template(j.Platform)
@@ -78,7 +79,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 func open(ctx context.Context, tx *store.Tx, a store.Activation, codes store.ActivationCodes) error {
 	codes.Secret = cmp.Or(codes.Secret, rand.Text())
 	for range 5 {
-		if err := void(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
+		if err := authenticator.VoidActivation(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
 			return err
 		}
 		codes.Short = newShortCode()
@@ -91,24 +92,6 @@ func open(ctx context.Context, tx *store.Tx, a store.Activation, codes store.Act
 	}
 	return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second,
 		Err: errors.New("enroll: no activation could be opened in five tries")}
-}
-
-// void voids a user's open activation and its pending authenticator.
-func void(ctx context.Context, tx *store.Tx, tenant, user, reason string) error {
-	a, ok, err := tx.VoidActivation(ctx, tenant, user)
-	if err != nil || !ok {
-		return err
-	}
-	return voided(ctx, tx, a, reason)
-}
-
-// voided tells of a voided activation, and the page that shows it.
-func voided(ctx context.Context, tx *store.Tx, a store.Activation, reason string) error {
-	if a.Journey != "" {
-		tx.Wake(store.JourneyTopic(a.Journey))
-	}
-	return tx.Event(ctx, audit.Event{Kind: audit.EnrollVoided, Tenant: a.Tenant, User: a.User, Authenticator: a.Authenticator,
-		Journey: a.Journey, Reason: reason, Data: map[string]string{"activation": a.ID}})
 }
 
 // codePassed keeps what follows the verification code from who has not given
@@ -243,7 +226,7 @@ func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: nothing lies before an invitation, or a factor")}
 	}
 	if j.UserID != "" && issuing(j) {
-		if err := void(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {
+		if err := authenticator.VoidActivation(ctx, tx, j.Tenant, j.UserID, "cancelled"); err != nil {
 			return err
 		}
 	}
@@ -260,7 +243,7 @@ func Sweep(ctx context.Context, tx *store.Tx) (int, error) {
 		return 0, err
 	}
 	for _, a := range lapsed {
-		if err := voided(ctx, tx, a, "expired"); err != nil {
+		if err := authenticator.ActivationVoided(ctx, tx, a, "expired"); err != nil {
 			return 0, err
 		}
 	}

@@ -2,44 +2,20 @@ package enroll
 
 import (
 	"context"
-	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// announce does what every new authenticator of a user brings with it, however
-// it came: the invitation of its journey and an operator's leave are used up,
-// the pages that wait are woken, the event e is written, and the user is told by
-// mail, for it may not have been the user who added it. A Conflict says that the
+// announce does what [authenticator.Added] does for an authenticator that came of
+// a journey, and uses up the journey's invitation. A Conflict says that the
 // invitation is not good any more.
 func announce(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator, from templates.Origin, lang string, e audit.Event) error {
 	if err := redeem(ctx, tx, journey, user, a); err != nil {
 		return err
 	}
-	// The user's row is held from here to the end: of two that become somebody's at
-	// once, the second is counted with the first.
-	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
-		return err
-	}
-	if err := authenticator.MayHave(ctx, tx, user, a.Kind); err != nil {
-		return err
-	}
-	tx.Wake(store.UserTopic(user.ID))
-	if journey != "" {
-		tx.Wake(store.JourneyTopic(journey))
-	}
-	e.Tenant, e.User, e.Authenticator, e.Journey = user.Tenant, user.ID, a.ID, journey
-	if err := tx.Event(ctx, e); err != nil || mail.CheckAddress(user.Mail) != nil {
-		return err
-	}
-	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: user.Tenant, Kind: templates.MailAdded, To: user.Mail, Language: lang,
-		Args:   templates.AuthenticatorAdded{Name: user.Name, Device: a.Name, Origin: from},
-		Dedupe: "added " + a.ID, Expires: tx.Now().Add(24 * time.Hour),
-	})
+	return authenticator.Added(ctx, tx, journey, user, a, from, lang, e)
 }

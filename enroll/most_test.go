@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -23,7 +24,7 @@ func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
 		a := h.enrolled(t, h.User, true)
 		handOut := func() error {
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				_, _, err := HandOut(t.Context(), tx, h.User, Handout{Kind: identity.TOTP})
+				_, _, err := authenticator.Provision(t.Context(), tx, h.User, authenticator.TokenSpec{Kind: identity.TOTP})
 				return err
 			})
 		}
@@ -65,7 +66,7 @@ func TestCRED1_KindsThatPolicyAllows(t *testing.T) {
 		}
 		for kind, want := range map[identity.AuthenticatorKind]error{identity.TOTP: identity.Conflict, identity.HOTP: nil} {
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				_, _, err := HandOut(t.Context(), tx, h.User, Handout{Kind: kind})
+				_, _, err := authenticator.Provision(t.Context(), tx, h.User, authenticator.TokenSpec{Kind: kind})
 				return err
 			})
 			if !errors.Is(err, want) {

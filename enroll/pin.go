@@ -292,7 +292,7 @@ func (a *API) tryPIN(ctx context.Context, m message, proof []byte, f func(tx *st
 		if err != nil {
 			return err
 		}
-		return void(ctx, tx, app.Tenant, user.ID, "wrong PINs")
+		return authenticator.VoidActivation(ctx, tx, app.Tenant, user.ID, "wrong PINs")
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -15,7 +16,7 @@ import (
 
 // privacyIDEACodes are those of an enrolment's link.
 func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.ActivationCodes, error) {
-	serial, err := newSerial(ctx, tx, tenant)
+	serial, err := authenticator.NewSerial(ctx, tx, tenant)
 	return store.ActivationCodes{Secret: privacyidea.NewCredential(), Serial: serial}, err
 }
 
@@ -35,7 +36,7 @@ func OfferPrivacyIDEA(ctx context.Context, tx *store.Tx, user identity.User) (Ac
 	if err != nil {
 		return Activation{}, err
 	}
-	if !rules.allow(identity.PrivacyIDEA) {
+	if !rules.Allow(identity.PrivacyIDEA) {
 		return Activation{}, &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing",
 			Err: errors.New("the platform privacyidea is not allowed with push, or the template asks for a PIN or biometrics, of which this app tells nothing")}
 	}

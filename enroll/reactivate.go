@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
@@ -26,7 +27,7 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 		return none, cannot("%s is no app of ours; hand out another, and revoke it", a.Serial)
 	case !held:
 		return none, cannot("%s is %s", a.Serial, a.State())
-	case !rules.allow(a.Platform):
+	case !rules.Allow(a.Platform):
 		return none, cannot("%s is on %s, where no authenticator may be set up any more", a.Serial, a.Platform)
 	}
 	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
@@ -73,4 +74,8 @@ func supersede(ctx context.Context, tx *store.Tx, act store.Activation) error {
 		return cannot("%s is %s by now", old.Serial, state)
 	}
 	return authenticator.Revoke(ctx, tx, old, "replaced")
+}
+
+func cannot(format string, args ...any) error {
+	return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf(format, args...)}
 }

@@ -115,7 +115,7 @@ func TestCRED14_WhatIsNotMoved(t *testing.T) {
 	}
 	var totp identity.Authenticator
 	h.Do(t, func(tx *store.Tx) (err error) {
-		totp, _, err = HandOut(t.Context(), tx, h.User, Handout{Kind: identity.TOTP})
+		totp, _, err = authenticator.Provision(t.Context(), tx, h.User, authenticator.TokenSpec{Kind: identity.TOTP})
 		return err
 	})
 	if _, err := h.reactivate(t, totp.ID); !errors.Is(err, identity.Conflict) {

@@ -25,10 +25,10 @@ func (r Rules) template(platform identity.Platform) policy.Template {
 	return r.Templates.On(platform, r.Template)
 }
 
-// allow reports whether something may be enrolled on a platform. The
+// Allow reports whether something may be enrolled on a platform. The
 // privacyIDEA Authenticator can nothing but push, and asks for no PIN that we
 // would know of.
-func (r Rules) allow(platform identity.Platform) bool {
+func (r Rules) Allow(platform identity.Platform) bool {
 	if platform == identity.PrivacyIDEA {
 		return r.Platforms.PushOn(platform) && !r.Template.AsksWho()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -144,7 +145,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 		}
 		return "error.confirm.wrong", nil
 	}
-	serial, err := newSerial(ctx, tx, act.Tenant)
+	serial, err := authenticator.NewSerial(ctx, tx, act.Tenant)
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -102,7 +103,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 			}
 		}
 
-		code := byOathtool(t, h, key)
+		code := otptest.Oathtool(t, key, h.Clock.Now())
 		if problem := h.confirm(t, j, code[:3]+" "+code[3:]); problem != "" {
 			t.Fatalf("the right passcode: %q", problem)
 		}
@@ -129,7 +130,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 			t.Errorf("the confirming passcode once more: %v %q, want a replay", got.OK, got.Reason)
 		}
 		h.Clock.Pass(30 * time.Second)
-		if got := typedAgain(byOathtool(t, h, key)); !got.OK {
+		if got := typedAgain(otptest.Oathtool(t, key, h.Clock.Now())); !got.OK {
 			t.Errorf("the next one: %q", got.Reason)
 		}
 
@@ -162,7 +163,7 @@ func TestENR12_TheConfirmationTeachesTheDrift(t *testing.T) {
 func TestENR12_ConfirmedOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		j := h.thirdParty(t)
-		code := byOathtool(t, h, h.key(t, j))
+		code := otptest.Oathtool(t, h.key(t, j), h.Clock.Now())
 		var made int
 		won := storetest.Race(t, 20, func(int) error {
 			mine := *j
@@ -213,7 +214,7 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 			}
 			j.Enroll, j.Code.PassedAt = identity.EnrollThirdParty, h.Clock.Now()
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, byOathtool(t, h, key), "App")
+				_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, otptest.Oathtool(t, key, h.Clock.Now()), "App")
 				return err
 			})
 			if err != nil {

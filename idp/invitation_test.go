@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
@@ -40,7 +41,7 @@ func (s *site) invite(u identity.User) string {
 	s.t.Helper()
 	var args string
 	s.Do(s.t, func(tx *store.Tx) error {
-		_, why, err := enroll.Invite(s.t.Context(), tx, u, 24*time.Hour, s.url+"/t/demo")
+		_, why, err := admin.Invite(s.t.Context(), tx, u, 24*time.Hour, s.url+"/t/demo")
 		if err != nil || why != "" {
 			s.t.Fatalf("invite: %q, %v", why, err)
 		}
@@ -490,7 +491,7 @@ func (s *site) revoke(u identity.User) {
 		if err != nil {
 			return err
 		}
-		return enroll.Revoke(s.t.Context(), tx, i)
+		return admin.RevokeInvitation(s.t.Context(), tx, i)
 	})
 }
 
@@ -504,7 +505,7 @@ func (s *site) disable(u identity.User) {
 func (s *site) handOut(u identity.User) {
 	s.t.Helper()
 	s.Do(s.t, func(tx *store.Tx) error {
-		_, _, err := enroll.HandOut(context.Background(), tx, u, enroll.Handout{Kind: identity.TOTP, Digits: 6, Period: 30})
+		_, _, err := authenticator.Provision(context.Background(), tx, u, authenticator.TokenSpec{Kind: identity.TOTP, Digits: 6, Period: 30})
 		return err
 	})
 }

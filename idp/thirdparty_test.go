@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -112,7 +112,7 @@ func TestENR12_ByInvitation(t *testing.T) {
 	s := newcomer(t, storetest.SQLite(t), allowed(), policy.Platforms{})
 	var mailed templates.Invitation
 	s.Do(t, func(tx *store.Tx) error {
-		if _, why, err := enroll.Invite(t.Context(), tx, s.User, time.Hour, s.url+"/t/demo"); err != nil || why != "" {
+		if _, why, err := admin.Invite(t.Context(), tx, s.User, time.Hour, s.url+"/t/demo"); err != nil || why != "" {
 			t.Fatalf("Invite: %q, %v", why, err)
 		}
 		due, err := tx.LeaseMessages(t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)

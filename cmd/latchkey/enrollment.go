@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -56,8 +56,8 @@ func (v *validity) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is neither hours, such as 36h, nor days, such as 7d", text)
 	}
 	life := time.Duration(min(max(n, 0), 1000)) * unit
-	if life < enroll.ShortestInvitation || life > enroll.LongestInvitation {
-		return fmt.Errorf("a link works for 1h at least and %dd at most", enroll.LongestInvitation/(24*time.Hour))
+	if life < admin.ShortestInvitation || life > admin.LongestInvitation {
+		return fmt.Errorf("a link works for 1h at least and %dd at most", admin.LongestInvitation/(24*time.Hour))
 	}
 	*v = validity(life)
 	return nil
@@ -145,7 +145,7 @@ func (c *enrollmentInvite) named(s *shell) ([]string, error) {
 	if len(data) > maxNames {
 		return nil, fmt.Errorf("the file is larger than %d MiB", maxNames>>20)
 	}
-	return enroll.ReadNames(data)
+	return admin.ReadNames(data)
 }
 
 // maxNames is the most bytes of a file of names.
@@ -206,13 +206,13 @@ func (h house) invite(ctx context.Context, u identity.User, n invitation) (invit
 		return row, err
 	}
 	var sent store.Invitation
-	var why enroll.Hindrance
+	var why admin.Ineligible
 	if n.dry {
 		sent.ExpiresAt = h.db.Now().Add(n.life)
-		why, err = enroll.Hindered(ctx, h.db, u)
+		why, err = admin.MayInvite(ctx, h.db, u)
 	} else {
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			sent, why, err = enroll.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
+			sent, why, err = admin.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
 			return err
 		})
 	}
@@ -358,7 +358,7 @@ func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
 				if ended, err = tx.OpenInvitation(ctx, u.Tenant, u.ID); err != nil {
 					return err
 				}
-				return enroll.Revoke(ctx, tx, ended)
+				return admin.RevokeInvitation(ctx, tx, ended)
 			})
 			if errors.Is(err, identity.NotFound) {
 				return fmt.Errorf("user %s has no link that could still be used", u.Name)

@@ -7,7 +7,7 @@ import (
 
 	qrcode "github.com/skip2/go-qrcode"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -67,7 +67,7 @@ type handedOut struct {
 }
 
 func (c *handoutFlags) handOut(ctx context.Context, s *shell, kind identity.AuthenticatorKind, period int64) error {
-	out := enroll.Handout{Kind: kind, Name: c.Name, Digits: c.Digits, Period: period}
+	out := authenticator.TokenSpec{Kind: kind, Name: c.Name, Digits: c.Digits, Period: period}
 	typed := c.Secret
 	if typed == "-" {
 		data, err := s.file("-", maxLine)
@@ -92,7 +92,7 @@ func (c *handoutFlags) handOut(ctx context.Context, s *shell, kind identity.Auth
 		var a identity.Authenticator
 		var key otp.Key
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			a, key, err = enroll.HandOut(ctx, tx, u, out)
+			a, key, err = authenticator.Provision(ctx, tx, u, out)
 			return err
 		})
 		if err != nil {

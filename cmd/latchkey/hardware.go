@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/pskc"
@@ -152,7 +151,7 @@ func (c *authenticatorAssign) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		return s.changeAuthenticator(ctx, c.Serial, "now "+u.Name+"'s", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-			return enroll.Assign(ctx, tx, a, u, c.Passcode)
+			return authenticator.Assign(ctx, tx, a, u, c.Passcode)
 		})
 	})
 }
@@ -173,7 +172,7 @@ Example:
 // Run takes a hardware token from its user.
 func (c *authenticatorUnassign) Run(ctx context.Context, s *shell) error {
 	if c.User == "" {
-		return s.changeAuthenticator(ctx, c.Serial, "nobody's", enroll.Unassign)
+		return s.changeAuthenticator(ctx, c.Serial, "nobody's", authenticator.Unassign)
 	}
 	return s.inTenant(ctx, func(h house) error {
 		u, err := h.user(ctx, c.User)
@@ -181,7 +180,7 @@ func (c *authenticatorUnassign) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		return s.changeAuthenticator(ctx, c.Serial, "no longer "+u.Name+"'s", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-			return enroll.UnassignFrom(ctx, tx, a, u)
+			return authenticator.UnassignFrom(ctx, tx, a, u)
 		})
 	})
 }

@@ -347,3 +347,26 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 		})
 	}
 }
+
+func addUser(t *testing.T, h *storetest.House, name string) identity.User {
+	t.Helper()
+	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: name + "@example.org"}
+	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	return user
+}
+
+// setPolicy sets a document.
+func setPolicy(t *testing.T, h *storetest.House, d policy.Document) {
+	t.Helper()
+	document, err := policy.Encode(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		row, err := tx.Policy(t.Context(), h.Tenant.ID, d.Kind())
+		if err != nil {
+			return err
+		}
+		return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
+	})
+}

@@ -73,3 +73,23 @@ func lastUse(a identity.Authenticator) time.Time {
 	}
 	return a.LastUsedAt
 }
+
+// HasAnother reports whether a user has an authenticator that counts as having one
+// (ENR-1), other than except, which may be empty. One that is being set up does not
+// count.
+func HasAnother(ctx context.Context, r Reader, user identity.User, except string) (bool, error) {
+	var others []identity.Authenticator
+	var halfMade []string
+	for a, err := range r.Authenticators(ctx, user.Tenant, user.ID) {
+		switch {
+		case err != nil:
+			return false, err
+		case a.ID == except:
+			continue
+		case a.State() == identity.Pending:
+			halfMade = append(halfMade, a.ID)
+		}
+		others = append(others, a)
+	}
+	return policy.Counting(others, halfMade) > 0, nil
+}

@@ -1,10 +1,9 @@
-package enroll
+package authenticator
 
 import (
 	"errors"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -20,7 +19,7 @@ func TestCRED14_Assign(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		for _, algorithm := range []string{pskc.SHA1, pskc.SHA256} {
 			key := pskc.Key{Serial: "T" + algorithm, Seed: []byte("12345678901234567890"), Digits: 8, Event: true, Counter: 2, Algorithm: algorithm}
-			if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
+			if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 				t.Fatal(err)
 			}
 			a, err := h.DB.AuthenticatorBySerial(t.Context(), h.Tenant.ID, key.Serial)
@@ -34,9 +33,9 @@ func TestCRED14_Assign(t *testing.T) {
 				return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Assign(t.Context(), tx, a, h.User, passcode) })
 			}
 			right := func(typed string) bool {
-				var result authenticator.Result
+				var result Result
 				h.Do(t, func(tx *store.Tx) (err error) {
-					result, err = authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: typed, Rules: policy.DefaultLockout()})
+					result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: typed, Rules: policy.DefaultLockout()})
 					return err
 				})
 				return result.OK
@@ -79,9 +78,9 @@ func TestCRED14_Assign(t *testing.T) {
 //
 // Tried without rules.Shared in Assign: it was shared.
 func TestCRED15_SharedTokens(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		key := pskc.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
-		if _, err := authenticator.Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
+		if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 			t.Fatal(err)
 		}
 		token := func() identity.Authenticator {
@@ -92,7 +91,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 			}
 			return a
 		}
-		other := h.addUser(t, "other")
+		other := addUser(t, h, "other")
 		assign := func(u identity.User) error {
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Assign(t.Context(), tx, token(), u, "") })
 		}
@@ -101,7 +100,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		}
 		right := func(u identity.User, counter int64) (ok bool) {
 			h.Do(t, func(tx *store.Tx) error {
-				result, err := authenticator.Check(t.Context(), tx, authenticator.Attempt{Tenant: h.Tenant.ID, User: u.ID,
+				result, err := Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: u.ID,
 					Typed: otp.HOTP(key.Seed, otp.Params{Digits: 6}, counter), Rules: policy.DefaultLockout()})
 				ok = result.OK
 				return err
@@ -116,7 +115,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		}
 		shared := policy.DefaultCredentials()
 		shared.Shared = true
-		h.setPolicy(t, shared)
+		setPolicy(t, h, shared)
 		if won := storetest.Race(t, 8, func(int) error { return assign(other) }); won != 1 {
 			t.Errorf("%d of 8 gave it to the same user, want 1", won)
 		}
@@ -139,9 +138,9 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		if won := storetest.Race(t, 2, func(i int) error { return take([]identity.User{h.User, other}[i]) }); won != 2 || token().State() != identity.Inactive {
 			t.Errorf("%d of 2 took it, %s; want both, and it is nobody's", won, token().State())
 		}
-		own := h.enrolledPlain(t)
+		own := h.Authenticator(t, "Pixel 9")
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			a, err := tx.Authenticator(t.Context(), h.Tenant.ID, own.id)
+			a, err := tx.Authenticator(t.Context(), h.Tenant.ID, own.ID)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,159 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/mail"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
+)
+
+// How long the link of an enrolment mail can be used.
+const (
+	InvitationLife     = 7 * 24 * time.Hour // unless the operator says otherwise
+	ShortestInvitation = time.Hour
+	LongestInvitation  = 30 * 24 * time.Hour
+)
+
+// An Ineligible is why a user is not sent an enrolment mail, in words for an
+// operator. Empty means that the user can be.
+type Ineligible string
+
+const (
+	InviteDisabled   Ineligible = "is disabled"
+	InviteHas        Ineligible = "has an authenticator already"
+	InviteNoMail     Ineligible = "has no mail address"
+	InviteNoPlatform Ineligible = "could enrol on no platform: none is allowed"
+)
+
+// An InvitationReader is what questions about invitations are read through: the
+// database, or a transaction.
+type InvitationReader interface {
+	enroll.Reader
+	Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error]
+}
+
+// MayInvite says why a user cannot be invited.
+func MayInvite(ctx context.Context, r InvitationReader, user identity.User) (Ineligible, error) {
+	if !user.Enabled() {
+		return InviteDisabled, nil
+	}
+	if has, err := authenticator.HasAnother(ctx, r, user, ""); err != nil || has {
+		return InviteHas, err
+	}
+	if mail.CheckAddress(user.Mail) != nil {
+		return InviteNoMail, nil
+	}
+	rules, err := enroll.ReadRules(ctx, r, user.Tenant)
+	if err != nil || len(rules.Platforms.Allowed()) > 0 || rules.SelfProvisioning.ThirdParty || rules.Allow(identity.PrivacyIDEA) {
+		return "", err
+	}
+	return InviteNoPlatform, nil
+}
+
+// Invite mails a user a link to enrol by, in place of any sent before, and
+// returns the invitation behind it (ENR-19). base is the address of the tenant's
+// pages, such as https://id.example.org/t/clinic. A user who cannot be
+// invited is not; the zero invitation and the reason say so.
+func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Duration, base string) (store.Invitation, Ineligible, error) {
+	why, err := MayInvite(ctx, tx, user)
+	if err != nil || why != "" {
+		return store.Invitation{}, why, err
+	}
+	now := tx.Now()
+	i := store.Invitation{Tenant: user.Tenant, ID: identity.NewID(identity.InvitationID), User: user.ID,
+		CreatedAt: now, ExpiresAt: now.Add(life)}
+	secret, err := replaceInvitation(ctx, tx, i)
+	if err != nil {
+		return i, "", err
+	}
+	err = mail.Queue(ctx, tx, mail.Message{
+		Tenant: user.Tenant, Kind: templates.MailInvitation, To: user.Mail, Language: user.Language,
+		Args:   templates.Invitation{Name: user.Name, Link: enroll.InvitationLink(base, secret), Code: secret, Until: i.ExpiresAt},
+		Dedupe: store.InvitationMail(i.ID), Expires: i.ExpiresAt,
+	})
+	if err != nil {
+		return i, "", err
+	}
+	return i, "", tx.Event(ctx, audit.Event{Kind: audit.EnrollInvited, Tenant: user.Tenant, User: user.ID,
+		Data:     map[string]string{"invitation": i.ID, "until": i.ExpiresAt.UTC().Format(time.RFC3339)},
+		Personal: map[string]string{"to": user.Mail}})
+}
+
+// replaceInvitation adds an invitation under a new secret, of 130 bits, and ends the open
+// one of its user. It tries again where another was sent in between.
+func replaceInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) (secret string, err error) {
+	for range 5 {
+		before, err := tx.OpenInvitation(ctx, i.Tenant, i.User)
+		switch {
+		case err == nil:
+			if err := endInvitation(ctx, tx, before, tx.ReplaceInvitation, "replaced"); err != nil && !errors.Is(err, identity.Conflict) {
+				return "", err
+			}
+		case !errors.Is(err, identity.NotFound):
+			return "", err
+		}
+		secret = rand.Text()
+		if added, err := tx.AddInvitation(ctx, i, secret); err != nil || added {
+			return secret, err
+		}
+	}
+	return "", &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second,
+		Err: errors.New("admin: no invitation could be added in five tries")}
+}
+
+// RevokeInvitation ends an invitation for good, with what was begun by it. One that is
+// used up or ended already is a Conflict.
+func RevokeInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) error {
+	return endInvitation(ctx, tx, i, tx.RevokeInvitation, "revoked")
+}
+
+// endInvitation ends an invitation in one of the ways there are: its mail is not sent any
+// more, an authenticator that is being made by it is void, and the pages it
+// opened say so.
+func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how func(context.Context, store.Invitation) (bool, error), reason string) error {
+	ended, err := how(ctx, i)
+	if err != nil {
+		return err
+	}
+	if !ended {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("admin: invitation %s is over already", i.ID)}
+	}
+	if err := tx.WithdrawMessage(ctx, i.Tenant, store.InvitationMail(i.ID), reason); err != nil {
+		return err
+	}
+	if err := voidBegun(ctx, tx, i, reason); err != nil {
+		return err
+	}
+	if err := tx.WakeInvited(ctx, i); err != nil {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Kind: audit.EnrollInvitationEnded, Tenant: i.Tenant, User: i.User, Reason: reason,
+		Data: map[string]string{"invitation": i.ID}})
+}
+
+// voidBegun voids the open activation of an invitation's user if it came of the
+// invitation, and leaves one of a login alone.
+func voidBegun(ctx context.Context, tx *store.Tx, i store.Invitation, reason string) error {
+	act, err := tx.OpenActivation(ctx, i.Tenant, i.User)
+	if errors.Is(err, identity.NotFound) || err == nil && act.Journey == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	j, err := tx.Journey(ctx, i.Tenant, act.Journey)
+	if err != nil || j.Invitation != i.ID {
+		return err
+	}
+	return authenticator.VoidActivation(ctx, tx, i.Tenant, i.User, reason)
+}
