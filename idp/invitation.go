@@ -22,7 +22,7 @@ func (p *IdP) invitation(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.renderInvitation(w, r, t, http.StatusOK, "enroll_begin", templates.EnrollBegin{})
+	return p.renderInvitation(w, r, t, http.StatusOK, templates.EnrollBegin{})
 }
 
 // beginInvited begins the journey of the invitation whose secret was brought, in
@@ -39,17 +39,17 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	if picked := r.PostFormValue("language"); picked != "" {
 		picked = p.Site.Catalog.Negotiate(picked, "", "", "").Lang()
 		p.Site.PickLanguage(w, picked)
-		return p.renderInvitation(w, r, t, http.StatusOK, "enroll_begin", templates.EnrollBegin{Secret: secret})
+		return p.renderInvitation(w, r, t, http.StatusOK, templates.EnrollBegin{Secret: secret})
 	}
 	i, err := p.invited(r, t, secret)
 	if errors.Is(err, identity.NotFound) {
-		return p.renderInvitation(w, r, t, http.StatusNotFound, "enroll_end", templates.EnrollEnd{Why: templates.InvitedUnknown})
+		return p.renderInvitation(w, r, t, http.StatusNotFound, templates.EnrollEnd{Why: templates.InvitedUnknown})
 	}
 	if err != nil {
 		return err
 	}
 	if state := i.State(p.DB.Now()); state != store.InvitationOpen {
-		return p.renderInvitation(w, r, t, http.StatusGone, "enroll_end", templates.EnrollEnd{Why: string(state)})
+		return p.renderInvitation(w, r, t, http.StatusGone, templates.EnrollEnd{Why: string(state)})
 	}
 	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
@@ -95,14 +95,14 @@ func (p *IdP) invited(r *http.Request, t identity.Tenant, secret string) (store.
 }
 
 // renderInvitation shows a page that belongs to no journey yet.
-func (p *IdP) renderInvitation(w http.ResponseWriter, r *http.Request, t identity.Tenant, status int, name string, body any) error {
+func (p *IdP) renderInvitation(w http.ResponseWriter, r *http.Request, t identity.Tenant, status int, body templates.Body) error {
 	picked := ""
 	if r.Method == http.MethodPost {
 		picked = r.PostFormValue("language")
 	}
 	// The address is named, without its fragment: a form without one would be
 	// sent to the page's own, and the redirect would carry the fragment on.
-	return p.Site.Render(w, r, status, name, templates.Page{L: p.Site.Printer(r, picked, "", t.Language), Tenant: web.Brand(t),
+	return p.Site.Render(w, r, status, templates.Page{L: p.Site.Printer(r, picked, "", t.Language), Tenant: web.Brand(t),
 		Languages: p.Site.Catalog.Languages(), Action: "/t/" + t.Slug + "/enroll", Body: body}, "")
 }
 

@@ -436,7 +436,7 @@ func (s *sitting) leaveEnrollment(ctx context.Context, visit journey.Visit) (*jo
 // render shows the present step. typed replaces the user name shown where one
 // is asked for.
 func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) error {
-	name, page, err := s.page(r, typed)
+	page, err := s.page(r, typed)
 	if err != nil {
 		return err
 	}
@@ -447,5 +447,5 @@ func (s *sitting) render(w http.ResponseWriter, r *http.Request, typed string) e
 	if end, ok := page.Body.(templates.EnrollEnd); s.view.Step == journey.Ended && !(ok && end.Ready()) {
 		status = http.StatusGone
 	}
-	return s.idp.Site.Render(w, r, status, name, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))
+	return s.idp.Site.Render(w, r, status, page, s.idp.Protocols[s.app.Protocol].Origin(s.want.Payload))
 }

@@ -18,12 +18,12 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// page makes the page of the present step: its name and all it is told.
-func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, error) {
+// page makes the page of the present step.
+func (s *sitting) page(r *http.Request, typed string) (templates.Page, error) {
 	j := s.view.Journey
 	mark, err := s.mark(r.Context())
 	if err != nil {
-		return "", templates.Page{}, err
+		return templates.Page{}, err
 	}
 	page := templates.Page{L: s.l, Tenant: web.Brand(s.tenant), Languages: s.idp.Site.Catalog.Languages(),
 		Version: j.Version, Step: mark, Action: address(s.tenant, j.ID)}
@@ -35,13 +35,11 @@ func (s *sitting) page(r *http.Request, typed string) (string, templates.Page, e
 	if s.view.OffersRemember() {
 		page.Remember = &templates.Remember{Days: s.view.RememberDays(), Ticked: j.Remember == identity.WillRemember}
 	}
-	name, body, err := s.body(r, typed, &page)
-	if err != nil {
-		return "", page, err
+	if page.Body, err = s.body(r, typed, &page); err != nil {
+		return page, err
 	}
-	page.Body = body
 	page.FirstPIN, err = s.firstPIN(r.Context())
-	return name, page, err
+	return page, err
 }
 
 // firstPIN is the PIN that goes with the authenticator that was set up a moment
@@ -59,15 +57,15 @@ func (s *sitting) firstPIN(ctx context.Context) (*templates.FirstPIN, error) {
 }
 
 // body makes the part of the page that is the step's own.
-func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ string, _ any, err error) {
+func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ templates.Body, err error) {
 	v, j, app := s.view, s.view.Journey, s.app.Name
 	if !j.Login() && slices.Contains(invitationOver, v.Step) {
 		page.Problem, page.Notice = "", ""
-		return "enroll_end", s.enrollEnd(), nil
+		return s.enrollEnd(), nil
 	}
 	if why := s.unsent(); why != "" {
 		page.Problem = ""
-		return "push_ended", s.pushUnsent(why), nil
+		return s.pushUnsent(why), nil
 	}
 	switch v.Step {
 	case journey.Identify:
@@ -77,50 +75,50 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 		b := templates.Identify{Application: app, Name: identity.CleanTyped(typed)}
 		if v.OffersPasswordless() {
 			if b.Passkey, err = s.passkeyRequest(r.Context()); err != nil {
-				return "", nil, err
+				return nil, err
 			}
 		}
-		return "identify", b, nil
+		return b, nil
 	case journey.AskPasskey:
 		request, err := s.passkeyRequest(r.Context())
-		return "passkey", templates.Passkey{Application: app, Name: j.Name, Request: request, Recovery: s.recoveryOffered()}, err
+		return templates.Passkey{Application: app, Name: j.Name, Request: request, Recovery: s.recoveryOffered()}, err
 	case journey.AskPassword:
-		return "password", templates.Password{Application: app, Name: j.Name, Reset: v.Rules.Passwords.Reset}, nil
+		return templates.Password{Application: app, Name: j.Name, Reset: v.Rules.Passwords.Reset}, nil
 	case journey.AskResetCode:
-		return "reset_code", templates.ResetCode{Application: app, Name: j.Name, ResendIn: s.resendIn(),
+		return templates.ResetCode{Application: app, Name: j.Name, ResendIn: s.resendIn(),
 			Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
 	case journey.AskNewPIN:
 		pin := v.Rules.PIN
-		return "new_pin", templates.NewPIN{Application: app, Name: j.Name, Least: int(pin.Least), Most: int(pin.Most), Trivial: pin.TrivialPINs, After: pin.Position == policy.PINAfter}, nil
+		return templates.NewPIN{Application: app, Name: j.Name, Least: int(pin.Least), Most: int(pin.Most), Trivial: pin.TrivialPINs, After: pin.Position == policy.PINAfter}, nil
 	case journey.AskNewPassword:
-		return "new_password", s.newPassword(), nil
+		return s.newPassword(), nil
 	case journey.Choose:
 		if j.Enroll == identity.EnrollScan {
 			page.Notice = "notice.enrolled"
 		}
-		return "choose", templates.Choose{Application: app, Name: j.Name, Methods: s.methods()}, nil
+		return templates.Choose{Application: app, Name: j.Name, Methods: s.methods()}, nil
 	case journey.WaitForPush:
 		return s.waiting(r, page)
 	case journey.PushOver:
-		return "push_ended", s.pushEnded(), nil
+		return s.pushEnded(), nil
 	case journey.AskPasscode, journey.AskNextPasscode:
 		if j.Method == "" && j.Enroll == identity.EnrollScan {
 			page.Notice = "notice.enrolled"
 		}
-		return "passcode", s.passcode(r), nil
+		return s.passcode(r), nil
 	case journey.AskChallenge:
-		return "challenge", s.challenge(page), nil
+		return s.challenge(page), nil
 	case journey.AskRecoveryCode:
-		return "recovery_code", s.recoveryCode(), nil
+		return s.recoveryCode(), nil
 	case journey.EnrollOffer:
-		return "enroll_offer", templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
+		return templates.EnrollOffer{Application: app, Name: j.Name, Address: s.masked()}, nil
 	case journey.EnrollCode:
-		return "enroll_code", templates.EnrollCode{Application: app, Name: j.Name, Address: s.masked(),
+		return templates.EnrollCode{Application: app, Name: j.Name, Address: s.masked(),
 			ResendIn: s.resendIn(), Minutes: int(v.Rules.Limits.MailCodeLife / 60), Typed: r.PostFormValue("code")}, nil
 	case journey.EnrollNoMail:
-		return "enroll_nomail", templates.EnrollNoMail{Application: app, Name: j.Name}, nil
+		return templates.EnrollNoMail{Application: app, Name: j.Name}, nil
 	case journey.EnrollPlatform:
-		return "enroll_platform", templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
+		return templates.EnrollPlatform{Application: app, Name: j.Name, Platforms: s.platforms(r)}, nil
 	case journey.EnrollScan:
 		if j.Platform == identity.PrivacyIDEA {
 			return s.privacyIDEA(r, page)
@@ -130,9 +128,9 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 		return s.thirdParty(r)
 	case journey.Locked:
 		if !v.User.LockedAt.IsZero() {
-			return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLockedByOperator}, nil
+			return templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLockedByOperator}, nil
 		}
-		return "refused", templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
+		return templates.Refused{Application: app, Name: j.Name, Why: templates.RefusedLocked, Until: v.Facts.LockedUntil}, nil
 	case journey.Refused, journey.PushLocked, journey.AppTooOld:
 		b := templates.Refused{Application: app, Name: j.Name, Why: s.whyRefused()}
 		switch b.Why {
@@ -141,10 +139,10 @@ func (s *sitting) body(r *http.Request, typed string, page *templates.Page) (_ s
 		case templates.RefusedAppTooOld:
 			b.TooOld = s.tooOld()
 		}
-		return "refused", b, nil
+		return b, nil
 	}
 	page.Languages, page.Problem, page.Notice = nil, "", ""
-	return "ended", templates.Ended{Application: app, Home: s.app.Home, Done: j.Outcome == identity.Succeeded}, nil
+	return templates.Ended{Application: app, Home: s.app.Home, Done: j.Outcome == identity.Succeeded}, nil
 }
 
 func (s *sitting) now() time.Time { return s.idp.DB.Now() }
@@ -188,11 +186,11 @@ func (s *sitting) platforms(r *http.Request) []templates.PlatformChoice {
 
 // scan is the page of the activation: a QR code, or a link where the
 // authenticator will be on this very device (ENR-7).
-func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, error) {
+func (s *sitting) scan(r *http.Request, page *templates.Page) (templates.Body, error) {
 	j := s.view.Journey
 	shown, err := enroll.Shown(r.Context(), s.idp.DB, j)
 	if err != nil && !errors.Is(err, identity.NotFound) {
-		return "", nil, err
+		return nil, err
 	}
 	page.Stream = s.stream(page.Step)
 	base := s.idp.Site.AuthenticatorOrigin()
@@ -205,14 +203,14 @@ func (s *sitting) scan(r *http.Request, page *templates.Page) (string, any, erro
 	case enroll.Waiting:
 		b.Link = shown.Link(base)
 		if b.QR, err = qr(b.Link); err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	case enroll.KeyRegistered:
 		b.Taken, b.PIN = true, shown.InitialPIN()
 	default:
 		b.Over = true
 	}
-	return "enroll_scan", b, nil
+	return b, nil
 }
 
 // whyRefused tells the person what can be told.

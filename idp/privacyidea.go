@@ -25,22 +25,22 @@ func (s *sitting) silent() bool {
 // Authenticator (PUSH-24): a QR code, and on what may be the phone that holds the
 // app, a link that opens it. It waits as the page of an activation does, and goes
 // on by itself.
-func (s *sitting) privacyIDEA(r *http.Request, page *templates.Page) (string, any, error) {
+func (s *sitting) privacyIDEA(r *http.Request, page *templates.Page) (templates.Body, error) {
 	j := s.view.Journey
 	shown, err := enroll.Shown(r.Context(), s.idp.DB, j)
 	if err != nil && !errors.Is(err, identity.NotFound) {
-		return "", nil, err
+		return nil, err
 	}
 	page.Stream = s.stream(page.Step)
 	b := templates.EnrollPrivacyIDEA{Application: s.app.Name, Name: j.Name, Install: s.view.Rules.Platforms.Install(identity.PrivacyIDEA),
 		Left: left(shown.ExpiresAt, s.now()), Over: shown.State != enroll.Waiting}
 	if b.Over {
-		return "enroll_privacyidea", b, nil
+		return b, nil
 	}
 	link := shown.PrivacyIDEALink(s.idp.Site.Base.String(), s.tenant, s.view.User.Name, s.now())
 	if slices.ContainsFunc(policy.Browsers(r.UserAgent(), r.Header.Get("Sec-CH-UA-Platform")), identity.Platform.Mobile) {
 		b.Link = template.URL(link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
 	}
 	b.QR, err = qr(link)
-	return "enroll_privacyidea", b, err
+	return b, err
 }

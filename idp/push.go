@@ -89,10 +89,10 @@ func (s *sitting) reached(a identity.Authenticator) bool {
 }
 
 // waiting is the page of an open push request.
-func (s *sitting) waiting(r *http.Request, page *templates.Page) (string, any, error) {
+func (s *sitting) waiting(r *http.Request, page *templates.Page) (templates.Body, error) {
 	v, j := s.view, s.view.Journey
 	page.Stream = s.stream(page.Step)
-	return "push", templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, Pick: v.Request.Request.Presence == policy.Pick,
+	return templates.Push{Application: s.app.Name, Name: j.Name, Number: v.Request.Number, Pick: v.Request.Request.Presence == policy.Pick,
 		IP: j.IP, Place: v.Request.Request.Place, At: j.StartedAt,
 		Left: int((v.Request.Left + time.Second - 1) / time.Second), Total: int(v.Rules.Push.Lifetime),
 		AgainIn: s.againIn(), Again: !s.last(), Passcode: v.Facts.Codes, Silent: s.silent(), App: s.appHere(r)}, nil

@@ -17,15 +17,15 @@ import (
 // thirdParty is the page that brings a secret into another vendor's app
 // (ENR-12): a QR code, and on what may be a phone or a tablet, which may hold the
 // app itself and cannot scan its own screen, a link that opens it.
-func (s *sitting) thirdParty(r *http.Request) (string, any, error) {
+func (s *sitting) thirdParty(r *http.Request) (templates.Body, error) {
 	j := s.view.Journey
 	shown, err := enroll.ShownThirdParty(r.Context(), s.idp.DB, j)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	b := templates.EnrollThirdParty{Application: s.app.Name, Name: j.Name, Over: shown.Secret == nil, Typed: r.PostFormValue("passcode")}
 	if b.Over {
-		return "enroll_third_party", b, nil
+		return b, nil
 	}
 	link := shown.Link(s.tenant.OrganisationName(), s.view.User.Name)
 	b.Secret, b.Left = shown.Typed(), left(shown.ExpiresAt, s.now())
@@ -33,7 +33,7 @@ func (s *sitting) thirdParty(r *http.Request) (string, any, error) {
 		b.Link = template.URL(link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
 	}
 	b.QR, err = qr(link)
-	return "enroll_third_party", b, err
+	return b, err
 }
 
 func (s *sitting) renewThirdParty(ctx context.Context, visit journey.Visit) (*journey.View, error) {

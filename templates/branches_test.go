@@ -27,7 +27,7 @@ func TestEveryBranchHasASample(t *testing.T) {
 	mail := c.instrument(set.mail)
 	l := catalog.Negotiate("en", "", "", "")
 	for _, s := range samples() {
-		if err := pages[s.page].ExecuteTemplate(io.Discard, "layout", s.filled(l, catalog.Languages())); err != nil {
+		if err := pages[s.page.Body.template()].ExecuteTemplate(io.Discard, "layout", s.filled(l, catalog.Languages())); err != nil {
 			t.Fatal(err)
 		}
 	}

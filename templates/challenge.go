@@ -3,8 +3,8 @@ package templates
 import "strings"
 
 // Challenge shows a challenge, and asks for the response that an authenticator
-// makes of it (CRED-3): page "challenge". Fields: response. Buttons: continue,
-// new where the challenge expired, recovery, back, cancel.
+// makes of it (CRED-3). Fields: response. Buttons: continue, new where the
+// challenge expired, recovery, back, cancel.
 type Challenge struct {
 	Application string
 	Name        string
@@ -12,6 +12,8 @@ type Challenge struct {
 	Only        bool   // nothing else could be chosen: the page follows the password
 	Recovery    bool   // with Only: but a recovery code
 }
+
+func (Challenge) template() string { return "challenge.html" }
 
 func (b Challenge) heading() Text {
 	if b.Digits == "" {

@@ -20,14 +20,15 @@ type Remember struct {
 	Ticked bool
 }
 
-// MeDevices lists where one is asked for no second factor: page "me_devices".
-// Fields: device, of a button that forgets that one. Buttons: forget-all.
+// MeDevices lists where one is asked for no second factor. Fields: device, of a
+// button that forgets that one. Buttons: forget-all.
 type MeDevices struct {
 	Name    string
 	Devices []MeDevice // the newest first
 }
 
-func (MeDevices) heading() Text { return Text{Key: "devices.heading"} }
+func (MeDevices) template() string { return "me_devices.html" }
+func (MeDevices) heading() Text    { return Text{Key: "devices.heading"} }
 
 // A MeDevice is one of them.
 type MeDevice struct {

@@ -1,10 +1,11 @@
 // Package templates is everything Latchkey shows in a browser while somebody
 // logs in, and every mail it writes.
 //
-// A page is a template and a struct of the same name: the template decides
-// nothing but how to look, and the struct, documented field by field, says what
-// it needs to be told. Around each stands the same [Page]: the language, the
-// tenant's brand, what went wrong, and where the form goes.
+// A page is a template in the folder pages and a struct, its [Body], which names
+// the template and the heading, and documents field by field what the template
+// shows. The template decides nothing but how to look. Around each body stands
+// the same [Page]: the language, the tenant's brand, what went wrong, and where
+// the form goes. [Set.Render] writes it.
 //
 // All pages of a journey live at one address. They show the present step and
 // post to the same address one form, whose id is "step", with the hidden fields

@@ -2,18 +2,18 @@ package templates
 
 import "github.com/latchkey-id/latchkey/internal/identity"
 
-// EnrollOffer offers to set up an authenticator: page "enroll_offer". Buttons:
-// enrol, back, cancel.
+// EnrollOffer offers to set up an authenticator. Buttons: enrol, back, cancel.
 type EnrollOffer struct {
 	Application string
 	Name        string
 	Address     string // where the code will go, masked; empty unless a password was proved (ENR-4)
 }
 
-func (b EnrollOffer) heading() Text { return Text{Key: "enroll.offer.heading"} }
+func (EnrollOffer) template() string { return "enroll_offer.html" }
+func (EnrollOffer) heading() Text    { return Text{Key: "enroll.offer.heading"} }
 
-// EnrollCode asks for the verification code: page "enroll_code". Fields: code.
-// Buttons: continue, resend, back, cancel.
+// EnrollCode asks for the verification code. Fields: code. Buttons: continue,
+// resend, back, cancel.
 type EnrollCode struct {
 	Application string
 	Name        string
@@ -23,17 +23,19 @@ type EnrollCode struct {
 	Typed       string // what the field held when another language was picked (ENR-13)
 }
 
-func (b EnrollCode) heading() Text { return Text{Key: "enroll.code.heading"} }
+func (EnrollCode) template() string { return "enroll_code.html" }
+func (EnrollCode) heading() Text    { return Text{Key: "enroll.code.heading"} }
 
-// EnrollPlatform asks where the authenticator will be: page "enroll_platform".
-// Fields: platform. Buttons: continue, back, cancel.
+// EnrollPlatform asks where the authenticator will be. Fields: platform.
+// Buttons: continue, back, cancel.
 type EnrollPlatform struct {
 	Application string
 	Name        string
 	Platforms   []PlatformChoice
 }
 
-func (b EnrollPlatform) heading() Text { return Text{Key: "enroll.platform.heading"} }
+func (EnrollPlatform) template() string { return "enroll_platform.html" }
+func (EnrollPlatform) heading() Text    { return Text{Key: "enroll.platform.heading"} }
 
 // A PlatformChoice is one row of the page.
 type PlatformChoice struct {
@@ -64,8 +66,8 @@ func (c PlatformChoice) Kind() Text {
 	return Text{}
 }
 
-// EnrollScan shows the activation: page "enroll_scan", with a Stream. Buttons:
-// continue (as on Push), renew, back, cancel.
+// EnrollScan shows the activation. It has a Stream. Buttons: continue (as on
+// Push), renew, back, cancel.
 type EnrollScan struct {
 	Application string
 	Name        string
@@ -81,6 +83,8 @@ type EnrollScan struct {
 	PIN         string // while it is, in groups: what the app asks for first; empty where it asks for none (CRED-5)
 	Over        bool   // it expired or was replaced: a new one is needed
 }
+
+func (EnrollScan) template() string { return "enroll_scan.html" }
 
 func (b EnrollScan) heading() Text {
 	switch {
@@ -124,11 +128,12 @@ type QR struct {
 // for (ISO/IEC 18004, section 9.1).
 func (q QR) Box() [4]int { return [4]int{-4, -4, q.Size + 8, q.Size + 8} }
 
-// EnrollNoMail says that there is no address to send a code to: page
-// "enroll_nomail". Buttons: back, cancel.
+// EnrollNoMail says that there is no address to send a code to. Buttons: back,
+// cancel.
 type EnrollNoMail struct {
 	Application string
 	Name        string
 }
 
-func (b EnrollNoMail) heading() Text { return Text{Key: "enroll.nomail.heading"} }
+func (EnrollNoMail) template() string { return "enroll_nomail.html" }
+func (EnrollNoMail) heading() Text    { return Text{Key: "enroll.nomail.heading"} }

@@ -27,14 +27,15 @@ func (m Invitation) letter(l locales.Printer) letter {
 	}
 }
 
-// EnrollBegin is where the link of an enrolment mail leads: page "enroll_begin".
-// Scripts take the link's secret out of the address and put it into the field
-// "secret"; without them the person pastes it. Buttons: begin.
+// EnrollBegin is where the link of an enrolment mail leads. Scripts take the
+// link's secret out of the address and put it into the field "secret"; without
+// them the person pastes it. Buttons: begin.
 type EnrollBegin struct {
 	Secret string // brought already, when another language was picked (ENR-13)
 }
 
-func (b EnrollBegin) heading() Text { return Text{Key: "enroll.begin.heading"} }
+func (EnrollBegin) template() string { return "enroll_begin.html" }
+func (EnrollBegin) heading() Text    { return Text{Key: "enroll.begin.heading"} }
 
 // How an enrolment by mail ends, or why there is none.
 const (
@@ -57,8 +58,7 @@ const (
 	AddingLate      = "added-late"    // it took too long
 )
 
-// EnrollEnd says how an enrolment by mail ended, and what can be done next: page
-// "enroll_end".
+// EnrollEnd says how an enrolment by mail ended, and what can be done next.
 type EnrollEnd struct {
 	Why   string // InvitedDone and so on
 	Name  string
@@ -66,7 +66,8 @@ type EnrollEnd struct {
 	Until time.Time // until when the link works, or the lock lasts; zero when that is of no use
 }
 
-func (b EnrollEnd) heading() Text { return Text{Key: "enroll.end." + b.Why + ".heading"} }
+func (EnrollEnd) template() string { return "enroll_end.html" }
+func (b EnrollEnd) heading() Text  { return Text{Key: "enroll.end." + b.Why + ".heading"} }
 
 // Ready reports whether there is an authenticator now.
 func (b EnrollEnd) Ready() bool { return b.Why == InvitedDone || b.Why == AddingDone }

@@ -5,35 +5,37 @@ import (
 	"time"
 )
 
-// Identify asks for the user name: page "identify". Fields: username. Buttons:
-// continue, cancel.
+// Identify asks for the user name. Fields: username. Buttons: continue, cancel.
 type Identify struct {
 	Application string // its name; empty when the journey is not for one
 	Name        string // already known, from a hint or an earlier attempt
 	Passkey     string // JSON of a PasskeyRequest where a passkey may stand for name and password; else empty
 }
 
-func (b Identify) heading() Text { return Text{Key: "identify.heading"} }
+func (Identify) template() string { return "identify.html" }
+func (Identify) heading() Text    { return Text{Key: "identify.heading"} }
 
-// Password asks for the password: page "password". Fields: password, and the
-// name again as username. Buttons: continue, forgot, back, cancel.
+// Password asks for the password. Fields: password, and the name again as
+// username. Buttons: continue, forgot, back, cancel.
 type Password struct {
 	Application string
 	Name        string // as typed
 	Reset       bool   // a forgotten one can be set anew
 }
 
-func (b Password) heading() Text { return Text{Key: "password.heading"} }
+func (Password) template() string { return "password.html" }
+func (Password) heading() Text    { return Text{Key: "password.heading"} }
 
-// Choose asks which way to confirm: page "choose". Fields: method. Buttons:
-// continue, back, cancel.
+// Choose asks which way to confirm. Fields: method. Buttons: continue, back,
+// cancel.
 type Choose struct {
 	Application string
 	Name        string
 	Methods     []Method // strongest first
 }
 
-func (b Choose) heading() Text { return Text{Key: "choose.heading"} }
+func (Choose) template() string { return "choose.html" }
+func (Choose) heading() Text    { return Text{Key: "choose.heading"} }
 
 // A Method is one row of the page of choice.
 type Method struct {
@@ -50,9 +52,9 @@ func (m Method) Label() Text {
 	return Text{Key: "choose.method." + strings.ReplaceAll(m.Kind, " ", "-")}
 }
 
-// Push waits for the phone: page "push", with a Stream. Buttons: continue (what
-// scripts press when the stream says go, and people without scripts when they
-// have approved), again, passcode, cancel.
+// Push waits for the phone. It has a Stream. Buttons: continue (what scripts
+// press when the stream says go, and people without scripts when they have
+// approved), again, passcode, cancel.
 type Push struct {
 	Application string
 	Name        string
@@ -70,7 +72,8 @@ type Push struct {
 	App         string // address of the web authenticator, where it may be in this very device; else empty
 }
 
-func (b Push) heading() Text { return Text{Key: "push.heading"} }
+func (Push) template() string { return "push.html" }
+func (Push) heading() Text    { return Text{Key: "push.heading"} }
 
 // Spaced is the number digit by digit, as a screen reader should say it.
 func (b Push) Spaced() string {
@@ -117,8 +120,8 @@ const (
 	PushNoLonger    = "no-longer"    // approved, but push was taken away meanwhile
 )
 
-// PushEnded says how a push request ended and what can be done: page
-// "push_ended". Buttons: again, passcode, back, cancel.
+// PushEnded says how a push request ended and what can be done. Buttons: again,
+// passcode, back, cancel.
 type PushEnded struct {
 	Application string
 	Name        string
@@ -131,13 +134,14 @@ type PushEnded struct {
 	Newer       time.Time // when the newer one was sent, with PushSuperseded; zero when none was
 }
 
-func (b PushEnded) heading() Text { return Text{Key: "push.ended." + b.Why + ".heading"} }
+func (PushEnded) template() string { return "push_ended.html" }
+func (b PushEnded) heading() Text  { return Text{Key: "push.ended." + b.Why + ".heading"} }
 
 // Explanation says what happened.
 func (b PushEnded) Explanation() Text { return Text{Key: "push.ended." + b.Why + ".text"} }
 
-// Passcode asks for a one-time password: page "passcode". Fields: passcode.
-// Buttons: continue, push, back, cancel.
+// Passcode asks for a one-time password. Fields: passcode. Buttons: continue,
+// push, back, cancel.
 type Passcode struct {
 	Application string
 	Name        string
@@ -166,6 +170,8 @@ func (o OldApp) Says() Text {
 	return Text{"old.app.least", []any{"device", o.Name, "app", o.App, "least", o.Least}}
 }
 
+func (Passcode) template() string { return "passcode.html" }
+
 func (b Passcode) heading() Text {
 	if b.Approved {
 		return Text{Key: "push.ended.resync.heading"}
@@ -189,8 +195,8 @@ const (
 	RefusedAppTooOld        = "app-too-old"        // to do the presence check, and passcodes are refused
 )
 
-// Refused says that this login cannot succeed, and whom to ask: page "refused".
-// Buttons: back, cancel.
+// Refused says that this login cannot succeed, and whom to ask. Buttons: back,
+// cancel.
 type Refused struct {
 	Application string
 	Name        string
@@ -199,18 +205,21 @@ type Refused struct {
 	TooOld      []OldApp  // with RefusedAppTooOld
 }
 
-func (b Refused) heading() Text { return Text{Key: "refused." + b.Why + ".heading"} }
+func (Refused) template() string { return "refused.html" }
+func (b Refused) heading() Text  { return Text{Key: "refused." + b.Why + ".heading"} }
 
 // Explanation says why, and what can be done.
 func (b Refused) Explanation() Text { return Text{Key: "refused." + b.Why + ".text"} }
 
-// Ended is shown for a journey that is over: page "ended". It leads back to the
-// application and never answers it a second time (JRN-4).
+// Ended is shown for a journey that is over. It leads back to the application
+// and never answers it a second time (JRN-4).
 type Ended struct {
 	Application string
 	Home        string // the application's own entry page; may be empty
 	Done        bool   // it succeeded, in this tab or another
 }
+
+func (Ended) template() string { return "ended.html" }
 
 func (b Ended) heading() Text {
 	if b.Done {
@@ -219,26 +228,29 @@ func (b Ended) heading() Text {
 	return Text{Key: "ended.heading"}
 }
 
-// Problem is the page for whatever no other page can say: page "problem", with
-// Page.Problem and Page.ErrorID. Body may be nil.
+// Problem is the page for whatever no other page can say, with Page.Problem and
+// Page.ErrorID.
 type Problem struct {
 	Application string
 	Home        string // where to start again; may be empty
 }
 
-func (b Problem) heading() Text { return Text{Key: "problem.heading"} }
+func (Problem) template() string { return "problem.html" }
+func (Problem) heading() Text    { return Text{Key: "problem.heading"} }
 
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
 
-// AutoPost sends the browser on with a form: page "autopost". Scripts press its
-// button; without them people do. The response's form-action must allow To.
+// AutoPost sends the browser on with a form. Scripts press its button; without
+// them people do. The response's form-action must allow To.
 type AutoPost struct {
 	Application string
 	To          string // the application's address, validated by the protocol
 	Fields      []Field
 	Refused     bool // what is sent says why nobody was signed in
 }
+
+func (AutoPost) template() string { return "autopost.html" }
 
 func (b AutoPost) heading() Text {
 	if b.Refused {
@@ -247,21 +259,22 @@ func (b AutoPost) heading() Text {
 	return Text{"autopost.heading", []any{"application", b.Application}}
 }
 
-// LogoutConfirm asks whether to sign out everywhere: page "logout_confirm".
-// Buttons: logout, stay.
+// LogoutConfirm asks whether to sign out everywhere. Buttons: logout, stay.
 type LogoutConfirm struct {
 	Application string // that asked for it; may be empty
 	Name        string
 	Fields      []Field // what the protocol needs again
 }
 
-func (b LogoutConfirm) heading() Text { return Text{Key: "logout.heading"} }
+func (LogoutConfirm) template() string { return "logout_confirm.html" }
+func (LogoutConfirm) heading() Text    { return Text{Key: "logout.heading"} }
 
-// LoggedOut says that the session is over: page "logged_out".
+// LoggedOut says that the session is over.
 type LoggedOut struct {
 	Application string   // that asked for it; may be empty
 	Home        string   // a way on; may be empty
 	Failed      []string // names of applications that could not be told
 }
 
-func (b LoggedOut) heading() Text { return Text{Key: "loggedout.heading"} }
+func (LoggedOut) template() string { return "logged_out.html" }
+func (LoggedOut) heading() Text    { return Text{Key: "loggedout.heading"} }

@@ -26,13 +26,15 @@ func (n NavItem) key() string {
 	return n.Name
 }
 
-// Me is the first of the self-service pages: page "me".
+// Me is the first of the self-service pages.
 type Me struct {
 	Name         string // the login name
 	DisplayName  string // may be empty
 	Applications []Link
 	Cards        []NavItem // the other pages
 }
+
+func (Me) template() string { return "me.html" }
 
 func (b Me) heading() Text {
 	if b.DisplayName != "" {
@@ -41,28 +43,31 @@ func (b Me) heading() Text {
 	return Text{"me.heading", []any{"name", b.Name}}
 }
 
-// MeSubjects leads to the pages of one subject: page "me_subjects".
+// MeSubjects leads to the pages of one subject.
 type MeSubjects struct {
 	Name  string
 	Page  string // the subject's page
 	Cards []NavItem
 }
 
-func (b MeSubjects) heading() Text { return Text{Key: "me.nav." + b.Page} }
+func (MeSubjects) template() string { return "me_subjects.html" }
+func (b MeSubjects) heading() Text  { return Text{Key: "me.nav." + b.Page} }
 
-// MeAuthenticators lists what one holds: page "me_authenticators".
+// MeAuthenticators lists what one holds.
 type MeAuthenticators struct {
 	Name           string
 	Authenticators []Authenticator
 	Cards          []NavItem // how to get another
 }
 
-func (MeAuthenticators) heading() Text { return Text{Key: "me.authenticators"} }
+func (MeAuthenticators) template() string { return "me_authenticators.html" }
+func (MeAuthenticators) heading() Text    { return Text{Key: "me.authenticators"} }
 
-// MeAdd is where a further authenticator is begun: page "me_add". Buttons: add.
+// MeAdd is where a further authenticator is begun. Buttons: add.
 type MeAdd struct{ Name string }
 
-func (MeAdd) heading() Text { return Text{Key: "me.nav.add"} }
+func (MeAdd) template() string { return "me_add.html" }
+func (MeAdd) heading() Text    { return Text{Key: "me.nav.add"} }
 
 // A Link leads to an application.
 type Link struct {

@@ -5,8 +5,7 @@ import (
 )
 
 // MeAuthenticator is one of the person's authenticators, and what can be done
-// with it: page "me_authenticator". Fields: name. Buttons: rename, push-on,
-// push-off, lost.
+// with it. Fields: name. Buttons: rename, push-on, push-off, lost.
 type MeAuthenticator struct {
 	Authenticator
 
@@ -17,6 +16,8 @@ type MeAuthenticator struct {
 	Back    string // address of the list
 	Renamed string // as typed, where that cannot be its name
 }
+
+func (MeAuthenticator) template() string { return "me_authenticator.html" }
 
 func (b MeAuthenticator) heading() Text {
 	return Text{"me.authenticator.heading", []any{"name", b.Authenticator.Name}}

@@ -2,8 +2,8 @@ package templates
 
 import "github.com/latchkey-id/latchkey/locales"
 
-// MePassword is where one changes one's password: page "me_password". Fields: old,
-// new, again, end-others. Buttons: change.
+// MePassword is where one changes one's password. Fields: old, new, again,
+// end-others. Buttons: change.
 type MePassword struct {
 	Name  string
 	Least int  // characters of a new one
@@ -11,7 +11,8 @@ type MePassword struct {
 	None  bool // the person has none, and signs in by other means
 }
 
-func (MePassword) heading() Text { return Text{Key: "me.nav.password"} }
+func (MePassword) template() string { return "me_password.html" }
+func (MePassword) heading() Text    { return Text{Key: "me.nav.password"} }
 
 // MailPasswordChanged is the kind of mail that tells of a new password:
 // PasswordChanged.

@@ -9,17 +9,17 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// MeRecovery says how one's recovery codes stand: page "me_recovery". Buttons:
-// make.
+// MeRecovery says how one's recovery codes stand. Buttons: make.
 type MeRecovery struct {
 	Name   string
 	Left   int       // not used yet
 	MadeAt time.Time // zero where none were ever made
 }
 
-func (MeRecovery) heading() Text { return Text{Key: "me.nav.recovery-codes"} }
+func (MeRecovery) template() string { return "me_recovery.html" }
+func (MeRecovery) heading() Text    { return Text{Key: "me.nav.recovery-codes"} }
 
-// MeRecoveryMade shows a set of recovery codes, once: page "me_recovery_made".
+// MeRecoveryMade shows a set of recovery codes, once.
 type MeRecoveryMade struct {
 	Name   string
 	Tenant string
@@ -27,7 +27,8 @@ type MeRecoveryMade struct {
 	Back   string   // address of the page that led here
 }
 
-func (MeRecoveryMade) heading() Text { return Text{Key: "me.recovery.made.heading"} }
+func (MeRecoveryMade) template() string { return "me_recovery_made.html" }
+func (MeRecoveryMade) heading() Text    { return Text{Key: "me.recovery.made.heading"} }
 
 // File is the codes as a text file in the link itself: asking the server for one
 // would mean that it still had them.

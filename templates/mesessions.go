@@ -7,15 +7,16 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// MeSessions lists where one is signed in: page "me_sessions". Fields: session,
-// of a button that ends that one. Buttons: end-others.
+// MeSessions lists where one is signed in. Fields: session, of a button that
+// ends that one. Buttons: end-others.
 type MeSessions struct {
 	Name     string
 	Sessions []MeSession // the one seen last first
 	Cards    []NavItem   // pages about what outlives a session
 }
 
-func (MeSessions) heading() Text { return Text{Key: "me.nav.sessions"} }
+func (MeSessions) template() string { return "me_sessions.html" }
+func (MeSessions) heading() Text    { return Text{Key: "me.nav.sessions"} }
 
 // Others reports whether there are sessions besides the present one.
 func (b MeSessions) Others() bool {
@@ -38,7 +39,7 @@ type MeSession struct {
 	Here         bool     // it is the one that shows the page
 }
 
-// MeHistory lists one's sign-ins: page "me_history".
+// MeHistory lists one's sign-ins.
 type MeHistory struct {
 	Name  string
 	Days  int // that it goes back
@@ -46,7 +47,8 @@ type MeHistory struct {
 	Older string // address of the next page; empty on the last
 }
 
-func (MeHistory) heading() Text { return Text{Key: "me.nav.history"} }
+func (MeHistory) template() string { return "me_history.html" }
+func (MeHistory) heading() Text    { return Text{Key: "me.nav.history"} }
 
 // A MeSignIn is one thing that happened.
 type MeSignIn struct {

@@ -2,9 +2,9 @@ package templates
 
 import "github.com/latchkey-id/latchkey/locales"
 
-// ResetCode asks for the code that was mailed to who forgot the password: page
-// "reset_code". It is the same for every name. Fields: code. Buttons: continue,
-// resend, back, cancel.
+// ResetCode asks for the code that was mailed to who forgot the password. It is
+// the same for every name. Fields: code. Buttons: continue, resend, back,
+// cancel.
 type ResetCode struct {
 	Application string
 	Name        string // as typed
@@ -13,10 +13,11 @@ type ResetCode struct {
 	Typed       string // what the field held when another language was picked (ENR-13)
 }
 
-func (b ResetCode) heading() Text { return Text{Key: "enroll.code.heading"} }
+func (ResetCode) template() string { return "reset_code.html" }
+func (ResetCode) heading() Text    { return Text{Key: "enroll.code.heading"} }
 
-// NewPassword asks for a new password in the middle of a login: page
-// "new_password". Fields: new, again. Buttons: continue, back, cancel.
+// NewPassword asks for a new password in the middle of a login. Fields: new,
+// again. Buttons: continue, back, cancel.
 type NewPassword struct {
 	Application string
 	Name        string
@@ -25,7 +26,8 @@ type NewPassword struct {
 	Known       bool // whether common ones are allowed
 }
 
-func (b NewPassword) heading() Text { return Text{Key: "newpassword.heading"} }
+func (NewPassword) template() string { return "new_password.html" }
+func (NewPassword) heading() Text    { return Text{Key: "newpassword.heading"} }
 
 // MailReset is the kind of mail that brings a [PasswordReset].
 const MailReset = "password-reset"

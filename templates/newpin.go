@@ -8,8 +8,8 @@ type FirstPIN struct {
 	Change bool // another is chosen at its first use
 }
 
-// NewPIN asks for a PIN in the place of the one that was handed out: page
-// "new_pin". Fields: new, again. Buttons: continue, back, cancel.
+// NewPIN asks for a PIN in the place of the one that was handed out. Fields:
+// new, again. Buttons: continue, back, cancel.
 type NewPIN struct {
 	Application string
 	Name        string
@@ -18,4 +18,5 @@ type NewPIN struct {
 	After       bool // it is typed after the passcode, and not before
 }
 
-func (b NewPIN) heading() Text { return Text{Key: "newpin.heading"} }
+func (NewPIN) template() string { return "new_pin.html" }
+func (NewPIN) heading() Text    { return Text{Key: "newpin.heading"} }

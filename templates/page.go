@@ -2,6 +2,7 @@ package templates
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"html"
 	"html/template"
@@ -39,7 +40,16 @@ type Page struct {
 	FirstPIN    *FirstPIN          // to be typed with the first passcode of a new authenticator; nil where there is none
 	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
 	Nav         []NavItem          // the way through the self-service pages; empty everywhere else
-	Body        any                // the page's own struct, such as Identify
+	Body        Body               // what is the page's own, such as Identify
+}
+
+// A Body is what one page has for its own: a struct with the fields that its
+// template shows. Each file in the folder pages has one type of body, and each
+// type has one file. To add a page, add the two, and samples of it to
+// samples_test.go.
+type Body interface {
+	template() string // name of the file in the folder pages
+	heading() Text    // the one h1, and part of the title
 }
 
 // A Text is a sentence still to be said: a locale key and its arguments.
@@ -48,16 +58,8 @@ type Text struct {
 	Args []any
 }
 
-// A headed body knows its page's heading, which is also part of its title.
-type headed interface{ heading() Text }
-
 // Heading is the one h1 of the page.
-func (p Page) Heading() Text {
-	if b, ok := p.Body.(headed); ok {
-		return b.heading()
-	}
-	return Text{Key: "problem.heading"}
-}
+func (p Page) Heading() Text { return p.Body.heading() }
 
 // Title is "Heading – Tenant", and says first if something is wrong: it is what
 // a screen reader says first.
@@ -107,7 +109,7 @@ func (p Page) Progress() int {
 
 // A Set holds the parsed pages and mails. It is safe for concurrent use.
 type Set struct {
-	pages map[string]*template.Template
+	pages map[string]*template.Template // by the name of the file
 	mail  *template.Template
 }
 
@@ -136,7 +138,7 @@ func New(asset func(name string) string) (*Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("templates: %w", err)
 		}
-		s.pages[strings.TrimSuffix(path.Base(name), ".html")] = page
+		s.pages[path.Base(name)] = page
 	}
 	if s.mail, err = template.Must(base.Clone()).ParseFS(files, "mails/*.html"); err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
@@ -144,14 +146,13 @@ func New(asset func(name string) string) (*Set, error) {
 	return s, nil
 }
 
-// Render writes the page called name. On an error part of it may have been
-// written: callers buffer.
-func (s *Set) Render(w io.Writer, name string, p Page) error {
-	t := s.pages[name]
-	if t == nil {
-		return fmt.Errorf("templates: no page %q", name)
+// Render writes a page. On an error part of it may have been written: callers
+// buffer.
+func (s *Set) Render(w io.Writer, p Page) error {
+	if p.Body == nil {
+		return errors.New("templates: a page without a body")
 	}
-	if err := t.ExecuteTemplate(w, "layout", p); err != nil {
+	if err := s.pages[p.Body.template()].ExecuteTemplate(w, "layout", p); err != nil {
 		return fmt.Errorf("templates: %w", err)
 	}
 	return nil

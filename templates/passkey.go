@@ -57,8 +57,8 @@ type PasskeySelection struct {
 	UserVerification string `json:"userVerification"`
 }
 
-// Passkey asks for a passkey as the second factor: page "passkey". Fields: signed,
-// which a script fills in. Buttons: continue, recovery, back, cancel.
+// Passkey asks for a passkey as the second factor. Fields: signed, which a
+// script fills in. Buttons: continue, recovery, back, cancel.
 type Passkey struct {
 	Application string
 	Name        string
@@ -66,10 +66,11 @@ type Passkey struct {
 	Recovery    bool   // whether a recovery code may be typed instead
 }
 
-func (b Passkey) heading() Text { return Text{Key: "passkey.heading"} }
+func (Passkey) template() string { return "passkey.html" }
+func (Passkey) heading() Text    { return Text{Key: "passkey.heading"} }
 
-// MePasskeys lists one's passkeys and is where one is added: page "me_passkeys".
-// Fields: name, nonce, made, which a script fills in. Buttons: add.
+// MePasskeys lists one's passkeys and is where one is added. Fields: name,
+// nonce, made, which a script fills in. Buttons: add.
 type MePasskeys struct {
 	Name     string
 	Passkeys []HeldPasskey
@@ -78,7 +79,8 @@ type MePasskeys struct {
 	Typed    string // what the name's field held
 }
 
-func (MePasskeys) heading() Text { return Text{Key: "me.nav.passkeys"} }
+func (MePasskeys) template() string { return "me_passkeys.html" }
+func (MePasskeys) heading() Text    { return Text{Key: "me.nav.passkeys"} }
 
 // A HeldPasskey is one of the person's own.
 type HeldPasskey struct {

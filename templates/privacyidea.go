@@ -2,9 +2,8 @@ package templates
 
 import "html/template"
 
-// EnrollPrivacyIDEA brings an enrolment into the privacyIDEA Authenticator: page
-// "enroll_privacyidea", with a Stream (PUSH-24). Buttons: continue (as on Push),
-// renew, back, cancel.
+// EnrollPrivacyIDEA brings an enrolment into the privacyIDEA Authenticator
+// (PUSH-24). It has a Stream. Buttons: continue (as on Push), renew, back, cancel.
 type EnrollPrivacyIDEA struct {
 	Application string
 	Name        string
@@ -15,7 +14,8 @@ type EnrollPrivacyIDEA struct {
 	Over        bool         // it expired or was replaced: a new one is needed
 }
 
-func (b EnrollPrivacyIDEA) heading() Text { return Text{Key: "enroll.privacyidea.heading"} }
+func (EnrollPrivacyIDEA) template() string { return "enroll_privacyidea.html" }
+func (EnrollPrivacyIDEA) heading() Text    { return Text{Key: "enroll.privacyidea.heading"} }
 
 // Minutes left, rounded up.
 func (b EnrollPrivacyIDEA) Minutes() int { return (b.Left + 59) / 60 }

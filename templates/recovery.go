@@ -6,14 +6,15 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// RecoveryCode asks for a recovery code: page "recovery_code". Fields: code.
-// Buttons: continue, back, cancel.
+// RecoveryCode asks for a recovery code. Fields: code. Buttons: continue, back,
+// cancel.
 type RecoveryCode struct {
 	Application string
 	Name        string
 }
 
-func (b RecoveryCode) heading() Text { return Text{Key: "recovery.heading"} }
+func (RecoveryCode) template() string { return "recovery_code.html" }
+func (RecoveryCode) heading() Text    { return Text{Key: "recovery.heading"} }
 
 // Kinds of mail about what people get in with who have lost their authenticator.
 const (

@@ -16,15 +16,14 @@ import (
 // gone by one of them (TestEveryBranchHasASample).
 type sample struct {
 	name string // of the sample; one that ends in -bare has no help, languages or address
-	page string
-	body Page
+	page Page
 }
 
 // filled is the sample's page with what every page has.
 func (s sample) filled(l locales.Printer, languages []locales.Language) Page {
-	p := s.body
+	p := s.page
 	p.L, p.Tenant.Name = l, "Example Hospital"
-	p.Version, p.Step = 7, s.page
+	p.Version, p.Step = 7, strings.TrimSuffix(p.Body.template(), ".html")
 	if !strings.HasSuffix(s.name, "-bare") {
 		p.Languages, p.Tenant.Help, p.Action = languages, "help@example.org", "/t/demo/login/jrn_x"
 	}
@@ -84,127 +83,127 @@ func samples() []sample {
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
-		{"identify", "identify", Page{Body: Identify{Application: payroll}}},
-		{"identify-passkey", "identify", Page{Body: Identify{Application: payroll, Passkey: `{"challenge":"AAAA","rpId":"localhost"}`}}},
-		{"passkey", "passkey", Page{Remember: &Remember{Days: 30}, Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`, Recovery: true}}},
-		{"passkey-problem", "passkey", Page{Problem: "error.passkey.wrong", Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`}}},
-		{"choose-passkey", "choose", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}})}}},
-		{"identify-bare", "identify", Page{Body: Identify{}}},
-		{"identify-problem", "identify", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
-		{"password", "password", Page{Body: Password{payroll, anna, true}}},
-		{"password-bare", "password", Page{Body: Password{"", anna, false}}},
-		{"password-problem", "password", Page{Problem: "error.login.wrong", Body: Password{payroll, anna, true}}},
-		{"reset_code", "reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, ResendIn: 24, Minutes: 10}}},
-		{"reset_code-bare", "reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, Minutes: 10}}},
-		{"reset_code-problem", "reset_code", Page{Problem: "error.code.wrong", Body: ResetCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
-		{"new_pin", "new_pin", Page{Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8}}},
-		{"new_pin-problem", "new_pin", Page{Problem: "error.pin.used", Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8, Trivial: true, After: true}}},
-		{"passcode-pin", "passcode", Page{Notice: "notice.enrolled", FirstPIN: &FirstPIN{PIN: "4917", Change: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "before"}}},
-		{"passcode-pin-after", "passcode", Page{FirstPIN: &FirstPIN{PIN: "4917", After: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "after"}}},
-		{"new_password", "new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Least: 12}}},
-		{"new_password-forgotten", "new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8, Known: true}}},
-		{"new_password-problem", "new_password", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8}}},
-		{"choose", "choose", Page{Body: Choose{payroll, anna, methods}}},
-		{"choose-locked", "choose", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
-		{"choose-bare", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
-		{"push", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
-		{"push-plain", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
-		{"push-silent", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
-		{"push-six", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
-		{"push-here", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
-		{"push-unknown", "push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
-		{"push_ended-wait", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
-		{"push_ended-not-me-bare", "push_ended", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
-		{"passcode", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
-		{"passcode-problem", "passcode", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
-		{"passcode-enrolled", "passcode", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
-		{"passcode-only", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true}}},
-		{"passcode-recovery", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Recovery: true}}},
-		{"choose-recovery", "choose", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}})}}},
-		{"choose-challenge", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "challenge", Detail: Text{Key: "choose.detail.challenge"}, Picked: true}}}}},
-		{"challenge", "challenge", Page{Body: Challenge{Application: payroll, Name: anna, Digits: "48130275", Only: true, Recovery: true}}},
-		{"challenge-chosen", "challenge", Page{Remember: &Remember{Days: 30}, Body: Challenge{Application: payroll, Name: anna, Digits: "00427191"}}},
-		{"challenge-problem", "challenge", Page{Problem: "error.challenge.wrong", Body: Challenge{Application: payroll, Name: anna, Digits: "91550038", Only: true}}},
-		{"challenge-over", "challenge", Page{Problem: "", Body: Challenge{Application: payroll, Name: anna}}},
-		{"recovery_code", "recovery_code", Page{Body: RecoveryCode{payroll, anna}}},
-		{"recovery_code-problem", "recovery_code", Page{Problem: "error.recovery.wrong", Body: RecoveryCode{payroll, anna}}},
-		{"enroll_offer", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
-		{"enroll_offer-unknown", "enroll_offer", Page{Body: EnrollOffer{payroll, anna, ""}}},
-		{"enroll_code", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
-		{"enroll_code-bare", "enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, Minutes: 10}}},
-		{"enroll_code-problem", "enroll_code", Page{Problem: "error.code.tries", Body: EnrollCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
-		{"enroll_platform", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, platforms}}},
-		{"enroll_platform-problem", "enroll_platform", Page{Problem: "error.platform.missing", Body: EnrollPlatform{payroll, anna, platforms}}},
-		{"enroll_platform-phone", "enroll_platform", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
+		{"identify", Page{Body: Identify{Application: payroll}}},
+		{"identify-passkey", Page{Body: Identify{Application: payroll, Passkey: `{"challenge":"AAAA","rpId":"localhost"}`}}},
+		{"passkey", Page{Remember: &Remember{Days: 30}, Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`, Recovery: true}}},
+		{"passkey-problem", Page{Problem: "error.passkey.wrong", Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`}}},
+		{"choose-passkey", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}})}}},
+		{"identify-bare", Page{Body: Identify{}}},
+		{"identify-problem", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
+		{"password", Page{Body: Password{payroll, anna, true}}},
+		{"password-bare", Page{Body: Password{"", anna, false}}},
+		{"password-problem", Page{Problem: "error.login.wrong", Body: Password{payroll, anna, true}}},
+		{"reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, ResendIn: 24, Minutes: 10}}},
+		{"reset_code-bare", Page{Body: ResetCode{Application: payroll, Name: anna, Minutes: 10}}},
+		{"reset_code-problem", Page{Problem: "error.code.wrong", Body: ResetCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
+		{"new_pin", Page{Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8}}},
+		{"new_pin-problem", Page{Problem: "error.pin.used", Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8, Trivial: true, After: true}}},
+		{"passcode-pin", Page{Notice: "notice.enrolled", FirstPIN: &FirstPIN{PIN: "4917", Change: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "before"}}},
+		{"passcode-pin-after", Page{FirstPIN: &FirstPIN{PIN: "4917", After: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "after"}}},
+		{"new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Least: 12}}},
+		{"new_password-forgotten", Page{Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8, Known: true}}},
+		{"new_password-problem", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8}}},
+		{"choose", Page{Body: Choose{payroll, anna, methods}}},
+		{"choose-locked", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
+		{"choose-bare", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
+		{"push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
+		{"push-plain", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
+		{"push-silent", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
+		{"push-six", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
+		{"push-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
+		{"push-unknown", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
+		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
+		{"push_ended-not-me-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
+		{"passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
+		{"passcode-problem", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
+		{"passcode-enrolled", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"passcode-only", Page{Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"passcode-recovery", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Recovery: true}}},
+		{"choose-recovery", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}})}}},
+		{"choose-challenge", Page{Body: Choose{payroll, anna, []Method{{Kind: "challenge", Detail: Text{Key: "choose.detail.challenge"}, Picked: true}}}}},
+		{"challenge", Page{Body: Challenge{Application: payroll, Name: anna, Digits: "48130275", Only: true, Recovery: true}}},
+		{"challenge-chosen", Page{Remember: &Remember{Days: 30}, Body: Challenge{Application: payroll, Name: anna, Digits: "00427191"}}},
+		{"challenge-problem", Page{Problem: "error.challenge.wrong", Body: Challenge{Application: payroll, Name: anna, Digits: "91550038", Only: true}}},
+		{"challenge-over", Page{Problem: "", Body: Challenge{Application: payroll, Name: anna}}},
+		{"recovery_code", Page{Body: RecoveryCode{payroll, anna}}},
+		{"recovery_code-problem", Page{Problem: "error.recovery.wrong", Body: RecoveryCode{payroll, anna}}},
+		{"enroll_offer", Page{Body: EnrollOffer{payroll, anna, masked}}},
+		{"enroll_offer-unknown", Page{Body: EnrollOffer{payroll, anna, ""}}},
+		{"enroll_code", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, ResendIn: 24, Minutes: 10}}},
+		{"enroll_code-bare", Page{Body: EnrollCode{Application: payroll, Name: anna, Address: masked, Minutes: 10}}},
+		{"enroll_code-problem", Page{Problem: "error.code.tries", Body: EnrollCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
+		{"enroll_platform", Page{Body: EnrollPlatform{payroll, anna, platforms}}},
+		{"enroll_platform-problem", Page{Problem: "error.platform.missing", Body: EnrollPlatform{payroll, anna, platforms}}},
+		{"enroll_platform-phone", Page{Body: EnrollPlatform{payroll, anna, []PlatformChoice{
 			{identity.Android, true, true}, {identity.IOS, false, false}, {identity.MacOS, false, false}}}}},
-		{"enroll_scan", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
-		{"enroll_scan-ios", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
-		{"enroll_scan-mac", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
-		{"enroll_scan-taken", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: taken}},
-		{"enroll_scan-pin", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: pinned}},
-		{"enroll_scan-over", "enroll_scan", Page{Body: over}},
-		{"enroll_scan-here", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
-		{"enroll_scan-computer", "enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
-		{"enroll_third_party", "enroll_third_party", Page{Body: third}},
-		{"enroll_privacyidea", "enroll_privacyidea", Page{Stream: "/t/demo/login/jrn_x/stream", Body: store}},
-		{"enroll_privacyidea-here", "enroll_privacyidea", Page{Stream: "/t/demo/login/jrn_x/stream", Body: storeHere}},
-		{"enroll_privacyidea-over", "enroll_privacyidea", Page{Body: storeOver}},
-		{"enroll_third_party-problem", "enroll_third_party", Page{Problem: "error.confirm.clock", Body: third}},
-		{"enroll_third_party-phone", "enroll_third_party", Page{Body: phone}},
-		{"enroll_third_party-over", "enroll_third_party", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
-		{"passcode-approved", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true}}},
-		{"passcode-paused", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Paused: at}}},
-		{"passcode-old", "passcode", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, TooOld: old}}},
-		{"choose-limit", "choose", Page{Body: Choose{payroll, anna, []Method{{Kind: "push", Disabled: Text{Key: "choose.disabled.limit"}}, methods[1]}}}},
-		{"passcode-next", "passcode", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
-		{"enroll_nomail", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
-		{"passcode-remember", "passcode", Page{Remember: &Remember{Days: 30}, Body: Passcode{Application: payroll, Name: anna, Push: true}}},
-		{"passcode-remember-ticked", "passcode", Page{Remember: &Remember{Days: 30, Ticked: true}, Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
-		{"choose-remember", "choose", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
+		{"enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
+		{"enroll_scan-ios", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
+		{"enroll_scan-mac", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
+		{"enroll_scan-taken", Page{Stream: "/t/demo/login/jrn_x/stream", Body: taken}},
+		{"enroll_scan-pin", Page{Stream: "/t/demo/login/jrn_x/stream", Body: pinned}},
+		{"enroll_scan-over", Page{Body: over}},
+		{"enroll_scan-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: here}},
+		{"enroll_scan-computer", Page{Stream: "/t/demo/login/jrn_x/stream", Body: computer}},
+		{"enroll_third_party", Page{Body: third}},
+		{"enroll_privacyidea", Page{Stream: "/t/demo/login/jrn_x/stream", Body: store}},
+		{"enroll_privacyidea-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: storeHere}},
+		{"enroll_privacyidea-over", Page{Body: storeOver}},
+		{"enroll_third_party-problem", Page{Problem: "error.confirm.clock", Body: third}},
+		{"enroll_third_party-phone", Page{Body: phone}},
+		{"enroll_third_party-over", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
+		{"passcode-approved", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true}}},
+		{"passcode-paused", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Paused: at}}},
+		{"passcode-old", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, TooOld: old}}},
+		{"choose-limit", Page{Body: Choose{payroll, anna, []Method{{Kind: "push", Disabled: Text{Key: "choose.disabled.limit"}}, methods[1]}}}},
+		{"passcode-next", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
+		{"passcode-remember", Page{Remember: &Remember{Days: 30}, Body: Passcode{Application: payroll, Name: anna, Push: true}}},
+		{"passcode-remember-ticked", Page{Remember: &Remember{Days: 30, Ticked: true}, Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"choose-remember", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
 			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
-		{"push-remember", "push", Page{Remember: &Remember{Days: 30, Ticked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
-		{"enroll_nomail-bare", "enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
-		{"ended-bare", "ended", Page{Body: Ended{}}},
-		{"ended", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
-		{"ended-done", "ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/", Done: true}}},
-		{"problem", "problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},
-		{"problem-elsewhere", "problem", Page{Body: Problem{"", "https://login.example.org/t/demo/me"}}},
-		{"problem-bare", "problem", Page{Problem: "error.notfound"}},
-		{"autopost", "autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, false}}},
-		{"autopost-refused", "autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, true}}},
-		{"logout_confirm", "logout_confirm", Page{Body: LogoutConfirm{payroll, anna, []Field{{"request", "req_x"}}}}},
-		{"logout_confirm-bare", "logout_confirm", Page{Body: LogoutConfirm{"", anna, nil}}},
-		{"logged_out-bare", "logged_out", Page{Body: LoggedOut{}}},
-		{"logged_out", "logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
-		{"me", "me", Page{Nav: nav(""), Body: Me{Name: anna, DisplayName: "Anna Berg", Cards: nav("")[1:],
+		{"push-remember", Page{Remember: &Remember{Days: 30, Ticked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
+		{"enroll_nomail-bare", Page{Body: EnrollNoMail{payroll, anna}}},
+		{"ended-bare", Page{Body: Ended{}}},
+		{"ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
+		{"ended-done", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/", Done: true}}},
+		{"problem", Page{Problem: "error.internal", ErrorID: "4F7K-20QX", Body: Problem{payroll, "https://payroll.example.org/"}}},
+		{"problem-elsewhere", Page{Body: Problem{"", "https://login.example.org/t/demo/me"}}},
+		{"problem-bare", Page{Problem: "error.notfound", Body: Problem{}}},
+		{"autopost", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, false}}},
+		{"autopost-refused", Page{Body: AutoPost{payroll, "https://payroll.example.org/saml/acs", []Field{{"SAMLResponse", "PHNhbWxwPg=="}, {"RelayState", "x"}}, true}}},
+		{"logout_confirm", Page{Body: LogoutConfirm{payroll, anna, []Field{{"request", "req_x"}}}}},
+		{"logout_confirm-bare", Page{Body: LogoutConfirm{"", anna, nil}}},
+		{"logged_out-bare", Page{Body: LoggedOut{}}},
+		{"logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
+		{"me", Page{Nav: nav(""), Body: Me{Name: anna, DisplayName: "Anna Berg", Cards: nav("")[1:],
 			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}}}}},
-		{"me-empty", "me", Page{Nav: nav(""), Body: Me{Name: anna}}},
-		{"me_subjects", "me_subjects", Page{Nav: nav("security"), Body: MeSubjects{anna, "security", []NavItem{
+		{"me-empty", Page{Nav: nav(""), Body: Me{Name: anna}}},
+		{"me_subjects", Page{Nav: nav("security"), Body: MeSubjects{anna, "security", []NavItem{
 			{Name: "password", Address: "/t/demo/me/password"}, {Name: "passkeys", Address: "/t/demo/me/passkeys"},
 			{Name: "recovery-codes", Address: "/t/demo/me/recovery-codes"}, {Name: "devices", Address: "/t/demo/me/devices"}}}}},
-		{"me_subjects-none", "me_subjects", Page{Nav: nav("security"), Body: MeSubjects{Name: anna, Page: "security"}}},
-		{"me_authenticators", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{anna, []Authenticator{
+		{"me_subjects-none", Page{Nav: nav("security"), Body: MeSubjects{Name: anna, Page: "security"}}},
+		{"me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{anna, []Authenticator{
 			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at, true},
 			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}, false},
 			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at, false},
 		}, []NavItem{{Name: "add", Address: "/t/demo/me/add"}}}}},
-		{"me_devices", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
+		{"me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
 			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
 			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
-		{"me_recovery", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
-		{"me_passkeys", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []HeldPasskey{
+		{"me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
+		{"me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []HeldPasskey{
 			{"/t/demo/me/authenticators/aut_4", "Laptop", true, at.AddDate(0, -2, 0), at}, {"/t/demo/me/authenticators/aut_5", "Blue key", false, at, time.Time{}}}}}},
-		{"me_passkeys-none", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a"}}},
-		{"me_passkeys-problem", "me_passkeys", Page{Nav: nav("security"), Problem: "error.authenticator.name", Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Typed: "x"}}},
-		{"me_passkeys-off", "me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna}}},
-		{"me_password", "me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, Least: 12}}},
-		{"me_password-problem", "me_password", Page{Nav: nav("security"), Problem: "error.password.common", Body: MePassword{Name: anna, Least: 8}}},
-		{"me_password-old", "me_password", Page{Nav: nav("security"), Problem: "error.password.old", Body: MePassword{Name: anna, Least: 8, Known: true}}},
-		{"me_password-none", "me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, None: true}}},
-		{"me_recovery-none", "me_recovery", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
-		{"me_recovery_made", "me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
-		{"me_devices-none", "me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},
-		{"me_authenticators-none", "me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
+		{"me_passkeys-none", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a"}}},
+		{"me_passkeys-problem", Page{Nav: nav("security"), Problem: "error.authenticator.name", Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Typed: "x"}}},
+		{"me_passkeys-off", Page{Nav: nav("security"), Body: MePasskeys{Name: anna}}},
+		{"me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, Least: 12}}},
+		{"me_password-problem", Page{Nav: nav("security"), Problem: "error.password.common", Body: MePassword{Name: anna, Least: 8}}},
+		{"me_password-old", Page{Nav: nav("security"), Problem: "error.password.old", Body: MePassword{Name: anna, Least: 8, Known: true}}},
+		{"me_password-none", Page{Nav: nav("security"), Body: MePassword{Name: anna, None: true}}},
+		{"me_recovery-none", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
+		{"me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
+		{"me_devices-none", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},
+		{"me_authenticators-none", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
 	list = append(list, meSamples()...)
 	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
@@ -218,13 +217,13 @@ func samples() []sample {
 		case PushExpired:
 			body.Again, body.Last = false, true
 		}
-		list = append(list, sample{"push_ended-" + why, "push_ended", Page{Body: body}})
+		list = append(list, sample{"push_ended-" + why, Page{Body: body}})
 	}
-	list = append(list, sample{"enroll_begin", "enroll_begin", Page{Body: EnrollBegin{}}},
-		sample{"enroll_begin-brought", "enroll_begin", Page{Body: EnrollBegin{Secret: "ABCDEFGHIJKLMNOPQRSTUVWXY2"}}},
-		sample{"enroll_platform-invited", "enroll_platform", Page{Body: EnrollPlatform{Name: anna, Platforms: []PlatformChoice{{identity.Android, false, true}}}}},
-		sample{"password-invited", "password", Page{Body: Password{Name: anna}}},
-		sample{"enroll_end-bare", "enroll_end", Page{Body: EnrollEnd{Why: InvitedExpired, Name: anna}}})
+	list = append(list, sample{"enroll_begin", Page{Body: EnrollBegin{}}},
+		sample{"enroll_begin-brought", Page{Body: EnrollBegin{Secret: "ABCDEFGHIJKLMNOPQRSTUVWXY2"}}},
+		sample{"enroll_platform-invited", Page{Body: EnrollPlatform{Name: anna, Platforms: []PlatformChoice{{identity.Android, false, true}}}}},
+		sample{"password-invited", Page{Body: Password{Name: anna}}},
+		sample{"enroll_end-bare", Page{Body: EnrollEnd{Why: InvitedExpired, Name: anna}}})
 	for _, why := range []string{InvitedDone, InvitedUnknown, InvitedUsed, InvitedExpired, InvitedRevoked, InvitedReplaced, InvitedHas, InvitedRefused,
 		InvitedLocked, InvitedCancelled, InvitedLate} {
 		body := EnrollEnd{Why: why, Name: anna}
@@ -236,7 +235,7 @@ func samples() []sample {
 		case InvitedLocked, InvitedCancelled, InvitedLate:
 			body.Until = at
 		}
-		list = append(list, sample{"enroll_end-" + why, "enroll_end", Page{Body: body}})
+		list = append(list, sample{"enroll_end-" + why, Page{Body: body}})
 	}
 	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
@@ -246,9 +245,9 @@ func samples() []sample {
 		case RefusedAppTooOld:
 			body.TooOld = old
 		}
-		list = append(list, sample{"refused-" + why, "refused", Page{Body: body}})
+		list = append(list, sample{"refused-" + why, Page{Body: body}})
 	}
-	list = append(list, sample{"refused-bare", "refused", Page{Body: Refused{Name: anna, Why: RefusedByPolicy}}})
+	list = append(list, sample{"refused-bare", Page{Body: Refused{Name: anna, Why: RefusedByPolicy}}})
 	return list
 }
 

@@ -4,8 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,15 +48,13 @@ func mustLoad(t testing.TB) *locales.Catalog {
 func TestEveryPageInEveryLanguage(t *testing.T) {
 	set, catalog := mustNew(t), mustLoad(t)
 	folder := os.Getenv("LATCHKEY_PAGES")
-	seen := make(map[string]bool)
 	for _, s := range samples() {
-		seen[s.page] = true
 		for _, language := range catalog.Languages() {
 			name := fmt.Sprintf("%s.%s", s.name, language.Tag)
 			t.Run(name, func(t *testing.T) {
 				var b bytes.Buffer
 				p := s.filled(catalog.Negotiate(language.Tag, "", "", ""), catalog.Languages())
-				if err := set.Render(&b, s.page, p); err != nil {
+				if err := set.Render(&b, p); err != nil {
 					t.Fatal(err)
 				}
 				if folder != "" {
@@ -62,10 +66,70 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 			})
 		}
 	}
-	for page := range set.pages {
-		if !seen[page] {
-			t.Errorf("no sample of page %s", page)
+}
+
+// TestEachTemplateHasOneType also executes the template of each type for the
+// zero value; the samples are executed by TestEveryPageInEveryLanguage.
+func TestEachTemplateHasOneType(t *testing.T) {
+	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	sampled := make(map[string]Body) // by the name of the type
+	for _, s := range samples() {
+		sampled[reflect.TypeOf(s.page.Body).Name()] = s.page.Body
+	}
+	typeOf := make(map[string]string) // by the name of the file
+	for _, name := range bodyTypes(t) {
+		body := sampled[name]
+		if body == nil {
+			t.Errorf("no sample of %s", name)
+			continue
 		}
+		file := body.template()
+		if typeOf[file] != "" {
+			t.Errorf("%s and %s both are pages/%s", typeOf[file], name, file)
+		}
+		typeOf[file] = name
+		if set.pages[file] == nil {
+			t.Errorf("%s has no pages/%s", name, file)
+			continue
+		}
+		zero := reflect.Zero(reflect.TypeOf(body)).Interface().(Body)
+		if err := set.Render(io.Discard, Page{L: l, Body: zero}); err != nil {
+			t.Errorf("the zero %s: %v", name, err)
+		}
+	}
+	for file := range set.pages {
+		if typeOf[file] == "" {
+			t.Errorf("pages/%s has no type", file)
+		}
+	}
+}
+
+// bodyTypes reads the names of all types with a method template from the source
+// of this package.
+func bodyTypes(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "template" {
+				names = append(names, types.ExprString(f.Recv.List[0].Type))
+			}
+		}
+	}
+	return names
+}
+
+func TestRenderRefusesAPageWithoutABody(t *testing.T) {
+	if err := mustNew(t).Render(io.Discard, Page{}); err == nil {
+		t.Error("rendered a page without a body")
 	}
 }
 
@@ -163,7 +227,7 @@ func TestENR13_FallbackIsMarked(t *testing.T) {
 	set, catalog := mustNew(t), localestest.Partial(t)
 	dutch := catalog.Negotiate("nl", "", "", "")
 	var b bytes.Buffer
-	if err := set.Render(&b, "ended", Page{L: dutch, Body: Ended{}}); err != nil {
+	if err := set.Render(&b, Page{L: dutch, Body: Ended{}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := `<p><span lang="en" dir="ltr">`; !strings.Contains(b.String(), want) {
@@ -179,13 +243,13 @@ func TestENR13_FallbackIsMarked(t *testing.T) {
 func TestENR13_PickingALanguageLosesNothingTyped(t *testing.T) {
 	set, catalog := mustNew(t), mustLoad(t)
 	for _, s := range samples() {
-		if s.page == "autopost" {
+		if _, sends := s.page.Body.(AutoPost); sends {
 			continue // sends the browser on at once; nothing to read in another language
 		}
-		p := s.body
+		p := s.page
 		p.L, p.Languages = catalog.Negotiate("en", "", "", ""), catalog.Languages()
 		var b bytes.Buffer
-		if err := set.Render(&b, s.page, p); err != nil {
+		if err := set.Render(&b, p); err != nil {
 			t.Fatal(err)
 		}
 		root, err := html.Parse(&b)
@@ -231,25 +295,25 @@ func has(n *html.Node, key string) bool {
 
 func TestENR4_WithoutAProvedPasswordThePageTellsNothing(t *testing.T) {
 	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
-	for name, body := range map[string]any{
-		"enroll_offer": EnrollOffer{Application: payroll, Name: anna},
-		"enroll_code":  EnrollCode{Application: payroll, Name: anna, Minutes: 10},
+	for _, body := range []Body{
+		EnrollOffer{Application: payroll, Name: anna},
+		EnrollCode{Application: payroll, Name: anna, Minutes: 10},
 	} {
 		var b bytes.Buffer
-		if err := set.Render(&b, name, Page{L: l, Body: body}); err != nil {
+		if err := set.Render(&b, Page{L: l, Body: body}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(b.String(), "We sent") || strings.Contains(b.String(), "•") {
-			t.Errorf("%s says that a code was sent, or where to", name)
+			t.Errorf("%T says that a code was sent, or where to", body)
 		}
 	}
 }
 
 func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
 	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
-	for name, body := range map[string]any{"passcode": Passcode{}, "enroll_code": EnrollCode{}} {
+	for _, body := range []Body{Passcode{}, EnrollCode{}} {
 		var b bytes.Buffer
-		if err := set.Render(&b, name, Page{L: l, Body: body}); err != nil {
+		if err := set.Render(&b, Page{L: l, Body: body}); err != nil {
 			t.Fatal(err)
 		}
 		root, err := html.Parse(&b)
@@ -263,15 +327,15 @@ func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
 			}
 		}
 		if len(fields) != 1 {
-			t.Fatalf("%s: %d fields, want 1", name, len(fields))
+			t.Fatalf("%T: %d fields, want 1", body, len(fields))
 		}
 		for key, want := range map[string]string{"type": "text", "autocomplete": "one-time-code", "inputmode": "numeric", "pattern": ""} {
 			if got := attr(fields[0], key); got != want {
-				t.Errorf("%s: %s is %q, want %q", name, key, got, want)
+				t.Errorf("%T: %s is %q, want %q", body, key, got, want)
 			}
 		}
 		if room, err := strconv.Atoi(attr(fields[0], "maxlength")); err != nil || room < 16 {
-			t.Errorf("%s: room for %d characters, want 16 at least", name, room)
+			t.Errorf("%T: room for %d characters, want 16 at least", body, room)
 		}
 	}
 }
@@ -281,25 +345,22 @@ func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
 func TestHostileNamesStayText(t *testing.T) {
 	set, catalog := mustNew(t), mustLoad(t)
 	const evil = `"><script src=//evil.example></script><img onerror=x>'`
-	for _, s := range []struct {
-		page string
-		body any
-	}{
-		{"password", Password{Application: evil, Name: evil}},
-		{"push", Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil}},
-		{"me", Me{Name: evil, Applications: []Link{{evil, "javascript:alert(1)"}}}},
-		{"me_authenticators", MeAuthenticators{Name: evil, Authenticators: []Authenticator{{Name: evil, Serial: evil}}}},
-		{"problem", Problem{Application: evil, Home: "javascript:alert(1)"}},
-		{"autopost", AutoPost{Application: evil, To: "javascript:alert(1)", Fields: []Field{{evil, evil}}}},
+	for _, body := range []Body{
+		Password{Application: evil, Name: evil},
+		Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil},
+		Me{Name: evil, Applications: []Link{{evil, "javascript:alert(1)"}}},
+		MeAuthenticators{Name: evil, Authenticators: []Authenticator{{Name: evil, Serial: evil}}},
+		Problem{Application: evil, Home: "javascript:alert(1)"},
+		AutoPost{Application: evil, To: "javascript:alert(1)", Fields: []Field{{evil, evil}}},
 	} {
 		var b bytes.Buffer
-		p := Page{L: catalog.Negotiate("ar", "", "", ""), Tenant: Brand{evil, evil}, Problem: evil, ErrorID: evil, Body: s.body}
-		if err := set.Render(&b, s.page, p); err != nil {
+		p := Page{L: catalog.Negotiate("ar", "", "", ""), Tenant: Brand{evil, evil}, Problem: evil, ErrorID: evil, Body: body}
+		if err := set.Render(&b, p); err != nil {
 			t.Fatal(err)
 		}
 		for _, bad := range []string{"<script src=//evil", "<img", "javascript:"} {
 			if strings.Contains(b.String(), bad) {
-				t.Errorf("%s: %s got through", s.page, bad)
+				t.Errorf("%T: %s got through", body, bad)
 			}
 		}
 	}

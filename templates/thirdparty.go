@@ -3,8 +3,8 @@ package templates
 import "html/template"
 
 // EnrollThirdParty brings a secret into another vendor's authenticator app and
-// asks for a passcode of it: page "enroll_third_party" (ENR-12). Fields:
-// passcode. Buttons: continue, renew, back, cancel.
+// asks for a passcode of it (ENR-12). Fields: passcode. Buttons: continue,
+// renew, back, cancel.
 type EnrollThirdParty struct {
 	Application string
 	Name        string
@@ -16,7 +16,8 @@ type EnrollThirdParty struct {
 	Typed       string       // what the field held when another language was picked (ENR-13)
 }
 
-func (b EnrollThirdParty) heading() Text { return Text{Key: "enroll.third.heading"} }
+func (EnrollThirdParty) template() string { return "enroll_third_party.html" }
+func (EnrollThirdParty) heading() Text    { return Text{Key: "enroll.third.heading"} }
 
 // Minutes left, rounded up.
 func (b EnrollThirdParty) Minutes() int { return (b.Left + 59) / 60 }

@@ -61,7 +61,7 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 	page := f.page(r, l)
 	page.Action = f.idp.Site.URL(l.tenant, confirmPath[1:])
 	page.Body = templates.LogoutConfirm{Application: l.name(), Name: user.Name, Fields: l.fields}
-	return f.idp.Site.Render(w, r, http.StatusOK, "logout_confirm", page, origin(l.target))
+	return f.idp.Site.Render(w, r, http.StatusOK, page, origin(l.target))
 }
 
 // confirmLogout takes the person's answer. It stands behind web.Site.SameOrigin:
@@ -176,7 +176,7 @@ func (f *Face) left(w http.ResponseWriter, r *http.Request, l *leaving) error {
 		body.Home = l.client.app.Home
 	}
 	page.Body = body
-	return f.idp.Site.Render(w, r, http.StatusOK, "logged_out", page, "")
+	return f.idp.Site.Render(w, r, http.StatusOK, page, "")
 }
 
 func (f *Face) page(r *http.Request, l *leaving) templates.Page {

@@ -158,7 +158,7 @@ func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, s s
 		}
 		page := templates.Page{L: f.idp.Site.Printer(r, "", "", t.Language), Tenant: web.Brand(t),
 			Body: templates.AutoPost{Application: app.Name, To: p.ACS, Fields: fields, Refused: s.code != saml.StatusSuccess}}
-		return f.idp.Site.Render(w, r, http.StatusOK, "autopost", page, origin(p.ACS))
+		return f.idp.Site.Render(w, r, http.StatusOK, page, origin(p.ACS))
 	}
 }
 

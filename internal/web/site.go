@@ -69,7 +69,7 @@ func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		page.Tenant = templates.Brand{Name: "Latchkey"}
 	}
-	if err := s.Render(w, r, p.Status, "problem", page, ""); err != nil {
+	if err := s.Render(w, r, p.Status, page, ""); err != nil {
 		s.Log.ErrorContext(r.Context(), "render problem", "err", err)
 		http.Error(w, http.StatusText(p.Status), p.Status)
 	}
@@ -146,12 +146,12 @@ func Brand(t identity.Tenant) templates.Brand {
 // our own that the page's forms may lead to, directly or by redirect: Chromium
 // applies form-action to redirects too, so an application's address must be
 // named on every page whose form may end there.
-func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, name string, page templates.Page, formAction string) error {
+func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Page, formAction string) error {
 	if page.L == (locales.Printer{}) {
 		page.L = s.Printer(r, "", "", "")
 	}
 	var b bytes.Buffer
-	if err := s.Pages.Render(&b, name, page); err != nil {
+	if err := s.Pages.Render(&b, page); err != nil {
 		return err
 	}
 	setPolicy(w.Header(), formAction)

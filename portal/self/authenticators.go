@@ -13,21 +13,21 @@ import (
 )
 
 // authenticators lists what the person holds, or shows the one the address names.
-func (p *Portal) authenticators(v *Visit) (string, any, error) {
+func (p *Portal) authenticators(v *Visit) (templates.Body, error) {
 	if v.Item != "" {
 		return p.authenticator(v)
 	}
 	body := templates.MeAuthenticators{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
 	for a, err := range p.DB.Authenticators(v.Request.Context(), v.Tenant.ID, v.User.ID) {
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		if a.State() == identity.Pending {
 			continue // half made: nothing to show yet
 		}
 		body.Authenticators = append(body.Authenticators, p.holding(v, a))
 	}
-	return "me_authenticators", body, nil
+	return body, nil
 }
 
 // justNow is how long a confirmed sign-in is news.
@@ -48,31 +48,31 @@ func (p *Portal) holding(v *Visit, a identity.Authenticator) templates.Authentic
 
 // authenticator shows one of the person's authenticators, and what can be done
 // with it (CRED-16).
-func (p *Portal) authenticator(v *Visit) (string, any, error) {
+func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
 	a, err := authenticator.Own(ctx, p.DB, v.User, v.Item)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	body := templates.MeAuthenticator{Authenticator: p.holding(v, a), User: v.User.Name, Back: v.Address("authenticators"),
 		Renamed: identity.CleanTyped(v.Request.PostFormValue("name"))}
 	if a.State() != identity.Active {
-		return "me_authenticator", body, nil
+		return body, nil
 	}
 	body.Try = "/t/" + v.Tenant.Slug + "/login?for=authenticators&fresh=now"
 	if body.Switch, err = p.switchable(ctx, a); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	body.Only = true
 	for other, err := range p.DB.Authenticators(ctx, v.Tenant.ID, v.User.ID) {
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		if other.ID != a.ID && other.State() == identity.Active {
 			body.Only = false
 		}
 	}
-	return "me_authenticator", body, nil
+	return body, nil
 }
 
 // switchable reports whether push of an authenticator can be turned on or off: it
@@ -134,8 +134,8 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 }
 
 // add is where a further authenticator is begun.
-func (p *Portal) add(v *Visit) (string, any, error) {
-	return "me_add", templates.MeAdd{Name: v.User.Name}, nil
+func (p *Portal) add(v *Visit) (templates.Body, error) {
+	return templates.MeAdd{Name: v.User.Name}, nil
 }
 
 // beginAdding leads into self-provisioning, whose wizard goes on from there.

@@ -8,16 +8,16 @@ import (
 )
 
 // devices lists where the person is asked for no second factor (JRN-9).
-func (p *Portal) devices(v *Visit) (string, any, error) {
+func (p *Portal) devices(v *Visit) (templates.Body, error) {
 	body := templates.MeDevices{Name: v.User.Name}
 	for d, err := range p.DB.RememberedDevices(v.Request.Context(), v.Tenant.ID, v.User.ID) {
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		body.Devices = append(body.Devices, templates.MeDevice{ID: d.ID, Browser: d.Agent, IP: d.IP, Since: d.CreatedAt, Used: d.UsedAt,
 			Until: d.EndsAt(), Here: d.Browser == v.Session.Browser})
 	}
-	return "me_devices", body, nil
+	return body, nil
 }
 
 // forgetDevices forgets one of the person's remembered devices, or all of them.

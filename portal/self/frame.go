@@ -22,8 +22,8 @@ type Page struct {
 	Where bool   // with Fresh: of who has one; others see it without
 	Leads bool   // it shows nothing but the pages under it
 	Items bool   // its address may go on with the id of one thing it shows
-	// Show makes the page: the name of its template, and the template's body.
-	Show func(v *Visit) (template string, body any, err error)
+	// Show makes the body of the page.
+	Show func(v *Visit) (templates.Body, error)
 	// Act takes a form of the page; nil where it has none but those of the frame.
 	// An error that is the person's to mend, of a Kind that says so, is shown on
 	// the page; any other is a problem page.
@@ -66,8 +66,7 @@ type Answer struct {
 	To   string // name of the page, with its item behind a slash if it has one; empty for the overview
 	Said string // what it says first: a word of which me.said.{word} is a text; empty for nothing
 
-	Template string // shown at once instead, if not empty
-	Body     any
+	Body templates.Body // shown at once instead, if not nil
 
 	Elsewhere string // address of what goes on outside these pages instead, if not empty
 }
@@ -149,11 +148,11 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request) error {
 	if !v.L.Has(said) { // words anybody may put into a link are not ours
 		said = ""
 	}
-	name, body, err := v.Page.Show(v)
+	body, err := v.Page.Show(v)
 	if err != nil {
 		return err
 	}
-	return p.render(w, v, http.StatusOK, name, templates.Page{Notice: said, Body: body})
+	return p.render(w, v, http.StatusOK, templates.Page{Notice: said, Body: body})
 }
 
 // act is every POST: signing out and another language, which all pages offer,
@@ -182,8 +181,8 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case err != nil:
 		return p.refuse(w, v, err)
-	case answer.Template != "":
-		return p.render(w, v, http.StatusOK, answer.Template, templates.Page{Body: answer.Body})
+	case answer.Body != nil:
+		return p.render(w, v, http.StatusOK, templates.Page{Body: answer.Body})
 	case answer.Elsewhere != "":
 		http.Redirect(w, r, answer.Elsewhere, http.StatusSeeOther)
 		return nil
@@ -207,17 +206,17 @@ func (p *Portal) refuse(w http.ResponseWriter, v *Visit, problem error) error {
 		if !errors.Is(problem, kind) {
 			continue
 		}
-		name, body, err := v.Page.Show(v)
+		body, err := v.Page.Show(v)
 		if err != nil {
 			return err
 		}
-		return p.render(w, v, http.StatusUnprocessableEntity, name, templates.Page{Problem: e.Key, Body: body})
+		return p.render(w, v, http.StatusUnprocessableEntity, templates.Page{Problem: e.Key, Body: body})
 	}
 	return problem
 }
 
 // render puts a page into the frame.
-func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, name string, page templates.Page) error {
+func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, page templates.Page) error {
 	page.Tenant, page.L, page.Languages = web.Brand(v.Tenant), v.L, p.Site.Catalog.Languages()
 	page.Action, page.Step = v.Address(v.Page.Name), v.Page.Name
 	if v.Item != "" {
@@ -233,7 +232,7 @@ func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, name string
 			page.Nav = append(page.Nav, templates.NavItem{Name: row.Name, Address: v.Address(row.Name), Here: row.Name == here})
 		}
 	}
-	return p.Site.Render(w, v.Request, status, name, page, "")
+	return p.Site.Render(w, v.Request, status, page, "")
 }
 
 // cards are the pages that a page leads to.
@@ -275,5 +274,5 @@ func (p *Portal) logout(w http.ResponseWriter, v *Visit) error {
 		return err
 	}
 	page := templates.Page{Tenant: web.Brand(v.Tenant), L: p.Site.Printer(v.Request, "", "", v.Tenant.Language), Body: templates.LoggedOut{Home: v.Address("")}}
-	return p.Site.Render(w, v.Request, http.StatusOK, "logged_out", page, "")
+	return p.Site.Render(w, v.Request, http.StatusOK, page, "")
 }

@@ -28,10 +28,10 @@ var signIns = map[audit.Kind]bool{
 
 // history shows what happened with the person's name, newest first: the sign-ins,
 // and what failed of them, whoever tried. Nothing of anybody else is in it.
-func (p *Portal) history(v *Visit) (string, any, error) {
+func (p *Portal) history(v *Visit) (templates.Body, error) {
 	names, err := p.names(v)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	filter := store.EventFilter{User: v.User.ID, Since: p.DB.Now().AddDate(0, 0, -historyDays), Limit: historyPage + 1,
 		Beyond: mark(v.Request.URL.Query().Get("before"))}
@@ -40,7 +40,7 @@ func (p *Portal) history(v *Visit) (string, any, error) {
 	}
 	events, err := store.Collect(p.DB.Events(v.Request.Context(), v.Tenant.ID, filter))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	body := templates.MeHistory{Name: v.User.Name, Days: historyDays}
 	if len(events) > historyPage {
@@ -52,7 +52,7 @@ func (p *Portal) history(v *Visit) (string, any, error) {
 		body.Rows = append(body.Rows, templates.MeSignIn{Kind: string(e.Kind), Good: signIns[e.Kind], At: e.At,
 			Application: names[e.Application], Methods: methods(e), Browser: e.Personal["browser"], IP: e.Actor.IP})
 	}
-	return "me_history", body, nil
+	return body, nil
 }
 
 // methods are those of a sign-in that succeeded.

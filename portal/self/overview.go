@@ -7,12 +7,12 @@ import (
 )
 
 // overview lists what the person can open, and leads to all the other pages.
-func (p *Portal) overview(v *Visit) (string, any, error) {
+func (p *Portal) overview(v *Visit) (templates.Body, error) {
 	links, err := p.open(v)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	return "me", templates.Me{Name: v.User.Name, DisplayName: v.User.DisplayName, Applications: links, Cards: p.cards(v, "")}, nil
+	return templates.Me{Name: v.User.Name, DisplayName: v.User.DisplayName, Applications: links, Cards: p.cards(v, "")}, nil
 }
 
 // open lists the applications the access policy lets the person log in to from
@@ -48,6 +48,6 @@ func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 }
 
 // subjects is a page that leads to others and shows nothing itself.
-func (p *Portal) subjects(v *Visit) (string, any, error) {
-	return "me_subjects", templates.MeSubjects{Name: v.User.Name, Page: v.Page.Name, Cards: p.cards(v, v.Page.Name)}, nil
+func (p *Portal) subjects(v *Visit) (templates.Body, error) {
+	return templates.MeSubjects{Name: v.User.Name, Page: v.Page.Name, Cards: p.cards(v, v.Page.Name)}, nil
 }

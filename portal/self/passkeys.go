@@ -20,12 +20,12 @@ import (
 const creationLife = 10 * time.Minute
 
 // passkeys lists the person's passkeys and offers to add one.
-func (p *Portal) passkeys(v *Visit) (string, any, error) {
+func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
 	body := templates.MePasskeys{Name: v.User.Name, Typed: identity.CleanTyped(v.Request.PostFormValue("name"))}
 	held, err := store.Collect(p.DB.Passkeys(ctx, v.Tenant.ID, v.User.ID))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	synced := map[string]bool{}
 	var exclude []templates.PasskeyCredential
@@ -35,7 +35,7 @@ func (p *Portal) passkeys(v *Visit) (string, any, error) {
 	}
 	for a, err := range p.DB.Authenticators(ctx, v.Tenant.ID, v.User.ID) {
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		if a.Kind == identity.Passkey {
 			body.Passkeys = append(body.Passkeys, templates.HeldPasskey{Address: v.Address("authenticators/" + a.ID), Name: a.Name,
@@ -44,12 +44,12 @@ func (p *Portal) passkeys(v *Visit) (string, any, error) {
 	}
 	may, err := p.mayAddPasskey(ctx, p.DB, v.Tenant.ID)
 	if err != nil || !may {
-		return "me_passkeys", body, err
+		return body, err
 	}
 	body.Nonce = strconv.FormatInt(p.DB.Now().Add(creationLife).Unix(), 10) + "." + identity.NewSecret()
 	challenge, err := creationChallenge(p.DB, v, body.Nonce)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	creation := templates.PasskeyCreation{Challenge: challenge, RP: templates.PasskeyParty{ID: authenticator.PartyAt(p.Site.Base).ID, Name: v.Tenant.OrganisationName()},
 		User:    templates.PasskeyUser{ID: encoded([]byte(v.User.ID)), Name: v.User.Name, DisplayName: v.User.Name},
@@ -60,7 +60,7 @@ func (p *Portal) passkeys(v *Visit) (string, any, error) {
 	}
 	text, err := json.Marshal(creation)
 	body.Creation = string(text)
-	return "me_passkeys", body, err
+	return body, err
 }
 
 func encoded(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

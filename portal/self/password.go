@@ -10,16 +10,16 @@ import (
 )
 
 // password is where the person changes the password.
-func (p *Portal) password(v *Visit) (string, any, error) {
+func (p *Portal) password(v *Visit) (templates.Body, error) {
 	row, err := p.DB.Policy(v.Request.Context(), v.Tenant.ID, policy.KindPasswords)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	rules, err := policy.Read[policy.Passwords](row.Document)
 	if err != nil {
-		return "", nil, fmt.Errorf("portal: %w", err)
+		return nil, fmt.Errorf("portal: %w", err)
 	}
-	return "me_password", templates.MePassword{Name: v.User.Name, Least: int(rules.Least), Known: rules.Known, None: v.User.Password == ""}, nil
+	return templates.MePassword{Name: v.User.Name, Least: int(rules.Least), Known: rules.Known, None: v.User.Password == ""}, nil
 }
 
 // changePassword takes the present password and the new one.

@@ -8,9 +8,9 @@ import (
 )
 
 // recoveryCodes says how the person's recovery codes stand (CRED-16).
-func (p *Portal) recoveryCodes(v *Visit) (string, any, error) {
+func (p *Portal) recoveryCodes(v *Visit) (templates.Body, error) {
 	set, err := p.DB.RecoverySet(v.Request.Context(), v.Tenant.ID, v.User.ID)
-	return "me_recovery", templates.MeRecovery{Name: v.User.Name, Left: set.Left, MadeAt: set.MadeAt}, err
+	return templates.MeRecovery{Name: v.User.Name, Left: set.Left, MadeAt: set.MadeAt}, err
 }
 
 // makeRecoveryCodes makes a new set and shows it, this once. The same form sent
@@ -32,5 +32,5 @@ func (p *Portal) makeRecoveryCodes(v *Visit) (Answer, error) {
 		body.Codes, err = authenticator.MakeRecoveryCodes(ctx, tx, u, v.Origin(tx.Now()))
 		return err
 	})
-	return Answer{Template: "me_recovery_made", Body: body}, err
+	return Answer{Body: body}, err
 }

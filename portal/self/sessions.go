@@ -8,22 +8,22 @@ import (
 )
 
 // sessions lists where the person is signed in.
-func (p *Portal) sessions(v *Visit) (string, any, error) {
+func (p *Portal) sessions(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
 	names, err := p.names(v)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	body := templates.MeSessions{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
 	all, err := store.Collect(p.DB.SessionsOf(ctx, v.Tenant.ID, v.User.ID))
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	for _, s := range all {
 		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, Seen: s.SeenAt, Here: s.ID == v.Session.ID}
 		for a, err := range p.DB.SessionApplications(ctx, v.Tenant.ID, s.ID) {
 			if err != nil {
-				return "", nil, err
+				return nil, err
 			}
 			if a.Protocol != identity.Portal {
 				row.Applications = append(row.Applications, names[a.Application])
@@ -31,7 +31,7 @@ func (p *Portal) sessions(v *Visit) (string, any, error) {
 		}
 		body.Sessions = append(body.Sessions, row)
 	}
-	return "me_sessions", body, nil
+	return body, nil
 }
 
 // names are those of the tenant's applications, by id.
