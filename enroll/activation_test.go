@@ -15,7 +15,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A phone with the link makes the journey go on; so does one with the short
@@ -70,7 +69,7 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 				t.Errorf("user %+v, %v", user, err)
 			}
 			mails := h.mailed(t)
-			if len(mails) != 1 || mails[0].Kind != templates.MailAdded || mails[0].Recipient != user.Mail ||
+			if len(mails) != 1 || mails[0].Kind != "authenticator-added" || mails[0].Recipient != user.Mail ||
 				!strings.Contains(string(mails[0].Arguments), "Anna's phone") {
 				t.Errorf("mails %+v, want one that tells of the authenticator", mails)
 			}

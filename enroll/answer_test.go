@@ -18,7 +18,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // pushed starts a push request of a journey of user's.
@@ -266,7 +265,7 @@ func TestCRED20_DenialsAndWrongNumbersLock(t *testing.T) {
 			}
 		}
 		mails := h.mailed(t)
-		if len(mails) != 1 || mails[0].Kind != templates.MailLocked || mails[0].Recipient != h.User.Mail {
+		if len(mails) != 1 || mails[0].Kind != "user-locked" || mails[0].Recipient != h.User.Mail {
 			t.Errorf("mails: %+v, want one about the lock", mails)
 		}
 		u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
@@ -536,7 +535,7 @@ func TestPUSH14_TheUserIsAlerted(t *testing.T) {
 		_, p := h.pushed(t, h.User, policy.Enter)
 		a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": decision})
 	}
-	if got := h.mailed(t); len(got) != 1 || got[0].Kind != templates.MailPushRejected || got[0].Recipient != h.User.Mail {
+	if got := h.mailed(t); len(got) != 1 || got[0].Kind != "push-rejected" || got[0].Recipient != h.User.Mail {
 		t.Errorf("mails %+v, want one of the rejection", got)
 	}
 }

@@ -22,11 +22,11 @@ import (
 type errand struct {
 	use               string
 	sent, right, fail audit.Kind
-	letter            func(templates.VerificationCode) (kind string, args any)
+	letter            func(templates.VerificationCode) templates.Mail
 }
 
 var toEnroll = errand{use: "verification code", sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
-	letter: func(c templates.VerificationCode) (string, any) { return templates.MailCode, c }}
+	letter: func(c templates.VerificationCode) templates.Mail { return c }}
 
 // SendCode mails a verification code for a journey in the language lang, in
 // place of the one before (ENR-5, ENR-6). user is nil where there is nobody to
@@ -102,11 +102,11 @@ func (e errand) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if err != nil {
 		return err
 	}
-	kind, args := e.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
+	about := e.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
 		Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
 		Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}})
 	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: j.Tenant, Kind: kind, To: user.Mail, Language: lang, Args: args,
+		Tenant: j.Tenant, Mail: about, To: user.Mail, Language: lang,
 		Dedupe:  fmt.Sprintf("code %s %d", j.ID, j.Code.Sends),
 		Expires: j.Code.ExpiresAt, // one that could not be used any more is never sent
 	})

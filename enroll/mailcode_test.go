@@ -53,7 +53,7 @@ func TestENR6_TheMail(t *testing.T) {
 				t.Fatalf("%d mails, want 1", len(mails))
 			}
 			m := mails[0]
-			if m.Kind != templates.MailCode || m.Recipient != h.User.Mail || m.Language != "de" || !m.ExpiresAt.Equal(j.Code.ExpiresAt) {
+			if m.Kind != "verification-code" || m.Recipient != h.User.Mail || m.Language != "de" || !m.ExpiresAt.Equal(j.Code.ExpiresAt) {
 				t.Errorf("mail %+v", m)
 			}
 			var says templates.VerificationCode

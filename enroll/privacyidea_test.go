@@ -21,7 +21,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
@@ -181,7 +180,7 @@ func TestPUSH24_RegisteredOnce(t *testing.T) {
 		if n := len(h.events(t, h.Tenant.ID, audit.EnrollFinished)); n != 1 {
 			t.Errorf("%d events, want 1", n)
 		}
-		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != templates.MailAdded {
+		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != "authenticator-added" {
 			t.Errorf("mails: %+v", mails)
 		}
 		h.Clock.Pass(10 * time.Minute)

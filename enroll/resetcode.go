@@ -11,9 +11,7 @@ import (
 )
 
 var toReset = errand{use: "password reset code", sent: audit.ResetCodeSent, right: audit.ResetCodeRight, fail: audit.ResetCodeWrong,
-	letter: func(c templates.VerificationCode) (string, any) {
-		return templates.MailReset, templates.PasswordReset(c)
-	}}
+	letter: func(c templates.VerificationCode) templates.Mail { return templates.PasswordReset(c) }}
 
 // SendResetCode mails a code to who forgot the password, as [SendCode] does to
 // who has no authenticator yet: under the same limits, and with a nil user where

@@ -15,7 +15,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // thirdParty goes through the wizard as far as the page with the secret for
@@ -140,7 +139,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 				t.Errorf("%s: %+v", kind, got)
 			}
 		}
-		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != templates.MailAdded || mails[0].Language != "de" {
+		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != "authenticator-added" || mails[0].Language != "de" {
 			t.Errorf("mails: %+v", mails)
 		}
 	})

@@ -31,9 +31,9 @@ func TestEveryBranchHasASample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, args := range letters() {
+	for _, s := range mailSamples() {
 		for _, help := range []string{"help@example.org", ""} {
-			written := args.(letterer).letter(l)
+			written := s.mail.letter(l)
 			written.L, written.Tenant = l, Brand{"Example Hospital", help}
 			if err := mail.ExecuteTemplate(io.Discard, "mail", written); err != nil {
 				t.Fatal(err)

@@ -6,13 +6,6 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Kinds of mail about remembered devices (JRN-9).
-const (
-	MailDeviceRemembered = "device-remembered" // DeviceRemembered
-	MailDeviceStolen     = "device-stolen"     // DeviceStolen
-	MailDevicesForgotten = "devices-forgotten" // DevicesForgotten
-)
-
 // Remember is the box beside a second factor: whether this device shall be
 // remembered. Field: remember.
 type Remember struct {
@@ -62,6 +55,9 @@ type DevicesForgotten struct {
 	Origin  Origin
 }
 
+// Kind implements Mail.
+func (DeviceRemembered) Kind() string { return "device-remembered" }
+
 func (m DeviceRemembered) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.device.subject"},
@@ -72,6 +68,9 @@ func (m DeviceRemembered) letter(l locales.Printer) letter {
 		Warning:   Text{Key: "mail.device.notyou"},
 	}
 }
+
+// Kind implements Mail.
+func (DeviceStolen) Kind() string { return "device-stolen" }
 
 func (m DeviceStolen) letter(l locales.Printer) letter {
 	facts := m.Origin.facts(l)
@@ -87,6 +86,9 @@ func (m DeviceStolen) letter(l locales.Printer) letter {
 		Warning:   Text{Key: "mail.device.stolen.notyou"},
 	}
 }
+
+// Kind implements Mail.
+func (DevicesForgotten) Kind() string { return "devices-forgotten" }
 
 func (m DevicesForgotten) letter(l locales.Printer) letter {
 	return letter{

@@ -15,6 +15,9 @@ type Invitation struct {
 	Until time.Time
 }
 
+// Kind implements Mail.
+func (Invitation) Kind() string { return "enrolment-invitation" }
+
 func (m Invitation) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.invitation.subject"},

@@ -7,14 +7,6 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Kinds of mail about locks, besides that of a user's logins (CRED-13).
-const (
-	MailAuthenticatorLocked   = "authenticator-locked"   // AuthenticatorLocked
-	MailAuthenticatorUnlocked = "authenticator-unlocked" // AuthenticatorUnlocked
-	MailPasscodesLocked       = "passcodes-locked"       // PasscodesLocked
-	MailUnlocked              = "user-unlocked"          // UserUnlocked
-)
-
 // A LockedBy is what locked an authenticator.
 type LockedBy string
 
@@ -57,6 +49,9 @@ type UserUnlocked struct {
 	Origin Origin
 }
 
+// Kind implements Mail.
+func (AuthenticatorLocked) Kind() string { return "authenticator-locked" }
+
 func (m AuthenticatorLocked) letter(l locales.Printer) letter {
 	key := "mail.lock." + string(m.By)
 	sentences := []Text{{Key: key + ".text"}}
@@ -80,6 +75,9 @@ func (m AuthenticatorLocked) letter(l locales.Printer) letter {
 	})
 }
 
+// Kind implements Mail.
+func (PasscodesLocked) Kind() string { return "passcodes-locked" }
+
 func (m PasscodesLocked) letter(l locales.Printer) letter {
 	return lockLetter(m.Name, m.Operators, letter{
 		Subject:   Text{Key: "mail.passcodes.subject"},
@@ -100,6 +98,9 @@ func lockLetter(name string, operators bool, to letter) letter {
 	return to
 }
 
+// Kind implements Mail.
+func (AuthenticatorUnlocked) Kind() string { return "authenticator-unlocked" }
+
 func (m AuthenticatorUnlocked) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.unlock.subject"},
@@ -110,6 +111,9 @@ func (m AuthenticatorUnlocked) letter(l locales.Printer) letter {
 		Warning:   Text{Key: "mail.unlock.notyou"},
 	}
 }
+
+// Kind implements Mail.
+func (UserUnlocked) Kind() string { return "user-unlocked" }
 
 func (m UserUnlocked) letter(l locales.Printer) letter {
 	return letter{

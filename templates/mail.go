@@ -5,20 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/locales"
-)
-
-// Kinds of mail. The outbox keeps a mail as its kind and the JSON of its
-// struct, and writes it out only when it is sent.
-const (
-	MailCode   = "verification-code"   // VerificationCode
-	MailAdded  = "authenticator-added" // AuthenticatorAdded
-	MailLocked = "user-locked"         // UserLocked
-
-	MailInvitation = "enrolment-invitation" // Invitation
 )
 
 // An Origin is where the browser was from which something was done.
@@ -73,10 +64,70 @@ type fact struct {
 	Value string
 }
 
-// A letterer turns its arguments into a letter.
-type letterer interface {
+// A Mail is what a mail says, before it is written for its reader. Each kind of
+// mail has one type. The outbox stores a mail as its kind and the JSON of its
+// struct, and renders it only when it is sent. To add a kind, add a type, its
+// line in mailTypes, and samples of it to samples_test.go.
+type Mail interface {
+	Kind() string // as it is stored, such as "verification-code"
 	letter(l locales.Printer) letter
 }
+
+// A mailType reads the mails of one kind.
+type mailType struct {
+	kind   string
+	decode func(args []byte) (Mail, error)
+}
+
+func mailOf[T Mail]() mailType {
+	var zero T
+	return mailType{zero.Kind(), func(args []byte) (Mail, error) {
+		var m T
+		err := json.Unmarshal(args, &m)
+		return m, err
+	}}
+}
+
+// mailTypes are all types of mail.
+var mailTypes = []mailType{
+	mailOf[VerificationCode](),
+	mailOf[AuthenticatorAdded](),
+	mailOf[UserLocked](),
+	mailOf[UserUnlocked](),
+	mailOf[AuthenticatorLocked](),
+	mailOf[AuthenticatorUnlocked](),
+	mailOf[PasscodesLocked](),
+	mailOf[RejectedPush](),
+	mailOf[LockedPush](),
+	mailOf[Invitation](),
+	mailOf[DeviceRemembered](),
+	mailOf[DeviceStolen](),
+	mailOf[DevicesForgotten](),
+	mailOf[SessionsEnded](),
+	mailOf[PasswordChanged](),
+	mailOf[PasswordReset](),
+	mailOf[AuthenticatorChanged](),
+	mailOf[RecoveryCodesMade](),
+	mailOf[RecoveryCodeUsed](),
+	mailOf[TemporaryPasscode](),
+}
+
+// ParseMail reads a mail as the outbox stored it: its kind and the JSON of its
+// struct.
+func ParseMail(kind string, args []byte) (Mail, error) {
+	i := slices.IndexFunc(mailTypes, func(t mailType) bool { return t.kind == kind })
+	if i < 0 {
+		return nil, fmt.Errorf("templates: no mail of kind %q", kind)
+	}
+	m, err := mailTypes[i].decode(args)
+	if err != nil {
+		return nil, fmt.Errorf("templates: mail of kind %s: %w", kind, err)
+	}
+	return m, nil
+}
+
+// Kind implements Mail.
+func (VerificationCode) Kind() string { return "verification-code" }
 
 func (m VerificationCode) letter(l locales.Printer) letter {
 	return letter{
@@ -90,6 +141,9 @@ func (m VerificationCode) letter(l locales.Printer) letter {
 	}
 }
 
+// Kind implements Mail.
+func (AuthenticatorAdded) Kind() string { return "authenticator-added" }
+
 func (m AuthenticatorAdded) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.added.subject"},
@@ -100,6 +154,9 @@ func (m AuthenticatorAdded) letter(l locales.Printer) letter {
 		Warning:   Text{Key: "mail.added.notyou"},
 	}
 }
+
+// Kind implements Mail.
+func (UserLocked) Kind() string { return "user-locked" }
 
 func (m UserLocked) letter(l locales.Printer) letter {
 	sentences := []Text{{"mail.locked.until", []any{"name", m.Name, "until", l.When(m.Until)}}}
@@ -131,78 +188,22 @@ func (o Origin) facts(l locales.Printer) []fact {
 	return append(facts, fact{Text{Key: "mail.time"}, l.When(o.At)})
 }
 
-// A Mail is one ready to be sent.
-type Mail struct {
+// A RenderedMail is ready to be sent.
+type RenderedMail struct {
 	Subject string
 	Text    string
 	HTML    string
 }
 
-// Mail writes a mail of a kind from the JSON of its struct, in the reader's
-// language.
-func (s *Set) Mail(kind string, l locales.Printer, tenant Brand, args []byte) (Mail, error) {
-	var m letterer
-	var err error
-	switch kind {
-	case MailCode:
-		m, err = decode[VerificationCode](args)
-	case MailAdded:
-		m, err = decode[AuthenticatorAdded](args)
-	case MailLocked:
-		m, err = decode[UserLocked](args)
-	case MailUnlocked:
-		m, err = decode[UserUnlocked](args)
-	case MailAuthenticatorLocked:
-		m, err = decode[AuthenticatorLocked](args)
-	case MailAuthenticatorUnlocked:
-		m, err = decode[AuthenticatorUnlocked](args)
-	case MailPasscodesLocked:
-		m, err = decode[PasscodesLocked](args)
-	case MailPushRejected:
-		m, err = decode[RejectedPush](args)
-	case MailPushLocked:
-		m, err = decode[LockedPush](args)
-	case MailInvitation:
-		m, err = decode[Invitation](args)
-	case MailDeviceRemembered:
-		m, err = decode[DeviceRemembered](args)
-	case MailDeviceStolen:
-		m, err = decode[DeviceStolen](args)
-	case MailDevicesForgotten:
-		m, err = decode[DevicesForgotten](args)
-	case MailSessionsEnded:
-		m, err = decode[SessionsEnded](args)
-	case MailPasswordChanged:
-		m, err = decode[PasswordChanged](args)
-	case MailReset:
-		m, err = decode[PasswordReset](args)
-	case MailChanged:
-		m, err = decode[AuthenticatorChanged](args)
-	case MailRecoveryMade:
-		m, err = decode[RecoveryCodesMade](args)
-	case MailRecoveryUsed:
-		m, err = decode[RecoveryCodeUsed](args)
-	case MailTemporary:
-		m, err = decode[TemporaryPasscode](args)
-	default:
-		return Mail{}, fmt.Errorf("templates: no mail of kind %q", kind)
-	}
-	if err != nil {
-		return Mail{}, fmt.Errorf("templates: mail of kind %s: %w", kind, err)
-	}
+// RenderMail writes a mail in the reader's language.
+func (s *Set) RenderMail(m Mail, l locales.Printer, tenant Brand) (RenderedMail, error) {
 	draft := m.letter(l)
 	draft.L, draft.Tenant = l, tenant
 	var b bytes.Buffer
 	if err := s.mail.ExecuteTemplate(&b, "mail", draft); err != nil {
-		return Mail{}, fmt.Errorf("templates: %w", err)
+		return RenderedMail{}, fmt.Errorf("templates: %w", err)
 	}
-	return Mail{Subject: draft.plain(draft.Subject), Text: draft.text(), HTML: b.String()}, nil
-}
-
-func decode[T letterer](args []byte) (letterer, error) {
-	var m T
-	err := json.Unmarshal(args, &m)
-	return m, err
+	return RenderedMail{Subject: draft.plain(draft.Subject), Text: draft.text(), HTML: b.String()}, nil
 }
 
 func (d letter) plain(t Text) string { return d.L.T(t.Key, t.Args...) }

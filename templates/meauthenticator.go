@@ -34,10 +34,6 @@ func (b MeAuthenticator) Called() string {
 // Pushes reports whether push is on.
 func (b MeAuthenticator) Pushes() bool { return b.PushText().Key == "authenticator.push.on" }
 
-// MailChanged is the kind of mail about a change of an authenticator by its
-// owner: AuthenticatorChanged.
-const MailChanged = "authenticator-changed"
-
 // A Change is what was done with an authenticator.
 type Change string
 
@@ -61,6 +57,9 @@ type AuthenticatorChanged struct {
 	What   Change
 	Origin Origin
 }
+
+// Kind implements Mail.
+func (AuthenticatorChanged) Kind() string { return "authenticator-changed" }
 
 func (m AuthenticatorChanged) letter(l locales.Printer) letter {
 	key := "mail.changed." + string(m.What)

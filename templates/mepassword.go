@@ -14,10 +14,6 @@ type MePassword struct {
 func (MePassword) template() string { return "me_password.html" }
 func (MePassword) heading() Text    { return Text{Key: "me.nav.password"} }
 
-// MailPasswordChanged is the kind of mail that tells of a new password:
-// PasswordChanged.
-const MailPasswordChanged = "password-changed"
-
 // Where the password was changed, other than on the self-service pages.
 const (
 	PasswordDue       = "due"       // in a login, since it was due
@@ -30,6 +26,9 @@ type PasswordChanged struct {
 	How    string `json:",omitempty"` // PasswordDue and so on
 	Origin Origin
 }
+
+// Kind implements Mail.
+func (PasswordChanged) Kind() string { return "password-changed" }
 
 func (m PasswordChanged) letter(l locales.Printer) letter {
 	what := Text{Key: "mail.password.text"}

@@ -72,16 +72,15 @@ func (s MeSignIn) By() (by []Text) {
 	return by
 }
 
-// MailSessionsEnded is the kind of mail that tells that one was signed out
-// everywhere else: SessionsEnded.
-const MailSessionsEnded = "sessions-ended"
-
 // SessionsEnded tells that all other sessions were ended by their user.
 type SessionsEnded struct {
 	Name     string
 	Sessions int
 	Origin   Origin
 }
+
+// Kind implements Mail.
+func (SessionsEnded) Kind() string { return "sessions-ended" }
 
 func (m SessionsEnded) letter(l locales.Printer) letter {
 	return letter{

@@ -29,11 +29,11 @@ type NewPassword struct {
 func (NewPassword) template() string { return "new_password.html" }
 func (NewPassword) heading() Text    { return Text{Key: "newpassword.heading"} }
 
-// MailReset is the kind of mail that brings a [PasswordReset].
-const MailReset = "password-reset"
-
 // PasswordReset brings the code to set a forgotten password anew.
 type PasswordReset VerificationCode
+
+// Kind implements Mail.
+func (PasswordReset) Kind() string { return "password-reset" }
 
 func (m PasswordReset) letter(l locales.Printer) letter {
 	return letter{

@@ -6,12 +6,6 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Kinds of mail about push.
-const (
-	MailPushRejected = "push-rejected" // RejectedPush
-	MailPushLocked   = "push-locked"   // LockedPush
-)
-
 // RejectedPush tells that a push was answered with *it wasn't me* (PUSH-14).
 type RejectedPush struct {
 	Name        string
@@ -28,6 +22,9 @@ type LockedPush struct {
 	Origin    Origin // of the browser that asked for one too many
 	Operators bool   // whether they read it, and not the user
 }
+
+// Kind implements Mail.
+func (RejectedPush) Kind() string { return "push-rejected" }
 
 func (m RejectedPush) letter(l locales.Printer) letter {
 	facts := append([]fact{{Text{Key: "mail.application"}, m.Application}}, m.Origin.facts(l)...)
@@ -59,6 +56,9 @@ func (m RejectedPush) sentence() Text {
 	}
 	return Text{"mail.rejected.text", []any{"application", m.Application}}
 }
+
+// Kind implements Mail.
+func (LockedPush) Kind() string { return "push-locked" }
 
 func (m LockedPush) letter(l locales.Printer) letter {
 	if m.Operators {

@@ -16,13 +16,6 @@ type RecoveryCode struct {
 func (RecoveryCode) template() string { return "recovery_code.html" }
 func (RecoveryCode) heading() Text    { return Text{Key: "recovery.heading"} }
 
-// Kinds of mail about what people get in with who have lost their authenticator.
-const (
-	MailRecoveryMade = "recovery-codes-made" // RecoveryCodesMade
-	MailRecoveryUsed = "recovery-code-used"  // RecoveryCodeUsed
-	MailTemporary    = "temporary-passcode"  // TemporaryPasscode
-)
-
 // RecoveryCodesMade tells that there is a new set of recovery codes.
 type RecoveryCodesMade struct {
 	Name   string
@@ -46,6 +39,9 @@ type TemporaryPasscode struct {
 	Origin Origin
 }
 
+// Kind implements Mail.
+func (RecoveryCodesMade) Kind() string { return "recovery-codes-made" }
+
 func (m RecoveryCodesMade) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.recovery.made.subject"},
@@ -57,6 +53,9 @@ func (m RecoveryCodesMade) letter(l locales.Printer) letter {
 	}
 }
 
+// Kind implements Mail.
+func (RecoveryCodeUsed) Kind() string { return "recovery-code-used" }
+
 func (m RecoveryCodeUsed) letter(l locales.Printer) letter {
 	return letter{
 		Subject:   Text{Key: "mail.recovery.used.subject"},
@@ -67,6 +66,9 @@ func (m RecoveryCodeUsed) letter(l locales.Printer) letter {
 		Warning:   Text{Key: "mail.recovery.used.notyou"},
 	}
 }
+
+// Kind implements Mail.
+func (TemporaryPasscode) Kind() string { return "temporary-passcode" }
 
 func (m TemporaryPasscode) letter(l locales.Printer) letter {
 	how := Text{"mail.temporary.once", []any{"until", l.When(m.Until)}}

@@ -263,48 +263,56 @@ func nav(here string) []NavItem {
 	return items
 }
 
-// letters are mails by kind; a word after it tells two of a kind apart.
-func letters() map[string]any {
+// A mailSample is a mail as somebody might get it.
+type mailSample struct {
+	variant string // tells two of a kind apart
+	mail    Mail
+}
+
+// name is the sample's: the kind of the mail and the variant.
+func (s mailSample) name() string { return strings.TrimSuffix(s.mail.Kind()+" "+s.variant, " ") }
+
+func mailSamples() []mailSample {
 	from := Origin{IP: "192.0.2.17", Place: "Bergen, Norway", Browser: "Firefox, Windows", At: at}
-	return map[string]any{
-		MailCode:   VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: from},
-		MailAdded:  AuthenticatorAdded{Name: anna, Device: "Pixel 9", Origin: from},
-		MailLocked: UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from},
-		MailLocked + " rejected": UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from,
-			Rejected: &RejectedPush{Name: anna, Application: payroll, Origin: from}},
-		MailPushRejected:                RejectedPush{Name: anna, Application: payroll, Origin: from},
-		MailPushRejected + " operators": RejectedPush{Name: anna, Application: payroll, Origin: from, Operators: true},
-		MailDeviceRemembered:            DeviceRemembered{Name: anna, Until: at.Add(30 * 24 * time.Hour), Origin: from},
-		MailDeviceStolen:                DeviceStolen{Name: anna, Device: "Firefox on Linux", Origin: from},
-		MailDevicesForgotten:            DevicesForgotten{Name: anna, Devices: 2, Origin: from},
-		MailPushLocked:                  LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from},
-		MailPushLocked + " operators":   LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true},
-		MailUnlocked:                    UserUnlocked{Name: anna, Origin: from},
-		MailAuthenticatorLocked: AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9", "Key ring"}, By: LockedByPasscodes,
-			Until: at.Add(time.Hour), Origin: from},
-		MailAuthenticatorLocked + " lasts":     AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPasscodes, Origin: from},
-		MailAuthenticatorLocked + " pins":      AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPINs, Origin: Origin{At: at}},
-		MailAuthenticatorLocked + " operator":  AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByOperator, Origin: Origin{At: at}},
-		MailAuthenticatorLocked + " operators": AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPasscodes, Origin: from, Operators: true},
-		MailAuthenticatorLocked + " operators of pins": AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPINs,
-			Origin: Origin{At: at}, Operators: true},
-		MailAuthenticatorUnlocked:          AuthenticatorUnlocked{Name: anna, Device: "Pixel 9", Origin: Origin{At: at}},
-		MailPasscodesLocked:                PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from},
-		MailPasscodesLocked + " operators": PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from, Operators: true},
-		MailPasswordChanged:                PasswordChanged{Name: anna, Origin: from},
-		MailPasswordChanged + " due":       PasswordChanged{Name: anna, How: PasswordDue, Origin: from},
-		MailPasswordChanged + " forgotten": PasswordChanged{Name: anna, How: PasswordForgotten, Origin: from},
-		MailReset:                          PasswordReset{Name: anna, Application: payroll, Code: "480 217", Minutes: 10, Origin: from},
-		MailSessionsEnded:                  SessionsEnded{Name: anna, Sessions: 2, Origin: from},
-		MailChanged + " on":                AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from},
-		MailChanged + " off":               AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from},
-		MailChanged + " lost":              AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: ReportedLost, Origin: from},
-		MailRecoveryMade:                   RecoveryCodesMade{Name: anna, Codes: 10, Origin: from},
-		MailRecoveryUsed:                   RecoveryCodeUsed{Name: anna, Left: 3, Origin: from},
-		MailTemporary:                      TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Origin: Origin{At: at}},
-		MailTemporary + " many":            TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Many: true, Origin: Origin{At: at}},
-		MailInvitation: Invitation{Name: anna, Link: "https://login.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWXY2",
-			Code: "ABCDEFGHIJKLMNOPQRSTUVWXY2", Until: at.AddDate(0, 0, 7)},
+	return []mailSample{
+		{"", VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: from}},
+		{"", AuthenticatorAdded{Name: anna, Device: "Pixel 9", Origin: from}},
+		{"", UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from}},
+		{"rejected", UserLocked{Name: anna, Until: at.Add(30 * time.Minute), Origin: from,
+			Rejected: &RejectedPush{Name: anna, Application: payroll, Origin: from}}},
+		{"", RejectedPush{Name: anna, Application: payroll, Origin: from}},
+		{"operators", RejectedPush{Name: anna, Application: payroll, Origin: from, Operators: true}},
+		{"", DeviceRemembered{Name: anna, Until: at.Add(30 * 24 * time.Hour), Origin: from}},
+		{"", DeviceStolen{Name: anna, Device: "Firefox on Linux", Origin: from}},
+		{"", DevicesForgotten{Name: anna, Devices: 2, Origin: from}},
+		{"", LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from}},
+		{"operators", LockedPush{Name: anna, Until: at.Add(time.Hour), Origin: from, Operators: true}},
+		{"", UserUnlocked{Name: anna, Origin: from}},
+		{"", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9", "Key ring"}, By: LockedByPasscodes,
+			Until: at.Add(time.Hour), Origin: from}},
+		{"lasts", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPasscodes, Origin: from}},
+		{"pins", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPINs, Origin: Origin{At: at}}},
+		{"operator", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByOperator, Origin: Origin{At: at}}},
+		{"operators", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPasscodes, Origin: from, Operators: true}},
+		{"operators of pins", AuthenticatorLocked{Name: anna, Devices: []string{"Pixel 9"}, By: LockedByPINs,
+			Origin: Origin{At: at}, Operators: true}},
+		{"", AuthenticatorUnlocked{Name: anna, Device: "Pixel 9", Origin: Origin{At: at}}},
+		{"", PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from}},
+		{"operators", PasscodesLocked{Name: anna, Until: at.Add(time.Minute), Origin: from, Operators: true}},
+		{"", PasswordChanged{Name: anna, Origin: from}},
+		{"due", PasswordChanged{Name: anna, How: PasswordDue, Origin: from}},
+		{"forgotten", PasswordChanged{Name: anna, How: PasswordForgotten, Origin: from}},
+		{"", PasswordReset{Name: anna, Application: payroll, Code: "480 217", Minutes: 10, Origin: from}},
+		{"", SessionsEnded{Name: anna, Sessions: 2, Origin: from}},
+		{"on", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from}},
+		{"off", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from}},
+		{"lost", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: ReportedLost, Origin: from}},
+		{"", RecoveryCodesMade{Name: anna, Codes: 10, Origin: from}},
+		{"", RecoveryCodeUsed{Name: anna, Left: 3, Origin: from}},
+		{"", TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Origin: Origin{At: at}}},
+		{"many", TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Many: true, Origin: Origin{At: at}}},
+		{"", Invitation{Name: anna, Link: "https://login.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWXY2",
+			Code: "ABCDEFGHIJKLMNOPQRSTUVWXY2", Until: at.AddDate(0, 0, 7)}},
 	}
 }
 

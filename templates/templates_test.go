@@ -77,7 +77,7 @@ func TestEachTemplateHasOneType(t *testing.T) {
 		sampled[reflect.TypeOf(s.page.Body).Name()] = s.page.Body
 	}
 	typeOf := make(map[string]string) // by the name of the file
-	for _, name := range bodyTypes(t) {
+	for _, name := range typesWith(t, "template") {
 		body := sampled[name]
 		if body == nil {
 			t.Errorf("no sample of %s", name)
@@ -104,22 +104,22 @@ func TestEachTemplateHasOneType(t *testing.T) {
 	}
 }
 
-// bodyTypes reads the names of all types with a method template from the source
-// of this package.
-func bodyTypes(t *testing.T) []string {
+// typesWith reads from the source of this package the names of all types that
+// have the method.
+func typesWith(t *testing.T, method string) []string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
+	sources, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	for _, source := range sources {
+		parsed, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, decl := range parsed.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "template" {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == method {
 				names = append(names, types.ExprString(f.Recv.List[0].Type))
 			}
 		}
@@ -375,37 +375,35 @@ func TestUnknownProblemSaysSomethingSensible(t *testing.T) {
 
 func TestMailsInEveryLanguage(t *testing.T) {
 	set, catalog := mustNew(t), mustLoad(t)
-	for kind, args := range letters() {
-		raw, err := json.Marshal(args)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, s := range mailSamples() {
+		name := s.name()
+		mail := stored(t, s.mail)
 		for _, language := range catalog.Languages() {
-			m, err := set.Mail(strings.Fields(kind)[0], catalog.Negotiate(language.Tag, "", "", ""), Brand{"Example Hospital", "help@example.org"}, raw)
+			m, err := set.RenderMail(mail, catalog.Negotiate(language.Tag, "", "", ""), Brand{"Example Hospital", "help@example.org"})
 			if err != nil {
-				t.Fatalf("%s, %s: %v", kind, language.Tag, err)
+				t.Fatalf("%s, %s: %v", name, language.Tag, err)
 			}
 			for _, part := range []string{m.Subject, m.Text, m.HTML} {
 				if strings.Contains(part, "mail.") || strings.Contains(part, "page.") || part == "" {
-					t.Errorf("%s, %s: raw key or nothing in %q", kind, language.Tag, part)
+					t.Errorf("%s, %s: raw key or nothing in %q", name, language.Tag, part)
 				}
 			}
 			if strings.ContainsAny(m.Subject, "\r\n{") || strings.Contains(m.Text, "{") {
-				t.Errorf("%s, %s: subject %q, text %q", kind, language.Tag, m.Subject, m.Text)
+				t.Errorf("%s, %s: subject %q, text %q", name, language.Tag, m.Subject, m.Text)
 			}
 			if folder := os.Getenv("LATCHKEY_PAGES"); folder != "" {
-				if err := os.WriteFile(filepath.Join(folder, "mail-"+kind+"."+language.Tag+".html"), []byte(m.HTML), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(folder, "mail-"+name+"."+language.Tag+".html"), []byte(m.HTML), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 	}
-	code := letters()[MailCode].(VerificationCode)
-	raw, err := json.Marshal(code)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := set.Mail(MailCode, catalog.Negotiate("en", "", "", ""), Brand{}, raw)
+}
+
+func TestMailWithACode(t *testing.T) {
+	set, catalog := mustNew(t), mustLoad(t)
+	code := VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: Origin{IP: "192.0.2.17", At: at}}
+	m, err := set.RenderMail(code, catalog.Negotiate("en", "", "", ""), Brand{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,12 +420,49 @@ func TestMailsInEveryLanguage(t *testing.T) {
 	}
 }
 
-func TestMailRefuses(t *testing.T) {
-	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
-	if _, err := set.Mail("chain letter", l, Brand{}, []byte(`{}`)); err == nil {
-		t.Error("wrote a mail of unknown kind")
+// stored is a mail as it comes out of the outbox.
+func stored(t *testing.T, m Mail) Mail {
+	t.Helper()
+	args, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := set.Mail(MailCode, l, Brand{}, []byte(`[`)); err == nil {
-		t.Error("wrote a mail from garbage")
+	read, err := ParseMail(m.Kind(), args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(read, m) {
+		t.Errorf("%+v comes out of the outbox as %+v", m, read)
+	}
+	return read
+}
+
+func TestEachMailCanBeStored(t *testing.T) {
+	sampled := make(map[string]string) // the kind, by the name of the type
+	for _, s := range mailSamples() {
+		sampled[reflect.TypeOf(s.mail).Name()] = s.mail.Kind()
+	}
+	kinds := make(map[string]bool)
+	for _, name := range typesWith(t, "letter") {
+		kind := sampled[name]
+		if kind == "" {
+			t.Errorf("no sample of %s", name)
+		}
+		if kinds[kind] {
+			t.Errorf("two types of mail have the kind %q", kind)
+		}
+		kinds[kind] = true
+	}
+	if got, want := len(mailTypes), len(kinds); got != want {
+		t.Errorf("%d mailTypes, want %d", got, want)
+	}
+}
+
+func TestParseMailRefuses(t *testing.T) {
+	if _, err := ParseMail("chain letter", []byte(`{}`)); err == nil {
+		t.Error("read a mail of unknown kind")
+	}
+	if _, err := ParseMail("verification-code", []byte(`[`)); err == nil {
+		t.Error("read a mail from garbage")
 	}
 }

@@ -77,8 +77,8 @@ func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Dur
 		return i, "", err
 	}
 	err = mail.Queue(ctx, tx, mail.Message{
-		Tenant: user.Tenant, Kind: templates.MailInvitation, To: user.Mail, Language: user.Language,
-		Args:   templates.Invitation{Name: user.Name, Link: enroll.InvitationLink(base, secret), Code: secret, Until: i.ExpiresAt},
+		Tenant: user.Tenant, To: user.Mail, Language: user.Language,
+		Mail:   templates.Invitation{Name: user.Name, Link: enroll.InvitationLink(base, secret), Code: secret, Until: i.ExpiresAt},
 		Dedupe: store.InvitationMail(i.ID), Expires: i.ExpiresAt,
 	})
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 func addUser(t *testing.T, h *storetest.House, name string) identity.User {
@@ -196,7 +195,7 @@ func TestENR19_TheMailAloneHasTheSecret(t *testing.T) {
 		mails, err = tx.LeaseMessages(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
 		return err
 	})
-	if len(mails) != 1 || mails[0].Kind != templates.MailInvitation || !mails[0].ExpiresAt.Equal(i.ExpiresAt) {
+	if len(mails) != 1 || mails[0].Kind != "enrolment-invitation" || !mails[0].ExpiresAt.Equal(i.ExpiresAt) {
 		t.Fatalf("mails: %+v", mails)
 	}
 	_, secret, _ := strings.Cut(string(mails[0].Arguments), "#i1.")

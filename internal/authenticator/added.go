@@ -34,8 +34,8 @@ func Added(ctx context.Context, tx *store.Tx, journey string, user identity.User
 		return err
 	}
 	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: user.Tenant, Kind: templates.MailAdded, To: user.Mail, Language: lang,
-		Args:   templates.AuthenticatorAdded{Name: user.Name, Device: a.Name, Origin: from},
+		Tenant: user.Tenant, To: user.Mail, Language: lang,
+		Mail:   templates.AuthenticatorAdded{Name: user.Name, Device: a.Name, Origin: from},
 		Dedupe: "added " + a.ID, Expires: tx.Now().Add(24 * time.Hour),
 	})
 }

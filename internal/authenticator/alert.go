@@ -51,7 +51,7 @@ func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticat
 		}
 	}
 	for _, id := range users {
-		err := tellOf(ctx, tx, rules, locked[0].Tenant, id, templates.MailAuthenticatorLocked, func(u identity.User, operators bool) any {
+		err := tellOf(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, operators bool) templates.Mail {
 			return templates.AuthenticatorLocked{Name: u.Name, Devices: names[id], By: by, Until: until, Origin: from, Operators: operators}
 		})
 		if err != nil {
@@ -64,7 +64,7 @@ func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticat
 // tellPasscodesLocked tells whom policy wants told that a user's passcodes are
 // locked.
 func tellPasscodesLocked(ctx context.Context, tx *store.Tx, try Attempt, until time.Time) error {
-	return tellOf(ctx, tx, try.Rules, try.Tenant, try.User, templates.MailPasscodesLocked, func(u identity.User, operators bool) any {
+	return tellOf(ctx, tx, try.Rules, try.Tenant, try.User, func(u identity.User, operators bool) templates.Mail {
 		return templates.PasscodesLocked{Name: u.Name, Until: until, Origin: try.From, Operators: operators}
 	})
 }
@@ -82,7 +82,7 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 		return err
 	}
 	for _, id := range users {
-		err := tellOf(ctx, tx, rules, a.Tenant, id, templates.MailAuthenticatorUnlocked, func(u identity.User, _ bool) any {
+		err := tellOf(ctx, tx, rules, a.Tenant, id, func(u identity.User, _ bool) templates.Mail {
 			return templates.AuthenticatorUnlocked{Name: u.Name, Device: a.Name, Origin: templates.Origin{At: tx.Now()}}
 		})
 		if err != nil {
@@ -93,7 +93,7 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 }
 
 // tellOf queues a mail about a user to whom the rules name.
-func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user, kind string, args func(u identity.User, operators bool) any) error {
+func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, operators bool) templates.Mail) error {
 	u, err := tx.User(ctx, tenant, user)
 	if err != nil {
 		return err
@@ -103,8 +103,8 @@ func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, use
 		return err
 	}
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: tenant, Kind: kind, To: r.Address, Language: r.Language,
-			Args: args(u, r.Operator), Expires: tx.Now().Add(24 * time.Hour)})
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: tenant, Mail: about(u, r.Operator), To: r.Address, Language: r.Language,
+			Expires: tx.Now().Add(24 * time.Hour)})
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // under types a passcode under some rules.
@@ -257,7 +256,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 		if len(unlocks) != 2 || unlocks[0].Reason != "time" || unlocks[0].User != h.User.ID {
 			t.Errorf("events: %v, want two, by time", unlocks)
 		}
-		locked, unlocked := templates.MailAuthenticatorLocked+" "+h.User.Mail, templates.MailAuthenticatorUnlocked+" "+h.User.Mail
+		locked, unlocked := "authenticator-locked "+h.User.Mail, "authenticator-unlocked "+h.User.Mail
 		if got, want := mails(t, h), []string{locked, locked, unlocked, unlocked}; !slices.Equal(got, want) {
 			t.Errorf("mails %q, want %q", got, want)
 		}
@@ -333,17 +332,17 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 			for range limit {
 				under(t, h, h.DB, rules, wrong(h, a, b))
 			}
-			told(templates.MailAuthenticatorLocked, tt.want)
+			told("authenticator-locked", tt.want)
 			h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
 			alone := slices.DeleteFunc(slices.Clone(tt.want), func(to string) bool { return strings.HasPrefix(to, "ops") })
-			told(templates.MailAuthenticatorUnlocked, alone)
+			told("authenticator-unlocked", alone)
 			h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
-			told(templates.MailAuthenticatorLocked, alone)
+			told("authenticator-locked", alone)
 			rules.Count = policy.CountUsers
 			for range limit {
 				under(t, h, h.DB, rules, wrong(h, a, b))
 			}
-			told(templates.MailPasscodesLocked, tt.want)
+			told("passcodes-locked", tt.want)
 		})
 	}
 }

@@ -68,5 +68,5 @@ func ReportLost(ctx context.Context, tx *store.Tx, u identity.User, a identity.A
 }
 
 func tellOfChange(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, what templates.Change, from templates.Origin) error {
-	return tell(ctx, tx, u, templates.MailChanged, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Origin: from})
+	return tell(ctx, tx, u, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Origin: from})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // What is handed out is active at once, and another's implementation of the
@@ -56,7 +55,7 @@ func TestCRED1_HandedOut(t *testing.T) {
 		if added := events(t, h, audit.AuthenticatorAdded); len(added) != 4 || added[0].Data["kind"] == "" || added[0].Data["serial"] == "" {
 			t.Errorf("events: %+v", added)
 		}
-		told := templates.MailAdded + " " + h.User.Mail
+		told := "authenticator-added" + " " + h.User.Mail
 		if got := mails(t, h); !slices.Equal(got, []string{told, told, told, told}) {
 			t.Errorf("mails: %v, want four that tell the user", got)
 		}

@@ -52,7 +52,7 @@ func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from 
 	if err != nil {
 		return nil, err
 	}
-	return shown, tell(ctx, tx, u, templates.MailRecoveryMade, templates.RecoveryCodesMade{Name: u.Name, Codes: RecoveryCodes, Origin: from})
+	return shown, tell(ctx, tx, u, templates.RecoveryCodesMade{Name: u.Name, Codes: RecoveryCodes, Origin: from})
 }
 
 // CanonicalRecoveryCode returns the recovery code that somebody typed, or "" if
@@ -100,15 +100,15 @@ func UseRecoveryCode(ctx context.Context, tx *store.Tx, try Recovery) (bool, err
 	if err := tx.Event(ctx, e); err != nil {
 		return false, err
 	}
-	return true, tell(ctx, tx, u, templates.MailRecoveryUsed, templates.RecoveryCodeUsed{Name: u.Name, Left: set.Left, Origin: try.Origin})
+	return true, tell(ctx, tx, u, templates.RecoveryCodeUsed{Name: u.Name, Left: set.Left, Origin: try.Origin})
 }
 
 // tell queues a mail about a change of a user's means of login; without an
 // address that anybody can be reached at there is none.
-func tell(ctx context.Context, tx *store.Tx, u identity.User, kind string, args any) error {
+func tell(ctx context.Context, tx *store.Tx, u identity.User, about templates.Mail) error {
 	if mail.CheckAddress(u.Mail) != nil {
 		return nil
 	}
-	return mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: kind, To: u.Mail, Language: u.Language, Args: args,
+	return mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Mail: about, To: u.Mail, Language: u.Language,
 		Expires: tx.Now().Add(24 * time.Hour)})
 }

@@ -54,7 +54,7 @@ func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time
 	if err != nil {
 		return "", t, err
 	}
-	return code, t, tell(ctx, tx, u, templates.MailTemporary,
+	return code, t, tell(ctx, tx, u,
 		templates.TemporaryPasscode{Name: u.Name, Until: t.ExpiresAt, Many: many, Origin: templates.Origin{At: tx.Now()}})
 }
 

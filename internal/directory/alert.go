@@ -41,8 +41,8 @@ func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 			continue
 		}
 		rejected.Operators = r.Operator
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailPushRejected, To: r.Address, Language: r.Language,
-			Args: rejected, Dedupe: fmt.Sprintf("rejected %s %s", p.ID, r.Address), Expires: tx.Now().Add(24 * time.Hour)})
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, To: r.Address, Language: r.Language,
+			Mail: rejected, Dedupe: fmt.Sprintf("rejected %s %s", p.ID, r.Address), Expires: tx.Now().Add(24 * time.Hour)})
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func TellPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u i
 		return err
 	}
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailPushLocked, To: r.Address, Language: r.Language,
-			Args:   templates.LockedPush{Name: u.Name, Until: until, Origin: from, Operators: r.Operator},
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, To: r.Address, Language: r.Language,
+			Mail:   templates.LockedPush{Name: u.Name, Until: until, Origin: from, Operators: r.Operator},
 			Dedupe: fmt.Sprintf("push locked %s %d %s", u.ID, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
 		if err != nil {
 			return err

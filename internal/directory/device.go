@@ -13,7 +13,7 @@ import (
 // TellDeviceRemembered tells a user by mail that a device is remembered from now
 // on: whoever has the password needs no second factor there.
 func TellDeviceRemembered(ctx context.Context, tx *store.Tx, u identity.User, d identity.RememberedDevice) error {
-	return tell(ctx, tx, u, templates.MailDeviceRemembered, "remembered "+d.ID,
+	return tell(ctx, tx, u, "remembered "+d.ID,
 		templates.DeviceRemembered{Name: u.Name, Until: d.ExpiresAt, Origin: templates.Origin{IP: d.IP, Browser: d.Agent, At: d.CreatedAt}})
 }
 
@@ -25,7 +25,7 @@ func DeviceStolen(ctx context.Context, tx *store.Tx, u identity.User, d identity
 	if err != nil || !forgotten {
 		return err
 	}
-	return tell(ctx, tx, u, templates.MailDeviceStolen, "stolen "+d.ID,
+	return tell(ctx, tx, u, "stolen "+d.ID,
 		templates.DeviceStolen{Name: u.Name, Device: d.Agent, Origin: from})
 }
 
@@ -43,7 +43,7 @@ func ForgetDevices(ctx context.Context, tx *store.Tx, u identity.User, id, why s
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	return n, tell(ctx, tx, u, templates.MailDevicesForgotten, "", templates.DevicesForgotten{Name: u.Name, Devices: n, Origin: from})
+	return n, tell(ctx, tx, u, "", templates.DevicesForgotten{Name: u.Name, Devices: n, Origin: from})
 }
 
 // ForgetDevices is [ForgetDevices] for an operator: all of the user of a name.
@@ -57,10 +57,10 @@ func (d *Directory) ForgetDevices(ctx context.Context, who identity.Principal, t
 
 // tell queues a mail about what somebody did in a user's name, if there is an
 // address to send it to.
-func tell(ctx context.Context, tx *store.Tx, u identity.User, kind, dedupe string, args any) error {
+func tell(ctx context.Context, tx *store.Tx, u identity.User, dedupe string, about templates.Mail) error {
 	if mail.CheckAddress(u.Mail) != nil {
 		return nil // nobody to tell, and no reason to undo it
 	}
-	return mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: kind, To: u.Mail, Language: u.Language, Args: args,
+	return mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Mail: about, To: u.Mail, Language: u.Language,
 		Dedupe: dedupe, Expires: tx.Now().Add(24 * time.Hour)})
 }

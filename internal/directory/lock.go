@@ -42,8 +42,8 @@ func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	}
 	told := make(map[mail.Reader]bool)
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, Kind: templates.MailLocked, To: r.Address, Language: r.Language,
-			Args:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, To: r.Address, Language: r.Language,
+			Mail:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
 			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
 		if err != nil {
 			return nil, err
@@ -69,8 +69,8 @@ func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u ide
 		return err
 	}
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, Kind: templates.MailUnlocked, To: r.Address, Language: r.Language,
-			Args: templates.UserUnlocked{Name: u.Name, Origin: from}, Expires: tx.Now().Add(24 * time.Hour)})
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, To: r.Address, Language: r.Language,
+			Mail: templates.UserUnlocked{Name: u.Name, Origin: from}, Expires: tx.Now().Add(24 * time.Hour)})
 		if err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 				mails, err := tx.LeaseMessages(t.Context(), "test", tx.Now().Add(time.Minute), 10)
 				for _, m := range mails {
 					got = append(got, m.Recipient)
-					if m.Kind != templates.MailLocked || !strings.Contains(string(m.Arguments), `"anna"`) {
+					if m.Kind != "user-locked" || !strings.Contains(string(m.Arguments), `"anna"`) {
 						t.Errorf("a mail of kind %s: %s", m.Kind, m.Arguments)
 					}
 				}

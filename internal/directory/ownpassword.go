@@ -129,7 +129,7 @@ func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed stri
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: data}); err != nil {
 		return err
 	}
-	return tell(ctx, tx, u, templates.MailPasswordChanged, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
+	return tell(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
 }
 
 // A Renewal is a password that its user sets in the middle of a login.
@@ -169,5 +169,5 @@ func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Journey: r.Journey, Data: data}); err != nil {
 		return err
 	}
-	return tell(ctx, tx, u, templates.MailPasswordChanged, "", templates.PasswordChanged{Name: u.Name, How: how, Origin: r.From})
+	return tell(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, How: how, Origin: r.From})
 }

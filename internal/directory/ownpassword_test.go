@@ -81,7 +81,7 @@ func TestChangeOwnPassword(t *testing.T) {
 			}
 			h.Do(t, func(tx *store.Tx) error {
 				mails, err := tx.LeaseMessages(t.Context(), "test", tx.Now().Add(time.Millisecond), 10)
-				if len(mails) != 1 || mails[0].Kind != templates.MailPasswordChanged {
+				if len(mails) != 1 || mails[0].Kind != "password-changed" {
 					t.Errorf("mails %+v", mails)
 				}
 				return err

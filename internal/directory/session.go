@@ -47,7 +47,7 @@ func EndOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks s
 	if err != nil {
 		return 0, err
 	}
-	return ended, tell(ctx, tx, u, templates.MailSessionsEnded, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
+	return ended, tell(ctx, tx, u, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
 }
 
 // endOthers is EndOtherSessions without its mail.

@@ -284,7 +284,7 @@ func TestTLOG26_ACopyIsNoticed(t *testing.T) {
 		if len(forgotten) != 1 || forgotten[0].Reason != "stolen" {
 			t.Errorf("events %+v, want one of a stolen device", forgotten)
 		}
-		if n := h.queued(templates.MailDeviceStolen); n != 1 {
+		if n := h.queued("device-stolen"); n != 1 {
 			t.Errorf("%d mails of a copy, want 1", n)
 		}
 	})

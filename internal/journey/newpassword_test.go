@@ -112,7 +112,7 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 		halfway := h.toChoice("thief too")
 		h.Clock.Pass(time.Minute)
 
-		v = h.typesCode(h.forgets("own", "berit.lie"), h.mailedCode(templates.MailReset), journey.Choose)
+		v = h.typesCode(h.forgets("own", "berit.lie"), h.mailedCode("password-reset"), journey.Choose)
 		if !v.Journey.Proved() || v.Journey.Has(identity.Password) {
 			t.Error("the code must show who it is, and be no password")
 		}
@@ -139,7 +139,7 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 		h.want(v, err, journey.AskPassword)
 		v, err = h.engine.Password(t.Context(), visit, h.named("new", "berit.lie", journey.AskPassword), another)
 		h.want(v, err, journey.Choose)
-		if all := letters[templates.PasswordChanged](h, templates.MailPasswordChanged); len(all) != 1 || all[0].How != templates.PasswordForgotten {
+		if all := letters[templates.PasswordChanged](h, "password-changed"); len(all) != 1 || all[0].How != templates.PasswordForgotten {
 			t.Errorf("%d mails tell of it", len(all))
 		}
 		changed := slices.DeleteFunc(h.events(audit.UserChanged), func(e audit.Event) bool { return e.Data["password"] != "changed" })
@@ -191,7 +191,7 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 			}
 		}
 		// The locked one gets a code too: who has it is told of the lock.
-		if got := len(h.mails(templates.MailReset)); got != 3 {
+		if got := len(h.mails("password-reset")); got != 3 {
 			t.Errorf("%d mails, want those of berit.lie, noauthenticator and locked", got)
 		}
 	})
@@ -216,7 +216,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 		must("without anything", h.named("a", "berit.lie", journey.AskPassword))
 		v := h.forgets("b", "berit.lie")
 		must("before the code", v)
-		v = h.typesCode(v, h.mailedCode(templates.MailReset), journey.Choose)
+		v = h.typesCode(v, h.mailedCode("password-reset"), journey.Choose)
 		must("by the code alone", v)
 		at := *v
 		at.Step = journey.AskNewPassword // as the browser says it stands
@@ -241,14 +241,14 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 		if !v.Journey.FactorStands() {
 			t.Fatal("the session's factor does not count: the trial shows nothing")
 		}
-		v = h.typesCode(h.forgot(v), h.mailedCode(templates.MailReset), journey.Choose)
+		v = h.typesCode(h.forgot(v), h.mailedCode("password-reset"), journey.Choose)
 		must("by a session's factor", v)
 
 		// Who has no authenticator is not helped to one.
 		if _, err := h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "new", Mail: "new@example.org", Password: password}); err != nil {
 			t.Fatal(err)
 		}
-		v = h.typesCode(h.forgets("c", "new"), h.mailedCode(templates.MailReset), journey.Refused)
+		v = h.typesCode(h.forgets("c", "new"), h.mailedCode("password-reset"), journey.Refused)
 		must("without an authenticator", v)
 		if v.Facts.MayEnroll || v.Journey.Enroll != identity.NotEnrolling {
 			t.Error("self-provisioning is offered beside the reset")
@@ -261,7 +261,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	first := h.forgets("a", "berit.lie")
-	code := h.mailedCode(templates.MailReset)
+	code := h.mailedCode("password-reset")
 	h.Clock.Pass(time.Minute)
 	second := h.forgets("b", "berit.lie")
 	if v := h.typesCode(second, code, journey.AskResetCode); v.Journey.Notice != "error.code.wrong" {
@@ -296,7 +296,7 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 		h := furnish(t, empty)
 		ready := func(browser string) *journey.View {
 			h.Clock.Pass(time.Minute)
-			v := h.typesCode(h.forgets(browser, "berit.lie"), h.mailedCode(templates.MailReset), journey.Choose)
+			v := h.typesCode(h.forgets(browser, "berit.lie"), h.mailedCode("password-reset"), journey.Choose)
 			v, err := h.engine.Choose(t.Context(), h.visit(nowhere), v, identity.ByPasscode)
 			return h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), journey.AskNewPassword, "")
 		}
@@ -361,7 +361,7 @@ func TestTLOG29_ADuePasswordIsChangedInTheLogin(t *testing.T) {
 		v = login("d", another, journey.AskNewPassword)
 		h.sets(v, password, journey.Done, "")
 		login("e", password, journey.Done)
-		if all := letters[templates.PasswordChanged](h, templates.MailPasswordChanged); len(all) != 2 || all[1].How != templates.PasswordDue {
+		if all := letters[templates.PasswordChanged](h, "password-changed"); len(all) != 2 || all[1].How != templates.PasswordDue {
 			t.Errorf("%d mails tell of it", len(all))
 		}
 	})

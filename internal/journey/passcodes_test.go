@@ -9,7 +9,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A stranger who guesses passcodes for a name locks its owner out of passcodes,
@@ -99,7 +98,7 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 		}
 		told := func(when string, want int) {
 			t.Helper()
-			if got := len(h.mails(templates.MailUnlocked)); got != want {
+			if got := len(h.mails("user-unlocked")); got != want {
 				t.Errorf("%s: %d mails, want %d", when, got, want)
 			}
 		}

@@ -196,7 +196,7 @@ func TestCRED19_APasskeyIsASecondFactor(t *testing.T) {
 		if n := len(h.events(audit.PasskeyRight)); n != 2 {
 			t.Errorf("%d events, want 2", n)
 		}
-		if to := h.mails(templates.MailChanged); len(to) != 1 {
+		if to := h.mails("authenticator-changed"); len(to) != 1 {
 			t.Errorf("mails to %v, want one of the passkey that was added", to)
 		}
 	})
@@ -260,7 +260,7 @@ func TestTLOG32_SignaturesThatAreRefused(t *testing.T) {
 				copied++
 			}
 		}
-		if to := h.mails(templates.MailChanged); copied != 3 || len(to) != 2+copied {
+		if to := h.mails("authenticator-changed"); copied != 3 || len(to) != 2+copied {
 			t.Errorf("%d copies, mails to %v; want 3, each told", copied, to)
 		}
 		v = h.toPasskey("b")

@@ -15,7 +15,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 var nowhere = identity.Session{}
@@ -96,11 +95,11 @@ func TestPUSH9_ALockInAJourney(t *testing.T) {
 		if v.Journey.Notice != "error.push.locked" || !v.Facts.PushLockedUntil.Equal(until) || !slices.Equal(v.Methods, []identity.Method{identity.ByPasscode}) {
 			t.Errorf("told %q, locked until %v, may choose %v", v.Journey.Notice, v.Facts.PushLockedUntil, v.Methods)
 		}
-		if to := h.mails(templates.MailPushLocked); !slices.Equal(to, []string{h.User.Mail}) {
+		if to := h.mails("push-locked"); !slices.Equal(to, []string{h.User.Mail}) {
 			t.Errorf("mails to %v, want the user alone", to)
 		}
 		v = h.send(v)
-		if v.Journey.Notice != "error.push.locked" || len(h.events(audit.PushLocked)) != 1 || len(h.mails(templates.MailPushLocked)) > 1 {
+		if v.Journey.Notice != "error.push.locked" || len(h.events(audit.PushLocked)) != 1 || len(h.mails("push-locked")) > 1 {
 			t.Errorf("asked once more: told %q, %d events", v.Journey.Notice, len(h.events(audit.PushLocked)))
 		}
 		v, err := h.engine.Passcode(t.Context(), h.visit(nowhere), v, h.passcode(0))

@@ -79,7 +79,7 @@ func TestCRED16_RecoveryCode(t *testing.T) {
 		if v = h.want(v, err, journey.AskRecoveryCode); v.Journey.Notice != "error.recovery.wrong" {
 			t.Errorf("a used one: told %q", v.Journey.Notice)
 		}
-		if to := h.mails(templates.MailRecoveryUsed); !slices.Equal(to, []string{h.User.Mail}) {
+		if to := h.mails("recovery-code-used"); !slices.Equal(to, []string{h.User.Mail}) {
 			t.Errorf("mails went to %q", to)
 		}
 	})

@@ -10,15 +10,15 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A Message is a mail to be queued.
 type Message struct {
 	Tenant   string
-	Kind     string // such as templates.MailCode
+	Mail     templates.Mail
 	To       string
 	Language string // of the reader; empty means the tenant's, then English
-	Args     any    // the kind's struct, such as templates.VerificationCode
 	Dedupe   string // of two messages with the same key one is sent; empty means no such key
 	Expires  time.Time
 }
@@ -28,15 +28,15 @@ func Queue(ctx context.Context, tx *store.Tx, m Message) error {
 	if err := CheckAddress(m.To); err != nil {
 		return err
 	}
-	args, err := json.Marshal(m.Args)
+	args, err := json.Marshal(m.Mail)
 	if err != nil {
-		return fmt.Errorf("mail: queue %s: %w", m.Kind, err)
+		return fmt.Errorf("mail: queue %s: %w", m.Mail.Kind(), err)
 	}
 	id := identity.NewID(identity.MessageID)
 	if m.Dedupe == "" {
 		m.Dedupe = id
 	}
-	return tx.QueueMessage(ctx, store.Message{Tenant: m.Tenant, ID: id, Kind: m.Kind, Recipient: m.To, Language: m.Language,
+	return tx.QueueMessage(ctx, store.Message{Tenant: m.Tenant, ID: id, Kind: m.Mail.Kind(), Recipient: m.To, Language: m.Language,
 		Arguments: args, Dedupe: m.Dedupe, MessageID: identity.NewSecret(), ExpiresAt: m.Expires})
 }
 

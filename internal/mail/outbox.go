@@ -161,8 +161,12 @@ func (o *Outbox) send(ctx context.Context, m store.Message) error {
 	if err != nil {
 		return err
 	}
+	mail, err := templates.ParseMail(m.Kind, m.Arguments)
+	if err != nil {
+		return Permanent{err}
+	}
 	brand := templates.Brand{Name: t.OrganisationName(), Help: t.HelpContact}
-	rendered, err := o.Pages.Mail(m.Kind, o.Catalog.Negotiate(m.Language, "", "", t.Language), brand, m.Arguments)
+	rendered, err := o.Pages.RenderMail(mail, o.Catalog.Negotiate(m.Language, "", "", t.Language), brand)
 	if err != nil {
 		return Permanent{err}
 	}

@@ -120,8 +120,8 @@ func newOutbox(t *testing.T, h *storetest.House, node string, sender Sender) *Ou
 func queue(t *testing.T, h *storetest.House, language, dedupe string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
-		return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, Kind: templates.MailCode, To: h.User.Mail, Language: language, Dedupe: dedupe,
-			Args: templates.VerificationCode{Name: "anna", Code: "314159", Minutes: 10}, Expires: h.Clock.Now().Add(10 * time.Minute)})
+		return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, To: h.User.Mail, Language: language, Dedupe: dedupe,
+			Mail: templates.VerificationCode{Name: "anna", Code: "314159", Minutes: 10}, Expires: h.Clock.Now().Add(10 * time.Minute)})
 	})
 }
 
@@ -388,8 +388,8 @@ func TestADM9_OldestFirst(t *testing.T) {
 			address := string(rune('a'+i)) + "@example.org"
 			want = append(want, "<"+address+">")
 			h.Do(t, func(tx *store.Tx) error {
-				return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, Kind: templates.MailCode, To: address,
-					Args: templates.VerificationCode{}, Expires: h.Clock.Now().Add(time.Hour)})
+				return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, To: address,
+					Mail: templates.VerificationCode{}, Expires: h.Clock.Now().Add(time.Hour)})
 			})
 			h.Clock.Pass(time.Second)
 		}
