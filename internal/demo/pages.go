@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -31,11 +30,15 @@ type page struct {
 	L            locales.Printer
 	Languages    []locales.Language // offered at the foot; empty where they are not
 	Organisation string
-	Body         titled
+	Body         body
 }
 
-// A titled body knows its page's heading, which is also its title.
-type titled interface{ Heading() templates.Text }
+// A body is what one page has for its own. Each file in the folder pages, but
+// the layout, has one type.
+type body interface {
+	template() string        // name of the file in the folder pages
+	Heading() templates.Text // the h1, and part of the title
+}
 
 // Title is what the window is called.
 func (p page) Title() string {
@@ -67,6 +70,8 @@ const (
 	oidcProtocol = "OpenID Connect"
 )
 
+func (start) template() string { return "start.html" }
+
 // Heading is the page's.
 func (start) Heading() templates.Text { return templates.Text{Key: "demo.start.heading"} }
 
@@ -78,6 +83,8 @@ type application struct {
 	User        string
 	Told        []fact
 }
+
+func (application) template() string { return "application.html" }
 
 // Heading is the page's.
 func (a application) Heading() templates.Text {
@@ -94,7 +101,9 @@ type refusal struct {
 	Why         string // the protocol's word; empty if the answer could not be used
 }
 
-// Heading is the page\'s.
+func (refusal) template() string { return "refused.html" }
+
+// Heading is the page's.
 func (refusal) Heading() templates.Text { return templates.Text{Key: "demo.refused.heading"} }
 
 // A signedOut is the page after signing out of an application.
@@ -104,19 +113,25 @@ type signedOut struct {
 	Still       bool // Latchkey's own session goes on
 }
 
-// Heading is the page\'s.
+func (signedOut) template() string { return "signedout.html" }
+
+// Heading is the page's.
 func (signedOut) Heading() templates.Text { return templates.Text{Key: "demo.signedout.heading"} }
 
 // A mailList is the mailbox.
 type mailList struct{ Mails []Mail }
 
-// Heading is the page\'s.
+func (mailList) template() string { return "mails.html" }
+
+// Heading is the page's.
 func (mailList) Heading() templates.Text { return templates.Text{Key: "demo.mail.heading"} }
 
 // A letter is one mail.
 type letter struct{ Mail }
 
-// Heading is the page\'s.
+func (letter) template() string { return "mail.html" }
+
+// Heading is the page's.
 func (l letter) Heading() templates.Text {
 	if l.Subject == "" {
 		return templates.Text{Key: "demo.mail.nosubject"}
@@ -132,7 +147,9 @@ type passcodes struct {
 
 type passcode struct{ User, Code, Seed string }
 
-// Heading is the page\'s.
+func (passcodes) template() string { return "passcodes.html" }
+
+// Heading is the page's.
 func (passcodes) Heading() templates.Text { return templates.Text{Key: "demo.passcodes.heading"} }
 
 // parsePages parses the pages. A fallback text is marked as what it is in the
@@ -159,7 +176,7 @@ func parsePages() (map[string]*template.Template, error) {
 		if err != nil {
 			return nil, fmt.Errorf("demo: %w", err)
 		}
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = p
+		pages[path.Base(name)] = p
 	}
 	return pages, nil
 }
@@ -171,13 +188,13 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; form-action 'self'"
 
 // render writes a page whole or not at all.
-func (d *Demo) render(w http.ResponseWriter, r *http.Request, status int, name string, body titled) error {
-	p := page{L: d.kit.Printer(r, "", "", ""), Organisation: organisation, Body: body}
-	if name == "start" {
+func (d *Demo) render(w http.ResponseWriter, r *http.Request, status int, b body) error {
+	p := page{L: d.kit.Printer(r, "", "", ""), Organisation: organisation, Body: b}
+	if _, ok := b.(start); ok {
 		p.Languages = d.kit.Catalog.Languages()
 	}
-	var b bytes.Buffer
-	if err := d.pages[name].ExecuteTemplate(&b, "layout", p); err != nil {
+	var html bytes.Buffer
+	if err := d.pages[b.template()].ExecuteTemplate(&html, "layout", p); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	h := w.Header()
@@ -185,7 +202,7 @@ func (d *Demo) render(w http.ResponseWriter, r *http.Request, status int, name s
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // who has left needs no answer
+	_, _ = html.WriteTo(w) // who has left needs no answer
 	return nil
 }
 
@@ -243,7 +260,7 @@ func (d *Demo) showStart(w http.ResponseWriter, r *http.Request) error {
 			body.Outsider = u.Name
 		}
 	}
-	return d.render(w, r, http.StatusOK, "start", body)
+	return d.render(w, r, http.StatusOK, body)
 }
 
 func (d *Demo) showMails(w http.ResponseWriter, r *http.Request) error {
@@ -256,7 +273,7 @@ func (d *Demo) showMails(w http.ResponseWriter, r *http.Request) error {
 	for i := len(mails) - 1; i >= 0; i-- {
 		newest = append(newest, mails[i])
 	}
-	return d.render(w, r, http.StatusOK, "mails", mailList{newest})
+	return d.render(w, r, http.StatusOK, mailList{newest})
 }
 
 func (d *Demo) showMail(w http.ResponseWriter, r *http.Request) error {
@@ -264,7 +281,7 @@ func (d *Demo) showMail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.render(w, r, http.StatusOK, "mail", letter{m})
+	return d.render(w, r, http.StatusOK, letter{m})
 }
 
 // showHTML shows a mail's HTML as a mail program does: it may have styles of
@@ -299,7 +316,7 @@ func (d *Demo) showPasscodes(w http.ResponseWriter, r *http.Request) error {
 			body.Codes = append(body.Codes, passcode{p.name, otp.TOTP(seed, otp.Params{}, now), otp.EncodeSecret(seed)})
 		}
 	}
-	return d.render(w, r, http.StatusOK, "passcodes", body)
+	return d.render(w, r, http.StatusOK, body)
 }
 
 // period is how many seconds a passcode is shown.

@@ -151,7 +151,7 @@ func (p *payroll) show(w http.ResponseWriter, r *http.Request) error {
 	for _, name := range slices.Sorted(maps.Keys(claims.Attributes)) {
 		told = append(told, fact{name, strings.Join(claims.Attributes[name], ", ")})
 	}
-	return p.demo.render(w, r, http.StatusOK, "application", application{Application: payrollName, Path: payrollPath, Protocol: samlProtocol,
+	return p.demo.render(w, r, http.StatusOK, application{Application: payrollName, Path: payrollPath, Protocol: samlProtocol,
 		User: user, Told: told})
 }
 
@@ -181,7 +181,7 @@ func (p *payroll) failed(w http.ResponseWriter, r *http.Request, err error) {
 		p.demo.kit.Log.WarnContext(r.Context(), "payroll got no login", "err", err)
 	}
 	p.demo.handle(func(w http.ResponseWriter, r *http.Request) error {
-		return p.demo.render(w, r, http.StatusForbidden, "refused", refusal{Application: payrollName, Path: payrollPath, Why: why})
+		return p.demo.render(w, r, http.StatusForbidden, refusal{Application: payrollName, Path: payrollPath, Why: why})
 	}).ServeHTTP(w, r)
 }
 
@@ -217,7 +217,7 @@ func (p *payroll) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *payroll) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return p.demo.render(w, r, http.StatusOK, "signedout", signedOut{Application: payrollName, Path: payrollPath, Still: true})
+	return p.demo.render(w, r, http.StatusOK, signedOut{Application: payrollName, Path: payrollPath, Still: true})
 }
 
 // forget takes a cookie from the browser.

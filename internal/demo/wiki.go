@@ -98,7 +98,7 @@ func (k *wiki) show(w http.ResponseWriter, r *http.Request) error {
 		rp.AuthURLHandler(identity.NewSecret, party)(w, r)
 		return nil
 	}
-	return k.demo.render(w, r, http.StatusOK, "application", application{Application: wikiName, Path: wikiPath, Protocol: oidcProtocol,
+	return k.demo.render(w, r, http.StatusOK, application{Application: wikiName, Path: wikiPath, Protocol: oidcProtocol,
 		User: v.User, Told: v.Told})
 }
 
@@ -168,7 +168,7 @@ func (k *wiki) lost(w http.ResponseWriter, r *http.Request, why, _ string) {
 
 func (k *wiki) failed(w http.ResponseWriter, r *http.Request, why string) {
 	k.demo.handle(func(w http.ResponseWriter, r *http.Request) error {
-		return k.demo.render(w, r, http.StatusForbidden, "refused", refusal{Application: wikiName, Path: wikiPath, Why: why})
+		return k.demo.render(w, r, http.StatusForbidden, refusal{Application: wikiName, Path: wikiPath, Why: why})
 	}).ServeHTTP(w, r)
 }
 
@@ -191,5 +191,5 @@ func (k *wiki) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (k *wiki) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return k.demo.render(w, r, http.StatusOK, "signedout", signedOut{Application: wikiName, Path: wikiPath})
+	return k.demo.render(w, r, http.StatusOK, signedOut{Application: wikiName, Path: wikiPath})
 }

@@ -1,0 +1,38 @@
+package demo
+
+import (
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/locales"
+)
+
+func TestEachTemplateHasOneType(t *testing.T) {
+	pages, err := parsePages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"layout.html"}
+	for _, b := range []body{start{}, application{}, refusal{}, signedOut{}, mailList{}, letter{}, passcodes{}} {
+		file := b.template()
+		if slices.Contains(files, file) {
+			t.Errorf("%T has the file of another type, %s", b, file)
+		}
+		files = append(files, file)
+		if pages[file] == nil {
+			t.Errorf("%T has no file %s", b, file)
+			continue
+		}
+		if err := pages[file].ExecuteTemplate(io.Discard, "layout", page{L: catalog.Negotiate("en", "", "", ""), Body: b}); err != nil {
+			t.Errorf("%T: %v", b, err)
+		}
+	}
+	if got, want := len(files), len(pages); got != want {
+		t.Errorf("%d files have types, want all %d", got, want)
+	}
+}
