@@ -178,7 +178,7 @@ func TestPUSH14_NoFurtherPushInThisJourney(t *testing.T) {
 	}
 }
 
-// PUSH-9, 9a: a push too many, with passcodes and without.
+// PUSH-9, PUSH-9a: a push too many, with passcodes and without.
 func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -91,7 +91,7 @@ func TestCRED16_RecoveryCode(t *testing.T) {
 //
 // Tried without the reservation in Engine.RecoveryCode: every guess was evaluated,
 // and nobody was locked.
-func TestTLOG9_RecoveryCodesAtTheLimit(t *testing.T) {
+func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
 		codes := h.recoveryCodes()
