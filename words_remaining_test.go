@@ -7,7 +7,7 @@ cmd/latchkey: handout house strand stranger walk
 cmd/latchkey/testdata/transcripts: house
 e2e: bell courier door house stranger vault visit walk
 e2e/strangers: stranger
-enroll: bell enroll.HandOut enroll.flood enroll.pend enroll.redeem epoch errand handout hindrance house kit stranger tally
+enroll: bell enroll.flood enroll.pend enroll.redeem epoch errand handout house kit stranger tally
 idp: handout idp.*.apply idp.*.hold idp.*.mark idp.*.show idp.*.sit idp.*.take idp.alone idp.patient kit sitting visit
 idp/oidc: house kit stranger
 idp/saml: house kit stranger
