@@ -23,8 +23,8 @@ func (h *appHouse) next(t *testing.T, slug, name, user string) *appHouse {
 	other.who.Tenant = tenant.ID
 	other.user = identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: user}
 	other.tx(t, func(tx *store.Tx) error {
-		return errors.Join(tx.AddTenant(t.Context(), tenant), tx.AddUser(t.Context(), other.user),
-			tx.AddApplication(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
+		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), other.user),
+			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
 	return &other

@@ -33,7 +33,7 @@ func (h *appHouse) wantPIN(t *testing.T, attempts int64, biometric bool) {
 		t.Fatal(err)
 	}
 	h.tx(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.user.Tenant, policy.KindTemplate, 0, data)
+		return tx.Policies().Set(t.Context(), h.user.Tenant, policy.KindTemplate, 0, data)
 	})
 }
 
@@ -41,11 +41,11 @@ func (h *appHouse) wantPIN(t *testing.T, attempts int64, biometric bool) {
 func (h *appHouse) initialPIN(t *testing.T) string {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		for a, err := range h.db.Authenticators(t.Context(), h.user.Tenant, h.user.ID) {
+		for a, err := range h.db.Authenticators().OfUser(t.Context(), h.user.Tenant, h.user.ID) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if pin, err := h.db.InitialPIN(t.Context(), a.Tenant, a.ID); err == nil {
+			if pin, err := h.db.PINs().Initial(t.Context(), a.Tenant, a.ID); err == nil {
 				return pin
 			}
 		}
@@ -57,7 +57,7 @@ func (h *appHouse) initialPIN(t *testing.T) string {
 // number is what the page of a login shows.
 func (h *appHouse) number(t *testing.T, id string) string {
 	t.Helper()
-	number, err := h.db.PushNumber(t.Context(), h.user.Tenant, id)
+	number, err := h.db.Push().Number(t.Context(), h.user.Tenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

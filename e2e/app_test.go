@@ -56,8 +56,8 @@ func furnishApp(t *testing.T) *appHouse {
 	h := &appHouse{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
 		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
 	h.tx(t, func(tx *store.Tx) error {
-		return errors.Join(tx.AddTenant(t.Context(), tenant), tx.AddUser(t.Context(), h.user),
-			tx.AddApplication(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
+		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), h.user),
+			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
 	catalog, err := locales.Load()
@@ -111,7 +111,7 @@ func (h *appHouse) journey(t *testing.T) *identity.Journey {
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.tx(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -128,14 +128,14 @@ func (h *appHouse) activation(t *testing.T) enroll.Activation {
 	j := h.journey(t)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.db.Now()
 	h.tx(t, func(tx *store.Tx) error {
-		rules, err := enroll.ReadRules(t.Context(), tx, h.user.Tenant)
+		rules, err := enroll.ReadRules(t.Context(), tx.Reader, h.user.Tenant)
 		if err != nil {
 			return err
 		}
 		_, err = enroll.ChoosePlatform(t.Context(), tx, j, h.user, identity.Android, rules, "en")
-		return errors.Join(err, tx.StepJourney(t.Context(), j))
+		return errors.Join(err, tx.Journeys().Step(t.Context(), j))
 	})
-	shown, err := enroll.Shown(t.Context(), h.db, j)
+	shown, err := enroll.Shown(t.Context(), h.db.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 
 func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.db, h.user.Tenant, id)
+	s, err := push.Look(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
 func (h *appHouse) change(t *testing.T, f func(context.Context, *store.Tx, identity.Authenticator) error) {
 	t.Helper()
 	h.tx(t, func(tx *store.Tx) error {
-		all, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
+		all, err := store.Collect(tx.Authenticators().OfUser(t.Context(), h.user.Tenant, h.user.ID))
 		if err != nil {
 			return err
 		}

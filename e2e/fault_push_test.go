@@ -129,12 +129,12 @@ func (w *ward) subscribe(id, host string) {
 	}
 	db := w.database()
 	defer db.Close()
-	a, err := db.FindAuthenticator(w.t.Context(), id)
+	a, err := db.Authenticators().Find(w.t.Context(), id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	err = db.InTx(w.t.Context(), identity.Principal{Kind: identity.CommandLine}, func(tx *store.Tx) error {
-		_, err := tx.Subscribe(w.t.Context(), a.Tenant, a.ID, webpush.Subscription{
+		_, err := tx.Subscriptions().Set(w.t.Context(), a.Tenant, a.ID, webpush.Subscription{
 			Endpoint: "https://" + host + "/capability", P256DH: key.PublicKey().Bytes(), Auth: make([]byte, 16)})
 		return err
 	})
@@ -150,8 +150,8 @@ func (w *ward) failure(id string) string {
 	db := w.database()
 	defer db.Close()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		a, err := db.FindAuthenticator(w.t.Context(), id)
-		s, missing := db.PushSubscription(w.t.Context(), a.Tenant, id)
+		a, err := db.Authenticators().Find(w.t.Context(), id)
+		s, missing := db.Subscriptions().Get(w.t.Context(), a.Tenant, id)
 		if err := errors.Join(err, missing); err != nil {
 			w.t.Fatal(err)
 		}

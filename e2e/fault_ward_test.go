@@ -139,7 +139,7 @@ func (w *ward) admit(owners, newcomers int) {
 	hashed := cheapHash()
 	add := func(tx *store.Tx, name, mail string) (identity.User, error) {
 		u := identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: mail, Password: hashed}
-		return u, tx.AddUser(ctx, u)
+		return u, tx.Users().Add(ctx, u)
 	}
 	err = db.InTx(ctx, identity.Principal{Tenant: tenant.ID, Kind: identity.CommandLine, Name: "ward"}, func(tx *store.Tx) error {
 		for i := range owners {

@@ -202,7 +202,7 @@ func (h *appHouse) active(t *testing.T) int {
 	t.Helper()
 	n := 0
 	h.tx(t, func(tx *store.Tx) error {
-		all, err := store.Collect(tx.Authenticators(t.Context(), h.user.Tenant, h.user.ID))
+		all, err := store.Collect(tx.Authenticators().OfUser(t.Context(), h.user.Tenant, h.user.ID))
 		for _, a := range all {
 			if a.State() == identity.Active {
 				n++

@@ -59,13 +59,13 @@ func TestPUSH24_ChromiumIsRung(t *testing.T) {
 // worker is there by then, and else when it is opened again.
 func (h *appHouse) awaitSubscription(t *testing.T, b *Browser) identity.Authenticator {
 	t.Helper()
-	a, err := h.db.Authenticator(t.Context(), h.user.Tenant, b.Attribute(`.account`, "data-authenticator"))
+	a, err := h.db.Authenticators().Get(t.Context(), h.user.Tenant, b.Attribute(`.account`, "data-authenticator"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := time.Now().Add(5 * time.Second)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		_, err = h.db.PushSubscription(t.Context(), a.Tenant, a.ID)
+		_, err = h.db.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err == nil {
 			// Or it would tell its endpoint anew when it is opened again.
 			b.eventually("the app has kept what it told", `new Promise((yes) => { indexedDB.open("latchkey-authenticator").onsuccess = ({ target: { result: db } }) => {
@@ -92,11 +92,11 @@ func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
 	roots.AddCert(c.Certificate())
 	h.bell.Services, h.bell.Client = services, outbound.NewTrusting([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
 	h.tx(t, func(tx *store.Tx) error {
-		has, err := tx.PushSubscription(t.Context(), a.Tenant, a.ID)
+		has, err := tx.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {
 			return err
 		}
-		sub, err := tx.OpenSubscription(t.Context(), has)
+		sub, err := tx.Subscriptions().Unseal(t.Context(), has)
 		if err != nil {
 			return err
 		}

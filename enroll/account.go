@@ -55,7 +55,7 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 		return nil, malformed(errors.New("push is needed"))
 	}
 	err = a.write(ctx, m, func(tx *store.Tx, app identity.Authenticator) error {
-		act, err := tx.ActivationOfAuthenticator(ctx, app.Tenant, app.ID)
+		act, err := tx.Activations().OfAuthenticator(ctx, app.Tenant, app.ID)
 		if errors.Is(err, identity.NotFound) {
 			return voidedPending()
 		}
@@ -71,7 +71,7 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 		if *in.Push && !act.PushAllowed {
 			return pushNotAllowed()
 		}
-		user, err := tx.User(ctx, act.Tenant, act.User)
+		user, err := tx.Users().Get(ctx, act.Tenant, act.User)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (a *API) finish(ctx context.Context, m message) (any, error) {
 			return err
 		}
 		app.Name = in.name(app.Name)
-		switch done, err := tx.FinishActivation(ctx, act, app.Name, tx.Now().Add(-pendingLife)); {
+		switch done, err := tx.Activations().Finish(ctx, act, app.Name, tx.Now().Add(-pendingLife)); {
 		case err != nil:
 			return err
 		case !done:
@@ -107,14 +107,14 @@ func stands(ctx context.Context, tx *store.Tx, act store.Activation) (bool, erro
 	if act.Journey == "" {
 		return true, nil
 	}
-	j, err := tx.Journey(ctx, act.Tenant, act.Journey)
+	j, err := tx.Journeys().Get(ctx, act.Tenant, act.Journey)
 	return err == nil && (!j.Adding || j.FactorStands() && j.Outcome != identity.Cancelled), err
 }
 
 // finished does what a new authenticator brings with it: push as its person
 // chose, an operator's leave used up, an event, a mail, and the journey woken.
 func finished(ctx context.Context, tx *store.Tx, m message, act store.Activation, user identity.User, push bool) error {
-	app, err := tx.Authenticator(ctx, act.Tenant, act.Authenticator)
+	app, err := tx.Authenticators().Get(ctx, act.Tenant, act.Authenticator)
 	if err != nil {
 		return err
 	}
@@ -162,19 +162,19 @@ type standingPush struct {
 // status tells how an authenticator stands, in every state in which its key is
 // known: it is how an app learns that it was revoked.
 func (a *API) status(ctx context.Context, m message) (any, error) {
-	app, err := a.db.Authenticator(ctx, m.app.Tenant, m.app.ID)
+	app, err := a.db.Authenticators().Get(ctx, m.app.Tenant, m.app.ID)
 	if err != nil {
 		return nil, err
 	}
-	tenant, err := a.db.Tenant(ctx, app.Tenant)
+	tenant, err := a.db.Tenants().Get(ctx, app.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	user, err := userOf(ctx, a.db, app)
+	user, err := userOf(ctx, a.db.Reader, app)
 	if err != nil {
 		return nil, err
 	}
-	allowed, err := pushAllowed(ctx, a.db, app)
+	allowed, err := pushAllowed(ctx, a.db.Reader, app)
 	if err != nil {
 		return nil, err
 	}
@@ -192,30 +192,22 @@ func (a *API) status(ctx context.Context, m message) (any, error) {
 	return s, err
 }
 
-// users is where the users of an authenticator are read: the database, or a
-// transaction.
-type users interface {
-	Reader
-	UsersOf(ctx context.Context, tenant, authenticator string) ([]string, error)
-	User(ctx context.Context, tenant, id string) (identity.User, error)
-}
-
 // userOf returns the user an authenticator belongs to. An app token belongs to
 // one.
-func userOf(ctx context.Context, r users, app identity.Authenticator) (identity.User, error) {
-	ids, err := r.UsersOf(ctx, app.Tenant, app.ID)
+func userOf(ctx context.Context, r store.Reader, app identity.Authenticator) (identity.User, error) {
+	ids, err := r.Authenticators().UserIDs(ctx, app.Tenant, app.ID)
 	if err != nil {
 		return identity.User{}, err
 	}
 	if len(ids) == 0 {
 		return identity.User{}, unknownApp(errors.New("belongs to nobody"))
 	}
-	return r.User(ctx, app.Tenant, ids[0])
+	return r.Users().Get(ctx, app.Tenant, ids[0])
 }
 
 // pushAllowed reports whether an authenticator may have push as the tenant's
 // platforms stand now (PUSH-6).
-func pushAllowed(ctx context.Context, r Reader, app identity.Authenticator) (bool, error) {
+func pushAllowed(ctx context.Context, r store.Reader, app identity.Authenticator) (bool, error) {
 	platforms, err := read[policy.Platforms](ctx, r, app.Tenant)
 	return platforms.PushOn(app.Platform), err
 }
@@ -255,7 +247,7 @@ func (a *API) remove(ctx context.Context, m message) (any, error) {
 		case identity.Revoked:
 			return nil
 		case identity.Pending:
-			user, err := userOf(ctx, tx, app)
+			user, err := userOf(ctx, tx.Reader, app)
 			if err != nil {
 				return err
 			}

@@ -83,7 +83,7 @@ func (a *API) activate(ctx context.Context, m message) (any, error) {
 	if in.Secret != "" {
 		// Looked for before a transaction is begun: there is one writer at a
 		// time, and a stranger with random secrets shall not take its place.
-		if _, err := a.db.ActivationBySecret(ctx, in.Secret); err != nil {
+		if _, err := a.db.Activations().BySecret(ctx, in.Secret); err != nil {
 			return nil, noActivationIf(err)
 		}
 	}
@@ -138,7 +138,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		return false
 	}
 	if in.Secret != "" {
-		act, err := tx.ActivationBySecret(ctx, in.Secret)
+		act, err := tx.Activations().BySecret(ctx, in.Secret)
 		if err != nil {
 			return act, noActivationIf(err)
 		}
@@ -159,11 +159,11 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		{store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
 	}
 	for _, count := range counts {
-		if err := tx.Hit(ctx, "", count.rate, count.subject); err != nil {
+		if err := tx.Allow(ctx, "", count.rate, count.subject); err != nil {
 			return store.Activation{}, flood(ctx, tx, m, err, count.rate.Kind, count.subject)
 		}
 	}
-	act, err := tx.ActivationByShortCode(ctx, code)
+	act, err := tx.Activations().ByShortCode(ctx, code)
 	if err != nil {
 		return act, noActivationIf(err)
 	}
@@ -171,7 +171,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		return act, noActivation()
 	}
 	for _, count := range counts {
-		if err := tx.TakeBack(ctx, "", count.rate, count.subject); err != nil {
+		if err := tx.UndoAllow(ctx, "", count.rate, count.subject); err != nil {
 			return act, err
 		}
 	}
@@ -202,14 +202,14 @@ func flood(ctx context.Context, tx *store.Tx, m message, throttled error, kind, 
 // register makes the pending authenticator, or finds the one that this key made
 // before, and says what the app has to know.
 func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.Activation, in activateBody) (activated, error) {
-	user, err := tx.User(ctx, act.Tenant, act.User)
+	user, err := tx.Users().Get(ctx, act.Tenant, act.User)
 	if err != nil {
 		return activated{}, err
 	}
 	if !user.Enabled() {
 		return activated{}, noActivation()
 	}
-	tenant, err := tx.Tenant(ctx, act.Tenant)
+	tenant, err := tx.Tenants().Get(ctx, act.Tenant)
 	if err != nil {
 		return activated{}, err
 	}
@@ -225,15 +225,15 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 			return activated{}, err
 		}
 	}
-	app, err := tx.Authenticator(ctx, act.Tenant, act.Authenticator)
+	app, err := tx.Authenticators().Get(ctx, act.Tenant, act.Authenticator)
 	if err != nil {
 		return activated{}, err
 	}
-	seed, err := tx.Seed(ctx, app.Tenant, app.ID)
+	seed, err := tx.Authenticators().Seed(ctx, app.Tenant, app.ID)
 	if err != nil {
 		return activated{}, err
 	}
-	pin, err := pinStanding(ctx, tx, app, template)
+	pin, err := pinStanding(ctx, tx.Reader, app, template)
 	if err != nil {
 		return activated{}, err
 	}
@@ -301,18 +301,18 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	if app.Name == "" {
 		app.Name = app.Serial
 	}
-	won, err := tx.UseActivation(ctx, act, m.thumbprint, app.ID)
+	won, err := tx.Activations().Use(ctx, act, m.thumbprint, app.ID)
 	if err != nil {
 		return act, err
 	}
 	if !won { // somebody did, since we looked: another phone, or this one's first try
-		act, err := tx.Activation(ctx, act.Tenant, act.ID)
+		act, err := tx.Activations().Get(ctx, act.Tenant, act.ID)
 		if err == nil && (stateOf(act, tx.Now()) != KeyRegistered || act.Thumbprint != m.thumbprint) {
 			err = noActivation()
 		}
 		return act, err
 	}
-	if err := tx.AddAuthenticator(ctx, app, act.User); err != nil {
+	if err := tx.Authenticators().Add(ctx, app, act.User); err != nil {
 		return act, err
 	}
 	if err := firstPIN(ctx, tx, app, template); err != nil {
@@ -325,7 +325,7 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	}
 	act.UsedAt, act.Authenticator, act.Thumbprint = tx.Now(), app.ID, m.thumbprint
 	if act.Journey != "" {
-		tx.Wake(store.JourneyTopic(act.Journey))
+		tx.Notify(store.JourneyTopic(act.Journey))
 	}
 	return act, tx.Event(ctx, audit.Event{Kind: audit.EnrollKey, Tenant: act.Tenant, User: act.User, Authenticator: app.ID,
 		Journey: act.Journey, Data: map[string]string{"activation": act.ID, "app": m.claims.Version,

@@ -83,7 +83,7 @@ func open(ctx context.Context, tx *store.Tx, a store.Activation, codes store.Act
 			return err
 		}
 		codes.Short = newShortCode()
-		switch added, err := tx.AddActivation(ctx, a, codes); {
+		switch added, err := tx.Activations().Add(ctx, a, codes); {
 		case err != nil:
 			return err
 		case added:
@@ -150,8 +150,8 @@ func (a Activation) Link(base string) string {
 
 // Shown returns the newest activation of a journey, for its page to show, and
 // to show again after a reload. A NotFound says that there is none.
-func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, error) {
-	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+func Shown(ctx context.Context, r store.Reader, j *identity.Journey) (Activation, error) {
+	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if err != nil {
 		return Activation{}, err
 	}
@@ -159,12 +159,12 @@ func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, erro
 	switch shown.State {
 	case KeyRegistered:
 		shown.ExpiresAt = a.UsedAt.Add(pendingLife)
-		if shown.PIN, err = r.InitialPIN(ctx, a.Tenant, a.Authenticator); errors.Is(err, identity.NotFound) {
+		if shown.PIN, err = r.PINs().Initial(ctx, a.Tenant, a.Authenticator); errors.Is(err, identity.NotFound) {
 			err = nil // there is none, or it was changed
 		}
 		return shown, err
 	case Waiting:
-		codes, err := r.ActivationCodes(ctx, a)
+		codes, err := r.Activations().Codes(ctx, a)
 		if errors.Is(err, identity.NotFound) { // used between the two reads
 			shown.State = KeyRegistered
 			return shown, nil
@@ -179,8 +179,8 @@ func Shown(ctx context.Context, r Reader, j *identity.Journey) (Activation, erro
 
 // Finished reports whether the authenticator of a journey's activation is
 // active, so that the journey can go on with it.
-func Finished(ctx context.Context, r Reader, j *identity.Journey) (bool, error) {
-	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+func Finished(ctx context.Context, r store.Reader, j *identity.Journey) (bool, error) {
+	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if errors.Is(err, identity.NotFound) {
 		return false, nil
 	}
@@ -190,11 +190,11 @@ func Finished(ctx context.Context, r Reader, j *identity.Journey) (bool, error) 
 // FirstPIN returns the PIN to type with the first passcode of the authenticator
 // that was set up in a journey, until it was used; empty where there is none
 // (CRED-5). It is for the pages of that journey, and never mailed.
-func FirstPIN(ctx context.Context, r Reader, j *identity.Journey) (string, error) {
-	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+func FirstPIN(ctx context.Context, r store.Reader, j *identity.Journey) (string, error) {
+	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if err == nil && stateOf(a, r.Now()) == Done {
 		var pin string
-		if pin, err = r.FirstPIN(ctx, a.Tenant, a.Authenticator); err == nil {
+		if pin, err = r.ServerPINs().Initial(ctx, a.Tenant, a.Authenticator); err == nil {
 			return pin, nil
 		}
 	}
@@ -238,7 +238,7 @@ func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
 // Sweep voids activations of all tenants that were left unused or unfinished
 // until it was too late, a batch at a time, and returns how many.
 func Sweep(ctx context.Context, tx *store.Tx) (int, error) {
-	lapsed, err := tx.VoidLapsed(ctx, tx.Now().Add(-pendingLife), 500)
+	lapsed, err := tx.Activations().VoidLapsed(ctx, tx.Now().Add(-pendingLife), 500)
 	if err != nil {
 		return 0, err
 	}

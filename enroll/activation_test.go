@@ -52,20 +52,20 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Error("the journey was not woken")
 			}
-			if done, err := Finished(t.Context(), h.DB, j); err != nil || !done {
+			if done, err := Finished(t.Context(), h.DB.Reader, j); err != nil || !done {
 				t.Errorf("Finished: %v, %v", done, err)
 			}
 			if shown := h.shown(t, j); shown.State != Done || shown.Secret != "" || shown.ShortCode != "" {
 				t.Errorf("shown afterwards: %+v", shown)
 			}
-			got, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, user.ID))
+			got, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, user.ID))
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%d authenticators, %v", len(got), err)
 			}
 			if got[0].State() != identity.Active || got[0].Platform != identity.Android || got[0].AppVersion != phone.Version {
 				t.Errorf("authenticator %+v", got[0])
 			}
-			if user, err := h.DB.User(t.Context(), h.Tenant.ID, user.ID); err != nil || user.EverEnrolledAt.IsZero() {
+			if user, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, user.ID); err != nil || user.EverEnrolledAt.IsZero() {
 				t.Errorf("user %+v, %v", user, err)
 			}
 			mails := h.mailed(t)
@@ -150,7 +150,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 					if err := Issue(t.Context(), tx, j, h.User, h.rules, "en"); err != nil {
 						return err
 					}
-					return tx.StepJourney(t.Context(), j)
+					return tx.Journeys().Step(t.Context(), j)
 				})
 				if e := refuse(err); err != nil && e.Code != "unavailable" {
 					t.Error(err)
@@ -160,7 +160,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 		wg.Wait()
 		open := 0
 		for _, j := range journeys {
-			if a, err := Shown(t.Context(), h.DB, j); err == nil && a.State == Waiting {
+			if a, err := Shown(t.Context(), h.DB.Reader, j); err == nil && a.State == Waiting {
 				open++
 			}
 		}
@@ -212,7 +212,7 @@ func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 				t.Errorf("the winner got %d answers, want at least 25", len(all))
 			}
 		}
-		pending, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, h.User.ID))
+		pending, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
 		if err != nil || len(pending) != 1 || pending[0].State() != identity.Pending {
 			t.Errorf("authenticators %+v, %v: want one that is pending", pending, err)
 		}
@@ -311,10 +311,10 @@ func TestENR9_TooLate(t *testing.T) {
 				}
 				return err
 			})
-			if left, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, user.ID)); err != nil || len(left) != 0 {
+			if left, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, user.ID)); err != nil || len(left) != 0 {
 				t.Errorf("left after the sweep: %+v, %v", left, err)
 			}
-			if _, err := h.DB.Seed(t.Context(), h.Tenant.ID, a.id); err == nil {
+			if _, err := h.DB.Authenticators().Seed(t.Context(), h.Tenant.ID, a.id); err == nil {
 				t.Error("the seed was kept")
 			}
 			if got := a.must(t, "status", nil)["state"]; got != "revoked" {
@@ -431,7 +431,7 @@ func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
 		all := store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}
 		h.Do(t, func(tx *store.Tx) error {
 			for range policy.WrongShortCodesInAll {
-				if err := tx.Hit(t.Context(), "", all, "all"); err != nil {
+				if err := tx.Allow(t.Context(), "", all, "all"); err != nil {
 					return err
 				}
 			}

@@ -18,7 +18,7 @@ func (h *house) adding(t *testing.T, user identity.User, with string) *identity.
 		Request: []byte(`{}`), Adding: true, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
 		Passed:    []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: with, At: now}},
 		StartedAt: now, Code: identity.Code{PassedAt: now}, ExpiresAt: now.Add(15 * time.Minute)}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -38,11 +38,11 @@ func TestCRED16_AFurtherAuthenticatorIsNotFinishedWithoutTheFirst(t *testing.T) 
 			}, 0},
 			{"left", func(tx *store.Tx, j *identity.Journey, _ identity.Authenticator) error {
 				j.Outcome, j.EndedAt = identity.Cancelled, h.Clock.Now()
-				return tx.StepJourney(t.Context(), j)
+				return tx.Journeys().Step(t.Context(), j)
 			}, 1},
 		} {
 			user := h.addUser(t, tt.name)
-			first, err := h.DB.Authenticator(t.Context(), user.Tenant, h.enrolled(t, user, false).id)
+			first, err := h.DB.Authenticators().Get(t.Context(), user.Tenant, h.enrolled(t, user, false).id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func TestCRED16_AFurtherAuthenticatorIsNotFinishedWithoutTheFirst(t *testing.T) 
 			h.Do(t, func(tx *store.Tx) error { return tt.does(tx, j, first) })
 			a.call(t, "finish", fields{"push": false})
 			active := 0
-			for other, err := range h.DB.Authenticators(t.Context(), user.Tenant, user.ID) {
+			for other, err := range h.DB.Authenticators().OfUser(t.Context(), user.Tenant, user.ID) {
 				if err != nil {
 					t.Fatal(err)
 				}

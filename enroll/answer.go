@@ -43,20 +43,20 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	if s := m.app.State(); s != identity.Active {
 		return nil, notInState(s)
 	}
-	user, err := userOf(ctx, a.db, m.app)
+	user, err := userOf(ctx, a.db.Reader, m.app)
 	if err != nil {
 		return nil, err
 	}
 	now := a.db.Now()
 	none := waiting{Time: now.Unix()}
-	p, err := push.Pending(ctx, a.db, m.app.Tenant, user.ID)
+	p, err := push.Pending(ctx, a.db.Reader, m.app.Tenant, user.ID)
 	if errors.Is(err, identity.NotFound) {
 		return none, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	platforms, err := read[policy.Platforms](ctx, a.db, m.app.Tenant)
+	platforms, err := read[policy.Platforms](ctx, a.db.Reader, m.app.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +66,13 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	if !push.Reaches(m.app, platforms, p.Presence, now) {
 		return none, nil
 	}
-	tenant, err := a.db.Tenant(ctx, m.app.Tenant)
+	tenant, err := a.db.Tenants().Get(ctx, m.app.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	r := &waitingRequest{ID: p.ID, Nonce: p.Nonce, Application: p.Application, Organisation: tenant.OrganisationName(),
 		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Expires: p.ExpiresAt.Unix()}
-	options, err := a.db.PushOptions(ctx, p.Tenant, p.ID)
+	options, err := a.db.Push().Options(ctx, p.Tenant, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -171,30 +171,30 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 // Of a rejection those are alerted whom policy names.
 func failed(ctx context.Context, tx *store.Tx, end push.End) error {
 	p := end.Request
-	lockout, err := read[policy.Lockout](ctx, tx, p.Tenant)
+	lockout, err := read[policy.Lockout](ctx, tx.Reader, p.Tenant)
 	if err != nil {
 		return err
 	}
-	j, err := tx.Journey(ctx, p.Tenant, p.Journey)
+	j, err := tx.Journeys().Get(ctx, p.Tenant, p.Journey)
 	if err != nil {
 		return err
 	}
-	user, err := tx.User(ctx, p.Tenant, p.User)
+	user, err := tx.Users().Get(ctx, p.Tenant, p.User)
 	if err != nil {
 		return err
 	}
-	tally := store.Tally{Tenant: p.Tenant, User: p.User}
+	tally := store.FailureCounter{Tenant: p.Tenant, User: p.User}
 	if j.KnownBrowser {
 		tally.Browser = j.Browser
 	}
-	if _, err := tx.Reserve(ctx, tally, lockout.Threshold); err != nil {
+	if _, err := tx.Attempts().Reserve(ctx, tally, lockout.Threshold); err != nil {
 		return err
 	}
 	from := templates.Origin{IP: p.IP, Place: p.Place, Browser: j.Fingerprint, At: tx.Now()}
 	if end.Outcome != store.PushNotMe {
 		return directory.LockIfExceeded(ctx, tx, lockout, tally, user, p.Journey, from)
 	}
-	rules, err := read[policy.Push](ctx, tx, p.Tenant)
+	rules, err := read[policy.Push](ctx, tx.Reader, p.Tenant)
 	if err != nil {
 		return err
 	}

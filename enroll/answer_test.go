@@ -38,7 +38,7 @@ func (h *house) pushed(t *testing.T, user identity.User, check policy.Presence) 
 // passcode is the one the app shows, when its clock is off by some time.
 func (a *app) passcode(t *testing.T, off time.Duration) string {
 	t.Helper()
-	seed, err := a.h.DB.Seed(t.Context(), a.h.Tenant.ID, a.id)
+	seed, err := a.h.DB.Authenticators().Seed(t.Context(), a.h.Tenant.ID, a.id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func (a *app) approval(t *testing.T, p store.PushRequest) fields {
 // outcome is how a request stands.
 func (h *house) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.DB, h.Tenant.ID, p.ID)
+	s, err := push.Look(t.Context(), h.DB.Reader, h.Tenant.ID, p.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func (h *house) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 // failures is how many failed logins in a row a user has.
 func (h *house) failures(t *testing.T, user identity.User) int64 {
 	t.Helper()
-	u, err := h.DB.User(t.Context(), h.Tenant.ID, user.ID)
+	u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, user.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (h *house) mailed(t *testing.T) []store.Message {
 	t.Helper()
 	var out []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
-		out, err = tx.LeaseMessages(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
+		out, err = tx.Outbox().Lease(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
 		return err
 	})
 	return out
@@ -199,7 +199,7 @@ func TestPUSH13_AnApprovalUsesItsPasscodeUp(t *testing.T) {
 		if r := a.call(t, "answer", a.approval(t, p)); r.body["outcome"] != "approved" {
 			t.Fatalf("answer: %d %v", r.status, r.body)
 		}
-		app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+		app, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestPUSH14_TwoWaysToDeny(t *testing.T) {
 				t.Errorf("approved after %s: %d %v, want ended with %s", tt.decision, again.status, again.body, tt.outcome)
 			}
 		}
-		app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+		app, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 		if err != nil || app.Invalid != 0 {
 			t.Errorf("the authenticator's own counter: %d, %v", app.Invalid, err)
 		}
@@ -268,7 +268,7 @@ func TestCRED20_DenialsAndWrongNumbersLock(t *testing.T) {
 		if len(mails) != 1 || mails[0].Kind != "user-locked" || mails[0].Recipient != h.User.Mail {
 			t.Errorf("mails: %+v, want one about the lock", mails)
 		}
-		u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+		u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 		if err != nil || !u.LockedUntil.Equal(h.Clock.Now().Add(15*time.Minute)) {
 			t.Errorf("locked until %v, %v", u.LockedUntil, err)
 		}
@@ -283,25 +283,25 @@ func TestCRED20_DenialsCountWhereTheJourneyDoes(t *testing.T) {
 		j, p := h.pushed(t, h.User, policy.Enter)
 		h.step(t, j, func(tx *store.Tx) error {
 			j.KnownBrowser = true
-			return tx.LoggedIn(t.Context(), j.Tenant, j.UserID, j.Browser, true, identity.ByPush)
+			return tx.Users().RecordLogin(t.Context(), j.Tenant, j.UserID, j.Browser, true, identity.ByPush)
 		})
 		a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-not-me"})
 		if got := h.failures(t, h.User); got != 0 {
 			t.Errorf("%d failures of the user, want 0", got)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			tally := store.Tally{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser}
-			locked, err := tx.LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute))
+			tally := store.FailureCounter{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser}
+			locked, err := tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute))
 			if locked {
 				t.Error("more than one failure of the browser")
 			}
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Reserve(t.Context(), tally, 1); err != nil {
+			if _, err := tx.Attempts().Reserve(t.Context(), tally, 1); err != nil {
 				return err
 			}
-			if locked, err = tx.LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute)); !locked {
+			if locked, err = tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute)); !locked {
 				t.Error("no failure of the browser")
 			}
 			return err
@@ -506,7 +506,7 @@ func TestPUSH9_StatusTellsOfALock(t *testing.T) {
 	a := h.enrolled(t, h.User, true)
 	h.pushed(t, h.User, policy.Enter)
 	until := h.Clock.Now().Add(time.Hour)
-	h.Do(t, func(tx *store.Tx) error { return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, until) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, until) })
 	for _, app := range []*app{a, h.enrolled(t, h.User, true)} { // one enrolled during it too
 		now := app.must(t, "status", nil)["push"].(map[string]any)
 		if now["state"] != "temporarily locked" || now["until"] != float64(until.Unix()) {
@@ -529,7 +529,9 @@ func TestPUSH14_TheUserIsAlerted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPush, 0, document) })
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindPush, 0, document)
+	})
 	for _, decision := range []string{"deny-mistake", "deny-not-me"} {
 		h.Clock.Pass(time.Minute)
 		_, p := h.pushed(t, h.User, policy.Enter)
@@ -590,11 +592,11 @@ func (h *house) setPolicy(t *testing.T, d policy.Document) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		row, err := tx.Policy(t.Context(), h.Tenant.ID, d.Kind())
+		row, err := tx.Policies().Get(t.Context(), h.Tenant.ID, d.Kind())
 		if err != nil {
 			return err
 		}
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
 	})
 }
 

@@ -215,7 +215,7 @@ func (a *API) appOf(ctx context.Context, e envelope) (identity.Authenticator, *p
 	if !identity.IsID(identity.AuthenticatorID, e.claims.Subject) {
 		return identity.Authenticator{}, nil, badSignature(errors.New("sub is no authenticator's id"))
 	}
-	app, err := a.db.FindAuthenticator(ctx, e.claims.Subject)
+	app, err := a.db.Authenticators().Find(ctx, e.claims.Subject)
 	if errors.Is(err, identity.NotFound) {
 		return app, nil, unknownApp(err)
 	}
@@ -240,7 +240,7 @@ func (a *API) notice(ctx context.Context, m *message) error {
 	}
 	m.app.AppVersion, m.app.Capabilities = m.claims.Version, m.claims.Capabilities
 	return a.db.InTx(ctx, m.who(), func(tx *store.Tx) error {
-		return tx.SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities)
+		return tx.Authenticators().SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities)
 	})
 }
 
@@ -258,7 +258,7 @@ func (a *API) write(ctx context.Context, m message, f func(tx *store.Tx, app ide
 		if err := m.use(ctx, tx, m.app.Tenant); err != nil {
 			return err
 		}
-		app, err := tx.Authenticator(ctx, m.app.Tenant, m.app.ID)
+		app, err := tx.Authenticators().Get(ctx, m.app.Tenant, m.app.ID)
 		if err != nil {
 			return err
 		}
@@ -270,7 +270,7 @@ func (a *API) write(ctx context.Context, m message, f func(tx *store.Tx, app ide
 // pass, and belongs to the key, so that nobody can use up another's. A database
 // restored from a backup does not know which were used before.
 func (m message) use(ctx context.Context, tx *store.Tx, tenant string) error {
-	epoch, err := tx.Epoch(ctx)
+	epoch, err := tx.Installation().RestoreGeneration(ctx)
 	if err != nil {
 		return err
 	}

@@ -175,9 +175,9 @@ func TestStream_Rings(t *testing.T) {
 			}
 		}
 		rung("at once")
-		h.Do(t, func(tx *store.Tx) error { tx.Wake(store.UserTopic(h.User.ID)); return nil })
+		h.Do(t, func(tx *store.Tx) error { tx.Notify(store.UserTopic(h.User.ID)); return nil })
 		rung("for the user")
-		h.Do(t, func(tx *store.Tx) error { tx.Wake(store.AuthenticatorTopic(a.id)); return nil })
+		h.Do(t, func(tx *store.Tx) error { tx.Notify(store.AuthenticatorTopic(a.id)); return nil })
 		rung("for the authenticator")
 		h.streams.Close()
 		select {

@@ -68,7 +68,7 @@ func (a *API) challenge(ctx context.Context, m message) (any, error) {
 			return err
 		}
 		until = tx.Now().Add(challengeLife)
-		return tx.SetChallenge(ctx, app.Tenant, app.ID, random, purpose(in.For, in.Request), until)
+		return tx.Biometrics().SetChallenge(ctx, app.Tenant, app.ID, random, purpose(in.For, in.Request), until)
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func biometric(ctx context.Context, tx *store.Tx, app identity.Authenticator) (s
 	if !template.Biometric {
 		return store.PIN{}, &refusal{status: http.StatusForbidden, Code: "biometric-not-allowed"}
 	}
-	pin, err := tx.PIN(ctx, app.Tenant, app.ID)
+	pin, err := tx.PINs().Get(ctx, app.Tenant, app.ID)
 	if err == nil && pin.Initial {
 		err = initialPIN()
 	}
@@ -182,7 +182,7 @@ func useChallenge(ctx context.Context, tx *store.Tx, app identity.Authenticator,
 	if err != nil {
 		return noBiometric(err)
 	}
-	used, err := tx.UseChallenge(ctx, app.Tenant, app.ID, challenge, purpose(what, request))
+	used, err := tx.Biometrics().UseChallenge(ctx, app.Tenant, app.ID, challenge, purpose(what, request))
 	if err == nil && !used {
 		err = noBiometric(errors.New("another challenge, or too late"))
 	}
@@ -236,7 +236,7 @@ func (a *API) unlockByBiometric(ctx context.Context, m message, in unlockBody) (
 		if err != nil {
 			return fmt.Errorf("enroll: credential of %s: %w", app.ID, err)
 		}
-		if err := tx.SetCredential(ctx, app.Tenant, app.ID, kept); err != nil {
+		if err := tx.Biometrics().SetCredential(ctx, app.Tenant, app.ID, kept); err != nil {
 			return err
 		}
 		out, err = opened(ctx, tx, app, in.Request)

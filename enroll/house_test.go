@@ -53,7 +53,7 @@ func furnish(t *testing.T, in *storetest.House) *house {
 	t.Helper()
 	h := &house{House: in, ip: "192.0.2.17"}
 	var err error
-	if h.rules, err = ReadRules(t.Context(), h.DB, h.Tenant.ID); err != nil {
+	if h.rules, err = ReadRules(t.Context(), h.DB.Reader, h.Tenant.ID); err != nil {
 		t.Fatal(err)
 	}
 	catalog, err := locales.Load()
@@ -88,7 +88,7 @@ func (h *house) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
 func (h *house) addUser(t *testing.T, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
 	return user
 }
 
@@ -101,7 +101,7 @@ func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enroll: identity.EnrollOffered}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -112,7 +112,7 @@ func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) err
 		if err := f(tx); err != nil {
 			return err
 		}
-		return tx.StepJourney(t.Context(), j)
+		return tx.Journeys().Step(t.Context(), j)
 	})
 }
 
@@ -134,7 +134,7 @@ func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Act
 
 func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
 	t.Helper()
-	a, err := Shown(t.Context(), h.DB, j)
+	a, err := Shown(t.Context(), h.DB.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
 // events returns how many events of a kind there are.
 func (h *house) events(t *testing.T, tenant string, kind audit.Kind) []audit.Event {
 	t.Helper()
-	events, err := store.Collect(h.DB.Events(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
+	events, err := store.Collect(h.DB.Events().List(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
 	if err != nil {
 		t.Fatal(err)
 	}

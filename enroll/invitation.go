@@ -21,15 +21,15 @@ func redeem(ctx context.Context, tx *store.Tx, journey string, user identity.Use
 	if journey == "" {
 		return nil
 	}
-	j, err := tx.Journey(ctx, user.Tenant, journey)
+	j, err := tx.Journeys().Get(ctx, user.Tenant, journey)
 	if err != nil || j.Invitation == "" {
 		return err
 	}
-	i, err := tx.Invitation(ctx, j.Tenant, j.Invitation)
+	i, err := tx.Invitations().Get(ctx, j.Tenant, j.Invitation)
 	if err != nil {
 		return err
 	}
-	has, err := authenticator.HasAnother(ctx, tx, user, a.ID)
+	has, err := authenticator.HasAnother(ctx, tx.Reader, user, a.ID)
 	if err != nil {
 		return err
 	}
@@ -44,13 +44,13 @@ func redeem(ctx context.Context, tx *store.Tx, journey string, user identity.Use
 	if err := tx.UseOnce(ctx, i.Tenant, "invitation", i.ID, until); err != nil {
 		return err
 	}
-	switch used, err := tx.UseInvitation(ctx, i, j.ID); {
+	switch used, err := tx.Invitations().Use(ctx, i, j.ID); {
 	case err != nil:
 		return err
 	case !used:
 		return refused("over")
 	}
-	if err := tx.WakeInvited(ctx, i); err != nil {
+	if err := tx.Invitations().NotifyJourneys(ctx, i); err != nil {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrollInvitationUsed, Tenant: i.Tenant, User: user.ID, Authenticator: a.ID, Journey: j.ID,

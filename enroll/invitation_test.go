@@ -20,7 +20,7 @@ func (h *house) invite(t *testing.T, user identity.User) store.Invitation {
 	now := h.Clock.Now()
 	i := store.Invitation{Tenant: user.Tenant, ID: identity.NewID(identity.InvitationID), User: user.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	h.Do(t, func(tx *store.Tx) error {
-		added, err := tx.AddInvitation(t.Context(), i, identity.NewSecret())
+		added, err := tx.Invitations().Add(t.Context(), i, identity.NewSecret())
 		if !added {
 			t.Errorf("no invitation was added: %v", err)
 		}
@@ -57,7 +57,7 @@ func (h *house) openJourney(t *testing.T, user identity.User, i store.Invitation
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
 		Request: []byte(`{}`), Invitation: i.ID, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
 		Code: identity.Code{PassedAt: now}, StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -65,11 +65,11 @@ func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		for name, spoil := range map[string]func(tx *store.Tx, i store.Invitation) error{
 			"revoked": func(tx *store.Tx, i store.Invitation) error {
-				_, err := tx.RevokeInvitation(t.Context(), i)
+				_, err := tx.Invitations().Revoke(t.Context(), i)
 				return err
 			},
 			"replaced": func(tx *store.Tx, i store.Invitation) error {
-				_, err := tx.ReplaceInvitation(t.Context(), i)
+				_, err := tx.Invitations().Replace(t.Context(), i)
 				return err
 			},
 		} {

@@ -98,7 +98,7 @@ func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 // mail queues the mail with a code. It tells from where and when the code
 // was asked for, so that who did not ask can see it.
 func (e errand) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
-	app, err := tx.Application(ctx, j.Tenant, j.Application)
+	app, err := tx.Applications().Get(ctx, j.Tenant, j.Application)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rul
 		rate    store.Rate
 		subject string
 	}{{byAddress, store.Network(tx.Who().IP)}, {byUser, subject}} {
-		if err := tx.Hit(ctx, j.Tenant, count.rate, count.subject); err != nil {
+		if err := tx.Allow(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}
 	}

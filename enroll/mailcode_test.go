@@ -23,7 +23,7 @@ func (h *house) sendCode(t *testing.T, j *identity.Journey, user *identity.User)
 		if err := SendCode(t.Context(), tx, j, user, h.rules, "en"); err != nil {
 			return err
 		}
-		return tx.StepJourney(t.Context(), j)
+		return tx.Journeys().Step(t.Context(), j)
 	})
 	if err != nil {
 		*j = before // as a page that reads the journey anew

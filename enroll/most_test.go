@@ -76,7 +76,7 @@ func TestCRED1_KindsThatPolicyAllows(t *testing.T) {
 		if h.state(t, there.id) != identity.Active {
 			t.Errorf("the app there was is %s", h.state(t, there.id))
 		}
-		now, err := ReadRules(t.Context(), h.DB, h.Tenant.ID)
+		now, err := ReadRules(t.Context(), h.DB.Reader, h.Tenant.ID)
 		if err != nil || len(now.Platforms.Allowed()) != 0 || now.SelfProvisioning.ThirdParty {
 			t.Errorf("offered on %v, third party %v, %v", now.Platforms.Allowed(), now.SelfProvisioning.ThirdParty, err)
 		}

@@ -53,14 +53,9 @@ func pinned(t policy.Template) activatedTemplate {
 	return out
 }
 
-// pins is where PINs are read: the database, or a transaction.
-type pins interface {
-	PIN(ctx context.Context, tenant, id string) (store.PIN, error)
-}
-
 // pinStanding tells how an authenticator's PIN stands; nil where it has none.
-func pinStanding(ctx context.Context, r pins, app identity.Authenticator, t policy.Template) (*standingPIN, error) {
-	pin, err := r.PIN(ctx, app.Tenant, app.ID)
+func pinStanding(ctx context.Context, r store.Reader, app identity.Authenticator, t policy.Template) (*standingPIN, error) {
+	pin, err := r.PINs().Get(ctx, app.Tenant, app.ID)
 	if errors.Is(err, identity.NotFound) {
 		return nil, nil
 	}
@@ -87,7 +82,7 @@ func (a *API) pinStands(ctx context.Context, app identity.Authenticator) (activa
 	if err != nil {
 		return activatedTemplate{}, nil, err
 	}
-	pin, err := pinStanding(ctx, a.db, app, template)
+	pin, err := pinStanding(ctx, a.db.Reader, app, template)
 	return pinned(template), pin, err
 }
 
@@ -119,7 +114,7 @@ func firstPIN(ctx context.Context, tx *store.Tx, app identity.Authenticator, t p
 	if err != nil {
 		return err
 	}
-	return tx.AddPIN(ctx, app.Tenant, app.ID, pin, store.NewPIN{Salt: salt, Iterations: initialIterations, Proof: proof})
+	return tx.PINs().Add(ctx, app.Tenant, app.ID, pin, store.NewPIN{Salt: salt, Iterations: initialIterations, Proof: proof})
 }
 
 // proofOf makes the proof of a PIN, as an app does.
@@ -239,7 +234,7 @@ func (a *API) unlock(ctx context.Context, m message) (any, error) {
 
 // opened is what an unlock opens.
 func opened(ctx context.Context, tx *store.Tx, app identity.Authenticator, request string) (unlocked, error) {
-	half, err := tx.PINHalf(ctx, app.Tenant, app.ID)
+	half, err := tx.PINs().Half(ctx, app.Tenant, app.ID)
 	if errors.Is(err, identity.NotFound) {
 		return unlocked{}, initialPIN()
 	}
@@ -252,7 +247,7 @@ func opened(ctx context.Context, tx *store.Tx, app identity.Authenticator, reque
 	}
 	until := tx.Now().Add(unlockLife)
 	out.Until = until.Unix()
-	return out, tx.UnlockFor(ctx, app.Tenant, app.ID, request, until)
+	return out, tx.PINs().UnlockFor(ctx, app.Tenant, app.ID, request, until)
 }
 
 // initialPIN says that the initial PIN was not changed yet.
@@ -271,7 +266,7 @@ func (a *API) tryPIN(ctx context.Context, m message, proof []byte, f func(tx *st
 		if s := app.State(); s != identity.Active && s != identity.Pending {
 			return notInState(s)
 		}
-		if _, err := tx.PIN(ctx, app.Tenant, app.ID); errors.Is(err, identity.NotFound) {
+		if _, err := tx.PINs().Get(ctx, app.Tenant, app.ID); errors.Is(err, identity.NotFound) {
 			return malformed(errors.New("this authenticator has no PIN"))
 		} else if err != nil {
 			return err
@@ -288,7 +283,7 @@ func (a *API) tryPIN(ctx context.Context, m message, proof []byte, f func(tx *st
 			return nil
 		}
 		// Whoever cannot say the initial PIN has not seen the page.
-		user, err := userOf(ctx, tx, app)
+		user, err := userOf(ctx, tx.Reader, app)
 		if err != nil {
 			return err
 		}
@@ -303,7 +298,7 @@ func (a *API) tryPIN(ctx context.Context, m message, proof []byte, f func(tx *st
 // chosenPIN refuses to finish an authenticator whose PIN is still the initial
 // one: it must be changed before its first use (CRED-5).
 func chosenPIN(ctx context.Context, tx *store.Tx, app identity.Authenticator) error {
-	pin, err := tx.PIN(ctx, app.Tenant, app.ID)
+	pin, err := tx.PINs().Get(ctx, app.Tenant, app.ID)
 	switch {
 	case errors.Is(err, identity.NotFound):
 		return nil
@@ -326,7 +321,7 @@ func askedWho(ctx context.Context, tx *store.Tx, app identity.Authenticator, req
 	if template.PIN != policy.UserPIN {
 		return nil
 	}
-	used, err := tx.UseUnlock(ctx, app.Tenant, app.ID, request)
+	used, err := tx.PINs().UseUnlock(ctx, app.Tenant, app.ID, request)
 	if err == nil && !used {
 		err = &refusal{status: http.StatusUnprocessableEntity, Code: "pin", cause: errors.New("no unlock for this request")}
 	}

@@ -205,7 +205,7 @@ func TestCRED7_WrongPINsLockForGood(t *testing.T) {
 			t.Errorf("events %+v, want one that says wrong PINs", events)
 		}
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			locked, err := tx.Authenticator(t.Context(), h.Tenant.ID, a.id)
+			locked, err := tx.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 			return errors.Join(err, authenticator.Unlock(t.Context(), tx, locked))
 		})
 		if e, ok := errors.AsType[*identity.Error](err); !ok || e.Key != "error.authenticator.pin" {
@@ -224,7 +224,7 @@ func TestCRED7_FiftyAtOnceAreCounted(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.wantsPIN(t, 10)
 		a, own := h.chosen(t)
-		app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+		app, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestCRED7_FiftyAtOnceAreCounted(t *testing.T) {
 		for range 50 {
 			wg.Go(func() {
 				err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-					verdict, left, err := tx.TryPIN(t.Context(), app.Tenant, app.ID, 10, wrong)
+					verdict, left, err := tx.PINs().Try(t.Context(), app.Tenant, app.ID, 10, wrong)
 					if verdict == store.PINWrong {
 						mu.Lock()
 						defer mu.Unlock()
@@ -332,7 +332,7 @@ func TestCRED7_ChangingThePIN(t *testing.T) {
 			t.Errorf("events %q, want %q", got, want)
 		}
 		a.must(t, "remove", fields{})
-		if _, err := h.DB.PIN(t.Context(), h.Tenant.ID, a.id); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.PINs().Get(t.Context(), h.Tenant.ID, a.id); !errors.Is(err, identity.NotFound) {
 			t.Errorf("after the end of the authenticator: %v, want no PIN", err)
 		}
 	})
@@ -345,7 +345,7 @@ func TestCRED7_NothingOfAPINIsInTheDatabase(t *testing.T) {
 	a, _, first := h.begun(t)
 	own := ofPIN(t, "493817")
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.UnlockFor(t.Context(), h.Tenant.ID, a.id, "psh_x", h.Clock.Now())
+		return tx.PINs().UnlockFor(t.Context(), h.Tenant.ID, a.id, "psh_x", h.Clock.Now())
 	})
 	a.must(t, "pin", first.change(own))
 	db, err := sql.Open("sqlite", h.Source)

@@ -120,7 +120,7 @@ func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, deta
 		return nil, nil, err
 	}
 	from := store.Network(p.kit.ClientIP(r))
-	wait, err := p.db.Spent(ctx, t.ID, refusedCalls, from)
+	wait, err := p.db.RetryAfter(ctx, t.ID, refusedCalls, from)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -129,7 +129,7 @@ func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, deta
 	}
 	value, detail, err = p.call(w, r, t)
 	if e, ok := errors.AsType[*identity.Error](err); ok && e.Kind == identity.Forbidden {
-		hit := p.db.InTx(ctx, p.kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error { return tx.Hit(ctx, t.ID, refusedCalls, from) })
+		hit := p.db.InTx(ctx, p.kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error { return tx.Allow(ctx, t.ID, refusedCalls, from) })
 		if hit != nil && !errors.Is(hit, identity.Throttled) {
 			return nil, nil, hit
 		}
@@ -160,7 +160,7 @@ func (p *PrivacyIDEA) call(w http.ResponseWriter, r *http.Request, t identity.Te
 
 // app returns the active authenticator of a serial, and its key.
 func (p *PrivacyIDEA) app(ctx context.Context, t identity.Tenant, serial string) (identity.Authenticator, *rsa.PublicKey, error) {
-	a, err := p.db.AuthenticatorBySerial(ctx, t.ID, serial)
+	a, err := p.db.Authenticators().BySerial(ctx, t.ID, serial)
 	switch {
 	case errors.Is(err, identity.NotFound):
 		return a, nil, errUnverified(err)

@@ -40,11 +40,11 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 	if err != nil {
 		return false, err
 	}
-	user, err := userOf(ctx, p.db, a)
+	user, err := userOf(ctx, p.db.Reader, a)
 	if err != nil {
 		return false, err
 	}
-	w, err := push.Pending(ctx, p.db, a.Tenant, user.ID)
+	w, err := push.Pending(ctx, p.db.Reader, a.Tenant, user.ID)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return false, err
 	}
@@ -61,7 +61,7 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 			// The signature is all there is; whose template wants more, push does not
 			// reach, and no approval counts of.
 			Passcode: func() (push.Verdict, store.Passcode, error) {
-				if used, err := tx.UseSigned(ctx, a.Tenant, a.ID); err != nil || !used {
+				if used, err := tx.Passcodes().UseSigned(ctx, a.Tenant, a.ID); err != nil || !used {
 					return push.PasscodeWrong, store.Passcode{}, err
 				}
 				return push.PasscodeRight, store.Passcode{}, nil

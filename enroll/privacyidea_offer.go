@@ -32,7 +32,7 @@ func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string,
 // any journey, for an operator to hand its link to a user, in place of whatever
 // the user has open. Where the app could be of no use it is a Conflict.
 func OfferPrivacyIDEA(ctx context.Context, tx *store.Tx, user identity.User) (Activation, error) {
-	rules, err := ReadRules(ctx, tx, user.Tenant)
+	rules, err := ReadRules(ctx, tx.Reader, user.Tenant)
 	if err != nil {
 		return Activation{}, err
 	}

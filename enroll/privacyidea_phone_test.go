@@ -288,7 +288,7 @@ func (h *storeHouse) pushed(t *testing.T, presence policy.Presence) store.PushRe
 
 func (h *storeHouse) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.DB, p.Tenant, p.ID)
+	s, err := push.Look(t.Context(), h.DB.Reader, p.Tenant, p.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 		return nil, errUnverified(errors.New("enroll: signed at another time"))
 	}
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
-		epoch, err := tx.Epoch(ctx)
+		epoch, err := tx.Installation().RestoreGeneration(ctx)
 		if err != nil {
 			return err
 		}
@@ -70,22 +70,22 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 // whether the app knows reasons to decline: only then is it told that they are
 // taken, since one that did not know would not know what was signed either.
 func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identity.Authenticator, reasons bool) (privacyidea.Challenge, bool, error) {
-	user, err := userOf(ctx, p.db, a)
+	user, err := userOf(ctx, p.db.Reader, a)
 	if err != nil {
 		return privacyidea.Challenge{}, false, err
 	}
-	w, err := push.Pending(ctx, p.db, a.Tenant, user.ID)
+	w, err := push.Pending(ctx, p.db.Reader, a.Tenant, user.ID)
 	if errors.Is(err, identity.NotFound) {
 		return privacyidea.Challenge{}, false, nil
 	}
 	if err != nil {
 		return privacyidea.Challenge{}, false, err
 	}
-	platforms, err := read[policy.Platforms](ctx, p.db, a.Tenant)
+	platforms, err := read[policy.Platforms](ctx, p.db.Reader, a.Tenant)
 	if err != nil || !push.Reaches(a, platforms, w.Presence, p.db.Now()) {
 		return privacyidea.Challenge{}, false, err
 	}
-	options, err := p.db.PushOptions(ctx, w.Tenant, w.ID)
+	options, err := p.db.Push().Options(ctx, w.Tenant, w.ID)
 	if err != nil || len(options) == 0 && w.Presence != policy.NoPresence { // none are left: it has ended since we looked
 		return privacyidea.Challenge{}, false, err
 	}

@@ -60,7 +60,7 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 
 	// Looked for before a key is made and before a transaction is begun: a
 	// stranger with random credentials shall have neither.
-	act, err := p.enrollment(ctx, p.db, t, in, thumbprint)
+	act, err := p.enrollment(ctx, p.db.Reader, t, in, thumbprint)
 	if err != nil {
 		return registered{}, err
 	}
@@ -74,13 +74,10 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 
 // enrolment returns the open enrolment that a credential is good for, or the one
 // that this key has used.
-func (p *PrivacyIDEA) enrollment(ctx context.Context, db interface {
-	Reader
-	ActivationBySecret(ctx context.Context, secret string) (store.Activation, error)
-}, t identity.Tenant, in privacyidea.Registration, thumbprint string) (store.Activation, error) {
+func (p *PrivacyIDEA) enrollment(ctx context.Context, db store.Reader, t identity.Tenant, in privacyidea.Registration, thumbprint string) (store.Activation, error) {
 	over := errUnverified(errors.New("enroll: the enrolment is over, used by another key, or of another serial"))
 	for looked := false; ; looked = true {
-		act, err := db.ActivationBySecret(ctx, in.Credential)
+		act, err := db.Activations().BySecret(ctx, in.Credential)
 		if errors.Is(err, identity.NotFound) {
 			return act, errUnverified(err)
 		}
@@ -97,7 +94,7 @@ func (p *PrivacyIDEA) enrollment(ctx context.Context, db interface {
 			}
 			return act, over
 		case Waiting:
-			codes, err := db.ActivationCodes(ctx, act)
+			codes, err := db.Activations().Codes(ctx, act)
 			switch {
 			case err == nil && codes.Serial == in.Serial:
 				return act, nil
@@ -128,11 +125,11 @@ func (p *PrivacyIDEA) enroll(r *http.Request, t identity.Tenant, in privacyidea.
 		Kind: identity.AppToken, Protocol: identity.PiPush, Name: privacyIDEAName, Platform: identity.PrivacyIDEA,
 		LastStep: -1, Key: []byte(key), Capabilities: privacyIDEACapabilities}
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
-		act, err := p.enrollment(ctx, tx, t, in, thumbprint)
+		act, err := p.enrollment(ctx, tx.Reader, t, in, thumbprint)
 		if err != nil || !act.UsedAt.IsZero() { // by another try of the same app
 			return err
 		}
-		user, err := tx.User(ctx, act.Tenant, act.User)
+		user, err := tx.Users().Get(ctx, act.Tenant, act.User)
 		if err != nil {
 			return err
 		}
@@ -143,7 +140,7 @@ func (p *PrivacyIDEA) enroll(r *http.Request, t identity.Tenant, in privacyidea.
 		if err := adopt(ctx, tx, act, a, thumbprint); err != nil {
 			return err
 		}
-		if err := tx.SetServerKey(ctx, a.Tenant, a.ID, pkcs8); err != nil {
+		if err := tx.ServerKeys().Set(ctx, a.Tenant, a.ID, pkcs8); err != nil {
 			return err
 		}
 		// Who enrols this app wants push of it: it can nothing else.
@@ -157,7 +154,7 @@ func (p *PrivacyIDEA) enroll(r *http.Request, t identity.Tenant, in privacyidea.
 	if errors.Is(err, identity.Conflict) || errors.Is(err, identity.Forbidden) {
 		// Used meanwhile, by another try of this app at best; else by another key,
 		// or voided, or push was switched off.
-		if act, late := p.enrollment(ctx, p.db, t, in, thumbprint); late == nil && !act.UsedAt.IsZero() {
+		if act, late := p.enrollment(ctx, p.db.Reader, t, in, thumbprint); late == nil && !act.UsedAt.IsZero() {
 			return nil
 		}
 		return errUnverified(err)
@@ -182,7 +179,7 @@ func (p *PrivacyIDEA) serverKey(ctx context.Context) (*rsa.PrivateKey, error) {
 
 // signer opens the server's key of an authenticator.
 func (p *PrivacyIDEA) signer(ctx context.Context, a identity.Authenticator) (*rsa.PrivateKey, error) {
-	pkcs8, err := p.db.ServerKey(ctx, a.Tenant, a.ID)
+	pkcs8, err := p.db.ServerKeys().Get(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Error("the page was not woken")
 		}
-		if done, err := Finished(t.Context(), h.DB, j); !done || err != nil {
+		if done, err := Finished(t.Context(), h.DB.Reader, j); !done || err != nil {
 			t.Errorf("Finished = %v, %v", done, err)
 		}
 		a := h.authenticators(t)[0]
@@ -106,14 +106,14 @@ func TestPUSH24_RegistrationsThatAreRefused(t *testing.T) {
 		"a key of a curve":   func(_ *storePhone, f url.Values) { f.Set("pubkey", text(&curve.PublicKey)) },
 		"no key":             func(_ *storePhone, f url.Values) { f.Del("pubkey") },
 		"another tenant": func(p *storePhone, _ url.Values) {
-			p.h.Do(t, func(tx *store.Tx) error { return tx.AddTenant(t.Context(), other) })
+			p.h.Do(t, func(tx *store.Tx) error { return tx.Tenants().Add(t.Context(), other) })
 			p.url = strings.Replace(p.url, "/t/demo/", "/t/other/", 1)
 		},
 		"expired":  func(p *storePhone, _ url.Values) { p.h.Clock.Pass(10 * time.Minute) },
 		"replaced": func(p *storePhone, _ url.Values) { p.h.scanned(t) },
 		"user disabled": func(p *storePhone, _ url.Values) {
 			p.h.Do(t, func(tx *store.Tx) error {
-				_, err := tx.DisableUser(t.Context(), p.h.Tenant.ID, p.h.User.ID)
+				_, err := tx.Users().Disable(t.Context(), p.h.Tenant.ID, p.h.User.ID)
 				return err
 			})
 		},
@@ -233,9 +233,9 @@ func TestPUSH24_PollsThatAreRefused(t *testing.T) {
 		wantRefused(t, "for our own app", mallory.get(t, mallory.asking()))
 
 		h.Do(t, func(tx *store.Tx) error {
-			a, err := tx.AuthenticatorBySerial(t.Context(), h.Tenant.ID, p.serial)
+			a, err := tx.Authenticators().BySerial(t.Context(), h.Tenant.ID, p.serial)
 			if err == nil {
-				_, err = tx.SuspendAuthenticator(t.Context(), a.Tenant, a.ID)
+				_, err = tx.Authenticators().Suspend(t.Context(), a.Tenant, a.ID)
 			}
 			return err
 		})
@@ -512,7 +512,7 @@ func TestPUSH24_TurnedAway(t *testing.T) {
 	p := h.enrolled(t)
 	h.Do(t, func(tx *store.Tx) error {
 		for range refusedCalls.Max - 1 {
-			if err := tx.Hit(t.Context(), h.Tenant.ID, refusedCalls, store.Network("127.0.0.1")); err != nil {
+			if err := tx.Allow(t.Context(), h.Tenant.ID, refusedCalls, store.Network("127.0.0.1")); err != nil {
 				return err
 			}
 		}
@@ -551,7 +551,7 @@ func TestPUSH24_ServerKeyIsSealed(t *testing.T) {
 	h := allowStore(t, onSQLite(t))
 	p := h.enrolled(t)
 	a := h.authenticators(t)[0]
-	pkcs8, err := h.DB.ServerKey(t.Context(), a.Tenant, a.ID)
+	pkcs8, err := h.DB.ServerKeys().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -559,7 +559,7 @@ func TestPUSH24_ServerKeyIsSealed(t *testing.T) {
 	if private, ok := key.(*rsa.PrivateKey); err != nil || !ok || !private.PublicKey.Equal(p.server) {
 		t.Errorf("the key kept is a %T, %v", key, err)
 	}
-	err = h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return tx.SetServerKey(t.Context(), a.Tenant, a.ID, pkcs8) })
+	err = h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return tx.ServerKeys().Set(t.Context(), a.Tenant, a.ID, pkcs8) })
 	if err == nil {
 		t.Error("a second key took the place of the first")
 	}

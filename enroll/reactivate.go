@@ -30,14 +30,14 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 	case !rules.Allow(a.Platform):
 		return none, cannot("%s is on %s, where no authenticator may be set up any more", a.Serial, a.Platform)
 	}
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return none, err
 	}
 	if len(users) != 1 {
 		return none, cannot("%s belongs to %d users", a.Serial, len(users))
 	}
-	user, err := tx.User(ctx, a.Tenant, users[0])
+	user, err := tx.Users().Get(ctx, a.Tenant, users[0])
 	if err != nil {
 		return none, err
 	}
@@ -50,7 +50,7 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 	if err := open(ctx, tx, act, store.ActivationCodes{}); err != nil {
 		return none, err
 	}
-	codes, err := tx.ActivationCodes(ctx, act)
+	codes, err := tx.Activations().Codes(ctx, act)
 	if err != nil {
 		return none, err
 	}
@@ -66,7 +66,7 @@ func supersede(ctx context.Context, tx *store.Tx, act store.Activation) error {
 	if act.Replaces == "" {
 		return nil
 	}
-	old, err := tx.Authenticator(ctx, act.Tenant, act.Replaces)
+	old, err := tx.Authenticators().Get(ctx, act.Tenant, act.Replaces)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // reactivate has an authenticator moved to a new phone.
 func (h *house) reactivate(t *testing.T, id string) (Activation, error) {
 	t.Helper()
-	a, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, id)
+	a, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func (h *house) reactivate(t *testing.T, id string) (Activation, error) {
 
 func (h *house) state(t *testing.T, id string) identity.State {
 	t.Helper()
-	a, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, id)
+	a, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestCRED14_WhatIsNotMoved(t *testing.T) {
 	}
 	a := h.newApp(t)
 	a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
-	lost, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, old.id)
+	lost, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, old.id)
 	if err != nil {
 		t.Fatal(err)
 	}

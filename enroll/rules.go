@@ -35,18 +35,8 @@ func (r Rules) Allow(platform identity.Platform) bool {
 	return r.Platforms[platform].Allowed
 }
 
-// A Reader is what reads go through: the database, or a transaction.
-type Reader interface {
-	Now() time.Time
-	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
-	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
-	ActivationCodes(ctx context.Context, a store.Activation) (store.ActivationCodes, error)
-	InitialPIN(ctx context.Context, tenant, authenticator string) (string, error)
-	FirstPIN(ctx context.Context, tenant, authenticator string) (string, error)
-}
-
 // ReadRules reads a tenant's rules as they stand now.
-func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
+func ReadRules(ctx context.Context, r store.Reader, tenant string) (Rules, error) {
 	var rules Rules
 	var err error
 	if rules.Limits, err = read[policy.Limits](ctx, r, tenant); err != nil {
@@ -70,9 +60,9 @@ func ReadRules(ctx context.Context, r Reader, tenant string) (Rules, error) {
 }
 
 // read reads a tenant's document of D's kind, or its default.
-func read[D policy.Document](ctx context.Context, r Reader, tenant string) (D, error) {
+func read[D policy.Document](ctx context.Context, r store.Reader, tenant string) (D, error) {
 	var d D
-	row, err := r.Policy(ctx, tenant, d.Kind())
+	row, err := r.Policies().Get(ctx, tenant, d.Kind())
 	if err != nil {
 		return d, err
 	}

@@ -27,7 +27,7 @@ func (h *house) withServerPIN(t *testing.T) (a *app, pin string) {
 		t.Fatalf("%d %v", r.status, r.body)
 	}
 	a.id = r.body["authenticator"].(string)
-	if pin, err := FirstPIN(t.Context(), h.DB, j); pin != "" || err != nil {
+	if pin, err := FirstPIN(t.Context(), h.DB.Reader, j); pin != "" || err != nil {
 		t.Errorf("shown %q before the app is ready, %v", pin, err)
 	}
 	s = a.signing("finish", fields{"push": true})
@@ -35,7 +35,7 @@ func (h *house) withServerPIN(t *testing.T) (a *app, pin string) {
 	if r := h.send(t, s.method, s.name, a.sign(s), s.body); r.status != http.StatusOK {
 		t.Fatalf("%d %v", r.status, r.body)
 	}
-	pin, err := FirstPIN(t.Context(), h.DB, j)
+	pin, err := FirstPIN(t.Context(), h.DB.Reader, j)
 	if err != nil || len(pin) != 4 {
 		t.Fatalf("first PIN %q, %v", pin, err)
 	}
@@ -92,7 +92,7 @@ func TestPUSH13_AnApprovalBringsTheServerPIN(t *testing.T) {
 			return f
 		}
 		app := func() identity.Authenticator {
-			app, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+			app, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func TestPUSH13_AnApprovalBringsTheServerPIN(t *testing.T) {
 			t.Errorf("events %+v", got)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.UnlockAuthenticator(t.Context(), h.Tenant.ID, a.id)
+			_, err := tx.Authenticators().Unlock(t.Context(), h.Tenant.ID, a.id)
 			return err
 		})
 		if r := a.call(t, "answer", with(wrong)); r.body["attempts_left"] != 9.0 {
@@ -153,7 +153,7 @@ func TestPUSH13_ThePhoneSendsTheServerPIN(t *testing.T) {
 	if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
 		t.Fatal(err)
 	}
-	pin, err := FirstPIN(t.Context(), h.DB, j)
+	pin, err := FirstPIN(t.Context(), h.DB.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, m message) error {
 		return &identity.Error{Kind: identity.Throttled, RetryAfter: 30 * time.Second,
 			Err: errors.New("enroll: too many streams of " + m.app.ID)}
 	}
-	user, err := userOf(r.Context(), a.db, m.app)
+	user, err := userOf(r.Context(), a.db.Reader, m.app)
 	if err != nil {
 		leave()
 		return err
@@ -95,7 +95,7 @@ func (a *API) ring(stream *web.Stream, tenant, app, user string) {
 			said = stream.Send(look)
 		case <-ofApp:
 			said = stream.Send(look)
-			now, err := a.db.Authenticator(stream.Context, tenant, app)
+			now, err := a.db.Authenticators().Get(stream.Context, tenant, app)
 			if err != nil || now.State() == identity.Revoked {
 				return
 			}

@@ -47,7 +47,7 @@ func (a *API) webPush(ctx context.Context, m message) (*standingWeb, error) {
 		return nil, err
 	}
 	web := &standingWeb{Key: key}
-	s, err := a.db.PushSubscription(ctx, m.app.Tenant, m.app.ID)
+	s, err := a.db.Subscriptions().Get(ctx, m.app.Tenant, m.app.ID)
 	if errors.Is(err, identity.NotFound) {
 		return web, nil
 	}
@@ -84,7 +84,7 @@ func (a *API) subscribe(ctx context.Context, m message) (any, error) {
 		if app.State() != identity.Active {
 			return notInState(app.State())
 		}
-		if err := tx.Hit(ctx, app.Tenant, subscribing, app.ID); err != nil {
+		if err := tx.Allow(ctx, app.Tenant, subscribing, app.ID); err != nil {
 			return err
 		}
 		return notify.Subscribe(ctx, tx, app, s)
@@ -130,10 +130,10 @@ func (a *API) test(ctx context.Context, m message) (any, error) {
 		if app = now; app.State() != identity.Active {
 			return notInState(app.State())
 		}
-		if err := tx.Hit(ctx, app.Tenant, trying, app.ID); err != nil {
+		if err := tx.Allow(ctx, app.Tenant, trying, app.ID); err != nil {
 			return err
 		}
-		user, err = userOf(ctx, tx, app)
+		user, err = userOf(ctx, tx.Reader, app)
 		return err
 	})
 	if err != nil {

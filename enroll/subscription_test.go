@@ -65,7 +65,7 @@ func TestPUSH24_SubscribeAndUnsubscribe(t *testing.T) {
 		body["expirationTime"] = nil // a browser's toJSON has it
 		body["endpoint"] = "https://web.push.apple.com/QExample"
 		a.must(t, "subscribe", body)
-		s, err := h.DB.PushSubscription(t.Context(), h.Tenant.ID, a.id)
+		s, err := h.DB.Subscriptions().Get(t.Context(), h.Tenant.ID, a.id)
 		if err != nil || s.Host != "web.push.apple.com" {
 			t.Errorf("another took its place: host %q, %v", s.Host, err)
 		}

@@ -31,7 +31,7 @@ func TestCRED3_ATemplateIsCopiedAtEnrollment(t *testing.T) {
 	if told["digits"] != 8.0 || told["period"] != 60.0 {
 		t.Errorf("the app was told of %v digits every %v seconds, want 8 and 60", told["digits"], told["period"])
 	}
-	kept, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.id)
+	kept, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
 	if err != nil {
 		t.Fatal(err)
 	}

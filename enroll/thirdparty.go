@@ -91,15 +91,15 @@ func (s ThirdParty) Typed() string {
 
 // ShownThirdParty returns the open secret of a journey, for its page to show,
 // and to show again after a reload. One that is over is no error.
-func ShownThirdParty(ctx context.Context, r Reader, j *identity.Journey) (ThirdParty, error) {
-	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+func ShownThirdParty(ctx context.Context, r store.Reader, j *identity.Journey) (ThirdParty, error) {
+	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if errors.Is(err, identity.NotFound) {
 		return ThirdParty{}, nil
 	}
 	if err != nil || a.Platform != identity.ThirdParty || stateOf(a, r.Now()) != Waiting {
 		return ThirdParty{}, err
 	}
-	codes, err := r.ActivationCodes(ctx, a)
+	codes, err := r.Activations().Codes(ctx, a)
 	if errors.Is(err, identity.NotFound) { // voided between the two reads
 		return ThirdParty{}, nil
 	}
@@ -120,14 +120,14 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	if err := codePassed(j); err != nil {
 		return "", err
 	}
-	act, err := tx.ActivationOfJourney(ctx, j.Tenant, j.ID)
+	act, err := tx.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if err != nil {
 		return "", err
 	}
 	if act.Platform != identity.ThirdParty || stateOf(act, tx.Now()) != Waiting {
 		return "", nil // the page says so, and offers another
 	}
-	codes, err := tx.ActivationCodes(ctx, act)
+	codes, err := tx.Activations().Codes(ctx, act)
 	if errors.Is(err, identity.NotFound) { // another tab confirmed between the two reads
 		return "", &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: err}
 	}
@@ -154,7 +154,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	if err := adopt(ctx, tx, act, a, ""); err != nil {
 		return "", err
 	}
-	used, err := tx.UseStep(ctx, a.Tenant, a.ID, step, step-otp.Step(usual, tx.Now()))
+	used, err := tx.Passcodes().UseStep(ctx, a.Tenant, a.ID, step, step-otp.Step(usual, tx.Now()))
 	if err == nil && !used {
 		err = errors.New("enroll: the confirming passcode of " + a.Serial + " could not be used up")
 	}
@@ -173,7 +173,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 func adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.Authenticator, thumbprint string) error {
 	won, err := stands(ctx, tx, act)
 	if err == nil && won {
-		won, err = tx.UseActivation(ctx, act, thumbprint, a.ID)
+		won, err = tx.Activations().Use(ctx, act, thumbprint, a.ID)
 	}
 	if err == nil && !won {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: activation " + act.ID + " is used up")}
@@ -181,11 +181,11 @@ func adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.A
 	if err != nil {
 		return err
 	}
-	if err := tx.AddAuthenticator(ctx, a, act.User); err != nil {
+	if err := tx.Authenticators().Add(ctx, a, act.User); err != nil {
 		return err
 	}
 	act.Authenticator = a.ID
-	done, err := tx.FinishActivation(ctx, act, a.Name, tx.Now().Add(-pendingLife))
+	done, err := tx.Activations().Finish(ctx, act, a.Name, tx.Now().Add(-pendingLife))
 	if err == nil && !done {
 		err = errors.New("enroll: activation " + act.ID + " could not be finished")
 	}

@@ -36,7 +36,7 @@ func (h *house) thirdParty(t *testing.T) *identity.Journey {
 
 func (h *house) secret(t *testing.T, j *identity.Journey) ThirdParty {
 	t.Helper()
-	shown, err := ShownThirdParty(t.Context(), h.DB, j)
+	shown, err := ShownThirdParty(t.Context(), h.DB.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func (h *house) confirm(t *testing.T, j *identity.Journey, typed string) (proble
 
 func (h *house) authenticators(t *testing.T) []identity.Authenticator {
 	t.Helper()
-	all, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, h.User.ID))
+	all, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,9 +233,9 @@ func TestENR12_NoAppActivatesIt(t *testing.T) {
 	j := h.thirdParty(t)
 	var codes store.ActivationCodes
 	h.Do(t, func(tx *store.Tx) error {
-		act, err := tx.ActivationOfJourney(t.Context(), j.Tenant, j.ID)
+		act, err := tx.Activations().OfJourney(t.Context(), j.Tenant, j.ID)
 		if err == nil {
-			codes, err = tx.ActivationCodes(t.Context(), act)
+			codes, err = tx.Activations().Codes(t.Context(), act)
 		}
 		return err
 	})

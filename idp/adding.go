@@ -12,7 +12,7 @@ import (
 // BeginAdding begins a journey for a further authenticator of the person of a
 // live session, and returns the address at which it goes on.
 func (p *IdP) BeginAdding(r *http.Request, t identity.Tenant, s identity.Session) (string, error) {
-	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
+	app, err := p.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
 		return "", err
 	}

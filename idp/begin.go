@@ -32,7 +32,7 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 	var want Request
 	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(tx *store.Tx, stored store.Request) (journey.Start, error) {
 		var err error
-		if app, err = tx.Application(r.Context(), t.ID, stored.Application); err != nil {
+		if app, err = tx.Applications().Get(r.Context(), t.ID, stored.Application); err != nil {
 			return journey.Start{}, err
 		}
 		if err := json.Unmarshal(stored.Wants, &want); err != nil {
@@ -107,7 +107,7 @@ func (a *answer) session(s identity.Session, err error) {
 // grant runs in the journey's last transaction.
 func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) error {
 	j := s.Journey
-	app, err := tx.Application(ctx, j.Tenant, j.Application)
+	app, err := tx.Applications().Get(ctx, j.Tenant, j.Application)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) err
 	if err := json.Unmarshal(j.Request, &want); err != nil {
 		return fmt.Errorf("idp: request of %s: %w", j.ID, err)
 	}
-	groups, err := store.Collect(tx.GroupsOf(ctx, j.Tenant, j.UserID))
+	groups, err := store.Collect(tx.Groups().OfUser(ctx, j.Tenant, j.UserID))
 	if err != nil {
 		return err
 	}

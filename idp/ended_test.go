@@ -22,12 +22,12 @@ func TestJRN4_WhoWaitedWhileAJourneyEndedAnswersNothing(t *testing.T) {
 		{"succeeded", func(v *visitor) {
 			id := v.at[strings.LastIndex(v.at, "/")+1:]
 			v.Do(v.t, func(tx *store.Tx) error {
-				j, err := tx.Journey(v.t.Context(), v.Tenant.ID, id)
+				j, err := tx.Journeys().Get(v.t.Context(), v.Tenant.ID, id)
 				if err != nil {
 					return err
 				}
 				j.EndedAt, j.Outcome = tx.Now(), identity.Succeeded
-				return tx.StepJourney(v.t.Context(), j)
+				return tx.Journeys().Step(v.t.Context(), j)
 			})
 		}},
 		{"cancelled", func(v *visitor) {

@@ -62,7 +62,7 @@ func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, 
 				return err
 			}
 		}
-		return tx.AddRequest(r.Context(), stored)
+		return tx.Requests().Add(r.Context(), stored)
 	})
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, 
 func (p *IdP) EndSession(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error {
 	who := identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: s.UserID, IP: p.Site.ClientIP(r)}
 	err := p.DB.InTx(r.Context(), who, func(tx *store.Tx) error {
-		if err := tx.EndSession(r.Context(), t.ID, s.ID); err != nil {
+		if err := tx.Sessions().End(r.Context(), t.ID, s.ID); err != nil {
 			return err
 		}
 		return tx.Event(r.Context(), audit.Event{Kind: audit.SessionEnded, User: s.UserID, Data: map[string]string{"session": s.ID}})

@@ -51,7 +51,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	if state := i.State(p.DB.Now()); state != store.InvitationOpen {
 		return p.renderInvitation(w, r, t, http.StatusGone, templates.EnrollEnd{Why: string(state)})
 	}
-	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
+	app, err := p.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
 		return err
 	}
@@ -72,11 +72,11 @@ func (p *IdP) invited(r *http.Request, t identity.Tenant, secret string) (store.
 	if secret == "" { // a slip of the hand: it can be nobody's
 		return store.Invitation{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
-	i, err := p.DB.InvitationBySecret(r.Context(), t.ID, secret)
+	i, err := p.DB.Invitations().BySecret(r.Context(), t.ID, secret)
 	if !errors.Is(err, identity.NotFound) {
 		return i, err
 	}
-	row, failed := p.DB.Policy(r.Context(), t.ID, policy.KindLimits)
+	row, failed := p.DB.Policies().Get(r.Context(), t.ID, policy.KindLimits)
 	if failed != nil {
 		return i, failed
 	}
@@ -86,7 +86,7 @@ func (p *IdP) invited(r *http.Request, t identity.Tenant, secret string) (store.
 	}
 	failed = p.DB.InTx(r.Context(), p.Site.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		rate := store.Rate{Kind: "wrong invitation", Max: int(limits.MailCodesPerAddress), Per: time.Hour}
-		return tx.Hit(r.Context(), t.ID, rate, store.Network(p.Site.ClientIP(r)))
+		return tx.Allow(r.Context(), t.ID, rate, store.Network(p.Site.ClientIP(r)))
 	})
 	if failed != nil {
 		return i, failed

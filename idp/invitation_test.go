@@ -45,7 +45,7 @@ func (s *site) invite(u identity.User) string {
 		if err != nil || why != "" {
 			s.t.Fatalf("invite: %q, %v", why, err)
 		}
-		mails, err := tx.LeaseMessages(s.t.Context(), "test", s.Clock.Now(), 100)
+		mails, err := tx.Outbox().Lease(s.t.Context(), "test", s.Clock.Now(), 100)
 		if err == nil {
 			args = string(mails[len(mails)-1].Arguments)
 		}
@@ -79,7 +79,7 @@ func (s *site) activate(code string) error {
 
 func (s *site) events(kind audit.Kind) int {
 	s.t.Helper()
-	all, err := store.Collect(s.DB.Events(s.t.Context(), s.Tenant.ID, store.EventFilter{Kind: kind, Limit: 100}))
+	all, err := store.Collect(s.DB.Events().List(s.t.Context(), s.Tenant.ID, store.EventFilter{Kind: kind, Limit: 100}))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func (s *site) events(kind audit.Kind) int {
 
 func (s *site) authenticators(u identity.User) (active int) {
 	s.t.Helper()
-	for a, err := range s.DB.Authenticators(s.t.Context(), u.Tenant, u.ID) {
+	for a, err := range s.DB.Authenticators().OfUser(s.t.Context(), u.Tenant, u.ID) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 			other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 			mate := identity.User{Tenant: other.ID, ID: identity.NewID(identity.UserID), Name: "anna.lie", Mail: "lie@example.org"}
 			s.Do(t, func(tx *store.Tx) error {
-				return errors.Join(tx.AddTenant(t.Context(), other), tx.AddUser(t.Context(), mate), tx.AddApplication(t.Context(), identity.PortalApplication(other)))
+				return errors.Join(tx.Tenants().Add(t.Context(), other), tx.Users().Add(t.Context(), mate), tx.Applications().Add(t.Context(), identity.PortalApplication(other)))
 			})
 			theirs := s.invite(mate)
 			w := s.visitor().open("/t/other/enroll").send("secret", secret, "do", "begin").sees(unknown)
@@ -487,7 +487,7 @@ func TestENR19_APageLeftOpen(t *testing.T) {
 func (s *site) revoke(u identity.User) {
 	s.t.Helper()
 	s.Do(s.t, func(tx *store.Tx) error {
-		i, err := tx.OpenInvitation(s.t.Context(), u.Tenant, u.ID)
+		i, err := tx.Invitations().Open(s.t.Context(), u.Tenant, u.ID)
 		if err != nil {
 			return err
 		}

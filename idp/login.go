@@ -48,7 +48,7 @@ func (p *IdP) sit(r *http.Request) (*sitting, error) {
 		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.journey.browser", Err: fmt.Errorf("journey %s belongs to another browser", id)}
 	}
 	s := &sitting{idp: p, tenant: t, view: v}
-	if s.app, err = p.DB.Application(r.Context(), t.ID, v.Journey.Application); err != nil {
+	if s.app, err = p.DB.Applications().Get(r.Context(), t.ID, v.Journey.Application); err != nil {
 		return nil, err
 	}
 	if !v.Journey.Login() {
@@ -329,7 +329,7 @@ func (s *sitting) mark(ctx context.Context) (string, error) {
 	if s.view.Step != journey.EnrollScan {
 		return string(s.view.Step), nil
 	}
-	shown, err := enroll.Shown(ctx, s.idp.DB, s.view.Journey)
+	shown, err := enroll.Shown(ctx, s.idp.DB.Reader, s.view.Journey)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return "", err
 	}
@@ -349,7 +349,7 @@ func patient(w http.ResponseWriter) error {
 // enrolment runs an act of self-provisioning as a step of the journey.
 func (s *sitting) enrollment(ctx context.Context, visit journey.Visit, act func(tx *store.Tx, j *identity.Journey, rules enroll.Rules) error, at ...journey.Step) (*journey.View, error) {
 	return s.idp.Engine.Step(ctx, visit, s.view, func(tx *store.Tx, v *journey.View) error {
-		rules, err := enroll.ReadRules(ctx, tx, s.tenant.ID)
+		rules, err := enroll.ReadRules(ctx, tx.Reader, s.tenant.ID)
 		if err != nil {
 			return err
 		}

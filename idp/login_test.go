@@ -81,7 +81,9 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
 	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Bell{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
-	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), identity.PortalApplication(h.Tenant)) })
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.Applications().Add(t.Context(), identity.PortalApplication(h.Tenant))
+	})
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +213,7 @@ func TestJRN4_BackAndReloadRepeatNothing(t *testing.T) {
 	for range 3 {
 		v.read(v.http.PostForm(address, form)).sees(`class="number"`) // the old page's form
 	}
-	j, err := s.DB.Journey(t.Context(), s.Tenant.ID, address[strings.LastIndex(address, "/")+1:])
+	j, err := s.DB.Journeys().Get(t.Context(), s.Tenant.ID, address[strings.LastIndex(address, "/")+1:])
 	if err != nil || j.Pushes != 1 {
 		t.Errorf("%d pushes sent, %v; want 1", j.Pushes, err)
 	}
@@ -272,18 +274,18 @@ func (s *site) set(d policy.Document) {
 		s.t.Fatal(err)
 	}
 	s.Do(s.t, func(tx *store.Tx) error {
-		now, err := tx.Policy(s.t.Context(), s.Tenant.ID, d.Kind())
+		now, err := tx.Policies().Get(s.t.Context(), s.Tenant.ID, d.Kind())
 		if err != nil {
 			return err
 		}
-		return tx.SetPolicy(s.t.Context(), s.Tenant.ID, d.Kind(), now.Version, document)
+		return tx.Policies().Set(s.t.Context(), s.Tenant.ID, d.Kind(), now.Version, document)
 	})
 }
 
 // approve answers the waiting request as a phone would.
 func (s *site) approve(ctx context.Context, number string) error {
 	return s.DB.InTx(ctx, identity.Principal{Tenant: s.Tenant.ID, Kind: identity.AuthenticatorApp}, func(tx *store.Tx) error {
-		p, err := push.Pending(ctx, tx, s.Tenant.ID, s.User.ID)
+		p, err := push.Pending(ctx, tx.Reader, s.Tenant.ID, s.User.ID)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // mail it to; the page does not tell.
 func (s *sitting) forgotPassword(ctx context.Context, visit journey.Visit) (*journey.View, error) {
 	return s.idp.Engine.ForgotPassword(ctx, visit, s.view, func(tx *store.Tx, j *identity.Journey, user *identity.User) error {
-		rules, err := enroll.ReadRules(ctx, tx, s.tenant.ID)
+		rules, err := enroll.ReadRules(ctx, tx.Reader, s.tenant.ID)
 		if err != nil {
 			return err
 		}

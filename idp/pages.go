@@ -48,7 +48,7 @@ func (s *sitting) firstPIN(ctx context.Context) (*templates.FirstPIN, error) {
 	if s.view.Journey.Enroll != identity.EnrollScan || s.view.Step == journey.EnrollScan || s.view.Step == journey.AskNewPIN {
 		return nil, nil
 	}
-	pin, err := enroll.FirstPIN(ctx, s.idp.DB, s.view.Journey)
+	pin, err := enroll.FirstPIN(ctx, s.idp.DB.Reader, s.view.Journey)
 	if pin == "" || err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (s *sitting) platforms(r *http.Request) []templates.PlatformChoice {
 // authenticator will be on this very device (ENR-7).
 func (s *sitting) scan(r *http.Request, page *templates.Page) (templates.Body, error) {
 	j := s.view.Journey
-	shown, err := enroll.Shown(r.Context(), s.idp.DB, j)
+	shown, err := enroll.Shown(r.Context(), s.idp.DB.Reader, j)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // passkeyRequest is what the page's script asks the browser for: the options of
 // WebAuthn, section 5.5, as JSON, bytes in base64url.
 func (s *sitting) passkeyRequest(ctx context.Context) (string, error) {
-	challenge, err := journey.PasskeyChallenge(s.idp.DB, s.view.Journey)
+	challenge, err := journey.PasskeyChallenge(s.idp.DB.Reader, s.view.Journey)
 	if err != nil {
 		return "", err
 	}

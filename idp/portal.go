@@ -34,7 +34,7 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	app, err := p.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
+	app, err := p.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (Portal) Grant(ctx context.Context, tx *store.Tx, l Login) (Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
+	_, err = tx.Sessions().Join(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
 		Protocol: identity.Portal, Index: identity.NewID(identity.SessionID), Subject: l.User.ID})
 	if err != nil {
 		return nil, err

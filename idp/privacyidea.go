@@ -27,7 +27,7 @@ func (s *sitting) silent() bool {
 // on by itself.
 func (s *sitting) privacyIDEA(r *http.Request, page *templates.Page) (templates.Body, error) {
 	j := s.view.Journey
-	shown, err := enroll.Shown(r.Context(), s.idp.DB, j)
+	shown, err := enroll.Shown(r.Context(), s.idp.DB.Reader, j)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return nil, err
 	}

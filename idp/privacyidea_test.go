@@ -77,7 +77,7 @@ func TestPUSH9a_StoreAppAlone(t *testing.T) {
 			s := newcomer(t, storetest.SQLite(t), storeApp(policy.PlatformRule{Allowed: true, Push: true}), checking(tt.presence))
 			now := s.Clock.Now()
 			s.Do(t, func(tx *store.Tx) error {
-				return tx.AddAuthenticator(t.Context(), identity.Authenticator{Tenant: s.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID),
+				return tx.Authenticators().Add(t.Context(), identity.Authenticator{Tenant: s.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID),
 					Serial: "LK-STORE", Kind: identity.AppToken, Protocol: identity.PiPush, Name: "privacyIDEA Authenticator",
 					Platform: identity.PrivacyIDEA, LastStep: -1, Template: []byte(`{}`), Capabilities: []string{"presence:none", "presence:pick"},
 					ActivatedAt: now, PushOnAt: now}, s.User.ID)

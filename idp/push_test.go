@@ -25,7 +25,9 @@ func (s *site) able(app string, checks ...policy.Presence) {
 	for _, p := range checks {
 		can = append(can, p.Capability())
 	}
-	s.Do(s.t, func(tx *store.Tx) error { return tx.SetApp(s.t.Context(), s.Tenant.ID, s.token.ID, app, can) })
+	s.Do(s.t, func(tx *store.Tx) error {
+		return tx.Authenticators().SetApp(s.t.Context(), s.Tenant.ID, s.token.ID, app, can)
+	})
 }
 
 // check sets the tenant's push policy.
@@ -42,7 +44,7 @@ func (s *site) check(presence policy.Presence, change ...func(*policy.Push)) {
 // answer answers the request that waits.
 func (s *site) answer(change func(*push.Answer)) error {
 	return s.DB.InTx(s.t.Context(), identity.Principal{Tenant: s.Tenant.ID, Kind: identity.AuthenticatorApp}, func(tx *store.Tx) error {
-		p, err := push.Pending(s.t.Context(), tx, s.Tenant.ID, s.User.ID)
+		p, err := push.Pending(s.t.Context(), tx.Reader, s.Tenant.ID, s.User.ID)
 		if err != nil {
 			return err
 		}
@@ -306,7 +308,7 @@ func (v *visitor) news() int {
 func TestPUSH16_FormsForWhatIsNotOffered(t *testing.T) {
 	pushes := func(s *site, v *visitor) int64 {
 		s.t.Helper()
-		j, err := s.DB.Journey(s.t.Context(), s.Tenant.ID, v.at[strings.LastIndex(v.at, "/")+1:])
+		j, err := s.DB.Journeys().Get(s.t.Context(), s.Tenant.ID, v.at[strings.LastIndex(v.at, "/")+1:])
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -397,9 +399,9 @@ func TestPUSH18_WhatTheBrowserShows(t *testing.T) {
 			v.sees("<bdi>" + number[1] + "</bdi>") // in the sentence, too
 			var options []string
 			err := s.DB.InTx(t.Context(), s.Who, func(tx *store.Tx) error {
-				p, err := push.Pending(t.Context(), tx, s.Tenant.ID, s.User.ID)
+				p, err := push.Pending(t.Context(), tx.Reader, s.Tenant.ID, s.User.ID)
 				if err == nil {
-					options, err = tx.PushOptions(t.Context(), s.Tenant.ID, p.ID)
+					options, err = tx.Push().Options(t.Context(), s.Tenant.ID, p.ID)
 				}
 				return err
 			})

@@ -19,7 +19,7 @@ import (
 // app itself and cannot scan its own screen, a link that opens it.
 func (s *sitting) thirdParty(r *http.Request) (templates.Body, error) {
 	j := s.view.Journey
-	shown, err := enroll.ShownThirdParty(r.Context(), s.idp.DB, j)
+	shown, err := enroll.ShownThirdParty(r.Context(), s.idp.DB.Reader, j)
 	if err != nil {
 		return nil, err
 	}

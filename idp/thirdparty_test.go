@@ -29,7 +29,7 @@ func (s *site) mailedCode() string {
 	s.t.Helper()
 	var args templates.VerificationCode
 	s.Do(s.t, func(tx *store.Tx) error {
-		due, err := tx.LeaseMessages(s.t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)
+		due, err := tx.Outbox().Lease(s.t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)
 		if err != nil || len(due) == 0 {
 			s.t.Fatalf("mails: %v, %v", due, err)
 		}
@@ -43,7 +43,7 @@ func newcomer(t *testing.T, h *storetest.House, set ...policy.Document) *site {
 	t.Helper()
 	s := newSite(t, h)
 	h.Do(t, func(tx *store.Tx) error {
-		_, err := tx.RevokeAuthenticator(t.Context(), h.Tenant.ID, s.token.ID)
+		_, err := tx.Authenticators().Revoke(t.Context(), h.Tenant.ID, s.token.ID)
 		return err
 	})
 	for _, d := range set {
@@ -115,7 +115,7 @@ func TestENR12_ByInvitation(t *testing.T) {
 		if _, why, err := admin.Invite(t.Context(), tx, s.User, time.Hour, s.url+"/t/demo"); err != nil || why != "" {
 			t.Fatalf("Invite: %q, %v", why, err)
 		}
-		due, err := tx.LeaseMessages(t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)
+		due, err := tx.Outbox().Lease(t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)
 		if err != nil || len(due) != 1 {
 			t.Fatalf("mails: %v, %v", due, err)
 		}
@@ -127,7 +127,7 @@ func TestENR12_ByInvitation(t *testing.T) {
 	if strings.Contains(v.page, `name="passcode"`) || strings.Contains(v.page, `id="problem"`) {
 		t.Errorf("after the confirmation:\n%s", v.page)
 	}
-	all, err := store.Collect(s.DB.Authenticators(t.Context(), s.Tenant.ID, s.User.ID))
+	all, err := store.Collect(s.DB.Authenticators().OfUser(t.Context(), s.Tenant.ID, s.User.ID))
 	if err != nil || len(all) != 1 || all[0].Kind != identity.TOTP {
 		t.Errorf("authenticators: %+v, %v", all, err)
 	}

@@ -186,7 +186,7 @@ func (appList) Help() string { return "Example:\n\n    latchkey app list" }
 func (appList) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
 		var rows []appRow
-		for a, err := range h.db.Applications(ctx, h.tenant.ID) {
+		for a, err := range h.db.Applications().All(ctx, h.tenant.ID) {
 			if err != nil {
 				return err
 			}

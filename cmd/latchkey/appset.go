@@ -177,7 +177,7 @@ func changed(present, instead, more []string) []string {
 // say shows the application as it is now, what metadata changed of it, and the
 // new secret.
 func (c *appSet) say(ctx context.Context, s *shell, h house, id string, changes []string, secret string) error {
-	app, err := h.db.Application(ctx, h.tenant.ID, id)
+	app, err := h.db.Applications().Get(ctx, h.tenant.ID, id)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (c *appRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		use, err := h.db.ApplicationUse(ctx, h.tenant.ID, app.ID)
+		use, err := h.db.Applications().Use(ctx, h.tenant.ID, app.ID)
 		if err != nil {
 			return err
 		}

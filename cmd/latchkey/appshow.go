@@ -60,7 +60,7 @@ type oidcShown struct {
 func (h house) application(ctx context.Context, name string) (identity.Application, error) {
 	var found []identity.Application
 	var called []string
-	for a, err := range h.db.Applications(ctx, h.tenant.ID) {
+	for a, err := range h.db.Applications().All(ctx, h.tenant.ID) {
 		if err != nil {
 			return identity.Application{}, err
 		}
@@ -95,7 +95,7 @@ func (s *shell) showApp(ctx context.Context, h house, app identity.Application) 
 			return shown, err
 		}
 		shown.SAML = &samlShown{Settings: set, GoodUntil: app.GoodUntil, Ours: samlOurs{issuer + "/saml/metadata", issuer + "/saml/sso"}}
-		source, err := h.db.MetadataSource(ctx, h.tenant.ID, app.ID)
+		source, err := h.db.Metadata().Source(ctx, h.tenant.ID, app.ID)
 		if errors.Is(err, identity.NotFound) {
 			return shown, nil
 		}

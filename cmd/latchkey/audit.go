@@ -136,7 +136,7 @@ func (h house) userID(ctx context.Context, name string) (string, error) {
 		return "", nil
 	}
 	if identity.IsID(identity.UserID, name) {
-		if u, err := h.db.User(ctx, h.tenant.ID, name); err == nil {
+		if u, err := h.db.Users().Get(ctx, h.tenant.ID, name); err == nil {
 			return u.ID, nil
 		}
 	}
@@ -148,9 +148,9 @@ func (h house) userID(ctx context.Context, name string) (string, error) {
 // which is then the way to end it.
 func (c auditFilter) show(ctx context.Context, h house, f store.EventFilter, p printer[eventRow]) error {
 	if !c.Follow {
-		return printAll(p, eventRows(h.db.Events(ctx, h.tenant.ID, f)))
+		return printAll(p, eventRows(h.db.Events().List(ctx, h.tenant.ID, f)))
 	}
-	for e, err := range h.db.Follow(ctx, h.tenant.ID, f) {
+	for e, err := range h.db.Events().Follow(ctx, h.tenant.ID, f) {
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -22,7 +22,7 @@ func (p place) write(events ...audit.Event) {
 	err := s.inTenant(p.t.Context(), func(h house) error {
 		for _, e := range events {
 			if e.User != "" {
-				u, err := h.db.UserByName(p.t.Context(), h.tenant.ID, e.User)
+				u, err := h.db.Users().ByName(p.t.Context(), h.tenant.ID, e.User)
 				if err != nil {
 					return err
 				}

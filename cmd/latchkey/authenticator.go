@@ -98,12 +98,12 @@ func (a authenticatorRow) besides() string {
 // row is an authenticator with the names of its users.
 func (h house) row(ctx context.Context, a identity.Authenticator) (authenticatorRow, error) {
 	row := rowOfAuthenticator(a, h.db.Now())
-	ids, err := h.db.UsersOf(ctx, h.tenant.ID, a.ID)
+	ids, err := h.db.Authenticators().UserIDs(ctx, h.tenant.ID, a.ID)
 	if err != nil {
 		return row, err
 	}
 	for _, id := range ids {
-		u, err := h.db.User(ctx, h.tenant.ID, id)
+		u, err := h.db.Users().Get(ctx, h.tenant.ID, id)
 		if err != nil {
 			return row, err
 		}
@@ -124,16 +124,16 @@ func (authenticatorList) Help() string {
 // Run lists authenticators.
 func (c *authenticatorList) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
-		all := h.db.AllAuthenticators(ctx, h.tenant.ID, math.MaxInt32)
+		all := h.db.Authenticators().All(ctx, h.tenant.ID, math.MaxInt32)
 		if c.User != "" {
 			u, err := h.user(ctx, c.User)
 			if err != nil {
 				return err
 			}
-			all = h.db.Authenticators(ctx, h.tenant.ID, u.ID)
+			all = h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID)
 		}
 		if c.Unassigned {
-			all = h.db.UnassignedAuthenticators(ctx, h.tenant.ID)
+			all = h.db.Authenticators().Unassigned(ctx, h.tenant.ID)
 		}
 		var rows []authenticatorRow
 		for a, err := range all {
@@ -260,8 +260,8 @@ func (c *authenticatorResume) Run(ctx context.Context, s *shell) error {
 
 // authenticator returns the one with a serial.
 func (h house) authenticator(ctx context.Context, serial string) (identity.Authenticator, error) {
-	a, err := h.db.AuthenticatorBySerial(ctx, h.tenant.ID, serial)
-	return a, unknown(err, "authenticator", serial, called(h.db.AllAuthenticators(ctx, h.tenant.ID, math.MaxInt32),
+	a, err := h.db.Authenticators().BySerial(ctx, h.tenant.ID, serial)
+	return a, unknown(err, "authenticator", serial, called(h.db.Authenticators().All(ctx, h.tenant.ID, math.MaxInt32),
 		func(a identity.Authenticator) string { return a.Serial }))
 }
 
@@ -273,13 +273,13 @@ func (s *shell) changeAuthenticator(ctx context.Context, serial, what string, ch
 			return err
 		}
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			if a, err = tx.Authenticator(ctx, h.tenant.ID, a.ID); err != nil {
+			if a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID); err != nil {
 				return err
 			}
 			if err := change(ctx, tx, a); err != nil {
 				return err
 			}
-			a, err = tx.Authenticator(ctx, h.tenant.ID, a.ID)
+			a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID)
 			return err
 		})
 		if err != nil {

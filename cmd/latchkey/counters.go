@@ -108,7 +108,7 @@ func (c *authenticatorCounters) Run(ctx context.Context, s *shell) error {
 		all := userCounters{Name: u.Name, Failures: u.Failures, LockedUntil: until(u.LockedUntil, now), LockedAt: u.LockedAt,
 			Wrong: u.PasscodeFailures, PasscodesLocked: until(u.PasscodesLocked, now), PushLocked: until(u.PushLockedUntil, now),
 			Authenticators: []countersRow{}}
-		for a, err := range h.db.Authenticators(ctx, h.tenant.ID, u.ID) {
+		for a, err := range h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}

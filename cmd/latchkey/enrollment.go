@@ -35,7 +35,7 @@ func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
 		if err := h.people().AllowEnrollment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
 			return err
 		}
-		if u, err = h.db.User(ctx, h.tenant.ID, u.ID); err != nil {
+		if u, err = h.db.Users().Get(ctx, h.tenant.ID, u.ID); err != nil {
 			return err
 		}
 		return s.say(rowOfUser(u, h.db.Now()), "User %s may enrol once more.", u.Name)
@@ -159,13 +159,13 @@ func (h house) named(ctx context.Context, names []string, group string) ([]ident
 		if err != nil {
 			return nil, err
 		}
-		return store.Collect(h.db.MembersOf(ctx, h.tenant.ID, g.ID))
+		return store.Collect(h.db.Groups().Members(ctx, h.tenant.ID, g.ID))
 	}
 	var people []identity.User
 	var nobodies []error
 	seen := make(map[string]bool)
 	for _, name := range names {
-		u, err := h.db.UserByName(ctx, h.tenant.ID, name)
+		u, err := h.db.Users().ByName(ctx, h.tenant.ID, name)
 		switch {
 		case errors.Is(err, identity.NotFound):
 			_, err = h.user(ctx, name)
@@ -197,7 +197,7 @@ type invitation struct {
 // invite sends a user a link, or says why not.
 func (h house) invite(ctx context.Context, u identity.User, n invitation) (inviteRow, error) {
 	row := inviteRow{User: u.Name}
-	before, err := h.db.OpenInvitation(ctx, u.Tenant, u.ID)
+	before, err := h.db.Invitations().Open(ctx, u.Tenant, u.ID)
 	switch {
 	case err == nil && !n.again && before.State(h.db.Now()) == store.InvitationOpen:
 		row.Why = "has a link that works until " + when(before.ExpiresAt)
@@ -209,7 +209,7 @@ func (h house) invite(ctx context.Context, u identity.User, n invitation) (invit
 	var why admin.Ineligible
 	if n.dry {
 		sent.ExpiresAt = h.db.Now().Add(n.life)
-		why, err = admin.MayInvite(ctx, h.db, u)
+		why, err = admin.MayInvite(ctx, h.db.Reader, u)
 	} else {
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
 			sent, why, err = admin.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
@@ -317,7 +317,7 @@ func (c *enrollmentList) Run(ctx context.Context, s *shell) error {
 			user = u.ID
 		}
 		var rows []sentRow
-		for i, err := range h.db.Invitations(ctx, h.tenant.ID, user) {
+		for i, err := range h.db.Invitations().List(ctx, h.tenant.ID, user) {
 			if err != nil {
 				return err
 			}
@@ -355,7 +355,7 @@ func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
 			var ended store.Invitation
 			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
 				var err error
-				if ended, err = tx.OpenInvitation(ctx, u.Tenant, u.ID); err != nil {
+				if ended, err = tx.Invitations().Open(ctx, u.Tenant, u.ID); err != nil {
 					return err
 				}
 				return admin.RevokeInvitation(ctx, tx, ended)
@@ -366,7 +366,7 @@ func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
 			if err != nil {
 				return err
 			}
-			if ended, err = h.db.Invitation(ctx, u.Tenant, ended.ID); err != nil {
+			if ended, err = h.db.Invitations().Get(ctx, u.Tenant, ended.ID); err != nil {
 				return err
 			}
 			row := rowOfSent(store.SentInvitation{Invitation: ended, Name: u.Name}, h.db.Now())

@@ -18,8 +18,8 @@ func rowOfGroup(g identity.Group) groupRow { return groupRow{g.ID, g.Name, g.Cre
 
 // group finds a group by name, or says which name is near.
 func (h house) group(ctx context.Context, name string) (identity.Group, error) {
-	g, err := h.db.GroupByName(ctx, h.tenant.ID, name)
-	return g, unknown(err, "group", name, called(h.db.Groups(ctx, h.tenant.ID), func(g identity.Group) string { return g.Name }))
+	g, err := h.db.Groups().ByName(ctx, h.tenant.ID, name)
+	return g, unknown(err, "group", name, called(h.db.Groups().All(ctx, h.tenant.ID), func(g identity.Group) string { return g.Name }))
 }
 
 type groupAdd struct {
@@ -47,7 +47,7 @@ func (groupList) Help() string { return "Example:\n\n    latchkey group list --j
 func (groupList) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
 		var rows []groupRow
-		for g, err := range h.db.Groups(ctx, h.tenant.ID) {
+		for g, err := range h.db.Groups().All(ctx, h.tenant.ID) {
 			if err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func (c *groupMember) Run(ctx context.Context, s *shell) error {
 				return err
 			}
 		}
-		return s.users(h.db.MembersOf(ctx, h.tenant.ID, g.ID), h.db.Now())
+		return s.users(h.db.Groups().Members(ctx, h.tenant.ID, g.ID), h.db.Now())
 	})
 }
 
@@ -122,7 +122,7 @@ func (c *groupRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		members, err := store.Collect(h.db.MembersOf(ctx, h.tenant.ID, g.ID))
+		members, err := store.Collect(h.db.Groups().Members(ctx, h.tenant.ID, g.ID))
 		if err != nil {
 			return err
 		}

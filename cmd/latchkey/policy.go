@@ -54,7 +54,7 @@ func (c *policyShow) Run(ctx context.Context, s *shell) error {
 		}
 		var rows []policyRow
 		for _, kind := range kinds {
-			set, err := h.db.Policy(ctx, h.tenant.ID, kind)
+			set, err := h.db.Policies().Get(ctx, h.tenant.ID, kind)
 			if err != nil {
 				return err
 			}

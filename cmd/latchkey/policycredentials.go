@@ -46,7 +46,7 @@ func (c *policySet) confirmUnused(ctx context.Context, s *shell, h house, change
 	if change == nil || c.Kind != policy.KindCredentials || c.Yes {
 		return nil
 	}
-	present, err := authenticator.ReadCredentials(ctx, h.db, h.tenant.ID)
+	present, err := authenticator.ReadCredentials(ctx, h.db.Reader, h.tenant.ID)
 	if err != nil {
 		return err
 	}
@@ -59,11 +59,11 @@ func (c *policySet) confirmUnused(ctx context.Context, s *shell, h house, change
 		return nil // what is wrong is said elsewhere
 	}
 	now := h.db.Now()
-	soon, err := h.db.CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.Unused()))
+	soon, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.Unused()))
 	if err != nil || soon == 0 {
 		return err
 	}
-	long, err := h.db.CountUnused(ctx, h.tenant.ID, now.Add(-after.Unused()))
+	long, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(-after.Unused()))
 	if err != nil {
 		return err
 	}

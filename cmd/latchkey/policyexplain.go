@@ -58,7 +58,7 @@ func (c *policyExplain) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		called := make(map[string]string)
-		for g, err := range h.db.GroupsOf(ctx, h.tenant.ID, u.ID) {
+		for g, err := range h.db.Groups().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}

@@ -146,7 +146,7 @@ func (c *policySet) confirmStranded(ctx context.Context, s *shell, h house, chan
 	if change == nil || c.Kind != policy.KindPush && c.Kind != policy.KindPlatforms {
 		return nil
 	}
-	row, err := h.db.Policy(ctx, h.tenant.ID, c.Kind)
+	row, err := h.db.Policies().Get(ctx, h.tenant.ID, c.Kind)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (c *policySet) set(ctx context.Context, s *shell, h house, change func(poli
 	if err != nil || c.AlertOperators == nil || !*c.AlertOperators {
 		return set, err
 	}
-	t, err := h.db.Tenant(ctx, h.tenant.ID)
+	t, err := h.db.Tenants().Get(ctx, h.tenant.ID)
 	if err == nil && len(t.Alerts) == 0 {
 		fmt.Fprintln(s.stderr, "latchkey: nobody is alerted yet: name an operator's address by --alert-address")
 	}

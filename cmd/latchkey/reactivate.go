@@ -45,7 +45,7 @@ func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
 		}
 		var made enroll.Activation
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
-			rules, err := enroll.ReadRules(ctx, tx, a.Tenant)
+			rules, err := enroll.ReadRules(ctx, tx.Reader, a.Tenant)
 			if err != nil {
 				return err
 			}

@@ -69,21 +69,21 @@ func (n *names) of(id string, find func() (string, error)) string {
 
 func (n *names) user(ctx context.Context, id string) string {
 	return n.of(id, func() (string, error) {
-		u, err := n.db.User(ctx, n.tenant.ID, id)
+		u, err := n.db.Users().Get(ctx, n.tenant.ID, id)
 		return u.Name, err
 	})
 }
 
 func (n *names) application(ctx context.Context, id string) string {
 	return n.of(id, func() (string, error) {
-		a, err := n.db.Application(ctx, n.tenant.ID, id)
+		a, err := n.db.Applications().Get(ctx, n.tenant.ID, id)
 		return a.Name, err
 	})
 }
 
 func (n *names) serial(ctx context.Context, id string) string {
 	return n.of(id, func() (string, error) {
-		a, err := n.db.Authenticator(ctx, n.tenant.ID, id)
+		a, err := n.db.Authenticators().Get(ctx, n.tenant.ID, id)
 		return a.Serial, err
 	})
 }
@@ -153,7 +153,7 @@ func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
 		}
 		names := h.names()
 		return printAll(p, func(yield func(enrollmentRow, error) bool) {
-			for all, err := range h.db.Enrollments(ctx, h.tenant.ID, f) {
+			for all, err := range h.db.Events().Enrollments(ctx, h.tenant.ID, f) {
 				var row enrollmentRow
 				if err == nil {
 					row = names.enrollment(ctx, audit.EnrollmentOf(all, h.db.Now()))
@@ -232,7 +232,7 @@ func (c *reportActivity) Run(ctx context.Context, s *shell) error {
 		}
 		names := h.names()
 		return printAll(p, func(yield func(activityRow, error) bool) {
-			for e, err := range h.db.Events(ctx, h.tenant.ID, f) {
+			for e, err := range h.db.Events().List(ctx, h.tenant.ID, f) {
 				var row activityRow
 				if err == nil {
 					row = names.activity(ctx, audit.ActivityOf(e))

@@ -63,7 +63,7 @@ func (c *reportApps) Run(ctx context.Context, s *shell) error {
 		}
 		return printAll(p, func(yield func(appsRow, error) bool) {
 			var last appsRow
-			for a, err := range h.db.Apps(ctx, h.tenant.ID) {
+			for a, err := range h.db.Authenticators().Apps(ctx, h.tenant.ID) {
 				row := rowOfApps(a, c.Cannot)
 				switch {
 				case err != nil:

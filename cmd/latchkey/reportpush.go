@@ -108,7 +108,7 @@ func (c *reportPush) Run(ctx context.Context, s *shell) error {
 		}
 		names := h.names()
 		return printAll(p, func(yield func(pushRow, error) bool) {
-			for one, err := range push.History(ctx, h.db, h.tenant.ID, f) {
+			for one, err := range push.History(ctx, h.db.Reader, h.tenant.ID, f) {
 				var row pushRow
 				if err == nil {
 					row = names.push(ctx, one)

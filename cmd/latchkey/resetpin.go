@@ -31,7 +31,7 @@ func (c *authenticatorResetPIN) Run(ctx context.Context, s *shell) error {
 			PIN    string `json:"pin"`
 		}{Serial: a.Serial}
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			if a, err = tx.Authenticator(ctx, h.tenant.ID, a.ID); err != nil {
+			if a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID); err != nil {
 				return err
 			}
 			row.PIN, err = authenticator.ResetServerPIN(ctx, tx, a)

@@ -130,9 +130,9 @@ func (s *shell) tenant(ctx context.Context, db *store.DB) (identity.Tenant, erro
 	slug := cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"))
 	if slug != "" {
 		t, err := db.TenantBySlug(ctx, slug)
-		return t, unknown(err, "tenant", slug, called(db.Tenants(ctx), func(t identity.Tenant) string { return t.Slug }))
+		return t, unknown(err, "tenant", slug, called(db.Tenants().All(ctx), func(t identity.Tenant) string { return t.Slug }))
 	}
-	all, err := store.Collect(db.Tenants(ctx))
+	all, err := store.Collect(db.Tenants().All(ctx))
 	switch {
 	case err != nil:
 		return identity.Tenant{}, err

@@ -21,11 +21,11 @@ type templateRow struct {
 
 // templates reads a tenant's token templates: the standard one, and the others.
 func (h house) templates(ctx context.Context) (policy.Template, policy.Templates, error) {
-	standard, err := h.db.Policy(ctx, h.tenant.ID, policy.KindTemplate)
+	standard, err := h.db.Policies().Get(ctx, h.tenant.ID, policy.KindTemplate)
 	if err != nil {
 		return policy.Template{}, policy.Templates{}, err
 	}
-	others, err := h.db.Policy(ctx, h.tenant.ID, policy.KindTemplates)
+	others, err := h.db.Policies().Get(ctx, h.tenant.ID, policy.KindTemplates)
 	if err != nil {
 		return policy.Template{}, policy.Templates{}, err
 	}

@@ -53,7 +53,7 @@ func (c *authenticatorTemporary) Run(ctx context.Context, s *shell) error {
 			return refuse("--for must be from 1m to 24h")
 		}
 		var code string
-		var made store.Temporary
+		var made store.TemporaryPasscode
 		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
 			code, made, err = authenticator.MakeTemporary(ctx, tx, u, c.For, c.Uses == "many")
 			return err

@@ -61,7 +61,7 @@ func (tenantList) Help() string { return "Example:\n\n    latchkey tenant list -
 func (tenantList) Run(ctx context.Context, s *shell) error {
 	return s.database(ctx, func(db *store.DB) error {
 		var rows []tenantRow
-		for t, err := range db.Tenants(ctx) {
+		for t, err := range db.Tenants().All(ctx) {
 			if err != nil {
 				return err
 			}
@@ -90,7 +90,7 @@ func (c *tenantShow) Run(ctx context.Context, s *shell) error {
 		s.flags.Tenant = c.Slug
 	}
 	return s.inTenant(ctx, func(h house) error {
-		census, err := h.db.Census(ctx, h.tenant.ID)
+		census, err := h.db.Tenants().Census(ctx, h.tenant.ID)
 		if err != nil {
 			return err
 		}

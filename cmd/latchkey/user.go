@@ -59,12 +59,12 @@ func (h house) people() *directory.Directory { return directory.New(h.db, runtim
 
 // user finds a user by name, or says which name is near.
 func (h house) user(ctx context.Context, name string) (identity.User, error) {
-	u, err := h.db.UserByName(ctx, h.tenant.ID, name)
+	u, err := h.db.Users().ByName(ctx, h.tenant.ID, name)
 	return u, unknown(err, "user", name, called(h.users(ctx, ""), func(u identity.User) string { return u.Name }))
 }
 
 func (h house) users(ctx context.Context, after string) func(func(identity.User, error) bool) {
-	return h.db.Users(ctx, h.tenant.ID, after, math.MaxInt32)
+	return h.db.Users().List(ctx, h.tenant.ID, after, math.MaxInt32)
 }
 
 type userAdd struct {
@@ -125,7 +125,7 @@ func (c *userList) Run(ctx context.Context, s *shell) error {
 			if err != nil {
 				return err
 			}
-			users = h.db.MembersOf(ctx, h.tenant.ID, g.ID)
+			users = h.db.Groups().Members(ctx, h.tenant.ID, g.ID)
 		}
 		return s.users(users, h.db.Now())
 	})
@@ -158,19 +158,19 @@ func (c *userShow) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		row := rowOfUser(u, h.db.Now())
-		for g, err := range h.db.GroupsOf(ctx, h.tenant.ID, u.ID) {
+		for g, err := range h.db.Groups().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
 			row.Groups = append(row.Groups, g.Name)
 		}
-		for a, err := range h.db.Authenticators(ctx, h.tenant.ID, u.ID) {
+		for a, err := range h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
 			row.Authenticators = append(row.Authenticators, rowOfAuthenticator(a, h.db.Now()))
 		}
-		for d, err := range h.db.RememberedDevices(ctx, h.tenant.ID, u.ID) {
+		for d, err := range h.db.Devices().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}

@@ -156,7 +156,7 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		row := rowOfUser(u, h.db.Now())
-		for g, err := range h.db.GroupsOf(ctx, h.tenant.ID, u.ID) {
+		for g, err := range h.db.Groups().OfUser(ctx, h.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
@@ -195,7 +195,7 @@ func (c *userRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		goes, err := h.db.Belongings(ctx, h.tenant.ID, u.ID)
+		goes, err := h.db.Users().Belongings(ctx, h.tenant.ID, u.ID)
 		if err != nil {
 			return err
 		}

@@ -209,7 +209,7 @@ func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *idp.Req
 	if session, err := f.idp.Site.Session(r, t); err == nil && session.UserID != claims.Subject {
 		want.ForceLogin = true
 	}
-	user, err := f.idp.DB.User(r.Context(), t.ID, claims.Subject)
+	user, err := f.idp.DB.Users().Get(r.Context(), t.ID, claims.Subject)
 	if err == nil && want.LoginHint == "" {
 		want.LoginHint = user.Name
 	}
@@ -259,7 +259,7 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 	if q.Subject != "" && q.Subject != l.User.ID {
 		return f.refusal(l.Tenant, q, fault{"login_required", "Somebody else logged in."}), nil
 	}
-	joined, err := tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
+	joined, err := tx.Sessions().Join(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
 		Protocol: identity.OIDC, Index: identity.NewID("sid"), Subject: l.User.ID})
 	if err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 		g.ExpiresAt = now.Add(offlineLife)
 	}
 	code := identity.NewSecret()
-	if err := tx.AddGrant(ctx, g, code); err != nil {
+	if err := tx.Grants().Add(ctx, g, code); err != nil {
 		return nil, err
 	}
 	return f.redirect(l.Tenant, q, url.Values{"code": {code}}), nil

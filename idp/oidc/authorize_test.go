@@ -293,7 +293,7 @@ func TestTenantsAreApart(t *testing.T) {
 	other := h.addTenant("other")
 	twin := p.app // the same client in the other tenant, secret and all
 	twin.Tenant = other.ID
-	h.tx(func(tx *store.Tx) error { return tx.AddApplication(t.Context(), twin) })
+	h.tx(func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), twin) })
 	issuer := h.issuer
 	h.issuer = h.base + "/t/other"
 	if got := p.exchange(code); got.Error != "invalid_grant" {
@@ -344,7 +344,7 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.tx(func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, moved) })
+		h.tx(func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), p.app, moved) })
 		stays("address taken away", granted)
 		disabled := p.app
 		disabled.DisabledAt = h.idp.DB.Now()
@@ -354,8 +354,8 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 		h.refuse = idp.Cancelled
 		stays("address taken away, and cancelled", refused)
 		h.refuse = ""
-		h.tx(func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), moved, p.app) })
-		h.tx(func(tx *store.Tx) error { return tx.RemoveApplication(t.Context(), h.tenant.ID, p.app.ID) })
+		h.tx(func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), moved, p.app) })
+		h.tx(func(tx *store.Tx) error { return tx.Applications().Remove(t.Context(), h.tenant.ID, p.app.ID) })
 		if a := b.get(removed); a.Header.Get("Location") != "" || a.StatusCode < 400 {
 			t.Errorf("application removed: %d to %q, want a page", a.StatusCode, a.Header.Get("Location"))
 		}

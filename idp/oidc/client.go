@@ -21,7 +21,7 @@ type client struct {
 // client returns the application with a client_id; a disabled one is a
 // NotFound.
 func (f *Face) client(ctx context.Context, t identity.Tenant, id string) (*client, error) {
-	app, err := f.idp.DB.ApplicationByIdentifier(ctx, t.ID, identity.OIDC, id)
+	app, err := f.idp.DB.Applications().ByIdentifier(ctx, t.ID, identity.OIDC, id)
 	if err != nil {
 		return nil, err
 	}

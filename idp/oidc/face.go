@@ -211,7 +211,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 	if origin == "" {
 		return nil
 	}
-	for app, err := range s.face.idp.DB.Applications(r.Context(), s.tenant.ID) {
+	for app, err := range s.face.idp.DB.Applications().All(r.Context(), s.tenant.ID) {
 		if err != nil {
 			return err
 		}

@@ -136,7 +136,7 @@ func (h *house) addTenant(slug string) identity.Tenant {
 	h.t.Helper()
 	t := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: slug, Name: "Example Hospital"}
 	h.tx(func(tx *store.Tx) error {
-		if err := tx.AddTenant(h.t.Context(), t); err != nil {
+		if err := tx.Tenants().Add(h.t.Context(), t); err != nil {
 			return err
 		}
 		return signingkey.Make(h.t.Context(), tx, t)
@@ -151,7 +151,7 @@ func (h *house) addUser(name string) identity.User {
 		Mail: name + "@example.org", Language: "de"}
 	g := identity.Group{Tenant: h.tenant.ID, ID: identity.NewID(identity.GroupID), Name: "Nurses of " + name}
 	h.tx(func(tx *store.Tx) error {
-		return errors.Join(tx.AddUser(h.t.Context(), u), tx.AddGroup(h.t.Context(), g), tx.AddMember(h.t.Context(), h.tenant.ID, g.ID, u.ID))
+		return errors.Join(tx.Users().Add(h.t.Context(), u), tx.Groups().Add(h.t.Context(), g), tx.Groups().AddMember(h.t.Context(), h.tenant.ID, g.ID, u.ID))
 	})
 	return u
 }
@@ -175,7 +175,7 @@ func (h *house) add(name string, o oidcclient.Options) *party {
 		h.t.Fatal(err)
 	}
 	app.Tenant = h.tenant.ID
-	h.tx(func(tx *store.Tx) error { return tx.AddApplication(h.t.Context(), app) })
+	h.tx(func(tx *store.Tx) error { return tx.Applications().Add(h.t.Context(), app) })
 	return &party{house: h, app: app, secret: secret}
 }
 
@@ -197,7 +197,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 	}
 	var reply idp.Reply
 	err = h.idp.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
-		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
+		stored, err := tx.Requests().Take(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 		if err := json.Unmarshal(stored.Wants, &h.want); err != nil {
 			return err
 		}
-		app, err := tx.Application(ctx, t.ID, stored.Application)
+		app, err := tx.Applications().Get(ctx, t.ID, stored.Application)
 		if err != nil {
 			return err
 		}
@@ -215,11 +215,11 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if secret != "" {
-			if err := tx.KeepSession(ctx, session, secret); err != nil {
+			if err := tx.Sessions().Save(ctx, session, secret); err != nil {
 				return err
 			}
 		}
-		user, err := tx.User(ctx, t.ID, session.UserID)
+		user, err := tx.Users().Get(ctx, t.ID, session.UserID)
 		if err != nil {
 			return err
 		}

@@ -35,13 +35,13 @@ func (s *server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 	}
 	c := known.(*client) // it showed a secret that is its own, so it keeps one
 	if err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
-		return tx.Hit(ctx, s.tenant.ID, s.face.introspections, c.app.ID)
+		return tx.Allow(ctx, s.tenant.ID, s.face.introspections, c.app.ID)
 	}); errors.Is(err, identity.Throttled) {
 		return nil, op.NewStatusError(oidc.ErrSlowDown().WithDescription("That was too often in a short time."), http.StatusTooManyRequests)
 	} else if err != nil {
 		return nil, s.failure(ctx, err)
 	}
-	g, t, err := s.face.idp.DB.LiveToken(ctx, s.tenant.ID, c.app.ID, r.Data.Token)
+	g, t, err := s.face.idp.DB.Grants().LiveToken(ctx, s.tenant.ID, c.app.ID, r.Data.Token)
 	if errors.Is(err, identity.NotFound) {
 		return op.NewResponse(&oidc.IntrospectionResponse{}), nil
 	}

@@ -78,7 +78,7 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 		stranger := *other
 		stranger.house = &house{t: h.t, idp: h.idp, tenant: elsewhere, user: h.user, base: h.base, issuer: h.base + "/t/elsewhere"}
 		stranger.app.Tenant = elsewhere.ID
-		stranger.tx(func(tx *store.Tx) error { return tx.AddApplication(t.Context(), stranger.app) })
+		stranger.tx(func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), stranger.app) })
 
 		for _, tt := range []struct {
 			name  string
@@ -120,7 +120,7 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 
 		ending, staying := online(), offlineTokens()
 		h.tx(func(tx *store.Tx) error {
-			_, err := tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID)
+			_, err := tx.Sessions().EndAll(t.Context(), h.tenant.ID, h.user.ID)
 			return err
 		})
 		if got := p.introspect(ending.Access); len(got) != 1 || got["active"] != false {

@@ -54,7 +54,7 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 	if ours && !l.stray {
 		return f.leave(w, r, l)
 	}
-	user, err := f.idp.DB.User(r.Context(), l.tenant.ID, l.session.UserID)
+	user, err := f.idp.DB.Users().Get(r.Context(), l.tenant.ID, l.session.UserID)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (f *Face) ofThisSession(ctx context.Context, l *leaving) (bool, error) {
 	if l.client == nil || l.sid == "" {
 		return false, nil
 	}
-	for a, err := range f.idp.DB.SessionApplications(ctx, l.tenant.ID, l.session.ID) {
+	for a, err := range f.idp.DB.Sessions().Applications(ctx, l.tenant.ID, l.session.ID) {
 		if err != nil {
 			return false, err
 		}

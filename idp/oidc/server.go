@@ -118,7 +118,7 @@ type discovery struct {
 
 // Discovery says what this server does, and nothing that it does not.
 func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
-	document, err := s.face.idp.DB.Policy(ctx, s.tenant.ID, policy.KindContexts)
+	document, err := s.face.idp.DB.Policies().Get(ctx, s.tenant.ID, policy.KindContexts)
 	if err != nil {
 		return nil, s.failure(ctx, err)
 	}

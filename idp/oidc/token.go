@@ -48,7 +48,7 @@ func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Acce
 	var out given
 	refused := invalidGrant()
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
-		g, first, err := tx.UseCode(ctx, s.tenant.ID, r.Data.Code)
+		g, first, err := tx.Grants().UseCode(ctx, s.tenant.ID, r.Data.Code)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (s *server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 	var out given
 	refused := invalidGrant()
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
-		g, t, first, err := tx.UseRefreshToken(ctx, s.tenant.ID, c.app.ID, r.Data.RefreshToken)
+		g, t, first, err := tx.Grants().UseRefreshToken(ctx, s.tenant.ID, c.app.ID, r.Data.RefreshToken)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (s *server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 
 // revokeReused ends the grant of a code or refresh token that was shown again.
 func revokeReused(ctx context.Context, tx *store.Tx, g store.Grant, kind audit.Kind) error {
-	first, err := tx.RevokeGrant(ctx, g.Tenant, g.ID)
+	first, err := tx.Grants().Revoke(ctx, g.Tenant, g.ID)
 	if !first || err != nil {
 		return err
 	}
@@ -143,12 +143,12 @@ func revokeReused(ctx context.Context, tx *store.Tx, g store.Grant, kind audit.K
 // token of the scope it was given with.
 func (s *server) give(ctx context.Context, tx *store.Tx, g store.Grant, scope, refreshScope string) (given, error) {
 	out := given{grant: g, scope: scope, access: identity.NewSecret(), until: earlier(tx.Now().Add(accessLife), g.ExpiresAt)}
-	err := tx.AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.AccessToken, Scope: scope, ExpiresAt: out.until}, out.access)
+	err := tx.Grants().AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.AccessToken, Scope: scope, ExpiresAt: out.until}, out.access)
 	if err != nil || !g.Offline {
 		return out, err
 	}
 	out.refresh = identity.NewSecret()
-	return out, tx.AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.RefreshToken, Scope: refreshScope,
+	return out, tx.Grants().AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.RefreshToken, Scope: refreshScope,
 		ExpiresAt: earlier(tx.Now().Add(refreshLife), g.ExpiresAt)}, out.refresh)
 }
 

@@ -29,7 +29,7 @@ const offline = "openid profile offline_access"
 // events counts the events of a kind.
 func (h *house) events(kind audit.Kind) int {
 	h.t.Helper()
-	all, err := store.Collect(h.idp.DB.Events(h.t.Context(), h.tenant.ID, store.EventFilter{Kind: kind}))
+	all, err := store.Collect(h.idp.DB.Events().List(h.t.Context(), h.tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		end := func() {
 			h.tx(func(tx *store.Tx) error {
-				_, err := tx.EndSessionsOf(t.Context(), h.tenant.ID, h.user.ID)
+				_, err := tx.Sessions().EndAll(t.Context(), h.tenant.ID, h.user.ID)
 				return err
 			})
 		}

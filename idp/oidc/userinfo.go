@@ -20,7 +20,7 @@ import (
 func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
 	denied := op.NewStatusError(oidc.ErrAccessDenied().WithDescription("The access token is not valid."), http.StatusUnauthorized)
 	db := s.face.idp.DB
-	g, t, err := db.AccessToken(ctx, s.tenant.ID, r.Data.AccessToken)
+	g, t, err := db.Grants().AccessToken(ctx, s.tenant.ID, r.Data.AccessToken)
 	if errors.Is(err, identity.NotFound) {
 		return nil, denied
 	}
@@ -28,7 +28,7 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 		return nil, s.failure(ctx, err)
 	}
 	if r.Header.Get("Origin") != "" {
-		app, err := db.Application(ctx, s.tenant.ID, g.Application)
+		app, err := db.Applications().Get(ctx, s.tenant.ID, g.Application)
 		if err != nil {
 			return nil, s.failure(ctx, err)
 		}
@@ -48,7 +48,7 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 }
 
 func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oidc.UserInfo, error) {
-	user, err := s.face.idp.DB.User(ctx, s.tenant.ID, g.User)
+	user, err := s.face.idp.DB.Users().Get(ctx, s.tenant.ID, g.User)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oi
 	}
 	if slices.Contains(scope, scopeGroups) {
 		names := []string{}
-		for group, err := range s.face.idp.DB.GroupsOf(ctx, s.tenant.ID, g.User) {
+		for group, err := range s.face.idp.DB.Groups().OfUser(ctx, s.tenant.ID, g.User) {
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +81,7 @@ func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oi
 func (s *server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
 	c := r.Client.(*client)
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
-		g, err := tx.RevokeToken(ctx, s.tenant.ID, c.app.ID, r.Data.Token)
+		g, err := tx.Grants().RevokeToken(ctx, s.tenant.ID, c.app.ID, r.Data.Token)
 		if err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 	if err != nil {
 		return nil, err
 	}
-	joined, err := tx.JoinSession(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
+	joined, err := tx.Sessions().Join(ctx, l.Tenant.ID, identity.SessionApplication{Session: l.Session.ID, Application: l.Application.ID,
 		Protocol: identity.SAML, Index: "_" + identity.NewSecret(), Subject: string(subject)})
 	if err != nil {
 		return nil, err

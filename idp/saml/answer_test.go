@@ -143,7 +143,7 @@ func TestSAML4_TheSessionKnows(t *testing.T) {
 	p := h.add(samlsptest.Shape{Format: samlsp.Persistent})
 	_, r := h.post(p.request("", ""), "").response()
 	var j []identity.SessionApplication
-	for a, err := range h.DB.SessionApplications(t.Context(), h.Tenant.ID, h.session) {
+	for a, err := range h.DB.Sessions().Applications(t.Context(), h.Tenant.ID, h.session) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestSAML2_OutdatedMetadata(t *testing.T) {
 		p := h.add(samlsptest.Shape{})
 		limited := p.app
 		limited.GoodUntil = h.Clock.Now().Add(time.Hour)
-		h.Do(t, func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), p.app, limited) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), p.app, limited) })
 		if a := h.post(p.request("", ""), ""); !a.granted() {
 			t.Fatalf("within its time: %d %s", a.StatusCode, a.body)
 		}
@@ -251,7 +251,7 @@ func TestTenantsAreApart(t *testing.T) {
 	p := h.add(samlsptest.Shape{})
 	other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 	h.Do(t, func(tx *store.Tx) error {
-		return errors.Join(tx.AddTenant(t.Context(), other), signingkey.Make(t.Context(), tx, other))
+		return errors.Join(tx.Tenants().Add(t.Context(), other), signingkey.Make(t.Context(), tx, other))
 	})
 	h.base = strings.Replace(h.base, "/demo", "/other", 1)
 	if a := h.post(p.request("", ""), ""); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "not known") {

@@ -135,7 +135,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 	h.session = session.ID
 	var reply idp.Reply
 	err = h.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
-		stored, err := tx.TakeRequest(ctx, t.ID, r.PathValue("request"))
+		stored, err := tx.Requests().Take(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 		if err := json.Unmarshal(stored.Wants, &h.want); err != nil {
 			return err
 		}
-		app, err := tx.Application(ctx, t.ID, stored.Application)
+		app, err := tx.Applications().Get(ctx, t.ID, stored.Application)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 			reply, err = protocol.Refuse(ctx, t, app, h.want.Payload, h.refuse)
 			return err
 		}
-		if err := tx.KeepSession(ctx, session, identity.NewSecret()); err != nil {
+		if err := tx.Sessions().Save(ctx, session, identity.NewSecret()); err != nil {
 			return err
 		}
 		reply, err = protocol.Grant(ctx, tx, idp.Login{Tenant: t, Application: app, User: h.User, Groups: h.groups, Session: session,
@@ -199,7 +199,7 @@ func (h *house) add(s samlsptest.Shape) *party {
 func (h *house) join(app identity.Application, key crypto.Signer, cert []byte) *party {
 	h.t.Helper()
 	app.Tenant = h.Tenant.ID
-	err := h.DB.InTx(h.t.Context(), h.Who, func(tx *store.Tx) error { return tx.AddApplication(h.t.Context(), app) })
+	err := h.DB.InTx(h.t.Context(), h.Who, func(tx *store.Tx) error { return tx.Applications().Add(h.t.Context(), app) })
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (f *Face) named(ctx context.Context, tx *store.Tx, l idp.Login, format stri
 		// the same person (SAML core, section 8.3.7).
 		n.NameQualifier, n.SPNameQualifier = f.entityID(l.Tenant), l.Application.Identifier
 		var err error
-		n.Value, err = tx.Subject(ctx, l.Tenant.ID, l.Application.ID, l.User.ID, identity.NewSecret())
+		n.Value, err = tx.Applications().Subject(ctx, l.Tenant.ID, l.Application.ID, l.User.ID, identity.NewSecret())
 		return n, err
 	case samlsp.Transient:
 		n.NameQualifier, n.SPNameQualifier = f.entityID(l.Tenant), l.Application.Identifier

@@ -123,7 +123,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	app, err := f.idp.DB.ApplicationByIdentifier(r.Context(), t.ID, identity.SAML, req.Issuer.Value)
+	app, err := f.idp.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.SAML, req.Issuer.Value)
 	if errors.Is(err, identity.NotFound) {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown", Err: err}
 	}

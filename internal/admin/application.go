@@ -26,7 +26,7 @@ func AddApplication(ctx context.Context, db *store.DB, who identity.Principal, t
 
 func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identity.Application) (identity.Application, error) {
 	app.Tenant = tenant
-	if err := tx.AddApplication(ctx, app); err != nil {
+	if err := tx.Applications().Add(ctx, app); err != nil {
 		return app, err
 	}
 	err := tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.ApplicationAdded, Application: app.ID, Data: map[string]string{
@@ -34,7 +34,7 @@ func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identi
 	if err != nil {
 		return app, err
 	}
-	return tx.Application(ctx, tenant, app.ID)
+	return tx.Applications().Get(ctx, tenant, app.ID)
 }
 
 // ChangeApplication changes an application into next's result, which is given
@@ -59,7 +59,7 @@ func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal
 		if changed, err = changeApplication(ctx, tx, before, after, kind, nil); err != nil {
 			return err
 		}
-		app, err = tx.Application(ctx, tenant, id)
+		app, err = tx.Applications().Get(ctx, tenant, id)
 		return err
 	})
 	return app, changed, err
@@ -82,7 +82,7 @@ func changeApplication(ctx context.Context, tx *store.Tx, before, after identity
 	if len(data) == 0 && before.GoodUntil.Equal(after.GoodUntil) {
 		return false, nil
 	}
-	if err := tx.ChangeApplication(ctx, before, after); err != nil || len(data) == 0 {
+	if err := tx.Applications().Change(ctx, before, after); err != nil || len(data) == 0 {
 		return false, err
 	}
 	maps.Copy(data, more)
@@ -102,10 +102,10 @@ func RemoveApplication(ctx context.Context, db *store.DB, who identity.Principal
 		if err := unnamed(ctx, tx, app); err != nil {
 			return err
 		}
-		if use, err = tx.ApplicationUse(ctx, tenant, id); err != nil {
+		if use, err = tx.Applications().Use(ctx, tenant, id); err != nil {
 			return err
 		}
-		if err := tx.RemoveApplication(ctx, tenant, id); err != nil {
+		if err := tx.Applications().Remove(ctx, tenant, id); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.ApplicationRemoved, Application: id, Data: map[string]string{
@@ -117,7 +117,7 @@ func RemoveApplication(ctx context.Context, db *store.DB, who identity.Principal
 
 // present is an application that is there, and not of our own.
 func present(ctx context.Context, tx *store.Tx, tenant, id string) (identity.Application, error) {
-	app, err := tx.Application(ctx, tenant, id)
+	app, err := tx.Applications().Get(ctx, tenant, id)
 	switch {
 	case err != nil:
 		return app, err
@@ -131,7 +131,7 @@ func present(ctx context.Context, tx *store.Tx, tenant, id string) (identity.App
 
 // unnamed refuses to go on while a rule of the access policy names app.
 func unnamed(ctx context.Context, tx *store.Tx, app identity.Application) error {
-	set, err := tx.Policy(ctx, app.Tenant, policy.KindAccess)
+	set, err := tx.Policies().Get(ctx, app.Tenant, policy.KindAccess)
 	if err != nil {
 		return err
 	}

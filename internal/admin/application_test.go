@@ -42,16 +42,16 @@ func use(t *testing.T, h *storetest.House, app identity.Application) (access, re
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: app.ID, Protocol: identity.OIDC, Request: []byte(`{}`),
 		Browser: "b", UserID: h.User.ID, StartedAt: now, ExpiresAt: now.Add(time.Hour)}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.KeepSession(t.Context(), session, identity.NewSecret()); err != nil {
+		if err := tx.Sessions().Save(t.Context(), session, identity.NewSecret()); err != nil {
 			return err
 		}
-		_, joined := tx.JoinSession(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: session.ID, Application: app.ID,
+		_, joined := tx.Sessions().Join(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: session.ID, Application: app.ID,
 			Protocol: identity.OIDC, Index: grant.SID, Subject: h.User.ID})
 		return errors.Join(joined,
-			tx.AddGrant(t.Context(), grant, identity.NewSecret()),
-			tx.AddToken(t.Context(), h.Tenant.ID, store.Token{Grant: grant.ID, Kind: store.AccessToken, Scope: "openid", ExpiresAt: now.Add(time.Hour)}, access),
-			tx.AddToken(t.Context(), h.Tenant.ID, store.Token{Grant: grant.ID, Kind: store.RefreshToken, Scope: "openid", ExpiresAt: now.Add(time.Hour)}, refresh),
-			tx.AddJourney(t.Context(), j))
+			tx.Grants().Add(t.Context(), grant, identity.NewSecret()),
+			tx.Grants().AddToken(t.Context(), h.Tenant.ID, store.Token{Grant: grant.ID, Kind: store.AccessToken, Scope: "openid", ExpiresAt: now.Add(time.Hour)}, access),
+			tx.Grants().AddToken(t.Context(), h.Tenant.ID, store.Token{Grant: grant.ID, Kind: store.RefreshToken, Scope: "openid", ExpiresAt: now.Add(time.Hour)}, refresh),
+			tx.Journeys().Add(t.Context(), j))
 	})
 	return access, refresh, j.ID
 }
@@ -75,45 +75,45 @@ func TestRemoveApplication(t *testing.T) {
 			t.Error("the login under way was not woken")
 		}
 		for name, token := range map[string]string{"access": access, "refresh": refresh} {
-			if _, _, err := h.DB.LiveToken(t.Context(), h.Tenant.ID, wiki.ID, token); !errors.Is(err, identity.NotFound) {
+			if _, _, err := h.DB.Grants().LiveToken(t.Context(), h.Tenant.ID, wiki.ID, token); !errors.Is(err, identity.NotFound) {
 				t.Errorf("%s token is good: %v", name, err)
 			}
 		}
 		var g store.Grant
 		h.Do(t, func(tx *store.Tx) (err error) {
-			g, _, _, err = tx.UseRefreshToken(t.Context(), h.Tenant.ID, wiki.ID, refresh)
+			g, _, _, err = tx.Grants().UseRefreshToken(t.Context(), h.Tenant.ID, wiki.ID, refresh)
 			return err
 		})
 		if !g.Over {
 			t.Errorf("the refresh token's grant goes on: %+v", g)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			first, err := tx.RevokeGrant(t.Context(), h.Tenant.ID, g.ID)
+			first, err := tx.Grants().Revoke(t.Context(), h.Tenant.ID, g.ID)
 			if first {
 				t.Error("the grant was not revoked, only its application disabled")
 			}
 			return err
 		})
-		for a, err := range h.DB.SessionApplications(t.Context(), h.Tenant.ID, g.Session) {
+		for a, err := range h.DB.Sessions().Applications(t.Context(), h.Tenant.ID, g.Session) {
 			t.Errorf("the session still has %+v, %v", a, err)
 		}
-		if j, err := h.DB.Journey(t.Context(), h.Tenant.ID, journey); err != nil || j.EndedAt.IsZero() || j.Outcome != identity.Cancelled {
+		if j, err := h.DB.Journeys().Get(t.Context(), h.Tenant.ID, journey); err != nil || j.EndedAt.IsZero() || j.Outcome != identity.Cancelled {
 			t.Errorf("the login under way: %+v, %v, want it ended", j, err)
 		}
 		// Others go on.
-		if _, _, err := h.DB.LiveToken(t.Context(), h.Tenant.ID, other.ID, otherAccess); err != nil {
+		if _, _, err := h.DB.Grants().LiveToken(t.Context(), h.Tenant.ID, other.ID, otherAccess); err != nil {
 			t.Errorf("another application's token: %v", err)
 		}
-		if j, err := h.DB.Journey(t.Context(), h.Tenant.ID, otherJourney); err != nil || !j.EndedAt.IsZero() {
+		if j, err := h.DB.Journeys().Get(t.Context(), h.Tenant.ID, otherJourney); err != nil || !j.EndedAt.IsZero() {
 			t.Errorf("another application's login: %+v, %v", j, err)
 		}
 
-		for app, err := range h.DB.Applications(t.Context(), h.Tenant.ID) {
+		for app, err := range h.DB.Applications().All(t.Context(), h.Tenant.ID) {
 			if err != nil || app.ID == wiki.ID {
 				t.Errorf("listed: %+v, %v", app, err)
 			}
 		}
-		if _, err := h.DB.ApplicationByIdentifier(t.Context(), h.Tenant.ID, identity.OIDC, "wiki"); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.Applications().ByIdentifier(t.Context(), h.Tenant.ID, identity.OIDC, "wiki"); !errors.Is(err, identity.NotFound) {
 			t.Errorf("found by its client id: %v", err)
 		}
 		if _, err := RemoveApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, wiki.ID); !errors.Is(err, identity.NotFound) {
@@ -144,7 +144,7 @@ func TestRemoveApplication_Refuses(t *testing.T) {
 		if _, err := RemoveApplication(t.Context(), h.DB, h.Who, second.ID, wiki.ID); !errors.Is(err, identity.NotFound) {
 			t.Errorf("another tenant's: %v, want NotFound", err)
 		}
-		pages, err := h.DB.ApplicationByIdentifier(t.Context(), second.ID, identity.Portal, "me")
+		pages, err := h.DB.Applications().ByIdentifier(t.Context(), second.ID, identity.Portal, "me")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestRemoveApplication_Refuses(t *testing.T) {
 		if _, err := RemoveApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, wiki.ID); !errors.Is(err, identity.Conflict) || !strings.Contains(err.Error(), `"wiki"`) {
 			t.Errorf("named in a rule: %v, want a Conflict that says where", err)
 		}
-		if _, err := h.DB.ApplicationByIdentifier(t.Context(), h.Tenant.ID, identity.OIDC, "wiki"); err != nil {
+		if _, err := h.DB.Applications().ByIdentifier(t.Context(), h.Tenant.ID, identity.OIDC, "wiki"); err != nil {
 			t.Errorf("what was refused happened: %v", err)
 		}
 	})
@@ -204,7 +204,7 @@ func TestChangeApplication(t *testing.T) {
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 				next := app
 				next.Config = []byte(strings.Replace(string(app.Config), "/new", fmt.Sprintf("/new%d", i), 1))
-				return tx.ChangeApplication(t.Context(), app, next)
+				return tx.Applications().Change(t.Context(), app, next)
 			})
 		})
 		if won != 1 {

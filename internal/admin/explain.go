@@ -34,32 +34,32 @@ type Explanation struct {
 // asks the same functions a login asks, on the same rows.
 func Explain(ctx context.Context, db *store.DB, u identity.User, application string, address netip.Addr) (Explanation, error) {
 	e := Explanation{Disabled: !u.Enabled(), Versions: make(map[policy.Kind]int64)}
-	access, err := inForce[policy.Access](ctx, db, u.Tenant, e.Versions)
+	access, err := inForce[policy.Access](ctx, db.Reader, u.Tenant, e.Versions)
 	if err != nil {
 		return e, err
 	}
-	enrollment, err := inForce[policy.SelfProvisioning](ctx, db, u.Tenant, e.Versions)
+	enrollment, err := inForce[policy.SelfProvisioning](ctx, db.Reader, u.Tenant, e.Versions)
 	if err != nil {
 		return e, err
 	}
-	if e.Platforms, err = inForce[policy.Platforms](ctx, db, u.Tenant, e.Versions); err != nil {
+	if e.Platforms, err = inForce[policy.Platforms](ctx, db.Reader, u.Tenant, e.Versions); err != nil {
 		return e, err
 	}
-	push, err := inForce[policy.Push](ctx, db, u.Tenant, e.Versions)
+	push, err := inForce[policy.Push](ctx, db.Reader, u.Tenant, e.Versions)
 	if err != nil {
 		return e, err
 	}
-	template, err := inForce[policy.Template](ctx, db, u.Tenant, e.Versions)
+	template, err := inForce[policy.Template](ctx, db.Reader, u.Tenant, e.Versions)
 	if err != nil {
 		return e, err
 	}
-	for g, err := range db.GroupsOf(ctx, u.Tenant, u.ID) {
+	for g, err := range db.Groups().OfUser(ctx, u.Tenant, u.ID) {
 		if err != nil {
 			return e, err
 		}
 		e.Groups = append(e.Groups, g.ID)
 	}
-	authenticators, err := store.Collect(db.Authenticators(ctx, u.Tenant, u.ID))
+	authenticators, err := store.Collect(db.Authenticators().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return e, err
 	}
@@ -81,7 +81,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		Leave:          !u.MayEnrollAt.IsZero(),
 		Platform:       len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
-	app, err := db.Application(ctx, u.Tenant, application)
+	app, err := db.Applications().Get(ctx, u.Tenant, application)
 	if err != nil {
 		return e, err
 	}
@@ -89,15 +89,10 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	return e, err
 }
 
-// Policies is where documents are read: the database, or a transaction.
-type Policies interface {
-	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
-}
-
 // inForce reads a document and notes which version it is of.
-func inForce[D policy.Document](ctx context.Context, r Policies, tenant string, versions map[policy.Kind]int64) (D, error) {
+func inForce[D policy.Document](ctx context.Context, r store.Reader, tenant string, versions map[policy.Kind]int64) (D, error) {
 	var d D
-	row, err := r.Policy(ctx, tenant, d.Kind())
+	row, err := r.Policies().Get(ctx, tenant, d.Kind())
 	if err != nil {
 		return d, err
 	}

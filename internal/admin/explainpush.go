@@ -33,7 +33,7 @@ type Reached struct {
 // the access policy asks for.
 func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Application, rules policy.Push, e Explanation,
 	all []identity.Authenticator) (now PushNow, err error) {
-	person, err := db.Person(ctx, u.Tenant, u.ID, "", push.RejectionCounts(db.Now()))
+	person, err := db.Users().LoginState(ctx, u.Tenant, u.ID, "", push.RejectionCounts(db.Now()))
 	if err != nil {
 		return now, err
 	}

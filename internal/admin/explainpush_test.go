@@ -34,13 +34,13 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 	}
 	cannotShow := func(plain bool) func(*testing.T, *storetest.House, identity.Authenticator) {
 		return in(func(tx *store.Tx, h *storetest.House, _ identity.Authenticator) error {
-			before, err := tx.Application(t.Context(), h.Tenant.ID, h.Application.ID)
+			before, err := tx.Applications().Get(t.Context(), h.Tenant.ID, h.Application.ID)
 			if err != nil {
 				return err
 			}
 			after := before
 			after.CannotShowNumber, after.PushWithoutPresence = true, plain
-			return tx.ChangeApplication(t.Context(), before, after)
+			return tx.Applications().Change(t.Context(), before, after)
 		})
 	}
 	for _, tt := range []struct {
@@ -65,14 +65,14 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 		{"cannot show a number", cannotShow(false), "", "can show no number", "", "can show no number", "passcode"},
 		{"but may without", cannotShow(true), policy.NoPresence, "", "a plain push is allowed", "", "plain push"},
 		{"locked by too many", in(func(tx *store.Tx, h *storetest.House, _ identity.Authenticator) error {
-			return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
+			return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
 		}), policy.Enter, "", "", "temporarily locked until 20", "passcode"},
 		{"disabled", in(func(tx *store.Tx, h *storetest.House, a identity.Authenticator) error {
-			_, err := tx.SetPush(t.Context(), h.Tenant.ID, a.ID, false)
+			_, err := tx.Authenticators().SetPush(t.Context(), h.Tenant.ID, a.ID, false)
 			return err
 		}), policy.Enter, "", "", "disabled", "passcode"},
 		{"suspended", in(func(tx *store.Tx, h *storetest.House, a identity.Authenticator) error {
-			_, err := tx.SuspendAuthenticator(t.Context(), h.Tenant.ID, a.ID)
+			_, err := tx.Authenticators().Suspend(t.Context(), h.Tenant.ID, a.ID)
 			return err
 		}), policy.Enter, "", "", "it is suspended", "passcode"},
 	} {
@@ -82,7 +82,7 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 			if tt.change != nil {
 				tt.change(t, h, a)
 			}
-			u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+			u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
@@ -35,15 +34,8 @@ const (
 	InviteNoPlatform Ineligible = "could enrol on no platform: none is allowed"
 )
 
-// An InvitationReader is what questions about invitations are read through: the
-// database, or a transaction.
-type InvitationReader interface {
-	enroll.Reader
-	Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error]
-}
-
 // MayInvite says why a user cannot be invited.
-func MayInvite(ctx context.Context, r InvitationReader, user identity.User) (Ineligible, error) {
+func MayInvite(ctx context.Context, r store.Reader, user identity.User) (Ineligible, error) {
 	if !user.Enabled() {
 		return InviteDisabled, nil
 	}
@@ -65,7 +57,7 @@ func MayInvite(ctx context.Context, r InvitationReader, user identity.User) (Ine
 // pages, such as https://id.example.org/t/clinic. A user who cannot be
 // invited is not; the zero invitation and the reason say so.
 func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Duration, base string) (store.Invitation, Ineligible, error) {
-	why, err := MayInvite(ctx, tx, user)
+	why, err := MayInvite(ctx, tx.Reader, user)
 	if err != nil || why != "" {
 		return store.Invitation{}, why, err
 	}
@@ -93,17 +85,17 @@ func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Dur
 // one of its user. It tries again where another was sent in between.
 func replaceInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) (secret string, err error) {
 	for range 5 {
-		before, err := tx.OpenInvitation(ctx, i.Tenant, i.User)
+		before, err := tx.Invitations().Open(ctx, i.Tenant, i.User)
 		switch {
 		case err == nil:
-			if err := endInvitation(ctx, tx, before, tx.ReplaceInvitation, "replaced"); err != nil && !errors.Is(err, identity.Conflict) {
+			if err := endInvitation(ctx, tx, before, tx.Invitations().Replace, "replaced"); err != nil && !errors.Is(err, identity.Conflict) {
 				return "", err
 			}
 		case !errors.Is(err, identity.NotFound):
 			return "", err
 		}
 		secret = rand.Text()
-		if added, err := tx.AddInvitation(ctx, i, secret); err != nil || added {
+		if added, err := tx.Invitations().Add(ctx, i, secret); err != nil || added {
 			return secret, err
 		}
 	}
@@ -114,7 +106,7 @@ func replaceInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) (s
 // RevokeInvitation ends an invitation for good, with what was begun by it. One that is
 // used up or ended already is a Conflict.
 func RevokeInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) error {
-	return endInvitation(ctx, tx, i, tx.RevokeInvitation, "revoked")
+	return endInvitation(ctx, tx, i, tx.Invitations().Revoke, "revoked")
 }
 
 // endInvitation ends an invitation in one of the ways there are: its mail is not sent any
@@ -128,13 +120,13 @@ func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how fu
 	if !ended {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("admin: invitation %s is over already", i.ID)}
 	}
-	if err := tx.WithdrawMessage(ctx, i.Tenant, store.InvitationMail(i.ID), reason); err != nil {
+	if err := tx.Outbox().Withdraw(ctx, i.Tenant, store.InvitationMail(i.ID), reason); err != nil {
 		return err
 	}
 	if err := voidBegun(ctx, tx, i, reason); err != nil {
 		return err
 	}
-	if err := tx.WakeInvited(ctx, i); err != nil {
+	if err := tx.Invitations().NotifyJourneys(ctx, i); err != nil {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrollInvitationEnded, Tenant: i.Tenant, User: i.User, Reason: reason,
@@ -144,14 +136,14 @@ func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how fu
 // voidBegun voids the open activation of an invitation's user if it came of the
 // invitation, and leaves one of a login alone.
 func voidBegun(ctx context.Context, tx *store.Tx, i store.Invitation, reason string) error {
-	act, err := tx.OpenActivation(ctx, i.Tenant, i.User)
+	act, err := tx.Activations().Open(ctx, i.Tenant, i.User)
 	if errors.Is(err, identity.NotFound) || err == nil && act.Journey == "" {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	j, err := tx.Journey(ctx, i.Tenant, act.Journey)
+	j, err := tx.Journeys().Get(ctx, i.Tenant, act.Journey)
 	if err != nil || j.Invitation != i.ID {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 func addUser(t *testing.T, h *storetest.House, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
 	return user
 }
 
@@ -54,7 +54,7 @@ func addJourney(t *testing.T, h *storetest.House, user identity.User, invitation
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
 		Request: []byte(`{}`), Invitation: invitation, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
 		Code: identity.Code{PassedAt: now}, StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -62,14 +62,14 @@ func addJourney(t *testing.T, h *storetest.House, user identity.User, invitation
 func choosePlatform(t *testing.T, h *storetest.House, j *identity.Journey, user identity.User) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
-		rules, err := enroll.ReadRules(t.Context(), tx, user.Tenant)
+		rules, err := enroll.ReadRules(t.Context(), tx.Reader, user.Tenant)
 		if err != nil {
 			return err
 		}
 		if _, err := enroll.ChoosePlatform(t.Context(), tx, j, user, identity.Android, rules, "en"); err != nil {
 			return err
 		}
-		return tx.StepJourney(t.Context(), j)
+		return tx.Journeys().Step(t.Context(), j)
 	})
 }
 
@@ -78,17 +78,17 @@ func choosePlatform(t *testing.T, h *storetest.House, j *identity.Journey, user 
 func registerKey(t *testing.T, h *storetest.House, j *identity.Journey, user identity.User) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
-		act, err := tx.ActivationOfJourney(t.Context(), j.Tenant, j.ID)
+		act, err := tx.Activations().OfJourney(t.Context(), j.Tenant, j.ID)
 		if err != nil {
 			return err
 		}
 		a := identity.Authenticator{Tenant: user.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-HALF-MADE", Kind: identity.AppToken,
 			Name: "Pixel 9", Platform: identity.Android, Key: []byte(`{}`), Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, LastStep: -1,
 			Template: []byte(`{}`), EnrolledAt: tx.Now()}
-		if err := tx.AddAuthenticator(t.Context(), a, user.ID); err != nil {
+		if err := tx.Authenticators().Add(t.Context(), a, user.ID); err != nil {
 			return err
 		}
-		used, err := tx.UseActivation(t.Context(), act, "a thumbprint", a.ID)
+		used, err := tx.Activations().Use(t.Context(), act, "a thumbprint", a.ID)
 		if !used {
 			t.Errorf("the activation was not used: %v", err)
 		}
@@ -102,7 +102,7 @@ func registerKey(t *testing.T, h *storetest.House, j *identity.Journey, user ide
 // shown is where the activation of a journey stands.
 func shown(t *testing.T, h *storetest.House, j *identity.Journey) enroll.ActivationState {
 	t.Helper()
-	a, err := enroll.Shown(t.Context(), h.DB, j)
+	a, err := enroll.Shown(t.Context(), h.DB.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestENR19_WhoIsNotInvited(t *testing.T) {
 		user identity.User
 		want Ineligible
 	}{{disabled, InviteDisabled}, {mute, InviteNoMail}, {forged, InviteNoMail}, {has, InviteHas}, {half, ""}} {
-		if got, err := MayInvite(t.Context(), h.DB, tt.user); got != tt.want || err != nil {
+		if got, err := MayInvite(t.Context(), h.DB.Reader, tt.user); got != tt.want || err != nil {
 			t.Errorf("%s: %q, %v, want %q", tt.user.Name, got, err, tt.want)
 		}
 		h.Do(t, func(tx *store.Tx) error {
@@ -176,9 +176,9 @@ func TestENR19_WhoIsNotInvited(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
 	})
-	if got, err := MayInvite(t.Context(), h.DB, half); got != InviteNoPlatform || err != nil {
+	if got, err := MayInvite(t.Context(), h.DB.Reader, half); got != InviteNoPlatform || err != nil {
 		t.Errorf("without a platform: %q, %v", got, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestENR19_TheMailAloneHasTheSecret(t *testing.T) {
 	i := invite(t, h, user)
 	var mails []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
-		mails, err = tx.LeaseMessages(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
+		mails, err = tx.Outbox().Lease(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)
 		return err
 	})
 	if len(mails) != 1 || mails[0].Kind != "enrolment-invitation" || !mails[0].ExpiresAt.Equal(i.ExpiresAt) {
@@ -203,7 +203,7 @@ func TestENR19_TheMailAloneHasTheSecret(t *testing.T) {
 	if got := enroll.InvitationSecret(secret); got != secret {
 		t.Errorf("secret %q is read as %q", secret, got)
 	}
-	found, err := h.DB.InvitationBySecret(t.Context(), h.Tenant.ID, secret)
+	found, err := h.DB.Invitations().BySecret(t.Context(), h.Tenant.ID, secret)
 	if err != nil || found.ID != i.ID {
 		t.Errorf("found %+v, %v", found, err)
 	}

@@ -93,14 +93,14 @@ func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, i
 		if changes, err = takeOver(ctx, tx, app, said, time.Time{}, "a file"); err != nil {
 			return err
 		}
-		source, err := tx.MetadataSource(ctx, tenant, id)
+		source, err := tx.Metadata().Source(ctx, tenant, id)
 		if errors.Is(err, identity.NotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := tx.DropMetadataSource(ctx, tenant, id); err != nil {
+		if _, err := tx.Metadata().RemoveSource(ctx, tenant, id); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.MetadataSource, Application: id, Data: map[string]string{"before": source.URL, "after": ""}})
@@ -112,7 +112,7 @@ func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, i
 // what that changed. If that fails, the last that was good stays in force, and
 // the failure is kept and returned.
 func (m Metadata) Refresh(ctx context.Context, who identity.Principal, tenant, id string) ([]string, error) {
-	source, err := m.DB.MetadataSource(ctx, tenant, id)
+	source, err := m.DB.Metadata().Source(ctx, tenant, id)
 	if errors.Is(err, identity.NotFound) {
 		return nil, invalid("the metadata of this application is not fetched from anywhere; an address is set by --metadata")
 	}
@@ -133,7 +133,7 @@ func (m Metadata) Refresh(ctx context.Context, who identity.Principal, tenant, i
 			if changes, err = takeOver(ctx, tx, app, said, goodUntil(said, tx.Now()), source.URL); err != nil {
 				return err
 			}
-			return tx.KeepMetadataSource(ctx, store.MetadataSource{Tenant: tenant, Application: id, URL: source.URL,
+			return tx.Metadata().SetSource(ctx, store.MetadataSource{Tenant: tenant, Application: id, URL: source.URL,
 				FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: due(said, tx.Now())})
 		})
 	}
@@ -156,7 +156,7 @@ func unmoved(ctx context.Context, tx *store.Tx, source store.MetadataSource) (id
 	if err != nil {
 		return app, err
 	}
-	now, err := tx.MetadataSource(ctx, source.Tenant, source.Application)
+	now, err := tx.Metadata().Source(ctx, source.Tenant, source.Application)
 	if err == nil && now != source {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
 	}
@@ -171,7 +171,7 @@ func failed(ctx context.Context, tx *store.Tx, source store.MetadataSource, fail
 	source.Failures++
 	source.Failure, source.TriedAt = text, tx.Now()
 	source.DueAt = tx.Now().Add(min(refreshLeast<<min(source.Failures-1, 8), retryMost))
-	if err := tx.KeepMetadataSource(ctx, source); err != nil || before == text {
+	if err := tx.Metadata().SetSource(ctx, source); err != nil || before == text {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Tenant: source.Tenant, Kind: audit.MetadataFailed, Application: source.Application,
@@ -189,7 +189,7 @@ func explained(err error) string {
 // RefreshDue refreshes what is due, at most so many, and tells each of how it
 // went. An error is of the database.
 func (m Metadata) RefreshDue(ctx context.Context, who identity.Principal, most int, tell func(source store.MetadataSource, changes []string, err error)) error {
-	sources, err := store.Collect(m.DB.DueMetadata(ctx, most))
+	sources, err := store.Collect(m.DB.Metadata().Due(ctx, most))
 	if err != nil {
 		return err
 	}
@@ -237,11 +237,11 @@ func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said 
 
 // point keeps an address, with an event if it is another than before.
 func point(ctx context.Context, tx *store.Tx, app identity.Application, address string, said samlsp.Metadata) error {
-	before, err := tx.MetadataSource(ctx, app.Tenant, app.ID)
+	before, err := tx.Metadata().Source(ctx, app.Tenant, app.ID)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return err
 	}
-	if err := tx.KeepMetadataSource(ctx, store.MetadataSource{Tenant: app.Tenant, Application: app.ID, URL: address,
+	if err := tx.Metadata().SetSource(ctx, store.MetadataSource{Tenant: app.Tenant, Application: app.ID, URL: address,
 		FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: due(said, tx.Now())}); err != nil || before.URL == address {
 		return err
 	}

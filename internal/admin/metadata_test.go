@@ -119,7 +119,7 @@ func metadata(h *storetest.House) Metadata {
 
 func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	t.Helper()
-	all, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+	all, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 
 func settings(t *testing.T, h *storetest.House, id string) samlsp.Settings {
 	t.Helper()
-	app, err := h.DB.Application(t.Context(), h.Tenant.ID, id)
+	app, err := h.DB.Applications().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func settings(t *testing.T, h *storetest.House, id string) samlsp.Settings {
 
 func source(t *testing.T, h *storetest.House, id string) store.MetadataSource {
 	t.Helper()
-	m, err := h.DB.MetadataSource(t.Context(), h.Tenant.ID, id)
+	m, err := h.DB.Metadata().Source(t.Context(), h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 			!strings.Contains(got[0].Data["before"], acs+`"`) || !strings.Contains(got[0].Data["after"], acs2) || got[0].Application != app.ID {
 			t.Errorf("events: %+v, want one with the old and the new value", got)
 		}
-		if again, err := h.DB.Application(t.Context(), h.Tenant.ID, app.ID); err != nil || again.Name != "Payroll 2" || again.Home == "" {
+		if again, err := h.DB.Applications().Get(t.Context(), h.Tenant.ID, app.ID); err != nil || again.Name != "Payroll 2" || again.Home == "" {
 			t.Errorf("what the operator decided: %+v, %v", again, err)
 		}
 	})
@@ -379,7 +379,7 @@ func TestSAML2_PointAndReplace(t *testing.T) {
 		if changes, err := m.Replace(t.Context(), h.Who, h.Tenant.ID, app.ID, []byte(sp(entityID, "", nil, acs2))); err != nil || len(changes) != 3 {
 			t.Errorf("replace: %q, %v", changes, err)
 		}
-		if _, err := h.DB.MetadataSource(t.Context(), h.Tenant.ID, app.ID); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.Metadata().Source(t.Context(), h.Tenant.ID, app.ID); !errors.Is(err, identity.NotFound) {
 			t.Errorf("still fetched: %v", err)
 		}
 		if got := events(t, h, audit.MetadataSource); len(got) != 2 {

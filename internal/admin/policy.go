@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,11 +44,11 @@ func withApps(ctx context.Context, tx *store.Tx, tenant string, present []byte, 
 	if len(on) == 0 {
 		return nil
 	}
-	platforms, err := inForce[policy.Platforms](ctx, tx, tenant, make(map[policy.Kind]int64))
+	platforms, err := inForce[policy.Platforms](ctx, tx.Reader, tenant, make(map[policy.Kind]int64))
 	if err != nil {
 		return err
 	}
-	credentials, err := inForce[policy.Credentials](ctx, tx, tenant, make(map[policy.Kind]int64))
+	credentials, err := inForce[policy.Credentials](ctx, tx.Reader, tenant, make(map[policy.Kind]int64))
 	if err != nil {
 		return err
 	}
@@ -75,7 +74,7 @@ func SetPush(ctx context.Context, db *store.DB, who identity.Principal, tenant s
 			}
 		}
 		if next == nil {
-			set, err = tx.Policy(ctx, tenant, policy.KindPush)
+			set, err = tx.Policies().Get(ctx, tenant, policy.KindPush)
 			return err
 		}
 		set, err = setPolicy(ctx, tx, tenant, policy.KindPush, next)
@@ -86,7 +85,7 @@ func SetPush(ctx context.Context, db *store.DB, who identity.Principal, tenant s
 
 func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kind,
 	next func(present policy.Document) (policy.Document, error)) (store.Policy, error) {
-	present, err := tx.Policy(ctx, tenant, kind)
+	present, err := tx.Policies().Get(ctx, tenant, kind)
 	if err != nil {
 		return present, err
 	}
@@ -101,7 +100,7 @@ func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kin
 	if document, err = next(document); err != nil {
 		return present, err
 	}
-	if document, err = byID(ctx, tx, tenant, document); err != nil {
+	if document, err = byID(ctx, tx.Reader, tenant, document); err != nil {
 		return present, err
 	}
 	if err := withApps(ctx, tx, tenant, present.Document, document); err != nil {
@@ -114,7 +113,7 @@ func setPolicy(ctx context.Context, tx *store.Tx, tenant string, kind policy.Kin
 	if err != nil || present.Version > 0 && string(before) == string(after) {
 		return present, err
 	}
-	if err := tx.SetPolicy(ctx, tenant, kind, present.Version, after); err != nil {
+	if err := tx.Policies().Set(ctx, tenant, kind, present.Version, after); err != nil {
 		return present, err
 	}
 	set := store.Policy{Kind: kind, Version: present.Version + 1, Document: after}
@@ -128,13 +127,13 @@ func ownNames(ctx context.Context, tx *store.Tx, tenant string, next policy.Docu
 	versions := make(map[policy.Kind]int64)
 	switch doc := next.(type) {
 	case policy.Template:
-		templates, err := inForce[policy.Templates](ctx, tx, tenant, versions)
+		templates, err := inForce[policy.Templates](ctx, tx.Reader, tenant, versions)
 		if err != nil {
 			return err
 		}
 		return templates.Taken(doc)
 	case policy.Templates:
-		standard, err := inForce[policy.Template](ctx, tx, tenant, versions)
+		standard, err := inForce[policy.Template](ctx, tx.Reader, tenant, versions)
 		if err != nil {
 			return err
 		}
@@ -193,24 +192,18 @@ func (n *names) list(field string, all []string) []string {
 	return ids
 }
 
-// A Reader is where names are looked up: the database, or a transaction.
-type Reader interface {
-	Groups(ctx context.Context, tenant string) iter.Seq2[identity.Group, error]
-	Applications(ctx context.Context, tenant string) iter.Seq2[identity.Application, error]
-}
-
 // byID puts ids where a document names groups and applications. All that the
 // document itself gets wrong comes in the same list as names nobody has.
-func byID(ctx context.Context, r Reader, tenant string, d policy.Document) (policy.Document, error) {
+func byID(ctx context.Context, r store.Reader, tenant string, d policy.Document) (policy.Document, error) {
 	var wrongs policy.Problems
 	groups, applications := newNames(&wrongs), newNames(&wrongs)
-	for g, err := range r.Groups(ctx, tenant) {
+	for g, err := range r.Groups().All(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
 		groups.add(g.ID, g.Name)
 	}
-	for a, err := range r.Applications(ctx, tenant) {
+	for a, err := range r.Applications().All(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func TestAdd(t *testing.T) {
 				t.Errorf("%s key for %s: %v", algorithm, purpose, err)
 			}
 		}
-		if _, err := h.DB.ApplicationByIdentifier(t.Context(), added.ID, identity.Portal, identity.PortalIdentifier); err != nil {
+		if _, err := h.DB.Applications().ByIdentifier(t.Context(), added.ID, identity.Portal, identity.PortalIdentifier); err != nil {
 			t.Errorf("self-service pages: %v", err)
 		}
 		if _, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Again"}); !errors.Is(err, identity.Conflict) {
@@ -84,7 +84,7 @@ func TestSetPolicy_LosesNoChange(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		set, err := h.DB.Policy(t.Context(), h.Tenant.ID, policy.KindLimits)
+		set, err := h.DB.Policies().Get(t.Context(), h.Tenant.ID, policy.KindLimits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestSetPolicy_LosesNoChange(t *testing.T) {
 		if want := policy.DefaultLimits().MailCodesPerAddress + times; err != nil || limits.MailCodesPerAddress != want || set.Version != times {
 			t.Errorf("version %d, %d codes, %v, want %d and %d", set.Version, limits.MailCodesPerAddress, err, times, want)
 		}
-		events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PolicyChanged}))
+		events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PolicyChanged}))
 		if err != nil || len(events) != times {
 			t.Errorf("%d events, %v, want %d", len(events), err, times)
 		}

@@ -28,7 +28,7 @@ func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.T
 	}
 	t.ID = identity.NewID(identity.TenantID)
 	err := db.InTx(ctx, who, func(tx *store.Tx) error {
-		if err := tx.AddTenant(ctx, t); err != nil {
+		if err := tx.Tenants().Add(ctx, t); err != nil {
 			return err
 		}
 		err := tx.Event(ctx, audit.Event{Tenant: t.ID, Kind: audit.TenantAdded, Data: map[string]string{"slug": t.Slug, "name": t.Name}})
@@ -38,10 +38,10 @@ func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.T
 		if err := signingkey.Make(ctx, tx, t); err != nil {
 			return err
 		}
-		if err := tx.AddApplication(ctx, identity.PortalApplication(t)); err != nil {
+		if err := tx.Applications().Add(ctx, identity.PortalApplication(t)); err != nil {
 			return err
 		}
-		t, err = tx.Tenant(ctx, t.ID)
+		t, err = tx.Tenants().Get(ctx, t.ID)
 		return err
 	})
 	return t, err
@@ -85,11 +85,11 @@ func setAlerts(ctx context.Context, tx *store.Tx, tenant string, addresses []str
 	if err := checkAddresses(addresses); err != nil {
 		return err
 	}
-	t, err := tx.Tenant(ctx, tenant)
+	t, err := tx.Tenants().Get(ctx, tenant)
 	if err != nil || slices.Equal(t.Alerts, addresses) {
 		return err
 	}
-	if err := tx.SetAlerts(ctx, tenant, addresses); err != nil {
+	if err := tx.Tenants().SetAlerts(ctx, tenant, addresses); err != nil {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.TenantChanged, Data: map[string]string{"setting": "alerts"},

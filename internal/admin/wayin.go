@@ -16,7 +16,7 @@ func Strands(ctx context.Context, db *store.DB, tenant string, next policy.Docum
 	if err != nil || !asked {
 		return policy.NoWayIn{}, err
 	}
-	classes, err := db.WaysIn(ctx, tenant)
+	classes, err := db.Policies().UserClasses(ctx, tenant)
 	if err != nil {
 		return policy.NoWayIn{}, err
 	}
@@ -35,7 +35,7 @@ func WhoIsStranded(ctx context.Context, db *store.DB, tenant string, next policy
 	if err != nil || !asked {
 		return nil, err
 	}
-	for u, err := range db.UserWaysIn(ctx, tenant) {
+	for u, err := range db.Policies().UsersWithClass(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}
@@ -59,13 +59,13 @@ type wayOf struct {
 // where that document is neither.
 func withNext(ctx context.Context, db *store.DB, tenant string, next policy.Document) (w wayOf, asked bool, err error) {
 	versions := make(map[policy.Kind]int64)
-	if w.push, err = inForce[policy.Push](ctx, db, tenant, versions); err != nil {
+	if w.push, err = inForce[policy.Push](ctx, db.Reader, tenant, versions); err != nil {
 		return w, false, err
 	}
-	if w.platforms, err = inForce[policy.Platforms](ctx, db, tenant, versions); err != nil {
+	if w.platforms, err = inForce[policy.Platforms](ctx, db.Reader, tenant, versions); err != nil {
 		return w, false, err
 	}
-	if next, err = byID(ctx, db, tenant, next); err != nil {
+	if next, err = byID(ctx, db.Reader, tenant, next); err != nil {
 		return w, false, err
 	}
 	switch d := next.(type) {

@@ -19,15 +19,15 @@ import (
 func Added(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator, from templates.Origin, lang string, e audit.Event) error {
 	// The user's row is held from here to the end: of two that become somebody's at
 	// once, the second is counted with the first.
-	if err := tx.Enrolled(ctx, user.Tenant, user.ID); err != nil {
+	if err := tx.Users().SetEnrolled(ctx, user.Tenant, user.ID); err != nil {
 		return err
 	}
 	if err := MayHave(ctx, tx, user, a.Kind); err != nil {
 		return err
 	}
-	tx.Wake(store.UserTopic(user.ID))
+	tx.Notify(store.UserTopic(user.ID))
 	if journey != "" {
-		tx.Wake(store.JourneyTopic(journey))
+		tx.Notify(store.JourneyTopic(journey))
 	}
 	e.Tenant, e.User, e.Authenticator, e.Journey = user.Tenant, user.ID, a.ID, journey
 	if err := tx.Event(ctx, e); err != nil || mail.CheckAddress(user.Mail) != nil {

@@ -14,7 +14,7 @@ import (
 
 // lockout reads a tenant's rules for locks as they stand now.
 func lockout(ctx context.Context, tx *store.Tx, tenant string) (policy.Lockout, error) {
-	row, err := tx.Policy(ctx, tenant, policy.KindLockout)
+	row, err := tx.Policies().Get(ctx, tenant, policy.KindLockout)
 	if err != nil {
 		return policy.Lockout{}, err
 	}
@@ -39,7 +39,7 @@ func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticat
 	names := make(map[string][]string)
 	var users []string
 	for _, a := range locked {
-		of, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+		of, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 		return err
 	}
 	rules.NotifyOperators = false
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 
 // tellOf queues a mail about a user to whom the rules name.
 func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, operators bool) templates.Mail) error {
-	u, err := tx.User(ctx, tenant, user)
+	u, err := tx.Users().Get(ctx, tenant, user)
 	if err != nil {
 		return err
 	}

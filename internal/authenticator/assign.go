@@ -30,22 +30,22 @@ func Assign(ctx context.Context, tx *store.Tx, a identity.Authenticator, user id
 	if err := VoidActivation(ctx, tx, user.Tenant, user.ID, "replaced"); err != nil {
 		return err
 	}
-	done, err := tx.AssignAuthenticator(ctx, a.Tenant, a.ID, user.ID)
+	done, err := tx.Authenticators().Assign(ctx, a.Tenant, a.ID, user.ID)
 	if err != nil {
 		return err
 	}
 	if !done {
-		rules, err := ReadCredentials(ctx, tx, a.Tenant)
+		rules, err := ReadCredentials(ctx, tx.Reader, a.Tenant)
 		if err != nil {
 			return err
 		}
 		if !rules.Shared {
 			return conflict("%s is no hardware token that nobody has", a.Serial)
 		}
-		if err := tx.HoldAuthenticator(ctx, a.Tenant, a.ID); err != nil { // nobody takes it away meanwhile
+		if err := tx.Authenticators().Acquire(ctx, a.Tenant, a.ID); err != nil { // nobody takes it away meanwhile
 			return err
 		}
-		if done, err = tx.ShareAuthenticator(ctx, a.Tenant, a.ID, user.ID); err != nil {
+		if done, err = tx.Authenticators().Share(ctx, a.Tenant, a.ID, user.ID); err != nil {
 			return err
 		}
 		if !done {
@@ -66,20 +66,20 @@ func Assign(ctx context.Context, tx *store.Tx, a identity.Authenticator, user id
 // way is a Conflict: its seed or key is in somebody's app, and its next user would
 // share it with them. Such a one is revoked instead.
 func Unassign(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
-	done, err := tx.UnassignAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Unassign(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
 	if !done {
 		return conflict("%s is no hardware token that somebody has; anything else is revoked", a.Serial)
 	}
-	tx.Wake(store.AuthenticatorTopic(a.ID))
+	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, user := range users {
-		tx.Wake(store.UserTopic(user))
+		tx.Notify(store.UserTopic(user))
 		err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: audit.AuthenticatorUnassigned, User: user, Authenticator: a.ID,
 			Reason: "operator", Data: map[string]string{"serial": a.Serial}})
 		if err != nil {
@@ -94,10 +94,10 @@ func Unassign(ctx context.Context, tx *store.Tx, a identity.Authenticator) error
 func UnassignFrom(ctx context.Context, tx *store.Tx, a identity.Authenticator, user identity.User) error {
 	// If both of two users who share it are taken off it at once, one of the two
 	// acts must see that nobody is left.
-	if err := tx.HoldAuthenticator(ctx, a.Tenant, a.ID); err != nil {
+	if err := tx.Authenticators().Acquire(ctx, a.Tenant, a.ID); err != nil {
 		return err
 	}
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	switch {
 	case err != nil:
 		return err
@@ -106,15 +106,15 @@ func UnassignFrom(ctx context.Context, tx *store.Tx, a identity.Authenticator, u
 	case len(users) == 1:
 		return Unassign(ctx, tx, a)
 	}
-	done, err := tx.UnshareAuthenticator(ctx, a.Tenant, a.ID, user.ID)
+	done, err := tx.Authenticators().Unshare(ctx, a.Tenant, a.ID, user.ID)
 	if err != nil {
 		return err
 	}
 	if !done {
 		return conflict("%s is no hardware token that %s shares", a.Serial, user.Name)
 	}
-	tx.Wake(store.AuthenticatorTopic(a.ID))
-	tx.Wake(store.UserTopic(user.ID))
+	tx.Notify(store.AuthenticatorTopic(a.ID))
+	tx.Notify(store.UserTopic(user.ID))
 	return tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: audit.AuthenticatorUnassigned, User: user.ID, Authenticator: a.ID,
 		Reason: "operator", Data: map[string]string{"serial": a.Serial}})
 }

@@ -22,7 +22,7 @@ func TestCRED14_Assign(t *testing.T) {
 			if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 				t.Fatal(err)
 			}
-			a, err := h.DB.AuthenticatorBySerial(t.Context(), h.Tenant.ID, key.Serial)
+			a, err := h.DB.Authenticators().BySerial(t.Context(), h.Tenant.ID, key.Serial)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		}
 		token := func() identity.Authenticator {
 			t.Helper()
-			a, err := h.DB.AuthenticatorBySerial(t.Context(), h.Tenant.ID, "T1")
+			a, err := h.DB.Authenticators().BySerial(t.Context(), h.Tenant.ID, "T1")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		}
 		own := h.Authenticator(t, "Pixel 9")
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			a, err := tx.Authenticator(t.Context(), h.Tenant.ID, own.ID)
+			a, err := tx.Authenticators().Get(t.Context(), h.Tenant.ID, own.ID)
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func check(t *testing.T, h *storetest.House, db *store.DB, typed string) Result 
 
 func row(t *testing.T, h *storetest.House, a identity.Authenticator) identity.Authenticator {
 	t.Helper()
-	a, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+	a, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func row(t *testing.T, h *storetest.House, a identity.Authenticator) identity.Au
 
 func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	t.Helper()
-	found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: 1000}))
+	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: 1000}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	platforms := policy.DefaultPlatforms()
 	held := func() Holdings {
 		t.Helper()
-		got, err := Held(t.Context(), h.DB, h.Tenant.ID, h.User.ID, platforms, policy.Enter)
+		got, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, platforms, policy.Enter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +331,7 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	}
 	pending := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-P",
 		Kind: identity.AppToken, Name: "pending", Seed: []byte("x"), Digits: 6, Step: 30, Template: []byte(`{}`)}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), pending, h.User.ID) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), pending, h.User.ID) })
 	if got := held(); got.Assigned != 1 {
 		t.Errorf("a pending one counts: %+v", got)
 	}
@@ -362,7 +362,7 @@ func TestPUSH6_SwitchedOffPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindPlatforms, 0, document)
 	})
 	err = set(true)
 	if refusal, ok := errors.AsType[*push.Refusal](err); !ok || refusal.Code != "push-not-allowed" || !errors.Is(err, identity.Forbidden) {
@@ -384,18 +384,18 @@ func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a := h.Authenticator(t, "phone")
 		a.ID, a.Serial, a.Step = identity.NewID(identity.AuthenticatorID), "counting", 0
-		h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), a, h.User.ID) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, h.User.ID) })
 		for _, tt := range []struct {
 			counter int64
 			want    push.Verdict
 		}{{0, push.PasscodeRight}, {0, push.PasscodeWrong}, {2, push.PasscodeRight}, {1, push.PasscodeWrong}, {2, push.PasscodeWrong},
 			{60, push.PasscodeTooFar}, {60, push.PasscodeWrong}, {200, push.PasscodeWrong}, {3, push.PasscodeRight}} {
 			h.Do(t, func(tx *store.Tx) error {
-				a, err := tx.Authenticator(t.Context(), a.Tenant, a.ID)
+				a, err := tx.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 				if err != nil {
 					return err
 				}
-				seed, err := tx.Seed(t.Context(), a.Tenant, a.ID)
+				seed, err := tx.Authenticators().Seed(t.Context(), a.Tenant, a.ID)
 				if err != nil {
 					return err
 				}
@@ -420,7 +420,7 @@ func TestPUSH9_UnlockingAnAuthenticator(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, b := h.Authenticator(t, "one"), h.Authenticator(t, "two")
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
+		return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
 	})
 	h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
 	if got := row(t, h, b).Push(h.Clock.Now()); got != identity.PushEnabled {

@@ -69,7 +69,7 @@ func answered(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 		}
 		used := false
 		if a.State() == identity.Active {
-			if used, err = tx.UseResponse(ctx, a.Tenant, a.ID); err != nil {
+			if used, err = tx.Passcodes().UseResponse(ctx, a.Tenant, a.ID); err != nil {
 				return result, err
 			}
 		}
@@ -93,7 +93,7 @@ func approveByResponse(ctx context.Context, tx *store.Tx, a identity.Authenticat
 	if !suite.Match(a.Seed, otp.OCRAInput{Question: hex.EncodeToString(sum[:])}, response) {
 		return push.PasscodeWrong, nil
 	}
-	used, err := tx.UseSigned(ctx, a.Tenant, a.ID)
+	used, err := tx.Passcodes().UseSigned(ctx, a.Tenant, a.ID)
 	if err != nil || !used {
 		return push.PasscodeWrong, err
 	}

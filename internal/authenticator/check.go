@@ -160,7 +160,7 @@ func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code
 			}
 			continue
 		}
-		fresh, err := tx.UseStep(ctx, a.Tenant, a.ID, step, drift)
+		fresh, err := tx.Passcodes().UseStep(ctx, a.Tenant, a.ID, step, drift)
 		if err != nil {
 			return result, err
 		}
@@ -186,7 +186,7 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce,
 		return push.PasscodeWrong, came, nil
 	}
 	var err error
-	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+	if a.Seed, err = tx.Authenticators().Seed(ctx, a.Tenant, a.ID); err != nil {
 		return push.PasscodeWrong, came, err
 	}
 	if a, err = unlockLapsed(ctx, tx, a); err != nil {
@@ -201,9 +201,9 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce,
 		return push.PasscodeWrong, came, err
 	}
 	if came, ok := within(tx, a, passcode, rules.LookAhead); ok {
-		use := tx.UseStepSigned
+		use := tx.Passcodes().UseStepSigned
 		if !byTime(a) {
-			use = tx.UseCounterSigned // one click is one passcode: none comes twice (PUSH-13)
+			use = tx.Passcodes().UseCounterSigned // one click is one passcode: none comes twice (PUSH-13)
 		}
 		used, err := use(ctx, a.Tenant, a.ID, came.Step, came.Drift)
 		if err != nil || !used {
@@ -245,7 +245,7 @@ func find(tx *store.Tx, a identity.Authenticator, code string, window int64) (st
 // their seeds: the active ones, and those that a lock or an operator keeps from
 // being active, to recognise what they make and refuse it.
 func seeded(ctx context.Context, tx *store.Tx, tenant, user string, makes func(identity.Authenticator) bool) ([]identity.Authenticator, error) {
-	all, err := store.Collect(tx.Authenticators(ctx, tenant, user))
+	all, err := store.Collect(tx.Authenticators().OfUser(ctx, tenant, user))
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func seeded(ctx context.Context, tx *store.Tx, tenant, user string, makes func(i
 			return nil, err
 		}
 		all[i] = a
-		if all[i].Seed, err = tx.Seed(ctx, tenant, a.ID); err != nil {
+		if all[i].Seed, err = tx.Authenticators().Seed(ctx, tenant, a.ID); err != nil {
 			return nil, fmt.Errorf("authenticator: seed of %s: %w", a.Serial, err)
 		}
 	}

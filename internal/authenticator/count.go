@@ -25,7 +25,7 @@ func begin(ctx context.Context, tx *store.Tx, try Attempt) (counting, error) {
 	if try.Rules.Count != policy.CountUsers {
 		return counting{}, nil
 	}
-	c, ok, err := tx.TryPasscode(ctx, try.Tenant, try.User)
+	c, ok, err := tx.Passcodes().Reserve(ctx, try.Tenant, try.User)
 	return counting{paused: !ok, user: c}, err
 }
 
@@ -40,9 +40,9 @@ func (c counting) end(ctx context.Context, tx *store.Tx, all []identity.Authenti
 	case result.Reason == Wrong:
 		return count(ctx, tx, all, try)
 	case result.OK && perUser:
-		return nil, tx.PasscodeWasRight(ctx, try.Tenant, try.User)
+		return nil, tx.Passcodes().ResetCount(ctx, try.Tenant, try.User)
 	case perUser:
-		return nil, tx.GivePasscodeBack(ctx, try.Tenant, try.User)
+		return nil, tx.Passcodes().Refund(ctx, try.Tenant, try.User)
 	}
 	return nil, nil
 }
@@ -54,7 +54,7 @@ func (c counting) wrong(ctx context.Context, tx *store.Tx, try Attempt) error {
 		return nil
 	}
 	until := tx.Now().Add(try.Rules.LocksPasscodesFor(c.user.Locks))
-	if err := tx.LockPasscodes(ctx, try.Tenant, try.User, until); err != nil {
+	if err := tx.Passcodes().Lock(ctx, try.Tenant, try.User, until); err != nil {
 		return err
 	}
 	err := tx.Event(ctx, audit.Event{Tenant: try.Tenant, Kind: audit.PasscodesLocked, User: try.User, Application: try.Application,
@@ -75,7 +75,7 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 	}
 	var locked []identity.Authenticator
 	for _, a := range slices.SortedFunc(slices.Values(all), func(a, b identity.Authenticator) int { return strings.Compare(a.ID, b.ID) }) {
-		now, err := tx.CountInvalid(ctx, a.Tenant, a.ID, try.Rules.Passcodes, until)
+		now, err := tx.Passcodes().CountInvalid(ctx, a.Tenant, a.ID, try.Rules.Passcodes, until)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 			continue
 		}
 		locked = append(locked, a)
-		tx.Wake(store.AuthenticatorTopic(a.ID))
+		tx.Notify(store.AuthenticatorTopic(a.ID))
 		err = tx.Event(ctx, audit.Event{Tenant: try.Tenant, Kind: audit.AuthenticatorLocked, User: try.User, Application: try.Application,
 			Journey: try.Journey, Authenticator: a.ID, Reason: "wrong passcodes", Data: map[string]string{"serial": a.Serial}})
 		if err != nil {
@@ -101,7 +101,7 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 // who is read after that time is read as unlocked, and who is used before this
 // comes by is unlocked then.
 func UnlockLapsed(ctx context.Context, tx *store.Tx) (int, error) {
-	lapsed, err := store.Collect(tx.LapsedLocks(ctx, 100))
+	lapsed, err := store.Collect(tx.Authenticators().LapsedLocks(ctx, 100))
 	if err != nil {
 		return 0, err
 	}
@@ -119,7 +119,7 @@ func unlockLapsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) (
 	if a.UnlocksAt.IsZero() || tx.Now().Before(a.UnlocksAt) {
 		return a, nil
 	}
-	done, err := tx.EndPassingLock(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().EndTemporaryLock(ctx, a.Tenant, a.ID)
 	a.UnlocksAt = time.Time{}
 	if err != nil || !done {
 		return a, err

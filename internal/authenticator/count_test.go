@@ -31,7 +31,7 @@ func under(t *testing.T, h *storetest.House, db *store.DB, rules policy.Lockout,
 
 func user(t *testing.T, h *storetest.House) identity.User {
 	t.Helper()
-	u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+	u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func user(t *testing.T, h *storetest.House) identity.User {
 func mails(t *testing.T, h *storetest.House) (waiting []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
-		all, err := tx.LeaseMessages(t.Context(), "test", tx.Now().AddDate(1, 0, 0), 100)
+		all, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().AddDate(1, 0, 0), 100)
 		for _, m := range all {
 			waiting = append(waiting, m.Kind+" "+m.Recipient)
 		}
@@ -60,7 +60,7 @@ func setLockout(t *testing.T, h *storetest.House, rules policy.Lockout) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindLockout, 0, document)
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindLockout, 0, document)
 	})
 }
 
@@ -120,7 +120,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 				t.Errorf("%s: %d wrong, %s", a.Name, a.Invalid, a.State())
 			}
 		}
-		h.Do(t, func(tx *store.Tx) error { return tx.Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
 		if got := user(t, h); !got.PasscodesLocked.IsZero() {
 			t.Errorf("unlocked, and locked until %v", got.PasscodesLocked)
 		}
@@ -129,7 +129,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 
 func held(t *testing.T, h *storetest.House) Holdings {
 	t.Helper()
-	got, err := Held(t.Context(), h.DB, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
+	got, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,9 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := storetest.SQLite(t)
-			h.Do(t, func(tx *store.Tx) error { return tx.SetAlerts(t.Context(), h.Tenant.ID, []string{"ops@example.org"}) })
+			h.Do(t, func(tx *store.Tx) error {
+				return tx.Tenants().SetAlerts(t.Context(), h.Tenant.ID, []string{"ops@example.org"})
+			})
 			a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 			rules := policy.DefaultLockout()
 			rules.NotifyUser, rules.NotifyOperators = tt.user, tt.operators
@@ -350,7 +352,7 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 func addUser(t *testing.T, h *storetest.House, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: name + "@example.org"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), user) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
 	return user
 }
 
@@ -362,10 +364,10 @@ func setPolicy(t *testing.T, h *storetest.House, d policy.Document) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		row, err := tx.Policy(t.Context(), h.Tenant.ID, d.Kind())
+		row, err := tx.Policies().Get(t.Context(), h.Tenant.ID, d.Kind())
 		if err != nil {
 			return err
 		}
-		return tx.SetPolicy(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, d.Kind(), row.Version, document)
 	})
 }

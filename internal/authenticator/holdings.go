@@ -2,8 +2,9 @@ package authenticator
 
 import (
 	"context"
-	"iter"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/store"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -19,18 +20,12 @@ type Holdings struct {
 	Latest    identity.Authenticator   // of all, the one used last; zero where there is none
 }
 
-// A Reader is what reads go through: the database, or a transaction.
-type Reader interface {
-	Now() time.Time
-	Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error]
-}
-
 // Held returns what a user holds, for a push with a presence check by the
 // tenant's platforms as they are now.
-func Held(ctx context.Context, r Reader, tenant, user string, platforms policy.Platforms, presence policy.Presence) (Holdings, error) {
+func Held(ctx context.Context, r store.Reader, tenant, user string, platforms policy.Platforms, presence policy.Presence) (Holdings, error) {
 	var h Holdings
 	now := r.Now()
-	for a, err := range r.Authenticators(ctx, tenant, user) {
+	for a, err := range r.Authenticators().OfUser(ctx, tenant, user) {
 		if err != nil {
 			return Holdings{}, err
 		}
@@ -77,10 +72,10 @@ func lastUse(a identity.Authenticator) time.Time {
 // HasAnother reports whether a user has an authenticator that counts as having one
 // (ENR-1), other than except, which may be empty. One that is being set up does not
 // count.
-func HasAnother(ctx context.Context, r Reader, user identity.User, except string) (bool, error) {
+func HasAnother(ctx context.Context, r store.Reader, user identity.User, except string) (bool, error) {
 	var others []identity.Authenticator
 	var halfMade []string
-	for a, err := range r.Authenticators(ctx, user.Tenant, user.ID) {
+	for a, err := range r.Authenticators().OfUser(ctx, user.Tenant, user.ID) {
 		switch {
 		case err != nil:
 			return false, err

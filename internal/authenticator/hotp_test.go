@@ -22,7 +22,7 @@ func fob(t *testing.T, h *storetest.House) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-FOB0-0001", Kind: identity.HOTP,
 		Name: "Fob", Seed: []byte("12345678901234567890"), Digits: 6, Template: []byte(`{}`), ActivatedAt: h.Clock.Now()}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), a, h.User.ID) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, h.User.ID) })
 	return a
 }
 
@@ -137,7 +137,7 @@ func TestCRED11_HOTPBesideAnApp(t *testing.T) {
 		if got := try(t, h, h.DB, otp.HOTP(a.Seed, otp.Params{}, 0)); got.OK || got.Reason != Locked {
 			t.Errorf("a right one of the locked fob: %v %q", got.OK, got.Reason)
 		}
-		held, err := Held(t.Context(), h.DB, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
+		held, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
 		if err != nil || held.Assigned != 2 || held.Passcodes != 1 {
 			t.Errorf("held: %+v, %v, want two of which one makes passcodes", held, err)
 		}

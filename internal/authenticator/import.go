@@ -34,7 +34,7 @@ func New(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fre
 				Err: fmt.Errorf("may not be used before %s; import it then", k.StartsAt.Format(time.DateOnly))})
 			continue
 		}
-		switch _, err := db.AuthenticatorBySerial(ctx, tenant, k.Serial); {
+		switch _, err := db.Authenticators().BySerial(ctx, tenant, k.Serial); {
 		case err == nil:
 			known = append(known, k.Serial)
 		case errors.Is(err, identity.NotFound):
@@ -86,7 +86,7 @@ func importKey(ctx context.Context, tx *store.Tx, tenant string, k pskc.Key) err
 	if k.Event {
 		a.Kind, a.LastStep = identity.HOTP, k.Counter-1
 	}
-	if err := tx.ImportAuthenticator(ctx, a); err != nil {
+	if err := tx.Authenticators().Import(ctx, a); err != nil {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.AuthenticatorImported, Authenticator: a.ID,
@@ -103,7 +103,7 @@ func expired(a identity.Authenticator, now time.Time) bool {
 // far it has counted. The passcode is used up. One that is not its is an Invalid.
 func Prove(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed string) error {
 	var err error
-	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+	if a.Seed, err = tx.Authenticators().Seed(ctx, a.Tenant, a.ID); err != nil {
 		return err
 	}
 	far, ok, err := beyond(ctx, tx, a, otp.Canonical(typed))
@@ -111,7 +111,7 @@ func Prove(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed st
 		return err
 	}
 	if ok {
-		ok, err = tx.SetPasscodeClock(ctx, a.Tenant, a.ID, far)
+		ok, err = tx.Passcodes().SetClock(ctx, a.Tenant, a.ID, far)
 	}
 	if err == nil && !ok {
 		err = &identity.Error{Kind: identity.Invalid, Key: "error.confirm.wrong",

@@ -41,11 +41,11 @@ func TestCRED14_Import(t *testing.T) {
 		if n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, fresh, func(int) {}); err != nil || n != 50 {
 			t.Errorf("%d imported, %v", n, err)
 		}
-		all, err := store.Collect(h.DB.UnassignedAuthenticators(t.Context(), h.Tenant.ID))
+		all, err := store.Collect(h.DB.Authenticators().Unassigned(t.Context(), h.Tenant.ID))
 		if err != nil || len(all) != 120 || all[0].Serial != "T00000" || all[0].State() != identity.Inactive || all[0].LastStep != 4 || all[0].Manufacturer != "Acme" {
 			t.Errorf("%d tokens, the first %+v, %v", len(all), all[0], err)
 		}
-		if seed, err := h.DB.Seed(t.Context(), h.Tenant.ID, all[119].ID); err != nil || string(seed) != "12345678901234567890" {
+		if seed, err := h.DB.Authenticators().Seed(t.Context(), h.Tenant.ID, all[119].ID); err != nil || string(seed) != "12345678901234567890" {
 			t.Errorf("seed %q, %v", seed, err)
 		}
 		if got := len(events(t, h, audit.AuthenticatorImported)); got != 120 {
@@ -65,11 +65,11 @@ func TestCRED14_ExpiredToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		a, err := tx.AuthenticatorBySerial(t.Context(), h.Tenant.ID, key.Serial)
+		a, err := tx.Authenticators().BySerial(t.Context(), h.Tenant.ID, key.Serial)
 		if err != nil {
 			return err
 		}
-		_, err = tx.AssignAuthenticator(t.Context(), h.Tenant.ID, a.ID, h.User.ID)
+		_, err = tx.Authenticators().Assign(t.Context(), h.Tenant.ID, a.ID, h.User.ID)
 		return err
 	})
 	code := func(counter int64) string { return otp.HOTP(key.Seed, otp.Params{Digits: 6}, counter) }

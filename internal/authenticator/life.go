@@ -16,7 +16,7 @@ import (
 // Revoke ends an authenticator for good, for a reason such as "lost" or
 // "operator". One that is revoked already stays so.
 func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason string) error {
-	done, err := tx.RevokeAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Revoke(ctx, a.Tenant, a.ID)
 	if err != nil || !done {
 		return err
 	}
@@ -30,12 +30,12 @@ func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason 
 // for later, where its owners' devices were remembered. Its theft would
 // otherwise live on (JRN-9).
 func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
 	for _, user := range users {
-		if _, err := tx.ForgetDevices(ctx, a.Tenant, user, "authenticator revoked"); err != nil {
+		if _, err := tx.Devices().ForgetAll(ctx, a.Tenant, user, "authenticator revoked"); err != nil {
 			return err
 		}
 	}
@@ -45,12 +45,12 @@ func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error
 // takeBackHere ends what an authenticator proved in journeys under way, one of
 // which may be about to add another authenticator with it.
 func takeBackHere(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
 	for _, user := range users {
-		if err := tx.TakeBackFactor(ctx, a.Tenant, user, a.ID); err != nil {
+		if err := tx.Journeys().RevokeFactor(ctx, a.Tenant, user, a.ID); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func takeBackHere(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 // user's authenticators' (PUSH-9). One that is locked in neither way is a
 // Conflict, so that an operator who unlocks the wrong one notices.
 func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	done, err := tx.UnlockAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Unlock(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bo
 	if a.Push(tx.Now()) != identity.PushLocked {
 		return false, nil
 	}
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return false, err
 	}
@@ -107,7 +107,7 @@ func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bo
 // self-provisioning (ENR-1). One that is locked already, or that nobody has, is
 // a Conflict.
 func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	done, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Lock(ctx, a.Tenant, a.ID)
 	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorLocked); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 // One that is suspended already, or that nobody has,
 // is a Conflict.
 func Suspend(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	done, err := tx.SuspendAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Suspend(ctx, a.Tenant, a.ID)
 	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorSuspended); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func Suspend(ctx context.Context, tx *store.Tx, a identity.Authenticator) error 
 
 // Resume ends a suspension. One that is not suspended is a Conflict.
 func Resume(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	done, err := tx.ResumeAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Resume(ctx, a.Tenant, a.ID)
 	return settle(ctx, tx, a, done, err, audit.AuthenticatorResumed)
 }
 
@@ -148,7 +148,7 @@ func settle(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bo
 // must be one that gets push: its platform is looked at as policy stands now.
 // Where it may not, the error is a Forbidden whose cause is a push.Refusal.
 func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on bool) error {
-	a, err := tx.Authenticator(ctx, a.Tenant, a.ID)
+	a, err := tx.Authenticators().Get(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on boo
 	reason := "off"
 	if on {
 		reason = "on"
-		row, err := tx.Policy(ctx, a.Tenant, policy.KindPlatforms)
+		row, err := tx.Policies().Get(ctx, a.Tenant, policy.KindPlatforms)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on boo
 			return forbidden("push-not-allowed")
 		}
 	}
-	done, err := tx.SetPush(ctx, a.Tenant, a.ID, on)
+	done, err := tx.Authenticators().SetPush(ctx, a.Tenant, a.ID, on)
 	if err != nil || !done {
 		return err
 	}
@@ -187,13 +187,13 @@ func forbidden(code string) error {
 // changed writes the event of a change for each user the authenticator belongs
 // to, and wakes who shows it.
 func changed(ctx context.Context, tx *store.Tx, a identity.Authenticator, kind audit.Kind, reason string) error {
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
-	tx.Wake(store.AuthenticatorTopic(a.ID))
+	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, user := range users {
-		tx.Wake(store.UserTopic(user))
+		tx.Notify(store.UserTopic(user))
 		err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: kind, User: user, Authenticator: a.ID, Reason: reason,
 			Data: map[string]string{"serial": a.Serial}})
 		if err != nil {

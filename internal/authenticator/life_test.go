@@ -52,7 +52,7 @@ func TestCRED14_Life(t *testing.T) {
 			if tt.kind != "" && len(events(t, h, tt.kind)) != before+1 {
 				t.Errorf("%d, %s: no event %s", i, tt.name, tt.kind)
 			}
-			held, err := Held(t.Context(), h.DB, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
+			held, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
 			if has := tt.want != identity.Revoked; err != nil || (held.Assigned == 1) != has || (held.Passcodes == 1) != (tt.want == identity.Active) {
 				t.Errorf("%d, %s: held %+v, %v", i, tt.name, held, err)
 			}

@@ -11,10 +11,8 @@ import (
 
 // ReadCredentials reads a tenant's policy of what its users may have, as it stands
 // now.
-func ReadCredentials(ctx context.Context, r interface {
-	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
-}, tenant string) (policy.Credentials, error) {
-	row, err := r.Policy(ctx, tenant, policy.KindCredentials)
+func ReadCredentials(ctx context.Context, r store.Reader, tenant string) (policy.Credentials, error) {
+	row, err := r.Policies().Get(ctx, tenant, policy.KindCredentials)
 	if err != nil {
 		return policy.Credentials{}, err
 	}
@@ -30,7 +28,7 @@ func ReadCredentials(ctx context.Context, r interface {
 // passkeys apart, of which there is another bound. Those half made do not count:
 // nothing came of them yet.
 func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.AuthenticatorKind) error {
-	rules, err := ReadCredentials(ctx, tx, u.Tenant)
+	rules, err := ReadCredentials(ctx, tx.Reader, u.Tenant)
 	if err != nil {
 		return err
 	}
@@ -38,7 +36,7 @@ func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.A
 		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.kind",
 			Err: fmt.Errorf("authenticator: policy allows none of kind %s, only %v", kind, rules.Kinds)}
 	}
-	all, err := store.Collect(tx.Authenticators(ctx, u.Tenant, u.ID))
+	all, err := store.Collect(tx.Authenticators().OfUser(ctx, u.Tenant, u.ID))
 	if err == nil && bounded(all) > rules.Most {
 		err = tooMany(u, rules)
 	}

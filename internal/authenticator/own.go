@@ -17,8 +17,8 @@ const maxName = 64
 // Own returns one of a user's authenticators by its id. Another person's, one
 // that is revoked, and one still being set up are a NotFound alike: an id in an
 // address tells nothing of what others have.
-func Own(ctx context.Context, r Reader, u identity.User, id string) (identity.Authenticator, error) {
-	for a, err := range r.Authenticators(ctx, u.Tenant, u.ID) {
+func Own(ctx context.Context, r store.Reader, u identity.User, id string) (identity.Authenticator, error) {
+	for a, err := range r.Authenticators().OfUser(ctx, u.Tenant, u.ID) {
 		if err != nil {
 			return a, err
 		}
@@ -39,7 +39,7 @@ func Rename(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed s
 	if name == a.Name {
 		return nil
 	}
-	if err := tx.RenameAuthenticator(ctx, a.Tenant, a.ID, name); err != nil {
+	if err := tx.Authenticators().Rename(ctx, a.Tenant, a.ID, name); err != nil {
 		return err
 	}
 	return changed(ctx, tx, a, audit.AuthenticatorRenamed, "")

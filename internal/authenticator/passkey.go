@@ -64,7 +64,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 	if err != nil {
 		return none, passkeyUnfit(err)
 	}
-	held, err := store.Collect(tx.Passkeys(ctx, u.Tenant, u.ID))
+	held, err := store.Collect(tx.Passkeys().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return none, err
 	}
@@ -75,7 +75,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 	a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Kind: identity.Passkey, Name: name,
 		LastStep: -1, Template: []byte(`{}`), EnrolledAt: tx.Now(), ActivatedAt: tx.Now()}
 	a.Serial = "PK-" + strings.ToUpper(a.ID[len(a.ID)-10:])
-	if err := tx.AddAuthenticator(ctx, a, u.ID); err != nil {
+	if err := tx.Authenticators().Add(ctx, a, u.ID); err != nil {
 		return none, err
 	}
 	p := store.Passkey{Tenant: u.Tenant, Authenticator: a.ID, User: u.ID, Credential: data.AttData.CredentialID, Key: data.AttData.CredentialPublicKey,
@@ -85,7 +85,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 			p.Transports = append(p.Transports, string(transport))
 		}
 	}
-	if err := tx.AddPasskey(ctx, p); err != nil {
+	if err := tx.Passkeys().Add(ctx, p); err != nil {
 		return none, err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.AuthenticatorAdded, User: u.ID, Authenticator: a.ID, Data: map[string]string{
@@ -170,14 +170,14 @@ func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event)
 	if err != nil {
 		return s, "unreadable", errPasskey
 	}
-	p, err := tx.PasskeyByCredential(ctx, try.Tenant, parsed.RawID)
+	p, err := tx.Passkeys().ByCredential(ctx, try.Tenant, parsed.RawID)
 	if errors.Is(err, identity.NotFound) {
 		return s, "unknown", errPasskey
 	}
 	if err != nil {
 		return s, "", err
 	}
-	if s.Authenticator, err = tx.Authenticator(ctx, p.Tenant, p.Authenticator); err != nil {
+	if s.Authenticator, err = tx.Authenticators().Get(ctx, p.Tenant, p.Authenticator); err != nil {
 		return s, "", err
 	}
 	e.Authenticator, e.Data = p.Authenticator, map[string]string{"serial": s.Authenticator.Serial}
@@ -200,11 +200,11 @@ func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event)
 	if state := s.Authenticator.State(); state != identity.Active {
 		return s, string(state), errPasskey
 	}
-	if s.User, err = tx.User(ctx, p.Tenant, p.User); err != nil {
+	if s.User, err = tx.Users().Get(ctx, p.Tenant, p.User); err != nil {
 		return s, "", err
 	}
 	count := int64(data.Counter)
-	used, err := tx.UsePasskey(ctx, p, count, data.Flags.HasBackupState())
+	used, err := tx.Passkeys().Use(ctx, p, count, data.Flags.HasBackupState())
 	if err != nil {
 		return s, "", err
 	}

@@ -22,14 +22,14 @@ func TryPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, proof [
 	if err != nil {
 		return false, 0, fmt.Errorf("authenticator: template of %s: %w", a.Serial, err)
 	}
-	verdict, left, err := tx.TryPIN(ctx, a.Tenant, a.ID, template.PINAttempts, proof)
+	verdict, left, err := tx.PINs().Try(ctx, a.Tenant, a.ID, template.PINAttempts, proof)
 	if err != nil || verdict != store.PINWrong {
 		return verdict == store.PINRight, left, err
 	}
 	if err := changed(ctx, tx, a, audit.AuthenticatorPIN, "wrong"); err != nil || left > 0 {
 		return false, left, err
 	}
-	if _, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID); err != nil {
+	if _, err := tx.Authenticators().Lock(ctx, a.Tenant, a.ID); err != nil {
 		return false, 0, err
 	}
 	if err := changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {
@@ -41,7 +41,7 @@ func TryPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, proof [
 // ChangePIN puts another PIN in the place of the one that was proved in this
 // transaction.
 func ChangePIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, to store.NewPIN) error {
-	if err := tx.ChangePIN(ctx, a.Tenant, a.ID, to); err != nil {
+	if err := tx.PINs().Change(ctx, a.Tenant, a.ID, to); err != nil {
 		return err
 	}
 	return changed(ctx, tx, a, audit.AuthenticatorPIN, "changed")
@@ -49,7 +49,7 @@ func ChangePIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, to s
 
 // pinLocked is a Conflict if wrong PINs locked an authenticator.
 func pinLocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	pin, err := tx.PIN(ctx, a.Tenant, a.ID)
+	pin, err := tx.PINs().Get(ctx, a.Tenant, a.ID)
 	switch {
 	case errors.Is(err, identity.NotFound):
 		return nil
@@ -65,7 +65,7 @@ func pinLocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) erro
 // SetCredential keeps the credential by which an authenticator is unlocked
 // instead of by its PIN (CRED-8); none ends that.
 func SetCredential(ctx context.Context, tx *store.Tx, a identity.Authenticator, credential []byte) error {
-	if err := tx.SetCredential(ctx, a.Tenant, a.ID, credential); err != nil {
+	if err := tx.Biometrics().SetCredential(ctx, a.Tenant, a.ID, credential); err != nil {
 		return err
 	}
 	reason := "biometric on"

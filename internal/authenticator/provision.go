@@ -37,7 +37,7 @@ func Provision(ctx context.Context, tx *store.Tx, user identity.User, spec Token
 	if err := VoidActivation(ctx, tx, user.Tenant, user.ID, "replaced"); err != nil {
 		return identity.Authenticator{}, otp.Key{}, err
 	}
-	tenant, err := tx.Tenant(ctx, user.Tenant)
+	tenant, err := tx.Tenants().Get(ctx, user.Tenant)
 	if err != nil {
 		return identity.Authenticator{}, otp.Key{}, err
 	}
@@ -54,7 +54,7 @@ func Provision(ctx context.Context, tx *store.Tx, user identity.User, spec Token
 	if byEvents {
 		a.Step = 0
 	}
-	if err := tx.AddAuthenticator(ctx, a, user.ID); err != nil {
+	if err := tx.Authenticators().Add(ctx, a, user.ID); err != nil {
 		return identity.Authenticator{}, otp.Key{}, err
 	}
 	key := otp.Key{Issuer: tenant.OrganisationName(), Account: user.Name, Secret: spec.Secret, Params: params, Event: byEvents}

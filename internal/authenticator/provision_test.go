@@ -18,7 +18,7 @@ import (
 // link's parameters makes passcodes that count.
 func TestCRED1_HandedOut(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
-		h.Do(t, func(tx *store.Tx) error { return tx.AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID) })
 		for i, out := range []TokenSpec{
 			{Kind: identity.TOTP},
 			{Kind: identity.TOTP, Name: "A fob", Digits: 8, Period: 60, Secret: []byte("12345678901234567890")},
@@ -35,7 +35,7 @@ func TestCRED1_HandedOut(t *testing.T) {
 			if err != nil || back.Account != h.User.Name || back.Issuer != h.Tenant.OrganisationName() || back.Event != (out.Kind == identity.HOTP) {
 				t.Errorf("%d: the link reads %+v, %v", i, back, err)
 			}
-			kept, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+			kept, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 			if err != nil || kept.State() != identity.Active || kept.Kind != out.Kind || kept.Name == "" {
 				t.Errorf("%d: kept %+v, %v", i, kept, err)
 			}
@@ -48,7 +48,7 @@ func TestCRED1_HandedOut(t *testing.T) {
 				t.Errorf("%d: oathtool's passcode: %v %q of %q", i, result.OK, result.Reason, result.Authenticator.Serial)
 			}
 		}
-		user, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID)
+		user, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 		if err != nil || user.EverEnrolledAt.IsZero() || !user.MayEnrollAt.IsZero() {
 			t.Errorf("first enrolled %v, leave %v, %v: want the one noted and the other used up", user.EverEnrolledAt, user.MayEnrollAt, err)
 		}

@@ -28,14 +28,14 @@ const (
 // one up alone where that is allowed, and who may not is let in by a code and no
 // further. from is where the person sits.
 func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from templates.Origin) ([]string, error) {
-	rules, err := ReadCredentials(ctx, tx, u.Tenant)
+	rules, err := ReadCredentials(ctx, tx.Reader, u.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	if !rules.RecoveryCodes {
 		return nil, &identity.Error{Kind: identity.Conflict, Key: "error.recovery.off"}
 	}
-	before, err := tx.RecoverySet(ctx, u.Tenant, u.ID)
+	before, err := tx.RecoveryCodes().Get(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from 
 		codes[i] = otp.NewSpelled(recoveryLength)
 		shown[i] = ShowRecoveryCode(codes[i])
 	}
-	if err := tx.KeepRecoveryCodes(ctx, u.Tenant, u.ID, codes); err != nil {
+	if err := tx.RecoveryCodes().Replace(ctx, u.Tenant, u.ID, codes); err != nil {
 		return nil, err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.RecoveryCodesMade, User: u.ID,
@@ -77,13 +77,13 @@ type Recovery struct {
 // try would not count (T-LOG-30).
 func UseRecoveryCode(ctx context.Context, tx *store.Tx, try Recovery) (bool, error) {
 	u := try.User
-	used, err := tx.UseRecoveryCode(ctx, u.Tenant, u.ID, try.Code)
+	used, err := tx.RecoveryCodes().Use(ctx, u.Tenant, u.ID, try.Code)
 	if err != nil {
 		return false, err
 	}
 	e := audit.Event{Tenant: u.Tenant, Kind: audit.RecoveryCodeWrong, User: u.ID, Application: try.Application, Journey: try.Journey, Reason: string(Wrong)}
 	if !used {
-		known, err := tx.HoldsRecoveryCode(ctx, u.Tenant, u.ID, try.Code)
+		known, err := tx.RecoveryCodes().Has(ctx, u.Tenant, u.ID, try.Code)
 		if err != nil {
 			return false, err
 		}
@@ -92,7 +92,7 @@ func UseRecoveryCode(ctx context.Context, tx *store.Tx, try Recovery) (bool, err
 		}
 		return false, tx.Event(ctx, e)
 	}
-	set, err := tx.RecoverySet(ctx, u.Tenant, u.ID)
+	set, err := tx.RecoveryCodes().Get(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return false, err
 	}

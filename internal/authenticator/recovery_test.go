@@ -51,7 +51,7 @@ func TestTLOG30_RecoveryCodes(t *testing.T) {
 			t.Error("a code of the set before works")
 		}
 		stranger := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo"}
-		h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), stranger) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), stranger) })
 		if recoverWith(t, h, h.DB, stranger, codes[1]) {
 			t.Error("a code works for another user")
 		}
@@ -72,7 +72,7 @@ func TestTLOG30_RecoveryCodes(t *testing.T) {
 		if won != 1 {
 			t.Errorf("%d of 100 used the same recovery code, want 1", won)
 		}
-		set, err := h.DB.RecoverySet(t.Context(), h.Tenant.ID, h.User.ID)
+		set, err := h.DB.RecoveryCodes().Get(t.Context(), h.Tenant.ID, h.User.ID)
 		if err != nil || set.Made != 10 || set.Left != 8 {
 			t.Errorf("stands at %+v, %v", set, err)
 		}

@@ -46,7 +46,7 @@ func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 			} else if !right {
 				continue
 			}
-			used, err := tx.UseStep(ctx, a.Tenant, a.ID, next.Step, next.Drift)
+			used, err := tx.Passcodes().UseStep(ctx, a.Tenant, a.ID, next.Step, next.Drift)
 			if err != nil {
 				return result, err
 			}
@@ -154,7 +154,7 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 	if err != nil {
 		return err
 	}
-	if a.Seed, err = tx.Seed(ctx, a.Tenant, a.ID); err != nil {
+	if a.Seed, err = tx.Authenticators().Seed(ctx, a.Tenant, a.ID); err != nil {
 		return err
 	}
 	at, ok := somewhere(tx, a, otp.Canonical(first))
@@ -162,7 +162,7 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 		at, ok = follows(tx, a, otp.Canonical(second), Resync(a.ID, at, tx.Now()))
 	}
 	if ok {
-		ok, err = tx.SetPasscodeClock(ctx, a.Tenant, a.ID, at)
+		ok, err = tx.Passcodes().SetClock(ctx, a.Tenant, a.ID, at)
 	}
 	switch {
 	case err != nil:
@@ -174,7 +174,7 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 	if err := changed(ctx, tx, a, audit.AuthenticatorResync, "operator"); err != nil || a.LockedAt.IsZero() {
 		return err
 	}
-	done, err := tx.UnlockAuthenticator(ctx, a.Tenant, a.ID)
+	done, err := tx.Authenticators().Unlock(ctx, a.Tenant, a.ID)
 	switch {
 	case err != nil:
 		return err

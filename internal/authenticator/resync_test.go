@@ -16,7 +16,7 @@ import (
 func resynchronise(t *testing.T, h *storetest.House, a identity.Authenticator, first, second string) error {
 	t.Helper()
 	return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-		a, err := tx.Authenticator(t.Context(), a.Tenant, a.ID)
+		a, err := tx.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 
 // readServerPIN reads the tenant's policy of PINs that the server checks.
 func readServerPIN(ctx context.Context, tx *store.Tx, tenant string) (policy.ServerPIN, error) {
-	row, err := tx.Policy(ctx, tenant, policy.KindPIN)
+	row, err := tx.Policies().Get(ctx, tenant, policy.KindPIN)
 	if err != nil {
 		return policy.ServerPIN{}, err
 	}
@@ -38,7 +38,7 @@ func pinRight(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin s
 	if !a.ServerPIN {
 		return true, nil
 	}
-	return tx.CheckServerPIN(ctx, a.Tenant, a.ID, pin)
+	return tx.ServerPINs().Check(ctx, a.Tenant, a.ID, pin)
 }
 
 // pinUsed notes that an authenticator's PIN was right, if it has one.
@@ -46,14 +46,14 @@ func pinUsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) error 
 	if !a.ServerPIN {
 		return nil
 	}
-	return tx.ServerPINUsed(ctx, a.Tenant, a.ID)
+	return tx.ServerPINs().ResetCount(ctx, a.Tenant, a.ID)
 }
 
 // spend uses up a passcode that came with a wrong PIN. Otherwise whoever looked
 // over a shoulder at one could try PINs with it; and it is no right one: the count
 // of wrong ones goes on, or whoever has the phone could guess at leisure.
 func spend(ctx context.Context, tx *store.Tx, a identity.Authenticator, step int64) error {
-	return tx.SpendStep(ctx, a.Tenant, a.ID, step)
+	return tx.Passcodes().SpendStep(ctx, a.Tenant, a.ID, step)
 }
 
 // GiveFirstPIN gives an authenticator a PIN that was made for its user, and
@@ -69,7 +69,7 @@ func GiveFirstPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (
 			return "", err
 		}
 		if rules.Problem(pin) == "" {
-			return pin, tx.SetServerPIN(ctx, a.Tenant, a.ID, pin, true, rules.ChangeFirst)
+			return pin, tx.ServerPINs().Set(ctx, a.Tenant, a.ID, pin, true, rules.ChangeFirst)
 		}
 	}
 }
@@ -106,11 +106,11 @@ func ChooseServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator
 	if problem := rules.Problem(pin); problem != "" {
 		return problem, nil
 	}
-	had, err := tx.HadServerPIN(ctx, a.Tenant, a.ID, pin)
+	had, err := tx.ServerPINs().HadBefore(ctx, a.Tenant, a.ID, pin)
 	if err != nil || had {
 		return policy.PINUsed, err
 	}
-	if err := tx.SetServerPIN(ctx, a.Tenant, a.ID, pin, false, false); err != nil {
+	if err := tx.ServerPINs().Set(ctx, a.Tenant, a.ID, pin, false, false); err != nil {
 		return "", err
 	}
 	return "", changed(ctx, tx, a, audit.AuthenticatorPIN, "changed")
@@ -127,14 +127,14 @@ func TryServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, p
 	if err != nil {
 		return false, 0, err
 	}
-	right, left, err = tx.TryServerPIN(ctx, a.Tenant, a.ID, rules.Passcodes, pin)
+	right, left, err = tx.ServerPINs().Try(ctx, a.Tenant, a.ID, rules.Passcodes, pin)
 	if err != nil || right {
 		return right, left, err
 	}
 	if err := changed(ctx, tx, a, audit.AuthenticatorPIN, "wrong"); err != nil || left > 0 {
 		return false, left, err
 	}
-	if locked, err := tx.LockAuthenticator(ctx, a.Tenant, a.ID); err != nil || !locked {
+	if locked, err := tx.Authenticators().Lock(ctx, a.Tenant, a.ID); err != nil || !locked {
 		return false, 0, err
 	}
 	if err := changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {

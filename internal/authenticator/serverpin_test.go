@@ -25,10 +25,10 @@ func pinned(t *testing.T, h *storetest.House, digits int, pin string) identity.A
 		Kind: identity.AppToken, Name: "Pixel 9", Seed: []byte("12345678901234567890" + fmt.Sprint(digits, pin)), Digits: digits, Step: 30, ActivatedAt: h.Clock.Now(),
 		ServerPIN: pin != ""}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddAuthenticator(t.Context(), a, h.User.ID); err != nil || pin == "" {
+		if err := tx.Authenticators().Add(t.Context(), a, h.User.ID); err != nil || pin == "" {
 			return err
 		}
-		return tx.SetServerPIN(t.Context(), a.Tenant, a.ID, pin, false, false)
+		return tx.ServerPINs().Set(t.Context(), a.Tenant, a.ID, pin, false, false)
 	})
 	return a
 }
@@ -103,7 +103,9 @@ func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
 				a := pinned(t, h, digits, "4938")
 				code := passcode(h, a, 0)
 				adjacent := code[len(code)-2:] + code[:2]
-				h.Do(t, func(tx *store.Tx) error { return tx.SetServerPIN(t.Context(), a.Tenant, a.ID, adjacent, false, false) })
+				h.Do(t, func(tx *store.Tx) error {
+					return tx.ServerPINs().Set(t.Context(), a.Tenant, a.ID, adjacent, false, false)
+				})
 				if got := types(t, h, h.DB, position, join(adjacent, code)); !got.OK {
 					t.Errorf("%d digits, PIN %s: a PIN like the passcode beside it: %+v", digits, position, got)
 				}
@@ -249,20 +251,20 @@ func TestCRED6_ChoosingAServerPIN(t *testing.T) {
 			first, err = ResetServerPIN(t.Context(), tx, a)
 			return err
 		})
-		due, err := h.DB.ServerPINDue(t.Context(), a.Tenant, a.ID)
+		due, err := h.DB.ServerPINs().ChangeDue(t.Context(), a.Tenant, a.ID)
 		if err != nil || !due || rules.Problem(first) != "" {
 			t.Errorf("after the operator's %q: due %v, %v", first, due, err)
 		}
-		shown, err := h.DB.FirstPIN(t.Context(), a.Tenant, a.ID)
+		shown, err := h.DB.ServerPINs().Initial(t.Context(), a.Tenant, a.ID)
 		if err != nil || shown != first {
 			t.Errorf("shown %q, %v, want %q", shown, err, first)
 		}
 		choose(first, policy.PINUsed)
 		choose("8790", "")
-		if due, err := h.DB.ServerPINDue(t.Context(), a.Tenant, a.ID); err != nil || due {
+		if due, err := h.DB.ServerPINs().ChangeDue(t.Context(), a.Tenant, a.ID); err != nil || due {
 			t.Errorf("still due after the change, %v", err)
 		}
-		if shown, err := h.DB.FirstPIN(t.Context(), a.Tenant, a.ID); err == nil {
+		if shown, err := h.DB.ServerPINs().Initial(t.Context(), a.Tenant, a.ID); err == nil {
 			t.Errorf("%q is still to be shown", shown)
 		}
 	})

@@ -31,8 +31,8 @@ const temporaryDigits = 8
 // It is an operator's deliberate act, and yet stands under the policy: where
 // passcodes are refused to the user (PUSH-1), no page asks for one, and the error
 // is a Conflict that says so.
-func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time.Duration, many bool) (string, store.Temporary, error) {
-	t := store.Temporary{Tenant: u.Tenant, User: u.ID, Many: many, MadeAt: tx.Now(), ExpiresAt: tx.Now().Add(life)}
+func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time.Duration, many bool) (string, store.TemporaryPasscode, error) {
+	t := store.TemporaryPasscode{Tenant: u.Tenant, User: u.ID, Many: many, MadeAt: tx.Now(), ExpiresAt: tx.Now().Add(life)}
 	if life < MinTemporary || life > MaxTemporary {
 		return "", t, &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
 			Err: fmt.Errorf("a temporary passcode stands between %v and %v, not %v", MinTemporary, MaxTemporary, life)}
@@ -45,10 +45,10 @@ func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time
 		return "", t, fmt.Errorf("authenticator: %w", err)
 	}
 	code := fmt.Sprintf("%0*d", temporaryDigits, n)
-	if err := tx.KeepTemporary(ctx, t, code); err != nil {
+	if err := tx.TemporaryPasscodes().Set(ctx, t, code); err != nil {
 		return "", t, err
 	}
-	tx.Wake(store.UserTopic(u.ID))
+	tx.Notify(store.UserTopic(u.ID))
 	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.TemporaryMade, User: u.ID,
 		Data: map[string]string{"until": t.ExpiresAt.UTC().Format(time.RFC3339), "uses": uses(many)}})
 	if err != nil {
@@ -68,7 +68,7 @@ func uses(many bool) string {
 
 // codesAllowed is a Conflict where the push policy refuses a user's passcodes.
 func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
-	row, err := tx.Policy(ctx, u.Tenant, policy.KindPush)
+	row, err := tx.Policies().Get(ctx, u.Tenant, policy.KindPush)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
 	if err != nil {
 		return fmt.Errorf("authenticator: %w", err)
 	}
-	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	groups, err := tx.Groups().IDsOfUser(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
 // RevokeTemporary ends a user's temporary passcode. One that is over, or never
 // was, is a Conflict.
 func RevokeTemporary(ctx context.Context, tx *store.Tx, u identity.User) error {
-	done, err := tx.EndTemporary(ctx, u.Tenant, u.ID)
+	done, err := tx.TemporaryPasscodes().End(ctx, u.Tenant, u.ID)
 	if err == nil && !done {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("%s has no temporary passcode", u.Name)}
 	}
@@ -107,7 +107,7 @@ func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (
 	if len(code) != temporaryDigits {
 		return Result{Reason: Wrong}, nil
 	}
-	used, err := tx.UseTemporary(ctx, try.Tenant, try.User, code)
+	used, err := tx.TemporaryPasscodes().Use(ctx, try.Tenant, try.User, code)
 	if err != nil || !used {
 		return Result{Reason: Wrong}, err
 	}
@@ -117,7 +117,7 @@ func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (
 // countTemporary counts a wrong passcode against a temporary one that is open,
 // as against every authenticator, and ends it at the same limit.
 func countTemporary(ctx context.Context, tx *store.Tx, try Attempt) error {
-	ended, err := tx.CountTemporary(ctx, try.Tenant, try.User, try.Rules.Passcodes)
+	ended, err := tx.TemporaryPasscodes().CountInvalid(ctx, try.Tenant, try.User, try.Rules.Passcodes)
 	if err != nil || !ended {
 		return err
 	}

@@ -124,7 +124,9 @@ func TestCRED16_TemporaryRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindPush, 0, document) })
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindPush, 0, document)
+	})
 	if err := try(time.Hour); !errors.Is(err, identity.Conflict) {
 		t.Errorf("where codes are refused: %v", err)
 	}

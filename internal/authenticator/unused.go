@@ -44,12 +44,12 @@ func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy
 	before := now.Add(-rules.Unused())
 	beyond := ""
 	for {
-		page, err := store.Collect(db.UnusedAuthenticators(ctx, tenant, before.Add(Warning), beyond, unusedPage))
+		page, err := store.Collect(db.Authenticators().Unused(ctx, tenant, before.Add(Warning), beyond, unusedPage))
 		if err != nil || len(page) == 0 {
 			return done, err
 		}
 		beyond = page[len(page)-1].ID
-		var due []store.Unused
+		var due []store.UnusedAuthenticator
 		for _, u := range page {
 			if u.WarnedAt.IsZero() || u.Since.Before(before) && !u.WarnedAt.After(now.Add(-Warning)) {
 				due = append(due, u)
@@ -66,27 +66,27 @@ func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy
 }
 
 // expireSome takes some of them in one transaction.
-func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.Unused, before time.Time, done *Expired) error {
+func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.UnusedAuthenticator, before time.Time, done *Expired) error {
 	var warned, inactive int
 	began := time.Now()
 	err := db.InTx(ctx, identity.Principal{Tenant: tenant, Kind: identity.System, Name: "unused authenticators"}, func(tx *store.Tx) error {
 		warned, inactive = 0, 0
 		for _, u := range some {
-			a, err := tx.Authenticator(ctx, tenant, u.ID)
+			a, err := tx.Authenticators().Get(ctx, tenant, u.ID)
 			if err != nil {
 				return err
 			}
-			of, err := tx.UsersOf(ctx, tenant, u.ID) // read now: a token that expires has none
+			of, err := tx.Authenticators().UserIDs(ctx, tenant, u.ID) // read now: a token that expires has none
 			if err != nil {
 				return err
 			}
 			var done bool
 			kind, reason, what := audit.AuthenticatorUnused, "", templates.UnusedSoon
 			if u.WarnedAt.IsZero() {
-				done, err = tx.WarnUnused(ctx, tenant, u.ID, before.Add(Warning))
+				done, err = tx.Authenticators().WarnUnused(ctx, tenant, u.ID, before.Add(Warning))
 			} else {
 				kind, reason, what = audit.AuthenticatorUnassigned, "unused", templates.BecameInactive
-				done, err = tx.ExpireUnused(ctx, a, before, tx.Now().Add(-Warning))
+				done, err = tx.Authenticators().ExpireUnused(ctx, a, before, tx.Now().Add(-Warning))
 			}
 			if err != nil {
 				return err
@@ -115,19 +115,19 @@ func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.U
 // tellUnused writes the event, takes back what an inactive one proved in logins
 // under way, and tells its users.
 func tellUnused(ctx context.Context, tx *store.Tx, a identity.Authenticator, of []string, kind audit.Kind, reason string, what templates.Change) error {
-	tx.Wake(store.AuthenticatorTopic(a.ID))
+	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, id := range of {
-		tx.Wake(store.UserTopic(id))
+		tx.Notify(store.UserTopic(id))
 		err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: kind, User: id, Authenticator: a.ID, Reason: reason, Data: map[string]string{"serial": a.Serial}})
 		if err != nil {
 			return err
 		}
 		if what == templates.BecameInactive {
-			if err := tx.TakeBackFactor(ctx, a.Tenant, id, a.ID); err != nil {
+			if err := tx.Journeys().RevokeFactor(ctx, a.Tenant, id, a.ID); err != nil {
 				return err
 			}
 		}
-		u, err := tx.User(ctx, a.Tenant, id)
+		u, err := tx.Users().Get(ctx, a.Tenant, id)
 		if err != nil {
 			return err
 		}

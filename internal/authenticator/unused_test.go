@@ -24,7 +24,7 @@ func in(t *testing.T, h *storetest.House, state identity.State) identity.Authent
 		a.ActivatedAt = h.Clock.Now()
 	}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddAuthenticator(t.Context(), a, h.User.ID); err != nil {
+		if err := tx.Authenticators().Add(t.Context(), a, h.User.ID); err != nil {
 			return err
 		}
 		switch state {
@@ -45,10 +45,10 @@ func in(t *testing.T, h *storetest.House, state identity.State) identity.Authent
 // expire makes an authenticator inactive as one that is not used.
 func expire(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	soon := tx.Now().Add(time.Second)
-	if _, err := tx.WarnUnused(ctx, a.Tenant, a.ID, soon); err != nil {
+	if _, err := tx.Authenticators().WarnUnused(ctx, a.Tenant, a.ID, soon); err != nil {
 		return err
 	}
-	done, err := tx.ExpireUnused(ctx, a, soon, soon)
+	done, err := tx.Authenticators().ExpireUnused(ctx, a, soon, soon)
 	if err == nil && !done {
 		err = identity.Conflict
 	}
@@ -84,13 +84,13 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 		for state, row := range to {
 			for i, act := range acts {
 				name, a := fmt.Sprintf("%s one that is %s", act.name, state), in(t, h, state)
-				before, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+				before, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 				if err != nil || before.State() != state {
 					t.Fatalf("%s: is %s, %v", name, before.State(), err)
 				}
 				h.Clock.Pass(time.Second)
 				err = h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return act.do(t.Context(), tx, a) })
-				after, readErr := h.DB.Authenticator(t.Context(), a.Tenant, a.ID)
+				after, readErr := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 				if readErr != nil {
 					t.Fatal(readErr)
 				}
@@ -130,7 +130,7 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 		}
 		state := func(a identity.Authenticator, want identity.State) {
 			t.Helper()
-			if now, err := h.DB.Authenticator(t.Context(), a.Tenant, a.ID); err != nil || now.State() != want {
+			if now, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID); err != nil || now.State() != want {
 				t.Errorf("%s, %v, want %s", now.State(), err, want)
 			}
 		}
@@ -139,7 +139,7 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 		look(2, 0)
 		h.Clock.Pass(6 * day)
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.UseSigned(t.Context(), used.Tenant, used.ID)
+			_, err := tx.Passcodes().UseSigned(t.Context(), used.Tenant, used.ID)
 			return err
 		})
 		look(0, 0)

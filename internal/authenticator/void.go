@@ -12,7 +12,7 @@ import (
 
 // VoidActivation voids a user's open activation and its pending authenticator.
 func VoidActivation(ctx context.Context, tx *store.Tx, tenant, user, reason string) error {
-	a, ok, err := tx.VoidActivation(ctx, tenant, user)
+	a, ok, err := tx.Activations().Void(ctx, tenant, user)
 	if err != nil || !ok {
 		return err
 	}
@@ -23,7 +23,7 @@ func VoidActivation(ctx context.Context, tx *store.Tx, tenant, user, reason stri
 // the page that shows it.
 func ActivationVoided(ctx context.Context, tx *store.Tx, a store.Activation, reason string) error {
 	if a.Journey != "" {
-		tx.Wake(store.JourneyTopic(a.Journey))
+		tx.Notify(store.JourneyTopic(a.Journey))
 	}
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrollVoided, Tenant: a.Tenant, User: a.User, Authenticator: a.Authenticator,
 		Journey: a.Journey, Reason: reason, Data: map[string]string{"activation": a.ID}})
@@ -34,7 +34,7 @@ func ActivationVoided(ctx context.Context, tx *store.Tx, a store.Activation, rea
 func NewSerial(ctx context.Context, tx *store.Tx, tenant string) (string, error) {
 	for range 5 {
 		serial := "LK-" + otp.ShowSpelled(otp.NewSpelled(8), 4)
-		switch _, err := tx.AuthenticatorBySerial(ctx, tenant, serial); {
+		switch _, err := tx.Authenticators().BySerial(ctx, tenant, serial); {
 		case errors.Is(err, identity.NotFound):
 			return serial, nil
 		case err != nil:

@@ -70,7 +70,7 @@ func produce(ctx context.Context, c config.Config, db *store.DB, who identity.Pr
 // record writes the event of a backup for each tenant.
 func record(ctx context.Context, db *store.DB, who identity.Principal, m Manifest) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
-		tenants, err := store.Collect(tx.Tenants(ctx))
+		tenants, err := store.Collect(tx.Tenants().All(ctx))
 		if err != nil {
 			return err
 		}

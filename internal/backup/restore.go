@@ -31,9 +31,9 @@ type Place struct {
 
 // Restored says what was made of a backup.
 type Restored struct {
-	Manifest Manifest      `json:"backup"`
-	Ended    store.Ended   `json:"ended"`
-	Config   config.Config `json:"-"`
+	Manifest Manifest            `json:"backup"`
+	Ended    store.RestoreReport `json:"ended"`
+	Config   config.Config       `json:"-"`
 }
 
 // Verify reads a whole backup, and reports what is in it, or that it cannot be
@@ -215,14 +215,14 @@ func (c *contents) copy() store.Copy {
 }
 
 // fill fills the database with a backup that was verified.
-func fill(ctx context.Context, db *store.DB, who identity.Principal, f *os.File, passphrase string, progress Progress) (store.Ended, error) {
+func fill(ctx context.Context, db *store.DB, who identity.Principal, f *os.File, passphrase string, progress Progress) (store.RestoreReport, error) {
 	c, err := read(f, passphrase)
 	if err != nil {
-		return store.Ended{}, fmt.Errorf("backup: %w", err)
+		return store.RestoreReport{}, fmt.Errorf("backup: %w", err)
 	}
 	var done int64
 	all := c.manifest.Rows()
-	return db.Fill(ctx, who, c.copy(), func() {
+	return db.Import(ctx, who, c.copy(), func() {
 		done++
 		progress(done, all)
 	})

@@ -113,26 +113,26 @@ func TestQLT2_Restore(t *testing.T) {
 		if err != nil || !strings.Contains(string(written), "# ours\n") || !strings.Contains(string(written), target) {
 			t.Errorf("configuration, %v:\n%s", err, written)
 		}
-		seed, err := db.Seed(t.Context(), h.Tenant.ID, a.ID)
+		seed, err := db.Authenticators().Seed(t.Context(), h.Tenant.ID, a.ID)
 		if err != nil || string(seed) != string(a.Seed) {
 			t.Errorf("seed: %x, %v, want %x", seed, err, a.Seed)
 		}
-		u, err := db.User(t.Context(), h.Tenant.ID, h.User.ID)
+		u, err := db.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 		if err != nil || u.Name != h.User.Name || u.Mail != h.User.Mail {
 			t.Errorf("user: %+v, %v", u, err)
 		}
 		if pending, err := db.Pending(t.Context()); err != nil || len(pending) > 0 {
 			t.Errorf("pending migrations: %v, %v", pending, err)
 		}
-		if found, err := store.Collect(db.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupRestored})); err != nil || len(found) != 1 {
+		if found, err := store.Collect(db.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupRestored})); err != nil || len(found) != 1 {
 			t.Errorf("the copy has %d events of the restore, %v", len(found), err)
 		}
-		if found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupMade})); err != nil || len(found) != 1 {
+		if found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupMade})); err != nil || len(found) != 1 {
 			t.Errorf("the original has %d events of the backup, %v", len(found), err)
 		}
 		// It lives: what is written next goes through its keys and indexes.
 		err = db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			return tx.AddUser(t.Context(), identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "ANNA.berg"})
+			return tx.Users().Add(t.Context(), identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "ANNA.berg"})
 		})
 		if !errors.Is(err, identity.Conflict) {
 			t.Errorf("a second anna.berg: %v, want Conflict", err)
@@ -219,22 +219,22 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		push := store.PushRequest{Tenant: tenant, ID: identity.NewID(identity.PushID), User: h.User.ID, Journey: pushing.ID, Browser: "another",
 			Number: "42", Nonce: "n", LoginAt: now, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.AddActivation(ctx, activation, store.ActivationCodes{Secret: "secret", Short: "SHORT"})
-			_, err2 := tx.AddPush(ctx, push)
-			_, err3 := tx.AddInvitation(ctx, invitation, "invited")
+			_, err := tx.Activations().Add(ctx, activation, store.ActivationCodes{Secret: "secret", Short: "SHORT"})
+			_, err2 := tx.Push().Add(ctx, push)
+			_, err3 := tx.Invitations().Add(ctx, invitation, "invited")
 			_, err4 := tx.Lease(ctx, "outbox", "a node that is gone", now.Add(time.Hour))
-			return errors.Join(err, err2, err3, err4, tx.AddAuthenticator(ctx, button, h.User.ID), tx.AddAuthenticator(ctx, pending, h.User.ID),
-				tx.KeepSession(ctx, session, "session"),
-				tx.AddGrant(ctx, grant, "code"),
-				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
-				tx.AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
-				tx.AddRequest(ctx, request), tx.AllowEnrollment(ctx, tenant, h.User.ID), tx.StepJourney(ctx, journey),
-				tx.QueueMessage(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
+			return errors.Join(err, err2, err3, err4, tx.Authenticators().Add(ctx, button, h.User.ID), tx.Authenticators().Add(ctx, pending, h.User.ID),
+				tx.Sessions().Save(ctx, session, "session"),
+				tx.Grants().Add(ctx, grant, "code"),
+				tx.Grants().AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
+				tx.Grants().AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
+				tx.Requests().Add(ctx, request), tx.Users().AllowEnrollment(ctx, tenant, h.User.ID), tx.Journeys().Step(ctx, journey),
+				tx.Outbox().Queue(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
 					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
 		})
 
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.JoinSession(ctx, tenant, identity.SessionApplication{Session: session.ID, Application: h.Application.ID, Protocol: identity.OIDC, Index: "sid"})
+			_, err := tx.Sessions().Join(ctx, tenant, identity.SessionApplication{Session: session.ID, Application: h.Application.ID, Protocol: identity.OIDC, Index: "sid"})
 			return err
 		})
 
@@ -255,83 +255,85 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		uses := []use{
 			{"passcode", check(code)},
 			{"session", func(_ *testing.T, db *store.DB) bool {
-				_, err := db.Session(ctx, tenant, "session", "b")
+				_, err := db.Sessions().BySecret(ctx, tenant, "session", "b")
 				return err == nil
 			}},
 			{"refresh token", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error {
-					g, _, first, err := tx.UseRefreshToken(ctx, tenant, h.Application.ID, "refresh")
+					g, _, first, err := tx.Grants().UseRefreshToken(ctx, tenant, h.Application.ID, "refresh")
 					return must(first && !g.Over, err)
 				})
 			}},
 			{"access token", func(_ *testing.T, db *store.DB) bool {
-				_, _, err := db.AccessToken(ctx, tenant, "access")
+				_, _, err := db.Grants().AccessToken(ctx, tenant, "access")
 				return err == nil
 			}},
 			{"authorization code", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error {
-					g, first, err := tx.UseCode(ctx, tenant, "code")
+					g, first, err := tx.Grants().UseCode(ctx, tenant, "code")
 					return must(first && !g.Over, err)
 				})
 			}},
 			{"request", func(t *testing.T, db *store.DB) bool {
-				return try(t, db, func(tx *store.Tx) error { _, err := tx.TakeRequest(ctx, tenant, request.ID); return err })
+				return try(t, db, func(tx *store.Tx) error { _, err := tx.Requests().Take(ctx, tenant, request.ID); return err })
 			}},
 			{"journey", func(t *testing.T, db *store.DB) bool {
-				j, err := db.Journey(ctx, tenant, journey.ID)
+				j, err := db.Journeys().Get(ctx, tenant, journey.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
-				return try(t, db, func(tx *store.Tx) error { return tx.StepJourney(ctx, j) })
+				return try(t, db, func(tx *store.Tx) error { return tx.Journeys().Step(ctx, j) })
 			}},
 			{"code mailed in a journey", func(t *testing.T, db *store.DB) bool {
-				j, err := db.Journey(ctx, tenant, journey.ID)
+				j, err := db.Journeys().Get(ctx, tenant, journey.ID)
 				return err == nil && j.Code.MAC != nil
 			}},
 			{"application of a session", func(t *testing.T, db *store.DB) bool {
-				all, err := store.Collect(db.SessionApplications(ctx, tenant, session.ID))
+				all, err := store.Collect(db.Sessions().Applications(ctx, tenant, session.ID))
 				if err != nil {
 					t.Fatal(err)
 				}
 				return len(all) > 0
 			}},
 			{"pending authenticator", func(t *testing.T, db *store.DB) bool {
-				_, err := db.Seed(ctx, tenant, pending.ID)
+				_, err := db.Authenticators().Seed(ctx, tenant, pending.ID)
 				return err == nil
 			}},
 			{"outbox", func(t *testing.T, db *store.DB) bool {
-				due, err := db.MessagesDue(ctx)
+				due, err := db.Outbox().Due(ctx)
 				if err != nil {
 					t.Fatal(err)
 				}
 				return due
 			}},
 			{"push", func(t *testing.T, db *store.DB) bool {
-				return try(t, db, func(tx *store.Tx) error { return must(tx.EndPush(ctx, tenant, push.ID, store.PushApproved, phone.ID)) })
+				return try(t, db, func(tx *store.Tx) error {
+					return must(tx.Push().End(ctx, tenant, push.ID, store.PushApproved, phone.ID))
+				})
 			}},
 			{"activation by short code", func(_ *testing.T, db *store.DB) bool {
-				_, err := db.ActivationByShortCode(ctx, "SHORT")
+				_, err := db.Activations().ByShortCode(ctx, "SHORT")
 				return err == nil
 			}},
 			{"activation", func(t *testing.T, db *store.DB) bool {
-				return try(t, db, func(tx *store.Tx) error { return must(tx.UseActivation(ctx, activation, "thumbprint", "")) })
+				return try(t, db, func(tx *store.Tx) error { return must(tx.Activations().Use(ctx, activation, "thumbprint", "")) })
 			}},
 			{"invitation", func(t *testing.T, db *store.DB) bool {
-				return try(t, db, func(tx *store.Tx) error { return must(tx.UseInvitation(ctx, invitation, "jny")) })
+				return try(t, db, func(tx *store.Tx) error { return must(tx.Invitations().Use(ctx, invitation, "jny")) })
 			}},
 			{"leave to enrol", func(t *testing.T, db *store.DB) bool {
-				u, err := db.User(ctx, tenant, h.User.ID)
+				u, err := db.Users().Get(ctx, tenant, h.User.ID)
 				if err != nil {
 					t.Fatal(err)
 				}
 				return !u.MayEnrollAt.IsZero()
 			}},
 			{"event-based authenticator", func(t *testing.T, db *store.DB) bool {
-				return try(t, db, func(tx *store.Tx) error { return must(tx.UseStep(ctx, tenant, button.ID, 7, 0)) })
+				return try(t, db, func(tx *store.Tx) error { return must(tx.Passcodes().UseStep(ctx, tenant, button.ID, 7, 0)) })
 			}},
 			{"mail", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error {
-					due, err := tx.LeaseMessages(ctx, "n", tx.Now().Add(time.Minute), 9)
+					due, err := tx.Outbox().Lease(ctx, "n", tx.Now().Add(time.Minute), 9)
 					return must(len(due) > 0, err)
 				})
 			}},
@@ -352,17 +354,17 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		if check(next)(t, db) {
 			t.Error("a passcode of the next step, accepted in the window before the restore, is accepted again")
 		}
-		if a, err := db.Authenticator(ctx, tenant, phone.ID); err != nil || a.Invalid != 0 {
+		if a, err := db.Authenticators().Get(ctx, tenant, phone.ID); err != nil || a.Invalid != 0 {
 			t.Errorf("passcodes that came too early were counted as wrong: %d, %v", a.Invalid, err)
 		}
 		if !try(t, db, func(tx *store.Tx) error { return must(tx.Lease(ctx, "outbox", "this node", now.Add(time.Hour))) }) {
 			t.Error("a node that is gone keeps its work")
 		}
-		want := store.Ended{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
+		want := store.RestoreReport{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
 		if r.Ended != want {
 			t.Errorf("ended: %+v, want %+v", r.Ended, want)
 		}
-		if failed, err := store.Collect(db.Events(ctx, tenant, store.EventFilter{Kind: audit.MailFailed})); err != nil || len(failed) != 1 {
+		if failed, err := store.Collect(db.Events().List(ctx, tenant, store.EventFilter{Kind: audit.MailFailed})); err != nil || len(failed) != 1 {
 			t.Errorf("events of mails given up: %v, %v, want 1", failed, err)
 		}
 		// A minute and a half later people log in as ever.
@@ -390,7 +392,7 @@ func TestQLT2_NothingIsTorn(t *testing.T) {
 			work.Go(func() {
 				for step := int64(0); ctx.Err() == nil; step++ {
 					err := h.DB.InTx(ctx, h.Who, func(tx *store.Tx) error {
-						if _, err := tx.UseStep(ctx, h.Tenant.ID, phone.ID, step, 0); err != nil {
+						if _, err := tx.Passcodes().UseStep(ctx, h.Tenant.ID, phone.ID, step, 0); err != nil {
 							return err
 						}
 						return tx.Event(ctx, audit.Event{Kind: audit.PasscodeRight, Authenticator: phone.ID})
@@ -468,7 +470,7 @@ func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
 				t.Errorf("%s: the folder stays", tt.name)
 			}
 		}
-		if u, err := h.DB.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
+		if u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
 			t.Errorf("the database in use: %+v, %v", u, err)
 		}
 	})
@@ -489,13 +491,13 @@ func TestRestore_IntoMigratedDatabase(t *testing.T) {
 	defer db.Close()
 	err = errors.Join(db.Migrate(t.Context()), db.InTx(t.Context(), operator, func(tx *store.Tx) error {
 		_, err := tx.Lease(t.Context(), "sweeper", "node", time.Now())
-		return errors.Join(err, tx.NoteOrigin(t.Context(), "https://old.example.org"))
+		return errors.Join(err, tx.Installation().NoteOrigin(t.Context(), "https://old.example.org"))
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, copied := restored(t, h, taken(t, h), target)
-	if u, err := copied.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
+	if u, err := copied.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
 		t.Errorf("user: %+v, %v", u, err)
 	}
 }

@@ -26,10 +26,10 @@ func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
 		}
 		sub := webpush.Subscription{Endpoint: "https://web.push.apple.com/x", P256DH: point, Auth: []byte("0123456789abcdef")}
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.Subscribe(t.Context(), a.Tenant, a.ID, sub)
+			_, err := tx.Subscriptions().Set(t.Context(), a.Tenant, a.ID, sub)
 			return err
 		})
-		want, _, err := h.DB.VAPIDPublic(t.Context())
+		want, _, err := h.DB.VAPID().Public(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,18 +46,18 @@ func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
 			}
 		}
 		_, db := restored(t, h, file, target)
-		key, err := db.VAPIDKey(t.Context())
+		key, err := db.VAPID().Key(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := key.Public(); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("key %x, %v, want %x", got, err, want)
 		}
-		s, err := db.PushSubscription(t.Context(), a.Tenant, a.ID)
+		s, err := db.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.OpenSubscription(t.Context(), s); err != nil || !got.Equal(sub) {
+		if got, err := db.Subscriptions().Unseal(t.Context(), s); err != nil || !got.Equal(sub) {
 			t.Errorf("%v, %v, want %v", got, err, sub)
 		}
 	})

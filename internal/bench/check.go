@@ -73,7 +73,7 @@ func checking(ctx context.Context, r *rig, o options, s scenario) (Row, error) {
 func heavy(ctx context.Context, db *store.DB, who identity.Principal) (user string, seed []byte, err error) {
 	u := identity.User{Tenant: who.Tenant, ID: identity.NewID(identity.UserID), Name: "five tokens"}
 	err = db.InTx(ctx, who, func(tx *store.Tx) error {
-		if err := tx.AddUser(ctx, u); err != nil {
+		if err := tx.Users().Add(ctx, u); err != nil {
 			return err
 		}
 		for i := range checkedOf {
@@ -83,7 +83,7 @@ func heavy(ctx context.Context, db *store.DB, who identity.Principal) (user stri
 			if i == checkedOf-1 {
 				a.Kind, a.Step, seed = identity.HOTP, 0, a.Seed
 			}
-			if err := tx.AddAuthenticator(ctx, a, u.ID); err != nil {
+			if err := tx.Authenticators().Add(ctx, a, u.ID); err != nil {
 				return err
 			}
 		}

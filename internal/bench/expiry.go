@@ -93,13 +93,13 @@ func hold(ctx context.Context, db *store.DB, tenant, name string, n int) error {
 			for i := first; i < min(first+2000, n); i++ {
 				if (i-first)%heldEach == 0 {
 					u = identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("%s %d", name, i), Mail: fmt.Sprintf("%s%d@example.org", name, i)}
-					if err := tx.AddUser(ctx, u); err != nil {
+					if err := tx.Users().Add(ctx, u); err != nil {
 						return err
 					}
 				}
 				a := identity.Authenticator{Tenant: tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: fmt.Sprintf("%s-%d", name, i),
 					Kind: identity.TOTP, Name: "Bench", Seed: seed, Digits: 6, Step: 30, Template: []byte(`{}`), ActivatedAt: tx.Now()}
-				if err := tx.AddAuthenticator(ctx, a, u.ID); err != nil {
+				if err := tx.Authenticators().Add(ctx, a, u.ID); err != nil {
 					return err
 				}
 			}

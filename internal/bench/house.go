@@ -215,17 +215,17 @@ func (h *house) people(ctx context.Context, db *store.DB, who identity.Principal
 func add(ctx context.Context, tx *store.Tx, t identity.Tenant, name, hash string) (*person, error) {
 	u := identity.User{Tenant: t.ID, ID: identity.NewID(identity.UserID), Name: name, DisplayName: "Somebody " + name,
 		Mail: name + "@example.org", Password: hash}
-	if err := tx.AddUser(ctx, u); err != nil {
+	if err := tx.Users().Add(ctx, u); err != nil {
 		return nil, err
 	}
 	p := &person{id: u.ID, name: name, seed: otp.NewSecret(otp.SHA1)}
-	err := tx.AddAuthenticator(ctx, identity.Authenticator{Tenant: t.ID, ID: identity.NewID(identity.AuthenticatorID),
+	err := tx.Authenticators().Add(ctx, identity.Authenticator{Tenant: t.ID, ID: identity.NewID(identity.AuthenticatorID),
 		Serial: "BENCH-" + name, Kind: identity.TOTP, Name: name, Seed: p.seed, Digits: 6, Step: 30, LastStep: -1,
 		Template: []byte(`{}`), ActivatedAt: tx.Now()}, u.ID)
 	if err != nil {
 		return nil, err
 	}
-	return p, tx.Enrolled(ctx, t.ID, u.ID)
+	return p, tx.Users().SetEnrolled(ctx, t.ID, u.ID)
 }
 
 // A person knows a password and holds a passcode app.

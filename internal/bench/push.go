@@ -39,13 +39,13 @@ func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal
 
 func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, all chan<- *owner, n int) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
-		rules, err := enroll.ReadRules(ctx, tx, h.tenant.ID)
+		rules, err := enroll.ReadRules(ctx, tx.Reader, h.tenant.ID)
 		if err != nil {
 			return err
 		}
 		for range n {
 			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: fmt.Sprintf("%s%04d", scenario, len(all)), Password: hash}
-			if err := tx.AddUser(ctx, u); err != nil {
+			if err := tx.Users().Add(ctx, u); err != nil {
 				return err
 			}
 			now := tx.Now()
@@ -56,14 +56,14 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 				Enroll:    identity.EnrollPlatform,
 				StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
 			j.Code.PassedAt = now
-			if err := tx.AddJourney(ctx, j); err != nil {
+			if err := tx.Journeys().Add(ctx, j); err != nil {
 				return err
 			}
 			notice, err := enroll.ChoosePlatform(ctx, tx, j, u, identity.Linux, rules, "en")
-			if err := errors.Join(err, tx.StepJourney(ctx, j)); err != nil || notice != "" {
+			if err := errors.Join(err, tx.Journeys().Step(ctx, j)); err != nil || notice != "" {
 				return fmt.Errorf("activation of %s: %s %w", u.Name, notice, err)
 			}
-			shown, err := enroll.Shown(ctx, tx, j)
+			shown, err := enroll.Shown(ctx, tx.Reader, j)
 			if err != nil {
 				return err
 			}

@@ -83,10 +83,10 @@ func (d *Demo) equip(ctx context.Context, who identity.Principal, u identity.Use
 		a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "DEMO-" + u.Name,
 			Kind: identity.TOTP, Name: u.DisplayName, Seed: d.state.Seeds[u.Name], Digits: 6, Step: int64(period),
 			Template: template, ActivatedAt: tx.Now()}
-		if err := tx.AddAuthenticator(ctx, a, u.ID); err != nil {
+		if err := tx.Authenticators().Add(ctx, a, u.ID); err != nil {
 			return err
 		}
-		if err := tx.Enrolled(ctx, u.Tenant, u.ID); err != nil {
+		if err := tx.Users().SetEnrolled(ctx, u.Tenant, u.ID); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollFinished, User: u.ID, Authenticator: a.ID,
@@ -141,14 +141,14 @@ type user struct {
 func (d *Demo) users(ctx context.Context) ([]user, error) {
 	var all []user
 	for _, p := range people {
-		u, err := d.kit.DB.UserByName(ctx, d.tenant.ID, p.name)
+		u, err := d.kit.DB.Users().ByName(ctx, d.tenant.ID, p.name)
 		if errors.Is(err, identity.NotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		held, err := store.Collect(d.kit.DB.Authenticators(ctx, d.tenant.ID, u.ID))
+		held, err := store.Collect(d.kit.DB.Authenticators().OfUser(ctx, d.tenant.ID, u.ID))
 		if err != nil {
 			return nil, err
 		}

@@ -15,9 +15,9 @@ import (
 // RejectPush counts a push that its user answered with *it wasn't me* as a failed
 // login, which may lock the user, and alerts whom the alerts name (PUSH-14). Who
 // is told of the lock reads of the rejection in the same mail.
-func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts policy.Alerts, t store.Tally, u identity.User, p store.PushRequest, from templates.Origin) error {
+func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts policy.Alerts, t store.FailureCounter, u identity.User, p store.PushRequest, from templates.Origin) error {
 	// Somebody has the password: whatever was remembered may be theirs too.
-	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "push rejected"); err != nil {
+	if _, err := tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "push rejected"); err != nil {
 		return err
 	}
 	rejected := templates.RejectedPush{Name: u.Name, Application: p.Application, Origin: from}

@@ -20,10 +20,10 @@ func watched(t *testing.T, h *storetest.House) identity.User {
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other", Language: "de", Alerts: []string{"ops@example.org"}}
 	u := identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna", Mail: "anna@example.org", Language: "fr"}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddTenant(t.Context(), tenant); err != nil {
+		if err := tx.Tenants().Add(t.Context(), tenant); err != nil {
 			return err
 		}
-		return tx.AddUser(t.Context(), u)
+		return tx.Users().Add(t.Context(), u)
 	})
 	return u
 }
@@ -33,7 +33,7 @@ func watched(t *testing.T, h *storetest.House) identity.User {
 func outbox(t *testing.T, h *storetest.House) (mails []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
-		all, err := tx.LeaseMessages(t.Context(), "test", tx.Now().Add(time.Minute), 10)
+		all, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().Add(time.Minute), 10)
 		for _, m := range all {
 			line := m.Recipient + " " + m.Kind + " " + m.Language
 			var locked templates.UserLocked
@@ -83,14 +83,14 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 				u := watched(t, h)
 				rules := policy.DefaultLockout()
 				rules.NotifyUser, rules.NotifyOperators = tt.told.NotifyUser, tt.told.NotifyOperators
-				tally := store.Tally{Tenant: u.Tenant, User: u.ID}
+				tally := store.FailureCounter{Tenant: u.Tenant, User: u.ID}
 				failures := 1
 				if rules.Threshold = 5; tt.lock {
 					rules.Threshold, failures = 1, 2
 				}
 				h.Do(t, func(tx *store.Tx) error {
 					for range failures {
-						if _, err := tx.Reserve(t.Context(), tally, rules.Threshold); err != nil {
+						if _, err := tx.Attempts().Reserve(t.Context(), tally, rules.Threshold); err != nil {
 							return err
 						}
 					}
@@ -128,16 +128,16 @@ func TestPUSH9_UnlockingTheUser(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
+		return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
 	})
 	u, err := New(h.DB, 1).Unlock(t.Context(), h.Who, h.Tenant.ID, h.User.Name)
 	if err != nil || !u.PushLockedUntil.IsZero() {
 		t.Fatalf("push locked until %v, %v", u.PushLockedUntil, err)
 	}
-	if a, err = h.DB.Authenticator(t.Context(), a.Tenant, a.ID); err != nil || a.Push(h.Clock.Now()) != identity.PushEnabled {
+	if a, err = h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID); err != nil || a.Push(h.Clock.Now()) != identity.PushEnabled {
 		t.Errorf("the authenticator's push is %s, %v", a.Push(h.Clock.Now()), err)
 	}
-	if events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PushUnlocked})); err != nil || len(events) != 1 {
+	if events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PushUnlocked})); err != nil || len(events) != 1 {
 		t.Errorf("events %v, %v, want one", events, err)
 	}
 }

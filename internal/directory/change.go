@@ -68,7 +68,7 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 			e.Data["password_due"] = strconv.FormatBool(u.PasswordDue)
 		}
 		if len(e.Data)+len(e.Personal) > 0 {
-			if err := tx.ChangeUser(ctx, u); err != nil {
+			if err := tx.Users().Change(ctx, u); err != nil {
 				return err
 			}
 			if err := tx.Event(ctx, e); err != nil {
@@ -82,26 +82,26 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 // endWhatItOpened ends what a user's old password opened, but the journey beside,
 // and counts it.
 func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, beside string, data map[string]string) error {
-	sessions, err := tx.EndSessionsOf(ctx, u.Tenant, u.ID)
+	sessions, err := tx.Sessions().EndAll(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
 	}
-	grants, err := tx.RevokeGrantsOf(ctx, u.Tenant, u.ID)
+	grants, err := tx.Grants().RevokeAll(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed"); err != nil {
+	if _, err := tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "password changed"); err != nil {
 		return err
 	}
 	data["sessions"], data["grants"] = strconv.FormatInt(sessions, 10), strconv.FormatInt(grants, 10)
-	return tx.TakeBackPassword(ctx, u.Tenant, u.ID, beside)
+	return tx.Journeys().RevokePassword(ctx, u.Tenant, u.ID, beside)
 }
 
 // regroup changes a user's memberships, each with its event.
 func regroup(ctx context.Context, tx *store.Tx, u identity.User, c Change) error {
 	wanted := make(map[string]bool) // by id
 	for _, name := range c.Groups {
-		g, err := tx.GroupByName(ctx, u.Tenant, name)
+		g, err := tx.Groups().ByName(ctx, u.Tenant, name)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func regroup(ctx context.Context, tx *store.Tx, u identity.User, c Change) error
 		}
 	}
 	if c.Groups != nil {
-		all, err := store.Collect(tx.GroupsOf(ctx, u.Tenant, u.ID))
+		all, err := store.Collect(tx.Groups().OfUser(ctx, u.Tenant, u.ID))
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func regroup(ctx context.Context, tx *store.Tx, u identity.User, c Change) error
 func eachGroup(ctx context.Context, tx *store.Tx, u identity.User, names []string,
 	change func(context.Context, *store.Tx, identity.Group, identity.User) error) error {
 	for _, name := range names {
-		g, err := tx.GroupByName(ctx, u.Tenant, name)
+		g, err := tx.Groups().ByName(ctx, u.Tenant, name)
 		if err != nil {
 			return err
 		}

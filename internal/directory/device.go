@@ -21,7 +21,7 @@ func TellDeviceRemembered(ctx context.Context, tx *store.Tx, u identity.User, d 
 // had been replaced, and tells its user by mail: somebody has a copy of it, and the
 // password too (T-LOG-26). from is where it was shown.
 func DeviceStolen(ctx context.Context, tx *store.Tx, u identity.User, d identity.RememberedDevice, from templates.Origin) error {
-	forgotten, err := tx.ForgetDevice(ctx, u.Tenant, u.ID, d.ID, "stolen")
+	forgotten, err := tx.Devices().Forget(ctx, u.Tenant, u.ID, d.ID, "stolen")
 	if err != nil || !forgotten {
 		return err
 	}
@@ -36,8 +36,8 @@ func ForgetDevices(ctx context.Context, tx *store.Tx, u identity.User, id, why s
 	var n int64
 	var err error
 	if id == "" {
-		n, err = tx.ForgetDevices(ctx, u.Tenant, u.ID, why)
-	} else if one, failed := tx.ForgetDevice(ctx, u.Tenant, u.ID, id, why); one || failed != nil {
+		n, err = tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, why)
+	} else if one, failed := tx.Devices().Forget(ctx, u.Tenant, u.ID, id, why); one || failed != nil {
 		n, err = 1, failed
 	}
 	if err != nil || n == 0 {

@@ -149,7 +149,7 @@ func TestAddUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := h.DB.UserByName(t.Context(), h.Tenant.ID, "bo.lund")
+		found, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, "bo.lund")
 		if err != nil || found.ID != u.ID {
 			t.Fatalf("UserByName = %v, %v", found.ID, err)
 		}
@@ -161,7 +161,7 @@ func TestAddUser(t *testing.T) {
 			t.Fatal(err)
 		}
 		for kind, want := range map[audit.Kind]int{audit.UserAdded: 1, audit.GroupAdded: 1, audit.GroupMember: 1} {
-			events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+			events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 			if err != nil || len(events) != want {
 				t.Errorf("%d events %s, %v, want %d", len(events), kind, err, want)
 			}
@@ -174,13 +174,13 @@ func TestAddUser(t *testing.T) {
 		if !errors.Is(err, identity.NotFound) {
 			t.Errorf("AddUser to an unknown group: %v, want NotFound", err)
 		}
-		if _, err := h.DB.UserByName(t.Context(), h.Tenant.ID, "cy"); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, "cy"); !errors.Is(err, identity.NotFound) {
 			t.Errorf("the user was added all the same: %v", err)
 		}
 		if err := d.RemoveMember(t.Context(), h.Who, h.Tenant.ID, "Nurses", "Bo.Lund"); err != nil {
 			t.Fatal(err)
 		}
-		if groups, err := h.DB.GroupIDsOf(t.Context(), h.Tenant.ID, u.ID); len(groups) != 0 || err != nil {
+		if groups, err := h.DB.Groups().IDsOfUser(t.Context(), h.Tenant.ID, u.ID); len(groups) != 0 || err != nil {
 			t.Errorf("groups after RemoveMember: %v, %v", groups, err)
 		}
 	})
@@ -219,14 +219,14 @@ func TestAddUser_Refuses(t *testing.T) {
 
 func TestUnlock(t *testing.T) {
 	h := storetest.SQLite(t)
-	tally := store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}
+	tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 	h.Do(t, func(tx *store.Tx) error {
 		for range 2 {
-			if _, err := tx.Reserve(t.Context(), tally, 1); err != nil {
+			if _, err := tx.Attempts().Reserve(t.Context(), tally, 1); err != nil {
 				return err
 			}
 		}
-		_, err := tx.LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Hour))
+		_, err := tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Hour))
 		return err
 	})
 	if h.LockedUntil(t, tally).IsZero() {

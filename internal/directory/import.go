@@ -195,7 +195,7 @@ func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) 
 	}
 	var problems Problems
 	for _, row := range rows {
-		_, err := d.db.UserByName(ctx, tenant, row.Name)
+		_, err := d.db.Users().ByName(ctx, tenant, row.Name)
 		switch {
 		case err == nil:
 			problems = append(problems, Problem{row.Line, "name", fmt.Errorf("there is a user %q already", row.Name)})
@@ -219,7 +219,7 @@ func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) 
 // groups are a tenant's groups by folded name.
 func (d *Directory) groups(ctx context.Context, tenant string) (map[string]identity.Group, error) {
 	byName := make(map[string]identity.Group)
-	for g, err := range d.db.Groups(ctx, tenant) {
+	for g, err := range d.db.Groups().All(ctx, tenant) {
 		if err != nil {
 			return nil, err
 		}

@@ -89,7 +89,7 @@ func TestImport_SaysHowFarItCame(t *testing.T) {
 		if n != importBatch || !errors.Is(err, identity.Conflict) || !strings.Contains(err.Error(), fmt.Sprintf("line %d", importBatch+52)) {
 			t.Errorf("imported %d, %v, want %d and a Conflict that names line %d", n, err, importBatch, importBatch+52)
 		}
-		users, err := store.Collect(h.DB.Users(t.Context(), h.Tenant.ID, "", 1000))
+		users, err := store.Collect(h.DB.Users().List(t.Context(), h.Tenant.ID, "", 1000))
 		if err != nil || len(users) != importBatch+2 { // with anna and the colleague's
 			t.Errorf("%d users, %v, want %d", len(users), err, importBatch+2)
 		}

@@ -108,7 +108,7 @@ func TestImport_WithHashes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]bool{"anna": true, "bo": false} {
-			u, err := h.DB.UserByName(t.Context(), h.Tenant.ID, name)
+			u, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, name)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,11 +12,11 @@ import (
 // enrolment uses up (ENR-1).
 func (d *Directory) AllowEnrollment(ctx context.Context, who identity.Principal, tenant, user string) error {
 	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		u, err := tx.UserByName(ctx, tenant, user)
+		u, err := tx.Users().ByName(ctx, tenant, user)
 		if err != nil {
 			return err
 		}
-		if err := tx.AllowEnrollment(ctx, tenant, u.ID); err != nil {
+		if err := tx.Users().AllowEnrollment(ctx, tenant, u.ID); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.EnrollAllowed, User: u.ID})

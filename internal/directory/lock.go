@@ -17,17 +17,17 @@ import (
 // many (CRED-20), with its event, and tells by mail whom policy wants told: the
 // user, the operators (CRED-13). Every failure that counts ends here: a wrong
 // password, a wrong passcode, "it wasn't me", a wrong presence number.
-func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin) error {
+func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin) error {
 	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Reader) *templates.RejectedPush { return nil })
 	return err
 }
 
 // lockIfExceeded is LockIfExceeded for a failure of which each reader is told
 // something besides. It returns who was told of a lock.
-func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.Tally, u identity.User, journey string, from templates.Origin,
+func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin,
 	besides func(mail.Reader) *templates.RejectedPush) (map[mail.Reader]bool, error) {
 	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
-	locked, err := tx.LockIfExceeded(ctx, t, rules.Threshold, until)
+	locked, err := tx.Attempts().LockIfExceeded(ctx, t, rules.Threshold, until)
 	if err != nil || !locked {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u ide
 	if !u.UnlockDue {
 		return nil
 	}
-	due, err := tx.TakeUnlockMail(ctx, u.Tenant, u.ID)
+	due, err := tx.Users().TakeUnlockMail(ctx, u.Tenant, u.ID)
 	if err != nil || !due {
 		return err
 	}

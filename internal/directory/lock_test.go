@@ -34,19 +34,19 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 			user := identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna", Mail: "anna@example.org"}
 			tt.user(&user)
 			h.Do(t, func(tx *store.Tx) error {
-				if err := tx.AddTenant(t.Context(), tenant); err != nil {
+				if err := tx.Tenants().Add(t.Context(), tenant); err != nil {
 					return err
 				}
-				return tx.AddUser(t.Context(), user)
+				return tx.Users().Add(t.Context(), user)
 			})
 			rules := policy.DefaultLockout()
 			rules.Threshold = 2
 			tt.rules(&rules)
-			tally := store.Tally{Tenant: tenant.ID, User: user.ID}
+			tally := store.FailureCounter{Tenant: tenant.ID, User: user.ID}
 			fail := func() (evaluated bool) {
 				t.Helper()
 				h.Do(t, func(tx *store.Tx) (err error) {
-					if evaluated, err = tx.Reserve(t.Context(), tally, rules.Threshold); err != nil || !evaluated {
+					if evaluated, err = tx.Attempts().Reserve(t.Context(), tally, rules.Threshold); err != nil || !evaluated {
 						return err
 					}
 					return LockIfExceeded(t.Context(), tx, rules, tally, user, "jrn_x", templates.Origin{IP: "192.0.2.17", At: tx.Now()})
@@ -61,13 +61,13 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 			if until := h.LockedUntil(t, tally); !until.Equal(h.Clock.Now().Add(15 * time.Minute)) {
 				t.Errorf("locked until %v, want in a quarter of an hour", until)
 			}
-			locks, err := store.Collect(h.DB.Events(t.Context(), tenant.ID, store.EventFilter{Kind: audit.UserLocked}))
+			locks, err := store.Collect(h.DB.Events().List(t.Context(), tenant.ID, store.EventFilter{Kind: audit.UserLocked}))
 			if err != nil || len(locks) != 1 || locks[0].Journey != "jrn_x" {
 				t.Errorf("events: %v, %v, want one", locks, err)
 			}
 			var got []string
 			h.Do(t, func(tx *store.Tx) error {
-				mails, err := tx.LeaseMessages(t.Context(), "test", tx.Now().Add(time.Minute), 10)
+				mails, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().Add(time.Minute), 10)
 				for _, m := range mails {
 					got = append(got, m.Recipient)
 					if m.Kind != "user-locked" || !strings.Contains(string(m.Arguments), `"anna"`) {

@@ -30,12 +30,12 @@ type PasswordChange struct {
 // taken back, remembered devices are forgotten, other sessions end if that was
 // wanted, and the user is told by mail.
 func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) error {
-	u, tally := c.User, store.Tally{Tenant: c.User.Tenant, User: c.User.ID}
+	u, tally := c.User, store.FailureCounter{Tenant: c.User.Tenant, User: c.User.ID}
 	var lockout policy.Lockout
 	var rules policy.Passwords
 	var evaluate bool
 	err := d.db.InTx(ctx, c.Who, func(tx *store.Tx) error {
-		all, err := tx.Policies(ctx, u.Tenant)
+		all, err := tx.Policies().All(ctx, u.Tenant)
 		if err != nil {
 			return err
 		}
@@ -49,10 +49,10 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 			return err // said before anything is evaluated, and no try
 		}
 		rate := store.Rate{Kind: "own password", Max: 20, Per: 5 * time.Minute}
-		if err := tx.Hit(ctx, u.Tenant, rate, u.ID); err != nil {
+		if err := tx.Allow(ctx, u.Tenant, rate, u.ID); err != nil {
 			return err
 		}
-		evaluate, err = tx.Reserve(ctx, tally, lockout.Threshold)
+		evaluate, err = tx.Attempts().Reserve(ctx, tally, lockout.Threshold)
 		return err
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		if lockout.Threshold == 0 {
 			return nil // nothing was reserved
 		}
-		return tx.GiveBack(ctx, tally)
+		return tx.Attempts().Refund(ctx, tally)
 	}
 	right, err := d.CheckPassword(ctx, candidate, c.Old)
 	if err != nil {
@@ -105,7 +105,7 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 // two changes at once one is made.
 func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed string) error {
 	u := c.User
-	replaced, err := tx.ReplacePassword(ctx, u.Tenant, u.ID, u.Password, hashed)
+	replaced, err := tx.Users().ReplacePassword(ctx, u.Tenant, u.ID, u.Password, hashed)
 	if err != nil {
 		return err
 	}
@@ -120,10 +120,10 @@ func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed stri
 		}
 		data["sessions"] = strconv.Itoa(ended)
 	}
-	if _, err := tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed"); err != nil {
+	if _, err := tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "password changed"); err != nil {
 		return err
 	}
-	if err := tx.TakeBackPassword(ctx, u.Tenant, u.ID, ""); err != nil {
+	if err := tx.Journeys().RevokePassword(ctx, u.Tenant, u.ID, ""); err != nil {
 		return err
 	}
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: data}); err != nil {
@@ -147,7 +147,7 @@ type Renewal struct {
 // all that it opened ends too: who sets it anew may be about to throw somebody out.
 func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
 	u, how, data := r.User, templates.PasswordDue, map[string]string{"password": "changed", "by": "its user, when it was due"}
-	replaced, err := tx.ReplacePassword(ctx, u.Tenant, u.ID, u.Password, r.Hash)
+	replaced, err := tx.Users().ReplacePassword(ctx, u.Tenant, u.ID, u.Password, r.Hash)
 	if err != nil {
 		return err
 	}
@@ -158,9 +158,9 @@ func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
 		how, data["by"] = templates.PasswordForgotten, "its user, who had forgotten it"
 		err = endWhatItOpened(ctx, tx, u, r.Journey, data)
 	} else {
-		_, err = tx.ForgetDevices(ctx, u.Tenant, u.ID, "password changed")
+		_, err = tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "password changed")
 		if err == nil {
-			err = tx.TakeBackPassword(ctx, u.Tenant, u.ID, r.Journey)
+			err = tx.Journeys().RevokePassword(ctx, u.Tenant, u.ID, r.Journey)
 		}
 	}
 	if err != nil {

@@ -31,7 +31,7 @@ func withPassword(t *testing.T, h *storetest.House) (*Directory, PasswordChange)
 	for _, id := range []string{here, identity.NewID(identity.SessionID)} {
 		s := identity.Session{Tenant: h.Tenant.ID, ID: id, UserID: u.ID, Browser: id, CreatedAt: h.Clock.Now(), SeenAt: h.Clock.Now(),
 			Idle: time.Hour, ExpiresAt: h.Clock.Now().Add(8 * time.Hour), AuthTime: h.Clock.Now()}
-		h.Do(t, func(tx *store.Tx) error { return tx.KeepSession(t.Context(), s, identity.NewSecret()) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Sessions().Save(t.Context(), s, identity.NewSecret()) })
 	}
 	return d, PasswordChange{User: u, Session: here, Old: oldPassword, New: newPassword, EndOthers: true,
 		From: templates.Origin{At: h.Clock.Now()}, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Person, ID: u.ID}}
@@ -39,7 +39,7 @@ func withPassword(t *testing.T, h *storetest.House) (*Directory, PasswordChange)
 
 func fresh(t *testing.T, h *storetest.House, u identity.User) identity.User {
 	t.Helper()
-	u, err := h.DB.User(t.Context(), u.Tenant, u.ID)
+	u, err := h.DB.Users().Get(t.Context(), u.Tenant, u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func fresh(t *testing.T, h *storetest.House, u identity.User) identity.User {
 
 func live(t *testing.T, h *storetest.House, u identity.User) int {
 	t.Helper()
-	all, err := store.Collect(h.DB.SessionsOf(t.Context(), u.Tenant, u.ID))
+	all, err := store.Collect(h.DB.Sessions().OfUser(t.Context(), u.Tenant, u.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,12 +75,12 @@ func TestChangeOwnPassword(t *testing.T) {
 			if n := live(t, h, now); n != want || now.Failures != 0 {
 				t.Errorf("%d sessions, %d failures, want %d, 0", n, now.Failures, want)
 			}
-			events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.UserChanged}))
+			events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.UserChanged}))
 			if err != nil || len(events) != 1 || events[0].Data["by"] != "its user" {
 				t.Errorf("events %+v, %v", events, err)
 			}
 			h.Do(t, func(tx *store.Tx) error {
-				mails, err := tx.LeaseMessages(t.Context(), "test", tx.Now().Add(time.Millisecond), 10)
+				mails, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().Add(time.Millisecond), 10)
 				if len(mails) != 1 || mails[0].Kind != "password-changed" {
 					t.Errorf("mails %+v", mails)
 				}

@@ -42,7 +42,7 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 	err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
 		var groups []identity.Group
 		for _, name := range n.Groups {
-			group, err := tx.GroupByName(ctx, tenant, name)
+			group, err := tx.Groups().ByName(ctx, tenant, name)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 		if err != nil {
 			return err
 		}
-		u, err = tx.User(ctx, tenant, u.ID)
+		u, err = tx.Users().Get(ctx, tenant, u.ID)
 		return err
 	})
 	return u, err
@@ -60,7 +60,7 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 
 // add adds a user and the memberships, each once.
 func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.Group) error {
-	if err := tx.AddUser(ctx, u); err != nil {
+	if err := tx.Users().Add(ctx, u); err != nil {
 		return err
 	}
 	err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserAdded, User: u.ID,
@@ -72,7 +72,7 @@ func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.G
 		if slices.Contains(groups[:i], g) {
 			continue
 		}
-		if err := tx.AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+		if err := tx.Groups().AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 			return err
 		}
 		if err := changed(ctx, tx, g, u, "added"); err != nil {
@@ -148,7 +148,7 @@ func (d *Directory) AddGroup(ctx context.Context, who identity.Principal, tenant
 		return g, err
 	}
 	err := d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		if err := tx.AddGroup(ctx, g); err != nil {
+		if err := tx.Groups().Add(ctx, g); err != nil {
 			return err
 		}
 		g.CreatedAt = tx.Now()
@@ -171,11 +171,11 @@ func (d *Directory) RemoveMember(ctx context.Context, who identity.Principal, te
 func (d *Directory) membership(ctx context.Context, who identity.Principal, tenant, group, user string,
 	change func(context.Context, *store.Tx, identity.Group, identity.User) error) error {
 	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		g, err := tx.GroupByName(ctx, tenant, group)
+		g, err := tx.Groups().ByName(ctx, tenant, group)
 		if err != nil {
 			return err
 		}
-		u, err := tx.UserByName(ctx, tenant, user)
+		u, err := tx.Users().ByName(ctx, tenant, user)
 		if err != nil {
 			return err
 		}
@@ -184,22 +184,22 @@ func (d *Directory) membership(ctx context.Context, who identity.Principal, tena
 }
 
 func join(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) error {
-	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	groups, err := tx.Groups().IDsOfUser(ctx, u.Tenant, u.ID)
 	if err != nil || slices.Contains(groups, g.ID) {
 		return err
 	}
-	if err := tx.AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+	if err := tx.Groups().AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 		return err
 	}
 	return changed(ctx, tx, g, u, "added")
 }
 
 func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) error {
-	groups, err := tx.GroupIDsOf(ctx, u.Tenant, u.ID)
+	groups, err := tx.Groups().IDsOfUser(ctx, u.Tenant, u.ID)
 	if err != nil || !slices.Contains(groups, g.ID) {
 		return err
 	}
-	if err := tx.RemoveMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
+	if err := tx.Groups().RemoveMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 		return err
 	}
 	return changed(ctx, tx, g, u, "removed")

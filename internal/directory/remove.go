@@ -19,14 +19,14 @@ import (
 func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, user string) (store.Belongings, error) {
 	var gone store.Belongings
 	_, err := d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) (err error) {
-		if gone, err = tx.Belongings(ctx, tenant, u.ID); err != nil {
+		if gone, err = tx.Users().Belongings(ctx, tenant, u.ID); err != nil {
 			return err
 		}
-		ended, err := tx.CutOff(ctx, tenant, u.ID)
+		ended, err := tx.Users().RevokeAllAccess(ctx, tenant, u.ID)
 		if err != nil {
 			return err
 		}
-		if err := tx.RemoveUser(ctx, u); err != nil {
+		if err := tx.Users().Remove(ctx, u); err != nil {
 			return err
 		}
 		// After the erasure: who revoked them is no datum of the person.
@@ -44,16 +44,16 @@ func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, 
 // revokeAll revokes what a user alone has enrolled, has begun to, or was invited
 // to.
 func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
-	invitation, err := tx.OpenInvitation(ctx, u.Tenant, u.ID)
+	invitation, err := tx.Invitations().Open(ctx, u.Tenant, u.ID)
 	if err == nil {
-		_, err = tx.RevokeInvitation(ctx, invitation)
+		_, err = tx.Invitations().Revoke(ctx, invitation)
 		err = errors.Join(err, tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollInvitationEnded, User: u.ID,
 			Reason: "user removed", Data: map[string]string{"invitation": invitation.ID}}))
 	}
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return err
 	}
-	if a, ok, err := tx.VoidActivation(ctx, u.Tenant, u.ID); err != nil {
+	if a, ok, err := tx.Activations().Void(ctx, u.Tenant, u.ID); err != nil {
 		return err
 	} else if ok {
 		err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.EnrollVoided, User: u.ID, Authenticator: a.Authenticator,
@@ -62,19 +62,19 @@ func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
 			return err
 		}
 	}
-	own, err := tx.OwnAuthenticators(ctx, u.Tenant, u.ID)
+	own, err := tx.Authenticators().IDsOnlyOfUser(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
 	}
 	for _, id := range own {
-		a, err := tx.Authenticator(ctx, u.Tenant, id)
+		a, err := tx.Authenticators().Get(ctx, u.Tenant, id)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.RevokeAuthenticator(ctx, u.Tenant, id); err != nil {
+		if _, err := tx.Authenticators().Revoke(ctx, u.Tenant, id); err != nil {
 			return err
 		}
-		tx.Wake(store.AuthenticatorTopic(id))
+		tx.Notify(store.AuthenticatorTopic(id))
 		err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.AuthenticatorRevoked, User: u.ID, Authenticator: id,
 			Reason: "user removed", Data: map[string]string{"serial": a.Serial}})
 		if err != nil {
@@ -89,14 +89,14 @@ func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
 // otherwise deny it to nobody any more, without a word.
 func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, tenant, name string) (members int, err error) {
 	err = d.db.InTx(ctx, who, func(tx *store.Tx) error {
-		g, err := tx.GroupByName(ctx, tenant, name)
+		g, err := tx.Groups().ByName(ctx, tenant, name)
 		if err != nil {
 			return err
 		}
 		if err := unnamed(ctx, tx, g); err != nil {
 			return err
 		}
-		all, err := store.Collect(tx.MembersOf(ctx, tenant, g.ID))
+		all, err := store.Collect(tx.Groups().Members(ctx, tenant, g.ID))
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, ten
 			}
 		}
 		members = len(all)
-		if err := tx.RemoveGroup(ctx, tenant, g.ID); err != nil {
+		if err := tx.Groups().Remove(ctx, tenant, g.ID); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.GroupRemoved,
@@ -118,7 +118,7 @@ func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, ten
 // unnamed reports a Conflict if a policy names a group. An id is random and
 // stands nowhere by chance, so it is looked for as text.
 func unnamed(ctx context.Context, tx *store.Tx, g identity.Group) error {
-	all, err := tx.Policies(ctx, g.Tenant)
+	all, err := tx.Policies().All(ctx, g.Tenant)
 	if err != nil {
 		return err
 	}

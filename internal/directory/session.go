@@ -15,7 +15,7 @@ import (
 // for use offline too: who ends it from another browser wants nothing of it left
 // (T-LOG-27). A session that is not the user's, or is over, is a NotFound.
 func EndSession(ctx context.Context, tx *store.Tx, u identity.User, id string) error {
-	sessions, err := store.Collect(tx.SessionsOf(ctx, u.Tenant, u.ID))
+	sessions, err := store.Collect(tx.Sessions().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return err
 	}
@@ -28,10 +28,10 @@ func EndSession(ctx context.Context, tx *store.Tx, u identity.User, id string) e
 }
 
 func endSession(ctx context.Context, tx *store.Tx, u identity.User, s identity.Session) error {
-	if err := tx.EndSession(ctx, u.Tenant, s.ID); err != nil {
+	if err := tx.Sessions().End(ctx, u.Tenant, s.ID); err != nil {
 		return err
 	}
-	grants, err := tx.RevokeGrantsOfSession(ctx, u.Tenant, u.ID, s.ID)
+	grants, err := tx.Grants().RevokeSession(ctx, u.Tenant, u.ID, s.ID)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func EndOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks s
 
 // endOthers is EndOtherSessions without its mail.
 func endOthers(ctx context.Context, tx *store.Tx, u identity.User, asks string) (int, error) {
-	sessions, err := store.Collect(tx.SessionsOf(ctx, u.Tenant, u.ID))
+	sessions, err := store.Collect(tx.Sessions().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return 0, err
 	}
@@ -67,9 +67,9 @@ func endOthers(ctx context.Context, tx *store.Tx, u identity.User, asks string) 
 		ended++
 	}
 	// Sessions that ran out may have left grants for use offline.
-	if _, err := tx.RevokeGrantsBeside(ctx, u.Tenant, u.ID, asks); err != nil {
+	if _, err := tx.Grants().RevokeOtherSessions(ctx, u.Tenant, u.ID, asks); err != nil {
 		return 0, err
 	}
-	_, err = tx.ForgetDevices(ctx, u.Tenant, u.ID, "sessions ended")
+	_, err = tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "sessions ended")
 	return ended, err
 }

@@ -19,7 +19,7 @@ import (
 // nothing, and no event says otherwise.
 func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
 	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
-		done, err := tx.LockUser(ctx, tenant, u.ID)
+		done, err := tx.Users().Lock(ctx, tenant, u.ID)
 		if err != nil || !done {
 			return err
 		}
@@ -31,13 +31,13 @@ func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, us
 // those of push (PUSH-9) and of passcodes (CRED-12).
 func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
 	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
-		if err := tx.Unlock(ctx, tenant, u.ID); err != nil {
+		if err := tx.Users().Unlock(ctx, tenant, u.ID); err != nil {
 			return fmt.Errorf("directory: unlock: %w", err)
 		}
 		if _, err := push.Unlock(ctx, tx, tenant, u.ID); err != nil {
 			return err
 		}
-		row, err := tx.Policy(ctx, tenant, policy.KindLockout)
+		row, err := tx.Policies().Get(ctx, tenant, policy.KindLockout)
 		if err != nil {
 			return err
 		}
@@ -57,11 +57,11 @@ func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, 
 // tries to log in, the name is from then on like one nobody has (ENR-4).
 func (d *Directory) Disable(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
 	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
-		done, err := tx.DisableUser(ctx, tenant, u.ID)
+		done, err := tx.Users().Disable(ctx, tenant, u.ID)
 		if err != nil || !done {
 			return err
 		}
-		ended, err := tx.CutOff(ctx, tenant, u.ID)
+		ended, err := tx.Users().RevokeAllAccess(ctx, tenant, u.ID)
 		if err != nil {
 			return err
 		}
@@ -77,10 +77,10 @@ func (d *Directory) Enable(ctx context.Context, who identity.Principal, tenant, 
 		if u.Enabled() {
 			return nil
 		}
-		if _, err := tx.CutOff(ctx, tenant, u.ID); err != nil {
+		if _, err := tx.Users().RevokeAllAccess(ctx, tenant, u.ID); err != nil {
 			return err
 		}
-		done, err := tx.EnableUser(ctx, tenant, u.ID)
+		done, err := tx.Users().Enable(ctx, tenant, u.ID)
 		if err != nil || !done {
 			return err
 		}
@@ -93,20 +93,20 @@ func (d *Directory) alter(ctx context.Context, who identity.Principal, tenant, u
 	change func(tx *store.Tx, u identity.User) error) (identity.User, error) {
 	var u identity.User
 	err := d.db.InTx(ctx, who, func(tx *store.Tx) (err error) {
-		if u, err = tx.UserByName(ctx, tenant, user); err != nil {
+		if u, err = tx.Users().ByName(ctx, tenant, user); err != nil {
 			return err
 		}
 		if err = change(tx, u); err != nil {
 			return err
 		}
-		u, err = tx.User(ctx, tenant, u.ID)
+		u, err = tx.Users().Get(ctx, tenant, u.ID)
 		return err
 	})
 	return u, err
 }
 
 // counted tells in an event what was ended; what there was none of is left out.
-func counted(e store.Cut) map[string]string {
+func counted(e store.RevokedAccess) map[string]string {
 	data := map[string]string{"sessions": "", "journeys": "", "pushes": "", "grants": ""}
 	for name, n := range map[string]int64{"sessions": e.Sessions, "journeys": e.Journeys, "pushes": e.Pushes, "grants": e.Grants} {
 		if n > 0 {

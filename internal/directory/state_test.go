@@ -21,7 +21,7 @@ func operator(h *storetest.House) identity.Principal {
 
 func eventsOf(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	t.Helper()
-	all, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+	all, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestADM5_AChangeHasOldAndNewValues(t *testing.T) {
 		if again := eventsOf(t, h, audit.UserChanged); len(again) != 1 {
 			t.Errorf("%d events after nothing changed, want 1", len(again))
 		}
-		groups, err := store.Collect(h.DB.GroupsOf(t.Context(), h.Tenant.ID, u.ID))
+		groups, err := store.Collect(h.DB.Groups().OfUser(t.Context(), h.Tenant.ID, u.ID))
 		if err != nil || len(groups) != 2 || groups[0].Name != "Doctors" || groups[1].Name != "Nurses" {
 			t.Errorf("member of %+v, %v", groups, err)
 		}
@@ -137,29 +137,29 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		session := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: u.ID, Browser: "b", AuthTime: now,
 			Idle: time.Hour, ExpiresAt: now.Add(time.Hour)}
 		h.Do(t, func(tx *store.Tx) error {
-			if err := tx.AddJourney(t.Context(), j); err != nil {
+			if err := tx.Journeys().Add(t.Context(), j); err != nil {
 				return err
 			}
-			if _, err := tx.AddPush(t.Context(), store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: u.ID, Journey: j.ID,
+			if _, err := tx.Push().Add(t.Context(), store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: u.ID, Journey: j.ID,
 				Browser: "b", Application: "Payroll", Name: "Zacharias", IP: marked[1], Presence: policy.Enter, Number: "42", Nonce: "n",
 				LoginAt: now, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}); err != nil {
 				return err
 			}
-			if err := tx.KeepSession(t.Context(), session, identity.NewSecret()); err != nil {
+			if err := tx.Sessions().Save(t.Context(), session, identity.NewSecret()); err != nil {
 				return err
 			}
-			if _, err := tx.JoinSession(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: session.ID, Application: h.Application.ID,
+			if _, err := tx.Sessions().Join(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: session.ID, Application: h.Application.ID,
 				Protocol: identity.SAML, Index: "i", Subject: "zacharias"}); err != nil {
 				return err
 			}
-			if err := tx.QueueMessage(t.Context(), store.Message{Tenant: h.Tenant.ID, ID: identity.NewID(identity.MessageID), Kind: "code",
+			if err := tx.Outbox().Queue(t.Context(), store.Message{Tenant: h.Tenant.ID, ID: identity.NewID(identity.MessageID), Kind: "code",
 				Recipient: u.Mail, Language: "en", Arguments: []byte("{}"), Dedupe: "to " + u.Mail, MessageID: "m", ExpiresAt: now.Add(time.Hour)}); err != nil {
 				return err
 			}
-			if _, err := tx.AddInvitation(t.Context(), invitation, identity.NewSecret()); err != nil {
+			if _, err := tx.Invitations().Add(t.Context(), invitation, identity.NewSecret()); err != nil {
 				return err
 			}
-			if err := tx.LoggedIn(t.Context(), h.Tenant.ID, u.ID, "b", false, identity.ByPush); err != nil {
+			if err := tx.Users().RecordLogin(t.Context(), h.Tenant.ID, u.ID, "b", false, identity.ByPush); err != nil {
 				return err
 			}
 			return tx.Event(t.Context(), audit.Event{Kind: audit.PasswordWrong, User: u.ID, Journey: j.ID, Personal: map[string]string{"name": "Zacharias"}})
@@ -177,13 +177,13 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		for _, place := range found(t, h.DB, marked) {
 			t.Errorf("still there: %s", place)
 		}
-		if got, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.ID); err != nil || got.State() != identity.Revoked {
+		if got, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.ID); err != nil || got.State() != identity.Revoked {
 			t.Errorf("the authenticator: %s, %v, want it revoked", got.State(), err)
 		}
-		if got, err := h.DB.Invitation(t.Context(), h.Tenant.ID, invitation.ID); err != nil || got.State(now) != store.InvitationRevoked {
+		if got, err := h.DB.Invitations().Get(t.Context(), h.Tenant.ID, invitation.ID); err != nil || got.State(now) != store.InvitationRevoked {
 			t.Errorf("the invitation: %s, %v, want it revoked", got.State(now), err)
 		}
-		of, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{User: u.ID}))
+		of, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{User: u.ID}))
 		if err != nil || len(of) != 6 {
 			t.Fatalf("%d events of the removed user, %v, want 6", len(of), err)
 		}
@@ -195,7 +195,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		}
 		// Nobody is found under the name, or under the id as a name; it is free.
 		for _, name := range []string{"zacharias", u.ID} {
-			if _, err := h.DB.UserByName(t.Context(), h.Tenant.ID, name); !errors.Is(err, identity.NotFound) {
+			if _, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, name); !errors.Is(err, identity.NotFound) {
 				t.Errorf("%s is found: %v", name, err)
 			}
 		}
@@ -203,7 +203,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		if err != nil || again.ID == u.ID {
 			t.Errorf("the name again: %+v, %v", again, err)
 		}
-		if users, err := store.Collect(h.DB.Users(t.Context(), h.Tenant.ID, "", 10)); err != nil || len(users) != 2 {
+		if users, err := store.Collect(h.DB.Users().List(t.Context(), h.Tenant.ID, "", 10)); err != nil || len(users) != 2 {
 			t.Errorf("%d users, %v, want 2", len(users), err)
 		}
 	})
@@ -254,7 +254,7 @@ func TestRemoveGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindSelfProvisioning, 0, document)
+			return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindSelfProvisioning, 0, document)
 		})
 		_, err = d.RemoveGroup(t.Context(), who, h.Tenant.ID, "nurses")
 		if !errors.Is(err, identity.Conflict) || !strings.Contains(err.Error(), "self-provisioning") {
@@ -265,12 +265,12 @@ func TestRemoveGroup(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindSelfProvisioning, 1, document)
+			return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindSelfProvisioning, 1, document)
 		})
 		if n, err := d.RemoveGroup(t.Context(), who, h.Tenant.ID, "nurses"); n != 1 || err != nil {
 			t.Errorf("removed with %d members, %v, want 1", n, err)
 		}
-		if _, err := h.DB.GroupByName(t.Context(), h.Tenant.ID, "Nurses"); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.Groups().ByName(t.Context(), h.Tenant.ID, "Nurses"); !errors.Is(err, identity.NotFound) {
 			t.Errorf("the group afterwards: %v, want NotFound", err)
 		}
 		if len(eventsOf(t, h, audit.GroupRemoved)) != 1 || len(eventsOf(t, h, audit.GroupMember)) != 2 {

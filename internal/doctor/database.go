@@ -43,14 +43,14 @@ func (d *Doctor) database(ctx context.Context, c *chart) error {
 		level = Warning
 	}
 	c.judge(level, fmt.Sprintf("it is up to date, and a commit takes %s", took.Round(time.Millisecond/10)), "a login commits several times: look at the disk under it")
-	tenants, err := store.Collect(d.Database.Tenants(ctx))
+	tenants, err := store.Collect(d.Database.Tenants().All(ctx))
 	if err != nil {
 		return err
 	}
 	if len(tenants) == 0 {
 		c.warning("there is no tenant yet", "latchkey tenant add SLUG --name NAME")
 	}
-	epoch, err := d.Database.Epoch(ctx)
+	epoch, err := d.Database.Installation().RestoreGeneration(ctx)
 	if err == nil && epoch.Number > 0 {
 		c.ok("it was restored on %s from a backup of %s", epoch.BeganAt.Format(time.DateTime), epoch.CopiedAt.Format(time.DateTime))
 	}
@@ -90,7 +90,7 @@ func (d *Doctor) keys(ctx context.Context, c *chart) error {
 		return nil
 	}
 	oldest, n := d.Now(), 0
-	for k, err := range d.Database.DataKeys(ctx) {
+	for k, err := range d.Database.Installation().DataKeys(ctx) {
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (d *Doctor) keys(ctx context.Context, c *chart) error {
 		}
 	}
 	c.ok("%d data keys, the oldest made %s ago", n, ago(d.Now().Sub(oldest)))
-	for t, err := range d.Database.Tenants(ctx) {
+	for t, err := range d.Database.Tenants().All(ctx) {
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (d *Doctor) keys(ctx context.Context, c *chart) error {
 
 func (d *Doctor) signingKeys(ctx context.Context, c *chart, t identity.Tenant) error {
 	for _, purpose := range []identity.Protocol{identity.SAML, identity.OIDC} {
-		keys, err := d.Database.SigningKeys(ctx, t.ID, purpose)
+		keys, err := d.Database.SigningKeys().Active(ctx, t.ID, purpose)
 		if err != nil {
 			c.error(fmt.Sprintf("tenant %s cannot sign for %s: %v", t.Slug, purpose, err), "put back the keys file that belongs to this database")
 			continue
@@ -163,7 +163,7 @@ func (d *Doctor) backup(ctx context.Context, c *chart) error {
 		return nil
 	}
 	const do = "latchkey backup FILE, by a timer, and FILE taken to another place"
-	latest, err := d.Database.Latest(ctx, audit.BackupMade)
+	latest, err := d.Database.Events().Latest(ctx, audit.BackupMade)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (d *Doctor) webAuthenticators(ctx context.Context, c *chart) error {
 		return nil // said by others
 	}
 	since, before := d.Now(), "" // a base that no server was started with yet
-	for o, err := range d.Database.Origins(ctx) {
+	for o, err := range d.Database.Installation().Origins(ctx) {
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (d *Doctor) webAuthenticators(ctx context.Context, c *chart) error {
 		c.ok("people have always come to %s", base)
 		return nil
 	}
-	n, err := d.Database.WebAuthenticatorsBefore(ctx, since)
+	n, err := d.Database.Installation().WebAuthenticatorsBefore(ctx, since)
 	if err != nil {
 		return err
 	}

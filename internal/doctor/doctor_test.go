@@ -171,7 +171,7 @@ func TestBackup(t *testing.T) {
 	patient(t, func(t *testing.T, d *Doctor) {
 		expect(t, d.found(t, (*Doctor).backup), Warning, "none was ever made")
 		d.do(t, func(tx *store.Tx) error {
-			all, err := store.Collect(tx.Tenants(t.Context()))
+			all, err := store.Collect(tx.Tenants().All(t.Context()))
 			if err != nil {
 				return err
 			}
@@ -191,11 +191,11 @@ func TestMail(t *testing.T) {
 		d.Config.Mail.Folder, d.Config.Mail.Host, d.Config.Mail.Port = "", "127.0.0.1", 1
 		expect(t, d.found(t, (*Doctor).mail), Error, "mails do not leave (connect)")
 		d.do(t, func(tx *store.Tx) error {
-			all, err := store.Collect(tx.Tenants(t.Context()))
+			all, err := store.Collect(tx.Tenants().All(t.Context()))
 			if err != nil {
 				return err
 			}
-			return tx.QueueMessage(t.Context(), store.Message{Tenant: all[0].ID, ID: "msg", Dedupe: "d", ExpiresAt: time.Now()})
+			return tx.Outbox().Queue(t.Context(), store.Message{Tenant: all[0].ID, ID: "msg", Dedupe: "d", ExpiresAt: time.Now()})
 		})
 		d.Now = func() time.Time { return time.Now().Add(time.Hour) }
 		expect(t, d.found(t, (*Doctor).mail), Error, "mails do not leave")
@@ -208,7 +208,9 @@ func TestMail(t *testing.T) {
 func TestWebAuthenticators(t *testing.T) {
 	patient(t, func(t *testing.T, d *Doctor) {
 		base := d.Config.BaseURL
-		start := func(address string) { d.do(t, func(tx *store.Tx) error { return tx.NoteOrigin(t.Context(), address) }) }
+		start := func(address string) {
+			d.do(t, func(tx *store.Tx) error { return tx.Installation().NoteOrigin(t.Context(), address) })
+		}
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
 		start(base)
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
@@ -231,14 +233,14 @@ func TestWebAuthenticators(t *testing.T) {
 func enroll(t *testing.T, d *Doctor) {
 	t.Helper()
 	d.do(t, func(tx *store.Tx) error {
-		all, err := store.Collect(tx.Tenants(t.Context()))
+		all, err := store.Collect(tx.Tenants().All(t.Context()))
 		if err != nil {
 			return err
 		}
 		u := identity.User{Tenant: all[0].ID, ID: identity.NewID(identity.UserID), Name: "anna"}
 		a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-1", Kind: identity.AppToken, Step: 30,
 			Digits: 6, Seed: []byte("seed"), AppVersion: "latchkey-web/1.0.0", Template: []byte("{}"), ActivatedAt: time.Now()}
-		return errors.Join(tx.AddUser(t.Context(), u), tx.AddAuthenticator(t.Context(), a, u.ID))
+		return errors.Join(tx.Users().Add(t.Context(), u), tx.Authenticators().Add(t.Context(), a, u.ID))
 	})
 }
 

@@ -48,7 +48,7 @@ func (d *Doctor) clock(ctx context.Context, c *chart) error {
 		}
 		c.judge(level, fmt.Sprintf("the database server's clock is %s from ours", apart.Round(time.Millisecond)), do+", there and here")
 	}
-	latest, err := d.Database.Latest(ctx, "")
+	latest, err := d.Database.Events().Latest(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (d *Doctor) mail(ctx context.Context, c *chart) error {
 	if !d.ready(ctx) {
 		return nil
 	}
-	outbox, err := d.Database.OutboxSince(ctx, d.Now().Add(-24*time.Hour))
+	outbox, err := d.Database.Outbox().State(ctx, d.Now().Add(-24*time.Hour))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (d *Doctor) address(ctx context.Context, c *chart) error {
 	}
 	path, issuer := "/authenticator/", ""
 	if d.ready(ctx) {
-		tenants, err := store.Collect(d.Database.Tenants(ctx))
+		tenants, err := store.Collect(d.Database.Tenants().All(ctx))
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (d *Doctor) pushServices(ctx context.Context, c *chart) error {
 		if err := d.pushKey(ctx, c); err != nil {
 			return err
 		}
-		used, err := store.Collect(d.Database.PushHosts(ctx))
+		used, err := store.Collect(d.Database.Subscriptions().Hosts(ctx))
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (d *Doctor) contact(c *chart) {
 }
 
 func (d *Doctor) pushKey(ctx context.Context, c *chart) error {
-	_, made, err := d.Database.VAPIDPublic(ctx)
+	_, made, err := d.Database.VAPID().Public(ctx)
 	if errors.Is(err, identity.NotFound) {
 		c.warning("there is no key for Web Push yet", "start the server (latchkey serve), which makes it")
 		return nil
@@ -89,7 +89,7 @@ func (d *Doctor) pushKey(ctx context.Context, c *chart) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.Database.VAPIDKey(ctx); err != nil {
+	if _, err := d.Database.VAPID().Key(ctx); err != nil {
 		c.error("the key of Web Push cannot be opened, so no browser is rung: "+err.Error(), "put back the keys file that belongs to this database")
 		return nil
 	}

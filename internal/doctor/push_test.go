@@ -76,21 +76,21 @@ func subscribe(t *testing.T, d *Doctor, host string) {
 	t.Helper()
 	enroll(t, d)
 	d.do(t, func(tx *store.Tx) error {
-		all, err := store.Collect(tx.Tenants(t.Context()))
+		all, err := store.Collect(tx.Tenants().All(t.Context()))
 		if err != nil {
 			return err
 		}
-		a, err := tx.AuthenticatorBySerial(t.Context(), all[0].ID, "LK-1")
+		a, err := tx.Authenticators().BySerial(t.Context(), all[0].ID, "LK-1")
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Subscribe(t.Context(), a.Tenant, a.ID, webpush.Subscription{Endpoint: "https://" + host + "/x", P256DH: []byte("p"), Auth: []byte("a")}); err != nil {
+		if _, err := tx.Subscriptions().Set(t.Context(), a.Tenant, a.ID, webpush.Subscription{Endpoint: "https://" + host + "/x", P256DH: []byte("p"), Auth: []byte("a")}); err != nil {
 			return err
 		}
-		s, err := tx.PushSubscription(t.Context(), a.Tenant, a.ID)
+		s, err := tx.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {
 			return err
 		}
-		return tx.SubscriptionServed(t.Context(), s, "refused")
+		return tx.Subscriptions().Served(t.Context(), s, "refused")
 	})
 }

@@ -27,18 +27,18 @@ func (e *Engine) BeginAdding(ctx context.Context, visit Visit, start Start) (*Vi
 	var after *View
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
 		now, s := tx.Now(), visit.Session
-		rules, err := e.rules(ctx, tx, start.Tenant)
+		rules, err := e.rules(ctx, tx.Reader, start.Tenant)
 		if err != nil {
 			return err
 		}
-		u, err := tx.User(ctx, start.Tenant, s.UserID)
+		u, err := tx.Users().Get(ctx, start.Tenant, s.UserID)
 		if err != nil {
 			return err
 		}
-		if err := tx.Hit(ctx, start.Tenant, begunAdding, u.ID); err != nil {
+		if err := tx.Allow(ctx, start.Tenant, begunAdding, u.ID); err != nil {
 			return err
 		}
-		all, err := store.Collect(tx.Authenticators(ctx, start.Tenant, u.ID))
+		all, err := store.Collect(tx.Authenticators().OfUser(ctx, start.Tenant, u.ID))
 		if err != nil {
 			return err
 		}
@@ -53,10 +53,10 @@ func (e *Engine) BeginAdding(ctx context.Context, visit Visit, start Start) (*Vi
 		if !j.FactorStands() {
 			return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: errors.New("journey: no second factor to add another with")}
 		}
-		if after, err = e.gather(ctx, tx, j, rules); err != nil {
+		if after, err = e.gather(ctx, tx.Reader, j, rules); err != nil {
 			return err
 		}
-		if err := tx.AddJourney(ctx, j); err != nil {
+		if err := tx.Journeys().Add(ctx, j); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollFurther, User: j.UserID, Journey: j.ID, Personal: personal(j)})
@@ -79,14 +79,14 @@ func adding(j *identity.Journey, f Facts, now time.Time) Step {
 
 // addition gathers how far a journey for a further authenticator has come, and
 // whether what it was begun with still stands.
-func (v *View) addition(ctx context.Context, r Reader) error {
+func (v *View) addition(ctx context.Context, r store.Reader) error {
 	j := v.Journey
 	if !j.Adding {
 		return nil
 	}
 	v.Facts.Platform = v.Rules.SelfProvisioning.Targets(v.Groups) && (len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA())
 	v.Facts.Withdrawn = !j.FactorStands()
-	a, err := r.ActivationOfJourney(ctx, j.Tenant, j.ID)
+	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if errors.Is(err, identity.NotFound) {
 		return nil
 	}

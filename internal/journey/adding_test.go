@@ -28,7 +28,7 @@ func (h *house) holding(by identity.Method) identity.Session {
 		}
 		s.Passed = append(s.Passed, p)
 	}
-	h.do(h.Who, func(tx *store.Tx) error { return tx.KeepSession(h.Context(), s, identity.NewSecret()) })
+	h.do(h.Who, func(tx *store.Tx) error { return tx.Sessions().Save(h.Context(), s, identity.NewSecret()) })
 	return s
 }
 
@@ -82,14 +82,14 @@ func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
 			since func(tx *store.Tx) error // puts it right
 		}{
 			{"nothing", func(*store.Tx, identity.Session) error { return nil }, journey.EnrollPlatform, nil},
-			{"signed out", func(tx *store.Tx, s identity.Session) error { return tx.EndSession(ctx, tenant, s.ID) }, journey.Refused, nil},
+			{"signed out", func(tx *store.Tx, s identity.Session) error { return tx.Sessions().End(ctx, tenant, s.ID) }, journey.Refused, nil},
 			{"suspended", func(tx *store.Tx, _ identity.Session) error { return authenticator.Suspend(ctx, tx, h.token) }, journey.Refused,
 				func(tx *store.Tx) error { return authenticator.Resume(ctx, tx, h.token) }},
 			{"disabled", func(tx *store.Tx, s identity.Session) error {
-				_, err := tx.DisableUser(ctx, tenant, s.UserID)
+				_, err := tx.Users().Disable(ctx, tenant, s.UserID)
 				return err
 			}, journey.Refused,
-				func(tx *store.Tx) error { _, err := tx.EnableUser(ctx, tenant, h.User.ID); return err }},
+				func(tx *store.Tx) error { _, err := tx.Users().Enable(ctx, tenant, h.User.ID); return err }},
 			{"lost", func(tx *store.Tx, _ identity.Session) error { return authenticator.Revoke(ctx, tx, h.token, "lost") }, journey.Refused, nil},
 		} {
 			s := h.holding(identity.ByPasscode)

@@ -49,7 +49,7 @@ func (e *Engine) Begin(ctx context.Context, visit Visit, request string, read fu
 	var after *View
 	var refused error
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
-		stored, err := tx.TakeRequest(ctx, visit.Who.Tenant, request)
+		stored, err := tx.Requests().Take(ctx, visit.Who.Tenant, request)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 		Protocol: start.Application.Protocol, Request: start.Request, Browser: start.Browser, Fingerprint: start.Fingerprint,
 		IP: start.IP, Language: start.Language, StartedAt: now, FreshAfter: freshAfter(start, now),
 		CannotShow: start.Application.CannotShowNumber, PlainPush: start.Application.PushWithoutPresence}
-	rules, err := e.rules(ctx, tx, j.Tenant)
+	rules, err := e.rules(ctx, tx.Reader, j.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -93,19 +93,19 @@ func (e *Engine) begin(ctx context.Context, tx *store.Tx, visit Visit, start Sta
 	}
 	if v.Step != Done {
 		endWithLock(v)
-		if err := tx.AddJourney(ctx, j); err != nil {
+		if err := tx.Journeys().Add(ctx, j); err != nil {
 			return nil, err
 		}
 		return v, v.pose(ctx, tx)
 	}
 	j.EndedAt, j.Outcome = now, identity.Succeeded
-	if err := tx.AddJourney(ctx, j); err != nil {
+	if err := tx.Journeys().Add(ctx, j); err != nil {
 		return nil, err
 	}
 	if v.recognised { // the session has passed more than before
 		return v, e.succeed(ctx, tx, visit, v)
 	}
-	if err := tx.SeenSession(ctx, visit.Session); err != nil {
+	if err := tx.Sessions().Touch(ctx, visit.Session); err != nil {
 		return nil, err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,
@@ -139,12 +139,12 @@ func (s Start) staleFactor(p identity.Passed, now time.Time) bool {
 // that is missing then, it does.
 func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, start Start, j *identity.Journey, rules Rules) (*View, error) {
 	s := visit.Session
-	u, err := tx.User(ctx, j.Tenant, s.UserID)
+	u, err := tx.Users().Get(ctx, j.Tenant, s.UserID)
 	if err != nil {
 		return nil, err
 	}
 	j.UserID, j.Name, j.KnownBrowser = u.ID, u.Name, true
-	v, err := e.gather(ctx, tx, j, rules)
+	v, err := e.gather(ctx, tx.Reader, j, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, start 
 		if start.staleFactor(p, tx.Now()) {
 			continue
 		}
-		counts, err := v.counts(ctx, tx, p)
+		counts, err := v.counts(ctx, tx.Reader, p)
 		if err != nil {
 			return nil, err
 		}
@@ -170,12 +170,12 @@ func (e *Engine) takeOver(ctx context.Context, tx *store.Tx, visit Visit, start 
 		v.Step = Next(j, v.Facts, tx.Now()) // what was gathered holds; nothing more is asked
 		return v, nil
 	}
-	return e.gather(ctx, tx, j, rules)
+	return e.gather(ctx, tx.Reader, j, rules)
 }
 
 // counts reports whether what was passed in a session counts in this journey
 // too: it is fresh enough, and proved by nothing that is lost now.
-func (v *View) counts(ctx context.Context, r Reader, p identity.Passed) (bool, error) {
+func (v *View) counts(ctx context.Context, r store.Reader, p identity.Passed) (bool, error) {
 	if p.Method == identity.ByRememberedDevice {
 		return v.stillCounts(ctx, r, p)
 	}

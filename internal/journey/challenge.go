@@ -21,7 +21,7 @@ const challengeLife = 2 * time.Minute
 // was proved. Until then it is offered to everybody as soon as anybody of the
 // tenant has one, and whoever chooses it is shown a challenge: neither tells
 // whose name it is (ENR-4).
-func (v *View) offersChallenge(ctx context.Context, r Reader) (bool, error) {
+func (v *View) offersChallenge(ctx context.Context, r store.Reader) (bool, error) {
 	j := v.Journey
 	if j.Proved() {
 		return v.Codes && authenticator.AnyChallenges(v.Authenticators), nil
@@ -32,14 +32,14 @@ func (v *View) offersChallenge(ctx context.Context, r Reader) (bool, error) {
 	if _, _, codes := v.Rules.Push.Anybody(); !codes || !v.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
 		return false, nil
 	}
-	return r.AnswersChallenges(ctx, j.Tenant)
+	return r.Challenges().InUse(ctx, j.Tenant)
 }
 
 // challenge reads what the page shows, where it shows one.
-func (v *View) challenge(ctx context.Context, r Reader) (err error) {
+func (v *View) challenge(ctx context.Context, r store.Reader) (err error) {
 	v.Challenge = store.Challenge{}
 	if v.Step == AskChallenge {
-		v.Challenge, err = r.JourneyChallenge(ctx, v.Journey.Tenant, v.Journey.ID)
+		v.Challenge, err = r.Challenges().Get(ctx, v.Journey.Tenant, v.Journey.ID)
 	}
 	return err
 }
@@ -52,7 +52,7 @@ func (v *View) pose(ctx context.Context, tx *store.Tx) error {
 		return nil
 	}
 	v.Challenge = store.Challenge{Digits: otp.NewChallenge(), ExpiresAt: tx.Now().Add(challengeLife)}
-	return tx.KeepChallenge(ctx, v.Journey.Tenant, v.Journey.ID, v.Challenge)
+	return tx.Challenges().Set(ctx, v.Journey.Tenant, v.Journey.ID, v.Challenge)
 }
 
 // NewChallenge asks for another challenge in the place of one that expired. One
@@ -80,7 +80,7 @@ func (e *Engine) Response(ctx context.Context, visit Visit, v *View, typed strin
 		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
 			return err
 		}
-		challenge, err := tx.TakeChallenge(ctx, j.Tenant, j.ID)
+		challenge, err := tx.Challenges().Take(ctx, j.Tenant, j.ID)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (h *house) answering() identity.Authenticator {
 		if err := authenticator.Revoke(h.Context(), tx, h.token, "replaced"); err != nil {
 			return err
 		}
-		return tx.AddAuthenticator(h.Context(), a, h.User.ID)
+		return tx.Authenticators().Add(h.Context(), a, h.User.ID)
 	})
 	return a
 }
@@ -120,7 +120,7 @@ func TestCRED3_AWrongResponseUsesTheChallengeUp(t *testing.T) {
 		}
 		v = h.responds(v, h.response(card, first), journey.AskChallenge, wrongResponse)
 		for a, want := range map[string]int64{card.ID: 2, app.ID: 0} {
-			if got, err := h.db.Authenticator(t.Context(), h.Tenant.ID, a); err != nil || got.Invalid != want {
+			if got, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, a); err != nil || got.Invalid != want {
 				t.Errorf("%s: %d wrong ones, %v, want %d", got.Name, got.Invalid, err, want)
 			}
 		}
@@ -128,7 +128,7 @@ func TestCRED3_AWrongResponseUsesTheChallengeUp(t *testing.T) {
 			t.Errorf("%d failed logins, want 2", n)
 		}
 		h.responds(v, h.response(card, v.Challenge.Digits), journey.Done, "")
-		if got, err := h.db.Authenticator(t.Context(), h.Tenant.ID, card.ID); err != nil || got.Invalid != 0 || h.user().Failures != 0 {
+		if got, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, card.ID); err != nil || got.Invalid != 0 || h.user().Failures != 0 {
 			t.Errorf("after a right one: %d wrong ones, %v, %d failed logins", got.Invalid, err, h.user().Failures)
 		}
 	})
@@ -204,7 +204,7 @@ func TestCRED11_ALockedOneAnswersInVain(t *testing.T) {
 	for range 3 {
 		v = h.responds(v, "00000000", journey.AskChallenge, wrongResponse)
 	}
-	if got, err := h.db.Authenticator(t.Context(), h.Tenant.ID, card.ID); err != nil || got.State() != identity.Locked {
+	if got, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, card.ID); err != nil || got.State() != identity.Locked {
 		t.Fatalf("%v, %v, want locked", got.State(), err)
 	}
 	h.responds(v, h.response(card, v.Challenge.Digits), journey.AskChallenge, wrongResponse)

@@ -71,7 +71,7 @@ func (e *Engine) recognise(ctx context.Context, tx *store.Tx, visit Visit, v *Vi
 		return nil
 	}
 	j := v.Journey
-	verdict, err := tx.UseDevice(ctx, store.DeviceUse{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser, Agent: j.Fingerprint, IP: j.IP,
+	verdict, err := tx.Devices().Use(ctx, store.DeviceUse{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser, Agent: j.Fingerprint, IP: j.IP,
 		Cookie: visit.Device, ProvedAfter: j.FreshAfter})
 	switch {
 	case err != nil:
@@ -89,12 +89,12 @@ func (e *Engine) recognise(ctx context.Context, tx *store.Tx, visit Visit, v *Vi
 // stillCounts reports whether the remembered device that passed for the one-time
 // password in a session would here and now: it may have been forgotten since, and
 // this application may want more than the one it passed for.
-func (v *View) stillCounts(ctx context.Context, r Reader, p identity.Passed) (bool, error) {
+func (v *View) stillCounts(ctx context.Context, r store.Reader, p identity.Passed) (bool, error) {
 	j := v.Journey
 	if j.Remember == identity.NotRemembered || v.Rules.asksFactor(j.ACR) || v.Facts.Assigned == 0 {
 		return false, nil
 	}
-	d, err := r.RememberedDevice(ctx, j.Tenant, p.Authenticator)
+	d, err := r.Devices().Get(ctx, j.Tenant, p.Authenticator)
 	if errors.Is(err, identity.NotFound) {
 		return false, nil
 	}
@@ -118,7 +118,7 @@ func (e *Engine) remember(ctx context.Context, tx *store.Tx, v *View) (Device, e
 	rules := v.Rules.Devices
 	d := identity.RememberedDevice{Tenant: j.Tenant, ID: identity.NewID(identity.DeviceID), User: j.UserID, Browser: j.Browser,
 		Agent: j.Fingerprint, IP: j.IP, CreatedAt: tx.Now(), UsedAt: tx.Now(), Idle: rules.Idle(), ExpiresAt: tx.Now().Add(rules.Life())}
-	cookie, err := tx.RememberDevice(ctx, d)
+	cookie, err := tx.Devices().Remember(ctx, d)
 	if err != nil {
 		return Device{}, err
 	}

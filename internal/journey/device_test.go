@@ -76,7 +76,7 @@ func (h *house) remembered(browser string) store.DeviceCookie {
 func (h *house) queued(kind string) (n int) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
-		all, err := tx.LeaseMessages(h.Context(), "test", h.Clock.Now().Add(time.Hour), 100)
+		all, err := tx.Outbox().Lease(h.Context(), "test", h.Clock.Now().Add(time.Hour), 100)
 		for _, m := range all {
 			if m.Kind == kind {
 				n++
@@ -148,7 +148,7 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 			other := h.token
 			other.ID, other.Serial = identity.NewID(identity.AuthenticatorID), "LK2"
 			h.do(h.Who, func(tx *store.Tx) error {
-				if err := tx.AddAuthenticator(h.Context(), other, h.User.ID); err != nil {
+				if err := tx.Authenticators().Add(h.Context(), other, h.User.ID); err != nil {
 					return err
 				}
 				return authenticator.Revoke(h.Context(), tx, other, "lost")
@@ -156,7 +156,7 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 		}, "b", nil},
 		{"a push was rejected", func(h *house) {
 			h.do(h.Who, func(tx *store.Tx) error {
-				return directory.RejectPush(h.Context(), tx, policy.DefaultLockout(), policy.DefaultPush().Alerts, store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}, h.User,
+				return directory.RejectPush(h.Context(), tx, policy.DefaultLockout(), policy.DefaultPush().Alerts, store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}, h.User,
 					store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: h.User.ID}, templates.Origin{At: tx.Now()})
 			})
 		}, "b", nil},
@@ -314,7 +314,7 @@ func TestJRN9_JRN8_ASessionOfARememberedDevice(t *testing.T) {
 		h.want(v, err, journey.Choose)
 		h.remembering(true)
 		h.do(h.Who, func(tx *store.Tx) error {
-			_, err := tx.ForgetDevices(t.Context(), h.Tenant.ID, h.User.ID, "operator")
+			_, err := tx.Devices().ForgetAll(t.Context(), h.Tenant.ID, h.User.ID, "operator")
 			return err
 		})
 		v, err = h.begin("b", s, nil)
@@ -334,7 +334,7 @@ func TestJRN9_JRN8_ADeviceCompletesASession(t *testing.T) {
 		h.Clock.Pass(30 * time.Minute)
 		id := identity.NewID(identity.RequestID)
 		h.do(h.Who, func(tx *store.Tx) error {
-			return tx.AddRequest(t.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.Clock.Now().Add(time.Minute)})
+			return tx.Requests().Add(t.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.Clock.Now().Add(time.Minute)})
 		})
 		visit := h.bringing(device, nil)
 		visit.Session = s

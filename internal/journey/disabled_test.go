@@ -99,9 +99,9 @@ func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
 		waiting = h.want(waiting, err, journey.WaitForPush)
 		secret, session := identity.NewSecret(), identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID),
 			UserID: h.User.ID, Browser: "c", AuthTime: h.db.Now(), Idle: time.Hour, ExpiresAt: h.db.Now().Add(time.Hour)}
-		h.do(h.Who, func(tx *store.Tx) error { return tx.KeepSession(t.Context(), session, secret) })
+		h.do(h.Who, func(tx *store.Tx) error { return tx.Sessions().Save(t.Context(), session, secret) })
 		live := func() error {
-			_, err := h.db.Session(t.Context(), h.Tenant.ID, secret, "c")
+			_, err := h.db.Sessions().BySecret(t.Context(), h.Tenant.ID, secret, "c")
 			return err
 		}
 		if err := live(); err != nil {
@@ -136,13 +136,13 @@ func TestTLOG27_NoLoginSlipsPastTheOperator(t *testing.T) {
 		operator := h.Node(t)
 		operatorFirst := false
 		err := h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			if _, err := tx.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
+			if _, err := tx.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
 				return err
 			}
 			done := make(chan error, 1)
 			go func() {
 				done <- operator.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-					_, err := tx.DisableUser(t.Context(), h.Tenant.ID, h.User.ID)
+					_, err := tx.Users().Disable(t.Context(), h.Tenant.ID, h.User.ID)
 					return err
 				})
 			}()
@@ -155,7 +155,7 @@ func TestTLOG27_NoLoginSlipsPastTheOperator(t *testing.T) {
 			case <-time.After(100 * time.Millisecond):
 				t.Cleanup(func() { <-done })
 			}
-			return tx.LoggedIn(t.Context(), h.Tenant.ID, h.User.ID, "b", false, identity.ByPush)
+			return tx.Users().RecordLogin(t.Context(), h.Tenant.ID, h.User.ID, "b", false, identity.ByPush)
 		})
 		if operatorFirst && !errors.Is(err, identity.Forbidden) {
 			t.Errorf("a login of a user disabled meanwhile: %v, want Forbidden", err)
@@ -172,7 +172,7 @@ func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
 		h.do(h.Who, func(tx *store.Tx) error {
-			return tx.LoggedIn(t.Context(), h.Tenant.ID, h.User.ID, "known", false, identity.ByPasscode)
+			return tx.Users().RecordLogin(t.Context(), h.Tenant.ID, h.User.ID, "known", false, identity.ByPasscode)
 		})
 		half := h.toChoice("half")
 		people := h.engine.Directory
@@ -214,7 +214,7 @@ func TestAChangedPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		v = h.want(v, err, journey.AskPassword)
 		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, other)
 		h.want(v, err, journey.Choose)
-		if s, err := h.db.SessionByID(t.Context(), h.Tenant.ID, session.ID); err != nil || s.EndedAt.IsZero() {
+		if s, err := h.db.Sessions().Get(t.Context(), h.Tenant.ID, session.ID); err != nil || s.EndedAt.IsZero() {
 			t.Errorf("the session: %+v, %v, want it ended", s, err)
 		}
 	})

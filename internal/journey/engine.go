@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
-	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -71,37 +70,20 @@ type View struct {
 	kept          bool   // the step under way changed no row of the person: settle need not read them again
 }
 
-// Reader is what the engine reads through: the database, or a transaction.
-type Reader interface {
-	Now() time.Time
-	Journey(ctx context.Context, tenant, id string) (*identity.Journey, error)
-	Person(ctx context.Context, tenant, id, browser string, since time.Time) (store.Person, error)
-	Policies(ctx context.Context, tenant string) (map[policy.Kind]store.Policy, error)
-	authenticator.Reader
-	push.Reader
-	Invitation(ctx context.Context, tenant, id string) (store.Invitation, error)
-	ActivationOfJourney(ctx context.Context, tenant, journey string) (store.Activation, error)
-	JourneyChallenge(ctx context.Context, tenant, journey string) (store.Challenge, error)
-	AnswersChallenges(ctx context.Context, tenant string) (bool, error)
-	ServerPINDue(ctx context.Context, tenant, id string) (bool, error)
-	RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error)
-	MAC(code string, bound ...string) (mac []byte, root int64, err error)
-}
-
 // Look returns a journey as it stands now.
 func (e *Engine) Look(ctx context.Context, tenant, id string) (*View, error) {
-	j, err := e.DB.Journey(ctx, tenant, id)
+	j, err := e.DB.Journeys().Get(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
-	return e.view(ctx, e.DB, j)
+	return e.view(ctx, e.DB.Reader, j)
 }
 
 // Glance returns a journey alone, standing where the browser says it does unless
 // it has ended. It is for acts that are steps by [Engine.Step], which looks at
 // everything in its own transaction and refuses a step the journey is not at.
 func (e *Engine) Glance(ctx context.Context, tenant, id string, claimed Step) (*View, error) {
-	j, err := e.DB.Journey(ctx, tenant, id)
+	j, err := e.DB.Journeys().Get(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +95,7 @@ func (e *Engine) Glance(ctx context.Context, tenant, id string, claimed Step) (*
 }
 
 // view gathers what is true around j.
-func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View, error) {
+func (e *Engine) view(ctx context.Context, r store.Reader, j *identity.Journey) (*View, error) {
 	rules, err := e.rules(ctx, r, j.Tenant)
 	if err != nil {
 		return nil, err
@@ -122,7 +104,7 @@ func (e *Engine) view(ctx context.Context, r Reader, j *identity.Journey) (*View
 }
 
 // gather is view under rules that were read already in the same transaction.
-func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rules Rules) (*View, error) {
+func (e *Engine) gather(ctx context.Context, r store.Reader, j *identity.Journey, rules Rules) (*View, error) {
 	v := &View{Journey: j, Rules: rules}
 	var err error
 	switch {
@@ -149,16 +131,16 @@ func (e *Engine) gather(ctx context.Context, r Reader, j *identity.Journey, rule
 const nobody = "nobody"
 
 // person gathers what is true of the user of an id, or nobody.
-func (e *Engine) person(ctx context.Context, r Reader, v *View, id string) error {
+func (e *Engine) person(ctx context.Context, r store.Reader, v *View, id string) error {
 	j := v.Journey
-	p, err := r.Person(ctx, j.Tenant, id, j.Browser, push.RejectionCounts(r.Now()))
+	p, err := r.Users().LoginState(ctx, j.Tenant, id, j.Browser, push.RejectionCounts(r.Now()))
 	if err != nil && (id != nobody || !errors.Is(err, identity.NotFound)) {
 		return err
 	}
 	v.User, v.Groups, v.LastMethod, v.rejected = p.User, p.Groups, p.LastMethod, p.Rejected
 	v.recoveryCodes, v.Facts.Temporary = p.RecoveryCodes, p.Temporary
 	v.Facts.LockedUntil = p.Locked(e.tally(j), r.Now())
-	if v.Authenticators, err = store.Collect(r.Authenticators(ctx, j.Tenant, id)); err != nil {
+	if v.Authenticators, err = store.Collect(r.Authenticators().OfUser(ctx, j.Tenant, id)); err != nil {
 		return err
 	}
 	v.Facts.Disabled = !v.User.Enabled() // live, whatever was true when the journey began
@@ -203,8 +185,8 @@ func pendingOf(all []identity.Authenticator) []string {
 
 // tally is where a journey's failures count: in a browser the user has logged
 // in from before, by itself (CRED-20).
-func (e *Engine) tally(j *identity.Journey) store.Tally {
-	t := store.Tally{Tenant: j.Tenant, User: j.UserID}
+func (e *Engine) tally(j *identity.Journey) store.FailureCounter {
+	t := store.FailureCounter{Tenant: j.Tenant, User: j.UserID}
 	if j.KnownBrowser {
 		t.Browser = j.Browser
 	}
@@ -218,14 +200,14 @@ func (e *Engine) tally(j *identity.Journey) store.Tally {
 func (e *Engine) step(ctx context.Context, visit Visit, tenant, id string, version int64, act func(tx *store.Tx, v *View) error) (*View, error) {
 	var after *View
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
-		j, err := tx.Journey(ctx, tenant, id)
+		j, err := tx.Journeys().Get(ctx, tenant, id)
 		if err != nil {
 			return err
 		}
 		if j.Version != version {
 			return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s is at version %d, the page at %d", id, j.Version, version)}
 		}
-		v, err := e.view(ctx, tx, j)
+		v, err := e.view(ctx, tx.Reader, j)
 		if err != nil {
 			return err
 		}
@@ -267,9 +249,9 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 	if j.EndedAt.IsZero() {
 		var err error
 		if v.kept {
-			err = e.conclude(ctx, tx, v)
+			err = e.conclude(ctx, tx.Reader, v)
 		} else {
-			v, err = e.gather(ctx, tx, j, v.Rules)
+			v, err = e.gather(ctx, tx.Reader, j, v.Rules)
 		}
 		if err != nil {
 			return nil, err
@@ -279,7 +261,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, visit Visit, v *View)
 		}
 		endWithLock(v)
 	}
-	if err := tx.StepJourney(ctx, j); err != nil {
+	if err := tx.Journeys().Step(ctx, j); err != nil {
 		return nil, err
 	}
 	if err := v.pose(ctx, tx); err != nil {
@@ -312,7 +294,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 		s.ID, s.CreatedAt = old.ID, old.CreatedAt
 		s.Passed = slices.DeleteFunc(slices.Clone(old.Passed), func(p identity.Passed) bool { return j.Has(p.Validation) })
 	default:
-		if err := tx.EndSession(ctx, j.Tenant, old.ID); err != nil {
+		if err := tx.Sessions().End(ctx, j.Tenant, old.ID); err != nil {
 			return err
 		}
 	}
@@ -332,7 +314,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 	}
 	s.ExpiresAt = oldest.Add(time.Duration(v.Rules.Limits.SessionLife) * time.Second)
 	secret := identity.NewSecret()
-	if err := tx.KeepSession(ctx, s, secret); err != nil {
+	if err := tx.Sessions().Save(ctx, s, secret); err != nil {
 		return err
 	}
 	var method identity.Method
@@ -346,7 +328,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, visit Visit, v *View
 			}
 		}
 	}
-	if err := tx.LoggedIn(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
+	if err := tx.Users().RecordLogin(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
 		return err
 	}
 	if err := directory.TellUnlocked(ctx, tx, v.Rules.Lockout, v.User, origin(tx, visit, j)); err != nil {

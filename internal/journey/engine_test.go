@@ -48,7 +48,7 @@ func furnish(t *testing.T, empty *storetest.House) *house {
 	h.token = identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK1", Kind: identity.AppToken,
 		Name: "Pixel 9", Platform: identity.Android, Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, ActivatedAt: db.Now(),
 		PushOnAt: db.Now(), Capabilities: []string{"presence:none", "presence:enter"}}
-	h.do(h.Who, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), h.token, h.User.ID) })
+	h.do(h.Who, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), h.token, h.User.ID) })
 	return h
 }
 
@@ -73,7 +73,7 @@ func (h *house) begin(browser string, s identity.Session, change func(*journey.S
 	h.Helper()
 	id := identity.NewID(identity.RequestID)
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-		return tx.AddRequest(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.db.Now().Add(time.Minute)})
+		return tx.Requests().Add(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.db.Now().Add(time.Minute)})
 	})
 	return h.engine.Begin(h.Context(), h.visit(s), id, func(_ *store.Tx, r store.Request) (journey.Start, error) {
 		start := journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: r.Wants, Browser: browser, IP: "192.0.2.17"}
@@ -119,7 +119,7 @@ func (h *house) passcode(offset int64) string {
 
 func (h *house) events(kind audit.Kind) []audit.Event {
 	h.Helper()
-	all, err := store.Collect(h.db.Events(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: -1}))
+	all, err := store.Collect(h.db.Events().List(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: -1}))
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestJRN1_PasswordAndPasscode(t *testing.T) {
 		v, err = h.engine.Passcode(t.Context(), visit, v, code)
 		h.want(v, err, journey.AskPasscode)
 		// The ended one answers nobody.
-		if u, err := h.db.User(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Failures != 1 {
+		if u, err := h.db.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Failures != 1 {
 			t.Errorf("%d failures after a finished login and a replay, %v; want 1", u.Failures, err)
 		}
 	})
@@ -234,11 +234,11 @@ func (h *house) setPolicy(d policy.Document) {
 		h.Fatal(err)
 	}
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-		present, err := tx.Policy(h.Context(), h.Tenant.ID, d.Kind())
+		present, err := tx.Policies().Get(h.Context(), h.Tenant.ID, d.Kind())
 		if err != nil {
 			return err
 		}
-		return tx.SetPolicy(h.Context(), h.Tenant.ID, d.Kind(), present.Version, document)
+		return tx.Policies().Set(h.Context(), h.Tenant.ID, d.Kind(), present.Version, document)
 	})
 }
 
@@ -252,7 +252,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 			t.Fatalf("number %q", v.Request.Number)
 		}
 		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-			p, err := push.Pending(t.Context(), tx, h.Tenant.ID, h.User.ID)
+			p, err := push.Pending(t.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 			if err != nil {
 				return err
 			}
@@ -294,7 +294,7 @@ func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
 		v = h.want(v, err, journey.Identify)
 		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
 		h.want(v, err, journey.AskPassword)
-		again, err := h.db.Journey(t.Context(), h.Tenant.ID, v.Journey.ID)
+		again, err := h.db.Journeys().Get(t.Context(), h.Tenant.ID, v.Journey.ID)
 		if err != nil || len(again.Passed) != 0 {
 			t.Errorf("passed %v, %v; want nothing", again.Passed, err)
 		}
@@ -358,7 +358,7 @@ func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
 		if v.Journey.Notice != "error.login.wrong" {
 			t.Errorf("told %q while locked", v.Journey.Notice)
 		}
-		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error { return tx.Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
+		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error { return tx.Users().Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
 		v, err = h.engine.Password(t.Context(), visit, v, password)
 		h.want(v, err, journey.Choose)
 	})

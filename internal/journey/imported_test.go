@@ -29,7 +29,7 @@ func TestTLOG29_AnImportedHashIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := func() string {
-			u, err := h.db.UserByName(t.Context(), h.Tenant.ID, "anna")
+			u, err := h.db.Users().ByName(t.Context(), h.Tenant.ID, "anna")
 			if err != nil {
 				t.Fatal(err)
 			}

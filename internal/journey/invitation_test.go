@@ -22,9 +22,9 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 		want error
 	}{
 		{"open", func(*store.Tx, store.Invitation) (bool, error) { return true, nil }, nil},
-		{"revoked", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.RevokeInvitation(ctx, i) }, identity.Expired},
-		{"replaced", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.ReplaceInvitation(ctx, i) }, identity.Expired},
-		{"used", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.UseInvitation(ctx, i, "jrn_x") }, identity.Expired},
+		{"revoked", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Revoke(ctx, i) }, identity.Expired},
+		{"replaced", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Replace(ctx, i) }, identity.Expired},
+		{"used", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Use(ctx, i, "jrn_x") }, identity.Expired},
 		{"expired", func(*store.Tx, store.Invitation) (bool, error) { h.Clock.Pass(time.Hour); return true, nil }, identity.Expired},
 	} {
 		u, err := h.engine.Directory.AddUser(ctx, h.Who, h.Tenant.ID, directory.NewUser{Name: tt.name})
@@ -33,7 +33,7 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 		}
 		i := store.Invitation{Tenant: h.Tenant.ID, ID: identity.NewID(identity.InvitationID), User: u.ID, ExpiresAt: h.Clock.Now().Add(time.Hour)}
 		h.do(h.Who, func(tx *store.Tx) error {
-			if _, err := tx.AddInvitation(ctx, i, tt.name); err != nil {
+			if _, err := tx.Invitations().Add(ctx, i, tt.name); err != nil {
 				return err
 			}
 			if ended, err := tt.end(tx, i); err != nil || !ended {

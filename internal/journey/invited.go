@@ -28,25 +28,25 @@ func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, inv
 	var after *View
 	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
 		now := tx.Now()
-		i, err := tx.Invitation(ctx, start.Tenant, invitation)
+		i, err := tx.Invitations().Get(ctx, start.Tenant, invitation)
 		if err != nil {
 			return err
 		}
 		if state := i.State(now); state != store.InvitationOpen {
 			return &identity.Error{Kind: identity.Expired, Key: "error.expired", Err: fmt.Errorf("invitation %s is %s", i.ID, state)}
 		}
-		rules, err := e.rules(ctx, tx, start.Tenant)
+		rules, err := e.rules(ctx, tx.Reader, start.Tenant)
 		if err != nil {
 			return err
 		}
 		byAddress := store.Rate{Kind: "begun by invitation, by address", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
-		if err := tx.Hit(ctx, i.Tenant, byAddress, store.Network(visit.Who.IP)); err != nil {
+		if err := tx.Allow(ctx, i.Tenant, byAddress, store.Network(visit.Who.IP)); err != nil {
 			return err
 		}
-		if err := tx.Hit(ctx, i.Tenant, begunByInvitation, i.ID); err != nil {
+		if err := tx.Allow(ctx, i.Tenant, begunByInvitation, i.ID); err != nil {
 			return err
 		}
-		u, err := tx.User(ctx, i.Tenant, i.User)
+		u, err := tx.Users().Get(ctx, i.Tenant, i.User)
 		if err != nil {
 			return err
 		}
@@ -55,17 +55,17 @@ func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, inv
 			Fingerprint: start.Fingerprint, IP: start.IP, UserID: u.ID, Name: u.Name, Policy: rules.AccessVersion,
 			Enroll: identity.EnrollPlatform, Code: identity.Code{PassedAt: now},
 			StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
-		if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+		if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
 			return err
 		}
-		if after, err = e.gather(ctx, tx, j, rules); err != nil {
+		if after, err = e.gather(ctx, tx.Reader, j, rules); err != nil {
 			return err
 		}
 		if u.Password != "" && rules.Access.AsksPasswordOf(after.Groups) {
 			j.Required = []identity.Validation{identity.Password}
 			after.Step = Next(j, after.Facts, now)
 		}
-		if err := tx.AddJourney(ctx, j); err != nil {
+		if err := tx.Journeys().Add(ctx, j); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollInvitationBegun, User: j.UserID, Journey: j.ID,
@@ -94,13 +94,13 @@ func invited(j *identity.Journey, f Facts, now time.Time) Step {
 
 // invitation gathers how the invitation stands by which a journey was begun. One
 // that expired meanwhile keeps nobody from finishing what was begun in time.
-func (v *View) invitation(ctx context.Context, r Reader) error {
+func (v *View) invitation(ctx context.Context, r store.Reader) error {
 	j := v.Journey
 	if j.Invitation == "" {
 		return nil
 	}
 	var err error
-	if v.Invitation, err = r.Invitation(ctx, j.Tenant, j.Invitation); err != nil {
+	if v.Invitation, err = r.Invitations().Get(ctx, j.Tenant, j.Invitation); err != nil {
 		return err
 	}
 	v.Facts.Platform = len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA()

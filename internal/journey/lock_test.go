@@ -57,7 +57,7 @@ func each(n int, v *journey.View, try func(v *journey.View)) {
 
 func (h *house) user() identity.User {
 	h.Helper()
-	u, err := h.db.User(h.Context(), h.Tenant.ID, h.User.ID)
+	u, err := h.db.Users().Get(h.Context(), h.Tenant.ID, h.User.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func (h *house) user() identity.User {
 }
 
 func (h *house) lockedUntil() time.Time {
-	return h.LockedUntil(h.T, store.Tally{Tenant: h.Tenant.ID, User: h.User.ID})
+	return h.LockedUntil(h.T, store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID})
 }
 
 func reasons(events []audit.Event) map[string]int {
@@ -108,7 +108,7 @@ func TestCRED20_ATryCountsThoughTheJourneyMovedOn(t *testing.T) {
 func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "damaged", Password: "no hash"}
-	h.do(h.Who, func(tx *store.Tx) error { return tx.AddUser(t.Context(), h.User) })
+	h.do(h.Who, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), h.User) })
 	v := h.named("b", "damaged", journey.AskPassword)
 	if _, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password); err == nil {
 		t.Fatal("a damaged hash is no error")
@@ -123,10 +123,10 @@ func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
 func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
 		h := furnish(t, empty)
-		tally := store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}
+		tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 		for range 6 {
 			h.do(h.Who, func(tx *store.Tx) error {
-				_, err := tx.Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				_, err := tx.Attempts().Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
 				return err
 			})
 		}
@@ -139,7 +139,7 @@ func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 			}
 			h.Clock.Pass(16 * time.Minute)
 			h.do(h.Who, func(tx *store.Tx) error { // the one try a lock's end admits crashes too
-				ok, err := tx.Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				ok, err := tx.Attempts().Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
 				if !ok {
 					t.Errorf("round %d: no try after the lock's end", round)
 				}
@@ -168,7 +168,7 @@ func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		events, err := store.Collect(h.db.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PasscodeWrong, Limit: 1000}))
+		events, err := store.Collect(h.db.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.PasscodeWrong, Limit: 1000}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
 		if n := h.user().Failures; n != 6 {
 			t.Errorf("%d failures, want 6", n)
 		}
-		if a, err := h.db.Authenticator(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Invalid != 6 {
+		if a, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Invalid != 6 {
 			t.Errorf("the authenticator counts %d, %v; want 6", a.Invalid, err)
 		}
 		if n := len(h.events(audit.UserLocked)); n != 1 {
@@ -217,7 +217,7 @@ func TestCRED20_AnApprovalDoesNotOpenALock(t *testing.T) {
 func (h *house) approve(number string) {
 	h.Helper()
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-		p, err := push.Pending(h.Context(), tx, h.Tenant.ID, h.User.ID)
+		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 		if err != nil {
 			return err
 		}

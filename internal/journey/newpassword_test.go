@@ -34,7 +34,7 @@ func (h *house) forgot(v *journey.View) *journey.View {
 }
 
 func (h *house) resetCode(tx *store.Tx, j *identity.Journey, user *identity.User) error {
-	rules, err := enroll.ReadRules(h.Context(), tx, h.Tenant.ID)
+	rules, err := enroll.ReadRules(h.Context(), tx.Reader, h.Tenant.ID)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (h *house) resetCode(tx *store.Tx, j *identity.Journey, user *identity.User
 func (h *house) typesCode(v *journey.View, code string, at journey.Step) *journey.View {
 	h.Helper()
 	v, err := h.engine.Step(h.Context(), h.visit(nowhere), v, func(tx *store.Tx, v *journey.View) error {
-		rules, err := enroll.ReadRules(h.Context(), tx, h.Tenant.ID)
+		rules, err := enroll.ReadRules(h.Context(), tx.Reader, h.Tenant.ID)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (h *house) mailedCode(kind string) string {
 func letters[L any](h *house, kind string) (all []L) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
-		leased, err := tx.LeaseMessages(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
+		leased, err := tx.Outbox().Lease(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 			t.Errorf("amr %v", got)
 		}
 
-		left, err := store.Collect(h.db.SessionsOf(t.Context(), h.Tenant.ID, h.User.ID))
+		left, err := store.Collect(h.db.Sessions().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
 		if err != nil || len(left) != 1 || left[0].ID != h.last.ID || left[0].ID == stolen.ID {
 			t.Errorf("sessions %+v, %v; want the new one alone", left, err)
 		}
@@ -167,10 +167,10 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 		add("noauthenticator", "none@example.org", password)
 		locked, disabled := add("locked", "locked@example.org", password), add("disabled", "disabled@example.org", password)
 		h.do(h.Who, func(tx *store.Tx) error {
-			if _, err := tx.LockUser(t.Context(), h.Tenant.ID, locked.ID); err != nil {
+			if _, err := tx.Users().Lock(t.Context(), h.Tenant.ID, locked.ID); err != nil {
 				return err
 			}
-			_, err := tx.DisableUser(t.Context(), h.Tenant.ID, disabled.ID)
+			_, err := tx.Users().Disable(t.Context(), h.Tenant.ID, disabled.ID)
 			return err
 		})
 		for _, name := range []string{"berit.lie", "nobody", "nomail", "nopassword", "noauthenticator", "locked", "disabled"} {
@@ -268,7 +268,7 @@ func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 		t.Errorf("of another journey: %q", v.Journey.Notice)
 	}
 	h.do(h.Who, func(tx *store.Tx) error {
-		rules, err := enroll.ReadRules(t.Context(), tx, h.Tenant.ID)
+		rules, err := enroll.ReadRules(t.Context(), tx.Reader, h.Tenant.ID)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // pinDue returns the authenticator that confirmed this login, by whichever way, if
 // the PIN it has is one that was handed out and another must be chosen; else the
 // zero one (CRED-6).
-func (v *View) pinDue(ctx context.Context, r Reader) (identity.Authenticator, error) {
+func (v *View) pinDue(ctx context.Context, r store.Reader) (identity.Authenticator, error) {
 	j := v.Journey
 	for _, p := range j.Passed {
 		if !j.Login() || p.Validation != identity.SecondFactor || p.Method == identity.ByRememberedDevice || p.At.Before(j.StartedAt) {
@@ -23,7 +23,7 @@ func (v *View) pinDue(ctx context.Context, r Reader) (identity.Authenticator, er
 		if i < 0 {
 			continue
 		}
-		if due, err := r.ServerPINDue(ctx, j.Tenant, p.Authenticator); err != nil || due {
+		if due, err := r.ServerPINs().ChangeDue(ctx, j.Tenant, p.Authenticator); err != nil || due {
 			return v.Authenticators[i], err
 		}
 	}
@@ -40,7 +40,7 @@ func (e *Engine) NewPIN(ctx context.Context, visit Visit, v *View, typed, again 
 			v.Journey.Notice = "error.pin.different"
 			return nil
 		}
-		a, err := v.pinDue(ctx, tx)
+		a, err := v.pinDue(ctx, tx.Reader)
 		if err != nil {
 			return err
 		}

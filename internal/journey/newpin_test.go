@@ -23,7 +23,7 @@ func (h *house) pinned() (pin string) {
 		if err := authenticator.Revoke(h.Context(), tx, old, "lost"); err != nil {
 			return err
 		}
-		if err := tx.AddAuthenticator(h.Context(), h.token, h.User.ID); err != nil {
+		if err := tx.Authenticators().Add(h.Context(), h.token, h.User.ID); err != nil {
 			return err
 		}
 		pin, err = authenticator.GiveFirstPIN(h.Context(), tx, h.token)
@@ -114,7 +114,7 @@ func TestCRED6_TheFirstPINMayStay(t *testing.T) {
 	first := h.pinned()
 	v, err := h.engine.Choose(t.Context(), h.visit(nowhere), h.toChoice("a"), identity.ByPasscode)
 	h.types(h.want(v, err, journey.AskPasscode), h.passcode(0)+first, journey.Done, "")
-	if _, err := h.db.FirstPIN(t.Context(), h.Tenant.ID, h.token.ID); err == nil {
+	if _, err := h.db.ServerPINs().Initial(t.Context(), h.Tenant.ID, h.token.ID); err == nil {
 		t.Error("the PIN is to be shown though it was used")
 	}
 }

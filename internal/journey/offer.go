@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/store"
+
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -21,7 +23,7 @@ type OldApp struct {
 }
 
 // conclude says what comes next for the person that was gathered.
-func (e *Engine) conclude(ctx context.Context, r Reader, v *View) error {
+func (e *Engine) conclude(ctx context.Context, r store.Reader, v *View) error {
 	j := v.Journey
 	effective := v.Rules.Push.Effective(v.Groups)
 	proved := j.Proved()

@@ -38,7 +38,7 @@ func (v *View) OffersPasswordless() bool {
 // before, and every page of every journey has another. A signature is a step, a
 // step names its version, and of a version there is one step: so it is used once,
 // on any node (foundations: use-once), and lives as long as its page does.
-func PasskeyChallenge(r Reader, j *identity.Journey) (string, error) {
+func PasskeyChallenge(r store.Reader, j *identity.Journey) (string, error) {
 	mac, _, err := r.MAC(strconv.FormatInt(j.Version, 10), "passkey challenge", j.Tenant, j.ID)
 	return base64.RawURLEncoding.EncodeToString(mac), err
 }
@@ -62,7 +62,7 @@ func (e *Engine) Passkey(ctx context.Context, visit Visit, v *View, signed Signe
 		if alone && !v.OffersPasswordless() {
 			return nil // switched off since the page was made
 		}
-		challenge, err := PasskeyChallenge(tx, j)
+		challenge, err := PasskeyChallenge(tx.Reader, j)
 		if err != nil {
 			return err
 		}
@@ -95,10 +95,10 @@ func (e *Engine) passwordless(ctx context.Context, tx *store.Tx, v *View, s auth
 	}
 	forget(j)
 	j.Name, j.UserID, j.Notice = s.User.Name, s.User.ID, ""
-	if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
 		return err
 	}
-	fresh, err := e.gather(ctx, tx, j, v.Rules)
+	fresh, err := e.gather(ctx, tx.Reader, j, v.Rules)
 	if err != nil {
 		return err
 	}
@@ -134,5 +134,5 @@ func (e *Engine) PasskeysToSign(ctx context.Context, v *View) ([]store.Passkey, 
 	if v.Step != AskPasskey || v.Journey.UserID == "" {
 		return nil, nil
 	}
-	return store.Collect(e.DB.Passkeys(ctx, v.Journey.Tenant, v.Journey.UserID))
+	return store.Collect(e.DB.Passkeys().OfUser(ctx, v.Journey.Tenant, v.Journey.UserID))
 }

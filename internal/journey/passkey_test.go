@@ -135,7 +135,7 @@ func (h *house) passkey(u identity.User) (*key, identity.Authenticator) {
 // asked is what the page of a journey asks a passkey to sign.
 func (h *house) asked(v *journey.View) string {
 	h.Helper()
-	challenge, err := journey.PasskeyChallenge(h.db, v.Journey)
+	challenge, err := journey.PasskeyChallenge(h.db.Reader, v.Journey)
 	if err != nil {
 		h.Fatal(err)
 	}

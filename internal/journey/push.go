@@ -44,7 +44,7 @@ func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application
 			return nil
 		}
 		if !proved {
-			err := tx.Hit(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
+			err := tx.Allow(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
 			if errors.Is(err, identity.Throttled) {
 				j.Notice = "error.push.wait"
 				return nil
@@ -119,7 +119,7 @@ func (e *Engine) Claim(ctx context.Context, visit Visit, v *View) (*View, error)
 // request reads the push request the page waits for. A journey that waits for
 // one nobody got sees one that nobody answers, with a number of its own
 // (ENR-4).
-func (e *Engine) request(ctx context.Context, r Reader, v *View) (err error) {
+func (e *Engine) request(ctx context.Context, r store.Reader, v *View) (err error) {
 	j := v.Journey
 	if j.PushID != "" {
 		v.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
@@ -130,7 +130,7 @@ func (e *Engine) request(ctx context.Context, r Reader, v *View) (err error) {
 	return err
 }
 
-func nobodys(r Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
+func nobodys(r store.Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
 	s := push.State{Left: j.PushAt.Add(time.Duration(rules.Lifetime) * time.Second).Sub(r.Now())}
 	s.Request.Presence = presence
 	if s.Left <= 0 {

@@ -48,7 +48,7 @@ func (h *house) answer(change func(*push.Answer)) (push.End, error) {
 	h.Helper()
 	var end push.End
 	err := h.db.InTx(h.Context(), h.Who, func(tx *store.Tx) error {
-		p, err := push.Pending(h.Context(), tx, h.Tenant.ID, h.User.ID)
+		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (h *house) look(v *journey.View) *journey.View {
 func (h *house) mails(kind string) (to []string) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
-		all, err := tx.LeaseMessages(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
+		all, err := tx.Outbox().Lease(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
 		for _, m := range all {
 			if m.Kind == kind {
 				to = append(to, m.Recipient)
@@ -137,7 +137,7 @@ func TestPUSH9a_FailsClosed(t *testing.T) {
 		strict.Presence = policy.SixDigits
 		h.setPolicy(strict)
 		h.do(h.Who, func(tx *store.Tx) error {
-			return tx.SetApp(t.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", h.token.Capabilities)
+			return tx.Authenticators().SetApp(t.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", h.token.Capabilities)
 		})
 		v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AppTooOld)
 		want := []journey.OldApp{{Name: "Pixel 9", App: "latchkey-web/1.0.0", Least: "1.1.0"}}
@@ -257,7 +257,7 @@ func TestPUSH21_AnApplicationWithoutAScreen(t *testing.T) {
 			h := furnish(t, storetest.SQLite(t))
 			before := h.Application
 			h.Application.CannotShowNumber, h.Application.PushWithoutPresence = tt.show, tt.plain
-			h.do(h.Who, func(tx *store.Tx) error { return tx.ChangeApplication(t.Context(), before, h.Application) })
+			h.do(h.Who, func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), before, h.Application) })
 			v := h.proved(h.named("b", "berit.lie", journey.AskPassword), tt.at)
 			if v.Facts.Push != (tt.at == journey.Choose) || v.Presence != tt.presence {
 				t.Errorf("push %v, presence %s", v.Facts.Push, v.Presence)
@@ -349,7 +349,7 @@ func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
 		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
 		var waits store.PushRequest
 		h.do(h.Who, func(tx *store.Tx) (err error) {
-			waits, err = push.Pending(t.Context(), tx, h.Tenant.ID, h.User.ID)
+			waits, err = push.Pending(t.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 			return err
 		})
 		number := v.Request.Number

@@ -29,7 +29,7 @@ func (h *house) recoveryCodes() (codes []string) {
 func (h *house) lostAll() {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
-		if err := tx.Enrolled(h.Context(), h.Tenant.ID, h.User.ID); err != nil {
+		if err := tx.Users().SetEnrolled(h.Context(), h.Tenant.ID, h.User.ID); err != nil {
 			return err
 		}
 		return authenticator.Revoke(h.Context(), tx, h.token, "lost")
@@ -182,7 +182,7 @@ func TestCRED16_TemporaryPasscodeAlone(t *testing.T) {
 
 		// With leave to enrol again there is a choice between the two.
 		h.do(h.Who, func(tx *store.Tx) error {
-			if err := tx.AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
+			if err := tx.Users().AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID); err != nil {
 				return err
 			}
 			_, _, err := authenticator.MakeTemporary(t.Context(), tx, h.User, time.Hour, true)

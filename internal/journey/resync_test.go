@@ -20,7 +20,7 @@ import (
 func (h *house) approveOff(steps int64, number string) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
-		p, err := push.Pending(h.Context(), tx, h.Tenant.ID, h.User.ID)
+		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 				t.Errorf("%d events of the outer window", n)
 			}
 			h.Clock.Pass(time.Minute)
-			if a, err := h.db.Authenticator(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Drift != 7 {
+			if a, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Drift != 7 {
 				t.Errorf("drift %d, %v, want 7", a.Drift, err)
 			}
 			h.send(h.toChoice("b"))

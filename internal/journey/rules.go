@@ -31,8 +31,8 @@ type Rules struct {
 
 // rules reads a tenant's rules as they stand now. A document that cannot be
 // read is an error, and an error refuses the login: policy fails closed.
-func (e *Engine) rules(ctx context.Context, r Reader, tenant string) (Rules, error) {
-	all, err := r.Policies(ctx, tenant)
+func (e *Engine) rules(ctx context.Context, r store.Reader, tenant string) (Rules, error) {
+	all, err := r.Policies().All(ctx, tenant)
 	if err != nil {
 		return Rules{}, err
 	}

@@ -32,7 +32,7 @@ func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
 		v, err := h.begin("b", s, mfa)
 		v = h.want(v, err, journey.Choose)
 		own := h.provedHere("b") // proved in the journey itself: stays
-		h.do(h.Who, func(tx *store.Tx) error { return tx.EndSession(t.Context(), h.Tenant.ID, s.ID) })
+		h.do(h.Who, func(tx *store.Tx) error { return tx.Sessions().End(t.Context(), h.Tenant.ID, s.ID) })
 		if _, err := h.engine.Choose(t.Context(), h.visit(identity.Session{}), v, identity.ByPasscode); err == nil {
 			t.Error("a page from before signing out was taken")
 		}

@@ -31,7 +31,7 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 		}
 		forget(j)
 		j.Name = name
-		u, err := tx.UserByName(ctx, j.Tenant, name)
+		u, err := tx.Users().ByName(ctx, j.Tenant, name)
 		switch {
 		case errors.Is(err, identity.NotFound), err == nil && !u.Enabled():
 			j.Decoy = true
@@ -40,10 +40,10 @@ func (e *Engine) Identify(ctx context.Context, visit Visit, v *View, typed strin
 		default:
 			j.UserID = u.ID
 		}
-		if j.KnownBrowser, _, err = tx.KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
+		if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
 			return err
 		}
-		fresh, err := e.gather(ctx, tx, j, v.Rules)
+		fresh, err := e.gather(ctx, tx.Reader, j, v.Rules)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (e *Engine) Password(ctx context.Context, visit Visit, v *View, typed strin
 // rehash puts a hash of ours in the place of an imported one, of the password that
 // was just right.
 func (e *Engine) rehash(ctx context.Context, tx *store.Tx, u identity.User, hash string) error {
-	replaced, err := tx.RehashPassword(ctx, u.Tenant, u.ID, u.Password, hash)
+	replaced, err := tx.Users().RehashPassword(ctx, u.Tenant, u.ID, u.Password, hash)
 	if err != nil || !replaced {
 		return err
 	}
@@ -147,7 +147,7 @@ func (e *Engine) rehash(ctx context.Context, tx *store.Tx, u identity.User, hash
 // address has so many in five minutes, whoever they are about.
 func hit(ctx context.Context, tx *store.Tx, visit Visit, v *View, kind string) error {
 	rate := store.Rate{Kind: kind, Max: int(v.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
-	return tx.Hit(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP))
+	return tx.Allow(ctx, v.Journey.Tenant, rate, store.Network(visit.Who.IP))
 }
 
 // passwordTried settles the count of a try: a right password gives its
@@ -181,14 +181,14 @@ func (e *Engine) reserve(ctx context.Context, tx *store.Tx, v *View) (bool, erro
 	if v.Journey.UserID == "" {
 		return false, nil
 	}
-	return tx.Reserve(ctx, e.tally(v.Journey), v.Rules.Lockout.Threshold)
+	return tx.Attempts().Reserve(ctx, e.tally(v.Journey), v.Rules.Lockout.Threshold)
 }
 
 func (e *Engine) giveBack(ctx context.Context, tx *store.Tx, v *View) error {
 	if v.Rules.Lockout.Threshold == 0 {
 		return nil // nothing was reserved
 	}
-	return tx.GiveBack(ctx, e.tally(v.Journey))
+	return tx.Attempts().Refund(ctx, e.tally(v.Journey))
 }
 
 // lockIfExceeded locks the user's logins if this failure was one too many, and
@@ -294,7 +294,7 @@ func couldBe(ctx context.Context, tx *store.Tx, tenant, code string) (bool, erro
 	case len(code) <= 8:
 		return true, nil
 	}
-	return tx.ServerPINs(ctx, tenant)
+	return tx.ServerPINs().InUse(ctx, tenant)
 }
 
 // unevaluated is why a passcode was not looked at, for operators alone.
@@ -345,6 +345,6 @@ func (e *Engine) SetLanguage(ctx context.Context, visit Visit, v *View, language
 		if !v.Journey.Has(identity.Password) {
 			return nil // nobody's own until somebody proved to be it
 		}
-		return tx.SetUserLanguage(ctx, v.Journey.Tenant, v.Journey.UserID, language)
+		return tx.Users().SetLanguage(ctx, v.Journey.Tenant, v.Journey.UserID, language)
 	})
 }

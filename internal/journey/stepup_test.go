@@ -39,7 +39,7 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 	device.Method, device.Authenticator = identity.ByRememberedDevice, identity.NewID(identity.DeviceID)
 	h.do(h.Who, func(tx *store.Tx) error {
 		now := tx.Now()
-		_, err := tx.RememberDevice(t.Context(), identity.RememberedDevice{Tenant: h.Tenant.ID, ID: device.Authenticator, User: h.User.ID, Browser: "b",
+		_, err := tx.Devices().Remember(t.Context(), identity.RememberedDevice{Tenant: h.Tenant.ID, ID: device.Authenticator, User: h.User.ID, Browser: "b",
 			CreatedAt: now, UsedAt: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour)})
 		return err
 	})

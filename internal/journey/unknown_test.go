@@ -63,10 +63,10 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 			h := furnish(t, storetest.SQLite(t))
 			group := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "Nurses"}
 			h.do(h.Who, func(tx *store.Tx) error {
-				if err := tx.AddGroup(t.Context(), group); err != nil {
+				if err := tx.Groups().Add(t.Context(), group); err != nil {
 					return err
 				}
-				return tx.AddMember(t.Context(), h.Tenant.ID, group.ID, h.User.ID)
+				return tx.Groups().AddMember(t.Context(), h.Tenant.ID, group.ID, h.User.ID)
 			})
 			h.withoutPassword(map[string]policy.PushSettings{group.ID: settings})
 			known, unknown := h.named("b", "berit.lie", journey.Choose).Facts, h.named("b", "nobody", journey.Choose).Facts
@@ -93,7 +93,7 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 	h := furnish(t, storetest.SQLite(t))
 	h.do(h.Who, func(tx *store.Tx) error {
-		_, err := tx.SetPush(t.Context(), h.Tenant.ID, h.token.ID, false)
+		_, err := tx.Authenticators().SetPush(t.Context(), h.Tenant.ID, h.token.ID, false)
 		return err
 	})
 	v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode)

@@ -56,7 +56,7 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 	}
 	token := h.token
 	token.ID, token.Serial, token.Seed = identity.NewID(identity.AuthenticatorID), "LK2", []byte("98765432109876543210")
-	h.do(h.Who, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), token, carl.ID) })
+	h.do(h.Who, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), token, carl.ID) })
 	people = append(people, person{carl, "another horse battery", token})
 
 	version := int64(0)
@@ -70,7 +70,7 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.do(h.Who, func(tx *store.Tx) error {
-			err := tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindAccess, version, document)
+			err := tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindAccess, version, document)
 			version++
 			return err
 		})
@@ -142,7 +142,7 @@ func (w *walker) somebody() person { return w.people[w.IntN(len(w.people))] }
 // give notes a right input of p's, whatever the engine makes of it, if p is whom
 // the journey is about at this moment.
 func (w *walker) give(v identity.Validation, p person) {
-	if j, err := w.db.Journey(w.Context(), w.Tenant.ID, w.view.Journey.ID); err == nil && j.UserID == p.ID {
+	if j, err := w.db.Journeys().Get(w.Context(), w.Tenant.ID, w.view.Journey.ID); err == nil && j.UserID == p.ID {
 		w.given[v] = p.ID
 	}
 }
@@ -209,7 +209,7 @@ func (w *walker) answer() (*journey.View, error) {
 		number = "07"
 	}
 	err := w.db.InTx(w.Context(), w.Who, func(tx *store.Tx) error {
-		open, err := push.Pending(w.Context(), tx, w.Tenant.ID, p.ID)
+		open, err := push.Pending(w.Context(), tx.Reader, w.Tenant.ID, p.ID)
 		if err != nil {
 			return err
 		}

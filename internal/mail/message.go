@@ -36,7 +36,7 @@ func Queue(ctx context.Context, tx *store.Tx, m Message) error {
 	if m.Dedupe == "" {
 		m.Dedupe = id
 	}
-	return tx.QueueMessage(ctx, store.Message{Tenant: m.Tenant, ID: id, Kind: m.Mail.Kind(), Recipient: m.To, Language: m.Language,
+	return tx.Outbox().Queue(ctx, store.Message{Tenant: m.Tenant, ID: id, Kind: m.Mail.Kind(), Recipient: m.To, Language: m.Language,
 		Arguments: args, Dedupe: m.Dedupe, MessageID: identity.NewSecret(), ExpiresAt: m.Expires})
 }
 

@@ -63,12 +63,12 @@ var system = identity.Principal{Kind: identity.System, Name: "outbox"}
 // reports how many it took on.
 func (o *Outbox) Flush(ctx context.Context) (int, error) {
 	// Looking takes no lock; with nothing to do, none is taken.
-	if due, err := o.DB.MessagesDue(ctx); err != nil || !due {
+	if due, err := o.DB.Outbox().Due(ctx); err != nil || !due {
 		return 0, err
 	}
 	var due []store.Message
 	err := o.DB.InTx(ctx, system, func(tx *store.Tx) (err error) {
-		due, err = tx.LeaseMessages(ctx, o.Node, tx.Now().Add(leaseLife), batch)
+		due, err = tx.Outbox().Lease(ctx, o.Node, tx.Now().Add(leaseLife), batch)
 		return err
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (o *Outbox) renewing(ctx context.Context) (stop func()) {
 				return
 			case <-tick.C:
 			}
-			err := o.DB.InTx(ctx, system, func(tx *store.Tx) error { return tx.RenewMessages(ctx, o.Node, tx.Now().Add(leaseLife)) })
+			err := o.DB.InTx(ctx, system, func(tx *store.Tx) error { return tx.Outbox().RenewLeases(ctx, o.Node, tx.Now().Add(leaseLife)) })
 			if err != nil && ctx.Err() == nil {
 				o.Log.WarnContext(ctx, "leases of mails not renewed: another node may send them too", "err", err)
 			}
@@ -112,7 +112,7 @@ func (o *Outbox) giveBack(ctx context.Context, rest []store.Message) error {
 	ctx = context.WithoutCancel(ctx)
 	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {
 		for _, m := range rest {
-			if err := tx.MessageUnleased(ctx, m, o.Node); err != nil {
+			if err := tx.Outbox().Release(ctx, m, o.Node); err != nil {
 				return err
 			}
 		}
@@ -123,23 +123,23 @@ func (o *Outbox) giveBack(ctx context.Context, rest []store.Message) error {
 // attempt sends one message and notes what came of it.
 func (o *Outbox) attempt(ctx context.Context, m store.Message) error {
 	if !o.DB.Now().Before(m.ExpiresAt) {
-		return o.note(ctx, m, audit.MailFailed, "expired", func(tx *store.Tx) error { return tx.MessageGivenUp(ctx, m, "expired") })
+		return o.note(ctx, m, audit.MailFailed, "expired", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, "expired") })
 	}
 	err := o.send(ctx, m)
 	var permanent Permanent
 	switch {
 	case err == nil:
-		return o.note(ctx, m, audit.MailSent, "", func(tx *store.Tx) error { return tx.MessageSent(ctx, m) })
+		return o.note(ctx, m, audit.MailSent, "", func(tx *store.Tx) error { return tx.Outbox().Sent(ctx, m) })
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &permanent):
 		o.Log.WarnContext(ctx, "mail refused", "message", m.ID, "kind", m.Kind, "err", err)
-		return o.note(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.MessageGivenUp(ctx, m, err.Error()) })
+		return o.note(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, err.Error()) })
 	}
 	pause := min(firstPause<<min(m.Attempts, 10), mostPause)
 	o.Log.WarnContext(ctx, "mail not sent, trying again", "message", m.ID, "kind", m.Kind, "in", pause, "err", err)
 	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {
-		return tx.MessageLater(ctx, m, tx.Now().Add(pause), err.Error())
+		return tx.Outbox().Postpone(ctx, m, tx.Now().Add(pause), err.Error())
 	})
 }
 
@@ -157,7 +157,7 @@ func (o *Outbox) note(ctx context.Context, m store.Message, kind audit.Kind, rea
 }
 
 func (o *Outbox) send(ctx context.Context, m store.Message) error {
-	t, err := o.DB.Tenant(ctx, m.Tenant)
+	t, err := o.DB.Tenants().Get(ctx, m.Tenant)
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func flush(t *testing.T, o *Outbox) {
 
 func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	t.Helper()
-	found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestADM9_AfterADeathTheMessageIDIsTheSame(t *testing.T) {
 	queue(t, h, "", "")
 	var leased []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
-		leased, err = tx.LeaseMessages(t.Context(), "dead", tx.Now().Add(leaseLife), batch)
+		leased, err = tx.Outbox().Lease(t.Context(), "dead", tx.Now().Add(leaseLife), batch)
 		return err
 	})
 	dead := newOutbox(t, h, "dead", sender)

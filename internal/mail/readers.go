@@ -27,7 +27,7 @@ func Readers(ctx context.Context, tx *store.Tx, u identity.User, user, operators
 		add(Reader{Address: u.Mail, Language: u.Language})
 	}
 	if operators {
-		tenant, err := tx.Tenant(ctx, u.Tenant)
+		tenant, err := tx.Tenants().Get(ctx, u.Tenant)
 		if err != nil {
 			return nil, err
 		}

@@ -104,13 +104,13 @@ func (b *Bell) take(ctx context.Context, free chan struct{}, work *sync.WaitGrou
 		<-free
 	}
 	// Looking takes no lock; with nothing to do, none is taken.
-	if due, err := b.DB.NotificationsDue(ctx); err != nil || !due {
+	if due, err := b.DB.Notifications().Due(ctx); err != nil || !due {
 		release(hands)
 		return 0, err
 	}
 	var due []store.Notification
 	err := b.DB.InTx(ctx, system, func(tx *store.Tx) (err error) {
-		due, err = tx.LeaseNotifications(ctx, b.Node, tx.Now().Add(leaseLife), hands)
+		due, err = tx.Notifications().Lease(ctx, b.Node, tx.Now().Add(leaseLife), hands)
 		return err
 	})
 	if err != nil {
@@ -139,14 +139,14 @@ func (b *Bell) attempt(ctx context.Context, n store.Notification) error {
 	// What is noted is noted even while shutting down, or it would be sent again.
 	noting := context.WithoutCancel(ctx)
 	if l == nil {
-		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.NotificationDone(noting, n, false) })
+		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.Notifications().Done(noting, n, false) })
 	}
 	sent, err := b.send(ctx, *l)
 	if err != nil {
 		return err
 	}
 	if ctx.Err() != nil && sent.failure != "" {
-		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.NotificationLater(noting, n, tx.Now(), false) })
+		return b.DB.InTx(noting, system, func(tx *store.Tx) error { return tx.Notifications().Postpone(noting, n, tx.Now(), false) })
 	}
 	return b.DB.InTx(noting, system, func(tx *store.Tx) error {
 		if err := b.note(noting, tx, l.subscription, sent); err != nil {
@@ -154,9 +154,9 @@ func (b *Bell) attempt(ctx context.Context, n store.Notification) error {
 		}
 		pause := max(sent.after, min(firstPause<<min(n.Attempts, 10), mostPause))
 		if sent.again && tx.Now().Add(pause).Before(n.ExpiresAt) {
-			return tx.NotificationLater(noting, n, tx.Now().Add(pause), true)
+			return tx.Notifications().Postpone(noting, n, tx.Now().Add(pause), true)
 		}
-		return tx.NotificationDone(noting, n, sent.failure == "")
+		return tx.Notifications().Done(noting, n, sent.failure == "")
 	})
 }
 
@@ -164,13 +164,13 @@ func (b *Bell) attempt(ctx context.Context, n store.Notification) error {
 // push service no longer knows ends.
 func (b *Bell) note(ctx context.Context, tx *store.Tx, s store.PushSubscription, sent result) error {
 	if sent.failure != Gone {
-		return tx.SubscriptionServed(ctx, s, string(sent.failure))
+		return tx.Subscriptions().Served(ctx, s, string(sent.failure))
 	}
-	gone, err := tx.SubscriptionGone(ctx, s)
+	gone, err := tx.Subscriptions().Gone(ctx, s)
 	if err != nil || !gone {
 		return err
 	}
-	a, err := tx.Authenticator(ctx, s.Tenant, s.Authenticator)
+	a, err := tx.Authenticators().Get(ctx, s.Tenant, s.Authenticator)
 	if err != nil {
 		return err
 	}
@@ -183,18 +183,18 @@ func (b *Bell) occasion(ctx context.Context, n store.Notification) (*letter, err
 	if b.Off || n.Kind == store.NotifyEnded && !n.Rung {
 		return nil, nil
 	}
-	s, err := b.DB.PushSubscription(ctx, n.Tenant, n.Authenticator)
+	s, err := b.DB.Subscriptions().Get(ctx, n.Tenant, n.Authenticator)
 	if errors.Is(err, identity.NotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.DB.PushRequest(ctx, n.Tenant, n.Push)
+	p, err := b.DB.Push().Get(ctx, n.Tenant, n.Push)
 	if err != nil {
 		return nil, err
 	}
-	a, err := b.DB.Authenticator(ctx, n.Tenant, n.Authenticator)
+	a, err := b.DB.Authenticators().Get(ctx, n.Tenant, n.Authenticator)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (b *Bell) occasion(ctx context.Context, n store.Notification) (*letter, err
 // reaches reports whether a request can be answered on an authenticator as
 // policy stands now (PUSH-6, PUSH-22).
 func (b *Bell) reaches(ctx context.Context, a identity.Authenticator, p store.PushRequest) (bool, error) {
-	row, err := b.DB.Policy(ctx, a.Tenant, policy.KindPlatforms)
+	row, err := b.DB.Policies().Get(ctx, a.Tenant, policy.KindPlatforms)
 	if err != nil {
 		return false, err
 	}

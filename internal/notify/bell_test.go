@@ -40,7 +40,7 @@ func furnish(t *testing.T, in *storetest.House) *house {
 	t.Helper()
 	h := &house{House: in, service: newService(t, in.Clock.Now)}
 	var err error
-	if h.service.key, _, err = h.DB.VAPIDPublic(t.Context()); err != nil {
+	if h.service.key, _, err = h.DB.VAPID().Public(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	h.bell = h.node(t, h.DB, "one")
@@ -97,7 +97,7 @@ func (h *house) flush(t *testing.T) int {
 
 func (h *house) subscription(t *testing.T, a identity.Authenticator) store.PushSubscription {
 	t.Helper()
-	s, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID)
+	s, err := h.DB.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestPUSH11_PUSH24_ARequestRings(t *testing.T) {
 			if d.sent != want {
 				t.Errorf("got  %+v\nwant %+v", d.sent, want)
 			}
-			number, err := h.DB.PushNumber(t.Context(), p.Tenant, p.ID)
+			number, err := h.DB.Push().Number(t.Context(), p.Tenant, p.ID)
 			if err != nil || number == "" {
 				t.Fatalf("number %q: %v", number, err)
 			}

@@ -91,11 +91,11 @@ func (b *Bell) message(words locales.Printer, a identity.Authenticator, expires 
 
 // words are those of a user's language, and the name of the organisation.
 func (b *Bell) words(ctx context.Context, tenant, user string) (locales.Printer, string, error) {
-	t, err := b.DB.Tenant(ctx, tenant)
+	t, err := b.DB.Tenants().Get(ctx, tenant)
 	if err != nil {
 		return locales.Printer{}, "", err
 	}
-	u, err := b.DB.User(ctx, tenant, user)
+	u, err := b.DB.Users().Get(ctx, tenant, user)
 	if err != nil {
 		return locales.Printer{}, "", err
 	}

@@ -26,7 +26,7 @@ func TestPUSH12_PUSH24_LanguagesAndNames(t *testing.T) {
 	} {
 		h := onSQLite(t)
 		h.subscribed(t, "phone")
-		h.Do(t, func(tx *store.Tx) error { return tx.SetUserLanguage(t.Context(), h.Tenant.ID, h.User.ID, language) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().SetLanguage(t.Context(), h.Tenant.ID, h.User.ID, language) })
 		j := h.Journey(t, "browser")
 		j.Name = "anna\u202e\n<b>berg"
 		h.Do(t, func(tx *store.Tx) error {
@@ -127,7 +127,7 @@ func TestPUSH25_WhoMayApproveFromTheNotification(t *testing.T) {
 func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
 	for name, change := range map[string]func(h *house, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error{
 		"answered": func(h *house, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
-			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, store.PushNotMe, "")
+			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, store.PushNotMe, "")
 			return err
 		},
 		"expired": func(h *house, _ identity.Authenticator, _ store.PushRequest, _ *store.Tx) error {
@@ -135,23 +135,23 @@ func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
 			return nil
 		},
 		"user disabled": func(h *house, _ identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
-			_, err := tx.CutOff(t.Context(), p.Tenant, p.User)
+			_, err := tx.Users().RevokeAllAccess(t.Context(), p.Tenant, p.User)
 			return err
 		},
 		"authenticator revoked": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
-			_, err := tx.RevokeAuthenticator(t.Context(), a.Tenant, a.ID)
+			_, err := tx.Authenticators().Revoke(t.Context(), a.Tenant, a.ID)
 			return err
 		},
 		"authenticator suspended": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
-			_, err := tx.SuspendAuthenticator(t.Context(), a.Tenant, a.ID)
+			_, err := tx.Authenticators().Suspend(t.Context(), a.Tenant, a.ID)
 			return err
 		},
 		"push switched off": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
-			_, err := tx.SetPush(t.Context(), a.Tenant, a.ID, false)
+			_, err := tx.Authenticators().SetPush(t.Context(), a.Tenant, a.ID, false)
 			return err
 		},
 		"an app that cannot do the check": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
-			return tx.SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.0.0", []string{"presence:none"})
+			return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.0.0", []string{"presence:none"})
 		},
 		"unsubscribed": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			return Unsubscribe(t.Context(), tx, a)

@@ -59,7 +59,7 @@ func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 			h.request(t, policy.Enter)
 			h.service.answer(tt.answer)
 			h.flush(t)
-			s, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID)
+			s, err := h.DB.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 			switch {
 			case (err != nil) != (tt.failure == Gone):
 				t.Errorf("subscription: %v", err)
@@ -144,10 +144,10 @@ func TestPUSH24_GoneButReplaced(t *testing.T) {
 		h.Clock.Pass(15 * time.Second)
 		h.request(t, policy.Enter)
 		h.flush(t)
-		if _, err := h.DB.PushSubscription(t.Context(), a.Tenant, a.ID); err == nil {
+		if _, err := h.DB.Subscriptions().Get(t.Context(), a.Tenant, a.ID); err == nil {
 			t.Error("a subscription that is gone is still there")
 		}
-		events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.AuthenticatorPush, Limit: 10}))
+		events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.AuthenticatorPush, Limit: 10}))
 		if err != nil || len(events) == 0 || events[0].Reason != "subscription gone" {
 			t.Errorf("events %+v, %v", events, err)
 		}
@@ -200,7 +200,7 @@ func TestPUSH24_ANodeThatDied(t *testing.T) {
 		h.subscribed(t, "phone")
 		h.request(t, policy.Enter)
 		h.Do(t, func(tx *store.Tx) error {
-			taken, err := tx.LeaseNotifications(t.Context(), "dead", tx.Now().Add(leaseLife), 10)
+			taken, err := tx.Notifications().Lease(t.Context(), "dead", tx.Now().Add(leaseLife), 10)
 			if len(taken) != 1 {
 				t.Errorf("%d taken, want 1", len(taken))
 			}
@@ -344,7 +344,7 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 		late, _ := h.subscribed(t, "subscribed since")
 		h.Clock.Pass(10 * time.Second)
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, store.PushApproved, answered.ID)
+			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, store.PushApproved, answered.ID)
 			return err
 		})
 		h.flush(t)
@@ -377,7 +377,7 @@ func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 		p := h.request(t, policy.Enter)
 		rung := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
 		h.Do(t, func(tx *store.Tx) error {
-			if err := tx.NotificationDone(t.Context(), rung, true); err != nil {
+			if err := tx.Notifications().Done(t.Context(), rung, true); err != nil {
 				return err
 			}
 			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)

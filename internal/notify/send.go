@@ -58,7 +58,7 @@ func topic(kind, authenticator string) string {
 // send hands a letter to its push service (RFC 8030, section 5). The error is
 // ours alone; whatever the service does is in the result.
 func (b *Bell) send(ctx context.Context, l letter) (result, error) {
-	s, err := b.DB.OpenSubscription(ctx, l.subscription)
+	s, err := b.DB.Subscriptions().Unseal(ctx, l.subscription)
 	if err != nil {
 		return result{}, err
 	}
@@ -149,7 +149,7 @@ type token struct {
 
 // authorization is the header by which the push service of an origin knows us.
 func (b *Bell) authorization(ctx context.Context, origin string) (string, error) {
-	public, _, err := b.DB.VAPIDPublic(ctx)
+	public, _, err := b.DB.VAPID().Public(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +160,7 @@ func (b *Bell) authorization(ctx context.Context, origin string) (string, error)
 	if t, ok := b.tokens.by[name]; ok && now.Sub(t.made) < tokenUse {
 		return t.header, nil
 	}
-	key, err := b.DB.VAPIDKey(ctx)
+	key, err := b.DB.VAPID().Key(ctx)
 	if err != nil {
 		return "", err
 	}

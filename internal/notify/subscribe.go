@@ -13,7 +13,7 @@ import (
 // Key is what a browser subscribes with: the public part of the installation's
 // key of Web Push, in base64url.
 func (b *Bell) Key(ctx context.Context) (string, error) {
-	public, _, err := b.DB.VAPIDPublic(ctx)
+	public, _, err := b.DB.VAPID().Public(ctx)
 	return base64.RawURLEncoding.EncodeToString(public), err
 }
 
@@ -25,7 +25,7 @@ func (b *Bell) Parse(endpoint, p256dh, auth string) (webpush.Subscription, error
 
 // Subscribe gives an authenticator a subscription, in place of any it had.
 func Subscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator, s webpush.Subscription) error {
-	done, err := tx.Subscribe(ctx, a.Tenant, a.ID, s)
+	done, err := tx.Subscriptions().Set(ctx, a.Tenant, a.ID, s)
 	if err != nil || !done {
 		return err
 	}
@@ -34,7 +34,7 @@ func Subscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator, s we
 
 // Unsubscribe ends the subscription of an authenticator, if it has one.
 func Unsubscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
-	done, err := tx.Unsubscribe(ctx, a.Tenant, a.ID)
+	done, err := tx.Subscriptions().Remove(ctx, a.Tenant, a.ID)
 	if err != nil || !done {
 		return err
 	}
@@ -44,11 +44,11 @@ func Unsubscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator) er
 // changed writes the event of a subscription that began or ended, for each user
 // of its authenticator, and wakes who shows it.
 func changed(ctx context.Context, tx *store.Tx, a identity.Authenticator, how string) error {
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
 	}
-	tx.Wake(store.AuthenticatorTopic(a.ID))
+	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, user := range users {
 		if err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: audit.AuthenticatorPush, User: user, Authenticator: a.ID,
 			Reason: how, Data: map[string]string{"serial": a.Serial}}); err != nil {

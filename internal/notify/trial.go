@@ -19,7 +19,7 @@ const trialLife = time.Minute
 // may.
 func (b *Bell) Trial(ctx context.Context, a identity.Authenticator, user string) (why Failure, expires time.Time, err error) {
 	expires = b.DB.Now().Add(trialLife)
-	s, err := b.DB.PushSubscription(ctx, a.Tenant, a.ID)
+	s, err := b.DB.Subscriptions().Get(ctx, a.Tenant, a.ID)
 	if errors.Is(err, identity.NotFound) {
 		return None, expires, nil
 	}

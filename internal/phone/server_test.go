@@ -46,8 +46,8 @@ func furnish(t *testing.T) *house {
 	h := &house{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
 		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
 	h.tx(t, func(tx *store.Tx) error {
-		return errors.Join(tx.AddTenant(t.Context(), tenant), tx.AddUser(t.Context(), h.user),
-			tx.AddApplication(t.Context(), identity.Application{Tenant: tenant.ID, ID: payroll, Name: "Payroll",
+		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), h.user),
+			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: payroll, Name: "Payroll",
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
 	catalog, err := locales.Load()
@@ -84,7 +84,7 @@ func (h *house) journey(t *testing.T) *identity.Journey {
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	h.tx(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.tx(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -94,14 +94,14 @@ func (h *house) activation(t *testing.T) enroll.Activation {
 	j := h.journey(t)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.db.Now()
 	h.tx(t, func(tx *store.Tx) error {
-		rules, err := enroll.ReadRules(t.Context(), tx, h.user.Tenant)
+		rules, err := enroll.ReadRules(t.Context(), tx.Reader, h.user.Tenant)
 		if err != nil {
 			return err
 		}
 		_, err = enroll.ChoosePlatform(t.Context(), tx, j, h.user, identity.Linux, rules, "en")
-		return errors.Join(err, tx.StepJourney(t.Context(), j))
+		return errors.Join(err, tx.Journeys().Step(t.Context(), j))
 	})
-	shown, err := enroll.Shown(t.Context(), h.db, j)
+	shown, err := enroll.Shown(t.Context(), h.db.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func (h *house) ask(t *testing.T, presence policy.Presence) (id, number string) 
 
 func (h *house) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.db, h.user.Tenant, id)
+	s, err := push.Look(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestPhoneClockIsOff(t *testing.T) {
 	if list, err := again.List(t.Context()); err != nil || list[0].Problem != "" {
 		t.Errorf("List() = %+v, %v", list, err)
 	}
-	seed, err := h.db.Seed(t.Context(), h.user.Tenant, account.ID)
+	seed, err := h.db.Authenticators().Seed(t.Context(), h.user.Tenant, account.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +358,7 @@ func TestPhoneSettingsAndRemoval(t *testing.T) {
 	if list, err := p.List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("List() = %+v, %v, want none", list, err)
 	}
-	stored, err := h.db.Authenticator(t.Context(), h.user.Tenant, account.ID)
+	stored, err := h.db.Authenticators().Get(t.Context(), h.user.Tenant, account.ID)
 	if err != nil || stored.State() != identity.Revoked {
 		t.Errorf("the server has it as %q, %v", stored.State(), err)
 	}

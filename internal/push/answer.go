@@ -78,7 +78,7 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 	}
 	// Whoever starts another request has this turn first too: taken in any other
 	// order, the two could wait for each other.
-	if _, err := tx.HoldPush(ctx, p.Tenant, p.User); err != nil {
+	if _, err := tx.Push().Acquire(ctx, p.Tenant, p.User); err != nil {
 		return End{}, err
 	}
 	end := End{Request: p}
@@ -96,23 +96,23 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 	default:
 		return End{}, refuse(identity.Invalid, "error.invalid", Refusal{Code: "malformed"})
 	}
-	ended, err := tx.EndPush(ctx, p.Tenant, p.ID, end.Outcome, a.ID)
+	ended, err := tx.Push().End(ctx, p.Tenant, p.ID, end.Outcome, a.ID)
 	if err != nil {
 		return End{}, err
 	}
 	if !ended { // by another answer, between our look and our update
-		if p, err = tx.PushRequest(ctx, p.Tenant, p.ID); err != nil {
+		if p, err = tx.Push().Get(ctx, p.Tenant, p.ID); err != nil {
 			return End{}, err
 		}
 		return End{}, refuse(identity.Conflict, "error.conflict", Refusal{Code: "ended", Outcome: outcome(p, tx.Now())})
 	}
 	if end.Outcome == store.PushResync {
-		if err := tx.SetPushResync(ctx, p.Tenant, p.ID, far); err != nil {
+		if err := tx.Push().SetResync(ctx, p.Tenant, p.ID, far); err != nil {
 			return End{}, err
 		}
 	}
-	tx.Wake(store.JourneyTopic(p.Journey))
-	if err := tx.WakeUser(ctx, p.Tenant, p.User); err != nil {
+	tx.Notify(store.JourneyTopic(p.Journey))
+	if err := tx.Users().Notify(ctx, p.Tenant, p.User); err != nil {
 		return End{}, err
 	}
 	return end, record(ctx, tx, end, a)
@@ -122,7 +122,7 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 // authenticator as it is in this transaction.
 func addressed(ctx context.Context, tx *store.Tx, by identity.Authenticator, answer Answer) (store.PushRequest, identity.Authenticator, error) {
 	var p store.PushRequest
-	a, err := tx.Authenticator(ctx, by.Tenant, by.ID)
+	a, err := tx.Authenticators().Get(ctx, by.Tenant, by.ID)
 	if err != nil {
 		return p, a, err
 	}
@@ -130,14 +130,14 @@ func addressed(ctx context.Context, tx *store.Tx, by identity.Authenticator, ans
 		return p, a, refuse(identity.Forbidden, "error.forbidden", Refusal{Code: "state"})
 	}
 	unknown := refuse(identity.NotFound, "error.notfound", Refusal{Code: "request"})
-	p, err = tx.PushRequest(ctx, a.Tenant, answer.Request)
+	p, err = tx.Push().Get(ctx, a.Tenant, answer.Request)
 	if errors.Is(err, identity.NotFound) {
 		return p, a, unknown
 	}
 	if err != nil {
 		return p, a, err
 	}
-	users, err := tx.UsersOf(ctx, a.Tenant, a.ID)
+	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return p, a, err
 	}
@@ -168,7 +168,7 @@ func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.
 		return "", far, err
 	}
 	if p.Presence != policy.NoPresence {
-		number, err := tx.PushNumber(ctx, p.Tenant, p.ID)
+		number, err := tx.Push().Number(ctx, p.Tenant, p.ID)
 		if err != nil {
 			return "", far, err
 		}

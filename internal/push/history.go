@@ -21,18 +21,12 @@ type Past struct {
 	Took     time.Duration     // from its making to the answer, in whole seconds; zero where there was none
 }
 
-// A Historian is where the history is read.
-type Historian interface {
-	Now() time.Time
-	Pushes(ctx context.Context, tenant string, f store.PushFilter) iter.Seq2[store.PushRequest, error]
-}
-
 // History yields a tenant's push requests, newest first, each with how it ended:
 // one whose time is over has expired, whether or not anybody wrote that.
-func History(ctx context.Context, r Historian, tenant string, f store.PushFilter) iter.Seq2[Past, error] {
+func History(ctx context.Context, r store.Reader, tenant string, f store.PushFilter) iter.Seq2[Past, error] {
 	f.Grace = grace
 	return func(yield func(Past, error) bool) {
-		for p, err := range r.Pushes(ctx, tenant, f) {
+		for p, err := range r.Push().List(ctx, tenant, f) {
 			// To the second, as the rows are.
 			if !yield(past(p, r.Now().Truncate(time.Second)), err) {
 				return

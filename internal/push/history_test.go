@@ -48,7 +48,7 @@ func TestADM7_HistoryByTheClock(t *testing.T) {
 		begin() // and it waits
 
 		want := []store.PushOutcome{"", store.PushExpired, store.PushExpired, store.PushNotMe, store.PushApproved}
-		all, err := store.Collect(History(t.Context(), h.DB, h.Tenant.ID, store.PushFilter{}))
+		all, err := store.Collect(History(t.Context(), h.DB.Reader, h.Tenant.ID, store.PushFilter{}))
 		if err != nil || len(all) != len(want) {
 			t.Fatalf("got %d, %v, want %d", len(all), err, len(want))
 		}
@@ -62,7 +62,7 @@ func TestADM7_HistoryByTheClock(t *testing.T) {
 					ids[len(ids)-1-i], want[i], took)
 			}
 			f := store.PushFilter{Outcome: want[i], Waiting: want[i] == ""}
-			found, err := store.Collect(History(t.Context(), h.DB, h.Tenant.ID, f))
+			found, err := store.Collect(History(t.Context(), h.DB.Reader, h.Tenant.ID, f))
 			n := 1
 			if want[i] == store.PushExpired {
 				n = 2

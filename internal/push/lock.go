@@ -33,23 +33,23 @@ func count(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.
 	if until.After(since) {
 		since = until // what led to a lock that is over is paid for
 	}
-	sent, err := tx.CountPushes(ctx, p.Tenant, p.User, since)
+	sent, err := tx.Push().CountSince(ctx, p.Tenant, p.User, since)
 	if err != nil || sent < rules.Limit {
 		return err
 	}
 	until = p.CreatedAt.Add(time.Duration(rules.Lock) * time.Second)
-	if err := tx.LockPush(ctx, p.Tenant, p.User, until); err != nil {
+	if err := tx.Push().Lock(ctx, p.Tenant, p.User, until); err != nil {
 		return err
 	}
 	// Whoever asks for another no longer means the one that waits.
-	ended, err := tx.ReplacePush(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt)
+	ended, err := tx.Push().Replace(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt)
 	if err != nil {
 		return err
 	}
 	for _, journey := range ended {
-		tx.Wake(store.JourneyTopic(journey))
+		tx.Notify(store.JourneyTopic(journey))
 	}
-	if err := tx.WakeUser(ctx, p.Tenant, p.User); err != nil {
+	if err := tx.Users().Notify(ctx, p.Tenant, p.User); err != nil {
 		return err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: p.Tenant, Kind: audit.PushLocked, User: p.User, Application: p.ApplicationID, Journey: p.Journey,
@@ -68,14 +68,14 @@ func locked(p store.PushRequest, l Locked) error {
 // Unlock ends the lock of a user's push and begins the count anew, as an
 // operator wishes. It reports whether there was a lock.
 func Unlock(ctx context.Context, tx *store.Tx, tenant, user string) (bool, error) {
-	done, err := tx.UnlockPush(ctx, tenant, user)
+	done, err := tx.Push().Unlock(ctx, tenant, user)
 	if err != nil {
 		return false, err
 	}
-	if err := tx.ForgivePushes(ctx, tenant, user); err != nil || !done {
+	if err := tx.Push().Forgive(ctx, tenant, user); err != nil || !done {
 		return false, err
 	}
-	if err := tx.WakeUser(ctx, tenant, user); err != nil {
+	if err := tx.Users().Notify(ctx, tenant, user); err != nil {
 		return false, err
 	}
 	return true, tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.PushUnlocked, User: user, Reason: "operator"})

@@ -60,7 +60,7 @@ func locksNow(t *testing.T, h *storetest.House) {
 
 func pushOf(t *testing.T, h *storetest.House, db *store.DB, a identity.Authenticator) (identity.PushState, time.Time) {
 	t.Helper()
-	a, err := db.Authenticator(t.Context(), a.Tenant, a.ID)
+	a, err := db.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestPUSH9_NoApprovalDuringALock(t *testing.T) {
 	a := h.Authenticator(t, "phone")
 	p := mustStart(t, h, h.Journey(t, "browser"), policy.NoPresence)
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
+		return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
 	})
 	if _, err := answer(t, h, h.DB, a, approval(p)); refused(err) != "push-not-allowed" {
 		t.Errorf("approved while push is locked: %v", err)
@@ -237,7 +237,7 @@ func TestPUSH9_NoApprovalDuringALock(t *testing.T) {
 
 func pending(t *testing.T, h *storetest.House) store.PushRequest {
 	t.Helper()
-	p, err := Pending(t.Context(), h.DB, h.Tenant.ID, h.User.ID)
+	p, err := Pending(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func pending(t *testing.T, h *storetest.House) store.PushRequest {
 
 func journeyOf(t *testing.T, h *storetest.House, p store.PushRequest) *identity.Journey {
 	t.Helper()
-	j, err := h.DB.Journey(t.Context(), p.Tenant, p.Journey)
+	j, err := h.DB.Journeys().Get(t.Context(), p.Tenant, p.Journey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 		a := h.Authenticator(t, "phone")
 		rules := policy.DefaultPush()
 		rules.Spacing = 0
-		tally := store.Tally{Tenant: h.Tenant.ID, User: h.User.ID}
+		tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 		var journeys []*identity.Journey
 		for range 40 {
 			journeys = append(journeys, h.Journey(t, "browser"))
@@ -275,7 +275,7 @@ func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 				db := nodes[i%2]
 				ask(t, h, db, j, rules)
 				err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-					p, err := Pending(t.Context(), tx, h.Tenant.ID, h.User.ID)
+					p, err := Pending(t.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 					if err != nil {
 						return err
 					}
@@ -283,7 +283,7 @@ func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					_, err = tx.Reserve(t.Context(), tally, 1000)
+					_, err = tx.Attempts().Reserve(t.Context(), tally, 1000)
 					return err
 				})
 				if errors.Is(err, identity.Unavailable) {

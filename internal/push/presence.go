@@ -38,7 +38,7 @@ func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules polic
 	if p.Presence != policy.Pick {
 		return nil
 	}
-	elsewhere, err := tx.ShownNumbers(ctx, p.Tenant, mostShown)
+	elsewhere, err := tx.Push().ShownNumbers(ctx, p.Tenant, mostShown)
 	if err != nil {
 		return err
 	}
@@ -62,14 +62,14 @@ func Digits(presence policy.Presence, rules policy.Push) int {
 
 // shownBefore is the number of the request that a new one is about to replace.
 func shownBefore(ctx context.Context, tx *store.Tx, p store.PushRequest) (string, error) {
-	open, err := tx.OpenPush(ctx, p.Tenant, p.User)
+	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	if errors.Is(err, identity.NotFound) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	return tx.PushNumber(ctx, p.Tenant, open.ID)
+	return tx.Push().Number(ctx, p.Tenant, open.ID)
 }
 
 // mostShown bounds how many other requests' numbers are kept out of the decoys.

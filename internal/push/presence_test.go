@@ -59,7 +59,7 @@ func TestPUSH18_NoDecoyIsShownElsewhere(t *testing.T) {
 
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		p := mustStart(t, h, h.Journey(t, "browser"), policy.Pick)
-		got, err := h.DB.ShownNumbers(t.Context(), h.Tenant.ID, 10)
+		got, err := h.DB.Push().ShownNumbers(t.Context(), h.Tenant.ID, 10)
 		if err != nil || !slices.Equal(got, []string{p.Number}) {
 			t.Errorf("shown now: %v, %v, want %s", got, err, p.Number)
 		}
@@ -78,7 +78,7 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, h *storetest.House) {
 				a, j := able(t, h), h.Journey(t, "browser")
 				p := mustStart(t, h, j, tt.presence)
-				options, err := h.DB.PushOptions(t.Context(), p.Tenant, p.ID)
+				options, err := h.DB.Push().Options(t.Context(), p.Tenant, p.ID)
 				if err != nil || len(options) != tt.options || len(p.Number) != tt.digits || tt.options > 0 && !slices.Contains(options, p.Number) {
 					t.Errorf("number %q, options %v, %v", p.Number, options, err)
 				}
@@ -88,7 +88,7 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 				if end, err := answer(t, h, h.DB, a, approval(p)); err != nil || end.Outcome != store.PushApproved {
 					t.Fatalf("approval: %+v, %v", end, err)
 				}
-				if options, err := h.DB.PushOptions(t.Context(), p.Tenant, p.ID); err != nil || options != nil {
+				if options, err := h.DB.Push().Options(t.Context(), p.Tenant, p.ID); err != nil || options != nil {
 					t.Errorf("options after the end: %v, %v", options, err)
 				}
 				if _, err := claim(t, h, h.DB, j, p.ID); err != nil {
@@ -171,7 +171,7 @@ func able(t *testing.T, h *storetest.House) identity.Authenticator {
 	a := h.Authenticator(t, "phone")
 	a.Capabilities = []string{"presence:none", "presence:enter", "presence:pick", "presence:six-digits"}
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", a.Capabilities)
+		return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", a.Capabilities)
 	})
 	return a
 }

@@ -69,7 +69,7 @@ func claim(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, 
 
 func look(t *testing.T, h *storetest.House, id string) State {
 	t.Helper()
-	s, err := Look(t.Context(), h.DB, h.Tenant.ID, id)
+	s, err := Look(t.Context(), h.DB.Reader, h.Tenant.ID, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func look(t *testing.T, h *storetest.House, id string) State {
 
 func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	t.Helper()
-	found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
+	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestPush_FromStartToClaim(t *testing.T) {
 			t.Error("the open app was not woken")
 		}
 
-		pending, err := Pending(t.Context(), h.DB, h.Tenant.ID, h.User.ID)
+		pending, err := Pending(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +403,7 @@ func TestPUSH15_Expires(t *testing.T) {
 	if s := look(t, h, p.ID); s.Outcome != store.PushExpired || s.Number != "" {
 		t.Errorf("after a minute: %+v, want expired", s)
 	}
-	if _, err := Pending(t.Context(), h.DB, h.Tenant.ID, h.User.ID); !errors.Is(err, identity.NotFound) {
+	if _, err := Pending(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID); !errors.Is(err, identity.NotFound) {
 		t.Errorf("Pending: %v, want NotFound", err)
 	}
 	if _, err := answer(t, h, h.DB, a, approval(p)); refused(err) != "ended expired" {
@@ -497,7 +497,7 @@ func TestPUSH26_LiveState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Do(t, func(tx *store.Tx) error { return tx.SetPolicy(t.Context(), h.Tenant.ID, kind, 0, document) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Policies().Set(t.Context(), h.Tenant.ID, kind, 0, document) })
 	}
 	for _, tt := range []struct {
 		name    string
@@ -505,24 +505,33 @@ func TestPUSH26_LiveState(t *testing.T) {
 		refused string
 	}{
 		{"user disabled", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
-			h.Do(t, func(tx *store.Tx) error { _, err := tx.DisableUser(t.Context(), h.Tenant.ID, h.User.ID); return err })
+			h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.Users().Disable(t.Context(), h.Tenant.ID, h.User.ID)
+				return err
+			})
 		}, "push-not-allowed"},
 		{"PUSH-9 push locked", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
-				return tx.LockPush(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
+				return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
 			})
 		}, "push-not-allowed"},
 		{"authenticator revoked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
-			h.Do(t, func(tx *store.Tx) error { _, err := tx.RevokeAuthenticator(t.Context(), a.Tenant, a.ID); return err })
+			h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.Authenticators().Revoke(t.Context(), a.Tenant, a.ID)
+				return err
+			})
 		}, "state"},
 		{"authenticator locked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
-				_, err := tx.CountInvalid(t.Context(), a.Tenant, a.ID, 1, time.Time{})
+				_, err := tx.Passcodes().CountInvalid(t.Context(), a.Tenant, a.ID, 1, time.Time{})
 				return err
 			})
 		}, "state"},
 		{"push switched off on the phone", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
-			h.Do(t, func(tx *store.Tx) error { _, err := tx.SetPush(t.Context(), a.Tenant, a.ID, false); return err })
+			h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.Authenticators().SetPush(t.Context(), a.Tenant, a.ID, false)
+				return err
+			})
 		}, "push-not-allowed"},
 		{"PUSH-6 platform's push switched off", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
 			p := policy.DefaultPlatforms()
@@ -538,15 +547,18 @@ func TestPUSH26_LiveState(t *testing.T) {
 			off(t, h, policy.KindPush, p)
 		}, "push-not-allowed"},
 		{"authenticator suspended", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
-			h.Do(t, func(tx *store.Tx) error { _, err := tx.SuspendAuthenticator(t.Context(), a.Tenant, a.ID); return err })
+			h.Do(t, func(tx *store.Tx) error {
+				_, err := tx.Authenticators().Suspend(t.Context(), a.Tenant, a.ID)
+				return err
+			})
 		}, "state"},
 		{"user joined a group without push", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
 			g := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "no push"}
 			h.Do(t, func(tx *store.Tx) error {
-				if err := tx.AddGroup(t.Context(), g); err != nil {
+				if err := tx.Groups().Add(t.Context(), g); err != nil {
 					return err
 				}
-				return tx.AddMember(t.Context(), h.Tenant.ID, g.ID, h.User.ID)
+				return tx.Groups().AddMember(t.Context(), h.Tenant.ID, g.ID, h.User.ID)
 			})
 			p := policy.DefaultPush()
 			p.Groups = map[string]policy.PushSettings{g.ID: {Presence: policy.NoPresence}}
@@ -595,7 +607,7 @@ func TestPUSH22_AppThatCannot(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
 	h.Do(t, func(tx *store.Tx) error {
-		return tx.SetApp(t.Context(), a.Tenant, a.ID, "old/1.0.0", []string{"presence:none"})
+		return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "old/1.0.0", []string{"presence:none"})
 	})
 	p := mustStart(t, h, h.Journey(t, "browser"), policy.Enter)
 	_, err := answer(t, h, h.DB, a, approval(p))
@@ -607,11 +619,11 @@ func TestPUSH22_AppThatCannot(t *testing.T) {
 	if end, err := answer(t, h, h.DB, a, deny); err != nil || end.Outcome != store.PushNotMe {
 		t.Errorf("denied by it: %+v, %v", end, err)
 	}
-	if p, err := h.DB.Person(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); !p.Rejected || err != nil {
+	if p, err := h.DB.Users().LoginState(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); !p.Rejected || err != nil {
 		t.Errorf("PUSH-14: Rejected = %v, %v", p.Rejected, err)
 	}
 	h.Clock.Pass(25 * time.Hour)
-	if p, err := h.DB.Person(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); p.Rejected || err != nil {
+	if p, err := h.DB.Users().LoginState(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); p.Rejected || err != nil {
 		t.Errorf("PUSH-14: Rejected a day later = %v, %v", p.Rejected, err)
 	}
 }
@@ -623,7 +635,7 @@ func TestPUSH11_OnlyTheUsersOwn(t *testing.T) {
 	h := storetest.SQLite(t)
 	p := mustStart(t, h, h.Journey(t, "browser"), policy.NoPresence)
 	other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "mallory"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), other) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
 	h.User = other
 	a := h.Authenticator(t, "mallory's phone")
 	if _, err := answer(t, h, h.DB, a, approval(p)); refused(err) != "request" || !errors.Is(err, identity.NotFound) {
@@ -643,10 +655,10 @@ func TestPUSH26_TenantsAreApart(t *testing.T) {
 	elsewhere.Tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "elsewhere", Name: "Elsewhere", Language: "en"}
 	elsewhere.User = identity.User{Tenant: elsewhere.Tenant.ID, ID: h.User.ID, Name: h.User.Name}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddTenant(t.Context(), elsewhere.Tenant); err != nil {
+		if err := tx.Tenants().Add(t.Context(), elsewhere.Tenant); err != nil {
 			return err
 		}
-		return tx.AddUser(t.Context(), elsewhere.User) // of the same id, which nobody draws
+		return tx.Users().Add(t.Context(), elsewhere.User) // of the same id, which nobody draws
 	})
 	stranger := elsewhere.Authenticator(t, "phone")
 	if _, err := answer(t, h, h.DB, stranger, approval(p)); refused(err) != "request" {
@@ -724,7 +736,7 @@ func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
 				}
 			}
 			h.Clock.Pass(2 * time.Minute)
-			found, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kinds: all, Oldest: true}))
+			found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kinds: all, Oldest: true}))
 			if err != nil || len(found) == 0 || found[0].Kind != audit.PushChallenge {
 				t.Fatalf("events %v, %v", found, err)
 			}

@@ -49,7 +49,7 @@ func anyHand(a identity.Authenticator) bool {
 // enabled, authenticator active, push allowed, by the rows as they are in this
 // transaction (PUSH-26).
 func alive(ctx context.Context, tx *store.Tx, user string, a identity.Authenticator) (bool, error) {
-	u, err := tx.User(ctx, a.Tenant, user)
+	u, err := tx.Users().Get(ctx, a.Tenant, user)
 	if err != nil {
 		return false, err
 	}
@@ -61,7 +61,7 @@ func alive(ctx context.Context, tx *store.Tx, user string, a identity.Authentica
 	if err != nil {
 		return false, err
 	}
-	groups, err := tx.GroupIDsOf(ctx, a.Tenant, user)
+	groups, err := tx.Groups().IDsOfUser(ctx, a.Tenant, user)
 	if err != nil {
 		return false, err
 	}
@@ -70,7 +70,7 @@ func alive(ctx context.Context, tx *store.Tx, user string, a identity.Authentica
 
 func document[D policy.Document](ctx context.Context, tx *store.Tx, tenant string) (D, error) {
 	var d D
-	row, err := tx.Policy(ctx, tenant, d.Kind())
+	row, err := tx.Policies().Get(ctx, tenant, d.Kind())
 	if err != nil {
 		return d, err
 	}

@@ -40,7 +40,7 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		Nonce: newNonce(), LoginAt: j.StartedAt, CreatedAt: tx.Now(),
 	}
 	p.ExpiresAt = p.CreatedAt.Add(time.Duration(rules.Lifetime) * time.Second)
-	until, err := tx.HoldPush(ctx, p.Tenant, p.User)
+	until, err := tx.Push().Acquire(ctx, p.Tenant, p.User)
 	if err != nil {
 		return p, err
 	}
@@ -57,14 +57,14 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		return p, err
 	}
 	spacing := time.Duration(rules.Spacing) * time.Second
-	ended, err := tx.ReplacePush(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt.Add(-spacing))
+	ended, err := tx.Push().Replace(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt.Add(-spacing))
 	if err != nil {
 		return p, err
 	}
 	for _, journey := range ended {
-		tx.Wake(store.JourneyTopic(journey))
+		tx.Notify(store.JourneyTopic(journey))
 	}
-	added, err := tx.AddPush(ctx, p)
+	added, err := tx.Push().Add(ctx, p)
 	if err != nil {
 		return p, err
 	}
@@ -75,13 +75,13 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		}
 		return p, &identity.Error{Kind: identity.Conflict, Key: "error.push.wait", RetryAfter: spacing}
 	}
-	if err := tx.WakeUser(ctx, p.Tenant, p.User); err != nil {
+	if err := tx.Users().Notify(ctx, p.Tenant, p.User); err != nil {
 		return p, err
 	}
-	if err := tx.QueueNotifications(ctx, p); err != nil {
+	if err := tx.Notifications().Queue(ctx, p); err != nil {
 		return p, err
 	}
-	tenant, err := tx.Tenant(ctx, p.Tenant)
+	tenant, err := tx.Tenants().Get(ctx, p.Tenant)
 	if err != nil {
 		return p, err
 	}
@@ -95,21 +95,21 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 // space refuses a request while another browser's waits, too soon after the
 // user's last one, and past the most that a journey may send (PUSH-9).
 func space(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
-	open, err := tx.OpenPush(ctx, p.Tenant, p.User)
+	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	switch {
 	case err == nil && open.Browser != p.Browser:
 		return &identity.Error{Kind: identity.Conflict, Key: "error.push.elsewhere", RetryAfter: open.ExpiresAt.Sub(p.CreatedAt)}
 	case err != nil && !errors.Is(err, identity.NotFound):
 		return err
 	}
-	sent, err := tx.PushesOf(ctx, p.Tenant, p.Journey)
+	sent, err := tx.Push().CountOfJourney(ctx, p.Tenant, p.Journey)
 	if err != nil {
 		return err
 	}
 	if sent >= rules.PerJourney {
 		return &identity.Error{Kind: identity.Throttled, Key: "error.push.limit"}
 	}
-	last, err := tx.LastPush(ctx, p.Tenant, p.User)
+	last, err := tx.Push().LastAt(ctx, p.Tenant, p.User)
 	if err != nil {
 		return err
 	}
@@ -127,18 +127,10 @@ func newNonce() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// A Reader is what reads go through: the database, or a transaction.
-type Reader interface {
-	Now() time.Time
-	OpenPush(ctx context.Context, tenant, user string) (store.PushRequest, error)
-	PushRequest(ctx context.Context, tenant, id string) (store.PushRequest, error)
-	PushNumber(ctx context.Context, tenant, id string) (string, error)
-}
-
 // Pending returns the request of a user that waits for an answer, without its
 // number; a NotFound says that there is none.
-func Pending(ctx context.Context, r Reader, tenant, user string) (store.PushRequest, error) {
-	return r.OpenPush(ctx, tenant, user)
+func Pending(ctx context.Context, r store.Reader, tenant, user string) (store.PushRequest, error) {
+	return r.Push().Open(ctx, tenant, user)
 }
 
 // RejectionCounts is the moment since which a user's *it wasn't me* counts: for
@@ -160,8 +152,8 @@ func (s State) Waiting() bool {
 }
 
 // Look returns how a request stands now.
-func Look(ctx context.Context, r Reader, tenant, id string) (State, error) {
-	p, err := r.PushRequest(ctx, tenant, id)
+func Look(ctx context.Context, r store.Reader, tenant, id string) (State, error) {
+	p, err := r.Push().Get(ctx, tenant, id)
 	if err != nil {
 		return State{}, err
 	}
@@ -173,7 +165,7 @@ func Look(ctx context.Context, r Reader, tenant, id string) (State, error) {
 		return s, nil
 	}
 	s.Left = p.ExpiresAt.Sub(r.Now())
-	s.Number, err = r.PushNumber(ctx, tenant, id)
+	s.Number, err = r.Push().Number(ctx, tenant, id)
 	return s, err
 }
 
@@ -198,15 +190,15 @@ func outcome(p store.PushRequest, now time.Time) store.PushOutcome {
 // person went back, or chose another way. One that has ended already stays as
 // it is. An approval on its way finds the request cancelled.
 func Cancel(ctx context.Context, tx *store.Tx, tenant, id string) error {
-	p, err := tx.PushRequest(ctx, tenant, id)
+	p, err := tx.Push().Get(ctx, tenant, id)
 	if err != nil {
 		return err
 	}
-	ended, err := tx.EndPush(ctx, tenant, id, store.PushCancelled, "")
+	ended, err := tx.Push().End(ctx, tenant, id, store.PushCancelled, "")
 	if err != nil || !ended {
 		return err
 	}
-	return tx.WakeUser(ctx, tenant, p.User)
+	return tx.Users().Notify(ctx, tenant, p.User)
 }
 
 // Claim turns an approval into the journey's own: once, within a minute, by the
@@ -216,10 +208,10 @@ func Cancel(ctx context.Context, tx *store.Tx, tenant, id string) error {
 // may not count any more a Forbidden: it is refused for good, and the
 // transaction must commit.
 func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (identity.Authenticator, error) {
-	if _, err := tx.HoldPush(ctx, j.Tenant, j.UserID); err != nil {
+	if _, err := tx.Push().Acquire(ctx, j.Tenant, j.UserID); err != nil {
 		return identity.Authenticator{}, err
 	}
-	answered, ok, err := tx.ClaimPush(ctx, j.Tenant, id, j.ID, tx.Now().Add(-grace))
+	answered, ok, err := tx.Push().Claim(ctx, j.Tenant, id, j.ID, tx.Now().Add(-grace))
 	if err != nil {
 		return identity.Authenticator{}, err
 	}
@@ -227,7 +219,7 @@ func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (i
 		return identity.Authenticator{}, &identity.Error{Kind: identity.Expired, Key: "error.expired",
 			Err: fmt.Errorf("push: %s is not approved for journey %s, or was claimed", id, j.ID)}
 	}
-	a, err := tx.Authenticator(ctx, j.Tenant, answered)
+	a, err := tx.Authenticators().Get(ctx, j.Tenant, answered)
 	if err != nil {
 		return a, err
 	}
@@ -236,13 +228,13 @@ func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (i
 		return a, err
 	}
 	if !may {
-		if err := tx.RefusePush(ctx, j.Tenant, id); err != nil {
+		if err := tx.Push().RefuseClaim(ctx, j.Tenant, id); err != nil {
 			return a, err
 		}
 		return a, &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden",
 			Err: fmt.Errorf("push: the approval of %s by %s may not count any more", id, a.ID)}
 	}
-	if err := tx.ForgivePushes(ctx, j.Tenant, j.UserID); err != nil {
+	if err := tx.Push().Forgive(ctx, j.Tenant, j.UserID); err != nil {
 		return a, err
 	}
 	return a, tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PushApproved, User: j.UserID, Application: j.Application, Journey: j.ID,

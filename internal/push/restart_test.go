@@ -20,18 +20,18 @@ func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 		h.Do(t, func(tx *store.Tx) error {
-			return tx.SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", []string{policy.Pick.Capability()})
+			return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", []string{policy.Pick.Capability()})
 		})
 		before, next := h.Node(t), h.DB
 		p, err := start(t, h, before, j, policy.Pick)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Look(t.Context(), next, h.Tenant.ID, p.ID)
+		s, err := Look(t.Context(), next.Reader, h.Tenant.ID, p.ID)
 		if err != nil || s.Number != p.Number || !s.Waiting() {
 			t.Fatalf("after the restart the page sees %q, %v, want %q", s.Number, err, p.Number)
 		}
-		if got, err := next.PushOptions(t.Context(), h.Tenant.ID, p.ID); err != nil || len(got) != choices {
+		if got, err := next.Push().Options(t.Context(), h.Tenant.ID, p.ID); err != nil || len(got) != choices {
 			t.Errorf("the phone picks from %v, %v", got, err)
 		}
 		woken, stop := next.Subscribe(store.JourneyTopic(j.ID))

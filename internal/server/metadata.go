@@ -36,7 +36,7 @@ func (s *Server) metadata(ctx context.Context) {
 }
 
 func (s *Server) metadataOnce(ctx context.Context) error {
-	waiting, err := store.Collect(s.DB.DueMetadata(ctx, 1))
+	waiting, err := store.Collect(s.DB.Metadata().Due(ctx, 1))
 	if err != nil || len(waiting) == 0 {
 		return err // a server that waits writes nothing
 	}

@@ -108,7 +108,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 		return nil, err
 	}
 	// An operator who changes the address is told by doctor what that breaks.
-	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.NoteOrigin(ctx, authenticator.String()) })
+	err = db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *store.Tx) error { return tx.Installation().NoteOrigin(ctx, authenticator.String()) })
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -201,7 +201,7 @@ func (s *Server) mount() error {
 // home sends who knows only the server's address to where they belong, if that
 // is clear.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
-	tenants, err := store.Collect(s.DB.Tenants(r.Context()))
+	tenants, err := store.Collect(s.DB.Tenants().All(r.Context()))
 	if err != nil {
 		return err
 	}

@@ -316,11 +316,11 @@ func TestFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	tenants, err := store.Collect(db.Tenants(t.Context()))
+	tenants, err := store.Collect(db.Tenants().All(t.Context()))
 	if err != nil || len(tenants) != 1 {
 		t.Fatalf("tenants: %v, %v", tenants, err)
 	}
-	if _, err := db.ApplicationByIdentifier(t.Context(), tenants[0].ID, identity.Portal, "me"); err != nil {
+	if _, err := db.Applications().ByIdentifier(t.Context(), tenants[0].ID, identity.Portal, "me"); err != nil {
 		t.Errorf("the tenant has no self-service pages: %v", err)
 	}
 }
@@ -385,7 +385,7 @@ func TestMetadata_OneNodeAtATime(t *testing.T) {
 		return s
 	}
 	first, second := node(c), node(c)
-	tenants, err := store.Collect(first.DB.Tenants(t.Context()))
+	tenants, err := store.Collect(first.DB.Tenants().All(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func TestMetadata_OneNodeAtATime(t *testing.T) {
 	}
 	source := func() store.MetadataSource {
 		t.Helper()
-		m, err := first.DB.MetadataSource(t.Context(), tenants[0].ID, app.ID)
+		m, err := first.DB.Metadata().Source(t.Context(), tenants[0].ID, app.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -405,7 +405,7 @@ func TestMetadata_OneNodeAtATime(t *testing.T) {
 		t.Helper()
 		m := source()
 		m.DueAt = first.DB.Now()
-		if err := first.DB.InTx(t.Context(), operator, func(tx *store.Tx) error { return tx.KeepMetadataSource(t.Context(), m) }); err != nil {
+		if err := first.DB.InTx(t.Context(), operator, func(tx *store.Tx) error { return tx.Metadata().SetSource(t.Context(), m) }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -69,12 +69,12 @@ func (s *Server) sweepOnce(ctx context.Context) error {
 // a day of the server's clock, on the node that is first. Broken off, it goes on
 // the next day.
 func (s *Server) expireUnused(ctx context.Context) error {
-	tenants, err := store.Collect(s.DB.Tenants(ctx))
+	tenants, err := store.Collect(s.DB.Tenants().All(ctx))
 	if err != nil {
 		return err
 	}
 	for _, t := range tenants {
-		rules, err := authenticator.ReadCredentials(ctx, s.DB, t.ID)
+		rules, err := authenticator.ReadCredentials(ctx, s.DB.Reader, t.ID)
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (c *Cache) remembered(key cacheKey) ([]Key, bool) {
 // read reads keys from the database, opens and remembers them.
 func (c *Cache) read(ctx context.Context, key cacheKey) ([]Key, error) {
 	at := c.DB.Now()
-	sealed, err := c.DB.SigningKeys(ctx, key.tenant, key.purpose)
+	sealed, err := c.DB.SigningKeys().Active(ctx, key.tenant, key.purpose)
 	if err != nil {
 		return nil, err
 	}

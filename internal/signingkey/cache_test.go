@@ -18,13 +18,13 @@ import (
 func holdConnections(t *testing.T, h *storetest.House) (release func()) {
 	t.Helper()
 	second := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "second", Name: "Second"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddTenant(t.Context(), second) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Tenants().Add(t.Context(), second) })
 	var stops []func()
 	for {
 		// A listing stopped after its first row of two keeps its connection. Once
 		// there is none left, the next one waits.
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		next, stop := iter.Pull2(h.DB.Tenants(context.WithoutCancel(ctx)))
+		next, stop := iter.Pull2(h.DB.Tenants().All(context.WithoutCancel(ctx)))
 		got := make(chan bool, 1)
 		go func() {
 			_, err, ok := next()

@@ -64,7 +64,7 @@ func Make(ctx context.Context, tx *store.Tx, t identity.Tenant) error {
 				return err
 			}
 		}
-		if err := tx.AddSigningKey(ctx, key); err != nil {
+		if err := tx.SigningKeys().Add(ctx, key); err != nil {
 			return err
 		}
 		err = tx.Event(ctx, audit.Event{Tenant: t.ID, Kind: audit.KeyMade,

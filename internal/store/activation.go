@@ -63,10 +63,25 @@ func codesPlace(a Activation) Place {
 // is left out: who types a code does not name one.
 const shortCodeUse = "activation short code"
 
-// ActivationBySecret returns the activation a link's secret names, whatever its
+// Activations reads and writes activations.
+type Activations struct {
+	ActivationReads
+	tx *Tx
+}
+
+// Activations returns the view; what it writes is part of the transaction.
+func (tx *Tx) Activations() Activations { return Activations{tx.Reader.Activations(), tx} }
+
+// ActivationReads are the reads of [Activations].
+type ActivationReads struct{ r Reader }
+
+// Activations returns the view for reading.
+func (r Reader) Activations() ActivationReads { return ActivationReads{r} }
+
+// BySecret returns the activation a link's secret names, whatever its
 // tenant: an app does not know one yet. What follows names the tenant found.
-func (r reader) ActivationBySecret(ctx context.Context, secret string) (Activation, error) {
-	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+func (v ActivationReads) BySecret(ctx context.Context, secret string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE secret_hash = $1`, Hash(secret)))
 	if err != nil {
 		return a, missing("activation by secret", err)
@@ -74,16 +89,16 @@ func (r reader) ActivationBySecret(ctx context.Context, secret string) (Activati
 	return a, nil
 }
 
-// ActivationByShortCode returns the open activation a short code names,
+// ByShortCode returns the open activation a short code names,
 // whatever its tenant. Codes are tried under every root, or those shown before
 // a new root was added would stop working.
-func (r reader) ActivationByShortCode(ctx context.Context, code string) (Activation, error) {
-	macs, err := r.MACs(code, shortCodeUse)
+func (v ActivationReads) ByShortCode(ctx context.Context, code string) (Activation, error) {
+	macs, err := v.r.MACs(code, shortCodeUse)
 	if err != nil {
 		return Activation{}, err
 	}
 	for _, mac := range macs {
-		a, err := scanActivation(r.q.QueryRowContext(ctx, `
+		a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 			SELECT `+activationColumns+` FROM activations
 			WHERE short_mac = $1 AND voided_at IS NULL AND finished_at IS NULL`, mac))
 		if err == nil {
@@ -96,9 +111,9 @@ func (r reader) ActivationByShortCode(ctx context.Context, code string) (Activat
 	return Activation{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 }
 
-// Activation returns an activation by id.
-func (r reader) Activation(ctx context.Context, tenant, id string) (Activation, error) {
-	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+// Get returns an activation by id.
+func (v ActivationReads) Get(ctx context.Context, tenant, id string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
 		return a, missing("activation "+id, err)
@@ -106,9 +121,9 @@ func (r reader) Activation(ctx context.Context, tenant, id string) (Activation, 
 	return a, nil
 }
 
-// ActivationOfJourney returns the newest activation a journey made.
-func (r reader) ActivationOfJourney(ctx context.Context, tenant, journey string) (Activation, error) {
-	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+// OfJourney returns the newest activation a journey made.
+func (v ActivationReads) OfJourney(ctx context.Context, tenant, journey string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND journey_id = $2
 		ORDER BY voided_at IS NULL DESC, created_at DESC LIMIT 1`, tenant, journey))
 	if err != nil {
@@ -117,9 +132,9 @@ func (r reader) ActivationOfJourney(ctx context.Context, tenant, journey string)
 	return a, nil
 }
 
-// ActivationOfAuthenticator returns the activation an authenticator came from.
-func (r reader) ActivationOfAuthenticator(ctx context.Context, tenant, authenticator string) (Activation, error) {
-	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+// OfAuthenticator returns the activation an authenticator came from.
+func (v ActivationReads) OfAuthenticator(ctx context.Context, tenant, authenticator string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
 	if err != nil {
 		return a, missing("activation of "+authenticator, err)
@@ -127,17 +142,17 @@ func (r reader) ActivationOfAuthenticator(ctx context.Context, tenant, authentic
 	return a, nil
 }
 
-// ActivationCodes opens the codes of an activation nobody has used yet, so that
+// Codes opens the codes of an activation nobody has used yet, so that
 // its page can be shown again. Once used or voided they are gone: a NotFound.
-func (r reader) ActivationCodes(ctx context.Context, a Activation) (ActivationCodes, error) {
+func (v ActivationReads) Codes(ctx context.Context, a Activation) (ActivationCodes, error) {
 	var codes ActivationCodes
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT sealed FROM activations WHERE tenant_id = $1 AND id = $2 AND sealed IS NOT NULL`, a.Tenant, a.ID).Scan(&sealed)
 	if err != nil {
 		return codes, missing("codes of "+a.ID, err)
 	}
-	text, err := r.Unseal(ctx, codesPlace(a), sealed)
+	text, err := v.r.Unseal(ctx, codesPlace(a), sealed)
 	if err != nil {
 		return codes, err
 	}
@@ -147,54 +162,54 @@ func (r reader) ActivationCodes(ctx context.Context, a Activation) (ActivationCo
 	return codes, nil
 }
 
-// AddActivation adds an activation under its codes. It reports false, and adds
+// Add adds an activation under its codes. It reports false, and adds
 // nothing, if the user has an open one, or if the short code is somebody's
 // already: the caller voids, takes other codes and tries again.
-func (tx *Tx) AddActivation(ctx context.Context, a Activation, codes ActivationCodes) (bool, error) {
+func (v Activations) Add(ctx context.Context, a Activation, codes ActivationCodes) (bool, error) {
 	text, err := json.Marshal(codes)
 	if err != nil {
 		return false, fmt.Errorf("store: add activation: %w", err)
 	}
-	sealed, err := tx.Seal(ctx, codesPlace(a), text)
+	sealed, err := v.tx.Seal(ctx, codesPlace(a), text)
 	if err != nil {
 		return false, err
 	}
-	mac, root, err := tx.MAC(codes.Short, shortCodeUse)
+	mac, root, err := v.tx.MAC(codes.Short, shortCodeUse)
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(ctx, "add activation", `
+	n, err := v.tx.exec(ctx, "add activation", `
 		INSERT INTO activations (tenant_id, id, user_id, journey_id, platform, template, push_allowed, language,
 			secret_hash, short_mac, short_root, sealed, created_at, expires_at, replaces)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
 		a.Tenant, a.ID, a.User, a.Journey, string(a.Platform), string(a.Template), flag(a.PushAllowed), a.Language,
-		Hash(codes.Secret), mac, root, sealed, at(tx.now()), at(a.ExpiresAt), a.Replaces)
+		Hash(codes.Secret), mac, root, sealed, at(v.tx.now()), at(a.ExpiresAt), a.Replaces)
 	return n == 1, err
 }
 
-// UseActivation uses an activation up for a key and the pending authenticator
+// Use uses an activation up for a key and the pending authenticator
 // it makes. Of any number of keys, one wins; false tells the others.
-func (tx *Tx) UseActivation(ctx context.Context, a Activation, thumbprint, authenticator string) (bool, error) {
-	n, err := tx.exec(ctx, "use activation", `
+func (v Activations) Use(ctx context.Context, a Activation, thumbprint, authenticator string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use activation", `
 		UPDATE activations SET used_at = $3, thumbprint = $4, authenticator_id = $5, sealed = NULL
 		WHERE tenant_id = $1 AND id = $2 AND used_at IS NULL AND voided_at IS NULL AND expires_at > $3`,
-		a.Tenant, a.ID, at(tx.now()), thumbprint, authenticator)
+		a.Tenant, a.ID, at(v.tx.now()), thumbprint, authenticator)
 	return n == 1, err
 }
 
-// FinishActivation makes the pending authenticator of an activation active
+// Finish makes the pending authenticator of an activation active
 // under a name, if it was used after since and not voided, and reports whether
 // it did. Both rows change, or neither does.
-func (tx *Tx) FinishActivation(ctx context.Context, a Activation, name string, since time.Time) (bool, error) {
-	now := at(tx.now())
-	n, err := tx.exec(ctx, "finish activation", `
+func (v Activations) Finish(ctx context.Context, a Activation, name string, since time.Time) (bool, error) {
+	now := at(v.tx.now())
+	n, err := v.tx.exec(ctx, "finish activation", `
 		UPDATE activations SET finished_at = $3
 		WHERE tenant_id = $1 AND id = $2 AND used_at > $4 AND voided_at IS NULL AND finished_at IS NULL`,
 		a.Tenant, a.ID, now, at(since))
 	if n == 0 || err != nil {
 		return false, err
 	}
-	n, err = tx.exec(ctx, "activate authenticator", `
+	n, err = v.tx.exec(ctx, "activate authenticator", `
 		UPDATE authenticators SET activated_at = $3, name = $4
 		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,
 		a.Tenant, a.Authenticator, now, name)
@@ -204,38 +219,38 @@ func (tx *Tx) FinishActivation(ctx context.Context, a Activation, name string, s
 	return err == nil, err
 }
 
-// VoidActivation voids a user's open activation and revokes the pending
+// Void voids a user's open activation and revokes the pending
 // authenticator it made. It returns what it voided; ok is false if there was
 // nothing.
-func (tx *Tx) VoidActivation(ctx context.Context, tenant, user string) (a Activation, ok bool, err error) {
-	a, err = scanActivation(tx.sql.QueryRowContext(ctx, `
+func (v Activations) Void(ctx context.Context, tenant, user string) (a Activation, ok bool, err error) {
+	a, err = scanActivation(v.tx.sql.QueryRowContext(ctx, `
 		UPDATE activations SET voided_at = $3, sealed = NULL
 		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL
-		RETURNING `+activationColumns, tenant, user, at(tx.now())))
+		RETURNING `+activationColumns, tenant, user, at(v.tx.now())))
 	if err != nil {
 		if err = missing("void activation of "+user, err); errors.Is(err, identity.NotFound) {
 			return a, false, nil
 		}
 		return a, false, err
 	}
-	return a, true, tx.revokePending(ctx, a)
+	return a, true, v.tx.Authenticators().revokePending(ctx, a)
 }
 
 // VoidLapsed voids activations of all tenants whose time is over: unused past
 // their own, or used before a time and never finished. It returns what it
 // voided, limit at most.
-func (tx *Tx) VoidLapsed(ctx context.Context, usedBefore time.Time, limit int) ([]Activation, error) {
-	voided, err := Collect(list(ctx, tx.reader, "void lapsed activations", scanActivation, `
+func (v Activations) VoidLapsed(ctx context.Context, usedBefore time.Time, limit int) ([]Activation, error) {
+	voided, err := Collect(list(ctx, v.tx.Reader, "void lapsed activations", scanActivation, `
 		UPDATE activations SET voided_at = $1, sealed = NULL
 		WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM activations
 			WHERE voided_at IS NULL AND finished_at IS NULL
 				AND ((used_at IS NULL AND expires_at <= $1) OR used_at <= $2) LIMIT $3)
-		RETURNING `+activationColumns, at(tx.now()), at(usedBefore), limit))
+		RETURNING `+activationColumns, at(v.tx.now()), at(usedBefore), limit))
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range voided {
-		if err := tx.revokePending(ctx, a); err != nil {
+		if err := v.tx.Authenticators().revokePending(ctx, a); err != nil {
 			return nil, err
 		}
 	}
@@ -244,35 +259,35 @@ func (tx *Tx) VoidLapsed(ctx context.Context, usedBefore time.Time, limit int) (
 
 // revokePending revokes the authenticator of an activation if it never became
 // active, and forgets its seed. The row stays, so that its app can be told.
-func (tx *Tx) revokePending(ctx context.Context, a Activation) error {
+func (v Authenticators) revokePending(ctx context.Context, a Activation) error {
 	if a.Authenticator == "" {
 		return nil
 	}
-	tx.Wake(AuthenticatorTopic(a.Authenticator))
-	if err := tx.removePIN(ctx, a.Tenant, a.Authenticator); err != nil {
+	v.tx.Notify(AuthenticatorTopic(a.Authenticator))
+	if err := v.tx.PINs().remove(ctx, a.Tenant, a.Authenticator); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, "revoke pending", `
+	_, err := v.tx.exec(ctx, "revoke pending", `
 		UPDATE authenticators SET revoked_at = $3, seed = NULL
 		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,
-		a.Tenant, a.Authenticator, at(tx.now()))
+		a.Tenant, a.Authenticator, at(v.tx.now()))
 	return err
 }
 
 // SetApp keeps what an authenticator's app says of itself.
-func (tx *Tx) SetApp(ctx context.Context, tenant, id, version string, capabilities []string) error {
+func (v Authenticators) SetApp(ctx context.Context, tenant, id, version string, capabilities []string) error {
 	list, err := json.Marshal(append([]string{}, capabilities...))
 	if err != nil {
 		return fmt.Errorf("store: set app: %w", err)
 	}
-	_, err = tx.exec(ctx, "set app", `
+	_, err = v.tx.exec(ctx, "set app", `
 		UPDATE authenticators SET app_version = $3, capabilities = $4 WHERE tenant_id = $1 AND id = $2`,
 		tenant, id, version, string(list))
 	return err
 }
 
-// RenameAuthenticator gives an authenticator another name.
-func (tx *Tx) RenameAuthenticator(ctx context.Context, tenant, id, name string) error {
-	_, err := tx.exec(ctx, "rename authenticator", `UPDATE authenticators SET name = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, name)
+// Rename gives an authenticator another name.
+func (v Authenticators) Rename(ctx context.Context, tenant, id, name string) error {
+	_, err := v.tx.exec(ctx, "rename authenticator", `UPDATE authenticators SET name = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, name)
 	return err
 }

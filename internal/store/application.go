@@ -19,10 +19,25 @@ func scanApplication(row scanner) (a identity.Application, err error) {
 	return a, err
 }
 
-// Application returns an application by id, one that was removed too: logins
+// Applications reads and writes applications, and the subjects by which they know users.
+type Applications struct {
+	ApplicationReads
+	tx *Tx
+}
+
+// Applications returns the view; what it writes is part of the transaction.
+func (tx *Tx) Applications() Applications { return Applications{tx.Reader.Applications(), tx} }
+
+// ApplicationReads are the reads of [Applications].
+type ApplicationReads struct{ r Reader }
+
+// Applications returns the view for reading.
+func (r Reader) Applications() ApplicationReads { return ApplicationReads{r} }
+
+// Get returns an application by id, one that was removed too: logins
 // of before refer to it.
-func (r reader) Application(ctx context.Context, tenant, id string) (identity.Application, error) {
-	a, err := scanApplication(r.q.QueryRowContext(ctx, `
+func (v ApplicationReads) Get(ctx context.Context, tenant, id string) (identity.Application, error) {
+	a, err := scanApplication(v.r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
 		return a, missing("application "+id, err)
@@ -30,11 +45,11 @@ func (r reader) Application(ctx context.Context, tenant, id string) (identity.Ap
 	return a, nil
 }
 
-// ApplicationByIdentifier returns an application by the name its protocol
+// ByIdentifier returns an application by the name its protocol
 // knows it by: a SAML entityID or an OIDC client_id. A disabled one is not
 // found.
-func (r reader) ApplicationByIdentifier(ctx context.Context, tenant string, p identity.Protocol, identifier string) (identity.Application, error) {
-	a, err := scanApplication(r.q.QueryRowContext(ctx, `
+func (v ApplicationReads) ByIdentifier(ctx context.Context, tenant string, p identity.Protocol, identifier string) (identity.Application, error) {
+	a, err := scanApplication(v.r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications
 		WHERE tenant_id = $1 AND protocol = $2 AND identifier = $3 AND disabled_at IS NULL`, tenant, string(p), identifier))
 	if err != nil {
@@ -43,19 +58,19 @@ func (r reader) ApplicationByIdentifier(ctx context.Context, tenant string, p id
 	return a, nil
 }
 
-// Applications yields a tenant's applications by name, without those removed.
-func (r reader) Applications(ctx context.Context, tenant string) iter.Seq2[identity.Application, error] {
-	return list(ctx, r, "applications", scanApplication, `
+// All yields a tenant's applications by name, without those removed.
+func (v ApplicationReads) All(ctx context.Context, tenant string) iter.Seq2[identity.Application, error] {
+	return list(ctx, v.r, "applications", scanApplication, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY name, id`, tenant)
 }
 
-// AddApplication adds an application; a Conflict says that its identifier is
+// Add adds an application; a Conflict says that its identifier is
 // taken.
-func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error {
-	n, err := tx.exec(ctx, "add application", `
+func (v Applications) Add(ctx context.Context, a identity.Application) error {
+	n, err := v.tx.exec(ctx, "add application", `
 		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until, cannot_show, plain_push)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
-		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(tx.now()), at(a.GoodUntil),
+		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(v.tx.now()), at(a.GoodUntil),
 		flag(a.CannotShowNumber), flag(a.PushWithoutPresence))
 	if err != nil {
 		return err
@@ -66,12 +81,12 @@ func (tx *Tx) AddApplication(ctx context.Context, a identity.Application) error 
 	return nil
 }
 
-// ChangeApplication writes an application's name, home, configuration, end and
+// Change writes an application's name, home, configuration, end and
 // what its push may be over what was read before. If they were changed meanwhile, or the application
 // removed, nothing is written and a Conflict is reported: of two changes made
 // from one state none is lost.
-func (tx *Tx) ChangeApplication(ctx context.Context, before, after identity.Application) error {
-	n, err := tx.exec(ctx, "change application", `
+func (v Applications) Change(ctx context.Context, before, after identity.Application) error {
+	n, err := v.tx.exec(ctx, "change application", `
 		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
 		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND cannot_show = $12 AND plain_push = $13
 			AND removed_at IS NULL`,
@@ -93,8 +108,8 @@ type ApplicationUse struct {
 	Journeys int64 `json:"journeys"` // logins to it under way
 }
 
-// ApplicationUse counts what hangs on an application now.
-func (r reader) ApplicationUse(ctx context.Context, tenant, id string) (u ApplicationUse, err error) {
+// Use counts what hangs on an application now.
+func (v ApplicationReads) Use(ctx context.Context, tenant, id string) (u ApplicationUse, err error) {
 	for _, count := range []struct {
 		to    *int64
 		query string
@@ -107,22 +122,22 @@ func (r reader) ApplicationUse(ctx context.Context, tenant, id string) (u Applic
 				AND t.kind = 'refresh' AND t.used_at IS NULL AND t.expires_at > $3`},
 		{&u.Journeys, `/* walks */ SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
 	} {
-		if err := r.q.QueryRowContext(ctx, count.query, tenant, id, r.now().Unix()).Scan(count.to); err != nil {
+		if err := v.r.q.QueryRowContext(ctx, count.query, tenant, id, v.r.now().Unix()).Scan(count.to); err != nil {
 			return u, missing("use of application "+id, err)
 		}
 	}
 	return u, nil
 }
 
-// RemoveApplication ends an application for good, and with it whatever hangs on
+// Remove ends an application for good, and with it whatever hangs on
 // it: every token and code, every session's part in it, the logins under way,
 // requests that wait, and the fetching of its metadata. One that is not there
 // any more is a NotFound.
-func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
-	now := at(tx.now())
+func (v Applications) Remove(ctx context.Context, tenant, id string) error {
+	now := at(v.tx.now())
 	// The row goes first: whoever logs in at this moment holds no lock on it, but
 	// from now on reads that it is gone.
-	n, err := tx.exec(ctx, "remove application", `
+	n, err := v.tx.exec(ctx, "remove application", `
 		UPDATE applications SET removed_at = $3, disabled_at = COALESCE(disabled_at, $3),
 			identifier = identifier || ' (removed ' || id || ')'
 		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, tenant, id, now)
@@ -132,14 +147,14 @@ func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
 	if n == 0 {
 		return missing("application "+id, sql.ErrNoRows)
 	}
-	journeys, err := Collect(list(ctx, tx.reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
 		/* walks */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
 		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
 	if err != nil {
 		return err
 	}
 	for _, journey := range journeys {
-		tx.Wake(JourneyTopic(journey))
+		v.tx.Notify(JourneyTopic(journey))
 	}
 	for _, query := range []string{
 		`/* walks */ UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
@@ -147,28 +162,28 @@ func (tx *Tx) RemoveApplication(ctx context.Context, tenant, id string) error {
 		`/* walks */ UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
 		`/* walks */ UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
 	} {
-		if _, err := tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
+		if _, err := v.tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.exec(ctx, "remove application", `/* walks */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+	if _, err := v.tx.exec(ctx, "remove application", `/* walks */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
 		return err
 	}
-	_, err = tx.DropMetadataSource(ctx, tenant, id)
+	_, err = v.tx.Metadata().RemoveSource(ctx, tenant, id)
 	return err
 }
 
 // Subject returns the pairwise subject of a user at an application, making
 // fresh the first time.
-func (tx *Tx) Subject(ctx context.Context, tenant, application, user, fresh string) (string, error) {
+func (v Applications) Subject(ctx context.Context, tenant, application, user, fresh string) (string, error) {
 	// The first insert wins; whoever comes second reads what it left.
-	if _, err := tx.exec(ctx, "subject", `
+	if _, err := v.tx.exec(ctx, "subject", `
 		INSERT INTO subjects (tenant_id, application_id, user_id, subject, created_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT DO NOTHING`, tenant, application, user, fresh, at(tx.now())); err != nil {
+		ON CONFLICT DO NOTHING`, tenant, application, user, fresh, at(v.tx.now())); err != nil {
 		return "", err
 	}
 	var subject string
-	err := tx.sql.QueryRowContext(ctx, `
+	err := v.tx.sql.QueryRowContext(ctx, `
 		SELECT subject FROM subjects WHERE tenant_id = $1 AND application_id = $2 AND user_id = $3`,
 		tenant, application, user).Scan(&subject)
 	if err != nil {
@@ -194,9 +209,24 @@ func signingKeyPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "signing_keys", Column: "private_key", Row: id}
 }
 
-// SigningKeys returns the keys of a purpose that are not retired, newest first.
-func (r reader) SigningKeys(ctx context.Context, tenant string, purpose identity.Protocol) ([]SigningKey, error) {
-	all, err := Collect(list(ctx, r, "signing keys", func(row scanner) (k SigningKey, err error) {
+// SigningKeys reads and writes the keys that a tenant signs with.
+type SigningKeys struct {
+	SigningKeyReads
+	tx *Tx
+}
+
+// SigningKeys returns the view; what it writes is part of the transaction.
+func (tx *Tx) SigningKeys() SigningKeys { return SigningKeys{tx.Reader.SigningKeys(), tx} }
+
+// SigningKeyReads are the reads of [SigningKeys].
+type SigningKeyReads struct{ r Reader }
+
+// SigningKeys returns the view for reading.
+func (r Reader) SigningKeys() SigningKeyReads { return SigningKeyReads{r} }
+
+// Active returns the keys of a purpose that are not retired, newest first.
+func (v SigningKeyReads) Active(ctx context.Context, tenant string, purpose identity.Protocol) ([]SigningKey, error) {
+	all, err := Collect(list(ctx, v.r, "signing keys", func(row scanner) (k SigningKey, err error) {
 		return k, row.Scan(&k.Tenant, &k.ID, &k.Purpose, &k.Algorithm, &k.Private, &k.Certificate,
 			moment{&k.CreatedAt}, moment{&k.ActiveFrom}, moment{&k.RetiredAt})
 	}, `
@@ -207,7 +237,7 @@ func (r reader) SigningKeys(ctx context.Context, tenant string, purpose identity
 		return nil, err
 	}
 	for i := range all {
-		all[i].Private, err = r.Unseal(ctx, signingKeyPlace(tenant, all[i].ID), all[i].Private)
+		all[i].Private, err = v.r.Unseal(ctx, signingKeyPlace(tenant, all[i].ID), all[i].Private)
 		if err != nil {
 			return nil, err
 		}
@@ -215,15 +245,15 @@ func (r reader) SigningKeys(ctx context.Context, tenant string, purpose identity
 	return all, nil
 }
 
-// AddSigningKey seals and keeps a key.
-func (tx *Tx) AddSigningKey(ctx context.Context, k SigningKey) error {
-	sealed, err := tx.Seal(ctx, signingKeyPlace(k.Tenant, k.ID), k.Private)
+// Add seals and keeps a key.
+func (v SigningKeys) Add(ctx context.Context, k SigningKey) error {
+	sealed, err := v.tx.Seal(ctx, signingKeyPlace(k.Tenant, k.ID), k.Private)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "add signing key", `
+	_, err = v.tx.exec(ctx, "add signing key", `
 		INSERT INTO signing_keys (tenant_id, id, purpose, algorithm, private_key, certificate, created_at, active_from)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		k.Tenant, k.ID, string(k.Purpose), k.Algorithm, sealed, k.Certificate, at(tx.now()), at(k.ActiveFrom))
+		k.Tenant, k.ID, string(k.Purpose), k.Algorithm, sealed, k.Certificate, at(v.tx.now()), at(k.ActiveFrom))
 	return err
 }

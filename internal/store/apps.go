@@ -20,8 +20,8 @@ type App struct {
 
 // Apps yields a tenant's active app authenticators, those of one platform and
 // version together.
-func (r reader) Apps(ctx context.Context, tenant string) iter.Seq2[App, error] {
-	return list(ctx, r, "apps", func(row scanner) (a App, err error) {
+func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[App, error] {
+	return list(ctx, v.r, "apps", func(row scanner) (a App, err error) {
 		var capabilities string
 		if err = row.Scan(&a.Serial, &a.User, &a.Platform, &a.Version, &capabilities); err != nil {
 			return a, err

@@ -27,7 +27,7 @@ const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locke
 
 // scanAuthenticator reads an authenticator as it stands now: a lock whose time
 // has come is over, though nobody may have written that yet.
-func (r reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
+func (r Reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string
 	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
 		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
@@ -50,9 +50,24 @@ func seedPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "authenticators", Column: "seed", Row: id}
 }
 
-// Authenticator returns an authenticator by id, without its seed.
-func (r reader) Authenticator(ctx context.Context, tenant, id string) (identity.Authenticator, error) {
-	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+// Authenticators reads and writes authenticators: whose they are, and their state.
+type Authenticators struct {
+	AuthenticatorReads
+	tx *Tx
+}
+
+// Authenticators returns the view; what it writes is part of the transaction.
+func (tx *Tx) Authenticators() Authenticators { return Authenticators{tx.Reader.Authenticators(), tx} }
+
+// AuthenticatorReads are the reads of [Authenticators].
+type AuthenticatorReads struct{ r Reader }
+
+// Authenticators returns the view for reading.
+func (r Reader) Authenticators() AuthenticatorReads { return AuthenticatorReads{r} }
+
+// Get returns an authenticator by id, without its seed.
+func (v AuthenticatorReads) Get(ctx context.Context, tenant, id string) (identity.Authenticator, error) {
+	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2`, tenant, id))
 	if err != nil {
 		return a, missing("authenticator "+id, err)
@@ -60,9 +75,9 @@ func (r reader) Authenticator(ctx context.Context, tenant, id string) (identity.
 	return a, nil
 }
 
-// AuthenticatorBySerial returns an authenticator by its serial.
-func (r reader) AuthenticatorBySerial(ctx context.Context, tenant, serial string) (identity.Authenticator, error) {
-	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+// BySerial returns an authenticator by its serial.
+func (v AuthenticatorReads) BySerial(ctx context.Context, tenant, serial string) (identity.Authenticator, error) {
+	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.serial = $2`, tenant, serial))
 	if err != nil {
 		return a, missing("authenticator "+serial, err)
@@ -70,11 +85,11 @@ func (r reader) AuthenticatorBySerial(ctx context.Context, tenant, serial string
 	return a, nil
 }
 
-// FindAuthenticator returns an authenticator whatever its tenant: the apps'
+// Find returns an authenticator whatever its tenant: the apps'
 // API serves all tenants from one address, and an app names only its
 // authenticator's id. What follows names the tenant found.
-func (r reader) FindAuthenticator(ctx context.Context, id string) (identity.Authenticator, error) {
-	a, err := r.scanAuthenticator(r.q.QueryRowContext(ctx, `
+func (v AuthenticatorReads) Find(ctx context.Context, id string) (identity.Authenticator, error) {
+	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.id = $1`, id))
 	if err != nil {
 		return a, missing("authenticator "+id, err)
@@ -82,47 +97,47 @@ func (r reader) FindAuthenticator(ctx context.Context, id string) (identity.Auth
 	return a, nil
 }
 
-// Authenticators yields what a user has and has not lost, oldest first,
+// OfUser yields what a user has and has not lost, oldest first,
 // without seeds.
-func (r reader) Authenticators(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "authenticators of "+user, r.scanAuthenticator, `
+func (v AuthenticatorReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error] {
+	return list(ctx, v.r, "authenticators of "+user, v.r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+`
 		FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
 		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL
 		ORDER BY a.enrolled_at, a.id`, tenant, user)
 }
 
-// AllAuthenticators yields a tenant's authenticators, revoked ones too, newest
+// All yields a tenant's authenticators, revoked ones too, newest
 // first, limit at most.
-func (r reader) AllAuthenticators(ctx context.Context, tenant string, limit int) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "authenticators", r.scanAuthenticator, `
+func (v AuthenticatorReads) All(ctx context.Context, tenant string, limit int) iter.Seq2[identity.Authenticator, error] {
+	return list(ctx, v.r, "authenticators", v.r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+` FROM authenticators a
 		WHERE a.tenant_id = $1 ORDER BY a.enrolled_at DESC, a.id LIMIT $2`, tenant, limit)
 }
 
-// UsersOf returns the ids of the users an authenticator belongs to.
-func (r reader) UsersOf(ctx context.Context, tenant, authenticator string) ([]string, error) {
-	return Collect(list(ctx, r, "users of "+authenticator, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+// UserIDs returns the ids of the users an authenticator belongs to.
+func (v AuthenticatorReads) UserIDs(ctx context.Context, tenant, authenticator string) ([]string, error) {
+	return Collect(list(ctx, v.r, "users of "+authenticator, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
 		SELECT user_id FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
 }
 
 // Seed opens an authenticator's seed.
-func (r reader) Seed(ctx context.Context, tenant, id string) ([]byte, error) {
+func (v AuthenticatorReads) Seed(ctx context.Context, tenant, id string) ([]byte, error) {
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `SELECT seed FROM authenticators WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
+	err := v.r.q.QueryRowContext(ctx, `SELECT seed FROM authenticators WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
 	if err != nil {
 		return nil, missing("seed of "+id, err)
 	}
-	return r.Unseal(ctx, seedPlace(tenant, id), sealed)
+	return v.r.Unseal(ctx, seedPlace(tenant, id), sealed)
 }
 
-// AddAuthenticator adds an authenticator of a user, its seed sealed. One of no
+// Add adds an authenticator of a user, its seed sealed. One of no
 // protocol is given our own.
-func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, user string) error {
+func (v Authenticators) Add(ctx context.Context, a identity.Authenticator, user string) error {
 	var sealed []byte
 	if a.Protocol != identity.PiPush { // whose app holds no seed
 		var err error
-		if sealed, err = tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
+		if sealed, err = v.tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
 			return err
 		}
 	}
@@ -130,17 +145,17 @@ func (tx *Tx) AddAuthenticator(ctx context.Context, a identity.Authenticator, us
 	if err != nil {
 		return fmt.Errorf("store: add authenticator: %w", err)
 	}
-	_, err = tx.exec(ctx, "add authenticator", `
+	_, err = v.tx.exec(ctx, "add authenticator", `
 		INSERT INTO authenticators (tenant_id, id, serial, kind, name, platform, seed, digits, step, public_key, thumbprint,
 			template, app_version, capabilities, enrolled_at, activated_at, push_on_at, push_off_at, protocol, suite, server_pin)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		a.Tenant, a.ID, a.Serial, string(a.Kind), a.Name, string(a.Platform), sealed, a.Digits, a.Step, string(a.Key), a.Thumbprint,
-		string(a.Template), a.AppVersion, string(capabilities), at(tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt),
+		string(a.Template), a.AppVersion, string(capabilities), at(v.tx.now()), at(a.ActivatedAt), at(a.PushOnAt), at(a.PushOffAt),
 		string(cmp.Or(a.Protocol, identity.LatchkeyApp)), a.Suite, flag(a.ServerPIN))
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "assign authenticator", `
+	_, err = v.tx.exec(ctx, "assign authenticator", `
 		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id) VALUES ($1, $2, $3)`, a.Tenant, a.ID, user)
 	return err
 }

@@ -5,10 +5,18 @@ import (
 	"time"
 )
 
+// Biometrics writes what biometric unlock needs (CRED-8).
+type Biometrics struct {
+	tx *Tx
+}
+
+// Biometrics returns the view; what it writes is part of the transaction.
+func (tx *Tx) Biometrics() Biometrics { return Biometrics{tx} }
+
 // SetChallenge gives an authenticator a challenge of WebAuthn for one thing, in
 // place of any it had.
-func (tx *Tx) SetChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string, until time.Time) error {
-	_, err := tx.exec(ctx, "set challenge of "+id, `
+func (v Biometrics) SetChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string, until time.Time) error {
+	_, err := v.tx.exec(ctx, "set challenge of "+id, `
 		UPDATE authenticator_pins SET challenge = $3, challenge_for = $4, challenge_until = $5
 		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, challenge, purpose, at(until))
 	return err
@@ -16,18 +24,18 @@ func (tx *Tx) SetChallenge(ctx context.Context, tenant, id string, challenge []b
 
 // UseChallenge uses up the challenge that an authenticator was given for a
 // thing, and reports whether there was this one, and in time.
-func (tx *Tx) UseChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string) (bool, error) {
-	n, err := tx.exec(ctx, "use challenge of "+id, `
+func (v Biometrics) UseChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use challenge of "+id, `
 		UPDATE authenticator_pins SET challenge = NULL, challenge_for = '', challenge_until = 0
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND challenge = $3 AND challenge_for = $4 AND challenge_until > $5`,
-		tenant, id, challenge, purpose, at(tx.now()))
+		tenant, id, challenge, purpose, at(v.tx.now()))
 	return n == 1, err
 }
 
 // SetCredential keeps the credential by which an authenticator is unlocked
 // instead of by its PIN (CRED-8), as JSON; empty ends that.
-func (tx *Tx) SetCredential(ctx context.Context, tenant, id string, credential []byte) error {
-	_, err := tx.exec(ctx, "set credential of "+id, `
+func (v Biometrics) SetCredential(ctx context.Context, tenant, id string, credential []byte) error {
+	_, err := v.tx.exec(ctx, "set credential of "+id, `
 		UPDATE authenticator_pins SET credential = $3 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, string(credential))
 	return err
 }

@@ -18,79 +18,94 @@ func challengePlace(tenant, journey string) Place {
 	return Place{Tenant: tenant, Table: "challenges", Column: "sealed", Row: journey}
 }
 
-// JourneyChallenge returns the challenge that a journey's page shows; the zero
+// Challenges reads and writes the challenges that pages of journeys show (CRED-3).
+type Challenges struct {
+	ChallengeReads
+	tx *Tx
+}
+
+// Challenges returns the view; what it writes is part of the transaction.
+func (tx *Tx) Challenges() Challenges { return Challenges{tx.Reader.Challenges(), tx} }
+
+// ChallengeReads are the reads of [Challenges].
+type ChallengeReads struct{ r Reader }
+
+// Challenges returns the view for reading.
+func (r Reader) Challenges() ChallengeReads { return ChallengeReads{r} }
+
+// Get returns the challenge that a journey's page shows; the zero
 // value if it has none, or none that can still be answered.
-func (r reader) JourneyChallenge(ctx context.Context, tenant, journey string) (c Challenge, err error) {
+func (v ChallengeReads) Get(ctx context.Context, tenant, journey string) (c Challenge, err error) {
 	var sealed []byte
-	err = r.q.QueryRowContext(ctx, `
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT sealed, expires_at FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3`,
-		tenant, journey, at(r.now())).Scan(&sealed, moment{&c.ExpiresAt})
+		tenant, journey, at(v.r.now())).Scan(&sealed, moment{&c.ExpiresAt})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Challenge{}, nil
 	}
 	if err != nil {
 		return Challenge{}, missing("challenge of "+journey, err)
 	}
-	digits, err := r.Unseal(ctx, challengePlace(tenant, journey), sealed)
+	digits, err := v.r.Unseal(ctx, challengePlace(tenant, journey), sealed)
 	c.Digits = string(digits)
 	return c, err
 }
 
-// KeepChallenge gives a journey a challenge, in place of any it had.
-func (tx *Tx) KeepChallenge(ctx context.Context, tenant, journey string, c Challenge) error {
-	sealed, err := tx.Seal(ctx, challengePlace(tenant, journey), []byte(c.Digits))
+// Set gives a journey a challenge, in place of any it had.
+func (v Challenges) Set(ctx context.Context, tenant, journey string, c Challenge) error {
+	sealed, err := v.tx.Seal(ctx, challengePlace(tenant, journey), []byte(c.Digits))
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "challenge of "+journey, `
+	_, err = v.tx.exec(ctx, "challenge of "+journey, `
 		INSERT INTO challenges (tenant_id, journey_id, sealed, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant_id, journey_id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at`,
 		tenant, journey, sealed, at(c.ExpiresAt))
 	return err
 }
 
-// TakeChallenge takes a journey's challenge away and returns it, for the one
+// Take takes a journey's challenge away and returns it, for the one
 // response that it can be given; empty if there is none, or it came too late.
 // The condition is part of the DELETE: of any number of responses to one
 // challenge, on any node, one is looked at.
-func (tx *Tx) TakeChallenge(ctx context.Context, tenant, journey string) (digits string, err error) {
+func (v Challenges) Take(ctx context.Context, tenant, journey string) (digits string, err error) {
 	var sealed []byte
-	err = tx.sql.QueryRowContext(ctx, `
+	err = v.tx.sql.QueryRowContext(ctx, `
 		DELETE FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3 RETURNING sealed`,
-		tenant, journey, at(tx.now())).Scan(&sealed)
+		tenant, journey, at(v.tx.now())).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
 		return "", missing("challenge of "+journey, err)
 	}
-	opened, err := tx.Unseal(ctx, challengePlace(tenant, journey), sealed)
+	opened, err := v.tx.Unseal(ctx, challengePlace(tenant, journey), sealed)
 	return string(opened), err
 }
 
 // UseResponse notes that an authenticator answered a challenge, and starts its
 // count of wrong ones anew. It reports whether the authenticator was active: one
 // that was locked or revoked since it was read lets nobody in.
-func (tx *Tx) UseResponse(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "use response of "+id, `
-		UPDATE authenticators SET invalid = 0, last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(tx.now()))
+func (v Passcodes) UseResponse(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use response of "+id, `
+		UPDATE authenticators SET invalid = 0, last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
 // UseSigned notes that an authenticator was used by a signed approval that has no
 // passcode to use up. It reports whether it was active. The count of wrong
 // responses stays as it is: it is for what people type (CRED-11).
-func (tx *Tx) UseSigned(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "use signed response of "+id, `
-		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(tx.now()))
+func (v Passcodes) UseSigned(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use signed response of "+id, `
+		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
-// AnswersChallenges reports whether any authenticator of a tenant does,
+// InUse reports whether any authenticator of a tenant does,
 // whoever's it is.
-func (r reader) AnswersChallenges(ctx context.Context, tenant string) (some bool, err error) {
+func (v ChallengeReads) InUse(ctx context.Context, tenant string) (some bool, err error) {
 	var n int64
-	err = r.q.QueryRowContext(ctx, `
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*) FROM (SELECT 1 FROM authenticators WHERE tenant_id = $1 AND suite <> '' AND revoked_at IS NULL LIMIT 1) AS one`,
 		tenant).Scan(&n)
 	if err != nil {

@@ -14,22 +14,22 @@ func TestTLOG27_GrantsDoNotOutliveADisabledUser(t *testing.T) {
 		h := furnish(t, db)
 		g, _ := granted(t, db, h, true)
 		refresh := addToken(t, db, h, g, RefreshToken)
-		var cut Cut
+		var cut RevokedAccess
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
-			if _, err = tx.DisableUser(t.Context(), h.tenant.ID, h.user.ID); err != nil {
+			if _, err = tx.Users().Disable(t.Context(), h.tenant.ID, h.user.ID); err != nil {
 				return err
 			}
-			if cut, err = tx.CutOff(t.Context(), h.tenant.ID, h.user.ID); err != nil {
+			if cut, err = tx.Users().RevokeAllAccess(t.Context(), h.tenant.ID, h.user.ID); err != nil {
 				return err
 			}
-			_, err = tx.EnableUser(t.Context(), h.tenant.ID, h.user.ID)
+			_, err = tx.Users().Enable(t.Context(), h.tenant.ID, h.user.ID)
 			return err
 		})
 		if err != nil || cut.Grants != 1 {
 			t.Fatalf("cut off %+v, %v, want a grant", cut, err)
 		}
 		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			g, _, first, err := tx.UseRefreshToken(t.Context(), h.tenant.ID, h.app.ID, refresh)
+			g, _, first, err := tx.Grants().UseRefreshToken(t.Context(), h.tenant.ID, h.app.ID, refresh)
 			if err == nil && (!first || !g.Over) {
 				t.Errorf("the refresh token: first %v, over %v, want it to be over", first, g.Over)
 			}
@@ -52,16 +52,16 @@ func TestENR4_AMailedCodeIsWrongOnceItsUserIsDisabled(t *testing.T) {
 			if j.Code.MAC, j.Code.Root, err = tx.MAC("123456", "test", j.ID); err != nil {
 				return err
 			}
-			if err := tx.AddJourney(t.Context(), j); err != nil {
+			if err := tx.Journeys().Add(t.Context(), j); err != nil {
 				return err
 			}
-			_, err = tx.CutOff(t.Context(), h.tenant.ID, h.user.ID)
+			_, err = tx.Users().RevokeAllAccess(t.Context(), h.tenant.ID, h.user.ID)
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.Journey(t.Context(), h.tenant.ID, j.ID)
+		got, err := db.Journeys().Get(t.Context(), h.tenant.ID, j.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

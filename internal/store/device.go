@@ -38,21 +38,36 @@ func scanDevice(row scanner) (d identity.RememberedDevice, err error) {
 	return d, err
 }
 
-// RememberedDevice returns a remembered device, whether it still counts or not.
-func (r reader) RememberedDevice(ctx context.Context, tenant, id string) (identity.RememberedDevice, error) {
-	d, err := scanDevice(r.q.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM remembered_devices WHERE tenant_id = $1 AND id = $2`, tenant, id))
+// Devices reads and writes remembered devices.
+type Devices struct {
+	DeviceReads
+	tx *Tx
+}
+
+// Devices returns the view; what it writes is part of the transaction.
+func (tx *Tx) Devices() Devices { return Devices{tx.Reader.Devices(), tx} }
+
+// DeviceReads are the reads of [Devices].
+type DeviceReads struct{ r Reader }
+
+// Devices returns the view for reading.
+func (r Reader) Devices() DeviceReads { return DeviceReads{r} }
+
+// Get returns a remembered device, whether it still counts or not.
+func (v DeviceReads) Get(ctx context.Context, tenant, id string) (identity.RememberedDevice, error) {
+	d, err := scanDevice(v.r.q.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM remembered_devices WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
 		return d, missing("remembered device "+id, err)
 	}
 	return d, nil
 }
 
-// RememberedDevices yields those of a user that count, the newest first.
-func (r reader) RememberedDevices(ctx context.Context, tenant, user string) iter.Seq2[identity.RememberedDevice, error] {
-	return list(ctx, r, "remembered devices of "+user, scanDevice, `
+// OfUser yields those of a user that count, the newest first.
+func (v DeviceReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.RememberedDevice, error] {
+	return list(ctx, v.r, "remembered devices of "+user, scanDevice, `
 		SELECT `+deviceColumns+` FROM remembered_devices
 		WHERE tenant_id = $1 AND user_id = $2 AND forgotten_at IS NULL AND expires_at > $3 AND used_at + idle > $3
-		ORDER BY created_at DESC, id`, tenant, user, at(r.now()))
+		ORDER BY created_at DESC, id`, tenant, user, at(v.r.now()))
 }
 
 // A DeviceCookie is what a browser brings to be known by: which remembered
@@ -69,25 +84,25 @@ func ParseDeviceCookie(value string) (DeviceCookie, bool) {
 	return DeviceCookie{id, secret}, ok && identity.IsID(identity.DeviceID, id) && identity.IsSecret(secret)
 }
 
-// RememberDevice writes a new remembered device and returns its cookie. Whoever
+// Remember writes a new remembered device and returns its cookie. Whoever
 // the browser was remembered for before is asked again: it has one cookie.
-func (tx *Tx) RememberDevice(ctx context.Context, d identity.RememberedDevice) (DeviceCookie, error) {
+func (v Devices) Remember(ctx context.Context, d identity.RememberedDevice) (DeviceCookie, error) {
 	c := DeviceCookie{ID: d.ID, Secret: identity.NewSecret()}
-	before, err := Collect(list(ctx, tx.reader, "devices of the browser", scanDevice, `
+	before, err := Collect(list(ctx, v.tx.Reader, "devices of the browser", scanDevice, `
 		UPDATE remembered_devices SET forgotten_at = $3 WHERE tenant_id = $1 AND browser = $2 AND forgotten_at IS NULL
-		RETURNING `+deviceColumns, d.Tenant, d.Browser, at(tx.now())))
+		RETURNING `+deviceColumns, d.Tenant, d.Browser, at(v.tx.now())))
 	if err != nil {
 		return c, err
 	}
 	for _, old := range before {
-		if err := tx.forgot(ctx, old.Tenant, old.User, []string{old.ID}, "remembered anew"); err != nil {
+		if err := v.recordForgotten(ctx, old.Tenant, old.User, []string{old.ID}, "remembered anew"); err != nil {
 			return c, err
 		}
 	}
-	_, err = tx.exec(ctx, "remember device", `
+	_, err = v.tx.exec(ctx, "remember device", `
 		INSERT INTO remembered_devices (tenant_id, id, user_id, browser, secret_hash, agent, ip, created_at, used_at, idle, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)`,
-		d.Tenant, d.ID, d.User, d.Browser, Hash(c.Secret), d.Agent, d.IP, at(tx.now()), int64(d.Idle/time.Second), at(d.ExpiresAt))
+		d.Tenant, d.ID, d.User, d.Browser, Hash(c.Secret), d.Agent, d.IP, at(v.tx.now()), int64(d.Idle/time.Second), at(d.ExpiresAt))
 	return c, err
 }
 
@@ -107,17 +122,17 @@ type DeviceVerdict struct {
 	Stolen bool         // its secret was replaced before: two have it, and the device must be forgotten
 }
 
-// UseDevice lets a remembered device count, once with each secret: it is replaced
+// Use lets a remembered device count, once with each secret: it is replaced
 // in the same transaction, and the comparison is part of the UPDATE, so that of
 // two who bring one secret the second shows. What is another user's or another
 // browser's, ended, or older than what is asked for, simply does not count.
-func (tx *Tx) UseDevice(ctx context.Context, u DeviceUse) (DeviceVerdict, error) {
-	next, err := tx.nextSecret(u)
+func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceVerdict, error) {
+	next, err := v.tx.nextSecret(u)
 	if err != nil {
 		return DeviceVerdict{}, err
 	}
-	now, given := tx.now(), Hash(u.Cookie.Secret)
-	used, err := Collect(list(ctx, tx.reader, "use device", scanDevice, `
+	now, given := v.tx.now(), Hash(u.Cookie.Secret)
+	used, err := Collect(list(ctx, v.tx.Reader, "use device", scanDevice, `
 		UPDATE remembered_devices SET secret_hash = $6, replaced_hash = $5, replaced_at = $7, used_at = $7, agent = $9, ip = $10
 		WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND browser = $4 AND secret_hash = $5
 			AND forgotten_at IS NULL AND expires_at > $7 AND used_at + idle > $7 AND created_at >= $8
@@ -129,38 +144,38 @@ func (tx *Tx) UseDevice(ctx context.Context, u DeviceUse) (DeviceVerdict, error)
 	if len(used) == 1 {
 		return DeviceVerdict{Device: used[0], Counts: true, Cookie: DeviceCookie{u.Cookie.ID, next}}, nil
 	}
-	return tx.judgeDevice(ctx, u, given, next)
+	return v.verdict(ctx, u, given, next)
 }
 
-// judgeDevice says of a cookie that could not be used why.
-func (tx *Tx) judgeDevice(ctx context.Context, u DeviceUse, given, next string) (DeviceVerdict, error) {
-	var v DeviceVerdict
+// verdict says of a cookie that could not be used why.
+func (v Devices) verdict(ctx context.Context, u DeviceUse, given, next string) (DeviceVerdict, error) {
+	var d DeviceVerdict
 	var idle int64
 	var current, replaced string
 	var replacedAt time.Time
-	err := tx.q.QueryRowContext(ctx, `
+	err := v.tx.q.QueryRowContext(ctx, `
 		SELECT `+deviceColumns+`, secret_hash, replaced_hash, replaced_at FROM remembered_devices WHERE tenant_id = $1 AND id = $2`,
-		u.Tenant, u.Cookie.ID).Scan(append(deviceFields(&v.Device, &idle), &current, &replaced, moment{&replacedAt})...)
+		u.Tenant, u.Cookie.ID).Scan(append(deviceFields(&d.Device, &idle), &current, &replaced, moment{&replacedAt})...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return DeviceVerdict{}, nil
 	}
 	if err != nil {
 		return DeviceVerdict{}, missing("remembered device "+u.Cookie.ID, err)
 	}
-	v.Device.Idle = time.Duration(idle) * time.Second
-	now := tx.now()
+	d.Device.Idle = time.Duration(idle) * time.Second
+	now := v.tx.now()
 	switch {
-	case v.Device.User != u.User || !v.Device.Counts(now) || given == current:
+	case d.Device.User != u.User || !d.Device.Counts(now) || given == current:
 		// Somebody else's turn at this browser; over; or right, and elsewhere or too old.
-	case given == replaced && now.Before(replacedAt.Add(deviceGrace)) && v.Device.Browser == u.Browser:
-		v.Counts = !v.Device.CreatedAt.Before(u.ProvedAfter)
-		if v.Counts && Hash(next) == current {
-			v.Cookie = DeviceCookie{u.Cookie.ID, next}
+	case given == replaced && now.Before(replacedAt.Add(deviceGrace)) && d.Device.Browser == u.Browser:
+		d.Counts = !d.Device.CreatedAt.Before(u.ProvedAfter)
+		if d.Counts && Hash(next) == current {
+			d.Cookie = DeviceCookie{u.Cookie.ID, next}
 		}
 	default:
-		v.Stolen = true
+		d.Stolen = true
 	}
-	return v, nil
+	return d, nil
 }
 
 // nextSecret makes the secret that follows one. It is the one before under a key
@@ -174,32 +189,32 @@ func (tx *Tx) nextSecret(u DeviceUse) (string, error) {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac)), nil
 }
 
-// ForgetDevices forgets every remembered device of a user, with its event, and
+// ForgetAll forgets every remembered device of a user, with its event, and
 // reports how many there were: after a new password, a revoked authenticator, a
 // rejected push, or because somebody asks for it. why is a machine word.
-func (tx *Tx) ForgetDevices(ctx context.Context, tenant, user, why string) (int64, error) {
-	return tx.forget(ctx, tenant, user, "", why)
+func (v Devices) ForgetAll(ctx context.Context, tenant, user, why string) (int64, error) {
+	return v.forget(ctx, tenant, user, "", why)
 }
 
-// ForgetDevice forgets one of a user's remembered devices, with its event, and
+// Forget forgets one of a user's remembered devices, with its event, and
 // reports whether it was remembered.
-func (tx *Tx) ForgetDevice(ctx context.Context, tenant, user, id, why string) (bool, error) {
-	n, err := tx.forget(ctx, tenant, user, id, why)
+func (v Devices) Forget(ctx context.Context, tenant, user, id, why string) (bool, error) {
+	n, err := v.forget(ctx, tenant, user, id, why)
 	return n > 0, err
 }
 
-func (tx *Tx) forget(ctx context.Context, tenant, user, id, why string) (int64, error) {
-	forgotten, err := Collect(list(ctx, tx.reader, "forget devices of "+user, scanID, `
+func (v Devices) forget(ctx context.Context, tenant, user, id, why string) (int64, error) {
+	forgotten, err := Collect(list(ctx, v.tx.Reader, "forget devices of "+user, scanID, `
 		UPDATE remembered_devices SET forgotten_at = $4
 		WHERE tenant_id = $1 AND user_id = $2 AND ($3 = '' OR id = $3) AND forgotten_at IS NULL RETURNING id`,
-		tenant, user, id, at(tx.now())))
+		tenant, user, id, at(v.tx.now())))
 	if err != nil || len(forgotten) == 0 {
 		return 0, err
 	}
-	return int64(len(forgotten)), tx.forgot(ctx, tenant, user, forgotten, why)
+	return int64(len(forgotten)), v.recordForgotten(ctx, tenant, user, forgotten, why)
 }
 
-func (tx *Tx) forgot(ctx context.Context, tenant, user string, ids []string, why string) error {
-	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.DeviceForgotten, User: user, Reason: why,
+func (v Devices) recordForgotten(ctx context.Context, tenant, user string, ids []string, why string) error {
+	return v.tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.DeviceForgotten, User: user, Reason: why,
 		Data: map[string]string{"devices": strings.Join(ids, " "), "count": strconv.Itoa(len(ids))}})
 }

@@ -23,7 +23,7 @@ func remember(t *testing.T, h *storetest.House) *remembered {
 	t.Helper()
 	r := &remembered{House: h, T: t}
 	h.Do(t, func(tx *store.Tx) (err error) {
-		r.cookie, err = tx.RememberDevice(t.Context(), identity.RememberedDevice{Tenant: h.Tenant.ID, ID: identity.NewID(identity.DeviceID),
+		r.cookie, err = tx.Devices().Remember(t.Context(), identity.RememberedDevice{Tenant: h.Tenant.ID, ID: identity.NewID(identity.DeviceID),
 			User: h.User.ID, Browser: "b", Agent: "Firefox on Linux", IP: "192.0.2.17", Idle: 14 * 24 * time.Hour, ExpiresAt: h.Clock.Now().Add(30 * 24 * time.Hour)})
 		return err
 	})
@@ -39,7 +39,7 @@ func (r *remembered) bring(c store.DeviceCookie, change func(*store.DeviceUse)) 
 	}
 	var v store.DeviceVerdict
 	err := r.DB.InTx(r.Context(), r.Who, func(tx *store.Tx) (err error) {
-		v, err = tx.UseDevice(r.Context(), use)
+		v, err = tx.Devices().Use(r.Context(), use)
 		return err
 	})
 	if err != nil {
@@ -124,7 +124,7 @@ func TestTLOG26_ASecretShownAgainIsStolen(t *testing.T) {
 			t.Errorf("the one before the last, at once: counts %v, stolen %v", v.Counts, v.Stolen)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.ForgetDevice(t.Context(), h.Tenant.ID, h.User.ID, first.ID, "stolen")
+			_, err := tx.Devices().Forget(t.Context(), h.Tenant.ID, h.User.ID, first.ID, "stolen")
 			return err
 		})
 		for _, c := range []store.DeviceCookie{first, second, third} {
@@ -145,7 +145,7 @@ func TestTLOG26_TabsAtOnceKeepTheDevice(t *testing.T) {
 		storetest.Race(t, 20, func(int) error {
 			var v store.DeviceVerdict
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
-				v, err = tx.UseDevice(t.Context(), store.DeviceUse{Tenant: h.Tenant.ID, User: h.User.ID, Browser: "b", Cookie: r.cookie})
+				v, err = tx.Devices().Use(t.Context(), store.DeviceUse{Tenant: h.Tenant.ID, User: h.User.ID, Browser: "b", Cookie: r.cookie})
 				return err
 			})
 			if err == nil && (!v.Counts || v.Stolen) {
@@ -170,7 +170,7 @@ func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
 		forget := func(want int64) {
 			t.Helper()
 			h.Do(t, func(tx *store.Tx) error {
-				n, err := tx.ForgetDevices(t.Context(), h.Tenant.ID, h.User.ID, "password changed")
+				n, err := tx.Devices().ForgetAll(t.Context(), h.Tenant.ID, h.User.ID, "password changed")
 				if n != want {
 					t.Errorf("forgot %d, want %d", n, want)
 				}
@@ -178,7 +178,7 @@ func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
 			})
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			done, err := tx.ForgetDevice(t.Context(), h.Tenant.ID, identity.NewID(identity.UserID), r.cookie.ID, "user")
+			done, err := tx.Devices().Forget(t.Context(), h.Tenant.ID, identity.NewID(identity.UserID), r.cookie.ID, "user")
 			if done {
 				t.Error("another user forgot it")
 			}
@@ -189,14 +189,14 @@ func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
 		if v := r.bring(r.cookie, nil); v.Counts {
 			t.Error("a forgotten device counts")
 		}
-		events, err := store.Collect(h.DB.Events(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.DeviceForgotten}))
+		events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.DeviceForgotten}))
 		if err != nil || len(events) != 1 || events[0].Reason != "password changed" || events[0].User != h.User.ID || events[0].Data["devices"] != r.cookie.ID {
 			t.Errorf("events %+v, %v; want one", events, err)
 		}
-		if all, err := store.Collect(h.DB.RememberedDevices(t.Context(), h.Tenant.ID, h.User.ID)); err != nil || len(all) != 0 {
+		if all, err := store.Collect(h.DB.Devices().OfUser(t.Context(), h.Tenant.ID, h.User.ID)); err != nil || len(all) != 0 {
 			t.Errorf("listed %v, %v", all, err)
 		}
-		if _, err := h.DB.RememberedDevice(t.Context(), h.Tenant.ID, identity.NewID(identity.DeviceID)); !errors.Is(err, identity.NotFound) {
+		if _, err := h.DB.Devices().Get(t.Context(), h.Tenant.ID, identity.NewID(identity.DeviceID)); !errors.Is(err, identity.NotFound) {
 			t.Errorf("no device: %v", err)
 		}
 	})
@@ -207,7 +207,7 @@ func TestJRN9_ABrowserIsRememberedForOneUser(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.House) {
 		r := remember(t, h)
 		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "other"}
-		h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), other) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
 		first, user := r.cookie, h.User
 		h.User = other
 		second := remember(t, h).cookie
@@ -230,8 +230,8 @@ func TestJRN15_AMethodOfSeveralWords(t *testing.T) {
 		j := h.Journey(t, "b")
 		want := identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
 		j.Remember, j.Passed = identity.WillRemember, []identity.Passed{want}
-		h.Do(t, func(tx *store.Tx) error { return tx.StepJourney(t.Context(), j) })
-		got, err := h.DB.Journey(t.Context(), h.Tenant.ID, j.ID)
+		h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Step(t.Context(), j) })
+		got, err := h.DB.Journeys().Get(t.Context(), h.Tenant.ID, j.ID)
 		if err != nil || len(got.Passed) != 1 || got.Passed[0] != want || got.Remember != identity.WillRemember {
 			t.Errorf("got %+v, %q, %v", got.Passed, got.Remember, err)
 		}

@@ -12,25 +12,25 @@ import (
 )
 
 // An Epoch is the time since the database was filled from a backup.
-type Epoch struct {
+type RestoreGeneration struct {
 	Number   int64
 	BeganAt  time.Time
 	CopiedAt time.Time // when the backup was made
 }
 
-// Epoch returns the epoch the database is in; the zero value if it was never
+// RestoreGeneration returns the epoch the database is in; the zero value if it was never
 // filled from a backup.
-func (r reader) Epoch(ctx context.Context) (Epoch, error) {
-	for e, err := range list(ctx, r, "epoch", func(row scanner) (e Epoch, err error) {
+func (v InstallationReads) RestoreGeneration(ctx context.Context) (RestoreGeneration, error) {
+	for e, err := range list(ctx, v.r, "epoch", func(row scanner) (e RestoreGeneration, err error) {
 		return e, row.Scan(&e.Number, moment{&e.BeganAt}, moment{&e.CopiedAt})
 	}, `SELECT number, began_at, copied_at FROM epochs ORDER BY number DESC LIMIT 1`) {
 		return e, err
 	}
-	return Epoch{}, nil
+	return RestoreGeneration{}, nil
 }
 
 // Ended says what the beginning of an epoch ended, of all tenants.
-type Ended struct {
+type RestoreReport struct {
 	Epoch       int64 `json:"epoch"`
 	Sessions    int64 `json:"sessions"`
 	Grants      int64 `json:"grants"`   // of OpenID Connect: codes and all tokens
@@ -59,8 +59,8 @@ const driftAhead = `2`
 // count as used; nothing is judged by a comparison that a later query could
 // forget. The statements run on the schema the copy was made with, so that they
 // are part of the one transaction; a table that came later is not there yet.
-func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) (Ended, error) {
-	var ended Ended
+func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) (RestoreReport, error) {
+	var ended RestoreReport
 	now := at(tx.now())
 	const spentUntil = `$1 / step + drift + ` + driftAhead
 	for _, end := range []struct {
@@ -122,7 +122,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 	if ended.Mails, err = tx.giveUpMails(ctx); err != nil {
 		return ended, err
 	}
-	before, err := tx.Epoch(ctx)
+	before, err := tx.Installation().RestoreGeneration(ctx)
 	if err != nil {
 		return ended, err
 	}
@@ -139,7 +139,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 // two evils a notice that comes twice is the one that teaches people to ignore
 // them.
 func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
-	waiting, err := Collect(list(ctx, tx.reader, "mails", func(row scanner) (m Message, err error) {
+	waiting, err := Collect(list(ctx, tx.Reader, "mails", func(row scanner) (m Message, err error) {
 		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient)
 	}, `
 		UPDATE outbox SET failed_at = $1, arguments = NULL, last_error = 'restored from a backup'
@@ -158,12 +158,12 @@ func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
 }
 
 // tellRestored writes the event of a restore for each tenant.
-func (tx *Tx) tellRestored(ctx context.Context, ended Ended, copied time.Time) error {
+func (tx *Tx) tellRestored(ctx context.Context, ended RestoreReport, copied time.Time) error {
 	text, err := json.Marshal(ended)
 	if err != nil {
 		return fmt.Errorf("store: begin epoch: %w", err)
 	}
-	tenants, err := Collect(tx.Tenants(ctx))
+	tenants, err := Collect(tx.Tenants().All(ctx))
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TestSnapshot_HasEveryTable(t *testing.T) {
 		if _, ok := db.dialect.(postgres); ok {
 			query = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`
 		}
-		there, err := Collect(list(t.Context(), db.reader, "tables", func(row scanner) (name string, err error) { return name, row.Scan(&name) }, query))
+		there, err := Collect(list(t.Context(), db.Reader, "tables", func(row scanner) (name string, err error) { return name, row.Scan(&name) }, query))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ type scanner interface{ Scan(dest ...any) error }
 
 // list yields what a query finds, each row scanned by one. An error ends the
 // sequence and comes with a zero value.
-func list[T any](ctx context.Context, r reader, what string, one func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+func list[T any](ctx context.Context, r Reader, what string, one func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		rows, err := r.q.QueryContext(ctx, query, args...)

@@ -37,13 +37,19 @@ type EventFilter struct {
 // snapshot of the database alive and takes no more memory than a page.
 const eventPage = 500
 
-// Events yields a tenant's events, newest first or as the filter says.
-func (r reader) Events(ctx context.Context, tenant string, f EventFilter) iter.Seq2[audit.Event, error] {
-	return r.events(ctx, tenant, f, "")
+// EventReads reads the audit log. Writing to it is [Tx.Event].
+type EventReads struct{ r Reader }
+
+// Events returns the view for reading.
+func (r Reader) Events() EventReads { return EventReads{r} }
+
+// List yields a tenant's events, newest first or as the filter says.
+func (v EventReads) List(ctx context.Context, tenant string, f EventFilter) iter.Seq2[audit.Event, error] {
+	return v.list(ctx, tenant, f, "")
 }
 
-// events is Events with one condition more, on the event e.
-func (r reader) events(ctx context.Context, tenant string, f EventFilter, condition string) iter.Seq2[audit.Event, error] {
+// list is Events with one condition more, on the event e.
+func (v EventReads) list(ctx context.Context, tenant string, f EventFilter, condition string) iter.Seq2[audit.Event, error] {
 	left := cmp.Or(f.Limit, 100)
 	return func(yield func(audit.Event, error) bool) {
 		last := f.Beyond
@@ -53,7 +59,7 @@ func (r reader) events(ctx context.Context, tenant string, f EventFilter, condit
 				page = min(page, left)
 			}
 			query, args := f.query(tenant, last, page, condition)
-			events, err := Collect(list(ctx, r, "events", scanEvent(tenant), query, args...))
+			events, err := Collect(list(ctx, v.r, "events", scanEvent(tenant), query, args...))
 			if err != nil {
 				yield(audit.Event{}, err)
 				return
@@ -193,7 +199,7 @@ func jsonPrefix(actor string) string {
 // first. Since and Until are about when it began. One begins with the first
 // event of its journey that an enrolment can begin with; without a journey, with
 // the activation.
-func (r reader) Enrollments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
+func (v EventReads) Enrollments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
 	f.Kinds = audit.EnrollmentBegins
 	var begins []string
 	for _, kind := range f.Kinds {
@@ -203,10 +209,10 @@ func (r reader) Enrollments(ctx context.Context, tenant string, f EventFilter) i
 		WHERE f.tenant_id = e.tenant_id AND f.journey_id = e.journey_id AND f.kind IN (` + strings.Join(begins, ", ") + `)
 			AND (f.at_ms, f.id) < (e.at_ms, e.id)))`
 	return func(yield func([]audit.Event, error) bool) {
-		for e, err := range r.events(ctx, tenant, f, first) {
+		for e, err := range v.list(ctx, tenant, f, first) {
 			var all []audit.Event
 			if err == nil {
-				all, err = r.enrollment(ctx, tenant, e)
+				all, err = v.enrollment(ctx, tenant, e)
 			}
 			if !yield(all, err) || err != nil {
 				return
@@ -215,14 +221,14 @@ func (r reader) Enrollments(ctx context.Context, tenant string, f EventFilter) i
 	}
 }
 
-// enrolment returns the events of the enrolment that began with one.
-func (r reader) enrollment(ctx context.Context, tenant string, begin audit.Event) ([]audit.Event, error) {
+// enrollment returns the events of the enrolment that began with one.
+func (v EventReads) enrollment(ctx context.Context, tenant string, begin audit.Event) ([]audit.Event, error) {
 	f := EventFilter{Kinds: audit.EnrollmentKinds, Journey: begin.Journey, Since: begin.At, Oldest: true, Limit: -1}
 	if begin.Journey != "" {
-		return Collect(r.Events(ctx, tenant, f))
+		return Collect(v.List(ctx, tenant, f))
 	}
 	f.User = begin.User
-	all, err := Collect(r.Events(ctx, tenant, f))
+	all, err := Collect(v.List(ctx, tenant, f))
 	return slices.DeleteFunc(all, func(e audit.Event) bool { return e.Data["activation"] != begin.Data["activation"] }), err
 }
 
@@ -236,10 +242,10 @@ const (
 
 // Follow yields the newest events, oldest first, and then each new one as it is
 // committed, here or by any other node, until ctx ends. Each comes once.
-func (r reader) Follow(ctx context.Context, tenant string, f EventFilter) iter.Seq2[audit.Event, error] {
+func (v EventReads) Follow(ctx context.Context, tenant string, f EventFilter) iter.Seq2[audit.Event, error] {
 	return func(yield func(audit.Event, error) bool) {
 		f.Oldest = false
-		tail, err := Collect(r.Events(ctx, tenant, f))
+		tail, err := Collect(v.List(ctx, tenant, f))
 		if err != nil {
 			yield(audit.Event{}, err)
 			return
@@ -257,8 +263,8 @@ func (r reader) Follow(ctx context.Context, tenant string, f EventFilter) iter.S
 		tick := time.NewTicker(followEvery)
 		defer tick.Stop()
 		for {
-			f.Since = r.now().Add(-followBack)
-			for e, err := range r.Events(ctx, tenant, f) {
+			f.Since = v.r.now().Add(-followBack)
+			for e, err := range v.List(ctx, tenant, f) {
 				if ctx.Err() != nil {
 					return
 				}

@@ -130,7 +130,7 @@ func TestEvents_PagesAndFilters(t *testing.T) {
 			{"half an actor's name", EventFilter{Actor: "some", Limit: 3}, 0, 0, 0},
 			{"a pattern is none", EventFilter{Actor: "some%", Limit: 3}, 0, 0, 0},
 		} {
-			got, err := Collect(db.Events(t.Context(), h.tenant.ID, tt.filter))
+			got, err := Collect(db.Events().List(t.Context(), h.tenant.ID, tt.filter))
 			if err != nil || len(got) != tt.want {
 				t.Errorf("%s: %d events, %v, want %d", tt.name, len(got), err, tt.want)
 				continue
@@ -146,7 +146,7 @@ func TestEvents_PagesAndFilters(t *testing.T) {
 				seen[e.ID] = true
 			}
 		}
-		if other, err := Collect(db.Events(t.Context(), "ten_other", EventFilter{Limit: -1})); err != nil || len(other) != 0 {
+		if other, err := Collect(db.Events().List(t.Context(), "ten_other", EventFilter{Limit: -1})); err != nil || len(other) != 0 {
 			t.Errorf("another tenant sees %d events, %v", len(other), err)
 		}
 	})
@@ -186,7 +186,7 @@ func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 			{EventFilter{User: "usr_other"}, ""},
 		} {
 			var got []string
-			for all, err := range db.Enrollments(t.Context(), h.tenant.ID, tt.filter) {
+			for all, err := range db.Events().Enrollments(t.Context(), h.tenant.ID, tt.filter) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -221,7 +221,7 @@ func TestFollow_TellsEachOnce(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for e, err := range db.Follow(ctx, h.tenant.ID, EventFilter{Kind: audit.UserChanged, Limit: 2}) {
+			for e, err := range db.Events().Follow(ctx, h.tenant.ID, EventFilter{Kind: audit.UserChanged, Limit: 2}) {
 				if err != nil {
 					told <- err.Error()
 					return
@@ -286,19 +286,19 @@ func BenchmarkADM7_FirstPageOfAMillion(b *testing.B) {
 		manyEvents(b, db, h.tenant.ID, 1_000_000)
 		for report, read := range map[string]func() error{
 			"activity": func() error {
-				_, err := Collect(db.Events(b.Context(), h.tenant.ID, EventFilter{Kinds: audit.ActivityKinds}))
+				_, err := Collect(db.Events().List(b.Context(), h.tenant.ID, EventFilter{Kinds: audit.ActivityKinds}))
 				return err
 			},
 			"activity of a user": func() error {
-				_, err := Collect(db.Events(b.Context(), h.tenant.ID, EventFilter{Kinds: audit.ActivityKinds, User: "usr_7"}))
+				_, err := Collect(db.Events().List(b.Context(), h.tenant.ID, EventFilter{Kinds: audit.ActivityKinds, User: "usr_7"}))
 				return err
 			},
 			"enrolments": func() error {
-				_, err := Collect(db.Enrollments(b.Context(), h.tenant.ID, EventFilter{}))
+				_, err := Collect(db.Events().Enrollments(b.Context(), h.tenant.ID, EventFilter{}))
 				return err
 			},
 			"audit": func() error {
-				_, err := Collect(db.Events(b.Context(), h.tenant.ID, EventFilter{}))
+				_, err := Collect(db.Events().List(b.Context(), h.tenant.ID, EventFilter{}))
 				return err
 			},
 		} {

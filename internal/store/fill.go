@@ -65,11 +65,11 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 	return n == 0, nil
 }
 
-// Fill fills an empty database with a copy and begins a new epoch, in one
+// Import fills an empty database with a copy and begins a new epoch, in one
 // transaction: whoever looks meanwhile finds it empty. Migrations made since
 // the copy follow. progress is called with each row.
-func (db *DB) Fill(ctx context.Context, who identity.Principal, c Copy, progress func()) (Ended, error) {
-	var ended Ended
+func (db *DB) Import(ctx context.Context, who identity.Principal, c Copy, progress func()) (RestoreReport, error) {
+	var ended RestoreReport
 	if err := c.Suits(); err != nil {
 		return ended, err
 	}

@@ -8,21 +8,21 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// ImportAuthenticator adds a hardware token that nobody has yet, its seed
+// Import adds a hardware token that nobody has yet, its seed
 // sealed: inactive until AssignAuthenticator (CRED-14). One whose serial is
 // taken is a Conflict.
-func (tx *Tx) ImportAuthenticator(ctx context.Context, a identity.Authenticator) error {
-	sealed, err := tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed)
+func (v Authenticators) Import(ctx context.Context, a identity.Authenticator) error {
+	sealed, err := v.tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed)
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(ctx, "import authenticator", `
+	n, err := v.tx.exec(ctx, "import authenticator", `
 		INSERT INTO authenticators (tenant_id, id, serial, kind, name, seed, digits, step, last_step, drift, algorithm, manufacturer,
 			enrolled_at, inactive_at, imported_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $14)
 		ON CONFLICT (tenant_id, serial) DO NOTHING`,
 		a.Tenant, a.ID, a.Serial, string(a.Kind), a.Name, sealed, a.Digits, a.Step, a.LastStep, a.Drift, a.Algorithm, a.Manufacturer,
-		at(tx.now()), at(a.ExpiresAt))
+		at(v.tx.now()), at(a.ExpiresAt))
 	if err == nil && n == 0 {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("store: there is a serial %s already", a.Serial)}
 	}
@@ -33,41 +33,41 @@ func (tx *Tx) ImportAuthenticator(ctx context.Context, a identity.Authenticator)
 const unassigned = `a.imported_at IS NOT NULL AND a.inactive_at IS NOT NULL AND a.revoked_at IS NULL
 	AND NOT EXISTS (SELECT 1 FROM authenticator_users u WHERE u.tenant_id = a.tenant_id AND u.authenticator_id = a.id)`
 
-// UnassignedAuthenticators yields a tenant's hardware tokens that nobody has, by
+// Unassigned yields a tenant's hardware tokens that nobody has, by
 // serial.
-func (r reader) UnassignedAuthenticators(ctx context.Context, tenant string) iter.Seq2[identity.Authenticator, error] {
-	return list(ctx, r, "unassigned authenticators", r.scanAuthenticator, `
+func (v AuthenticatorReads) Unassigned(ctx context.Context, tenant string) iter.Seq2[identity.Authenticator, error] {
+	return list(ctx, v.r, "unassigned authenticators", v.r.scanAuthenticator, `
 		SELECT `+walking+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND `+unassigned+` ORDER BY a.serial`, tenant)
 }
 
-// AssignAuthenticator gives a hardware token that nobody has to a user, and
+// Assign gives a hardware token that nobody has to a user, and
 // reports whether it was still to be had: of two operators who give away the same
 // one, one does. Its wrong passcodes were somebody else's; a lock stays, since
 // after a restore it says that nobody knows how far the token has counted.
-func (tx *Tx) AssignAuthenticator(ctx context.Context, tenant, id, user string) (bool, error) {
-	n, err := tx.exec(ctx, "assign "+id, `
+func (v Authenticators) Assign(ctx context.Context, tenant, id, user string) (bool, error) {
+	n, err := v.tx.exec(ctx, "assign "+id, `
 		UPDATE authenticators AS a SET inactive_at = NULL, suspended_at = NULL, activated_at = $3, enrolled_at = $3, last_used_at = NULL, invalid = 0
-		WHERE a.tenant_id = $1 AND a.id = $2 AND `+unassigned, tenant, id, at(tx.now()))
+		WHERE a.tenant_id = $1 AND a.id = $2 AND `+unassigned, tenant, id, at(v.tx.now()))
 	if n == 0 || err != nil {
 		return false, err
 	}
-	_, err = tx.exec(ctx, "assign "+id, `
+	_, err = v.tx.exec(ctx, "assign "+id, `
 		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id) VALUES ($1, $2, $3)`, tenant, id, user)
 	return err == nil, err
 }
 
-// HoldAuthenticator keeps everybody else from changing who has an authenticator
+// Acquire keeps everybody else from changing who has an authenticator
 // until the transaction ends.
-func (tx *Tx) HoldAuthenticator(ctx context.Context, tenant, id string) error {
-	_, err := tx.exec(ctx, "hold "+id, `UPDATE authenticators SET serial = serial WHERE tenant_id = $1 AND id = $2`, tenant, id)
+func (v Authenticators) Acquire(ctx context.Context, tenant, id string) error {
+	_, err := v.tx.exec(ctx, "hold "+id, `UPDATE authenticators SET serial = serial WHERE tenant_id = $1 AND id = $2`, tenant, id)
 	return err
 }
 
-// ShareAuthenticator gives a hardware token that somebody has to another user too,
+// Share gives a hardware token that somebody has to another user too,
 // and reports whether that could be: one that the user has already, that is revoked
 // or that nobody has cannot.
-func (tx *Tx) ShareAuthenticator(ctx context.Context, tenant, id, user string) (bool, error) {
-	n, err := tx.exec(ctx, "share "+id, `
+func (v Authenticators) Share(ctx context.Context, tenant, id, user string) (bool, error) {
+	n, err := v.tx.exec(ctx, "share "+id, `
 		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id)
 		SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM authenticators a JOIN authenticator_users u
 			ON u.tenant_id = a.tenant_id AND u.authenticator_id = a.id
@@ -76,36 +76,36 @@ func (tx *Tx) ShareAuthenticator(ctx context.Context, tenant, id, user string) (
 	return n == 1, err
 }
 
-// UnshareAuthenticator takes a hardware token from one of those who have it, and
+// Unshare takes a hardware token from one of those who have it, and
 // reports whether the user had it and others still do.
-func (tx *Tx) UnshareAuthenticator(ctx context.Context, tenant, id, user string) (bool, error) {
-	n, err := tx.exec(ctx, "unshare "+id, `
+func (v Authenticators) Unshare(ctx context.Context, tenant, id, user string) (bool, error) {
+	n, err := v.tx.exec(ctx, "unshare "+id, `
 		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2 AND user_id = $3
 			AND EXISTS (SELECT 1 FROM authenticator_users o WHERE o.tenant_id = $1 AND o.authenticator_id = $2 AND o.user_id <> $3)
 			AND EXISTS (SELECT 1 FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2 AND a.imported_at IS NOT NULL)`, tenant, id, user)
 	return n == 1, err
 }
 
-// UnassignAuthenticator takes a hardware token from whoever has it, and reports
+// Unassign takes a hardware token from whoever has it, and reports
 // whether anybody had: it is inactive and can be given to somebody else. Its
 // counter stays, so that no passcode of it is good a second time.
-func (tx *Tx) UnassignAuthenticator(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "unassign "+id, `
+func (v Authenticators) Unassign(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "unassign "+id, `
 		UPDATE authenticators SET inactive_at = COALESCE(inactive_at, $3)
 		WHERE tenant_id = $1 AND id = $2 AND imported_at IS NOT NULL AND revoked_at IS NULL
-			AND EXISTS (SELECT 1 FROM authenticator_users u WHERE u.tenant_id = $1 AND u.authenticator_id = $2)`, tenant, id, at(tx.now()))
+			AND EXISTS (SELECT 1 FROM authenticator_users u WHERE u.tenant_id = $1 AND u.authenticator_id = $2)`, tenant, id, at(v.tx.now()))
 	if n == 0 || err != nil {
 		return false, err
 	}
-	_, err = tx.exec(ctx, "unassign "+id, `
+	_, err = v.tx.exec(ctx, "unassign "+id, `
 		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
 	return err == nil, err
 }
 
-// SetPasscodeClock keeps how far an authenticator's counter or clock was found to
+// SetClock keeps how far an authenticator's counter or clock was found to
 // be, by a passcode of it: that one and every older one is spent.
-func (tx *Tx) SetPasscodeClock(ctx context.Context, tenant, id string, p Passcode) (bool, error) {
-	n, err := tx.exec(ctx, "set clock of "+id, `
+func (v Passcodes) SetClock(ctx context.Context, tenant, id string, p Passcode) (bool, error) {
+	n, err := v.tx.exec(ctx, "set clock of "+id, `
 		UPDATE authenticators SET last_step = $3, drift = $4 WHERE tenant_id = $1 AND id = $2 AND last_step < $3`,
 		tenant, id, p.Step, p.Drift)
 	return n == 1, err

@@ -64,9 +64,24 @@ func scanInvitation(row scanner) (i Invitation, err error) {
 	return i, row.Scan(invitationFields(&i)...)
 }
 
-// Invitation returns an invitation by id.
-func (r reader) Invitation(ctx context.Context, tenant, id string) (Invitation, error) {
-	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+// Invitations reads and writes invitations (ENR-19).
+type Invitations struct {
+	InvitationReads
+	tx *Tx
+}
+
+// Invitations returns the view; what it writes is part of the transaction.
+func (tx *Tx) Invitations() Invitations { return Invitations{tx.Reader.Invitations(), tx} }
+
+// InvitationReads are the reads of [Invitations].
+type InvitationReads struct{ r Reader }
+
+// Invitations returns the view for reading.
+func (r Reader) Invitations() InvitationReads { return InvitationReads{r} }
+
+// Get returns an invitation by id.
+func (v InvitationReads) Get(ctx context.Context, tenant, id string) (Invitation, error) {
+	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2`, tenant, id))
 	if err != nil {
 		return i, missing("invitation "+id, err)
@@ -74,10 +89,10 @@ func (r reader) Invitation(ctx context.Context, tenant, id string) (Invitation, 
 	return i, nil
 }
 
-// InvitationBySecret returns the invitation a link's secret names in a tenant,
+// BySecret returns the invitation a link's secret names in a tenant,
 // in whatever state.
-func (r reader) InvitationBySecret(ctx context.Context, tenant, secret string) (Invitation, error) {
-	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+func (v InvitationReads) BySecret(ctx context.Context, tenant, secret string) (Invitation, error) {
+	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.secret_hash = $2`, tenant, Hash(secret)))
 	if err != nil {
 		return i, missing("invitation by secret", err)
@@ -85,10 +100,10 @@ func (r reader) InvitationBySecret(ctx context.Context, tenant, secret string) (
 	return i, nil
 }
 
-// OpenInvitation returns the one invitation of a user that was neither used nor
+// Open returns the one invitation of a user that was neither used nor
 // revoked nor replaced; it may have expired. A NotFound says that there is none.
-func (r reader) OpenInvitation(ctx context.Context, tenant, user string) (Invitation, error) {
-	i, err := scanInvitation(r.q.QueryRowContext(ctx, `
+func (v InvitationReads) Open(ctx context.Context, tenant, user string) (Invitation, error) {
+	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i
 		WHERE i.tenant_id = $1 AND i.user_id = $2 AND `+unspent, tenant, user))
 	if err != nil {
@@ -111,10 +126,10 @@ type SentInvitation struct {
 	Attempts int64
 }
 
-// Invitations yields a tenant's invitations, the newest first: of one user, or
+// List yields a tenant's invitations, the newest first: of one user, or
 // with an empty id of all.
-func (r reader) Invitations(ctx context.Context, tenant, user string) iter.Seq2[SentInvitation, error] {
-	return list(ctx, r, "invitations", func(row scanner) (s SentInvitation, err error) {
+func (v InvitationReads) List(ctx context.Context, tenant, user string) iter.Seq2[SentInvitation, error] {
+	return list(ctx, v.r, "invitations", func(row scanner) (s SentInvitation, err error) {
 		var to *string
 		var attempts *int64
 		err = row.Scan(append(invitationFields(&s.Invitation), &s.Name, &to, moment{&s.MailedAt}, moment{&s.FailedAt}, &attempts)...)
@@ -130,62 +145,62 @@ func (r reader) Invitations(ctx context.Context, tenant, user string) iter.Seq2[
 		ORDER BY i.created_at DESC, i.id DESC`, tenant, user)
 }
 
-// AddInvitation adds an invitation under a secret. It reports false, and adds
+// Add adds an invitation under a secret. It reports false, and adds
 // nothing, if the user has an open one: the caller replaces that and tries
 // again.
-func (tx *Tx) AddInvitation(ctx context.Context, i Invitation, secret string) (bool, error) {
-	n, err := tx.exec(ctx, "add invitation", `
+func (v Invitations) Add(ctx context.Context, i Invitation, secret string) (bool, error) {
+	n, err := v.tx.exec(ctx, "add invitation", `
 		INSERT INTO invitations (tenant_id, id, user_id, secret_hash, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-		i.Tenant, i.ID, i.User, Hash(secret), at(tx.now()), at(i.ExpiresAt))
+		i.Tenant, i.ID, i.User, Hash(secret), at(v.tx.now()), at(i.ExpiresAt))
 	return n == 1, err
 }
 
-// ReplaceInvitation ends an invitation for a newer one, and reports whether it
+// Replace ends an invitation for a newer one, and reports whether it
 // could still be ended.
-func (tx *Tx) ReplaceInvitation(ctx context.Context, i Invitation) (bool, error) {
-	n, err := tx.exec(ctx, "replace invitation", `
-		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(tx.now()))
+func (v Invitations) Replace(ctx context.Context, i Invitation) (bool, error) {
+	n, err := v.tx.exec(ctx, "replace invitation", `
+		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
-// RevokeInvitation ends an invitation for good, and reports whether it could
+// Revoke ends an invitation for good, and reports whether it could
 // still be ended.
-func (tx *Tx) RevokeInvitation(ctx context.Context, i Invitation) (bool, error) {
-	n, err := tx.exec(ctx, "revoke invitation", `
-		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(tx.now()))
+func (v Invitations) Revoke(ctx context.Context, i Invitation) (bool, error) {
+	n, err := v.tx.exec(ctx, "revoke invitation", `
+		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
-// UseInvitation uses an invitation up in a journey. Of any number of journeys
+// Use uses an invitation up in a journey. Of any number of journeys
 // one does; false tells the others, and who comes after a revocation. What was
 // begun before its time was over may be finished a little later: it does not
 // look at the time.
-func (tx *Tx) UseInvitation(ctx context.Context, i Invitation, journey string) (bool, error) {
-	n, err := tx.exec(ctx, "use invitation", `
+func (v Invitations) Use(ctx context.Context, i Invitation, journey string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use invitation", `
 		UPDATE invitations SET used_at = $3, journey_id = $4 WHERE tenant_id = $1 AND id = $2 AND `+unspent,
-		i.Tenant, i.ID, at(tx.now()), journey)
+		i.Tenant, i.ID, at(v.tx.now()), journey)
 	return n == 1, err
 }
 
-// WakeInvited wakes the pages of every journey that an invitation began, so
+// NotifyJourneys wakes the pages of every journey that an invitation began, so
 // that each says how it stands now.
-func (tx *Tx) WakeInvited(ctx context.Context, i Invitation) error {
-	for id, err := range list(ctx, tx.reader, "journeys of "+i.ID, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+func (v Invitations) NotifyJourneys(ctx context.Context, i Invitation) error {
+	for id, err := range list(ctx, v.tx.Reader, "journeys of "+i.ID, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
 		SELECT id FROM journeys WHERE tenant_id = $1 AND user_id = $2 AND invitation_id = $3 AND ended_at IS NULL AND expires_at > $4`,
-		i.Tenant, i.User, i.ID, at(tx.now())) {
+		i.Tenant, i.User, i.ID, at(v.tx.now())) {
 		if err != nil {
 			return err
 		}
-		tx.Wake(JourneyTopic(id))
+		v.tx.Notify(JourneyTopic(id))
 	}
 	return nil
 }
 
-// OpenActivation returns the one activation of a user that was neither voided
+// Open returns the one activation of a user that was neither voided
 // nor finished. A NotFound says that there is none.
-func (r reader) OpenActivation(ctx context.Context, tenant, user string) (Activation, error) {
-	a, err := scanActivation(r.q.QueryRowContext(ctx, `
+func (v ActivationReads) Open(ctx context.Context, tenant, user string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations
 		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL`, tenant, user))
 	if err != nil {

@@ -55,33 +55,48 @@ var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_i
 	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
 	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
 
-// AddJourney writes a new journey with what it requires and has passed so far.
-func (tx *Tx) AddJourney(ctx context.Context, j *identity.Journey) error {
+// Journeys reads and writes journeys.
+type Journeys struct {
+	JourneyReads
+	tx *Tx
+}
+
+// Journeys returns the view; what it writes is part of the transaction.
+func (tx *Tx) Journeys() Journeys { return Journeys{tx.Reader.Journeys(), tx} }
+
+// JourneyReads are the reads of [Journeys].
+type JourneyReads struct{ r Reader }
+
+// Journeys returns the view for reading.
+func (r Reader) Journeys() JourneyReads { return JourneyReads{r} }
+
+// Add writes a new journey with what it requires and has passed so far.
+func (v Journeys) Add(ctx context.Context, j *identity.Journey) error {
 	acr, err := json.Marshal(append([]string{}, j.ACR...))
 	if err != nil {
 		return fmt.Errorf("store: add journey: %w", err)
 	}
 	j.Version = 1
-	_, err = tx.exec(ctx, "add journey", insertJourney, append([]any{
+	_, err = v.tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
 		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation, flag(j.Adding),
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
 	}
-	return tx.recordValidations(ctx, j)
+	return v.recordValidations(ctx, j)
 }
 
 var stepJourney = `UPDATE journeys SET version = version + 1, (` + strings.Join(journeyState, ", ") + `) = (` +
 	numbered(4, len(journeyState)) + `)
 	WHERE tenant_id = $1 AND id = $2 AND version = $3 AND ended_at IS NULL`
 
-// StepJourney writes one step of a journey, decided on the version j has, and
+// Step writes one step of a journey, decided on the version j has, and
 // raises that. If the journey has moved on meanwhile, or ended, nothing is
 // written and a Conflict is reported: of two answers given to one page the
 // second changes nothing.
-func (tx *Tx) StepJourney(ctx context.Context, j *identity.Journey) error {
-	n, err := tx.exec(ctx, "step journey", stepJourney, append([]any{j.Tenant, j.ID, j.Version}, stateArgs(j)...)...)
+func (v Journeys) Step(ctx context.Context, j *identity.Journey) error {
+	n, err := v.tx.exec(ctx, "step journey", stepJourney, append([]any{j.Tenant, j.ID, j.Version}, stateArgs(j)...)...)
 	if err != nil {
 		return err
 	}
@@ -89,22 +104,22 @@ func (tx *Tx) StepJourney(ctx context.Context, j *identity.Journey) error {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s is no longer at version %d", j.ID, j.Version)}
 	}
 	j.Version++
-	tx.Wake(JourneyTopic(j.ID))
-	return tx.recordValidations(ctx, j)
+	v.tx.Notify(JourneyTopic(j.ID))
+	return v.recordValidations(ctx, j)
 }
 
 // recordValidations brings the rows in line with j: what is newly required or
 // passed is inserted; what j no longer holds is revoked by time, not deleted.
 // What did not change since the rows were read costs no statement.
-func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error {
+func (v Journeys) recordValidations(ctx context.Context, j *identity.Journey) error {
 	now := identity.Recorded{Required: slices.Clone(j.Required)}
-	for place, v := range j.Required {
-		if slices.Contains(j.Recorded.Required, v) {
+	for place, needed := range j.Required {
+		if slices.Contains(j.Recorded.Required, needed) {
 			continue
 		}
-		if _, err := tx.exec(ctx, "require", `
+		if _, err := v.tx.exec(ctx, "require", `
 			INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(v), place); err != nil {
+			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(needed), place); err != nil {
 			return err
 		}
 	}
@@ -113,7 +128,7 @@ func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error 
 		if slices.Contains(j.Recorded.Passed, p.Validation) {
 			continue
 		}
-		if _, err := tx.exec(ctx, "pass", `
+		if _, err := v.tx.exec(ctx, "pass", `
 			INSERT INTO journey_passed (tenant_id, journey_id, validation, method, authenticator_id, passed_at)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 			j.Tenant, j.ID, string(p.Validation), string(p.Method), p.Authenticator, at(p.At)); err != nil {
@@ -121,8 +136,8 @@ func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error 
 		}
 	}
 	err := errors.Join(
-		tx.revokeValidations(ctx, "journey_required", j, j.Recorded.Required, now.Required),
-		tx.revokeValidations(ctx, "journey_passed", j, j.Recorded.Passed, now.Passed))
+		v.revokeValidations(ctx, "journey_required", j, j.Recorded.Required, now.Required),
+		v.revokeValidations(ctx, "journey_passed", j, j.Recorded.Passed, now.Passed))
 	if err == nil {
 		j.Recorded = now
 	}
@@ -130,15 +145,15 @@ func (tx *Tx) recordValidations(ctx context.Context, j *identity.Journey) error 
 }
 
 // revokeValidations revokes those of before that are not kept.
-func (tx *Tx) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
-	for _, v := range before {
-		if slices.Contains(kept, v) {
+func (v Journeys) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
+	for _, gone := range before {
+		if slices.Contains(kept, gone) {
 			continue
 		}
-		if _, err := tx.exec(ctx, "revoke", `
+		if _, err := v.tx.exec(ctx, "revoke", `
 			UPDATE `+table+` SET revoked_at = $4
 			WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
-			j.Tenant, j.ID, string(v), at(tx.now())); err != nil {
+			j.Tenant, j.ID, string(gone), at(v.tx.now())); err != nil {
 			return err
 		}
 	}
@@ -155,14 +170,14 @@ var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.pr
 	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
 	WHERE j.tenant_id = $1 AND j.id = $2`
 
-// Journey returns a journey with what it requires and has passed, and what its
+// Get returns a journey with what it requires and has passed, and what its
 // application, as it is now, can show. All comes in the one row: every page and every step begins with this query.
-func (r reader) Journey(ctx context.Context, tenant, id string) (*identity.Journey, error) {
+func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Journey, error) {
 	j := &identity.Journey{}
 	var user *string
 	var acr, steps, required, passed string
 	var adding, decoy, known, cannotShow, plainPush int64
-	err := r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
+	err := v.r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
 		&acr, moment{&j.StartedAt}, &j.Invitation, &adding,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,

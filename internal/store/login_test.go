@@ -22,17 +22,17 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 		h := furnish(t, db)
 		j := h.journey()
 		j.ACR = []string{"https://refeds.org/profile/mfa"}
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.AddJourney(t.Context(), j) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
 		j.UserID, j.Name = h.user.ID, "anna.berg"
 		j.Required = []identity.Validation{identity.Password, identity.SecondFactor}
 		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		j.Code = identity.Code{MAC: []byte{1}, Root: 1, SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.StepJourney(t.Context(), j) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.Journey(t.Context(), h.tenant.ID, j.ID)
+		got, err := db.Journeys().Get(t.Context(), h.tenant.ID, j.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,13 +48,13 @@ func TestJRN4_OfAHundredStepsOnOneVersionOneCounts(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		j := h.journey()
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.AddJourney(t.Context(), j) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
 		won := race(t, func() error {
 			mine := *j
 			mine.Name = "anna"
-			return db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.StepJourney(t.Context(), &mine) })
+			return db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), &mine) })
 		})
 		if won != 1 {
 			t.Errorf("%d of 100 steps counted, want 1", won)
@@ -67,9 +67,9 @@ func TestJRN4_AnEndedJourneyTakesNoStep(t *testing.T) {
 		h := furnish(t, db)
 		j := h.journey()
 		step := func() error {
-			return db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.StepJourney(t.Context(), j) })
+			return db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) })
 		}
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.AddJourney(t.Context(), j) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
 		j.EndedAt, j.Outcome = time.Now(), identity.Succeeded
@@ -88,13 +88,13 @@ func TestJRN15_AValidationIsRevokedByTimeAndPassedAnew(t *testing.T) {
 		h := furnish(t, db)
 		j := h.journey()
 		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.AddJourney(t.Context(), j) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
 		passed := j.Passed
 		for _, p := range [][]identity.Passed{nil, passed} {
 			j.Passed = p
-			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.StepJourney(t.Context(), j) }); err != nil {
+			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -114,7 +114,7 @@ func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 		add := func(id string, until time.Time) {
 			t.Helper()
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-				return tx.AddRequest(t.Context(), Request{Tenant: h.tenant.ID, ID: id, Application: h.app.ID, Wants: []byte(`{}`), ExpiresAt: until})
+				return tx.Requests().Add(t.Context(), Request{Tenant: h.tenant.ID, ID: id, Application: h.app.ID, Wants: []byte(`{}`), ExpiresAt: until})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +122,7 @@ func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 		}
 		take := func(id string) error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
-				_, err := tx.TakeRequest(t.Context(), h.tenant.ID, id)
+				_, err := tx.Requests().Take(t.Context(), h.tenant.ID, id)
 				return err
 			})
 		}
@@ -152,13 +152,13 @@ func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 func TestCRED20_TwoHundredTriesAtOnceEvaluateNoMoreThanTheLimit(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
-		tally := Tally{Tenant: h.tenant.ID, User: h.user.ID}
+		tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 		var evaluated atomic.Int32
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
 				err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-					ok, err := tx.Reserve(t.Context(), tally, 5)
+					ok, err := tx.Attempts().Reserve(t.Context(), tally, 5)
 					if ok {
 						evaluated.Add(1)
 					}
@@ -187,14 +187,14 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := furnish(t, db)
-	tally := Tally{Tenant: h.tenant.ID, User: h.user.ID}
+	tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 	wrong := func() (tried, locked bool) {
 		t.Helper()
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
-			if tried, err = tx.Reserve(t.Context(), tally, 5); err != nil || !tried {
+			if tried, err = tx.Attempts().Reserve(t.Context(), tally, 5); err != nil || !tried {
 				return err
 			}
-			locked, err = tx.LockIfExceeded(t.Context(), tally, 5, now.Add(15*time.Minute))
+			locked, err = tx.Attempts().LockIfExceeded(t.Context(), tally, 5, now.Add(15*time.Minute))
 			return err
 		})
 		if err != nil {
@@ -216,18 +216,18 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 	}
 	now = now.Add(15 * time.Minute)
 	err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		if ok, err := tx.Reserve(t.Context(), tally, 5); err != nil || !ok {
+		if ok, err := tx.Attempts().Reserve(t.Context(), tally, 5); err != nil || !ok {
 			t.Errorf("Reserve = %v, %v", ok, err)
 		}
-		if err := tx.GiveBack(t.Context(), tally); err != nil {
+		if err := tx.Attempts().Refund(t.Context(), tally); err != nil {
 			return err
 		}
-		return tx.LoggedIn(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush)
+		return tx.Users().RecordLogin(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, err := db.User(t.Context(), h.tenant.ID, h.user.ID); err != nil || u.Failures != 0 {
+	if u, err := db.Users().Get(t.Context(), h.tenant.ID, h.user.ID); err != nil || u.Failures != 0 {
 		t.Errorf("after a finished login %d failures, %v", u.Failures, err)
 	}
 }
@@ -235,24 +235,24 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 func TestCRED20_AKnownBrowserCountsByItself(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
-		stranger := Tally{Tenant: h.tenant.ID, User: h.user.ID}
-		known := Tally{Tenant: h.tenant.ID, User: h.user.ID, Browser: "b"}
+		stranger := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
+		known := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID, Browser: "b"}
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			if err := tx.LoggedIn(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush); err != nil {
+			if err := tx.Users().RecordLogin(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush); err != nil {
 				return err
 			}
 			for range 6 {
-				if _, err := tx.Reserve(t.Context(), stranger, 5); err != nil {
+				if _, err := tx.Attempts().Reserve(t.Context(), stranger, 5); err != nil {
 					return err
 				}
 			}
-			if _, err := tx.LockIfExceeded(t.Context(), stranger, 5, time.Now().Add(time.Hour)); err != nil {
+			if _, err := tx.Attempts().LockIfExceeded(t.Context(), stranger, 5, time.Now().Add(time.Hour)); err != nil {
 				return err
 			}
-			if ok, err := tx.Reserve(t.Context(), stranger, 5); err != nil || ok {
+			if ok, err := tx.Attempts().Reserve(t.Context(), stranger, 5); err != nil || ok {
 				t.Errorf("the stranger may try: %v, %v", ok, err)
 			}
-			if ok, err := tx.Reserve(t.Context(), known, 5); err != nil || !ok {
+			if ok, err := tx.Attempts().Reserve(t.Context(), known, 5); err != nil || !ok {
 				t.Errorf("the person may not try in the own browser: %v, %v", ok, err)
 			}
 			return nil
@@ -260,7 +260,7 @@ func TestCRED20_AKnownBrowserCountsByItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		known1, last, err := db.KnownBrowser(t.Context(), h.tenant.ID, h.user.ID, "b")
+		known1, last, err := db.Users().KnownBrowser(t.Context(), h.tenant.ID, h.user.ID, "b")
 		if err != nil || !known1 || last != identity.ByPush {
 			t.Errorf("KnownBrowser = %v, %q, %v", known1, last, err)
 		}
@@ -275,12 +275,12 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 		keep := func(secret string) {
 			t.Helper()
-			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.KeepSession(t.Context(), s, secret) }); err != nil {
+			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().Save(t.Context(), s, secret) }); err != nil {
 				t.Fatal(err)
 			}
 		}
 		opens := func(secret, browser string) bool {
-			_, err := db.Session(t.Context(), h.tenant.ID, secret, browser)
+			_, err := db.Sessions().BySecret(t.Context(), h.tenant.ID, secret, browser)
 			if err != nil && !errors.Is(err, identity.Unauthenticated) {
 				t.Error(err)
 			}
@@ -295,7 +295,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 		if opens("one", "b") || !opens("two", "b") {
 			t.Error("after a rise the new secret opens it, the old one does not")
 		}
-		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.EndSession(t.Context(), h.tenant.ID, s.ID) }); err != nil {
+		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().End(t.Context(), h.tenant.ID, s.ID) }); err != nil {
 			t.Fatal(err)
 		}
 		if opens("two", "b") {
@@ -319,16 +319,18 @@ func TestSession_EndsWhenLeftIdle(t *testing.T) {
 	h := furnish(t, db)
 	s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
 		AuthTime: now, Idle: 10 * time.Minute, ExpiresAt: now.Add(15 * time.Minute)}
-	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.KeepSession(t.Context(), s, "secret") }); err != nil {
+	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().Save(t.Context(), s, "secret") }); err != nil {
 		t.Fatal(err)
 	}
-	look := func() (identity.Session, error) { return db.Session(t.Context(), h.tenant.ID, "secret", "b") }
+	look := func() (identity.Session, error) {
+		return db.Sessions().BySecret(t.Context(), h.tenant.ID, "secret", "b")
+	}
 	now = now.Add(9 * time.Minute)
 	s, err = look()
 	if err != nil {
 		t.Fatalf("after nine minutes: %v", err)
 	}
-	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.SeenSession(t.Context(), s) }); err != nil {
+	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().Touch(t.Context(), s) }); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(5 * time.Minute)

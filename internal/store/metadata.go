@@ -25,10 +25,25 @@ func scanMetadataSource(row scanner) (m MetadataSource, err error) {
 	return m, row.Scan(&m.Tenant, &m.Application, &m.URL, moment{&m.FetchedAt}, moment{&m.TriedAt}, moment{&m.DueAt}, &m.Failures, &m.Failure)
 }
 
-// MetadataSource returns where an application's metadata comes from. One that
+// Metadata reads and writes where the metadata of applications is fetched from.
+type Metadata struct {
+	MetadataReads
+	tx *Tx
+}
+
+// Metadata returns the view; what it writes is part of the transaction.
+func (tx *Tx) Metadata() Metadata { return Metadata{tx.Reader.Metadata(), tx} }
+
+// MetadataReads are the reads of [Metadata].
+type MetadataReads struct{ r Reader }
+
+// Metadata returns the view for reading.
+func (r Reader) Metadata() MetadataReads { return MetadataReads{r} }
+
+// Source returns where an application's metadata comes from. One that
 // an operator gave by hand has none: a NotFound.
-func (r reader) MetadataSource(ctx context.Context, tenant, application string) (MetadataSource, error) {
-	m, err := scanMetadataSource(r.q.QueryRowContext(ctx, `
+func (v MetadataReads) Source(ctx context.Context, tenant, application string) (MetadataSource, error) {
+	m, err := scanMetadataSource(v.r.q.QueryRowContext(ctx, `
 		SELECT `+metadataSourceColumns+` FROM metadata_sources WHERE tenant_id = $1 AND application_id = $2`, tenant, application))
 	if err != nil {
 		return m, missing("metadata source of "+application, err)
@@ -36,18 +51,18 @@ func (r reader) MetadataSource(ctx context.Context, tenant, application string) 
 	return m, nil
 }
 
-// DueMetadata yields the sources that are due, the longest waiting first. It
+// Due yields the sources that are due, the longest waiting first. It
 // crosses tenants: one worker serves them all.
-func (r reader) DueMetadata(ctx context.Context, most int) iter.Seq2[MetadataSource, error] {
-	return list(ctx, r, "due metadata", scanMetadataSource, `
+func (v MetadataReads) Due(ctx context.Context, most int) iter.Seq2[MetadataSource, error] {
+	return list(ctx, v.r, "due metadata", scanMetadataSource, `
 		SELECT `+metadataSourceColumns+` FROM metadata_sources WHERE due_at <= $1
-		ORDER BY due_at, tenant_id, application_id LIMIT $2`, at(r.now()), most)
+		ORDER BY due_at, tenant_id, application_id LIMIT $2`, at(v.r.now()), most)
 }
 
-// KeepMetadataSource writes where an application's metadata comes from, and how
+// SetSource writes where an application's metadata comes from, and how
 // fetching it went.
-func (tx *Tx) KeepMetadataSource(ctx context.Context, m MetadataSource) error {
-	_, err := tx.exec(ctx, "keep metadata source", `
+func (v Metadata) SetSource(ctx context.Context, m MetadataSource) error {
+	_, err := v.tx.exec(ctx, "keep metadata source", `
 		INSERT INTO metadata_sources (`+metadataSourceColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (tenant_id, application_id) DO UPDATE SET url = excluded.url, fetched_at = excluded.fetched_at,
 			tried_at = excluded.tried_at, due_at = excluded.due_at, failures = excluded.failures, failure = excluded.failure`,
@@ -55,10 +70,10 @@ func (tx *Tx) KeepMetadataSource(ctx context.Context, m MetadataSource) error {
 	return err
 }
 
-// DropMetadataSource ends the fetching of an application's metadata, and
+// RemoveSource ends the fetching of an application's metadata, and
 // reports whether there was any.
-func (tx *Tx) DropMetadataSource(ctx context.Context, tenant, application string) (bool, error) {
-	n, err := tx.exec(ctx, "drop metadata source", `
+func (v Metadata) RemoveSource(ctx context.Context, tenant, application string) (bool, error) {
+	n, err := v.tx.exec(ctx, "drop metadata source", `
 		DELETE FROM metadata_sources WHERE tenant_id = $1 AND application_id = $2`, tenant, application)
 	return n == 1, err
 }

@@ -44,7 +44,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return tx.makeVAPIDKey(ctx)
+		return tx.VAPID().create(ctx)
 	})
 }
 

@@ -71,15 +71,30 @@ func scanGrant(row scanner, more ...any) (g Grant, err error) {
 	return g, err
 }
 
-// AddGrant writes what a login gives an application, under its code.
-func (tx *Tx) AddGrant(ctx context.Context, g Grant, code string) error {
-	_, err := tx.exec(ctx, "add grant", `
+// Grants reads and writes grants of OpenID Connect and their tokens.
+type Grants struct {
+	GrantReads
+	tx *Tx
+}
+
+// Grants returns the view; what it writes is part of the transaction.
+func (tx *Tx) Grants() Grants { return Grants{tx.Reader.Grants(), tx} }
+
+// GrantReads are the reads of [Grants].
+type GrantReads struct{ r Reader }
+
+// Grants returns the view for reading.
+func (r Reader) Grants() GrantReads { return GrantReads{r} }
+
+// Add writes what a login gives an application, under its code.
+func (v Grants) Add(ctx context.Context, g Grant, code string) error {
+	_, err := v.tx.exec(ctx, "add grant", `
 		INSERT INTO oidc_grants (tenant_id, id, application_id, user_id, session_id, subject, sid, scope, offline, nonce,
 			acr, amr, auth_time, redirect_uri, challenge, code_hash, code_expires_at, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
 		g.Tenant, g.ID, g.Application, g.User, g.Session, g.Subject, g.SID, g.Scope, flag(g.Offline), g.Nonce,
 		g.ACR, strings.Join(g.AMR, " "), at(g.AuthTime), g.RedirectURI, g.Challenge, Hash(code), at(g.CodeExpires),
-		at(tx.now()), at(g.ExpiresAt))
+		at(v.tx.now()), at(g.ExpiresAt))
 	return err
 }
 
@@ -87,14 +102,14 @@ func (tx *Tx) AddGrant(ctx context.Context, g Grant, code string) error {
 // but one, whatever the code was shown with: a code is good for one try
 // (RFC 6749, section 4.1.2), right or wrong, or its PKCE verifier could be
 // guessed. A code that never was is a NotFound.
-func (tx *Tx) UseCode(ctx context.Context, tenant, code string) (g Grant, first bool, err error) {
-	n, err := tx.exec(ctx, "use code", `
+func (v Grants) UseCode(ctx context.Context, tenant, code string) (g Grant, first bool, err error) {
+	n, err := v.tx.exec(ctx, "use code", `
 		UPDATE oidc_grants SET code_used_at = $3 WHERE tenant_id = $1 AND code_hash = $2 AND code_used_at IS NULL`,
-		tenant, Hash(code), at(tx.now()))
+		tenant, Hash(code), at(v.tx.now()))
 	if err != nil {
 		return g, false, err
 	}
-	g, err = scanGrant(tx.q.QueryRowContext(ctx, `
+	g, err = scanGrant(v.tx.q.QueryRowContext(ctx, `
 		SELECT `+grantColumns+` FROM `+grantTables+` WHERE g.tenant_id = $1 AND g.code_hash = $2`, tenant, Hash(code)))
 	if err != nil {
 		return g, false, missing("grant by code", err)
@@ -103,8 +118,8 @@ func (tx *Tx) UseCode(ctx context.Context, tenant, code string) (g Grant, first 
 }
 
 // AddToken adds a token to a grant.
-func (tx *Tx) AddToken(ctx context.Context, tenant string, t Token, secret string) error {
-	_, err := tx.exec(ctx, "add token", `
+func (v Grants) AddToken(ctx context.Context, tenant string, t Token, secret string) error {
+	_, err := v.tx.exec(ctx, "add token", `
 		INSERT INTO oidc_tokens (tenant_id, token_hash, grant_id, kind, scope, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		tenant, Hash(secret), t.Grant, string(t.Kind), t.Scope, at(t.ExpiresAt))
 	return err
@@ -113,14 +128,14 @@ func (tx *Tx) AddToken(ctx context.Context, tenant string, t Token, secret strin
 // UseRefreshToken uses up a refresh token of an application and returns its
 // grant. first is false for every call but one. Whatever is no refresh token of
 // this application is a NotFound, which undoes the use with the transaction.
-func (tx *Tx) UseRefreshToken(ctx context.Context, tenant, application, secret string) (g Grant, t Token, first bool, err error) {
-	n, err := tx.exec(ctx, "use refresh token", `
+func (v Grants) UseRefreshToken(ctx context.Context, tenant, application, secret string) (g Grant, t Token, first bool, err error) {
+	n, err := v.tx.exec(ctx, "use refresh token", `
 		UPDATE oidc_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL`,
-		tenant, Hash(secret), at(tx.now()))
+		tenant, Hash(secret), at(v.tx.now()))
 	if err != nil {
 		return g, t, false, err
 	}
-	g, t, err = tx.token(ctx, tenant, RefreshToken, secret)
+	g, t, err = v.token(ctx, tenant, RefreshToken, secret)
 	if err == nil && g.Application != application {
 		err = missing("refresh token", sql.ErrNoRows)
 	}
@@ -129,9 +144,9 @@ func (tx *Tx) UseRefreshToken(ctx context.Context, tenant, application, secret s
 
 // AccessToken returns the grant of an access token that is good now. Any other
 // is a NotFound: expired, revoked, or not an access token at all.
-func (r reader) AccessToken(ctx context.Context, tenant, secret string) (Grant, Token, error) {
-	g, t, err := r.token(ctx, tenant, AccessToken, secret)
-	if err == nil && (g.Over || !t.UsedAt.IsZero() || !r.now().Before(t.ExpiresAt)) {
+func (v GrantReads) AccessToken(ctx context.Context, tenant, secret string) (Grant, Token, error) {
+	g, t, err := v.token(ctx, tenant, AccessToken, secret)
+	if err == nil && (g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
 		err = missing("access token", sql.ErrNoRows)
 	}
 	return g, t, err
@@ -140,17 +155,17 @@ func (r reader) AccessToken(ctx context.Context, tenant, secret string) (Grant, 
 // LiveToken returns the grant of a token of an application, of either kind,
 // that is good now. Any other is a NotFound: another application's too, and a
 // refresh token that was used.
-func (r reader) LiveToken(ctx context.Context, tenant, application, secret string) (Grant, Token, error) {
-	g, t, err := r.token(ctx, tenant, "", secret)
-	if err == nil && (g.Application != application || g.Over || !t.UsedAt.IsZero() || !r.now().Before(t.ExpiresAt)) {
+func (v GrantReads) LiveToken(ctx context.Context, tenant, application, secret string) (Grant, Token, error) {
+	g, t, err := v.token(ctx, tenant, "", secret)
+	if err == nil && (g.Application != application || g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
 		err = missing("token", sql.ErrNoRows)
 	}
 	return g, t, err
 }
 
 // token returns a token of a kind, or of any, with its grant, whatever has become of them.
-func (r reader) token(ctx context.Context, tenant string, kind TokenKind, secret string) (g Grant, t Token, err error) {
-	g, err = scanGrant(r.q.QueryRowContext(ctx, `
+func (v GrantReads) token(ctx context.Context, tenant string, kind TokenKind, secret string) (g Grant, t Token, err error) {
+	g, err = scanGrant(v.r.q.QueryRowContext(ctx, `
 		SELECT `+grantColumns+`, t.kind, t.scope, t.expires_at, t.used_at
 		FROM `+grantTables+` JOIN oidc_tokens t ON t.tenant_id = g.tenant_id AND t.grant_id = g.id
 		WHERE t.tenant_id = $1 AND t.token_hash = $2 AND ($3 = '' OR t.kind = $3)`,
@@ -162,19 +177,19 @@ func (r reader) token(ctx context.Context, tenant string, kind TokenKind, secret
 	return g, t, nil
 }
 
-// RevokeGrant ends a grant and with it every token it gave, and reports
+// Revoke ends a grant and with it every token it gave, and reports
 // whether this call did it.
-func (tx *Tx) RevokeGrant(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := tx.exec(ctx, "revoke grant", `
-		UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`, tenant, id, at(tx.now()))
+func (v Grants) Revoke(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "revoke grant", `
+		UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
 // RevokeToken revokes a token of an application: an access token alone, a
 // refresh token with all its family (RFC 7009, section 2.1). It returns the
 // grant; a token of somebody else's, or nobody's, is a NotFound.
-func (tx *Tx) RevokeToken(ctx context.Context, tenant, application, secret string) (Grant, error) {
-	g, t, err := tx.token(ctx, tenant, "", secret)
+func (v Grants) RevokeToken(ctx context.Context, tenant, application, secret string) (Grant, error) {
+	g, t, err := v.token(ctx, tenant, "", secret)
 	if err != nil {
 		return g, err
 	}
@@ -182,11 +197,11 @@ func (tx *Tx) RevokeToken(ctx context.Context, tenant, application, secret strin
 		return g, missing("token", sql.ErrNoRows)
 	}
 	if t.Kind == RefreshToken {
-		_, err := tx.RevokeGrant(ctx, tenant, g.ID)
+		_, err := v.Revoke(ctx, tenant, g.ID)
 		return g, err
 	}
-	_, err = tx.exec(ctx, "revoke token", `
+	_, err = v.tx.exec(ctx, "revoke token", `
 		UPDATE oidc_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL`,
-		tenant, Hash(secret), at(tx.now()))
+		tenant, Hash(secret), at(v.tx.now()))
 	return g, err
 }

@@ -20,10 +20,10 @@ func granted(t *testing.T, db *DB, h house, offline bool) (Grant, string) {
 		RedirectURI: "https://rp.example/cb", CodeExpires: now.Add(time.Minute), ExpiresAt: now.Add(time.Hour)}
 	code := identity.NewSecret()
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		if err := tx.KeepSession(t.Context(), s, identity.NewSecret()); err != nil {
+		if err := tx.Sessions().Save(t.Context(), s, identity.NewSecret()); err != nil {
 			return err
 		}
-		return tx.AddGrant(t.Context(), g, code)
+		return tx.Grants().Add(t.Context(), g, code)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func addToken(t *testing.T, db *DB, h house, g Grant, kind TokenKind) string {
 	t.Helper()
 	secret := identity.NewSecret()
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		return tx.AddToken(t.Context(), h.tenant.ID, Token{Grant: g.ID, Kind: kind, Scope: g.Scope, ExpiresAt: g.ExpiresAt}, secret)
+		return tx.Grants().AddToken(t.Context(), h.tenant.ID, Token{Grant: g.ID, Kind: kind, Scope: g.Scope, ExpiresAt: g.ExpiresAt}, secret)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestTOIDC04_OneOfAHundredUsesTheCode(t *testing.T) {
 		g, code := granted(t, db, h, false)
 		won := race(t, func() error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
-				got, first, err := tx.UseCode(t.Context(), h.tenant.ID, code)
+				got, first, err := tx.Grants().UseCode(t.Context(), h.tenant.ID, code)
 				if err != nil {
 					return err
 				}
@@ -77,7 +77,7 @@ func TestTOIDC08_OneOfAHundredUsesTheRefreshToken(t *testing.T) {
 		secret := addToken(t, db, h, g, RefreshToken)
 		use := func(application string) (first bool, err error) {
 			err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
-				_, _, first, err = tx.UseRefreshToken(t.Context(), h.tenant.ID, application, secret)
+				_, _, first, err = tx.Grants().UseRefreshToken(t.Context(), h.tenant.ID, application, secret)
 				return err
 			})
 			return first, err
@@ -108,21 +108,21 @@ func TestAccessToken(t *testing.T) {
 	}{
 		{"nothing", false, func(*Tx, house, Grant, string) error { return nil }, true},
 		{"logout", false, func(tx *Tx, h house, g Grant, _ string) error {
-			return tx.EndSession(t.Context(), h.tenant.ID, g.Session)
+			return tx.Sessions().End(t.Context(), h.tenant.ID, g.Session)
 		}, false},
 		{"logout, offline", true, func(tx *Tx, h house, g Grant, _ string) error {
-			return tx.EndSession(t.Context(), h.tenant.ID, g.Session)
+			return tx.Sessions().End(t.Context(), h.tenant.ID, g.Session)
 		}, true},
 		{"grant revoked", true, func(tx *Tx, h house, g Grant, _ string) error {
-			_, err := tx.RevokeGrant(t.Context(), h.tenant.ID, g.ID)
+			_, err := tx.Grants().Revoke(t.Context(), h.tenant.ID, g.ID)
 			return err
 		}, false},
 		{"token revoked", true, func(tx *Tx, h house, _ Grant, secret string) error {
-			_, err := tx.RevokeToken(t.Context(), h.tenant.ID, h.app.ID, secret)
+			_, err := tx.Grants().RevokeToken(t.Context(), h.tenant.ID, h.app.ID, secret)
 			return err
 		}, false},
 		{"T-OIDC-09 revoked by another application", true, func(tx *Tx, h house, _ Grant, secret string) error {
-			if _, err := tx.RevokeToken(t.Context(), h.tenant.ID, "app_other", secret); !errors.Is(err, identity.NotFound) {
+			if _, err := tx.Grants().RevokeToken(t.Context(), h.tenant.ID, "app_other", secret); !errors.Is(err, identity.NotFound) {
 				t.Errorf("got %v, want not found", err)
 			}
 			return nil
@@ -149,11 +149,11 @@ func TestAccessToken(t *testing.T) {
 				if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tt.end(tx, h, g, secret) }); err != nil {
 					t.Fatal(err)
 				}
-				_, _, err := db.AccessToken(t.Context(), h.tenant.ID, secret)
+				_, _, err := db.Grants().AccessToken(t.Context(), h.tenant.ID, secret)
 				if good := err == nil; good != tt.good || err != nil && !errors.Is(err, identity.NotFound) {
 					t.Errorf("good is %v (%v), want %v", good, err, tt.good)
 				}
-				if _, _, err := db.AccessToken(t.Context(), "ten_other", secret); !errors.Is(err, identity.NotFound) {
+				if _, _, err := db.Grants().AccessToken(t.Context(), "ten_other", secret); !errors.Is(err, identity.NotFound) {
 					t.Errorf("in another tenant: got %v, want not found", err)
 				}
 			})
@@ -177,10 +177,10 @@ func TestSweep_ForgetsGrantsWithTheirTokens(t *testing.T) {
 			if n, err := tx.Sweep(t.Context()); err != nil || n != 2 {
 				t.Errorf("swept %d (%v), want 2", n, err)
 			}
-			if _, _, err := tx.UseCode(t.Context(), h.tenant.ID, code); !errors.Is(err, identity.NotFound) {
+			if _, _, err := tx.Grants().UseCode(t.Context(), h.tenant.ID, code); !errors.Is(err, identity.NotFound) {
 				t.Errorf("the old grant: got %v, want not found", err)
 			}
-			_, first, err := tx.UseCode(t.Context(), h.tenant.ID, kept)
+			_, first, err := tx.Grants().UseCode(t.Context(), h.tenant.ID, kept)
 			if !first {
 				t.Error("the other grant went too")
 			}

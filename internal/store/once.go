@@ -55,11 +55,11 @@ func Network(ip string) string {
 	return prefix.String()
 }
 
-// Hit counts one happening of the rate for a subject (a user's id, an
+// Allow counts one happening of the rate for a subject (a user's id, an
 // address), or reports a Throttled that says when to come again. The count is
 // exact, for the row is locked before it is read; of a rate of many, moments
 // are told apart to a sixtieth of the span, so that the row stays small.
-func (tx *Tx) Hit(ctx context.Context, tenant string, rate Rate, subject string) error {
+func (tx *Tx) Allow(ctx context.Context, tenant string, rate Rate, subject string) error {
 	now := tx.now().Unix()
 	per := int64(rate.Per / time.Second)
 	var row string
@@ -82,11 +82,11 @@ func (tx *Tx) Hit(ctx context.Context, tenant string, rate Rate, subject string)
 	return tx.keepHits(ctx, tenant, rate, subject, recent.with(rate.moment(now)))
 }
 
-// TakeBack undoes the newest hit of a rate, for counts that are raised before
+// UndoAllow undoes the newest hit of a rate, for counts that are raised before
 // it is known whether they had to be: of many guesses at once, none is looked
 // at that the rate does not allow. It belongs in the transaction of the hit,
 // which still holds the row's lock.
-func (tx *Tx) TakeBack(ctx context.Context, tenant string, rate Rate, subject string) error {
+func (tx *Tx) UndoAllow(ctx context.Context, tenant string, rate Rate, subject string) error {
 	var row string
 	err := tx.sql.QueryRowContext(ctx, `
 		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)
@@ -106,10 +106,10 @@ func (tx *Tx) keepHits(ctx context.Context, tenant string, rate Rate, subject st
 	return err
 }
 
-// Spent returns for how long yet a rate allows nothing more to a subject; zero
+// RetryAfter returns for how long yet a rate allows nothing more to a subject; zero
 // when it does. It counts nothing: it is for turning away, before any work, who
-// has failed too often, where each failure is a [Tx.Hit].
-func (r reader) Spent(ctx context.Context, tenant string, rate Rate, subject string) (time.Duration, error) {
+// has failed too often, where each failure is a [Tx.Allow].
+func (r Reader) RetryAfter(ctx context.Context, tenant string, rate Rate, subject string) (time.Duration, error) {
 	var row string
 	err := r.q.QueryRowContext(ctx, `
 		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)

@@ -23,12 +23,12 @@ func TestOutbox_ArgumentsAreSealedAndWiped(t *testing.T) {
 			return sealed
 		}
 		for id, end := range map[string]func(tx *Tx, m Message) error{
-			"msg_sent":     func(tx *Tx, m Message) error { return tx.MessageSent(t.Context(), m) },
-			"msg_given_up": func(tx *Tx, m Message) error { return tx.MessageGivenUp(t.Context(), m, "expired") },
+			"msg_sent":     func(tx *Tx, m Message) error { return tx.Outbox().Sent(t.Context(), m) },
+			"msg_given_up": func(tx *Tx, m Message) error { return tx.Outbox().GiveUp(t.Context(), m, "expired") },
 		} {
 			m := Message{Tenant: h.tenant.ID, ID: id, Kind: "verification-code", Recipient: "anna@example.org",
 				Arguments: []byte(`{"code":"314159"}`), Dedupe: id, MessageID: id, ExpiresAt: time.Now().Add(time.Minute)}
-			err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.QueueMessage(t.Context(), m) })
+			err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Outbox().Queue(t.Context(), m) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +37,7 @@ func TestOutbox_ArgumentsAreSealedAndWiped(t *testing.T) {
 			}
 			var leased []Message
 			err = db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
-				leased, err = tx.LeaseMessages(t.Context(), "node", time.Now().Add(time.Minute), 5)
+				leased, err = tx.Outbox().Lease(t.Context(), "node", time.Now().Add(time.Minute), 5)
 				return err
 			})
 			if err != nil || len(leased) != 1 || string(leased[0].Arguments) != string(m.Arguments) {
@@ -64,7 +64,7 @@ func TestOutbox_LeasesRace(t *testing.T) {
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
 				for range messages {
 					id := identity.NewID(identity.MessageID)
-					err := tx.QueueMessage(t.Context(), Message{Tenant: h.tenant.ID, ID: id, Kind: "verification-code",
+					err := tx.Outbox().Queue(t.Context(), Message{Tenant: h.tenant.ID, ID: id, Kind: "verification-code",
 						Dedupe: id, MessageID: id, ExpiresAt: time.Now().Add(time.Hour)})
 					if err != nil {
 						return err
@@ -79,7 +79,7 @@ func TestOutbox_LeasesRace(t *testing.T) {
 			for node := range 20 {
 				wg.Go(func() {
 					err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-						leased, err := tx.LeaseMessages(t.Context(), string(rune('a'+node)), time.Now().Add(time.Minute), messages)
+						leased, err := tx.Outbox().Lease(t.Context(), string(rune('a'+node)), time.Now().Add(time.Minute), messages)
 						mu.Lock()
 						defer mu.Unlock()
 						for _, m := range leased {

@@ -41,11 +41,26 @@ func scanPasskey(row scanner) (p Passkey, err error) {
 	return p, err
 }
 
-// AddPasskey keeps the credential of an authenticator that was added in the same
+// Passkeys reads and writes passkeys.
+type Passkeys struct {
+	PasskeyReads
+	tx *Tx
+}
+
+// Passkeys returns the view; what it writes is part of the transaction.
+func (tx *Tx) Passkeys() Passkeys { return Passkeys{tx.Reader.Passkeys(), tx} }
+
+// PasskeyReads are the reads of [Passkeys].
+type PasskeyReads struct{ r Reader }
+
+// Passkeys returns the view for reading.
+func (r Reader) Passkeys() PasskeyReads { return PasskeyReads{r} }
+
+// Add keeps the credential of an authenticator that was added in the same
 // transaction. A credential that the tenant has already, whoever's it is, is a
 // Conflict.
-func (tx *Tx) AddPasskey(ctx context.Context, p Passkey) error {
-	n, err := tx.exec(ctx, "add passkey", `
+func (v Passkeys) Add(ctx context.Context, p Passkey) error {
+	n, err := v.tx.exec(ctx, "add passkey", `
 		INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		p.Tenant, p.Authenticator, p.User, credentialText(p.Credential), p.Key, p.Count, p.AAGUID, strings.Join(p.Transports, " "),
 		flag(p.Eligible), flag(p.BackedUp))
@@ -55,10 +70,10 @@ func (tx *Tx) AddPasskey(ctx context.Context, p Passkey) error {
 	return err
 }
 
-// PasskeyByCredential finds a passkey by its credential's id; one whose
+// ByCredential finds a passkey by its credential's id; one whose
 // authenticator was revoked too.
-func (r reader) PasskeyByCredential(ctx context.Context, tenant string, credential []byte) (Passkey, error) {
-	p, err := scanPasskey(r.q.QueryRowContext(ctx, `
+func (v PasskeyReads) ByCredential(ctx context.Context, tenant string, credential []byte) (Passkey, error) {
+	p, err := scanPasskey(v.r.q.QueryRowContext(ctx, `
 		SELECT `+passkeyColumns+` FROM passkeys WHERE tenant_id = $1 AND credential_id = $2`, tenant, credentialText(credential)))
 	if err != nil {
 		return p, missing("passkey", err)
@@ -66,28 +81,28 @@ func (r reader) PasskeyByCredential(ctx context.Context, tenant string, credenti
 	return p, nil
 }
 
-// Passkeys yields those of a user's passkeys whose authenticators were not
+// OfUser yields those of a user's passkeys whose authenticators were not
 // revoked.
-func (r reader) Passkeys(ctx context.Context, tenant, user string) iter.Seq2[Passkey, error] {
-	return list(ctx, r, "passkeys of "+user, scanPasskey, `
+func (v PasskeyReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[Passkey, error] {
+	return list(ctx, v.r, "passkeys of "+user, scanPasskey, `
 		SELECT p.tenant_id, p.authenticator_id, p.user_id, p.credential_id, p.public_key, p.sign_count, p.aaguid, p.transports, p.backup_eligible, p.backed_up
 		FROM passkeys p JOIN authenticators a ON a.tenant_id = p.tenant_id AND a.id = p.authenticator_id
 		WHERE p.tenant_id = $1 AND p.user_id = $2 AND a.revoked_at IS NULL ORDER BY p.authenticator_id`, tenant, user)
 }
 
-// UsePasskey notes a signature of a passkey and what it said of itself, and
+// Use notes a signature of a passkey and what it said of itself, and
 // reports whether it counts: the authenticator is active and its counter goes
 // forward, or is of one that has none (WebAuthn, section 6.1.1). Of two signatures
 // with one count, on any node, one counts.
-func (tx *Tx) UsePasskey(ctx context.Context, p Passkey, count int64, backedUp bool) (bool, error) {
-	n, err := tx.exec(ctx, "use passkey "+p.Authenticator, `
+func (v Passkeys) Use(ctx context.Context, p Passkey, count int64, backedUp bool) (bool, error) {
+	n, err := v.tx.exec(ctx, "use passkey "+p.Authenticator, `
 		UPDATE passkeys SET sign_count = $3, backed_up = $4
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND (sign_count < $3 OR sign_count = 0 AND $3 = 0)`,
 		p.Tenant, p.Authenticator, count, flag(backedUp))
 	if err != nil || n == 0 {
 		return false, err
 	}
-	n, err = tx.exec(ctx, "use authenticator "+p.Authenticator, `
-		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, p.Tenant, p.Authenticator, at(tx.now()))
+	n, err = v.tx.exec(ctx, "use authenticator "+p.Authenticator, `
+		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, p.Tenant, p.Authenticator, at(v.tx.now()))
 	return n == 1, err
 }

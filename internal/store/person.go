@@ -10,7 +10,7 @@ import (
 
 // A Person is a user with what surrounds each page and step of a login: one
 // row of one query, since every page of every login begins with it.
-type Person struct {
+type LoginState struct {
 	User   identity.User
 	Groups []string // ids
 
@@ -29,13 +29,13 @@ type Person struct {
 	Rejected bool
 }
 
-// Person returns a user, seen from a browser, with the rejections since a time.
-func (r reader) Person(ctx context.Context, tenant, id, browser string, since time.Time) (Person, error) {
-	var p Person
+// LoginState returns a user, seen from a browser, with the rejections since a time.
+func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, since time.Time) (LoginState, error) {
+	var p LoginState
 	var groups, last *string
 	var rejections, temporary int64
 	u := &p.User
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT `+userColumns+`,
 			(SELECT string_agg(m.group_id, ' ') FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			b.last_method, b.locked_until,
@@ -43,10 +43,10 @@ func (r reader) Person(ctx context.Context, tenant, id, browser string, since ti
 			(SELECT COUNT(*) FROM recovery_codes c WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.used_at IS NULL),
 			(SELECT COUNT(*) FROM temporary_passcodes t WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.ended_at IS NULL AND t.expires_at > $6)
 		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
-		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe), at(r.now())).Scan(
+		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe), at(v.r.now())).Scan(
 		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
 	if err != nil {
-		return Person{}, missing("person "+id, err)
+		return LoginState{}, missing("person "+id, err)
 	}
 	if groups != nil {
 		p.Groups = strings.Fields(*groups)
@@ -64,7 +64,7 @@ var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 // Locked reports until when a tally of the person in the browser it was read
 // for is locked; zero when it is not. An operator's lock holds in every browser
 // and has no end that anybody lives to see.
-func (p Person) Locked(t Tally, now time.Time) time.Time {
+func (p LoginState) Locked(t FailureCounter, now time.Time) time.Time {
 	if !p.User.LockedAt.IsZero() {
 		return never
 	}

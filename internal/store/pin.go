@@ -34,17 +34,32 @@ func initialPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "authenticator_pins", Column: "initial", Row: id}
 }
 
+// PINs reads and writes the PINs of app tokens (CRED-7).
+type PINs struct {
+	PINReads
+	tx *Tx
+}
+
+// PINs returns the view; what it writes is part of the transaction.
+func (tx *Tx) PINs() PINs { return PINs{tx.Reader.PINs(), tx} }
+
+// PINReads are the reads of [PINs].
+type PINReads struct{ r Reader }
+
+// PINs returns the view for reading.
+func (r Reader) PINs() PINReads { return PINReads{r} }
+
 // proofMAC makes what is stored of a proof. A PIN has some thirty bits at best,
 // so without the key, which is outside the database, a copy of the database must
 // not tell right from wrong.
-func (r reader) proofMAC(tenant, id string, proof []byte) ([]byte, int64, error) {
-	return r.MAC(string(proof), "pin proof", tenant, id)
+func (v PINReads) proofMAC(tenant, id string, proof []byte) ([]byte, int64, error) {
+	return v.r.MAC(string(proof), "pin proof", tenant, id)
 }
 
-// PIN returns what is known of an authenticator's PIN; a NotFound says that it
+// Get returns what is known of an authenticator's PIN; a NotFound says that it
 // has none.
-func (r reader) PIN(ctx context.Context, tenant, id string) (p PIN, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v PINReads) Get(ctx context.Context, tenant, id string) (p PIN, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT salt, iterations, failures, half IS NULL, locked_at, credential
 		FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&p.Salt, &p.Iterations,
 		&p.Failures, &p.Initial, moment{&p.LockedAt}, &p.Credential)
@@ -54,30 +69,30 @@ func (r reader) PIN(ctx context.Context, tenant, id string) (p PIN, err error) {
 	return p, nil
 }
 
-// InitialPIN opens the PIN an authenticator was given, for the page of its
+// Initial opens the PIN an authenticator was given, for the page of its
 // enrolment. Once it is changed, it is gone: a NotFound.
-func (r reader) InitialPIN(ctx context.Context, tenant, id string) (string, error) {
+func (v PINReads) Initial(ctx context.Context, tenant, id string) (string, error) {
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT initial FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND initial IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
 		return "", missing("initial PIN of "+id, err)
 	}
-	pin, err := r.Unseal(ctx, initialPlace(tenant, id), sealed)
+	pin, err := v.r.Unseal(ctx, initialPlace(tenant, id), sealed)
 	return string(pin), err
 }
 
-// AddPIN gives an authenticator its initial PIN.
-func (tx *Tx) AddPIN(ctx context.Context, tenant, id, initial string, first NewPIN) error {
-	sealed, err := tx.Seal(ctx, initialPlace(tenant, id), []byte(initial))
+// Add gives an authenticator its initial PIN.
+func (v PINs) Add(ctx context.Context, tenant, id, initial string, first NewPIN) error {
+	sealed, err := v.tx.Seal(ctx, initialPlace(tenant, id), []byte(initial))
 	if err != nil {
 		return err
 	}
-	mac, root, err := tx.proofMAC(tenant, id, first.Proof)
+	mac, root, err := v.proofMAC(tenant, id, first.Proof)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "add PIN", `
+	_, err = v.tx.exec(ctx, "add PIN", `
 		INSERT INTO authenticator_pins (tenant_id, authenticator_id, salt, iterations, proof_mac, proof_root, initial)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, tenant, id, first.Salt, first.Iterations, mac, root, sealed)
 	return err
@@ -92,7 +107,7 @@ const (
 	PINRight
 )
 
-// TryPIN counts a try at an authenticator's PIN, and only then looks at its
+// Try counts a try at an authenticator's PIN, and only then looks at its
 // proof; a right one takes all counts back, and the most-th wrong one in a row
 // locks the PIN for good. It returns the tries left. The transaction must commit
 // whatever it was worth, or it would not count.
@@ -100,10 +115,10 @@ const (
 // The count is one conditional update, whose row nobody else changes until the
 // transaction ends: of any number at once, on any number of nodes, no more than
 // most proofs are looked at.
-func (tx *Tx) TryPIN(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINVerdict, left int64, err error) {
+func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINVerdict, left int64, err error) {
 	var mac []byte
 	var root, failures int64
-	err = tx.sql.QueryRowContext(ctx, `
+	err = v.tx.sql.QueryRowContext(ctx, `
 		UPDATE authenticator_pins SET failures = failures + 1
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND failures < $3 AND locked_at IS NULL
 		RETURNING proof_mac, proof_root, failures`, tenant, id, most).Scan(&mac, &root, &failures)
@@ -113,57 +128,57 @@ func (tx *Tx) TryPIN(ctx context.Context, tenant, id string, most int64, proof [
 	if err != nil {
 		return PINLocked, 0, missing("try PIN of "+id, err)
 	}
-	right, err := tx.CheckMAC(mac, root, string(proof), "pin proof", tenant, id)
+	right, err := v.tx.CheckMAC(mac, root, string(proof), "pin proof", tenant, id)
 	switch {
 	case err != nil:
 		return PINLocked, 0, err
 	case right:
-		_, err = tx.exec(ctx, "PIN of "+id+" is right", `
+		_, err = v.tx.exec(ctx, "PIN of "+id+" is right", `
 			UPDATE authenticator_pins SET failures = 0 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
 		return PINRight, most, err
 	case failures >= most:
-		_, err = tx.exec(ctx, "lock PIN of "+id, `
-			UPDATE authenticator_pins SET locked_at = $3 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, at(tx.now()))
+		_, err = v.tx.exec(ctx, "lock PIN of "+id, `
+			UPDATE authenticator_pins SET locked_at = $3 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, at(v.tx.now()))
 	}
 	return PINWrong, most - failures, err
 }
 
-// ChangePIN puts another PIN in the place of an authenticator's. What the old
+// Change puts another PIN in the place of an authenticator's. What the old
 // one had opened is shut, and so is biometric unlock, which the app has to set up
 // anew: it wrapped the seed with the old half. The old PIN must have been proved
 // in the same transaction.
-func (tx *Tx) ChangePIN(ctx context.Context, tenant, id string, to NewPIN) error {
-	half, err := tx.Seal(ctx, halfPlace(tenant, id), to.Half)
+func (v PINs) Change(ctx context.Context, tenant, id string, to NewPIN) error {
+	half, err := v.tx.Seal(ctx, halfPlace(tenant, id), to.Half)
 	if err != nil {
 		return err
 	}
-	mac, root, err := tx.proofMAC(tenant, id, to.Proof)
+	mac, root, err := v.proofMAC(tenant, id, to.Proof)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "change PIN of "+id, `
+	_, err = v.tx.exec(ctx, "change PIN of "+id, `
 		UPDATE authenticator_pins SET salt = $3, iterations = $4, proof_mac = $5, proof_root = $6, half = $7, initial = NULL,
 			changed_at = $8, unlocked_for = '', unlocked_until = 0, challenge = NULL, challenge_for = '', credential = ''
-		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, to.Salt, to.Iterations, mac, root, half, at(tx.now()))
+		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, to.Salt, to.Iterations, mac, root, half, at(v.tx.now()))
 	return err
 }
 
-// PINHalf opens the server's half of the key of an authenticator's seed. A
+// Half opens the server's half of the key of an authenticator's seed. A
 // NotFound says that the initial PIN was not changed yet.
-func (r reader) PINHalf(ctx context.Context, tenant, id string) ([]byte, error) {
+func (v PINReads) Half(ctx context.Context, tenant, id string) ([]byte, error) {
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT half FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND half IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
 		return nil, missing("half of "+id, err)
 	}
-	return r.Unseal(ctx, halfPlace(tenant, id), sealed)
+	return v.r.Unseal(ctx, halfPlace(tenant, id), sealed)
 }
 
 // UnlockFor lets an authenticator approve one push request until a time: its
 // person proved the PIN for that request.
-func (tx *Tx) UnlockFor(ctx context.Context, tenant, id, request string, until time.Time) error {
-	_, err := tx.exec(ctx, "unlock "+id+" for a request", `
+func (v PINs) UnlockFor(ctx context.Context, tenant, id, request string, until time.Time) error {
+	_, err := v.tx.exec(ctx, "unlock "+id+" for a request", `
 		UPDATE authenticator_pins SET unlocked_for = $3, unlocked_until = $4
 		WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, request, at(until))
 	return err
@@ -171,17 +186,17 @@ func (tx *Tx) UnlockFor(ctx context.Context, tenant, id, request string, until t
 
 // UseUnlock uses up the leave to approve a push request, and reports whether
 // there was one.
-func (tx *Tx) UseUnlock(ctx context.Context, tenant, id, request string) (bool, error) {
-	n, err := tx.exec(ctx, "use unlock of "+id, `
+func (v PINs) UseUnlock(ctx context.Context, tenant, id, request string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use unlock of "+id, `
 		UPDATE authenticator_pins SET unlocked_for = '', unlocked_until = 0
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND unlocked_for = $3 AND $3 <> '' AND unlocked_until > $4 AND locked_at IS NULL`,
-		tenant, id, request, at(tx.now()))
+		tenant, id, request, at(v.tx.now()))
 	return n == 1, err
 }
 
-// removePIN forgets a PIN with the seed that it guarded.
-func (tx *Tx) removePIN(ctx context.Context, tenant, id string) error {
-	_, err := tx.exec(ctx, "remove PIN of "+id, `
+// remove forgets a PIN with the seed that it guarded.
+func (v PINs) remove(ctx context.Context, tenant, id string) error {
+	_, err := v.tx.exec(ctx, "remove PIN of "+id, `
 		DELETE FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
 	return err
 }

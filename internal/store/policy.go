@@ -17,10 +17,25 @@ type Policy struct {
 	Document []byte
 }
 
-// Policy returns a tenant's document of a kind.
-func (r reader) Policy(ctx context.Context, tenant string, kind policy.Kind) (Policy, error) {
+// Policies reads and writes the policy documents of a tenant, and reads whom a push policy would concern.
+type Policies struct {
+	PolicyReads
+	tx *Tx
+}
+
+// Policies returns the view; what it writes is part of the transaction.
+func (tx *Tx) Policies() Policies { return Policies{tx.Reader.Policies(), tx} }
+
+// PolicyReads are the reads of [Policies].
+type PolicyReads struct{ r Reader }
+
+// Policies returns the view for reading.
+func (r Reader) Policies() PolicyReads { return PolicyReads{r} }
+
+// Get returns a tenant's document of a kind.
+func (v PolicyReads) Get(ctx context.Context, tenant string, kind policy.Kind) (Policy, error) {
 	p := Policy{Kind: kind}
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT version, document FROM policies WHERE tenant_id = $1 AND kind = $2`, tenant, string(kind)).Scan(&p.Version, &p.Document)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, nil
@@ -31,10 +46,10 @@ func (r reader) Policy(ctx context.Context, tenant string, kind policy.Kind) (Po
 	return p, nil
 }
 
-// Policies returns all a tenant's documents, by kind.
-func (r reader) Policies(ctx context.Context, tenant string) (map[policy.Kind]Policy, error) {
+// All returns all a tenant's documents, by kind.
+func (v PolicyReads) All(ctx context.Context, tenant string) (map[policy.Kind]Policy, error) {
 	all := make(map[policy.Kind]Policy)
-	for p, err := range list(ctx, r, "policies", func(row scanner) (p Policy, err error) {
+	for p, err := range list(ctx, v.r, "policies", func(row scanner) (p Policy, err error) {
 		return p, row.Scan(&p.Kind, &p.Version, &p.Document)
 	}, `SELECT kind, version, document FROM policies WHERE tenant_id = $1`, tenant) {
 		if err != nil {
@@ -45,9 +60,9 @@ func (r reader) Policies(ctx context.Context, tenant string) (map[policy.Kind]Po
 	return all, nil
 }
 
-// SetPolicy replaces a document if it still has the version the change was
+// Set replaces a document if it still has the version the change was
 // made from; a Conflict says that a colleague was faster.
-func (tx *Tx) SetPolicy(ctx context.Context, tenant string, kind policy.Kind, version int64, document []byte) error {
+func (v Policies) Set(ctx context.Context, tenant string, kind policy.Kind, version int64, document []byte) error {
 	query := `
 		UPDATE policies SET document = $4, version = $3 + 1, changed_at = $5
 		WHERE tenant_id = $1 AND kind = $2 AND version = $3`
@@ -56,7 +71,7 @@ func (tx *Tx) SetPolicy(ctx context.Context, tenant string, kind policy.Kind, ve
 		INSERT INTO policies (tenant_id, kind, version, document, changed_at) VALUES ($1, $2, $3 + 1, $4, $5)
 		ON CONFLICT DO NOTHING`
 	}
-	n, err := tx.exec(ctx, "set policy "+string(kind), query, tenant, string(kind), version, string(document), at(tx.now()))
+	n, err := v.tx.exec(ctx, "set policy "+string(kind), query, tenant, string(kind), version, string(document), at(v.tx.now()))
 	if err != nil {
 		return err
 	}

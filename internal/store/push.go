@@ -81,37 +81,52 @@ func pushPlace(tenant, id, column string) Place {
 	return Place{Tenant: tenant, Table: "push_requests", Column: column, Row: id}
 }
 
-// PushRequest returns a push request by id.
-func (r reader) PushRequest(ctx context.Context, tenant, id string) (PushRequest, error) {
-	p, err := scanPush(r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+` WHERE p.tenant_id = $1 AND p.id = $2`, tenant, id))
+// Push reads and writes push requests.
+type Push struct {
+	PushReads
+	tx *Tx
+}
+
+// Push returns the view; what it writes is part of the transaction.
+func (tx *Tx) Push() Push { return Push{tx.Reader.Push(), tx} }
+
+// PushReads are the reads of [Push].
+type PushReads struct{ r Reader }
+
+// Push returns the view for reading.
+func (r Reader) Push() PushReads { return PushReads{r} }
+
+// Get returns a push request by id.
+func (v PushReads) Get(ctx context.Context, tenant, id string) (PushRequest, error) {
+	p, err := scanPush(v.r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+` WHERE p.tenant_id = $1 AND p.id = $2`, tenant, id))
 	if err != nil {
 		return p, missing("push request "+id, err)
 	}
 	return p, nil
 }
 
-// OpenPush returns the push request of a user that can still be answered; a
+// Open returns the push request of a user that can still be answered; a
 // NotFound says that there is none.
-func (r reader) OpenPush(ctx context.Context, tenant, user string) (PushRequest, error) {
-	p, err := scanPush(r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+`
-		WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.expires_at > $3`, tenant, user, at(r.now())))
+func (v PushReads) Open(ctx context.Context, tenant, user string) (PushRequest, error) {
+	p, err := scanPush(v.r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+`
+		WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.expires_at > $3`, tenant, user, at(v.r.now())))
 	if err != nil {
 		return p, missing("open push request of "+user, err)
 	}
 	return p, nil
 }
 
-// PushNumber opens the number of a request that has not ended; it is empty
+// Number opens the number of a request that has not ended; it is empty
 // where there is none to be shown any more.
-func (r reader) PushNumber(ctx context.Context, tenant, id string) (string, error) {
-	number, err := r.pushSecret(ctx, tenant, id, "number")
+func (v PushReads) Number(ctx context.Context, tenant, id string) (string, error) {
+	number, err := v.secret(ctx, tenant, id, "number")
 	return string(number), err
 }
 
-// PushOptions opens what the phone shows to pick from, in its order; there is
+// Options opens what the phone shows to pick from, in its order; there is
 // nothing where nothing is picked, and once the request has ended.
-func (r reader) PushOptions(ctx context.Context, tenant, id string) (options []string, err error) {
-	list, err := r.pushSecret(ctx, tenant, id, "options")
+func (v PushReads) Options(ctx context.Context, tenant, id string) (options []string, err error) {
+	list, err := v.secret(ctx, tenant, id, "options")
 	if err != nil || list == nil {
 		return nil, err
 	}
@@ -121,48 +136,48 @@ func (r reader) PushOptions(ctx context.Context, tenant, id string) (options []s
 	return options, nil
 }
 
-// pushSecret opens a sealed column of a request; nil where it is empty.
-func (r reader) pushSecret(ctx context.Context, tenant, id, column string) ([]byte, error) {
+// secret opens a sealed column of a request; nil where it is empty.
+func (v PushReads) secret(ctx context.Context, tenant, id, column string) ([]byte, error) {
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `SELECT `+column+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
+	err := v.r.q.QueryRowContext(ctx, `SELECT `+column+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
 	if err != nil {
 		return nil, missing(column+" of "+id, err)
 	}
 	if sealed == nil {
 		return nil, nil
 	}
-	return r.Unseal(ctx, pushPlace(tenant, id, column), sealed)
+	return v.r.Unseal(ctx, pushPlace(tenant, id, column), sealed)
 }
 
-// PushesOf counts the push requests of a journey.
-func (r reader) PushesOf(ctx context.Context, tenant, journey string) (int64, error) {
+// CountOfJourney counts the push requests of a journey.
+func (v PushReads) CountOfJourney(ctx context.Context, tenant, journey string) (int64, error) {
 	var n int64
-	err := r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND journey_id = $2`, tenant, journey).Scan(&n)
+	err := v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND journey_id = $2`, tenant, journey).Scan(&n)
 	if err != nil {
 		return 0, missing("pushes of "+journey, err)
 	}
 	return n, nil
 }
 
-// LastPush returns when the newest push request of a user was made; zero when
+// LastAt returns when the newest push request of a user was made; zero when
 // there is none.
-func (r reader) LastPush(ctx context.Context, tenant, user string) (time.Time, error) {
+func (v PushReads) LastAt(ctx context.Context, tenant, user string) (time.Time, error) {
 	var last time.Time
-	err := r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(moment{&last})
+	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(moment{&last})
 	if err != nil {
 		return last, missing("last push of "+user, err)
 	}
 	return last, nil
 }
 
-// AddPush adds a push request, its number and its options sealed. It reports false, and adds
+// Add adds a push request, its number and its options sealed. It reports false, and adds
 // nothing, if the user has one that has not ended: the index on those is the
 // judge, whatever two browsers do at the same moment (PUSH-10).
-func (tx *Tx) AddPush(ctx context.Context, p PushRequest) (bool, error) {
+func (v Push) Add(ctx context.Context, p PushRequest) (bool, error) {
 	var number, options []byte
 	var err error
 	if p.Number != "" {
-		if number, err = tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "number"), []byte(p.Number)); err != nil {
+		if number, err = v.tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "number"), []byte(p.Number)); err != nil {
 			return false, err
 		}
 	}
@@ -171,11 +186,11 @@ func (tx *Tx) AddPush(ctx context.Context, p PushRequest) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("store: add push request: %w", err)
 		}
-		if options, err = tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "options"), list); err != nil {
+		if options, err = v.tx.Seal(ctx, pushPlace(p.Tenant, p.ID, "options"), list); err != nil {
 			return false, err
 		}
 	}
-	n, err := tx.exec(ctx, "add push request", `
+	n, err := v.tx.exec(ctx, "add push request", `
 		INSERT INTO push_requests (tenant_id, id, user_id, journey_id, browser, application, name, ip, place, presence, number,
 			nonce, login_at, created_at, expires_at, options)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
@@ -184,47 +199,47 @@ func (tx *Tx) AddPush(ctx context.Context, p PushRequest) (bool, error) {
 	return n == 1, err
 }
 
-// ReplacePush ends what stands in the way of a new push request from a browser:
+// Replace ends what stands in the way of a new push request from a browser:
 // one that has expired, and one from that browser made at a time or before. The
 // journeys of those it ended are returned, for whoever waits there.
-func (tx *Tx) ReplacePush(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
-	return Collect(list(ctx, tx.reader, "replace push request", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+func (v Push) Replace(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
+	return Collect(list(ctx, v.tx.Reader, "replace push request", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
 		UPDATE push_requests SET number = NULL, options = NULL,
 			ended_at = CASE WHEN expires_at <= $4 THEN expires_at ELSE $4 END,
 			outcome = CASE WHEN expires_at <= $4 THEN '`+string(PushExpired)+`' ELSE '`+string(PushSuperseded)+`' END
 		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND (expires_at <= $4 OR browser = $3 AND created_at <= $5)
-		RETURNING journey_id`, tenant, user, browser, at(tx.now()), at(before)))
+		RETURNING journey_id`, tenant, user, browser, at(v.tx.now()), at(before)))
 }
 
-// EndPush ends a request that is open and unexpired, and reports whether this
+// End ends a request that is open and unexpired, and reports whether this
 // call did it: of any number of answers one is the first, and the others change
 // nothing. The number is of no more use and goes.
-func (tx *Tx) EndPush(ctx context.Context, tenant, id string, outcome PushOutcome, authenticator string) (bool, error) {
-	n, err := tx.exec(ctx, "end push request "+id, `
+func (v Push) End(ctx context.Context, tenant, id string, outcome PushOutcome, authenticator string) (bool, error) {
+	n, err := v.tx.exec(ctx, "end push request "+id, `
 		UPDATE push_requests SET ended_at = $3, outcome = $4, authenticator_id = $5, number = NULL, options = NULL
 		WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL AND expires_at > $3`,
-		tenant, id, at(tx.now()), string(outcome), authenticator)
+		tenant, id, at(v.tx.now()), string(outcome), authenticator)
 	if n == 0 || err != nil {
 		return false, err
 	}
-	return true, tx.endNotifications(ctx, tenant, id, authenticator)
+	return true, v.tx.Notifications().end(ctx, tenant, id, authenticator)
 }
 
-// SetPushResync keeps which passcode came with an approval that ended in
+// SetResync keeps which passcode came with an approval that ended in
 // resync-required.
-func (tx *Tx) SetPushResync(ctx context.Context, tenant, id string, far Passcode) error {
-	_, err := tx.exec(ctx, "keep passcode of "+id, `
+func (v Push) SetResync(ctx context.Context, tenant, id string, far Passcode) error {
+	_, err := v.tx.exec(ctx, "keep passcode of "+id, `
 		UPDATE push_requests SET resync_step = $3, resync_drift = $4 WHERE tenant_id = $1 AND id = $2`, tenant, id, far.Step, far.Drift)
 	return err
 }
 
-// ClaimPush claims a journey's approved request once, unless the approval is
+// Claim claims a journey's approved request once, unless the approval is
 // from before a time, and returns the authenticator that approved.
-func (tx *Tx) ClaimPush(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
-	err = tx.sql.QueryRowContext(ctx, `
+func (v Push) Claim(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
+	err = v.tx.sql.QueryRowContext(ctx, `
 		UPDATE push_requests SET claimed_at = $4
 		WHERE tenant_id = $1 AND id = $2 AND journey_id = $3 AND outcome = $5 AND claimed_at IS NULL AND refused_at IS NULL AND ended_at >= $6
-		RETURNING authenticator_id`, tenant, id, journey, at(tx.now()), string(PushApproved), at(since)).Scan(&authenticator)
+		RETURNING authenticator_id`, tenant, id, journey, at(v.tx.now()), string(PushApproved), at(since)).Scan(&authenticator)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
@@ -234,9 +249,9 @@ func (tx *Tx) ClaimPush(ctx context.Context, tenant, id, journey string, since t
 	return authenticator, true, nil
 }
 
-// RefusePush takes a claim back for good: the approval may not count any more.
-func (tx *Tx) RefusePush(ctx context.Context, tenant, id string) error {
-	_, err := tx.exec(ctx, "refuse push request "+id, `
-		UPDATE push_requests SET claimed_at = NULL, refused_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, at(tx.now()))
+// RefuseClaim takes a claim back for good: the approval may not count any more.
+func (v Push) RefuseClaim(ctx context.Context, tenant, id string) error {
+	_, err := v.tx.exec(ctx, "refuse push request "+id, `
+		UPDATE push_requests SET claimed_at = NULL, refused_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, at(v.tx.now()))
 	return err
 }

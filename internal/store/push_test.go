@@ -25,10 +25,10 @@ func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 			}
 		}
 		do(func(tx *Tx) error {
-			if err := tx.AddJourney(t.Context(), j); err != nil {
+			if err := tx.Journeys().Add(t.Context(), j); err != nil {
 				return err
 			}
-			_, err := tx.AddPush(t.Context(), p)
+			_, err := tx.Push().Add(t.Context(), p)
 			return err
 		})
 		column := func(name string) (sealed []byte) {
@@ -44,16 +44,16 @@ func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 				t.Errorf("%s lies there as %q", name, sealed)
 			}
 		}
-		if options, err := db.PushOptions(t.Context(), p.Tenant, p.ID); err != nil || !slices.Equal(options, p.Options) {
+		if options, err := db.Push().Options(t.Context(), p.Tenant, p.ID); err != nil || !slices.Equal(options, p.Options) {
 			t.Errorf("options %v, %v", options, err)
 		}
 		for range 2 {
-			if number, err := db.PushNumber(t.Context(), p.Tenant, p.ID); err != nil || number != "47" {
+			if number, err := db.Push().Number(t.Context(), p.Tenant, p.ID); err != nil || number != "47" {
 				t.Errorf("shown as %q, %v", number, err)
 			}
 		}
 		do(func(tx *Tx) error {
-			_, err := tx.EndPush(t.Context(), p.Tenant, p.ID, PushApproved, "")
+			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, PushApproved, "")
 			return err
 		})
 		for _, name := range []string{"number", "options"} {

@@ -23,13 +23,13 @@ type PushFilter struct {
 // longestLife is longer than any request waits for its answer.
 const longestLife = 10 * time.Minute
 
-// Pushes yields a tenant's push requests, newest first; of those of one second
+// List yields a tenant's push requests, newest first; of those of one second
 // the order is by id. It reads page by page, and holds nothing open between two.
 //
 // An outcome is asked for as the clock sees it, which the rows may be behind
 // (PUSH-26): expired is what nobody ended in time, too, and an approval that
 // nobody claimed.
-func (r reader) Pushes(ctx context.Context, tenant string, f PushFilter) iter.Seq2[PushRequest, error] {
+func (v PushReads) List(ctx context.Context, tenant string, f PushFilter) iter.Seq2[PushRequest, error] {
 	left := cmp.Or(f.Limit, 100)
 	return func(yield func(PushRequest, error) bool) {
 		var last PushRequest // zero: from the beginning
@@ -38,8 +38,8 @@ func (r reader) Pushes(ctx context.Context, tenant string, f PushFilter) iter.Se
 			if left > 0 {
 				page = min(page, left)
 			}
-			query, args := f.query(tenant, r.now(), last, page)
-			all, err := Collect(list(ctx, r, "pushes", scanPush, query, args...))
+			query, args := f.query(tenant, v.r.now(), last, page)
+			all, err := Collect(list(ctx, v.r, "pushes", scanPush, query, args...))
 			if err != nil {
 				yield(PushRequest{}, err)
 				return

@@ -16,13 +16,13 @@ func many(t testing.TB, db *DB, h house, n int, until time.Time) (users []string
 	t.Helper()
 	j := h.journey()
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		if err := tx.AddJourney(t.Context(), j); err != nil {
+		if err := tx.Journeys().Add(t.Context(), j); err != nil {
 			return err
 		}
 		for i := range 10 {
 			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: string(rune('a' + i))}
 			users = append(users, u.ID)
-			if err := tx.AddUser(t.Context(), u); err != nil {
+			if err := tx.Users().Add(t.Context(), u); err != nil {
 				return err
 			}
 			_, err := tx.exec(t.Context(), "fill", `
@@ -66,7 +66,7 @@ func TestADM7_PushesPageByPage(t *testing.T) {
 			{"waiting", PushFilter{Limit: -1, Waiting: true}, 0},
 			{"no longer", PushFilter{Limit: -1, Outcome: PushNoLonger}, 0},
 		} {
-			all, err := Collect(db.Pushes(t.Context(), h.tenant.ID, tt.f))
+			all, err := Collect(db.Push().List(t.Context(), h.tenant.ID, tt.f))
 			if err != nil || len(all) != tt.want {
 				t.Errorf("%s: got %d, %v, want %d", tt.name, len(all), err, tt.want)
 			}
@@ -74,11 +74,11 @@ func TestADM7_PushesPageByPage(t *testing.T) {
 				t.Errorf("%s: not newest first", tt.name)
 			}
 		}
-		approved, err := Collect(db.Pushes(t.Context(), h.tenant.ID, PushFilter{Limit: -1, Outcome: PushApproved}))
+		approved, err := Collect(db.Push().List(t.Context(), h.tenant.ID, PushFilter{Limit: -1, Outcome: PushApproved}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		expired, err := Collect(db.Pushes(t.Context(), h.tenant.ID, PushFilter{Limit: -1, Outcome: PushExpired}))
+		expired, err := Collect(db.Push().List(t.Context(), h.tenant.ID, PushFilter{Limit: -1, Outcome: PushExpired}))
 		if err != nil || len(approved)+len(expired)+11 != 2*eventPage+30 {
 			t.Errorf("%d approved and %d expired, %v", len(approved), len(expired), err)
 		}
@@ -113,7 +113,7 @@ func BenchmarkADM7_FirstPageOfAMillionPushes(b *testing.B) {
 		} {
 			b.Run(name+"/"+question, func(b *testing.B) {
 				for b.Loop() {
-					if _, err := Collect(db.Pushes(b.Context(), h.tenant.ID, f)); err != nil {
+					if _, err := Collect(db.Push().List(b.Context(), h.tenant.ID, f)); err != nil {
 						b.Fatal(err)
 					}
 				}

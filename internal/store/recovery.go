@@ -17,9 +17,24 @@ type RecoverySet struct {
 // another user, or another tenant, has another MAC.
 func recoveryCode(tenant, user string) []string { return []string{"recovery code", tenant, user} }
 
-// RecoverySet returns how a user's recovery codes stand.
-func (r reader) RecoverySet(ctx context.Context, tenant, user string) (s RecoverySet, err error) {
-	err = r.q.QueryRowContext(ctx, `
+// RecoveryCodes reads and writes recovery codes.
+type RecoveryCodes struct {
+	RecoveryCodeReads
+	tx *Tx
+}
+
+// RecoveryCodes returns the view; what it writes is part of the transaction.
+func (tx *Tx) RecoveryCodes() RecoveryCodes { return RecoveryCodes{tx.Reader.RecoveryCodes(), tx} }
+
+// RecoveryCodeReads are the reads of [RecoveryCodes].
+type RecoveryCodeReads struct{ r Reader }
+
+// RecoveryCodes returns the view for reading.
+func (r Reader) RecoveryCodes() RecoveryCodeReads { return RecoveryCodeReads{r} }
+
+// Get returns how a user's recovery codes stand.
+func (v RecoveryCodeReads) Get(ctx context.Context, tenant, user string) (s RecoverySet, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT MIN(made_at), COUNT(*), COUNT(*) - COUNT(used_at) FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
 		tenant, user).Scan(moment{&s.MadeAt}, &s.Made, &s.Left)
 	if err != nil {
@@ -28,52 +43,52 @@ func (r reader) RecoverySet(ctx context.Context, tenant, user string) (s Recover
 	return s, nil
 }
 
-// KeepRecoveryCodes puts a user's new recovery codes, in their canonical form,
+// Replace puts a user's new recovery codes, in their canonical form,
 // in the place of all earlier ones.
-func (tx *Tx) KeepRecoveryCodes(ctx context.Context, tenant, user string, codes []string) error {
+func (v RecoveryCodes) Replace(ctx context.Context, tenant, user string, codes []string) error {
 	// Whoever makes a set holds the user's row until the end of the transaction:
 	// of two sets made at once one is whole, and not two of them mixed.
-	if _, err := tx.exec(ctx, "recovery codes of "+user, `
+	if _, err := v.tx.exec(ctx, "recovery codes of "+user, `
 		UPDATE users SET failures = failures WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
 		return err
 	}
-	if err := tx.RemoveRecoveryCodes(ctx, tenant, user); err != nil {
+	if err := v.Remove(ctx, tenant, user); err != nil {
 		return err
 	}
 	for _, code := range codes {
-		mac, root, err := tx.MAC(code, recoveryCode(tenant, user)...)
+		mac, root, err := v.tx.MAC(code, recoveryCode(tenant, user)...)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, "recovery code of "+user, `
+		if _, err := v.tx.exec(ctx, "recovery code of "+user, `
 			INSERT INTO recovery_codes (tenant_id, user_id, mac, root, made_at) VALUES ($1, $2, $3, $4, $5)`,
-			tenant, user, mac, root, at(tx.now())); err != nil {
+			tenant, user, mac, root, at(v.tx.now())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// RemoveRecoveryCodes removes all recovery codes of a user.
-func (tx *Tx) RemoveRecoveryCodes(ctx context.Context, tenant, user string) error {
-	_, err := tx.exec(ctx, "remove recovery codes of "+user, `
+// Remove removes all recovery codes of a user.
+func (v RecoveryCodes) Remove(ctx context.Context, tenant, user string) error {
+	_, err := v.tx.exec(ctx, "remove recovery codes of "+user, `
 		DELETE FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`, tenant, user)
 	return err
 }
 
-// UseRecoveryCode uses up one of a user's recovery codes, given in its canonical
+// Use uses up one of a user's recovery codes, given in its canonical
 // form, and reports whether it was still to be had. The condition is part of the
 // UPDATE: of any number of copies of one, on any node, one gets it (T-LOG-30).
-func (tx *Tx) UseRecoveryCode(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := tx.MACs(code, recoveryCode(tenant, user)...)
+func (v RecoveryCodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
+	macs, err := v.tx.MACs(code, recoveryCode(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
 	used := false
 	for _, mac := range macs { // a root a try; no code is under two of them
-		n, err := tx.exec(ctx, "use recovery code of "+user, `
+		n, err := v.tx.exec(ctx, "use recovery code of "+user, `
 			UPDATE recovery_codes SET used_at = $4 WHERE tenant_id = $1 AND user_id = $2 AND mac = $3 AND used_at IS NULL`,
-			tenant, user, mac, at(tx.now()))
+			tenant, user, mac, at(v.tx.now()))
 		if err != nil {
 			return false, err
 		}
@@ -82,17 +97,17 @@ func (tx *Tx) UseRecoveryCode(ctx context.Context, tenant, user, code string) (b
 	return used, nil
 }
 
-// HoldsRecoveryCode reports whether a code is one of the set a user has, used or
+// Has reports whether a code is one of the set a user has, used or
 // not: whoever is asked to hand a set out as a file hands out that and nothing
 // else.
-func (r reader) HoldsRecoveryCode(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := r.MACs(code, recoveryCode(tenant, user)...)
+func (v RecoveryCodeReads) Has(ctx context.Context, tenant, user, code string) (bool, error) {
+	macs, err := v.r.MACs(code, recoveryCode(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
 	for _, mac := range macs {
 		var n int64
-		err := r.q.QueryRowContext(ctx, `
+		err := v.r.q.QueryRowContext(ctx, `
 			SELECT COUNT(*) FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2 AND mac = $3`, tenant, user, mac).Scan(&n)
 		if err != nil {
 			return false, missing("recovery code of "+user, err)

@@ -16,14 +16,14 @@ type Belongings struct {
 }
 
 // Belongings counts what would go with a user.
-func (r reader) Belongings(ctx context.Context, tenant, user string) (b Belongings, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v UserReads) Belongings(ctx context.Context, tenant, user string) (b Belongings, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT (SELECT COUNT(*) FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
 				WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses+`),
 			(SELECT COUNT(*) FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			(SELECT COUNT(*) FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3),
 			(SELECT COUNT(*) FROM events e WHERE e.tenant_id = $1 AND e.user_id = $2 AND e.personal IS NOT NULL)`,
-		tenant, user, at(r.now())).Scan(&b.Authenticators, &b.Groups, &b.Sessions, &b.Events)
+		tenant, user, at(v.r.now())).Scan(&b.Authenticators, &b.Groups, &b.Sessions, &b.Events)
 	if err != nil {
 		return b, missing("belongings of "+user, err)
 	}
@@ -34,10 +34,10 @@ func (r reader) Belongings(ctx context.Context, tenant, user string) (b Belongin
 const nobodyElses = `NOT EXISTS (SELECT 1 FROM authenticator_users o
 	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`
 
-// OwnAuthenticators returns the ids of the authenticators that are a user's
+// IDsOnlyOfUser returns the ids of the authenticators that are a user's
 // alone and not revoked.
-func (r reader) OwnAuthenticators(ctx context.Context, tenant, user string) ([]string, error) {
-	return Collect(list(ctx, r, "own authenticators of "+user, scanID, `
+func (v AuthenticatorReads) IDsOnlyOfUser(ctx context.Context, tenant, user string) ([]string, error) {
+	return Collect(list(ctx, v.r, "own authenticators of "+user, scanID, `
 		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
 		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses, tenant, user))
 }
@@ -66,41 +66,41 @@ var erasures = []string{
 	`UPDATE events SET salt = NULL, personal = NULL WHERE tenant_id = $1 AND user_id = $2 AND personal IS NOT NULL`,
 }
 
-// RemoveUser erases a person: of the user nothing is left but the id, under
+// Remove erases a person: of the user nothing is left but the id, under
 // which no new one ever comes. The name is free. Events keep what happened; who
 // it happened to cannot be told any more, and the chain over them stays whole,
 // since it covers a salted hash of the personal part. What the user has open is
 // for CutOff to end before, in the same transaction.
-func (tx *Tx) RemoveUser(ctx context.Context, u identity.User) error {
+func (v Users) Remove(ctx context.Context, u identity.User) error {
 	for _, erase := range erasures {
-		if _, err := tx.exec(ctx, "erase "+u.ID, erase, u.Tenant, u.ID); err != nil {
+		if _, err := v.tx.exec(ctx, "erase "+u.ID, erase, u.Tenant, u.ID); err != nil {
 			return err
 		}
 	}
 	if u.Mail != "" {
 		// Somebody else may read mail at the same address.
-		if _, err := tx.exec(ctx, "erase mails to "+u.ID, `
+		if _, err := v.tx.exec(ctx, "erase mails to "+u.ID, `
 			/* walks */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
 				WHERE o.tenant_id = $1 AND o.mail = $3 AND o.id <> $2)`, u.Tenant, u.ID, u.Mail); err != nil {
 			return err
 		}
 	}
-	n, err := tx.exec(ctx, "remove "+u.ID, `
+	n, err := v.tx.exec(ctx, "remove "+u.ID, `
 		UPDATE users SET name = '', name_folded = id, display_name = '', mail = '', language = '', password = '',
 			failures = 0, locked_until = NULL, locked_at = NULL, may_enroll_at = NULL,
 			disabled_at = COALESCE(disabled_at, $3), removed_at = $3
-		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, u.Tenant, u.ID, at(tx.now()))
+		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, u.Tenant, u.ID, at(v.tx.now()))
 	if err == nil && n == 0 {
 		err = &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: user %s is removed already", u.ID)}
 	}
 	return err
 }
 
-// RemoveGroup deletes a group and its memberships.
-func (tx *Tx) RemoveGroup(ctx context.Context, tenant, group string) error {
-	if _, err := tx.exec(ctx, "remove members", `DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2`, tenant, group); err != nil {
+// Remove deletes a group and its memberships.
+func (v Groups) Remove(ctx context.Context, tenant, group string) error {
+	if _, err := v.tx.exec(ctx, "remove members", `DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2`, tenant, group); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, "remove group", `DELETE FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, group)
+	_, err := v.tx.exec(ctx, "remove group", `DELETE FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, group)
 	return err
 }

@@ -18,25 +18,25 @@ func TestRemovalLeavesWhatIsShared(t *testing.T) {
 		a := identity.Authenticator{Tenant: h.tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-1", Kind: identity.AppToken,
 			Name: "Shared phone", Seed: []byte("12345678901234567890"), Template: []byte("{}")}
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			if err := tx.AddUser(t.Context(), other); err != nil {
+			if err := tx.Users().Add(t.Context(), other); err != nil {
 				return err
 			}
-			if err := tx.AddAuthenticator(t.Context(), a, h.user.ID); err != nil {
+			if err := tx.Authenticators().Add(t.Context(), a, h.user.ID); err != nil {
 				return err
 			}
 			if _, err := tx.exec(t.Context(), "share", `
 				INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id) VALUES ($1, $2, $3)`, h.tenant.ID, a.ID, other.ID); err != nil {
 				return err
 			}
-			return tx.RemoveUser(t.Context(), other)
+			return tx.Users().Remove(t.Context(), other)
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if own, err := db.OwnAuthenticators(t.Context(), h.tenant.ID, other.ID); err != nil || len(own) != 0 {
+		if own, err := db.Authenticators().IDsOnlyOfUser(t.Context(), h.tenant.ID, other.ID); err != nil || len(own) != 0 {
 			t.Errorf("the removed user's own: %v, %v, want none", own, err)
 		}
-		if got, err := db.Authenticator(t.Context(), h.tenant.ID, a.ID); err != nil || got.Name != a.Name {
+		if got, err := db.Authenticators().Get(t.Context(), h.tenant.ID, a.ID); err != nil || got.Name != a.Name {
 			t.Errorf("the other's authenticator: %q, %v, want %q", got.Name, err, a.Name)
 		}
 	})

@@ -17,27 +17,35 @@ type Request struct {
 	ExpiresAt   time.Time
 }
 
-// AddRequest stores a protocol's request.
-func (tx *Tx) AddRequest(ctx context.Context, r Request) error {
-	_, err := tx.exec(ctx, "add request", `
+// Requests keeps the requests of protocols until their browser comes back.
+type Requests struct {
+	tx *Tx
+}
+
+// Requests returns the view; what it writes is part of the transaction.
+func (tx *Tx) Requests() Requests { return Requests{tx} }
+
+// Add stores a protocol's request.
+func (v Requests) Add(ctx context.Context, r Request) error {
+	_, err := v.tx.exec(ctx, "add request", `
 		INSERT INTO requests (tenant_id, id, application_id, wants, expires_at) VALUES ($1, $2, $3, $4, $5)`,
 		r.Tenant, r.ID, r.Application, string(r.Wants), at(r.ExpiresAt))
 	return err
 }
 
-// TakeRequest uses up a request and returns it. One that was used, has expired
+// Take uses up a request and returns it. One that was used, has expired
 // or never was is an Expired: nobody learns which.
-func (tx *Tx) TakeRequest(ctx context.Context, tenant, id string) (Request, error) {
+func (v Requests) Take(ctx context.Context, tenant, id string) (Request, error) {
 	gone := &identity.Error{Kind: identity.Expired, Key: "error.request.expired"}
 	r := Request{Tenant: tenant, ID: id}
-	err := tx.sql.QueryRowContext(ctx, `
+	err := v.tx.sql.QueryRowContext(ctx, `
 		SELECT application_id, wants, expires_at FROM requests WHERE tenant_id = $1 AND id = $2 AND expires_at > $3`,
-		tenant, id, at(tx.now())).Scan(&r.Application, &r.Wants, moment{&r.ExpiresAt})
+		tenant, id, at(v.tx.now())).Scan(&r.Application, &r.Wants, moment{&r.ExpiresAt})
 	if err != nil {
 		gone.Err = missing("request "+id, err)
 		return r, gone
 	}
-	if err := tx.UseOnce(ctx, tenant, "request", id, r.ExpiresAt); err != nil {
+	if err := v.tx.UseOnce(ctx, tenant, "request", id, r.ExpiresAt); err != nil {
 		gone.Err = err
 		return r, gone
 	}

@@ -166,7 +166,7 @@ func (tx *Tx) Seal(ctx context.Context, p Place, secret []byte) ([]byte, error) 
 
 // Unseal opens a sealed value. It fails if the value was changed, or was
 // sealed for another place.
-func (r reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, error) {
+func (r Reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, error) {
 	if len(sealed) < sealHeader || sealed[0] != sealVersion {
 		return nil, fmt.Errorf("store: %s.%s of %s is not sealed", p.Table, p.Column, p.Row)
 	}
@@ -190,7 +190,7 @@ func (r reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, err
 }
 
 // dataKey returns a tenant's data key by id, 0 meaning the newest.
-func (r reader) dataKey(ctx context.Context, tenant string, id int64) (int64, cipher.AEAD, error) {
+func (r Reader) dataKey(ctx context.Context, tenant string, id int64) (int64, cipher.AEAD, error) {
 	r.keys.mu.Lock()
 	defer r.keys.mu.Unlock()
 	if id == 0 {
@@ -270,14 +270,14 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 
 // MAC returns the HMAC of a code that is too short to be stored as a plain
 // hash, bound to what it is for, and the number of the root it was made under.
-func (r reader) MAC(code string, bound ...string) (mac []byte, root int64, err error) {
+func (r Reader) MAC(code string, bound ...string) (mac []byte, root int64, err error) {
 	root = r.keys.ring.newest
 	mac, err = r.mac(root, code, bound)
 	return mac, root, err
 }
 
 // CheckMAC reports in constant time whether code is the one a MAC was made of.
-func (r reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (bool, error) {
+func (r Reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (bool, error) {
 	want, err := r.mac(root, code, bound)
 	if err != nil {
 		return false, err
@@ -286,7 +286,7 @@ func (r reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (
 }
 
 // MACs returns a code's HMAC under every root, for codes that are looked up.
-func (r reader) MACs(code string, bound ...string) ([][]byte, error) {
+func (r Reader) MACs(code string, bound ...string) ([][]byte, error) {
 	var all [][]byte
 	for root := range r.keys.ring.roots {
 		mac, err := r.mac(root, code, bound)
@@ -298,7 +298,7 @@ func (r reader) MACs(code string, bound ...string) ([][]byte, error) {
 	return all, nil
 }
 
-func (r reader) mac(root int64, code string, bound []string) ([]byte, error) {
+func (r Reader) mac(root int64, code string, bound []string) ([]byte, error) {
 	key, err := r.keys.ring.derive(root, codeLabel)
 	if err != nil {
 		return nil, err

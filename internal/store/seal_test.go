@@ -16,7 +16,7 @@ func TestCRED2_SealedValuesOpenOnlyInTheirPlace(t *testing.T) {
 		secret := []byte("12345678901234567890")
 		var sealed []byte
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
-			if err := tx.AddTenant(t.Context(), other); err != nil {
+			if err := tx.Tenants().Add(t.Context(), other); err != nil {
 				return err
 			}
 			sealed, err = tx.Seal(t.Context(), place, secret)
@@ -55,7 +55,7 @@ func TestCRED2_SealedValuesOpenOnlyInTheirPlace(t *testing.T) {
 			}
 		}
 		// With other roots, the database alone is worth nothing.
-		stranger := &DB{reader: reader{q: db.pool, keys: newKeys(NewKeyring()), now: db.now}}
+		stranger := &DB{Reader: Reader{q: db.pool, keys: newKeys(NewKeyring()), now: db.now}}
 		if _, err := stranger.Unseal(t.Context(), place, sealed); err == nil || !strings.Contains(err.Error(), "keys file") {
 			t.Errorf("with another keys file: %v", err)
 		}

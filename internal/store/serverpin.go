@@ -10,22 +10,37 @@ import (
 // cannot be chosen anew.
 const pinHistory = 5
 
-// A server PIN is kept as a MAC under a key that is outside the database: it has
+// ServerPINs reads and writes the PINs that the server checks (CRED-2).
+type ServerPINs struct {
+	ServerPINReads
+	tx *Tx
+}
+
+// ServerPINs returns the view; what it writes is part of the transaction.
+func (tx *Tx) ServerPINs() ServerPINs { return ServerPINs{tx.Reader.ServerPINs(), tx} }
+
+// ServerPINReads are the reads of [ServerPINs].
+type ServerPINReads struct{ r Reader }
+
+// ServerPINs returns the view for reading.
+func (r Reader) ServerPINs() ServerPINReads { return ServerPINReads{r} }
+
+// mac is kept as a MAC under a key that is outside the database: it has
 // some thirteen bits at least, which no slow hash protects against whoever has a
 // copy, and every login checks it (CRED-2).
-func (r reader) serverPINMAC(tenant, id, pin string) ([]byte, int64, error) {
-	return r.MAC(pin, "server pin", tenant, id)
+func (v ServerPINReads) mac(tenant, id, pin string) ([]byte, int64, error) {
+	return v.r.MAC(pin, "server pin", tenant, id)
 }
 
 func firstPINPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "server_pins", Column: "initial", Row: id}
 }
 
-// ServerPINs reports whether any authenticator of a tenant has a PIN that the
+// InUse reports whether any authenticator of a tenant has a PIN that the
 // server checks, whoever's it is.
-func (r reader) ServerPINs(ctx context.Context, tenant string) (bool, error) {
+func (v ServerPINReads) InUse(ctx context.Context, tenant string) (bool, error) {
 	var n int64
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*) FROM (SELECT 1 FROM authenticators WHERE tenant_id = $1 AND server_pin = 1 AND revoked_at IS NULL LIMIT 1) AS one`,
 		tenant).Scan(&n)
 	if err != nil {
@@ -34,47 +49,47 @@ func (r reader) ServerPINs(ctx context.Context, tenant string) (bool, error) {
 	return n > 0, nil
 }
 
-// ServerPINDue reports whether another PIN must be chosen for an authenticator.
-func (r reader) ServerPINDue(ctx context.Context, tenant, id string) (due bool, err error) {
-	err = r.q.QueryRowContext(ctx, `SELECT due FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&due)
+// ChangeDue reports whether another PIN must be chosen for an authenticator.
+func (v ServerPINReads) ChangeDue(ctx context.Context, tenant, id string) (due bool, err error) {
+	err = v.r.q.QueryRowContext(ctx, `SELECT due FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&due)
 	if err != nil {
 		return false, missing("server PIN of "+id, err)
 	}
 	return due, nil
 }
 
-// FirstPIN opens the PIN that an authenticator was given, to be shown. Once it was
+// Initial opens the PIN that an authenticator was given, to be shown. Once it was
 // used, or another chosen, it is gone: a NotFound.
-func (r reader) FirstPIN(ctx context.Context, tenant, id string) (string, error) {
+func (v ServerPINReads) Initial(ctx context.Context, tenant, id string) (string, error) {
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT initial FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND initial IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
 		return "", missing("first PIN of "+id, err)
 	}
-	pin, err := r.Unseal(ctx, firstPINPlace(tenant, id), sealed)
+	pin, err := v.r.Unseal(ctx, firstPINPlace(tenant, id), sealed)
 	return string(pin), err
 }
 
-// CheckServerPIN reports whether a PIN is an authenticator's.
-func (r reader) CheckServerPIN(ctx context.Context, tenant, id, pin string) (bool, error) {
+// Check reports whether a PIN is an authenticator's.
+func (v ServerPINReads) Check(ctx context.Context, tenant, id, pin string) (bool, error) {
 	var mac []byte
 	var root int64
-	err := r.q.QueryRowContext(ctx, `SELECT mac, root FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&mac, &root)
+	err := v.r.q.QueryRowContext(ctx, `SELECT mac, root FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&mac, &root)
 	if err != nil {
 		return false, missing("server PIN of "+id, err)
 	}
-	return r.CheckMAC(mac, root, pin, "server pin", tenant, id)
+	return v.r.CheckMAC(mac, root, pin, "server pin", tenant, id)
 }
 
-// TryServerPIN counts a try at the PIN that comes with an approval, and only then
+// Try counts a try at the PIN that comes with an approval, and only then
 // looks at it; a right one takes all counts back. It returns the tries left of
-// most in a row; with none, nothing is looked at. As with [Tx.TryPIN] the count is
+// most in a row; with none, nothing is looked at. As with [PINs.Try] the count is
 // one conditional update: of any number at once no more than most are looked at.
-func (tx *Tx) TryServerPIN(ctx context.Context, tenant, id string, most int64, pin string) (right bool, left int64, err error) {
+func (v ServerPINs) Try(ctx context.Context, tenant, id string, most int64, pin string) (right bool, left int64, err error) {
 	var mac []byte
 	var root, failures int64
-	err = tx.sql.QueryRowContext(ctx, `
+	err = v.tx.sql.QueryRowContext(ctx, `
 		UPDATE server_pins SET failures = failures + 1 WHERE tenant_id = $1 AND authenticator_id = $2 AND failures < $3
 		RETURNING mac, root, failures`, tenant, id, most).Scan(&mac, &root, &failures)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -83,57 +98,57 @@ func (tx *Tx) TryServerPIN(ctx context.Context, tenant, id string, most int64, p
 	if err != nil {
 		return false, 0, missing("server PIN of "+id, err)
 	}
-	right, err = tx.CheckMAC(mac, root, pin, "server pin", tenant, id)
+	right, err = v.tx.CheckMAC(mac, root, pin, "server pin", tenant, id)
 	if err != nil || !right {
 		return false, most - failures, err
 	}
-	return true, most, tx.ServerPINUsed(ctx, tenant, id)
+	return true, most, v.ResetCount(ctx, tenant, id)
 }
 
-// ServerPINUsed notes that the PIN was right: wrong ones are counted from the
+// ResetCount notes that the PIN was right: wrong ones are counted from the
 // start, and one that need not be changed is shown no more.
-func (tx *Tx) ServerPINUsed(ctx context.Context, tenant, id string) error {
-	_, err := tx.exec(ctx, "server PIN of "+id+" was right", `
+func (v ServerPINs) ResetCount(ctx context.Context, tenant, id string) error {
+	_, err := v.tx.exec(ctx, "server PIN of "+id+" was right", `
 		UPDATE server_pins SET failures = 0, initial = CASE WHEN due = 1 THEN initial END
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND (failures > 0 OR initial IS NOT NULL AND due = 0)`, tenant, id)
 	return err
 }
 
-// HadServerPIN reports whether a PIN is among the last an authenticator had, the
+// HadBefore reports whether a PIN is among the last an authenticator had, the
 // present one included.
-func (r reader) HadServerPIN(ctx context.Context, tenant, id, pin string) (bool, error) {
+func (v ServerPINReads) HadBefore(ctx context.Context, tenant, id, pin string) (bool, error) {
 	type kept struct {
 		mac  []byte
 		root int64
 	}
-	all, err := Collect(list(ctx, r, "PINs that "+id+" had", func(row scanner) (k kept, err error) { return k, row.Scan(&k.mac, &k.root) }, `
+	all, err := Collect(list(ctx, v.r, "PINs that "+id+" had", func(row scanner) (k kept, err error) { return k, row.Scan(&k.mac, &k.root) }, `
 		SELECT mac, root FROM server_pin_history WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id))
 	if err != nil {
 		return false, err
 	}
 	for _, k := range all {
-		if had, err := r.CheckMAC(k.mac, k.root, pin, "server pin", tenant, id); err != nil || had {
+		if had, err := v.r.CheckMAC(k.mac, k.root, pin, "server pin", tenant, id); err != nil || had {
 			return had, err
 		}
 	}
 	return false, nil
 }
 
-// SetServerPIN gives an authenticator a PIN in the place of any it had. One that
+// Set gives an authenticator a PIN in the place of any it had. One that
 // was made for its user is first, to be shown until it is used; due says that
 // another must be chosen then.
-func (tx *Tx) SetServerPIN(ctx context.Context, tenant, id, pin string, first, due bool) error {
-	mac, root, err := tx.serverPINMAC(tenant, id, pin)
+func (v ServerPINs) Set(ctx context.Context, tenant, id, pin string, first, due bool) error {
+	mac, root, err := v.mac(tenant, id, pin)
 	if err != nil {
 		return err
 	}
 	var sealed any
 	if first {
-		if sealed, err = tx.Seal(ctx, firstPINPlace(tenant, id), []byte(pin)); err != nil {
+		if sealed, err = v.tx.Seal(ctx, firstPINPlace(tenant, id), []byte(pin)); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.exec(ctx, "set server PIN of "+id, `
+	if _, err := v.tx.exec(ctx, "set server PIN of "+id, `
 		INSERT INTO server_pins (tenant_id, authenticator_id, mac, root, initial, due) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (tenant_id, authenticator_id) DO UPDATE SET mac = excluded.mac, root = excluded.root, initial = excluded.initial,
 			due = excluded.due, failures = 0`, tenant, id, mac, root, sealed, flag(due)); err != nil {
@@ -141,17 +156,17 @@ func (tx *Tx) SetServerPIN(ctx context.Context, tenant, id, pin string, first, d
 	}
 	// The row above is held until the end: nobody else counts at the same time.
 	var place int64
-	err = tx.sql.QueryRowContext(ctx, `
+	err = v.tx.sql.QueryRowContext(ctx, `
 		SELECT COALESCE(MAX(place), 0) + 1 FROM server_pin_history WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&place)
 	if err != nil {
 		return missing("PINs that "+id+" had", err)
 	}
-	if _, err := tx.exec(ctx, "remember PIN of "+id, `
+	if _, err := v.tx.exec(ctx, "remember PIN of "+id, `
 		INSERT INTO server_pin_history (tenant_id, authenticator_id, place, mac, root) VALUES ($1, $2, $3, $4, $5)`,
 		tenant, id, place, mac, root); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "forget old PINs of "+id, `
+	_, err = v.tx.exec(ctx, "forget old PINs of "+id, `
 		DELETE FROM server_pin_history WHERE tenant_id = $1 AND authenticator_id = $2 AND place <= $3`,
 		tenant, id, place-pinHistory)
 	return err

@@ -14,18 +14,18 @@ import (
 // tenants and none of them returns what a tenant holds.
 
 // Outbox says how the mails of all tenants get on.
-type Outbox struct {
+type OutboxState struct {
 	Waiting int64
 	Oldest  time.Time // of those that wait; zero when none does
 	GivenUp int64     // since the time asked for
 }
 
-// OutboxSince returns how the outbox stands, and what was given up since a time.
-func (r reader) OutboxSince(ctx context.Context, since time.Time) (o Outbox, err error) {
-	err = r.q.QueryRowContext(ctx, `
+// State returns how the outbox stands, and what was given up since a time.
+func (v OutboxReads) State(ctx context.Context, since time.Time) (o OutboxState, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, moment{&o.Oldest})
 	if err == nil {
-		err = r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
+		err = v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
 	}
 	if err != nil {
 		return o, missing("outbox", err)
@@ -42,20 +42,35 @@ type DataKey struct {
 	CreatedAt time.Time
 }
 
+// Installation answers an operator's questions about the whole installation. It crosses tenants, and returns nothing that a tenant holds.
+type Installation struct {
+	InstallationReads
+	tx *Tx
+}
+
+// Installation returns the view; what it writes is part of the transaction.
+func (tx *Tx) Installation() Installation { return Installation{tx.Reader.Installation(), tx} }
+
+// InstallationReads are the reads of [Installation].
+type InstallationReads struct{ r Reader }
+
+// Installation returns the view for reading.
+func (r Reader) Installation() InstallationReads { return InstallationReads{r} }
+
 // DataKeys yields the data keys of all tenants.
-func (r reader) DataKeys(ctx context.Context) iter.Seq2[DataKey, error] {
-	return list(ctx, r, "data keys", func(row scanner) (k DataKey, err error) {
+func (v InstallationReads) DataKeys(ctx context.Context) iter.Seq2[DataKey, error] {
+	return list(ctx, v.r, "data keys", func(row scanner) (k DataKey, err error) {
 		err = row.Scan(&k.Tenant, &k.ID, &k.Root, moment{&k.CreatedAt})
-		_, k.Held = r.keys.ring.roots[k.Root]
+		_, k.Held = v.r.keys.ring.roots[k.Root]
 		return k, err
 	}, `SELECT tenant_id, id, root, created_at FROM data_keys ORDER BY tenant_id, id`)
 }
 
 // Latest returns when the newest event of a kind was written, whatever its
 // tenant, or of any kind; zero when there is none.
-func (r reader) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
+func (v EventReads) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
 	var ms *int64
-	err := r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
+	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
 	if err != nil {
 		return time.Time{}, missing("latest event", err)
 	}
@@ -71,10 +86,10 @@ func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.
 
 // NoteOrigin remembers since when people have reached the server by an address.
 // A web authenticator belongs to the one it was made at.
-func (tx *Tx) NoteOrigin(ctx context.Context, address string) error {
-	_, err := tx.exec(ctx, "note origin", `
+func (v Installation) NoteOrigin(ctx context.Context, address string) error {
+	_, err := v.tx.exec(ctx, "note origin", `
 		INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
-		origin+address, fmt.Sprint(tx.now().Unix()))
+		origin+address, fmt.Sprint(v.tx.now().Unix()))
 	return err
 }
 
@@ -86,8 +101,8 @@ type Origin struct {
 
 // Origins yields every address that people ever reached the server by, oldest
 // first.
-func (r reader) Origins(ctx context.Context) iter.Seq2[Origin, error] {
-	return list(ctx, r, "origins", func(row scanner) (o Origin, err error) {
+func (v InstallationReads) Origins(ctx context.Context) iter.Seq2[Origin, error] {
+	return list(ctx, v.r, "origins", func(row scanner) (o Origin, err error) {
 		var seconds int64
 		err = row.Scan(&o.Address, &seconds)
 		o.Address, o.Since = strings.TrimPrefix(o.Address, origin), time.Unix(seconds, 0).UTC()
@@ -100,8 +115,8 @@ const origin = "origin "
 
 // WebAuthenticatorsBefore counts the active authenticators in browsers, of all
 // tenants, that were enrolled before a time.
-func (r reader) WebAuthenticatorsBefore(ctx context.Context, before time.Time) (n int64, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v InstallationReads) WebAuthenticatorsBefore(ctx context.Context, before time.Time) (n int64, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*) FROM authenticators
 		WHERE app_version LIKE 'latchkey-web/%' AND enrolled_at < $1 AND activated_at IS NOT NULL AND revoked_at IS NULL`, at(before)).Scan(&n)
 	if err != nil {

@@ -1,15 +1,3 @@
-// Package store keeps everything: one SQL text for SQLite and PostgreSQL, by
-// hand over database/sql. It seals secrets, writes a change and its event in
-// one transaction, lets things be used once, and wakes whoever waits for a
-// change, on this node and on others.
-//
-// Reads are methods of reader, so they work on a DB and, inside a transaction,
-// on a Tx. Writes are methods of Tx alone. What must happen once is decided by
-// the database in one statement (a conditional UPDATE, or INSERT ON CONFLICT DO
-// NOTHING), never by reading first and writing then.
-//
-// Every row of a tenant carries the tenant's id, and every query of it names
-// the tenant. The exceptions say why.
 package store
 
 import (
@@ -51,7 +39,7 @@ type Options struct {
 
 // A DB is an open database.
 type DB struct {
-	reader
+	Reader
 	writer  *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
 	pool    *sql.DB // SQLite: readers; PostgreSQL: the same pool
 	dialect dialect
@@ -68,15 +56,16 @@ type DB struct {
 // A Tx is a transaction of somebody's doing. Its events and wake-ups share its
 // fate.
 type Tx struct {
-	reader
+	Reader
 	sql   querier
 	db    *DB
 	who   identity.Principal
 	wakes []string
 }
 
-// reader is what reads go through: a pool, or a transaction.
-type reader struct {
+// A Reader reads: outside transactions, as part of a [DB], or within one, as part
+// of a [Tx]. Its views group the queries by subject.
+type Reader struct {
 	q    querier
 	keys *keys
 	now  func() time.Time
@@ -103,7 +92,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.prepared = db.dialect.prepared(db.pool)
 	db.preparedWrites = db.dialect.prepared(db.writer)
-	db.reader = reader{q: db.prepared.on(db.pool, nil), keys: newKeys(o.Keys), now: o.Now}
+	db.Reader = Reader{q: db.prepared.on(db.pool, nil), keys: newKeys(o.Keys), now: o.Now}
 	if err := db.writer.PingContext(ctx); err != nil {
 		db.closePools()
 		return nil, fmt.Errorf("store: open: %w", classify(err))
@@ -174,7 +163,7 @@ func (db *DB) closePools() error {
 }
 
 // Now is the database's clock: the one every expiry is measured by.
-func (r reader) Now() time.Time { return r.now() }
+func (r Reader) Now() time.Time { return r.now() }
 
 // Ping reports whether the database can be written to, for /readyz.
 func (db *DB) Ping(ctx context.Context) error {
@@ -204,7 +193,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	}
 	defer sqlTx.Rollback() // after a commit this does nothing
 	q := db.preparedWrites.on(sqlTx, sqlTx)
-	tx := &Tx{reader: reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
+	tx := &Tx{Reader: Reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
 	if err := f(sqlTx, tx); err != nil {
 		return classify(err)
 	}

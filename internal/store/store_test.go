@@ -81,13 +81,13 @@ func furnish(t testing.TB, db *DB) house {
 	h.app = identity.Application{Tenant: h.tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
 		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		if err := tx.AddTenant(t.Context(), h.tenant); err != nil {
+		if err := tx.Tenants().Add(t.Context(), h.tenant); err != nil {
 			return err
 		}
-		if err := tx.AddUser(t.Context(), h.user); err != nil {
+		if err := tx.Users().Add(t.Context(), h.user); err != nil {
 			return err
 		}
-		return tx.AddApplication(t.Context(), h.app)
+		return tx.Applications().Add(t.Context(), h.app)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ func TestEventSharesTheFateOfItsChange(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			if err := tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de"); err != nil {
+			if err := tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de"); err != nil {
 				return err
 			}
 			return tx.Event(t.Context(), audit.Event{Kind: "no.such.kind"})
@@ -171,7 +171,7 @@ func TestEventSharesTheFateOfItsChange(t *testing.T) {
 		if err == nil {
 			t.Fatal("an event of an unknown kind was written")
 		}
-		u, err := db.User(t.Context(), h.tenant.ID, h.user.ID)
+		u, err := db.Users().Get(t.Context(), h.tenant.ID, h.user.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestEventSharesTheFateOfItsChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events, err := Collect(db.Events(t.Context(), h.tenant.ID, EventFilter{User: h.user.ID}))
+		events, err := Collect(db.Events().List(t.Context(), h.tenant.ID, EventFilter{User: h.user.ID}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,14 +198,14 @@ func TestUserByName_FoldsNames(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
 		for _, name := range []string{"anna.berg", " ANNA.BERG ", "ａｎｎａ.berg"} {
-			if u, err := db.UserByName(t.Context(), h.tenant.ID, name); err != nil || u.ID != h.user.ID {
+			if u, err := db.Users().ByName(t.Context(), h.tenant.ID, name); err != nil || u.ID != h.user.ID {
 				t.Errorf("UserByName(%q) = %s, %v", name, u.ID, err)
 			}
 		}
-		if _, err := db.UserByName(t.Context(), h.tenant.ID, "nobody"); !errors.Is(err, identity.NotFound) {
+		if _, err := db.Users().ByName(t.Context(), h.tenant.ID, "nobody"); !errors.Is(err, identity.NotFound) {
 			t.Errorf("got %v, want not found", err)
 		}
-		if _, err := db.UserByName(t.Context(), "ten_other", "anna.berg"); !errors.Is(err, identity.NotFound) {
+		if _, err := db.Users().ByName(t.Context(), "ten_other", "anna.berg"); !errors.Is(err, identity.NotFound) {
 			t.Errorf("another tenant finds the user: %v", err)
 		}
 	})
@@ -223,7 +223,7 @@ func TestRates(t *testing.T) {
 	}
 	rate := Rate{Kind: "mail code", Max: 3, Per: time.Hour}
 	hit := func() error {
-		return db.InTx(t.Context(), identity.Principal{}, func(tx *Tx) error { return tx.Hit(t.Context(), "ten", rate, "u") })
+		return db.InTx(t.Context(), identity.Principal{}, func(tx *Tx) error { return tx.Allow(t.Context(), "ten", rate, "u") })
 	}
 	for i := range 3 {
 		if err := hit(); err != nil {
@@ -278,7 +278,7 @@ func TestRates_ExactUnderConcurrency(t *testing.T) {
 		for range 50 {
 			wg.Go(func() {
 				err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-					return tx.Hit(t.Context(), h.tenant.ID, Rate{Kind: "mail code", Max: 5, Per: time.Hour}, h.user.ID)
+					return tx.Allow(t.Context(), h.tenant.ID, Rate{Kind: "mail code", Max: 5, Per: time.Hour}, h.user.ID)
 				})
 				if err == nil {
 					let.Add(1)
@@ -315,8 +315,8 @@ func TestWakeReachesSubscribersAfterCommit(t *testing.T) {
 		woken, stop := db.Subscribe("journey:x")
 		defer stop()
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			tx.Wake("journey:x")
-			return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+			tx.Notify("journey:x")
+			return tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -343,8 +343,8 @@ func TestWakeLeavesOthersAsleep(t *testing.T) {
 		}
 		for range 3 {
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-				tx.Wake("journey:y")
-				return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+				tx.Notify("journey:y")
+				return tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -377,8 +377,8 @@ func TestWakeReachesOtherNodes(t *testing.T) {
 		}
 		start := time.Now()
 		err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			tx.Wake("journey:x")
-			return tx.SetUserLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
+			tx.Notify("journey:x")
+			return tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de")
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -31,10 +31,25 @@ func authPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "push_subscriptions", Column: "auth", Row: id}
 }
 
-// PushSubscription returns an authenticator's subscription; a NotFound says
+// Subscriptions reads and writes the Web Push subscriptions of authenticators.
+type Subscriptions struct {
+	SubscriptionReads
+	tx *Tx
+}
+
+// Subscriptions returns the view; what it writes is part of the transaction.
+func (tx *Tx) Subscriptions() Subscriptions { return Subscriptions{tx.Reader.Subscriptions(), tx} }
+
+// SubscriptionReads are the reads of [Subscriptions].
+type SubscriptionReads struct{ r Reader }
+
+// Subscriptions returns the view for reading.
+func (r Reader) Subscriptions() SubscriptionReads { return SubscriptionReads{r} }
+
+// Get returns an authenticator's subscription; a NotFound says
 // that it has none.
-func (r reader) PushSubscription(ctx context.Context, tenant, authenticator string) (p PushSubscription, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v SubscriptionReads) Get(ctx context.Context, tenant, authenticator string) (p PushSubscription, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT tenant_id, authenticator_id, host, endpoint, p256dh, auth, created_at, sent_at, failed_at, failure
 		FROM push_subscriptions WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator).Scan(&p.Tenant, &p.Authenticator,
 		&p.Host, &p.endpoint, &p.p256dh, &p.auth, moment{&p.CreatedAt}, moment{&p.SentAt}, moment{&p.FailedAt}, &p.Failure)
@@ -44,25 +59,25 @@ func (r reader) PushSubscription(ctx context.Context, tenant, authenticator stri
 	return p, nil
 }
 
-// OpenSubscription opens what is sealed in a subscription.
-func (r reader) OpenSubscription(ctx context.Context, p PushSubscription) (webpush.Subscription, error) {
-	endpoint, err := r.Unseal(ctx, endpointPlace(p.Tenant, p.Authenticator), p.endpoint)
+// Unseal opens what is sealed in a subscription.
+func (v SubscriptionReads) Unseal(ctx context.Context, p PushSubscription) (webpush.Subscription, error) {
+	endpoint, err := v.r.Unseal(ctx, endpointPlace(p.Tenant, p.Authenticator), p.endpoint)
 	if err != nil {
 		return webpush.Subscription{}, err
 	}
-	auth, err := r.Unseal(ctx, authPlace(p.Tenant, p.Authenticator), p.auth)
+	auth, err := v.r.Unseal(ctx, authPlace(p.Tenant, p.Authenticator), p.auth)
 	return webpush.Subscription{Endpoint: string(endpoint), P256DH: p.p256dh, Auth: auth}, err
 }
 
-// Subscribe gives an authenticator a subscription, in place of any it had, and
+// Set gives an authenticator a subscription, in place of any it had, and
 // reports whether that changed anything: an app may say the same at each start.
-func (tx *Tx) Subscribe(ctx context.Context, tenant, authenticator string, s webpush.Subscription) (bool, error) {
-	has, err := tx.PushSubscription(ctx, tenant, authenticator)
+func (v Subscriptions) Set(ctx context.Context, tenant, authenticator string, s webpush.Subscription) (bool, error) {
+	has, err := v.Get(ctx, tenant, authenticator)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return false, err
 	}
 	if err == nil && has.Failure == "" {
-		old, err := tx.OpenSubscription(ctx, has)
+		old, err := v.Unseal(ctx, has)
 		if err != nil {
 			return false, err
 		}
@@ -70,52 +85,52 @@ func (tx *Tx) Subscribe(ctx context.Context, tenant, authenticator string, s web
 			return false, nil
 		}
 	}
-	endpoint, err := tx.Seal(ctx, endpointPlace(tenant, authenticator), []byte(s.Endpoint))
+	endpoint, err := v.tx.Seal(ctx, endpointPlace(tenant, authenticator), []byte(s.Endpoint))
 	if err != nil {
 		return false, err
 	}
-	auth, err := tx.Seal(ctx, authPlace(tenant, authenticator), s.Auth)
+	auth, err := v.tx.Seal(ctx, authPlace(tenant, authenticator), s.Auth)
 	if err != nil {
 		return false, err
 	}
-	_, err = tx.exec(ctx, "subscribe "+authenticator, `
+	_, err = v.tx.exec(ctx, "subscribe "+authenticator, `
 		INSERT INTO push_subscriptions (tenant_id, authenticator_id, host, endpoint, p256dh, auth, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (tenant_id, authenticator_id) DO UPDATE SET host = excluded.host, endpoint = excluded.endpoint,
 			p256dh = excluded.p256dh, auth = excluded.auth, created_at = excluded.created_at, sent_at = NULL, failed_at = NULL, failure = ''`,
-		tenant, authenticator, s.Host(), endpoint, s.P256DH, auth, at(tx.now()))
+		tenant, authenticator, s.Host(), endpoint, s.P256DH, auth, at(v.tx.now()))
 	return err == nil, err
 }
 
-// Unsubscribe ends an authenticator's subscription and reports whether it had
+// Remove ends an authenticator's subscription and reports whether it had
 // one.
-func (tx *Tx) Unsubscribe(ctx context.Context, tenant, authenticator string) (bool, error) {
-	n, err := tx.exec(ctx, "unsubscribe "+authenticator, `
+func (v Subscriptions) Remove(ctx context.Context, tenant, authenticator string) (bool, error) {
+	n, err := v.tx.exec(ctx, "unsubscribe "+authenticator, `
 		DELETE FROM push_subscriptions WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator)
 	return n == 1, err
 }
 
-// SubscriptionGone ends a subscription that its push service no longer knows,
+// Gone ends a subscription that its push service no longer knows,
 // unless another has taken its place meanwhile, and reports whether it did.
-func (tx *Tx) SubscriptionGone(ctx context.Context, p PushSubscription) (bool, error) {
-	n, err := tx.exec(ctx, "subscription gone", `
+func (v Subscriptions) Gone(ctx context.Context, p PushSubscription) (bool, error) {
+	n, err := v.tx.exec(ctx, "subscription gone", `
 		DELETE FROM push_subscriptions WHERE tenant_id = $1 AND authenticator_id = $2 AND endpoint = $3`,
 		p.Tenant, p.Authenticator, p.endpoint)
 	return n == 1, err
 }
 
-// SubscriptionServed notes that the push service took a message, or, with a
+// Served notes that the push service took a message, or, with a
 // failure, why it did not.
-func (tx *Tx) SubscriptionServed(ctx context.Context, p PushSubscription, failure string) error {
+func (v Subscriptions) Served(ctx context.Context, p PushSubscription, failure string) error {
 	query := `UPDATE push_subscriptions SET sent_at = $4, failed_at = NULL, failure = ''
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND endpoint = $3`
-	args := []any{p.Tenant, p.Authenticator, p.endpoint, at(tx.now())}
+	args := []any{p.Tenant, p.Authenticator, p.endpoint, at(v.tx.now())}
 	if failure != "" {
 		query = `UPDATE push_subscriptions SET failed_at = $4, failure = $5
 			WHERE tenant_id = $1 AND authenticator_id = $2 AND endpoint = $3`
 		args = append(args, failure)
 	}
-	_, err := tx.exec(ctx, "subscription served", query, args...)
+	_, err := v.tx.exec(ctx, "subscription served", query, args...)
 	return err
 }
 
@@ -126,10 +141,10 @@ type PushHost struct {
 	Failing       int64 // whose last message it did not take
 }
 
-// PushHosts yields the push services in use by all tenants, the most used
+// Hosts yields the push services in use by all tenants, the most used
 // first: a question about the server, of which no tenant is told anything.
-func (r reader) PushHosts(ctx context.Context) iter.Seq2[PushHost, error] {
-	return list(ctx, r, "push hosts", func(row scanner) (h PushHost, err error) {
+func (v SubscriptionReads) Hosts(ctx context.Context) iter.Seq2[PushHost, error] {
+	return list(ctx, v.r, "push hosts", func(row scanner) (h PushHost, err error) {
 		return h, row.Scan(&h.Host, &h.Subscriptions, &h.Failing)
 	}, `SELECT host, COUNT(*), COUNT(failed_at) FROM push_subscriptions GROUP BY host ORDER BY 2 DESC, 1`)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // A Temporary is a passcode that an operator made for a user.
-type Temporary struct {
+type TemporaryPasscode struct {
 	Tenant    string
 	User      string
 	Many      bool // it may be used until it expires, and not once
@@ -19,7 +19,9 @@ type Temporary struct {
 }
 
 // Open reports whether it can still be typed.
-func (t Temporary) Open(now time.Time) bool { return t.EndedAt.IsZero() && now.Before(t.ExpiresAt) }
+func (t TemporaryPasscode) Open(now time.Time) bool {
+	return t.EndedAt.IsZero() && now.Before(t.ExpiresAt)
+}
 
 // temporaryPasscode is what the MAC of a temporary passcode is bound to.
 func temporaryPasscode(tenant, user string) []string {
@@ -30,11 +32,28 @@ func temporaryPasscode(tenant, user string) []string {
 // typed at the time $3.
 const openTemporary = `ended_at IS NULL AND expires_at > $3`
 
-// Temporary returns the newest temporary passcode of a user, open or over.
-func (r reader) Temporary(ctx context.Context, tenant, user string) (Temporary, error) {
-	t := Temporary{Tenant: tenant, User: user}
+// TemporaryPasscodes reads and writes the passcodes that operators make for users (CRED-9).
+type TemporaryPasscodes struct {
+	TemporaryPasscodeReads
+	tx *Tx
+}
+
+// TemporaryPasscodes returns the view; what it writes is part of the transaction.
+func (tx *Tx) TemporaryPasscodes() TemporaryPasscodes {
+	return TemporaryPasscodes{tx.Reader.TemporaryPasscodes(), tx}
+}
+
+// TemporaryPasscodeReads are the reads of [TemporaryPasscodes].
+type TemporaryPasscodeReads struct{ r Reader }
+
+// TemporaryPasscodes returns the view for reading.
+func (r Reader) TemporaryPasscodes() TemporaryPasscodeReads { return TemporaryPasscodeReads{r} }
+
+// Get returns the newest temporary passcode of a user, open or over.
+func (v TemporaryPasscodeReads) Get(ctx context.Context, tenant, user string) (TemporaryPasscode, error) {
+	t := TemporaryPasscode{Tenant: tenant, User: user}
 	var many int64
-	err := r.q.QueryRowContext(ctx, `
+	err := v.r.q.QueryRowContext(ctx, `
 		SELECT many, made_at, expires_at, uses, ended_at FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
 		tenant, user).Scan(&many, moment{&t.MadeAt}, moment{&t.ExpiresAt}, &t.Uses, moment{&t.EndedAt})
 	if err != nil {
@@ -44,10 +63,10 @@ func (r reader) Temporary(ctx context.Context, tenant, user string) (Temporary, 
 	return t, nil
 }
 
-// KeepTemporary puts a user's new temporary passcode in the place of an earlier
+// Set puts a user's new temporary passcode in the place of an earlier
 // one. Its digits are given in ASCII.
-func (tx *Tx) KeepTemporary(ctx context.Context, t Temporary, code string) error {
-	mac, root, err := tx.MAC(code, temporaryPasscode(t.Tenant, t.User)...)
+func (v TemporaryPasscodes) Set(ctx context.Context, t TemporaryPasscode, code string) error {
+	mac, root, err := v.tx.MAC(code, temporaryPasscode(t.Tenant, t.User)...)
 	if err != nil {
 		return err
 	}
@@ -55,36 +74,36 @@ func (tx *Tx) KeepTemporary(ctx context.Context, t Temporary, code string) error
 	if t.Many {
 		many = 1
 	}
-	_, err = tx.exec(ctx, "temporary passcode of "+t.User, `
+	_, err = v.tx.exec(ctx, "temporary passcode of "+t.User, `
 		INSERT INTO temporary_passcodes (tenant_id, user_id, mac, root, many, made_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (tenant_id, user_id) DO UPDATE SET mac = excluded.mac, root = excluded.root, many = excluded.many,
 			made_at = excluded.made_at, expires_at = excluded.expires_at, uses = 0, wrong = 0, ended_at = NULL`,
-		t.Tenant, t.User, mac, root, many, at(tx.now()), at(t.ExpiresAt))
+		t.Tenant, t.User, mac, root, many, at(v.tx.now()), at(t.ExpiresAt))
 	return err
 }
 
-// EndTemporary ends a user's temporary passcode, and reports whether one was
+// End ends a user's temporary passcode, and reports whether one was
 // open.
-func (tx *Tx) EndTemporary(ctx context.Context, tenant, user string) (bool, error) {
-	n, err := tx.exec(ctx, "end temporary passcode of "+user, `
+func (v TemporaryPasscodes) End(ctx context.Context, tenant, user string) (bool, error) {
+	n, err := v.tx.exec(ctx, "end temporary passcode of "+user, `
 		UPDATE temporary_passcodes SET ended_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND `+openTemporary,
-		tenant, user, at(tx.now()))
+		tenant, user, at(v.tx.now()))
 	return n == 1, err
 }
 
-// UseTemporary uses a temporary passcode of a user and reports whether this was
+// Use uses a temporary passcode of a user and reports whether this was
 // one that is open. One for a single use ends with it: the condition is part of
 // the UPDATE, so of a hundred copies one gets it (CRED-9).
-func (tx *Tx) UseTemporary(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := tx.MACs(code, temporaryPasscode(tenant, user)...)
+func (v TemporaryPasscodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
+	macs, err := v.tx.MACs(code, temporaryPasscode(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
 	used := false
 	for _, mac := range macs {
-		n, err := tx.exec(ctx, "use temporary passcode of "+user, `
+		n, err := v.tx.exec(ctx, "use temporary passcode of "+user, `
 			UPDATE temporary_passcodes SET uses = uses + 1, ended_at = CASE WHEN many = 1 THEN ended_at ELSE $3 END
-			WHERE tenant_id = $1 AND user_id = $2 AND mac = $4 AND `+openTemporary, tenant, user, at(tx.now()), mac)
+			WHERE tenant_id = $1 AND user_id = $2 AND mac = $4 AND `+openTemporary, tenant, user, at(v.tx.now()), mac)
 		if err != nil {
 			return false, err
 		}
@@ -93,15 +112,15 @@ func (tx *Tx) UseTemporary(ctx context.Context, tenant, user, code string) (bool
 	return used, nil
 }
 
-// CountTemporary counts a wrong passcode against a user's temporary one, which
+// CountInvalid counts a wrong passcode against a user's temporary one, which
 // the limit-th ends: there may be no authenticator whose lock would end the
 // guessing. It reports whether this one ended it.
-func (tx *Tx) CountTemporary(ctx context.Context, tenant, user string, limit int64) (ended bool, err error) {
+func (v TemporaryPasscodes) CountInvalid(ctx context.Context, tenant, user string, limit int64) (ended bool, err error) {
 	var since time.Time
-	err = tx.sql.QueryRowContext(ctx, `
+	err = v.tx.sql.QueryRowContext(ctx, `
 		UPDATE temporary_passcodes SET wrong = wrong + 1, ended_at = CASE WHEN wrong + 1 >= $4 THEN $3 ELSE ended_at END
 		WHERE tenant_id = $1 AND user_id = $2 AND `+openTemporary+` RETURNING ended_at`,
-		tenant, user, at(tx.now()), limit).Scan(moment{&since})
+		tenant, user, at(v.tx.now()), limit).Scan(moment{&since})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

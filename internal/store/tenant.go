@@ -20,18 +20,33 @@ func scanTenant(row scanner) (t identity.Tenant, err error) {
 	return t, json.Unmarshal([]byte(alerts), &t.Alerts)
 }
 
-// Tenant returns the tenant with an id.
-func (r reader) Tenant(ctx context.Context, id string) (identity.Tenant, error) {
-	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
+// Tenants reads and writes tenants.
+type Tenants struct {
+	TenantReads
+	tx *Tx
+}
+
+// Tenants returns the view; what it writes is part of the transaction.
+func (tx *Tx) Tenants() Tenants { return Tenants{tx.Reader.Tenants(), tx} }
+
+// TenantReads are the reads of [Tenants].
+type TenantReads struct{ r Reader }
+
+// Tenants returns the view for reading.
+func (r Reader) Tenants() TenantReads { return TenantReads{r} }
+
+// Get returns the tenant with an id.
+func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error) {
+	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
 	if err != nil {
 		return t, missing("tenant "+id, err)
 	}
 	return t, nil
 }
 
-// TenantBySlug returns the tenant whose addresses carry slug.
-func (r reader) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
-	t, err := scanTenant(r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
+// BySlug returns the tenant whose addresses carry slug.
+func (v TenantReads) BySlug(ctx context.Context, slug string) (identity.Tenant, error) {
+	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
 	if err != nil {
 		return t, missing("tenant "+slug, err)
 	}
@@ -56,16 +71,16 @@ func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, e
 		return known.(knownTenant).Tenant, nil
 	}
 	at := time.Now()
-	t, err := db.reader.TenantBySlug(ctx, slug)
+	t, err := db.Reader.Tenants().BySlug(ctx, slug)
 	if err == nil {
 		db.tenants.Store(slug, knownTenant{t, at})
 	}
 	return t, err
 }
 
-// Tenants yields every tenant, by slug.
-func (r reader) Tenants(ctx context.Context) iter.Seq2[identity.Tenant, error] {
-	return list(ctx, r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
+// All yields every tenant, by slug.
+func (v TenantReads) All(ctx context.Context) iter.Seq2[identity.Tenant, error] {
+	return list(ctx, v.r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
 }
 
 // A Census counts what is in a tenant.
@@ -78,8 +93,8 @@ type Census struct {
 }
 
 // Census counts what is in a tenant.
-func (r reader) Census(ctx context.Context, tenant string) (c Census, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v TenantReads) Census(ctx context.Context, tenant string) (c Census, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT (SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL),
 			(SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND disabled_at IS NOT NULL),
 			(SELECT COUNT(*) FROM groups WHERE tenant_id = $1),
@@ -92,33 +107,33 @@ func (r reader) Census(ctx context.Context, tenant string) (c Census, err error)
 	return c, nil
 }
 
-// AddTenant adds a tenant and makes its data key.
-func (tx *Tx) AddTenant(ctx context.Context, t identity.Tenant) error {
+// Add adds a tenant and makes its data key.
+func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 	alerts, err := json.Marshal(append([]string{}, t.Alerts...))
 	if err != nil {
 		return fmt.Errorf("store: add tenant: %w", err)
 	}
-	n, err := tx.exec(ctx, "add tenant", `
+	n, err := v.tx.exec(ctx, "add tenant", `
 		INSERT INTO tenants (id, slug, name, organisation, language, help_contact, alerts, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, string(alerts), at(tx.now()))
+		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, string(alerts), at(v.tx.now()))
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return taken("tenant", t.Slug)
 	}
-	return tx.addDataKey(ctx, t.ID)
+	return v.tx.addDataKey(ctx, t.ID)
 }
 
 // SetAlerts sets the mail addresses of a tenant's operators who are told of
 // what needs attention.
-func (tx *Tx) SetAlerts(ctx context.Context, tenant string, addresses []string) error {
+func (v Tenants) SetAlerts(ctx context.Context, tenant string, addresses []string) error {
 	alerts, err := json.Marshal(append([]string{}, addresses...))
 	if err != nil {
 		return fmt.Errorf("store: set alerts: %w", err)
 	}
-	_, err = tx.exec(ctx, "set alerts", `UPDATE tenants SET alerts = $2 WHERE id = $1`, tenant, string(alerts))
+	_, err = v.tx.exec(ctx, "set alerts", `UPDATE tenants SET alerts = $2 WHERE id = $1`, tenant, string(alerts))
 	return err
 }
 

@@ -17,16 +17,16 @@ const idle = `COALESCE(last_used_at, enrolled_at)`
 const expirable = held + ` AND suspended_at IS NULL`
 
 // An Unused authenticator was not used since a time.
-type Unused struct {
+type UnusedAuthenticator struct {
 	ID       string
 	Since    time.Time // of its last use or, never used, of its enrolment
 	WarnedAt time.Time // when its user was told, since that; zero when not yet
 }
 
-// UnusedAuthenticators yields a tenant's authenticators that were last used before
+// Unused yields a tenant's authenticators that were last used before
 // a time, in the order of their ids and beyond one of these, limit at most.
-func (r reader) UnusedAuthenticators(ctx context.Context, tenant string, before time.Time, beyond string, limit int) iter.Seq2[Unused, error] {
-	return list(ctx, r, "unused authenticators", func(row scanner) (u Unused, err error) {
+func (v AuthenticatorReads) Unused(ctx context.Context, tenant string, before time.Time, beyond string, limit int) iter.Seq2[UnusedAuthenticator, error] {
+	return list(ctx, v.r, "unused authenticators", func(row scanner) (u UnusedAuthenticator, err error) {
 		err = row.Scan(&u.ID, moment{&u.Since}, moment{&u.WarnedAt})
 		if u.WarnedAt.Before(u.Since) { // of an earlier time
 			u.WarnedAt = time.Time{}
@@ -37,8 +37,8 @@ func (r reader) UnusedAuthenticators(ctx context.Context, tenant string, before 
 }
 
 // CountUnused counts them.
-func (r reader) CountUnused(ctx context.Context, tenant string, before time.Time) (n int64, err error) {
-	err = r.q.QueryRowContext(ctx, `
+func (v AuthenticatorReads) CountUnused(ctx context.Context, tenant string, before time.Time) (n int64, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
 		SELECT `+walking+` COUNT(*) FROM authenticators WHERE tenant_id = $1 AND `+expirable+` AND `+idle+` < $2`, tenant, at(before)).Scan(&n)
 	if err != nil {
 		return 0, missing("unused authenticators", err)
@@ -48,11 +48,11 @@ func (r reader) CountUnused(ctx context.Context, tenant string, before time.Time
 
 // WarnUnused notes that an authenticator's user is told, and reports whether that
 // was still to be done: it is unused since before, and nobody told since.
-func (tx *Tx) WarnUnused(ctx context.Context, tenant, id string, before time.Time) (bool, error) {
-	n, err := tx.exec(ctx, "warn of "+id, `
+func (v Authenticators) WarnUnused(ctx context.Context, tenant, id string, before time.Time) (bool, error) {
+	n, err := v.tx.exec(ctx, "warn of "+id, `
 		UPDATE authenticators SET warned_at = $3
 		WHERE tenant_id = $1 AND id = $2 AND `+expirable+` AND `+idle+` < $4 AND (warned_at IS NULL OR warned_at < `+idle+`)`,
-		tenant, id, at(tx.now()), at(before))
+		tenant, id, at(v.tx.now()), at(before))
 	return n == 1, err
 }
 
@@ -60,15 +60,15 @@ func (tx *Tx) WarnUnused(ctx context.Context, tenant, id string, before time.Tim
 // whose user was told before another time, and reports whether it still was. A
 // hardware token is anybody's again; an app stays its user's, so that it can be
 // told what became of it.
-func (tx *Tx) ExpireUnused(ctx context.Context, a identity.Authenticator, before, warned time.Time) (bool, error) {
-	n, err := tx.exec(ctx, "expire "+a.ID, `
+func (v Authenticators) ExpireUnused(ctx context.Context, a identity.Authenticator, before, warned time.Time) (bool, error) {
+	n, err := v.tx.exec(ctx, "expire "+a.ID, `
 		UPDATE authenticators SET inactive_at = $3
 		WHERE tenant_id = $1 AND id = $2 AND `+expirable+` AND `+idle+` < $4 AND warned_at <= $5 AND warned_at >= `+idle,
-		a.Tenant, a.ID, at(tx.now()), at(before), at(warned))
+		a.Tenant, a.ID, at(v.tx.now()), at(before), at(warned))
 	if n == 0 || err != nil || a.ImportedAt.IsZero() {
 		return n == 1, err
 	}
-	_, err = tx.exec(ctx, "unassign "+a.ID, `
+	_, err = v.tx.exec(ctx, "unassign "+a.ID, `
 		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, a.Tenant, a.ID)
 	return true, err
 }

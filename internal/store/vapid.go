@@ -17,11 +17,26 @@ const vapidLabel = "latchkey web push v1"
 
 func vapidPlace() Place { return Place{Table: "vapid_keys", Column: "private", Row: "1"} }
 
-// makeVAPIDKey makes the installation's key of Web Push if there is none. Of
+// VAPID reads the key of the installation for Web Push.
+type VAPID struct {
+	VAPIDReads
+	tx *Tx
+}
+
+// VAPID returns the view; what it writes is part of the transaction.
+func (tx *Tx) VAPID() VAPID { return VAPID{tx.Reader.VAPID(), tx} }
+
+// VAPIDReads are the reads of [VAPID].
+type VAPIDReads struct{ r Reader }
+
+// VAPID returns the view for reading.
+func (r Reader) VAPID() VAPIDReads { return VAPIDReads{r} }
+
+// create makes the installation's key of Web Push if there is none. Of
 // several nodes that start at once one makes it: its number can stand in the
 // table once.
-func (tx *Tx) makeVAPIDKey(ctx context.Context) error {
-	if _, _, err := tx.VAPIDPublic(ctx); !errors.Is(err, identity.NotFound) {
+func (v VAPID) create(ctx context.Context) error {
+	if _, _, err := v.Public(ctx); !errors.Is(err, identity.NotFound) {
 		return err
 	}
 	key, err := webpush.NewKey()
@@ -33,8 +48,8 @@ func (tx *Tx) makeVAPIDKey(ctx context.Context) error {
 	if err := errors.Join(notSecret, notPublic); err != nil {
 		return fmt.Errorf("store: VAPID key: %w", err)
 	}
-	root := tx.keys.ring.newest
-	derived, err := tx.keys.ring.derive(root, vapidLabel)
+	root := v.tx.keys.ring.newest
+	derived, err := v.tx.keys.ring.derive(root, vapidLabel)
 	if err != nil {
 		return err
 	}
@@ -44,31 +59,31 @@ func (tx *Tx) makeVAPIDKey(ctx context.Context) error {
 	}
 	nonce := make([]byte, aead.NonceSize())
 	rand.Read(nonce)
-	_, err = tx.exec(ctx, "make VAPID key", `
+	_, err = v.tx.exec(ctx, "make VAPID key", `
 		INSERT INTO vapid_keys (id, root, public, private, created_at) VALUES (1, $1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		root, public, aead.Seal(nonce, nonce, secret, vapidPlace().aad()), at(tx.now()))
+		root, public, aead.Seal(nonce, nonce, secret, vapidPlace().aad()), at(v.tx.now()))
 	return err
 }
 
-// VAPIDPublic returns the public part of the installation's key of Web Push and
+// Public returns the public part of the installation's key of Web Push and
 // when it was made.
-func (r reader) VAPIDPublic(ctx context.Context) (public []byte, made time.Time, err error) {
-	err = r.q.QueryRowContext(ctx, `SELECT public, created_at FROM vapid_keys WHERE id = 1`).Scan(&public, moment{&made})
+func (v VAPIDReads) Public(ctx context.Context) (public []byte, made time.Time, err error) {
+	err = v.r.q.QueryRowContext(ctx, `SELECT public, created_at FROM vapid_keys WHERE id = 1`).Scan(&public, moment{&made})
 	if err != nil {
 		return nil, made, missing("VAPID key", err)
 	}
 	return public, made, nil
 }
 
-// VAPIDKey opens the installation's key of Web Push.
-func (r reader) VAPIDKey(ctx context.Context) (webpush.Key, error) {
+// Key opens the installation's key of Web Push.
+func (v VAPIDReads) Key(ctx context.Context) (webpush.Key, error) {
 	var root int64
 	var sealed []byte
-	err := r.q.QueryRowContext(ctx, `SELECT root, private FROM vapid_keys WHERE id = 1`).Scan(&root, &sealed)
+	err := v.r.q.QueryRowContext(ctx, `SELECT root, private FROM vapid_keys WHERE id = 1`).Scan(&root, &sealed)
 	if err != nil {
 		return webpush.Key{}, missing("VAPID key", err)
 	}
-	derived, err := r.keys.ring.derive(root, vapidLabel)
+	derived, err := v.r.keys.ring.derive(root, vapidLabel)
 	if err != nil {
 		return webpush.Key{}, err
 	}

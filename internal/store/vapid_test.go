@@ -28,25 +28,25 @@ func TestPUSH24_OneKeyForTheInstallation(t *testing.T) {
 					if db.writer == db.pool { // on SQLite one transaction waits for the other
 						begun.Wait()
 					}
-					return tx.makeVAPIDKey(t.Context())
+					return tx.VAPID().create(t.Context())
 				}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		nodes.Wait()
-		first, made, err := db.VAPIDPublic(t.Context())
+		first, made, err := db.VAPID().Public(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		again, still, err := db.VAPIDPublic(t.Context())
+		again, still, err := db.VAPID().Public(t.Context())
 		if err != nil || !bytes.Equal(first, again) || !still.Equal(made) {
 			t.Errorf("after another start: %x, %v, want %x", again, err, first)
 		}
-		key, err := db.VAPIDKey(t.Context())
+		key, err := db.VAPID().Key(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestPUSH24_OneKeyForTheInstallation(t *testing.T) {
 // put there be used.
 func TestPUSH24_TheKeyIsSealed(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		key, err := db.VAPIDKey(t.Context())
+		key, err := db.VAPID().Key(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestPUSH24_TheKeyIsSealed(t *testing.T) {
 			if _, err := db.writer.ExecContext(t.Context(), change, other); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := db.VAPIDKey(t.Context()); err == nil {
+			if _, err := db.VAPID().Key(t.Context()); err == nil {
 				t.Errorf("%s: it opens", change)
 			}
 		}
@@ -99,10 +99,10 @@ func TestPUSH24_SubscriptionsAreSealed(t *testing.T) {
 			for i := range ids {
 				a := identity.Authenticator{Tenant: h.tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: fmt.Sprint("LK-", i), Kind: identity.AppToken,
 					Seed: []byte("seed"), Key: []byte(`{}`), Template: []byte(`{}`)}
-				if err := tx.AddAuthenticator(t.Context(), a, h.user.ID); err != nil {
+				if err := tx.Authenticators().Add(t.Context(), a, h.user.ID); err != nil {
 					return err
 				}
-				if _, err := tx.Subscribe(t.Context(), a.Tenant, a.ID, sub); err != nil {
+				if _, err := tx.Subscriptions().Set(t.Context(), a.Tenant, a.ID, sub); err != nil {
 					return err
 				}
 				ids[i] = a.ID
@@ -120,11 +120,11 @@ func TestPUSH24_SubscriptionsAreSealed(t *testing.T) {
 			t.Errorf("endpoint %q, auth %q, host %q", endpoint, auth, host)
 		}
 		opened := func(id string) (webpush.Subscription, error) {
-			p, err := db.PushSubscription(t.Context(), h.tenant.ID, id)
+			p, err := db.Subscriptions().Get(t.Context(), h.tenant.ID, id)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return db.OpenSubscription(t.Context(), p)
+			return db.Subscriptions().Unseal(t.Context(), p)
 		}
 		if got, err := opened(ids[1]); err != nil || !got.Equal(sub) {
 			t.Errorf("%v, %v", got, err)

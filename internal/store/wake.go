@@ -2,10 +2,10 @@ package store
 
 import "sync"
 
-// Wake wakes whoever subscribed to topic, here and on other nodes, once the
+// Notify wakes whoever subscribed to topic, here and on other nodes, once the
 // transaction has committed. A wake-up says only "look again": the state is
 // always read from the tables, so a lost or doubled one does no harm.
-func (tx *Tx) Wake(topic string) { tx.wakes = append(tx.wakes, topic) }
+func (tx *Tx) Notify(topic string) { tx.wakes = append(tx.wakes, topic) }
 
 // Topics of wake-ups.
 func JourneyTopic(id string) string       { return "journey:" + id }

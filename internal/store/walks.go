@@ -26,14 +26,14 @@ var (
 	sources = regexp.MustCompile(`(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: AS)? (\w+)`)
 )
 
-// Walks lists those of the queries run so far that read a whole table, or a
+// FullScans lists those of the queries run so far that read a whole table, or a
 // whole tenant's part of one, where they should find rows by an index, each
 // with the step of its plan. Only SQLite keeps its queries; of PostgreSQL
 // nothing is listed.
 //
 // It is for tests: on their few rows no such query shows, and with a million
 // users it takes a second where it took nothing.
-func (db *DB) Walks(ctx context.Context) (found []string, err error) {
+func (db *DB) FullScans(ctx context.Context) (found []string, err error) {
 	for _, s := range []*statements{db.prepared, db.preparedWrites} {
 		if s == nil {
 			return nil, nil

@@ -22,10 +22,10 @@ const wayIn = `COALESCE((SELECT string_agg(m.group_id, ' ') FROM group_members m
 
 const whoMayCome = ` FROM users u WHERE u.tenant_id = $1 AND u.disabled_at IS NULL AND u.removed_at IS NULL`
 
-// WaysIn returns a tenant's enabled users by what decides whether a push policy
+// UserClasses returns a tenant's enabled users by what decides whether a push policy
 // leaves them a way in. It is one statement.
-func (r reader) WaysIn(ctx context.Context, tenant string) ([]policy.Class, error) {
-	return Collect(list(ctx, r, "ways in", func(row scanner) (policy.Class, error) {
+func (v PolicyReads) UserClasses(ctx context.Context, tenant string) ([]policy.Class, error) {
+	return Collect(list(ctx, v.r, "ways in", func(row scanner) (policy.Class, error) {
 		var w way
 		var users int64
 		err := row.Scan(&w.groups, &w.apps, &w.holds, &users)
@@ -34,14 +34,14 @@ func (r reader) WaysIn(ctx context.Context, tenant string) ([]policy.Class, erro
 }
 
 // A WayIn is one user by name, and the class that user is in.
-type WayIn struct {
+type ClassifiedUser struct {
 	Name  string
 	Class policy.Class
 }
 
-// UserWaysIn yields the users that WaysIn counts, by name.
-func (r reader) UserWaysIn(ctx context.Context, tenant string) iter.Seq2[WayIn, error] {
-	return list(ctx, r, "ways in of users", func(row scanner) (u WayIn, err error) {
+// UsersWithClass yields the users that WaysIn counts, by name.
+func (v PolicyReads) UsersWithClass(ctx context.Context, tenant string) iter.Seq2[ClassifiedUser, error] {
+	return list(ctx, v.r, "ways in of users", func(row scanner) (u ClassifiedUser, err error) {
 		var w way
 		err = row.Scan(&u.Name, &w.groups, &w.apps, &w.holds)
 		u.Class, err = w.class(1, err)

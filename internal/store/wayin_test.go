@@ -14,18 +14,18 @@ import (
 func TestPUSH5_WaysIn(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := furnish(t, db)
-		before, err := db.WaysIn(t.Context(), h.tenant.ID)
+		before, err := db.Policies().UserClasses(t.Context(), h.tenant.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		staff := identity.Group{Tenant: h.tenant.ID, ID: identity.NewID(identity.GroupID), Name: "staff"}
 		user := func(tx *Tx, name string, group bool, apps ...func(*identity.Authenticator)) error {
 			u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: name}
-			if err := tx.AddUser(t.Context(), u); err != nil {
+			if err := tx.Users().Add(t.Context(), u); err != nil {
 				return err
 			}
 			if group {
-				if err := tx.AddMember(t.Context(), h.tenant.ID, staff.ID, u.ID); err != nil {
+				if err := tx.Groups().AddMember(t.Context(), h.tenant.ID, staff.ID, u.ID); err != nil {
 					return err
 				}
 			}
@@ -35,19 +35,19 @@ func TestPUSH5_WaysIn(t *testing.T) {
 					Template: []byte(`{}`), ActivatedAt: db.Now(), PushOnAt: db.Now()}
 				a.Serial = a.ID
 				change(&a)
-				if err := tx.AddAuthenticator(t.Context(), a, u.ID); err != nil {
+				if err := tx.Authenticators().Add(t.Context(), a, u.ID); err != nil {
 					return err
 				}
 			}
 			if strings.HasPrefix(name, "disabled") {
-				_, err := tx.DisableUser(t.Context(), h.tenant.ID, u.ID)
+				_, err := tx.Users().Disable(t.Context(), h.tenant.ID, u.ID)
 				return err
 			}
 			return nil
 		}
 		same := func(*identity.Authenticator) {}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-			if err := tx.AddGroup(t.Context(), staff); err != nil {
+			if err := tx.Groups().Add(t.Context(), staff); err != nil {
 				return err
 			}
 			for _, name := range []string{"one", "two"} {
@@ -68,7 +68,7 @@ func TestPUSH5_WaysIn(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.WaysIn(t.Context(), h.tenant.ID)
+		got, err := db.Policies().UserClasses(t.Context(), h.tenant.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

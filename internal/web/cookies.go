@@ -55,7 +55,7 @@ func (s *Site) Session(r *http.Request, t identity.Tenant) (identity.Session, er
 	if err != nil || !identity.IsSecret(c.Value) {
 		return identity.Session{}, none
 	}
-	return s.DB.Session(r.Context(), t.ID, c.Value, browser)
+	return s.DB.Sessions().BySecret(r.Context(), t.ID, c.Value, browser)
 }
 
 // SetSession gives the browser a session's secret. It ends with the browser;

@@ -18,7 +18,7 @@ func (p *Portal) authenticators(v *Visit) (templates.Body, error) {
 		return p.authenticator(v)
 	}
 	body := templates.MeAuthenticators{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
-	for a, err := range p.DB.Authenticators(v.Request.Context(), v.Tenant.ID, v.User.ID) {
+	for a, err := range p.DB.Authenticators().OfUser(v.Request.Context(), v.Tenant.ID, v.User.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (p *Portal) holding(v *Visit, a identity.Authenticator) templates.Authentic
 // with it (CRED-16).
 func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
-	a, err := authenticator.Own(ctx, p.DB, v.User, v.Item)
+	a, err := authenticator.Own(ctx, p.DB.Reader, v.User, v.Item)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 		return nil, err
 	}
 	body.Only = true
-	for other, err := range p.DB.Authenticators(ctx, v.Tenant.ID, v.User.ID) {
+	for other, err := range p.DB.Authenticators().OfUser(ctx, v.Tenant.ID, v.User.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (p *Portal) switchable(ctx context.Context, a identity.Authenticator) (bool
 	if a.Kind != identity.AppToken {
 		return false, nil
 	}
-	row, err := p.DB.Policy(ctx, a.Tenant, policy.KindPlatforms)
+	row, err := p.DB.Policies().Get(ctx, a.Tenant, policy.KindPlatforms)
 	if err != nil {
 		return false, err
 	}
@@ -109,11 +109,11 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 	ctx := v.Request.Context()
 	answer := Answer{To: v.Page.Name + "/" + v.Item, Said: do}
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		u, err := tx.User(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
 		if err != nil {
 			return err
 		}
-		a, err := authenticator.Own(ctx, tx, u, v.Item)
+		a, err := authenticator.Own(ctx, tx.Reader, u, v.Item)
 		if err != nil {
 			return err
 		}

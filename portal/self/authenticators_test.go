@@ -15,7 +15,7 @@ import (
 // kinds lists the events of the visitor's user, newest first.
 func (v *visitor) kinds() (kinds []audit.Kind) {
 	v.t.Helper()
-	for e, err := range v.DB.Events(v.t.Context(), v.Tenant.ID, store.EventFilter{User: v.User.ID}) {
+	for e, err := range v.DB.Events().List(v.t.Context(), v.Tenant.ID, store.EventFilter{User: v.User.ID}) {
 		if err != nil {
 			v.t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
 		page := "/authenticators/" + a.ID
 		is := func() identity.Authenticator {
 			t.Helper()
-			now, err := h.DB.Authenticator(t.Context(), h.Tenant.ID, a.ID)
+			now, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestCRED16_NobodyElsesAuthenticator(t *testing.T) {
 	h := storetest.SQLite(t)
 	v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
 	other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), other) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
 	mine := v.User
 	v.User = other
 	h.Authenticator(t, "Nokia") // of the other
@@ -97,7 +97,7 @@ func TestCRED16_NobodyElsesAuthenticator(t *testing.T) {
 			t.Errorf("%v: %d", form, code)
 		}
 	}
-	if now, err := h.DB.Authenticator(t.Context(), mine.Tenant, a.ID); err != nil || now.Name != "Pixel 9" || now.State() != identity.Active {
+	if now, err := h.DB.Authenticators().Get(t.Context(), mine.Tenant, a.ID); err != nil || now.Name != "Pixel 9" || now.State() != identity.Active {
 		t.Errorf("it is %+v now, %v", now, err)
 	}
 }

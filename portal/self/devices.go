@@ -10,7 +10,7 @@ import (
 // devices lists where the person is asked for no second factor (JRN-9).
 func (p *Portal) devices(v *Visit) (templates.Body, error) {
 	body := templates.MeDevices{Name: v.User.Name}
-	for d, err := range p.DB.RememberedDevices(v.Request.Context(), v.Tenant.ID, v.User.ID) {
+	for d, err := range p.DB.Devices().OfUser(v.Request.Context(), v.Tenant.ID, v.User.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (p *Portal) forgetDevices(v *Visit) (Answer, error) {
 		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	}
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		u, err := tx.User(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
 		if err != nil {
 			return err
 		}

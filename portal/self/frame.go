@@ -114,13 +114,13 @@ func (p *Portal) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 			return nil, nil
 		}
 	}
-	if v.User, err = p.DB.User(r.Context(), t.ID, v.Session.UserID); err != nil {
+	if v.User, err = p.DB.Users().Get(r.Context(), t.ID, v.Session.UserID); err != nil {
 		return nil, err
 	}
 	v.Who = identity.Principal{Tenant: t.ID, Kind: identity.Person, ID: v.User.ID, IP: p.Site.ClientIP(r)}
 	v.L = p.Site.Printer(r, v.User.Language, "", t.Language)
 	if v.Session.Stale(p.DB.Now()) {
-		err = p.DB.InTx(r.Context(), v.Who, func(tx *store.Tx) error { return tx.SeenSession(r.Context(), v.Session) })
+		err = p.DB.InTx(r.Context(), v.Who, func(tx *store.Tx) error { return tx.Sessions().Touch(r.Context(), v.Session) })
 	}
 	return v, err
 }
@@ -257,7 +257,7 @@ func (p *Portal) speak(w http.ResponseWriter, v *Visit, language string) error {
 	ctx := v.Request.Context()
 	language = p.Site.Catalog.Negotiate(language, "", "", "").Lang()
 	p.Site.PickLanguage(w, language)
-	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error { return tx.SetUserLanguage(ctx, v.Tenant.ID, v.User.ID, language) })
+	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error { return tx.Users().SetLanguage(ctx, v.Tenant.ID, v.User.ID, language) })
 	if err != nil {
 		return err
 	}

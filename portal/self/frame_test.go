@@ -44,7 +44,7 @@ func newVisitor(t *testing.T, h *storetest.House) *visitor {
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
 	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
 	(&self.Portal{Site: kit, DB: h.DB}).Routes(v.mux)
-	h.Do(t, func(tx *store.Tx) error { return tx.AddApplication(t.Context(), v.app) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), v.app) })
 	return v
 }
 
@@ -56,10 +56,10 @@ func (v *visitor) signIn(passed ...identity.Passed) (session string) {
 		AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour), Passed: passed}
 	v.secret = identity.NewSecret()
 	v.Do(v.t, func(tx *store.Tx) error {
-		if err := tx.KeepSession(v.t.Context(), s, v.secret); err != nil {
+		if err := tx.Sessions().Save(v.t.Context(), s, v.secret); err != nil {
 			return err
 		}
-		_, err := tx.JoinSession(v.t.Context(), v.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: v.app.ID,
+		_, err := tx.Sessions().Join(v.t.Context(), v.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: v.app.ID,
 			Protocol: v.app.Protocol, Index: identity.NewID(identity.SessionID)})
 		return err
 	})
@@ -83,7 +83,7 @@ func (v *visitor) ask(page string, form url.Values) (code int, to, body string) 
 
 func (v *visitor) codes() store.RecoverySet {
 	v.t.Helper()
-	set, err := v.DB.RecoverySet(v.t.Context(), v.Tenant.ID, v.User.ID)
+	set, err := v.DB.RecoveryCodes().Get(v.t.Context(), v.Tenant.ID, v.User.ID)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 			t.Errorf("the form again: %d\n%.400s", code, body)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			holds, err := tx.HoldsRecoveryCode(t.Context(), h.Tenant.ID, h.User.ID, authenticator.CanonicalRecoveryCode(codes[0][1]))
+			holds, err := tx.RecoveryCodes().Has(t.Context(), h.Tenant.ID, h.User.ID, authenticator.CanonicalRecoveryCode(codes[0][1]))
 			if err == nil && !holds {
 				t.Error("the first set was voided")
 			}

@@ -38,7 +38,7 @@ func (p *Portal) history(v *Visit) (templates.Body, error) {
 	for kind := range signIns {
 		filter.Kinds = append(filter.Kinds, kind)
 	}
-	events, err := store.Collect(p.DB.Events(v.Request.Context(), v.Tenant.ID, filter))
+	events, err := store.Collect(p.DB.Events().List(v.Request.Context(), v.Tenant.ID, filter))
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (p *Portal) overview(v *Visit) (templates.Body, error) {
 // here.
 func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 	ctx := v.Request.Context()
-	document, err := p.DB.Policy(ctx, v.Tenant.ID, policy.KindAccess)
+	document, err := p.DB.Policies().Get(ctx, v.Tenant.ID, policy.KindAccess)
 	if err != nil {
 		return nil, err
 	}
@@ -27,12 +27,12 @@ func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := p.DB.GroupIDsOf(ctx, v.Tenant.ID, v.User.ID)
+	groups, err := p.DB.Groups().IDsOfUser(ctx, v.Tenant.ID, v.User.ID)
 	if err != nil {
 		return nil, err
 	}
 	var links []templates.Link
-	for app, err := range p.DB.Applications(ctx, v.Tenant.ID) {
+	for app, err := range p.DB.Applications().All(ctx, v.Tenant.ID) {
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ const creationLife = 10 * time.Minute
 func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
 	body := templates.MePasskeys{Name: v.User.Name, Typed: identity.CleanTyped(v.Request.PostFormValue("name"))}
-	held, err := store.Collect(p.DB.Passkeys(ctx, v.Tenant.ID, v.User.ID))
+	held, err := store.Collect(p.DB.Passkeys().OfUser(ctx, v.Tenant.ID, v.User.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 		synced[k.Authenticator] = k.Eligible
 		exclude = append(exclude, templates.PasskeyCredential{Type: "public-key", ID: encoded(k.Credential), Transports: k.Transports})
 	}
-	for a, err := range p.DB.Authenticators(ctx, v.Tenant.ID, v.User.ID) {
+	for a, err := range p.DB.Authenticators().OfUser(ctx, v.Tenant.ID, v.User.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -42,12 +42,12 @@ func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 				Synced: synced[a.ID], EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt})
 		}
 	}
-	may, err := p.mayAddPasskey(ctx, p.DB, v.Tenant.ID)
+	may, err := p.mayAddPasskey(ctx, p.DB.Reader, v.Tenant.ID)
 	if err != nil || !may {
 		return body, err
 	}
 	body.Nonce = strconv.FormatInt(p.DB.Now().Add(creationLife).Unix(), 10) + "." + identity.NewSecret()
-	challenge, err := creationChallenge(p.DB, v, body.Nonce)
+	challenge, err := creationChallenge(p.DB.Reader, v, body.Nonce)
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +65,8 @@ func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 
 func encoded(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// policyReader is the database, or a transaction.
-type policyReader interface {
-	Policy(ctx context.Context, tenant string, kind policy.Kind) (store.Policy, error)
-}
-
 // mayAddPasskey reports whether the tenant has passkeys at all.
-func (p *Portal) mayAddPasskey(ctx context.Context, r policyReader, tenant string) (bool, error) {
+func (p *Portal) mayAddPasskey(ctx context.Context, r store.Reader, tenant string) (bool, error) {
 	c, err := authenticator.ReadCredentials(ctx, r, tenant)
 	return c.Passkeys != policy.NoPasskeys, err
 }
@@ -79,9 +74,7 @@ func (p *Portal) mayAddPasskey(ctx context.Context, r policyReader, tenant strin
 // creationChallenge is what a new passkey signs, in base64url: of this session,
 // this form and no other, made with a key that is not in the database. The form's
 // nonce is used up with it.
-func creationChallenge(r interface {
-	MAC(code string, bound ...string) ([]byte, int64, error)
-}, v *Visit, nonce string) (string, error) {
+func creationChallenge(r store.Reader, v *Visit, nonce string) (string, error) {
 	mac, _, err := r.MAC(nonce, "passkey creation", v.Tenant.ID, v.Session.ID)
 	return encoded(mac), err
 }
@@ -93,7 +86,7 @@ func (p *Portal) addPasskey(v *Visit) (Answer, error) {
 		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	}
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		may, err := p.mayAddPasskey(ctx, tx, v.Tenant.ID)
+		may, err := p.mayAddPasskey(ctx, tx.Reader, v.Tenant.ID)
 		if err != nil {
 			return err
 		}
@@ -108,11 +101,11 @@ func (p *Portal) addPasskey(v *Visit) (Answer, error) {
 		if err := tx.UseOnce(ctx, v.Tenant.ID, "passkey creation", v.Session.ID+" "+form("nonce"), time.Unix(seconds, 0).Add(time.Minute)); err != nil {
 			return err
 		}
-		challenge, err := creationChallenge(tx, v, form("nonce"))
+		challenge, err := creationChallenge(tx.Reader, v, form("nonce"))
 		if err != nil {
 			return err
 		}
-		u, err := tx.User(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			return tx.SetPolicy(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off)
+			return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off)
 		})
 		send("switched off", shown[1], "does not use passkeys")
 	})

@@ -11,7 +11,7 @@ import (
 
 // password is where the person changes the password.
 func (p *Portal) password(v *Visit) (templates.Body, error) {
-	row, err := p.DB.Policy(v.Request.Context(), v.Tenant.ID, policy.KindPasswords)
+	row, err := p.DB.Policies().Get(v.Request.Context(), v.Tenant.ID, policy.KindPasswords)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, 
 	if err != nil {
 		return s, err
 	}
-	for a, err := range p.DB.SessionApplications(r.Context(), t.ID, s.ID) {
+	for a, err := range p.DB.Sessions().Applications(r.Context(), t.ID, s.ID) {
 		if err != nil || a.Protocol == identity.Portal {
 			return s, err
 		}
@@ -75,7 +75,7 @@ func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, 
 // holds reports whether the person of a session has anything a second factor could
 // be given with.
 func (p *Portal) holds(r *http.Request, s identity.Session) (bool, error) {
-	for a, err := range p.DB.Authenticators(r.Context(), s.Tenant, s.UserID) {
+	for a, err := range p.DB.Authenticators().OfUser(r.Context(), s.Tenant, s.UserID) {
 		if err != nil {
 			return false, err
 		}
@@ -101,7 +101,7 @@ func (p *Portal) factor(r *http.Request, s identity.Session, within time.Duratio
 		if passed.Authenticator == "" {
 			return true, nil
 		}
-		a, err := p.DB.Authenticator(r.Context(), s.Tenant, passed.Authenticator)
+		a, err := p.DB.Authenticators().Get(r.Context(), s.Tenant, passed.Authenticator)
 		if errors.Is(err, identity.NotFound) {
 			continue
 		}

@@ -39,10 +39,10 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: store.Hash(browser),
 		AuthTime: h.Clock.Now(), Idle: time.Hour, ExpiresAt: h.Clock.Now().Add(time.Hour)}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddApplication(t.Context(), self); err != nil {
+		if err := tx.Applications().Add(t.Context(), self); err != nil {
 			return err
 		}
-		return tx.KeepSession(t.Context(), s, secret)
+		return tx.Sessions().Save(t.Context(), s, secret)
 	})
 	opened := func() (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/t/demo/me", nil)
@@ -57,7 +57,7 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 		want int
 	}{{h.Application, http.StatusSeeOther}, {self, http.StatusOK}} {
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := tx.JoinSession(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: tt.app.ID,
+			_, err := tx.Sessions().Join(t.Context(), h.Tenant.ID, identity.SessionApplication{Session: s.ID, Application: tt.app.ID,
 				Protocol: tt.app.Protocol, Index: identity.NewID(identity.SessionID)})
 			return err
 		})

@@ -9,7 +9,7 @@ import (
 
 // recoveryCodes says how the person's recovery codes stand (CRED-16).
 func (p *Portal) recoveryCodes(v *Visit) (templates.Body, error) {
-	set, err := p.DB.RecoverySet(v.Request.Context(), v.Tenant.ID, v.User.ID)
+	set, err := p.DB.RecoveryCodes().Get(v.Request.Context(), v.Tenant.ID, v.User.ID)
 	return templates.MeRecovery{Name: v.User.Name, Left: set.Left, MadeAt: set.MadeAt}, err
 }
 
@@ -25,7 +25,7 @@ func (p *Portal) makeRecoveryCodes(v *Visit) (Answer, error) {
 		if err := v.Once(tx); err != nil {
 			return err
 		}
-		u, err := tx.User(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
 		if err != nil {
 			return err
 		}

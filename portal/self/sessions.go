@@ -15,13 +15,13 @@ func (p *Portal) sessions(v *Visit) (templates.Body, error) {
 		return nil, err
 	}
 	body := templates.MeSessions{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
-	all, err := store.Collect(p.DB.SessionsOf(ctx, v.Tenant.ID, v.User.ID))
+	all, err := store.Collect(p.DB.Sessions().OfUser(ctx, v.Tenant.ID, v.User.ID))
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range all {
 		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, Seen: s.SeenAt, Here: s.ID == v.Session.ID}
-		for a, err := range p.DB.SessionApplications(ctx, v.Tenant.ID, s.ID) {
+		for a, err := range p.DB.Sessions().Applications(ctx, v.Tenant.ID, s.ID) {
 			if err != nil {
 				return nil, err
 			}
@@ -37,7 +37,7 @@ func (p *Portal) sessions(v *Visit) (templates.Body, error) {
 // names are those of the tenant's applications, by id.
 func (p *Portal) names(v *Visit) (map[string]string, error) {
 	names := make(map[string]string)
-	for app, err := range p.DB.Applications(v.Request.Context(), v.Tenant.ID) {
+	for app, err := range p.DB.Applications().All(v.Request.Context(), v.Tenant.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (p *Portal) endSessions(v *Visit) (Answer, error) {
 	}
 	answer := Answer{To: v.Page.Name, Said: "session-ended"}
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		u, err := tx.User(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 // live reports whether a browser's secret still opens a session.
 func (v *visitor) live(secret string) bool {
 	v.t.Helper()
-	_, err := v.DB.Session(v.t.Context(), v.Tenant.ID, secret, store.Hash(v.browser))
+	_, err := v.DB.Sessions().BySecret(v.t.Context(), v.Tenant.ID, secret, store.Hash(v.browser))
 	return err == nil
 }
 
@@ -37,7 +37,7 @@ func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		mine := h.User
 		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
-		h.Do(t, func(tx *store.Tx) error { return tx.AddUser(t.Context(), other) })
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
 		h.User = other
 		theirs := v.signIn(password)
 		theirSecret := v.secret
@@ -51,12 +51,12 @@ func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 		for _, id := range ids { // each granted something for use offline, under its id as the code
 			g := store.Grant{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GrantID), Application: v.app.ID, User: mine.ID, Session: id,
 				Offline: true, AuthTime: h.Clock.Now(), CodeExpires: h.Clock.Now().Add(time.Hour), ExpiresAt: h.Clock.Now().Add(time.Hour)}
-			h.Do(t, func(tx *store.Tx) error { return tx.AddGrant(t.Context(), g, id) })
+			h.Do(t, func(tx *store.Tx) error { return tx.Grants().Add(t.Context(), g, id) })
 		}
 		over := func(id string) (over bool) {
 			t.Helper()
 			h.Do(t, func(tx *store.Tx) error {
-				g, _, err := tx.UseCode(t.Context(), h.Tenant.ID, id)
+				g, _, err := tx.Grants().UseCode(t.Context(), h.Tenant.ID, id)
 				over = g.Over
 				return err
 			})

@@ -143,13 +143,13 @@ func furnish(t *testing.T, source string) *House {
 	h.Application = identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
 		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
 	h.Do(t, func(tx *store.Tx) error {
-		if err := tx.AddTenant(t.Context(), h.Tenant); err != nil {
+		if err := tx.Tenants().Add(t.Context(), h.Tenant); err != nil {
 			return err
 		}
-		if err := tx.AddUser(t.Context(), h.User); err != nil {
+		if err := tx.Users().Add(t.Context(), h.User); err != nil {
 			return err
 		}
-		return tx.AddApplication(t.Context(), h.Application)
+		return tx.Applications().Add(t.Context(), h.Application)
 	})
 	return h
 }
@@ -163,7 +163,7 @@ func (h *House) Node(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		walks, err := db.Walks(context.WithoutCancel(t.Context()))
+		walks, err := db.FullScans(context.WithoutCancel(t.Context()))
 		if err != nil {
 			t.Error(err)
 		}
@@ -190,7 +190,7 @@ func (h *House) Journey(t *testing.T, browser string) *identity.Journey {
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, IP: h.Who.IP, UserID: h.User.ID, Name: h.User.Name,
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	h.Do(t, func(tx *store.Tx) error { return tx.AddJourney(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
@@ -204,7 +204,7 @@ func (h *House) Authenticator(t *testing.T, name string) identity.Authenticator 
 		Capabilities: []string{"presence:none", "presence:enter"}, Template: []byte(`{}`),
 		EnrolledAt: now, ActivatedAt: now, PushOnAt: now}
 	copy(a.Seed, id[4:]) // no two have one seed
-	h.Do(t, func(tx *store.Tx) error { return tx.AddAuthenticator(t.Context(), a, h.User.ID) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, h.User.ID) })
 	return a
 }
 
@@ -253,9 +253,9 @@ func freshSchema(t *testing.T, dsn string) string {
 }
 
 // LockedUntil is until when a tally is locked; zero when it is not.
-func (h *House) LockedUntil(t testing.TB, tally store.Tally) time.Time {
+func (h *House) LockedUntil(t testing.TB, tally store.FailureCounter) time.Time {
 	t.Helper()
-	p, err := h.DB.Person(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
+	p, err := h.DB.Users().LoginState(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
