@@ -257,37 +257,14 @@ func (v Activations) VoidLapsed(ctx context.Context, usedBefore time.Time, limit
 	return voided, nil
 }
 
-// revokePending revokes the authenticator of an activation if it never became
-// active, and forgets its seed. The row stays, so that its app can be told.
-func (v Authenticators) revokePending(ctx context.Context, a Activation) error {
-	if a.Authenticator == "" {
-		return nil
-	}
-	v.tx.Notify(AuthenticatorTopic(a.Authenticator))
-	if err := v.tx.PINs().remove(ctx, a.Tenant, a.Authenticator); err != nil {
-		return err
-	}
-	_, err := v.tx.exec(ctx, "revoke pending", `
-		UPDATE authenticators SET revoked_at = $3, seed = NULL
-		WHERE tenant_id = $1 AND id = $2 AND activated_at IS NULL AND revoked_at IS NULL`,
-		a.Tenant, a.Authenticator, at(v.tx.now()))
-	return err
-}
-
-// SetApp keeps what an authenticator's app says of itself.
-func (v Authenticators) SetApp(ctx context.Context, tenant, id, version string, capabilities []string) error {
-	list, err := json.Marshal(append([]string{}, capabilities...))
+// Open returns the one activation of a user that was neither voided
+// nor finished. A NotFound says that there is none.
+func (v ActivationReads) Open(ctx context.Context, tenant, user string) (Activation, error) {
+	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
+		SELECT `+activationColumns+` FROM activations
+		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL`, tenant, user))
 	if err != nil {
-		return fmt.Errorf("store: set app: %w", err)
+		return a, missing("open activation of "+user, err)
 	}
-	_, err = v.tx.exec(ctx, "set app", `
-		UPDATE authenticators SET app_version = $3, capabilities = $4 WHERE tenant_id = $1 AND id = $2`,
-		tenant, id, version, string(list))
-	return err
-}
-
-// Rename gives an authenticator another name.
-func (v Authenticators) Rename(ctx context.Context, tenant, id, name string) error {
-	_, err := v.tx.exec(ctx, "rename authenticator", `UPDATE authenticators SET name = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, name)
-	return err
+	return a, nil
 }

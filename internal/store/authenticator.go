@@ -159,3 +159,43 @@ func (v Authenticators) Add(ctx context.Context, a identity.Authenticator, user 
 		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id) VALUES ($1, $2, $3)`, a.Tenant, a.ID, user)
 	return err
 }
+
+// An App is an active app authenticator, of one of its users.
+type App struct {
+	Serial       string
+	User         string // name
+	Platform     identity.Platform
+	Version      string // name/version, as the app declared it at its last call
+	Capabilities []string
+}
+
+// Apps yields a tenant's active app authenticators, those of one platform and
+// version together.
+func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[App, error] {
+	return list(ctx, v.r, "apps", func(row scanner) (a App, err error) {
+		var capabilities string
+		if err = row.Scan(&a.Serial, &a.User, &a.Platform, &a.Version, &capabilities); err != nil {
+			return a, err
+		}
+		if err := json.Unmarshal([]byte(capabilities), &a.Capabilities); err != nil {
+			return a, fmt.Errorf("capabilities of %s: %w", a.Serial, err)
+		}
+		return a, nil
+	}, `SELECT `+walking+` a.serial, u.name, a.platform, a.app_version, a.capabilities
+		FROM (SELECT * FROM authenticators WHERE tenant_id = $1 AND kind = 'app' AND `+active+`) AS a
+		JOIN authenticator_users o ON o.tenant_id = a.tenant_id AND o.authenticator_id = a.id
+		JOIN users u ON u.tenant_id = o.tenant_id AND u.id = o.user_id
+		ORDER BY a.platform, a.app_version, a.capabilities, u.name, a.serial`, tenant)
+}
+
+// IDsOnlyOfUser returns the ids of the authenticators that are a user's
+// alone and not revoked.
+func (v AuthenticatorReads) IDsOnlyOfUser(ctx context.Context, tenant, user string) ([]string, error) {
+	return Collect(list(ctx, v.r, "own authenticators of "+user, scanID, `
+		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
+		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses, tenant, user))
+}
+
+// nobodyElses is which authenticators a belong to the user $2 alone.
+const nobodyElses = `NOT EXISTS (SELECT 1 FROM authenticator_users o
+	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`

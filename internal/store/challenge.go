@@ -83,24 +83,6 @@ func (v Challenges) Take(ctx context.Context, tenant, journey string) (digits st
 	return string(opened), err
 }
 
-// UseResponse notes that an authenticator answered a challenge, and starts its
-// count of wrong ones anew. It reports whether the authenticator was active: one
-// that was locked or revoked since it was read lets nobody in.
-func (v Passcodes) UseResponse(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "use response of "+id, `
-		UPDATE authenticators SET invalid = 0, last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
-	return n == 1, err
-}
-
-// UseSigned notes that an authenticator was used by a signed approval that has no
-// passcode to use up. It reports whether it was active. The count of wrong
-// responses stays as it is: it is for what people type (CRED-11).
-func (v Passcodes) UseSigned(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "use signed response of "+id, `
-		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
-	return n == 1, err
-}
-
 // InUse reports whether any authenticator of a tenant does,
 // whoever's it is.
 func (v ChallengeReads) InUse(ctx context.Context, tenant string) (some bool, err error) {

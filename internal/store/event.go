@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -44,46 +43,4 @@ func (tx *Tx) Event(ctx context.Context, e audit.Event) error {
 		string(tx.who.Kind), tx.who.ID, e.User, e.Application, e.Authenticator, e.Journey, e.Reason,
 		string(data), string(personal), salt, audit.Digest(salt, personal))
 	return err
-}
-
-// scanner is a row or rows.
-type scanner interface{ Scan(dest ...any) error }
-
-// list yields what a query finds, each row scanned by one. An error ends the
-// sequence and comes with a zero value.
-func list[T any](ctx context.Context, r Reader, what string, one func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		rows, err := r.q.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(zero, fmt.Errorf("store: %s: %w", what, classify(err)))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			v, err := one(rows)
-			if err != nil {
-				yield(zero, fmt.Errorf("store: %s: %w", what, err))
-				return
-			}
-			if !yield(v, nil) {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(zero, fmt.Errorf("store: %s: %w", what, classify(err)))
-		}
-	}
-}
-
-// Collect gathers a sequence into a slice, or returns its error.
-func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
-	var all []T
-	for v, err := range seq {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
 }

@@ -297,3 +297,17 @@ func (v EventReads) Follow(ctx context.Context, tenant string, f EventFilter) it
 		}
 	}
 }
+
+// Latest returns when the newest event of a kind was written, whatever its
+// tenant, or of any kind; zero when there is none.
+func (v EventReads) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
+	var ms *int64
+	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
+	if err != nil {
+		return time.Time{}, missing("latest event", err)
+	}
+	if ms == nil {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(*ms).UTC(), nil
+}

@@ -196,15 +196,3 @@ func (v Invitations) NotifyJourneys(ctx context.Context, i Invitation) error {
 	}
 	return nil
 }
-
-// Open returns the one activation of a user that was neither voided
-// nor finished. A NotFound says that there is none.
-func (v ActivationReads) Open(ctx context.Context, tenant, user string) (Activation, error) {
-	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
-		SELECT `+activationColumns+` FROM activations
-		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL`, tenant, user))
-	if err != nil {
-		return a, missing("open activation of "+user, err)
-	}
-	return a, nil
-}

@@ -39,18 +39,6 @@ func stateArgs(j *identity.Journey) []any {
 	}
 }
 
-// numbered returns $from … for n arguments, comma-separated.
-func numbered(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", from+i)
-	}
-	return b.String()
-}
-
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
 	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
 	VALUES (` + numbered(1, 13+len(journeyState)) + `)`

@@ -139,3 +139,23 @@ func (v Outbox) Withdraw(ctx context.Context, tenant, dedupe, why string) error 
 		WHERE tenant_id = $1 AND dedupe = $2 AND sent_at IS NULL AND failed_at IS NULL`, tenant, dedupe, at(v.tx.now()), why)
 	return err
 }
+
+// Outbox says how the mails of all tenants get on.
+type OutboxState struct {
+	Waiting int64
+	Oldest  time.Time // of those that wait; zero when none does
+	GivenUp int64     // since the time asked for
+}
+
+// State returns how the outbox stands, and what was given up since a time.
+func (v OutboxReads) State(ctx context.Context, since time.Time) (o OutboxState, err error) {
+	err = v.r.q.QueryRowContext(ctx, `
+		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, moment{&o.Oldest})
+	if err == nil {
+		err = v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
+	}
+	if err != nil {
+		return o, missing("outbox", err)
+	}
+	return o, nil
+}

@@ -2,15 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"time"
 )
-
-// active is the condition under which an authenticator takes part: State is
-// identity.Active, told in SQL so that it holds at the moment of the write.
-const active = `activated_at IS NOT NULL AND locked_at IS NULL AND suspended_at IS NULL AND inactive_at IS NULL AND revoked_at IS NULL`
-
-// held is the condition under which an authenticator counts as having one, told
-// in SQL: active, locked or suspended (ENR-1).
-const held = `activated_at IS NOT NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
 // Passcodes uses up passcodes and counts wrong ones.
 type Passcodes struct {
@@ -66,62 +61,105 @@ func (v Passcodes) UseCounterSigned(ctx context.Context, tenant, id string, coun
 	return n == 1, err
 }
 
-// Suspend suspends an authenticator that somebody has until
-// ResumeAuthenticator, and reports whether it was not suspended before.
-func (v Authenticators) Suspend(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "suspend "+id, `
-		UPDATE authenticators SET suspended_at = $3 WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NULL AND `+held,
-		tenant, id, at(v.tx.now()))
+// A Passcode is one of an authenticator's, without the digits: which step it
+// is of, or counter, and how far off that shows the authenticator to be.
+type Passcode struct{ Step, Drift int64 }
+
+// UseResponse notes that an authenticator answered a challenge, and starts its
+// count of wrong ones anew. It reports whether the authenticator was active: one
+// that was locked or revoked since it was read lets nobody in.
+func (v Passcodes) UseResponse(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use response of "+id, `
+		UPDATE authenticators SET invalid = 0, last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
-// Resume ends a suspension, and reports whether there was one. A
-// lock that came before it is still there.
-func (v Authenticators) Resume(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "resume "+id, `
-		UPDATE authenticators SET suspended_at = NULL WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NOT NULL AND `+held,
-		tenant, id)
+// UseSigned notes that an authenticator was used by a signed approval that has no
+// passcode to use up. It reports whether it was active. The count of wrong
+// responses stays as it is: it is for what people type (CRED-11).
+func (v Passcodes) UseSigned(ctx context.Context, tenant, id string) (bool, error) {
+	n, err := v.tx.exec(ctx, "use signed response of "+id, `
+		UPDATE authenticators SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+active, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
-// Revoke revokes an authenticator for good and forgets its seed;
-// the row and its key stay, so that its app can be told. It reports whether it
-// was not revoked before.
-func (v Authenticators) Revoke(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "revoke "+id, `
-		UPDATE authenticators SET revoked_at = $3, seed = NULL WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`,
-		tenant, id, at(v.tx.now()))
-	if n == 0 || err != nil {
-		return false, err
-	}
-	if err := v.tx.PINs().remove(ctx, tenant, id); err != nil {
-		return false, err
-	}
-	_, err = v.tx.Subscriptions().Remove(ctx, tenant, id)
-	return err == nil, err
-}
-
-// SetPush switches push on or off for an active authenticator (PUSH-8). It
-// reports whether that changed anything.
-func (v Authenticators) SetPush(ctx context.Context, tenant, id string, on bool) (bool, error) {
-	query := `UPDATE authenticators SET push_off_at = $3, push_on_at = NULL
-		WHERE tenant_id = $1 AND id = $2 AND (push_on_at IS NOT NULL OR push_off_at IS NULL) AND ` + active
-	if on {
-		query = `UPDATE authenticators SET push_on_at = $3, push_off_at = NULL
-			WHERE tenant_id = $1 AND id = $2 AND push_on_at IS NULL AND ` + active
-	}
-	n, err := v.tx.exec(ctx, "set push of "+id, query, tenant, id, at(v.tx.now()))
+// SetClock keeps how far an authenticator's counter or clock was found to
+// be, by a passcode of it: that one and every older one is spent.
+func (v Passcodes) SetClock(ctx context.Context, tenant, id string, p Passcode) (bool, error) {
+	n, err := v.tx.exec(ctx, "set clock of "+id, `
+		UPDATE authenticators SET last_step = $3, drift = $4 WHERE tenant_id = $1 AND id = $2 AND last_step < $3`,
+		tenant, id, p.Step, p.Drift)
 	return n == 1, err
 }
 
-// Notify wakes whoever watches a user or one of the user's authenticators.
-func (v Users) Notify(ctx context.Context, tenant, user string) error {
-	v.tx.Notify(UserTopic(user))
-	for a, err := range v.tx.Authenticators().OfUser(ctx, tenant, user) {
-		if err != nil {
-			return err
-		}
-		v.tx.Notify(AuthenticatorTopic(a.ID))
+// CountInvalid counts a wrong passcode against an authenticator if it is
+// active, and locks it when that is the limit-th in a row: until a time, or for
+// the zero time until somebody unlocks it. It reports whether this call locked
+// it. Count and lock are one statement, so that parallel wrong ones are all
+// counted and one of them locks.
+func (v Passcodes) CountInvalid(ctx context.Context, tenant, id string, limit int64, until time.Time) (locked bool, err error) {
+	var since time.Time
+	err = v.tx.sql.QueryRowContext(ctx, `
+		UPDATE authenticators SET invalid = invalid + 1, locked_at = CASE WHEN invalid + 1 >= $3 THEN $4 ELSE locked_at END
+		WHERE tenant_id = $1 AND id = $2 AND `+active+` RETURNING locked_at`, tenant, id, limit, at(v.tx.now())).Scan(moment{&since})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, missing("count invalid of "+id, err)
+	case since.IsZero() || until.IsZero():
+		return !since.IsZero(), nil
 	}
-	return nil
+	_, err = v.tx.exec(ctx, "lock "+id, `
+		INSERT INTO passing_locks (tenant_id, authenticator_id, until) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant_id, authenticator_id) DO UPDATE SET until = excluded.until`, tenant, id, at(until))
+	return true, err
+}
+
+// A PasscodeCount is where a user's wrong passcodes in a row stand, where they
+// are counted per user (CRED-12).
+type PasscodeCount struct {
+	Tries int64 // wrong ones, and the one that is being looked at
+	Locks int64 // that they led to since the last right one
+}
+
+// Reserve counts a try at a user's passcodes before it is looked at, and
+// reports false while they are locked. The row is the transaction's until it
+// ends, so that of any number at once, on any number of nodes, no more are looked
+// at than the limit allows.
+func (v Passcodes) Reserve(ctx context.Context, tenant, user string) (c PasscodeCount, ok bool, err error) {
+	err = v.tx.sql.QueryRowContext(ctx, `
+		UPDATE users SET passcode_failures = passcode_failures + 1, passcodes_locked_until = NULL
+		WHERE tenant_id = $1 AND id = $2 AND (passcodes_locked_until IS NULL OR passcodes_locked_until <= $3)
+		RETURNING passcode_failures, passcode_locks`, tenant, user, at(v.tx.now())).Scan(&c.Tries, &c.Locks)
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, false, nil
+	}
+	if err != nil {
+		return c, false, missing("try a passcode of "+user, err)
+	}
+	return c, true, nil
+}
+
+// ResetCount starts a user's count of wrong passcodes anew, and what their
+// locks lead to.
+func (v Passcodes) ResetCount(ctx context.Context, tenant, user string) error {
+	_, err := v.tx.exec(ctx, "right passcode of "+user, `
+		UPDATE users SET passcode_failures = 0, passcode_locks = 0 WHERE tenant_id = $1 AND id = $2`, tenant, user)
+	return err
+}
+
+// Refund takes back the count of a try that was no guess.
+func (v Passcodes) Refund(ctx context.Context, tenant, user string) error {
+	_, err := v.tx.exec(ctx, "give passcode of "+user+" back", `
+		UPDATE users SET passcode_failures = passcode_failures - 1 WHERE tenant_id = $1 AND id = $2 AND passcode_failures > 0`, tenant, user)
+	return err
+}
+
+// Lock locks a user's passcodes until a time. Counting starts anew then.
+func (v Passcodes) Lock(ctx context.Context, tenant, user string, until time.Time) error {
+	_, err := v.tx.exec(ctx, "lock passcodes of "+user, `
+		UPDATE users SET passcode_failures = 0, passcode_locks = passcode_locks + 1, passcodes_locked_until = $3
+		WHERE tenant_id = $1 AND id = $2`, tenant, user, at(until))
+	return err
 }

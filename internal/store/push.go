@@ -59,10 +59,6 @@ type PushRequest struct {
 	Resync        Passcode  // with PushResync
 }
 
-// A Passcode is one of an authenticator's, without the digits: which step it
-// is of, or counter, and how far off that shows the authenticator to be.
-type Passcode struct{ Step, Drift int64 }
-
 const pushColumns = `p.tenant_id, p.id, p.user_id, p.journey_id, j.application_id, p.browser, p.application, p.name, p.ip, p.place,
 	p.presence, p.nonce, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
 	p.refused_at, COALESCE(p.resync_step, 0), COALESCE(p.resync_drift, 0)`

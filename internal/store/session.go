@@ -137,58 +137,6 @@ func (v Sessions) End(ctx context.Context, tenant, id string) error {
 	return err
 }
 
-// revokeSession revokes, in the unfinished journeys of a session's user and
-// browser, what was passed before they began, and raises their versions, so
-// that no step decided before applies.
-func (v Journeys) revokeSession(ctx context.Context, tenant, session string) error {
-	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of session", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
-		UPDATE journeys SET version = version + 1
-		WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at > $3
-			AND (user_id, browser) = (SELECT s.user_id, s.browser FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2)
-			AND EXISTS (SELECT 1 FROM journey_passed p WHERE p.tenant_id = $1 AND p.journey_id = journeys.id
-				AND p.revoked_at IS NULL AND p.passed_at <= journeys.started_at)
-		RETURNING id`, tenant, session, at(v.tx.now())))
-	if err != nil {
-		return err
-	}
-	for _, journey := range journeys {
-		v.tx.Notify(JourneyTopic(journey))
-		_, err := v.tx.exec(ctx, "take back from "+journey, `
-			UPDATE journey_passed SET revoked_at = $3
-			WHERE tenant_id = $1 AND journey_id = $2 AND revoked_at IS NULL
-				AND passed_at <= (SELECT j.started_at FROM journeys j WHERE j.tenant_id = $1 AND j.id = $2)`, tenant, journey, at(v.tx.now()))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// RevokeFactor revokes, in a user's unfinished journeys, what an authenticator
-// proved that is revoked now, and raises their versions, so that no step decided
-// before applies.
-func (v Journeys) RevokeFactor(ctx context.Context, tenant, user, authenticator string) error {
-	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys with "+authenticator, scanID, `
-		UPDATE journeys SET version = version + 1
-		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $4
-			AND EXISTS (SELECT 1 FROM journey_passed p WHERE p.tenant_id = $1 AND p.journey_id = journeys.id
-				AND p.authenticator_id = $3 AND p.revoked_at IS NULL)
-		RETURNING id`, tenant, user, authenticator, at(v.tx.now())))
-	if err != nil {
-		return err
-	}
-	for _, journey := range journeys {
-		v.tx.Notify(JourneyTopic(journey))
-		if _, err := v.tx.exec(ctx, "take back from "+journey, `
-			UPDATE journey_passed SET revoked_at = $4
-			WHERE tenant_id = $1 AND journey_id = $2 AND authenticator_id = $3 AND revoked_at IS NULL`,
-			tenant, journey, authenticator, at(v.tx.now())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // EndAll ends every live session of a user, and reports how many there were.
 func (v Sessions) EndAll(ctx context.Context, tenant, user string) (int64, error) {
 	ids, err := Collect(list(ctx, v.tx.Reader, "sessions of "+user, scanID, `

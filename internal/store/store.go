@@ -3,12 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -17,9 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	sqlite "modernc.org/sqlite"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
@@ -69,12 +64,6 @@ type Reader struct {
 	q    querier
 	keys *keys
 	now  func() time.Time
-}
-
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // Open opens the database and starts listening for wake-ups. It does not
@@ -223,97 +212,3 @@ func (db *DB) turn(ctx context.Context) (*sql.Conn, error) {
 
 // Who is the principal the transaction was begun for.
 func (tx *Tx) Who() identity.Principal { return tx.who }
-
-// exec runs a statement and reports how many rows it changed.
-func (tx *Tx) exec(ctx context.Context, what, query string, args ...any) (int64, error) {
-	res, err := tx.sql.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, fmt.Errorf("store: %s: %w", what, err)
-	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("store: %s: %w", what, err)
-	}
-	return n, nil
-}
-
-// classify gives a database's own errors the kind a caller can act on.
-func classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	var known *identity.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	unavailable := func() error {
-		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second, Err: err}
-	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		switch lite.Code() & 0xff {
-		case 5, 6, 10, 13, 14, 8: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY
-			return unavailable()
-		}
-	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code[:2] {
-		case "08", "25", "53", "55", "57", "40": // connection, read-only, resources, lock held too long, shutdown, deadlock
-			return unavailable()
-		}
-	}
-	if disconnected(err) {
-		return unavailable()
-	}
-	return err
-}
-
-// disconnected reports whether a server's connection broke, or could not be
-// made: the server was restarted, or the network is gone. What became of a
-// commit is not known then; whoever asks again finds out.
-func disconnected(err error) bool {
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
-}
-
-// missing turns sql.ErrNoRows into a NotFound and passes everything else on.
-func missing(what string, err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: %s: %w", what, err)}
-	}
-	return fmt.Errorf("store: %s: %w", what, classify(err))
-}
-
-// moment scans a nullable column of unix seconds; NULL is the zero time.
-type moment struct{ t *time.Time }
-
-func (m moment) Scan(src any) error {
-	switch v := src.(type) {
-	case nil:
-		*m.t = time.Time{}
-	case int64:
-		*m.t = time.Unix(v, 0).UTC()
-	default:
-		return fmt.Errorf("store: %T is no time", src)
-	}
-	return nil
-}
-
-// at is the column value of a time: NULL for the zero time.
-func at(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.Unix()
-}
-
-// flag is the column value of a bool.
-func flag(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}

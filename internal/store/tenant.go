@@ -136,8 +136,3 @@ func (v Tenants) SetAlerts(ctx context.Context, tenant string, addresses []strin
 	_, err = v.tx.exec(ctx, "set alerts", `UPDATE tenants SET alerts = $2 WHERE id = $1`, tenant, string(alerts))
 	return err
 }
-
-// taken reports that a name is used already.
-func taken(what, name string) error {
-	return &identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a %s %q already", what, name)}
-}

@@ -205,3 +205,28 @@ func (v Grants) RevokeToken(ctx context.Context, tenant, application, secret str
 		tenant, Hash(secret), at(v.tx.now()))
 	return g, err
 }
+
+// RevokeAll revokes every grant of a user, with the codes and tokens it
+// gave, those for use offline too, and reports how many there were.
+func (v Grants) RevokeAll(ctx context.Context, tenant, user string) (int64, error) {
+	return v.tx.exec(ctx, "revoke grants of "+user, `
+		UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`,
+		tenant, user, at(v.tx.now()))
+}
+
+// RevokeOtherSessions is [Grants.RevokeAll] but for the grants of one session.
+func (v Grants) RevokeOtherSessions(ctx context.Context, tenant, user, session string) (int64, error) {
+	return v.tx.exec(ctx, "revoke other grants of "+user, `
+		UPDATE oidc_grants SET revoked_at = $3
+		WHERE tenant_id = $1 AND user_id = $2 AND session_id <> $4 AND revoked_at IS NULL AND expires_at > $3`,
+		tenant, user, at(v.tx.now()), session)
+}
+
+// RevokeSession revokes what one session of a user was granted, for use
+// offline too.
+func (v Grants) RevokeSession(ctx context.Context, tenant, user, session string) (int64, error) {
+	return v.tx.exec(ctx, "revoke grants of "+session, `
+		UPDATE oidc_grants SET revoked_at = $3
+		WHERE tenant_id = $1 AND user_id = $2 AND session_id = $4 AND revoked_at IS NULL AND expires_at > $3`,
+		tenant, user, at(v.tx.now()), session)
+}

@@ -101,12 +101,3 @@ func (v Authenticators) Unassign(ctx context.Context, tenant, id string) (bool, 
 		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
 	return err == nil, err
 }
-
-// SetClock keeps how far an authenticator's counter or clock was found to
-// be, by a passcode of it: that one and every older one is spent.
-func (v Passcodes) SetClock(ctx context.Context, tenant, id string, p Passcode) (bool, error) {
-	n, err := v.tx.exec(ctx, "set clock of "+id, `
-		UPDATE authenticators SET last_step = $3, drift = $4 WHERE tenant_id = $1 AND id = $2 AND last_step < $3`,
-		tenant, id, p.Step, p.Drift)
-	return n == 1, err
-}

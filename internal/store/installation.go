@@ -6,32 +6,10 @@ import (
 	"iter"
 	"strings"
 	"time"
-
-	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
 // The questions here are an operator's about the whole server, so they cross
 // tenants and none of them returns what a tenant holds.
-
-// Outbox says how the mails of all tenants get on.
-type OutboxState struct {
-	Waiting int64
-	Oldest  time.Time // of those that wait; zero when none does
-	GivenUp int64     // since the time asked for
-}
-
-// State returns how the outbox stands, and what was given up since a time.
-func (v OutboxReads) State(ctx context.Context, since time.Time) (o OutboxState, err error) {
-	err = v.r.q.QueryRowContext(ctx, `
-		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, moment{&o.Oldest})
-	if err == nil {
-		err = v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
-	}
-	if err != nil {
-		return o, missing("outbox", err)
-	}
-	return o, nil
-}
 
 // A DataKey is what seals a tenant's secrets, told without the key.
 type DataKey struct {
@@ -64,20 +42,6 @@ func (v InstallationReads) DataKeys(ctx context.Context) iter.Seq2[DataKey, erro
 		_, k.Held = v.r.keys.ring.roots[k.Root]
 		return k, err
 	}, `SELECT tenant_id, id, root, created_at FROM data_keys ORDER BY tenant_id, id`)
-}
-
-// Latest returns when the newest event of a kind was written, whatever its
-// tenant, or of any kind; zero when there is none.
-func (v EventReads) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
-	var ms *int64
-	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
-	if err != nil {
-		return time.Time{}, missing("latest event", err)
-	}
-	if ms == nil {
-		return time.Time{}, nil
-	}
-	return time.UnixMilli(*ms).UTC(), nil
 }
 
 // Clock returns the time by the database server's own clock; the zero time

@@ -30,18 +30,6 @@ func (v UserReads) Belongings(ctx context.Context, tenant, user string) (b Belon
 	return b, nil
 }
 
-// nobodyElses is which authenticators a belong to the user $2 alone.
-const nobodyElses = `NOT EXISTS (SELECT 1 FROM authenticator_users o
-	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`
-
-// IDsOnlyOfUser returns the ids of the authenticators that are a user's
-// alone and not revoked.
-func (v AuthenticatorReads) IDsOnlyOfUser(ctx context.Context, tenant, user string) ([]string, error) {
-	return Collect(list(ctx, v.r, "own authenticators of "+user, scanID, `
-		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
-		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses, tenant, user))
-}
-
 // erasures blank every column that tells of a person, wherever it stands. $1 is
 // the tenant, $2 the user. Rows stay where others refer to them.
 var erasures = []string{
@@ -93,14 +81,5 @@ func (v Users) Remove(ctx context.Context, u identity.User) error {
 	if err == nil && n == 0 {
 		err = &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: user %s is removed already", u.ID)}
 	}
-	return err
-}
-
-// Remove deletes a group and its memberships.
-func (v Groups) Remove(ctx context.Context, tenant, group string) error {
-	if _, err := v.tx.exec(ctx, "remove members", `DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2`, tenant, group); err != nil {
-		return err
-	}
-	_, err := v.tx.exec(ctx, "remove group", `DELETE FROM groups WHERE tenant_id = $1 AND id = $2`, tenant, group)
 	return err
 }
