@@ -20,7 +20,7 @@ import (
 // A phone with the link makes the journey go on; so does one with the short
 // code.
 func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for _, by := range []string{"link", "short code"} {
 			user := h.addUser(t, by)
 			j, shown := h.issued(t, user)
@@ -87,7 +87,7 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 
 // The page survives a reload, going back and a second tab.
 func TestENR10_TheActivationIsShownAgain(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j, first := h.issued(t, h.User)
 		if again := h.shown(t, j); again != first {
 			t.Errorf("shown again: %+v, want %+v", again, first)
@@ -101,7 +101,7 @@ func TestENR10_TheActivationIsShownAgain(t *testing.T) {
 }
 
 func TestENR9_ANewActivationVoidsTheOld(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		lost, first := h.issued(t, h.User)
 		a := h.newApp(t)
 		a.id = a.must(t, "activate", fields{"secret": first.Secret})["authenticator"].(string)
@@ -137,7 +137,7 @@ func TestENR9_ANewActivationVoidsTheOld(t *testing.T) {
 
 // Thirty starts at once leave one activation open.
 func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		journeys := make([]*identity.Journey, 30)
 		for i := range journeys {
 			journeys[i] = h.journey(t, h.User)
@@ -172,7 +172,7 @@ func TestENR9a_OneActivationIsOpenForAUser(t *testing.T) {
 
 // Two phones at once: one wins, and gets the same answer however often it asks.
 func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		_, shown := h.issued(t, h.User)
 		phones := []*app{h.newApp(t), h.newApp(t)}
 		var mu sync.Mutex
@@ -221,7 +221,7 @@ func TestENR9a_OneOfTwoPhonesWins(t *testing.T) {
 
 // Many phones, each with a key of its own, all sending before any was answered.
 func TestENR9a_OneOfManyPhonesWins(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for round := range 5 {
 			_, shown := h.issued(t, h.addUser(t, fmt.Sprint("user ", round)))
 			phones := make([]*signing, 30)
@@ -252,11 +252,11 @@ func TestENR9a_OneOfManyPhonesWins(t *testing.T) {
 }
 
 func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
 		first := a.must(t, "activate", fields{"secret": shown.Secret, "name": "x"})
-		h.Clock.Pass(14 * time.Minute) // past the link's own life, within the pending one's
+		h.Clock.Advance(14 * time.Minute) // past the link's own life, within the pending one's
 		if again := a.must(t, "activate", fields{"secret": shown.Secret, "name": "y"}); fmt.Sprint(again) != fmt.Sprint(first) {
 			t.Errorf("again: %v, want %v", again, first)
 		}
@@ -275,11 +275,11 @@ func TestENR9a_TheSameKeyRepeatsUntilItFinishes(t *testing.T) {
 }
 
 func TestENR9_TooLate(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		t.Run("to activate", func(t *testing.T) {
 			user := h.addUser(t, "late")
 			j, shown := h.issued(t, user)
-			h.Clock.Pass(10 * time.Minute)
+			h.Clock.Advance(10 * time.Minute)
 			for _, body := range []fields{{"secret": shown.Secret}, {"short_code": shown.ShortCode}} {
 				if r := h.newApp(t).call(t, "activate", body); r.code() != "activation" {
 					t.Errorf("%v: got %d %q, want activation", body, r.status, r.code())
@@ -294,7 +294,7 @@ func TestENR9_TooLate(t *testing.T) {
 			j, shown := h.issued(t, user)
 			a := h.newApp(t)
 			a.id = a.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)
-			h.Clock.Pass(15 * time.Minute)
+			h.Clock.Advance(15 * time.Minute)
 			if got := h.shown(t, j).State; got != Expired {
 				t.Errorf("shown as %q, want %q", got, Expired)
 			}
@@ -327,7 +327,7 @@ func TestENR9_TooLate(t *testing.T) {
 // What the policy said when the activation was issued holds for it; push needs
 // the platform's leave.
 func TestENR11_PushOnlyWhereThePlatformAllowsIt(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.rules.Platforms[identity.Android] = policy.PlatformRule{Allowed: true}
 		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
@@ -379,7 +379,7 @@ func TestENR9a_ShortCodesAsTyped(t *testing.T) {
 
 // Ten wrong short codes from an address, then only the link works there.
 func TestENR9a_GuessingShortCodes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		_, shown := h.issued(t, h.User)
 		guesser := h.newApp(t)
 		var wrong, stopped atomic.Int32
@@ -416,7 +416,7 @@ func TestENR9a_GuessingShortCodes(t *testing.T) {
 
 // Right codes do not count: a whole office behind one address can enrol.
 func TestENR9a_RightShortCodesAreNotCounted(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for n := range 15 {
 			user := h.addUser(t, fmt.Sprint("user ", n))
 			_, shown := h.issued(t, user)
@@ -427,7 +427,7 @@ func TestENR9a_RightShortCodesAreNotCounted(t *testing.T) {
 
 // A thousand wrong ones from everywhere, then only links work.
 func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		all := store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}
 		h.Do(t, func(tx *store.Tx) error {
 			for range policy.WrongShortCodesInAll {

@@ -11,7 +11,7 @@ import (
 
 // adding is a journey for a further authenticator of a user, begun with one
 // there is.
-func (h *house) adding(t *testing.T, user identity.User, with string) *identity.Journey {
+func (h *fixture) adding(t *testing.T, user identity.User, with string) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
@@ -26,7 +26,7 @@ func (h *house) adding(t *testing.T, user identity.User, with string) *identity.
 // was begun with was reported lost, or the person left: whoever took the one
 // would keep the other. (With stands always true, it failed.)
 func TestCRED16_AFurtherAuthenticatorIsNotFinishedWithoutTheFirst(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for _, tt := range []struct {
 			name string
 			does func(tx *store.Tx, j *identity.Journey, first identity.Authenticator) error

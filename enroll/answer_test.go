@@ -21,9 +21,9 @@ import (
 )
 
 // pushed starts a push request of a journey of user's.
-func (h *house) pushed(t *testing.T, user identity.User, check policy.Presence) (*identity.Journey, store.PushRequest) {
+func (h *fixture) pushed(t *testing.T, user identity.User, check policy.Presence) (*identity.Journey, store.PushRequest) {
 	t.Helper()
-	h.Clock.Pass(15 * time.Second) // the least between two
+	h.Clock.Advance(15 * time.Second) // the least between two
 	j := h.journey(t, user)
 	rules := policy.DefaultPush()
 	rules.Limit = 1000 // tests ask more often than anybody may
@@ -51,7 +51,7 @@ func (a *app) approval(t *testing.T, p store.PushRequest) fields {
 }
 
 // outcome is how a request stands.
-func (h *house) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
+func (h *fixture) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
 	s, err := push.Look(t.Context(), h.DB.Reader, h.Tenant.ID, p.ID)
 	if err != nil {
@@ -61,7 +61,7 @@ func (h *house) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 }
 
 // failures is how many failed logins in a row a user has.
-func (h *house) failures(t *testing.T, user identity.User) int64 {
+func (h *fixture) failures(t *testing.T, user identity.User) int64 {
 	t.Helper()
 	u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, user.ID)
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *house) failures(t *testing.T, user identity.User) int64 {
 }
 
 // mailed returns what waits in the outbox, and takes it out.
-func (h *house) mailed(t *testing.T) []store.Message {
+func (h *fixture) mailed(t *testing.T) []store.Message {
 	t.Helper()
 	var out []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
@@ -83,7 +83,7 @@ func (h *house) mailed(t *testing.T) []store.Message {
 
 // The whole way of an approval, with an app that shares no code with us.
 func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		_, shown := h.issued(t, h.User)
 		p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
 		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
@@ -132,7 +132,7 @@ func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
 //
 // Tried without sameNumber in package push: the rows of numbers fail.
 func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		stranger := h.enrolled(t, h.addUser(t, "mallory"), true)
 		for _, tt := range []struct {
@@ -165,7 +165,7 @@ func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
 			{"with an unknown decision", a, func(f fields) { f["decision"] = "Approve" }, 400, "malformed", ""},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
-				h.Clock.Pass(5 * time.Minute) // past the request before, and to a fresh passcode
+				h.Clock.Advance(5 * time.Minute) // past the request before, and to a fresh passcode
 				_, p := h.pushed(t, h.User, policy.Enter)
 				body := a.approval(t, p)
 				tt.change(body)
@@ -193,7 +193,7 @@ func wrong(digits string) string {
 // A passcode used in an approval does not work again, typed or signed for
 // another request of the same step; the step used last may be signed again.
 func TestPUSH13_AnApprovalUsesItsPasscodeUp(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		_, p := h.pushed(t, h.User, policy.NoPresence)
 		if r := a.call(t, "answer", a.approval(t, p)); r.body["outcome"] != "approved" {
@@ -211,7 +211,7 @@ func TestPUSH13_AnApprovalUsesItsPasscodeUp(t *testing.T) {
 
 // *It wasn't me* counts as a failed login of the user, a mistake does not.
 func TestPUSH14_TwoWaysToDeny(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		for _, tt := range []struct {
 			decision, outcome string
@@ -221,7 +221,7 @@ func TestPUSH14_TwoWaysToDeny(t *testing.T) {
 			{"deny-not-me", "denied-not-me", 1},
 			{"deny-mistake", "denied-mistake", 1},
 		} {
-			h.Clock.Pass(5 * time.Minute)
+			h.Clock.Advance(5 * time.Minute)
 			_, p := h.pushed(t, h.User, policy.Enter)
 			r := a.call(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": tt.decision})
 			if r.body["outcome"] != tt.outcome {
@@ -246,11 +246,11 @@ func TestPUSH14_TwoWaysToDeny(t *testing.T) {
 
 // One failure more than the threshold locks, with an event and one mail.
 func TestCRED20_DenialsAndWrongNumbersLock(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		h.mailed(t)
 		for n := int64(1); n <= policy.DefaultLockout().Threshold+1; n++ {
-			h.Clock.Pass(5 * time.Minute)
+			h.Clock.Advance(5 * time.Minute)
 			_, p := h.pushed(t, h.User, policy.Enter)
 			if n%2 == 0 {
 				a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": "deny-not-me"})
@@ -278,7 +278,7 @@ func TestCRED20_DenialsAndWrongNumbersLock(t *testing.T) {
 // In a browser the user has logged in from before, that browser's own count
 // goes up, not the user's.
 func TestCRED20_DenialsCountWhereTheJourneyDoes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		j, p := h.pushed(t, h.User, policy.Enter)
 		h.step(t, j, func(tx *store.Tx) error {
@@ -311,7 +311,7 @@ func TestCRED20_DenialsCountWhereTheJourneyDoes(t *testing.T) {
 
 // Many answers at once: one ends the request, and the others are told how.
 func TestPUSH26_OneOfManyAnswersEndsIt(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		_, p := h.pushed(t, h.User, policy.Enter)
 		bodies := []fields{a.approval(t, p),
@@ -352,7 +352,7 @@ func TestPUSH26_OneOfManyAnswersEndsIt(t *testing.T) {
 
 // One signature, sent a hundred times at once, is taken once.
 func TestSignature_OneOfAHundredReplaysIsTaken(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		s := a.signing("settings", fields{"name": "x"})
 		signature := a.sign(s)
@@ -376,7 +376,7 @@ func TestSignature_OneOfAHundredReplaysIsTaken(t *testing.T) {
 // A clock that is off is told to signatures, which correct it, and kept from
 // passcodes, which show it (CRED-10).
 func TestPUSH16_AClockThatIsOff(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		_, shown := h.issued(t, h.User)
 		p := &phone.Phone{Dir: t.TempDir(), Now: func() time.Time { return h.Clock.Now().Add(-4 * time.Minute) }}
 		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
@@ -395,10 +395,10 @@ func TestPUSH16_AClockThatIsOff(t *testing.T) {
 func TestPUSH6_WhatPushDoesNotReach(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		stop func(t *testing.T, h *house, a *app)
+		stop func(t *testing.T, h *fixture, a *app)
 	}{
-		{"push switched off in the app", func(t *testing.T, _ *house, a *app) { a.must(t, "settings", fields{"push": false}) }},
-		{"push switched off for the platform", func(t *testing.T, h *house, _ *app) {
+		{"push switched off in the app", func(t *testing.T, _ *fixture, a *app) { a.must(t, "settings", fields{"push": false}) }},
+		{"push switched off for the platform", func(t *testing.T, h *fixture, _ *app) {
 			h.setPolicy(t, policy.Platforms{identity.Android: {Allowed: true}})
 		}},
 	} {
@@ -533,7 +533,7 @@ func TestPUSH14_TheUserIsAlerted(t *testing.T) {
 		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindPush, 0, document)
 	})
 	for _, decision := range []string{"deny-mistake", "deny-not-me"} {
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		_, p := h.pushed(t, h.User, policy.Enter)
 		a.must(t, "answer", fields{"request": p.ID, "nonce": p.Nonce, "decision": decision})
 	}
@@ -585,7 +585,7 @@ func TestENR9a_TheSeedIsTheOneKept(t *testing.T) {
 }
 
 // setPolicy sets a document.
-func (h *house) setPolicy(t *testing.T, d policy.Document) {
+func (h *fixture) setPolicy(t *testing.T, d policy.Document) {
 	t.Helper()
 	document, err := policy.Encode(d)
 	if err != nil {
@@ -617,6 +617,6 @@ func TestTREL11_CallsSignedBeforeARestore(t *testing.T) {
 	if r := a.call(t, "settings", fields{"push": true}); r.status != http.StatusUnauthorized || r.code() != "replayed" {
 		t.Errorf("signed before the restore: got %d %q, want 401 replayed", r.status, r.code())
 	}
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 	a.must(t, "settings", fields{"push": true})
 }

@@ -87,7 +87,7 @@ func TestAPI_SaysItInTheReadersLanguage(t *testing.T) {
 
 // What an app may do in each state, and what it is told.
 func TestAPI_StatesOfAnAuthenticator(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		if r := a.call(t, "settings", fields{"name": "Anna's phone"}); r.body["name"] != "Anna's phone" {
 			t.Errorf("settings: %d %v", r.status, r.body)
@@ -140,7 +140,7 @@ func TestPUSH6_SettingsAskThePlatform(t *testing.T) {
 // The stream rings at once, when something happens to the authenticator or to
 // its user, and ends when the server does.
 func TestStream_Rings(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		s := a.signing("stream", nil)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+Path+"stream", nil)

@@ -30,7 +30,7 @@ type finger struct {
 	cross  bool
 }
 
-func (h *house) finger(t *testing.T) *finger {
+func (h *fixture) finger(t *testing.T) *finger {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *app) challenge(t *testing.T, what, request string) string {
 }
 
 // touched is an app with a PIN that a finger may stand in for.
-func (h *house) touched(t *testing.T) (*app, secretPIN, *finger) {
+func (h *fixture) touched(t *testing.T) (*app, secretPIN, *finger) {
 	t.Helper()
 	a, own := h.chosen(t)
 	f := h.finger(t)
@@ -115,7 +115,7 @@ func (h *house) touched(t *testing.T) (*app, secretPIN, *finger) {
 
 // A finger opens what the PIN opens, for the request it was shown for.
 func TestCRED8_AFingerUnlocks(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own, f := h.touched(t)
 		if got := a.must(t, "unlock", fields{"assertion": f.shown(t, "webauthn.get", a.challenge(t, "unlock", ""))})["half"]; got != b64(own.half) {
@@ -140,7 +140,7 @@ func TestCRED8_AFingerUnlocks(t *testing.T) {
 // unlockByBiometric another origin is taken, or no user verification, until the
 // counter stops the next; without useChallenge another challenge is.
 func TestCRED8_FingersThatProveNothing(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own, f := h.touched(t)
 		_, p := h.pushed(t, h.User, policy.NoPresence)
@@ -173,7 +173,7 @@ func TestCRED8_FingersThatProveNothing(t *testing.T) {
 			"one of its own making":   func() fields { return f.shown(t, "webauthn.get", b64(make([]byte, 32))) },
 			"one that is too old": func() fields {
 				challenge := a.challenge(t, "unlock", p.ID)
-				h.Clock.Pass(challengeLife)
+				h.Clock.Advance(challengeLife)
 				return f.shown(t, "webauthn.get", challenge)
 			},
 		} {
@@ -196,7 +196,7 @@ func TestCRED8_FingersThatProveNothing(t *testing.T) {
 // Who found a phone unlocked cannot bring their own finger, and where the
 // template allows none, nobody can.
 func TestCRED8_SettingAFingerUp(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own := h.chosen(t)
 		f := h.finger(t)
@@ -216,7 +216,7 @@ func TestCRED8_SettingAFingerUp(t *testing.T) {
 			t.Errorf("by a challenge for something else: %d %v, want 422 biometric", r.status, r.body)
 		}
 		// A new PIN ends what was set up under the old.
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		a.must(t, "biometric", fields{"proof": b64(own.proof), "credential": f.made(t, a.challenge(t, "register", ""))})
 		if got := a.must(t, "pin", own.change(ofPIN(t, "720916")))["pin"].(fields)["biometric"]; got != nil {
 			t.Errorf("after a new PIN: %v, want none", got)

@@ -13,7 +13,7 @@ import (
 )
 
 // set has authenticators enrolled by a template from now on.
-func (h *house) set(t *testing.T, change func(*policy.Template)) {
+func (h *fixture) set(t *testing.T, change func(*policy.Template)) {
 	t.Helper()
 	template := policy.DefaultTemplate()
 	change(&template)
@@ -21,7 +21,7 @@ func (h *house) set(t *testing.T, change func(*policy.Template)) {
 }
 
 // check has the user type something, and says whether it was right.
-func (h *house) check(t *testing.T, typed, challenge string) (result authenticator.Result) {
+func (h *fixture) check(t *testing.T, typed, challenge string) (result authenticator.Result) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) (err error) {
 		try := authenticator.Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: typed, Rules: policy.DefaultLockout()}
@@ -43,7 +43,7 @@ func (h *house) check(t *testing.T, typed, challenge string) (result authenticat
 // Tried with approveByResponse true to any response: the wrong one approved.
 func TestCRED3_ThePhoneAnswersChallenges(t *testing.T) {
 	for _, digits := range []int64{6, 8} {
-		each(t, func(t *testing.T, h *house) {
+		each(t, func(t *testing.T, h *fixture) {
 			h.set(t, func(p *policy.Template) { p.Mode, p.Length = policy.ChallengeResponse, digits })
 			_, shown := h.issued(t, h.User)
 			p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
@@ -88,7 +88,7 @@ func TestCRED3_ThePhoneAnswersChallenges(t *testing.T) {
 // not written: a second process showed the same one.
 func TestCRED4_AnAppThatCounts(t *testing.T) {
 	for _, digits := range []int64{6, 8} {
-		each(t, func(t *testing.T, h *house) {
+		each(t, func(t *testing.T, h *fixture) {
 			h.set(t, func(p *policy.Template) { p.Step, p.Length = 0, digits })
 			_, shown := h.issued(t, h.User)
 			p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
@@ -115,7 +115,7 @@ func TestCRED4_AnAppThatCounts(t *testing.T) {
 			}
 			next()
 			next() // pressed by a pocket
-			h.Clock.Pass(24 * time.Hour)
+			h.Clock.Advance(24 * time.Hour)
 			if !h.check(t, next(), "").OK {
 				t.Error("CRED-10: the next but two refused")
 			}

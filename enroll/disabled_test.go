@@ -14,17 +14,17 @@ import (
 // user is disabled here, and the journey stays as it is, so that nothing else
 // refuses.
 func TestENR9a_ADisabledUserActivatesNothing(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		disable := func(u identity.User) {
 			t.Helper()
 			h.Do(t, func(tx *store.Tx) error {
-				_, err := tx.DisableUser(t.Context(), h.Tenant.ID, u.ID)
+				_, err := tx.Users().Disable(t.Context(), h.Tenant.ID, u.ID)
 				return err
 			})
 		}
 		authenticators := func(u identity.User, want identity.State, n int) {
 			t.Helper()
-			all, err := store.Collect(h.DB.Authenticators(t.Context(), h.Tenant.ID, u.ID))
+			all, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, u.ID))
 			if err != nil || len(all) != n || n > 0 && all[0].State() != want {
 				t.Errorf("%s has %d authenticators, %v; want %d, %s", u.Name, len(all), err, n, want)
 			}

@@ -15,7 +15,7 @@ import (
 )
 
 // invite adds an invitation of a user.
-func (h *house) invite(t *testing.T, user identity.User) store.Invitation {
+func (h *fixture) invite(t *testing.T, user identity.User) store.Invitation {
 	t.Helper()
 	now := h.Clock.Now()
 	i := store.Invitation{Tenant: user.Tenant, ID: identity.NewID(identity.InvitationID), User: user.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
@@ -31,7 +31,7 @@ func (h *house) invite(t *testing.T, user identity.User) store.Invitation {
 
 // An invitation is used up by the transaction it is redeemed in, and by one.
 func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		user := h.addUser(t, "dora")
 		i := h.invite(t, user)
 		var journeys []*identity.Journey
@@ -51,7 +51,7 @@ func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
 }
 
 // openJourney is a journey that an invitation began.
-func (h *house) openJourney(t *testing.T, user identity.User, i store.Invitation) *identity.Journey {
+func (h *fixture) openJourney(t *testing.T, user identity.User, i store.Invitation) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
@@ -62,7 +62,7 @@ func (h *house) openJourney(t *testing.T, user identity.User, i store.Invitation
 }
 
 func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for name, spoil := range map[string]func(tx *store.Tx, i store.Invitation) error{
 			"revoked": func(tx *store.Tx, i store.Invitation) error {
 				_, err := tx.Invitations().Revoke(t.Context(), i)

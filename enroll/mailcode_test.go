@@ -16,7 +16,7 @@ import (
 )
 
 // sendCode asks for a code on a page of j, as user or as nobody.
-func (h *house) sendCode(t *testing.T, j *identity.Journey, user *identity.User) error {
+func (h *fixture) sendCode(t *testing.T, j *identity.Journey, user *identity.User) error {
 	t.Helper()
 	before := *j
 	err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -32,7 +32,7 @@ func (h *house) sendCode(t *testing.T, j *identity.Journey, user *identity.User)
 }
 
 // checkCode types a code on the page of j.
-func (h *house) checkCode(t *testing.T, j *identity.Journey, typed string) (problem string) {
+func (h *fixture) checkCode(t *testing.T, j *identity.Journey, typed string) (problem string) {
 	t.Helper()
 	h.step(t, j, func(tx *store.Tx) (err error) {
 		problem, err = CheckCode(t.Context(), tx, j, typed, h.rules)
@@ -42,11 +42,11 @@ func (h *house) checkCode(t *testing.T, j *identity.Journey, typed string) (prob
 }
 
 func TestENR6_TheMail(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j := h.journey(t, h.User)
 		j.Fingerprint = "Firefox on Linux"
 		for n := range 2 {
-			h.Clock.Pass(30 * time.Second)
+			h.Clock.Advance(30 * time.Second)
 			h.step(t, j, func(tx *store.Tx) error { return SendCode(t.Context(), tx, j, &h.User, h.rules, "de") })
 			mails := h.mailed(t)
 			if len(mails) != 1 {
@@ -77,7 +77,7 @@ func TestENR6_TheMail(t *testing.T) {
 }
 
 // knownCode puts a code of the test's choice in the place of the one mailed.
-func (h *house) knownCode(t *testing.T, j *identity.Journey, code string) {
+func (h *fixture) knownCode(t *testing.T, j *identity.Journey, code string) {
 	t.Helper()
 	h.step(t, j, func(tx *store.Tx) (err error) {
 		j.Code.MAC, j.Code.Root, err = tx.MAC(code, toEnroll.use, j.Tenant, j.ID)
@@ -96,7 +96,7 @@ func throttled(t *testing.T, err error) (string, time.Duration) {
 }
 
 func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for i, typed := range []string{"042917", " 042 917 ", "042-917", "٠٤٢٩١٧", "０４２９１７"} {
 			user := h.addUser(t, fmt.Sprint("user ", i))
 			j := h.journey(t, user)
@@ -118,7 +118,7 @@ func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
 }
 
 func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j := h.journey(t, h.User)
 		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
@@ -139,7 +139,7 @@ func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 		if got := len(h.events(t, h.Tenant.ID, audit.EnrollCodeWrong)); got != 5 {
 			t.Errorf("%d events of wrong codes, want 5", got)
 		}
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 }
 
 func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for _, tt := range []struct {
 			name string
 			wait time.Duration
@@ -169,7 +169,7 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.knownCode(t, j, "042917")
-			h.Clock.Pass(tt.wait)
+			h.Clock.Advance(tt.wait)
 			if got := h.checkCode(t, j, "042917"); got != tt.want {
 				t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 			}
@@ -178,7 +178,7 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 }
 
 func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		mine, theirs := h.journey(t, h.User), h.journey(t, h.addUser(t, "somebody else"))
 		for _, j := range []*identity.Journey{mine, theirs} {
 			if err := h.sendCode(t, j, &identity.User{ID: j.UserID, Mail: "x@example.org"}); err != nil {
@@ -215,18 +215,18 @@ func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
 }
 
 func TestENR6_HowOftenCodesAreSent(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		t.Run("half a minute apart", func(t *testing.T) {
 			user := h.addUser(t, "apart")
 			j := h.journey(t, user)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
-			h.Clock.Pass(29 * time.Second)
+			h.Clock.Advance(29 * time.Second)
 			if key, wait := throttled(t, h.sendCode(t, j, &user)); key != "error.code.wait" || wait != time.Second {
 				t.Errorf("got %q after %v", key, wait)
 			}
-			h.Clock.Pass(time.Second)
+			h.Clock.Advance(time.Second)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Error(err)
 			}
@@ -241,7 +241,7 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 			if key, _ := throttled(t, h.sendCode(t, h.journey(t, user), &user)); key != "error.code.limit" {
 				t.Errorf("got %q, want error.code.limit", key)
 			}
-			h.Clock.Pass(time.Hour + time.Second)
+			h.Clock.Advance(time.Hour + time.Second)
 			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
 				t.Error(err)
 			}
@@ -272,7 +272,7 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 // A name that is nobody's goes the same way, with the same limits, and leaves
 // no trace but the count; no code is right for it.
 func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		decoy := func() *identity.Journey {
 			j := h.journey(t, identity.User{Name: "  NoBody "})
 			h.step(t, j, func(*store.Tx) error { j.Decoy, j.Passed = true, nil; return nil })
@@ -314,7 +314,7 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 }
 
 func TestENR5_NoAddressOnFile(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		user := h.addUser(t, "no mail")
 		user.Mail = ""
 		j := h.journey(t, user)
@@ -355,10 +355,10 @@ func TestENR5_MaskMail(t *testing.T) {
 
 // Each finished step covers the next code's life, ninety minutes at most.
 func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j := h.journey(t, h.User)
 		began := h.Clock.Now()
-		h.Clock.Pass(14 * time.Minute)
+		h.Clock.Advance(14 * time.Minute)
 		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
@@ -366,12 +366,12 @@ func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
 			t.Errorf("after the code was sent: %v, want %v", got, want)
 		}
 		h.knownCode(t, j, "042917")
-		h.Clock.Pass(9 * time.Minute)
+		h.Clock.Advance(9 * time.Minute)
 		h.checkCode(t, j, "042917")
 		if got, want := j.ExpiresAt.Sub(began), 33*time.Minute; got != want {
 			t.Errorf("after the code was typed: %v, want %v", got, want)
 		}
-		h.Clock.Pass(60 * time.Minute)
+		h.Clock.Advance(60 * time.Minute)
 		h.step(t, j, func(tx *store.Tx) error {
 			_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.IOS, h.rules, "en")
 			return err

@@ -17,7 +17,7 @@ import (
 // Tried without MayHave in announce: ten came of ten. With it before Enrolled,
 // several did on PostgreSQL.
 func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		rules := policy.DefaultCredentials()
 		rules.Most = 3
 		h.setPolicy(t, rules)
@@ -53,7 +53,7 @@ func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
 //
 // Tried without Allows in MayHave: what was begun before was finished.
 func TestCRED1_KindsThatPolicyAllows(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		there := h.enrolled(t, h.User, true)
 		_, shown := h.issued(t, h.User)
 		late := h.newApp(t)

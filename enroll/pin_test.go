@@ -22,7 +22,7 @@ import (
 )
 
 // wantsPIN has authenticators that are enrolled from now on ask for a PIN.
-func (h *house) wantsPIN(t *testing.T, attempts int64) {
+func (h *fixture) wantsPIN(t *testing.T, attempts int64) {
 	t.Helper()
 	template := policy.DefaultTemplate()
 	template.PIN, template.PINAttempts, template.Biometric = policy.UserPIN, attempts, true
@@ -53,7 +53,7 @@ func (s secretPIN) change(to secretPIN) fields {
 
 // begun is an app that has used an activation whose authenticator wants a PIN,
 // and what it makes of the initial one, as the page of the enrolment shows it.
-func (h *house) begun(t *testing.T) (*app, *identity.Journey, secretPIN) {
+func (h *fixture) begun(t *testing.T) (*app, *identity.Journey, secretPIN) {
 	t.Helper()
 	j, shown := h.issued(t, h.User)
 	a := h.newApp(t)
@@ -84,7 +84,7 @@ func (h *house) begun(t *testing.T) (*app, *identity.Journey, secretPIN) {
 }
 
 // chosen is an app that was enrolled with a PIN of its person's own.
-func (h *house) chosen(t *testing.T) (*app, secretPIN) {
+func (h *fixture) chosen(t *testing.T) (*app, secretPIN) {
 	t.Helper()
 	a, _, first := h.begun(t)
 	own := ofPIN(t, "493817")
@@ -97,7 +97,7 @@ func (h *house) chosen(t *testing.T) (*app, secretPIN) {
 // anything else, and is nowhere after that. Without chosenPIN in finish the
 // authenticator is ready with a PIN that stood on a screen.
 func TestCRED5_TheInitialPINIsShownAndChanged(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, j, first := h.begun(t)
 		if r := a.call(t, "finish", fields{"push": true}); r.status != http.StatusConflict || r.code() != "initial-pin" {
@@ -148,7 +148,7 @@ func TestCRED5_AnAppWithoutPINsIsRefused(t *testing.T) {
 
 // Who took a picture of the QR code has not seen the page after it.
 func TestCRED5_WrongInitialPINsVoidTheActivation(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 2)
 		a, j, _ := h.begun(t)
 		wrong, own := ofPIN(t, "00000000"), ofPIN(t, "493817")
@@ -170,7 +170,7 @@ func TestCRED5_WrongInitialPINsVoidTheActivation(t *testing.T) {
 // The last wrong PIN locks, and no operator unlocks what it locked. Without the
 // NOT EXISTS in UnlockAuthenticator one does.
 func TestCRED7_WrongPINsLockForGood(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own := h.chosen(t)
 		wrong := ofPIN(t, "000000")
@@ -221,7 +221,7 @@ func TestCRED7_WrongPINsLockForGood(t *testing.T) {
 // all that were wrong are counted. Without failures < $3 in TryPIN all of them
 // are looked at.
 func TestCRED7_FiftyAtOnceAreCounted(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 10)
 		a, own := h.chosen(t)
 		app, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.id)
@@ -267,7 +267,7 @@ func TestCRED7_FiftyAtOnceAreCounted(t *testing.T) {
 // A signed approval proves the device and not its person. Without askedWho in
 // answer all of these approve.
 func TestCRED7_AnApprovalComesAfterAnUnlockForIt(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own := h.chosen(t)
 		refused := func(why string, p store.PushRequest) {
@@ -295,7 +295,7 @@ func TestCRED7_AnApprovalComesAfterAnUnlockForIt(t *testing.T) {
 		_, p = h.pushed(t, h.User, policy.NoPresence)
 		refused("the unlock for the one before", p)
 		a.must(t, "unlock", fields{"proof": b64(own.proof), "request": p.ID})
-		h.Clock.Pass(unlockLife)
+		h.Clock.Advance(unlockLife)
 		if r := a.call(t, "answer", a.approval(t, p)); r.status == http.StatusOK {
 			t.Errorf("a minute later: %v, want a refusal", r.body)
 		}
@@ -309,7 +309,7 @@ func TestCRED7_AnApprovalComesAfterAnUnlockForIt(t *testing.T) {
 // A PIN is changed by who knows it, together with the half, and its old one
 // opens nothing.
 func TestCRED7_ChangingThePIN(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.wantsPIN(t, 3)
 		a, own := h.chosen(t)
 		next := ofPIN(t, "Seven7")
@@ -402,7 +402,7 @@ func TestCRED7_MalformedPINs(t *testing.T) {
 }
 
 // enrolledPlain is an app of another user, without a PIN.
-func (h *house) enrolledPlain(t *testing.T) *app {
+func (h *fixture) enrolledPlain(t *testing.T) *app {
 	t.Helper()
 	h.rules.Template = policy.DefaultTemplate()
 	return h.enrolled(t, h.addUser(t, "bo.lund"), true)

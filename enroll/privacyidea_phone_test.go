@@ -35,18 +35,18 @@ var (
 	serverKey = sync.OnceValues(newServerKey)
 )
 
-// A storeHouse is a house with the privacyIDEA Authenticator's address.
-type storeHouse struct {
-	*house
+// A storeFixture is a fixture with the privacyIDEA Authenticator's address.
+type storeFixture struct {
+	*fixture
 	tenant string // base of the tenant's addresses
 }
 
-func eachStore(t *testing.T, f func(t *testing.T, h *storeHouse)) {
+func eachStore(t *testing.T, f func(t *testing.T, h *storeFixture)) {
 	t.Helper()
-	each(t, func(t *testing.T, h *house) { f(t, allowStore(t, h)) })
+	each(t, func(t *testing.T, h *fixture) { f(t, allowStore(t, h)) })
 }
 
-func allowStore(t *testing.T, h *house) *storeHouse {
+func allowStore(t *testing.T, h *fixture) *storeFixture {
 	t.Helper()
 	h.rules.Platforms[identity.PrivacyIDEA] = policy.PlatformRule{Allowed: true, Push: true}
 	h.setPolicy(t, h.rules.Platforms)
@@ -64,11 +64,11 @@ func allowStore(t *testing.T, h *house) *storeHouse {
 	p := NewPrivacyIDEA(&web.Site{DB: h.DB, Catalog: catalog, Base: base, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, h.DB)
 	p.newKey = serverKey
 	p.Routes(mux)
-	return &storeHouse{house: h, tenant: server.URL + "/t/" + h.Tenant.Slug}
+	return &storeFixture{fixture: h, tenant: server.URL + "/t/" + h.Tenant.Slug}
 }
 
 // scanned goes through the wizard and returns what the QR code holds.
-func (h *storeHouse) scanned(t *testing.T) (*identity.Journey, string) {
+func (h *storeFixture) scanned(t *testing.T) (*identity.Journey, string) {
 	t.Helper()
 	j := h.journey(t, h.User)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
@@ -82,7 +82,7 @@ func (h *storeHouse) scanned(t *testing.T) (*identity.Journey, string) {
 	return j, h.link(t, j)
 }
 
-func (h *storeHouse) link(t *testing.T, j *identity.Journey) string {
+func (h *storeFixture) link(t *testing.T, j *identity.Journey) string {
 	t.Helper()
 	return h.shown(t, j).PrivacyIDEALink(strings.TrimSuffix(h.tenant, "/t/"+h.Tenant.Slug), h.Tenant, h.User.Name, h.Clock.Now())
 }
@@ -90,7 +90,7 @@ func (h *storeHouse) link(t *testing.T, j *identity.Journey) string {
 // A storePhone is a phone with the privacyIDEA Authenticator, written from the
 // description of its protocol. It can send anything, so that the tests can lie.
 type storePhone struct {
-	h      *storeHouse
+	h      *storeFixture
 	key    *rsa.PrivateKey
 	server *rsa.PublicKey // which the server said it signs with
 	url    string
@@ -100,7 +100,7 @@ type storePhone struct {
 }
 
 // scan reads an enrolment link as the app does.
-func (h *storeHouse) scan(t *testing.T, link string) *storePhone {
+func (h *storeFixture) scan(t *testing.T, link string) *storePhone {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil {
@@ -265,8 +265,8 @@ func (p *storePhone) saying(nonce, signed string, more ...string) url.Values {
 	return form
 }
 
-// enrolledStore is a phone that has become an authenticator of the house's user.
-func (h *storeHouse) enrolled(t *testing.T) *storePhone {
+// enrolledStore is a phone that has become an authenticator of the fixture's user.
+func (h *storeFixture) enrolled(t *testing.T) *storePhone {
 	t.Helper()
 	_, link := h.scanned(t)
 	p := h.scan(t, link)
@@ -275,7 +275,7 @@ func (h *storeHouse) enrolled(t *testing.T) *storePhone {
 }
 
 // pushed starts a push request of a new journey.
-func (h *storeHouse) pushed(t *testing.T, presence policy.Presence) store.PushRequest {
+func (h *storeFixture) pushed(t *testing.T, presence policy.Presence) store.PushRequest {
 	t.Helper()
 	j := h.Journey(t, "browser")
 	var p store.PushRequest
@@ -286,7 +286,7 @@ func (h *storeHouse) pushed(t *testing.T, presence policy.Presence) store.PushRe
 	return p
 }
 
-func (h *storeHouse) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
+func (h *storeFixture) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
 	s, err := push.Look(t.Context(), h.DB.Reader, p.Tenant, p.ID)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 )
 
 func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
-	eachStore(t, func(t *testing.T, h *storeHouse) {
+	eachStore(t, func(t *testing.T, h *storeFixture) {
 		j, link := h.scanned(t)
 		if !strings.Contains(link, "&ttl=10&") || h.link(t, j) != link {
 			t.Errorf("the QR code holds %s, and after a reload %s", link, h.link(t, j))
@@ -109,7 +109,7 @@ func TestPUSH24_RegistrationsThatAreRefused(t *testing.T) {
 			p.h.Do(t, func(tx *store.Tx) error { return tx.Tenants().Add(t.Context(), other) })
 			p.url = strings.Replace(p.url, "/t/demo/", "/t/other/", 1)
 		},
-		"expired":  func(p *storePhone, _ url.Values) { p.h.Clock.Pass(10 * time.Minute) },
+		"expired":  func(p *storePhone, _ url.Values) { p.h.Clock.Advance(10 * time.Minute) },
 		"replaced": func(p *storePhone, _ url.Values) { p.h.scanned(t) },
 		"user disabled": func(p *storePhone, _ url.Values) {
 			p.h.Do(t, func(tx *store.Tx) error {
@@ -156,7 +156,7 @@ func TestPUSH24_EnrollmentsDoNotMix(t *testing.T) {
 // One key wins, however many register at once; the same key gets the same answer
 // again, as long as the enrolment would have been good. Left out: the thumbprint.
 func TestPUSH24_RegisteredOnce(t *testing.T) {
-	eachStore(t, func(t *testing.T, h *storeHouse) {
+	eachStore(t, func(t *testing.T, h *storeFixture) {
 		_, link := h.scanned(t)
 		first, second := h.scan(t, link), h.scan(t, link)
 		second.key, _ = otherKey()
@@ -183,7 +183,7 @@ func TestPUSH24_RegisteredOnce(t *testing.T) {
 		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != "authenticator-added" {
 			t.Errorf("mails: %+v", mails)
 		}
-		h.Clock.Pass(10 * time.Minute)
+		h.Clock.Advance(10 * time.Minute)
 		wantRefused(t, "again, too late", phones[0].post(t, phones[0].registration()))
 	})
 }
@@ -191,7 +191,7 @@ func TestPUSH24_RegisteredOnce(t *testing.T) {
 // A poll works for a minute either way, and once. Each was tried with its check
 // taken out: the time, the use, the signature, the state, the protocol.
 func TestPUSH24_PollsThatAreRefused(t *testing.T) {
-	eachStore(t, func(t *testing.T, h *storeHouse) {
+	eachStore(t, func(t *testing.T, h *storeFixture) {
 		p := h.enrolled(t)
 		h.pushed(t, policy.NoPresence)
 		seen := p.asking()
@@ -272,7 +272,7 @@ func TestPUSH24_Answers(t *testing.T) {
 		{"declined for a reason of tomorrow", "|decline|stolen", []string{"decline", "1", "decline_reason", "stolen"}, store.PushNotMe, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			eachStore(t, func(t *testing.T, h *storeHouse) {
+			eachStore(t, func(t *testing.T, h *storeFixture) {
 				p := h.enrolled(t)
 				w := h.pushed(t, policy.NoPresence)
 				c := p.poll(t)[0]
@@ -342,7 +342,7 @@ func TestPUSH24_AnswersThatAreRefused(t *testing.T) {
 
 // Two phones approve and deny at once: one answer ends the request.
 func TestPUSH26_StoreAppAnswersOnce(t *testing.T) {
-	eachStore(t, func(t *testing.T, h *storeHouse) {
+	eachStore(t, func(t *testing.T, h *storeFixture) {
 		p := h.enrolled(t)
 		w := h.pushed(t, policy.NoPresence)
 		nonce := p.poll(t)[0]["nonce"]
@@ -388,7 +388,7 @@ func TestPUSH18_StoreAppPicks(t *testing.T) {
 		{"the right one after a zero", func(w store.PushRequest, _ []string) string { return "0" + w.Number }, store.PushWrongNumber},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			eachStore(t, func(t *testing.T, h *storeHouse) {
+			eachStore(t, func(t *testing.T, h *storeFixture) {
 				p := h.enrolled(t)
 				w := h.pushed(t, policy.Pick)
 				c := p.poll(t)[0]
@@ -429,7 +429,7 @@ func TestPUSH18_StoreAppPicks(t *testing.T) {
 // the capabilities that the app claims written to its row, and without the look
 // at them in the answer.
 func TestPUSH22_StoreAppAndTypedNumbers(t *testing.T) {
-	eachStore(t, func(t *testing.T, h *storeHouse) {
+	eachStore(t, func(t *testing.T, h *storeFixture) {
 		_, link := h.scanned(t)
 		p := h.scan(t, link)
 		form := p.registration()
@@ -525,7 +525,7 @@ func TestPUSH24_TurnedAway(t *testing.T) {
 	if got := p.get(t, p.asking()); got.status != http.StatusTooManyRequests || got.text != refusedAs {
 		t.Errorf("after it: %d %s", got.status, got.text)
 	}
-	h.Clock.Pass(2 * time.Minute)
+	h.Clock.Advance(2 * time.Minute)
 	p.poll(t)
 }
 

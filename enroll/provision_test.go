@@ -11,7 +11,7 @@ import (
 // Self-provisioning is for users without an authenticator: what was open ends when
 // an operator provisions one.
 func TestENR1_HandedOutVoidsWhatIsOpen(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j, shown := h.issued(t, h.User)
 		app := h.newApp(t)
 		app.id = app.must(t, "activate", fields{"secret": shown.Secret})["authenticator"].(string)

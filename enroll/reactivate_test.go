@@ -13,7 +13,7 @@ import (
 )
 
 // reactivate has an authenticator moved to a new phone.
-func (h *house) reactivate(t *testing.T, id string) (Activation, error) {
+func (h *fixture) reactivate(t *testing.T, id string) (Activation, error) {
 	t.Helper()
 	a, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *house) reactivate(t *testing.T, id string) (Activation, error) {
 	return shown, err
 }
 
-func (h *house) state(t *testing.T, id string) identity.State {
+func (h *fixture) state(t *testing.T, id string) identity.State {
 	t.Helper()
 	a, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
@@ -44,7 +44,7 @@ func (h *house) state(t *testing.T, id string) identity.State {
 // Tried without supersede: both worked. Tried with supersede behind announce: at the
 // most it was refused.
 func TestCRED14_ANewPhone(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		long := policy.DefaultTemplate()
 		long.Length = 8
 		h.rules.Template = long

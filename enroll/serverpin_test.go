@@ -15,7 +15,7 @@ import (
 )
 
 // withServerPIN is an app whose PIN the server checks, and that PIN.
-func (h *house) withServerPIN(t *testing.T) (a *app, pin string) {
+func (h *fixture) withServerPIN(t *testing.T) (a *app, pin string) {
 	t.Helper()
 	h.set(t, func(p *policy.Template) { p.PIN = policy.ServerSidePIN })
 	j, shown := h.issued(t, h.User)
@@ -83,7 +83,7 @@ func TestCRED5_TheFirstServerPIN(t *testing.T) {
 //
 // Tried without TryServerPIN in answer: all were approved.
 func TestPUSH13_AnApprovalBringsTheServerPIN(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a, pin := h.withServerPIN(t)
 		_, p := h.pushed(t, h.User, policy.Enter)
 		with := func(pin string) fields {

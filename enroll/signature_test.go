@@ -189,7 +189,7 @@ func TestSignature_TheHostHeaderIsNotBelieved(t *testing.T) {
 
 // A call that was recorded and is played again changes nothing.
 func TestSignature_AReplayIsRefused(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		off, on := a.signing("settings", fields{"push": false}), a.signing("settings", fields{"push": true})
 		recorded := a.sign(off)
@@ -199,14 +199,14 @@ func TestSignature_AReplayIsRefused(t *testing.T) {
 		if r := h.send(t, on.method, on.name, a.sign(on), on.body); r.status != http.StatusOK {
 			t.Fatalf("settings: %d %v", r.status, r.body)
 		}
-		h.Clock.Pass(59 * time.Second)
+		h.Clock.Advance(59 * time.Second)
 		if r := h.send(t, off.method, off.name, recorded, off.body); r.status != http.StatusUnauthorized || r.code() != "replayed" {
 			t.Errorf("replay: got %d %q, want 401 replayed", r.status, r.code())
 		}
 		if push := a.must(t, "status", nil)["push"].(map[string]any)["state"]; push != "enabled" {
 			t.Errorf("after the replay push is %v, want enabled", push)
 		}
-		h.Clock.Pass(2 * time.Second)
+		h.Clock.Advance(2 * time.Second)
 		if r := h.send(t, off.method, off.name, recorded, off.body); r.code() != "clock" {
 			t.Errorf("late replay: got %q, want clock", r.code())
 		}

@@ -50,7 +50,7 @@ func (a *app) web(t *testing.T) fields {
 
 // The calls of the protocol's page, as they stand there.
 func TestPUSH24_SubscribeAndUnsubscribe(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		key, err := base64.RawURLEncoding.DecodeString(a.web(t)["key"].(string))
 		if err != nil || len(key) != 65 || key[0] != 4 || a.web(t)["subscribed"] != false {
@@ -61,7 +61,7 @@ func TestPUSH24_SubscribeAndUnsubscribe(t *testing.T) {
 			t.Errorf("subscribed: %v", got)
 		}
 		a.must(t, "subscribe", body) // as at every start of the app: nothing changes, and nothing is told
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		body["expirationTime"] = nil // a browser's toJSON has it
 		body["endpoint"] = "https://web.push.apple.com/QExample"
 		a.must(t, "subscribe", body)
@@ -69,7 +69,7 @@ func TestPUSH24_SubscribeAndUnsubscribe(t *testing.T) {
 		if err != nil || s.Host != "web.push.apple.com" {
 			t.Errorf("another took its place: host %q, %v", s.Host, err)
 		}
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		a.must(t, "unsubscribe", fields{})
 		if a.must(t, "unsubscribe", fields{}); a.web(t)["subscribed"] != false {
 			t.Errorf("after: %v", a.web(t))
@@ -110,7 +110,7 @@ func TestPUSH24_TheProtocolsExamples(t *testing.T) {
 
 // A subscription ends with its authenticator.
 func TestPUSH24_RevocationEndsASubscription(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
 		a.must(t, "subscribe", example(t, "subscribe-body"))
 		a.must(t, "remove", fields{})
@@ -199,7 +199,7 @@ func TestPUSH24_SubscribingIsBounded(t *testing.T) {
 	if r := a.call(t, "subscribe", example(t, "subscribe-body")); r.status != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" {
 		t.Errorf("%d %q, Retry-After %q, want 429", r.status, r.code(), r.header.Get("Retry-After"))
 	}
-	h.Clock.Pass(time.Hour)
+	h.Clock.Advance(time.Hour)
 	a.must(t, "subscribe", example(t, "subscribe-body"))
 }
 

@@ -19,7 +19,7 @@ import (
 
 // thirdParty goes through the wizard as far as the page with the secret for
 // another vendor's app.
-func (h *house) thirdParty(t *testing.T) *identity.Journey {
+func (h *fixture) thirdParty(t *testing.T) *identity.Journey {
 	t.Helper()
 	h.rules.SelfProvisioning.ThirdParty = true
 	j := h.journey(t, h.User)
@@ -34,7 +34,7 @@ func (h *house) thirdParty(t *testing.T) *identity.Journey {
 	return j
 }
 
-func (h *house) secret(t *testing.T, j *identity.Journey) ThirdParty {
+func (h *fixture) secret(t *testing.T, j *identity.Journey) ThirdParty {
 	t.Helper()
 	shown, err := ShownThirdParty(t.Context(), h.DB.Reader, j)
 	if err != nil {
@@ -44,7 +44,7 @@ func (h *house) secret(t *testing.T, j *identity.Journey) ThirdParty {
 }
 
 // key is what an app reads out of the QR code.
-func (h *house) key(t *testing.T, j *identity.Journey) otp.Key {
+func (h *fixture) key(t *testing.T, j *identity.Journey) otp.Key {
 	t.Helper()
 	key, err := otp.ParseURI(h.secret(t, j).Link("Example Hospital", h.User.Name))
 	if err != nil {
@@ -53,7 +53,7 @@ func (h *house) key(t *testing.T, j *identity.Journey) otp.Key {
 	return key
 }
 
-func (h *house) confirm(t *testing.T, j *identity.Journey, typed string) (problem string) {
+func (h *fixture) confirm(t *testing.T, j *identity.Journey, typed string) (problem string) {
 	t.Helper()
 	h.step(t, j, func(tx *store.Tx) (err error) {
 		problem, err = ConfirmThirdParty(t.Context(), tx, j, h.User, typed, "Authenticator app")
@@ -62,7 +62,7 @@ func (h *house) confirm(t *testing.T, j *identity.Journey, typed string) (proble
 	return problem
 }
 
-func (h *house) authenticators(t *testing.T) []identity.Authenticator {
+func (h *fixture) authenticators(t *testing.T) []identity.Authenticator {
 	t.Helper()
 	all, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
 	if err != nil {
@@ -74,7 +74,7 @@ func (h *house) authenticators(t *testing.T) []identity.Authenticator {
 // The whole way: a QR code that stays the same, wrong passcodes that keep all,
 // the right one that makes the authenticator and is used up by that.
 func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j := h.thirdParty(t)
 		first := h.secret(t, j)
 		key := h.key(t, j)
@@ -128,7 +128,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		if got := typedAgain(code); got.OK || got.Reason != authenticator.Replayed {
 			t.Errorf("the confirming passcode once more: %v %q, want a replay", got.OK, got.Reason)
 		}
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		if got := typedAgain(otptest.Oathtool(t, key, h.Clock.Now())); !got.OK {
 			t.Errorf("the next one: %q", got.Reason)
 		}
@@ -160,7 +160,7 @@ func TestENR12_TheConfirmationTeachesTheDrift(t *testing.T) {
 
 // Two tabs, or a page and its reload, confirm at once: one authenticator.
 func TestENR12_ConfirmedOnce(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		j := h.thirdParty(t)
 		code := otptest.Oathtool(t, h.key(t, j), h.Clock.Now())
 		var made int
@@ -183,9 +183,9 @@ func TestENR12_ConfirmedOnce(t *testing.T) {
 // What voids an activation voids this one, and what is expired is over; nothing
 // of either becomes an authenticator (ENR-9a).
 func TestENR12_VoidedAndExpired(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for name, over := range map[string]func(j *identity.Journey){
-			"expired": func(*identity.Journey) { h.Clock.Pass(time.Duration(h.rules.Limits.ActivationLife) * time.Second) },
+			"expired": func(*identity.Journey) { h.Clock.Advance(time.Duration(h.rules.Limits.ActivationLife) * time.Second) },
 			"cancelled": func(j *identity.Journey) {
 				h.step(t, j, func(tx *store.Tx) error { return Cancel(t.Context(), tx, j) })
 			},
@@ -201,7 +201,7 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 				h.step(t, j, func(tx *store.Tx) error { return IssueThirdParty(t.Context(), tx, j, h.User, h.rules, "en") })
 			},
 			"swept": func(*identity.Journey) {
-				h.Clock.Pass(time.Hour)
+				h.Clock.Advance(time.Hour)
 				h.Do(t, func(tx *store.Tx) error { _, err := Sweep(t.Context(), tx); return err })
 			},
 		} {

@@ -112,7 +112,7 @@ const (
 )
 
 func TestENR19_ALinkEnrollsOnceAndLogsNobodyIn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		u, secret := s.newcomer(true)
 		v := s.visitor().begin(" " + s.url + "/t/demo/enroll#i1." + secret[:13] + "\n " + secret[13:]) // as a mail program wraps it
@@ -229,7 +229,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 			return secret
 		}, replaced, http.StatusGone},
 		{"expired", func(t *testing.T, s *site, u identity.User, secret string) string {
-			s.Clock.Pass(24 * time.Hour)
+			s.Clock.Advance(24 * time.Hour)
 			return secret
 		}, expired, http.StatusGone},
 		{"a disabled user's", func(t *testing.T, s *site, u identity.User, secret string) string {
@@ -324,7 +324,7 @@ func TestENR19_NoWayAroundTheWizard(t *testing.T) {
 
 // Of two browsers with one link, the first to finish wins; the other is told.
 func TestENR19_TwoBrowsersWithOneLink(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		u, secret := s.newcomer(false)
 		first, second := s.visitor().begin(secret), s.visitor().begin(secret)
@@ -470,13 +470,13 @@ func TestENR19_APageLeftOpen(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	_, secret := s.newcomer(false)
 	v := s.visitor().begin(secret)
-	s.Clock.Pass(20 * time.Minute)
+	s.Clock.Advance(20 * time.Minute)
 	v.open(v.at).sees(outdated)
 	late := s.visitor()
-	s.Clock.Pass(23*time.Hour + 35*time.Minute)
+	s.Clock.Advance(23*time.Hour + 35*time.Minute)
 	late.begin(secret).sees(`name="platform"`)
 	code := late.toCode()
-	s.Clock.Pass(6 * time.Minute) // the link is over; what was begun is not
+	s.Clock.Advance(6 * time.Minute) // the link is over; what was begun is not
 	if err := s.activate(code); err != nil {
 		t.Fatal(err)
 	}

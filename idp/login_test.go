@@ -37,13 +37,13 @@ const password = "correct horse battery"
 
 // A site is the login pages on a real listener, with the portal to log in to.
 type site struct {
-	*storetest.House
+	*storetest.Fixture
 	t     *testing.T
 	url   string
 	token identity.Authenticator
 }
 
-func newSite(t *testing.T, h *storetest.House) *site {
+func newSite(t *testing.T, h *storetest.Fixture) *site {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -88,7 +88,7 @@ func newSite(t *testing.T, h *storetest.House) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{House: h, t: t, url: server.URL, token: h.Authenticator(t, "Pixel 9")}
+	return &site{Fixture: h, t: t, url: server.URL, token: h.Authenticator(t, "Pixel 9")}
 }
 
 // A visitor is a browser without scripts.
@@ -168,7 +168,7 @@ func (s *site) passcode() string {
 }
 
 func TestJRN10_FromTheNameToTheApplication(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		v := s.visitor().toChoice().send("method", "passcode").sees(`name="passcode"`)
 		v.send("passcode", "12").sees(`name="passcode"`)
@@ -298,7 +298,7 @@ func (s *site) approve(ctx context.Context, number string) error {
 var shown = regexp.MustCompile(`class="number"[^>]*>(\d+)<`)
 
 func TestJRN11_WithoutScriptsContinueWaitsForThePhone(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		v := s.visitor().toChoice().send("method", "push")
 		number := shown.FindStringSubmatch(v.page)
@@ -322,7 +322,7 @@ func TestJRN11_WithoutScriptsContinueWaitsForThePhone(t *testing.T) {
 }
 
 func TestJRN11_TheStreamSaysGoAndNothingElse(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		v := s.visitor().toChoice().send("method", "push")
 		number := shown.FindStringSubmatch(v.page)[1]
@@ -383,7 +383,7 @@ func TestTLOG03_AnotherSitesFormIsRefused(t *testing.T) {
 }
 
 func TestGarbageGetsAClearError(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		for address, want := range map[string]int{
 			"/t/demo/login/jrn_x": 404, "/t/demo/begin/x": 404, "/t/nobody/login": 404, "/t/demo/login/" + identity.NewID("jrn"): 404,

@@ -18,7 +18,7 @@ func TestTLOG21_AFreshFactorLeadsBackToThePage(t *testing.T) {
 	v := s.visitor().toChoice().send("method", "passcode").send("passcode", s.passcode()).sees("signed in as")
 	const wants = "/t/demo/login?for=recovery-codes&fresh=1"
 	v.open(wants).sees("at recovery-codes")
-	s.Clock.Pass(11 * time.Minute)
+	s.Clock.Advance(11 * time.Minute)
 	v.open("/t/demo/login?for=recovery-codes").sees("at recovery-codes")
 	v.open(wants).sees(`name="method"`).send("do", "cancel").sees("signed in as " + s.User.ID)
 	v.open(wants).sees(`name="method"`).send("method", "passcode").send("passcode", s.passcode()).sees("at recovery-codes")

@@ -60,7 +60,7 @@ func (s *site) answer(change func(*push.Answer)) error {
 // button.
 func (v *visitor) again() *visitor {
 	v.t.Helper()
-	v.Clock.Pass(15 * time.Second)
+	v.Clock.Advance(15 * time.Second)
 	return v.send("do", "again")
 }
 
@@ -101,10 +101,10 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 			"This sign‑in was rejected on the phone", "for a day every request asks for a number", []string{"passcode", "back", "cancel"}},
 		{"a wrong number", func(s *site, v *visitor) { s.answers(wrong) },
 			"The number was not right", "one try only", []string{"again", "passcode", "back", "cancel"}},
-		{"nobody answered", func(s *site, v *visitor) { s.Clock.Pass(time.Minute) },
+		{"nobody answered", func(s *site, v *visitor) { s.Clock.Advance(time.Minute) },
 			"The request ran out of time", "Nothing is wrong with your account", []string{"again", "passcode", "back", "cancel"}},
 		{"another tab began a newer one", func(s *site, v *visitor) {
-			s.Clock.Pass(15 * time.Second)
+			s.Clock.Advance(15 * time.Second)
 			other := &visitor{site: s, http: v.http}
 			other.toChoice().send("method", "push").sees(`class="number"`)
 		}, "A newer request took this one’s place", "It was sent at", []string{"again", "passcode", "back", "cancel"}},
@@ -158,7 +158,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 		t.Error("a fourth is offered")
 	}
 	v.again().sees("No more pushes can be sent in this sign‑in")
-	s.Clock.Pass(time.Minute)
+	s.Clock.Advance(time.Minute)
 	v.open(v.at).sees("The request ran out of time").sees("No further request can be sent")
 	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`value="push" disabled`)
 }
@@ -171,12 +171,12 @@ func TestPUSH14_NoFurtherPushInThisJourney(t *testing.T) {
 		v := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
 		s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe })
 		v.send()
-		s.Clock.Pass(15 * time.Second)
+		s.Clock.Advance(15 * time.Second)
 		v.send("do", way)
 		if v.send("do", "push"); strings.Contains(v.page, `class="number"`) {
 			t.Errorf("after %s another push was sent", way)
 		}
-		s.Clock.Pass(15 * time.Second)
+		s.Clock.Advance(15 * time.Second)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 func TestPUSH10_ThePageOfAnotherBrowser(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	mine := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
-	s.Clock.Pass(15 * time.Second)
+	s.Clock.Advance(15 * time.Second)
 	theirs := s.visitor().toChoice().send("method", "push")
 	if got, want := theirs.heading(), "Another request is still waiting"; got != want {
 		t.Errorf("heading %q, want %q", got, want)
@@ -260,7 +260,7 @@ func TestPUSH22_ThePageOfAnAppTooOld(t *testing.T) {
 // it is done and answers the application nothing. Without Journey.Pushes in what a
 // stream is asked, the first tab would wait with its old number for ever.
 func TestPUSH10_TwoTabsAtOneJourney(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		first := s.visitor().toChoice().send("method", "push")
 		second := &visitor{site: s, http: first.http}
@@ -434,7 +434,7 @@ func TestJRN11_OpenTheAppHere(t *testing.T) {
 		}
 		v.sees("Open your authenticator there")
 		v.send("do", "cancel")
-		s.Clock.Pass(15 * time.Second)
+		s.Clock.Advance(15 * time.Second)
 	}
 }
 

@@ -59,7 +59,7 @@ func (v *visitor) plant(cookies map[string]string) {
 // cookie, which stays, grants nothing. (Where what was proved more began another
 // session beside the first, it failed.)
 func TestTLOG04_ASessionIsNewWithEachPrivilege(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		s.asks(identity.Password)
 		v := s.visitor().open("/t/demo/login")
@@ -140,7 +140,7 @@ func (s *site) neighbour() identity.User {
 // password of the other, and a password proved for one name is asked again for
 // the next. (With forget leaving Passed alone the latter failed.)
 func TestTLOG07_TwoPeoplesFactorsAreNobodys(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		berit := s.User
 		s.User = s.neighbour()

@@ -39,7 +39,7 @@ func (s *site) mailedCode() string {
 }
 
 // newcomer is a site whose user has no authenticator.
-func newcomer(t *testing.T, h *storetest.House, set ...policy.Document) *site {
+func newcomer(t *testing.T, h *storetest.Fixture, set ...policy.Document) *site {
 	t.Helper()
 	s := newSite(t, h)
 	h.Do(t, func(tx *store.Tx) error {
@@ -75,7 +75,7 @@ func (v *visitor) secret() []byte {
 }
 
 func TestENR12_AnotherAppWithoutScripts(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newcomer(t, h, allowed())
 		v := s.toPlatform().sees(`value="third-party"`).send("platform", "third-party").sees(`class="qr"`)
 		secret := v.secret()
@@ -95,7 +95,7 @@ func TestENR12_AnotherAppWithoutScripts(t *testing.T) {
 		spent := now()
 		v.send("passcode", spent).sees("Wait until it shows a new passcode").sees(`name="passcode"`)
 		v.send("passcode", spent).sees("already used")
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		v.send("passcode", now()).sees("signed in as " + h.User.ID)
 	})
 }

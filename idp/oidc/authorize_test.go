@@ -121,7 +121,7 @@ func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 }
 
 func TestTOIDC11_StateAndNonceComeBackByteForByte(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 		for _, state := range []string{"a b+c%20&d=e#f", "\xff\xfe\x00\n", `"><script>alert(1)</script>`, "ü\u202e", strings.Repeat("s", 4096)} {
 			to := p.authorize(b, "state", state).to(t)
@@ -318,7 +318,7 @@ func TestTenantsAreApart(t *testing.T) {
 // Between request and answer an address may have been taken away, or the
 // application removed: neither gets a code, nor an error.
 func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
 		begun := func() string {
 			t.Helper()

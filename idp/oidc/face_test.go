@@ -13,7 +13,7 @@ import (
 )
 
 // do sends any request to an endpoint of the tenant.
-func (h *house) do(method, path, body string, headers ...string) answer {
+func (h *fixture) do(method, path, body string, headers ...string) answer {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), method, h.issuer+path, strings.NewReader(body))
 	if err != nil {

@@ -26,7 +26,7 @@ func (p *party) introspect(token string, pairs ...string) map[string]any {
 }
 
 func TestOIDC1_Introspection(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		got := p.exchange(p.code(h.browser(), "scope", offline))
 		access := p.introspect(got.Access)
@@ -63,7 +63,7 @@ func TestOIDC1_Introspection(t *testing.T) {
 // is not the asker's, or not good, gets the same answer: nothing is to be
 // learned of it.
 func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, other := h.add("Payroll", oidcclient.Options{Offline: true}), h.add("Other", oidcclient.Options{Offline: true})
 		offlineTokens := func() tokens { return p.exchange(p.code(h.browser(), "scope", offline)) }
 		online := func() tokens { return p.exchange(p.code(h.browser())) }
@@ -76,7 +76,7 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 
 		elsewhere := h.addTenant("elsewhere")
 		stranger := *other
-		stranger.house = &house{t: h.t, idp: h.idp, tenant: elsewhere, user: h.user, base: h.base, issuer: h.base + "/t/elsewhere"}
+		stranger.fixture = &fixture{t: h.t, idp: h.idp, tenant: elsewhere, user: h.user, base: h.base, issuer: h.base + "/t/elsewhere"}
 		stranger.app.Tenant = elsewhere.ID
 		stranger.tx(func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), stranger.app) })
 
@@ -142,7 +142,7 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 
 // One application that asks too often is told so, and no other is.
 func TestIntrospectionIsBounded(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, other := h.add("Payroll", oidcclient.Options{}), h.add("Other", oidcclient.Options{})
 		h.idp.Protocols[identity.OIDC].(*Face).introspections.Max = 3
 		var got []int

@@ -18,7 +18,7 @@ import (
 // A stranger's client goes the whole way: discovery, code with PKCE, the
 // checks of the ID token, userinfo, refresh, revocation and logout.
 func TestOIDC1_AStrangersClient(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		for _, tt := range []struct {
 			name  string
 			style oauth2.AuthStyle
@@ -36,7 +36,7 @@ func TestOIDC1_AStrangersClient(t *testing.T) {
 	})
 }
 
-func stranger(t *testing.T, h *house, p *party, style oauth2.AuthStyle) {
+func stranger(t *testing.T, h *fixture, p *party, style oauth2.AuthStyle) {
 	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
 	nonce := "n-0S6_WzA2Mj" // what the client expects in the next ID token
 	client, err := rp.NewRelyingPartyOIDC(t.Context(), h.issuer, p.app.Identifier, p.secret, callback, scopes,

@@ -27,7 +27,7 @@ import (
 const offline = "openid profile offline_access"
 
 // events counts the events of a kind.
-func (h *house) events(kind audit.Kind) int {
+func (h *fixture) events(kind audit.Kind) int {
 	h.t.Helper()
 	all, err := store.Collect(h.idp.DB.Events().List(h.t.Context(), h.tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
@@ -39,7 +39,7 @@ func (h *house) events(kind audit.Kind) int {
 // Trap 3: of a hundred who show a code at once, one gets tokens, and loses them
 // again, for one of the hundred is a thief.
 func TestTOIDC04_ACodeShownAgainEndsWhatItGave(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 		t.Run("one after the other", func(t *testing.T) {
 			code := p.code(b, "scope", offline)
@@ -86,7 +86,7 @@ func TestTOIDC04_ACodeShownAgainEndsWhatItGave(t *testing.T) {
 
 // A code is good for one try, with everything it is bound to.
 func TestTOIDC05_ACodeIsGoodForOneTry(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, other, b := h.add("Payroll", oidcclient.Options{}), h.add("Other", oidcclient.Options{}), h.browser()
 		for _, tt := range []struct {
 			name  string
@@ -153,7 +153,7 @@ func TestTOIDC06_NoDowngradeOfPKCE(t *testing.T) {
 
 // A refresh token shown again ends its family.
 func TestTOIDC08_ARefreshTokenShownAgainEndsItsFamily(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 		t.Run("one after the other", func(t *testing.T) {
 			first := p.exchange(p.code(b, "scope", offline))
@@ -222,7 +222,7 @@ func TestRefreshTokensExpire(t *testing.T) {
 
 // Nobody's tokens are another's, and no kind of token passes for another.
 func TestTOIDC09_TokensAreNotInterchangeable(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, other, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.add("Other", oidcclient.Options{Offline: true}), h.browser()
 		got := p.exchange(p.code(b, "scope", offline))
 		// Trap 5: an ID token is no access token; nor are the others.
@@ -291,7 +291,7 @@ func TestTOIDC10_ScopeNeverGrows(t *testing.T) {
 
 // What has happened to person or session since counts at every use.
 func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		end := func() {
 			h.tx(func(tx *store.Tx) error {

@@ -99,7 +99,7 @@ func TestSAML7_Refusals(t *testing.T) {
 }
 
 func TestSAML3_Names(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p, other := h.add(samlsptest.Shape{}), h.add(samlsptest.Shape{EntityID: "https://other.example/saml"})
 		ask := func(p *party, format string) *saml.NameID {
 			t.Helper()
@@ -190,7 +190,7 @@ func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 // Metadata that has run out is not gone by: its keys and addresses may be
 // somebody else's by now.
 func TestSAML2_OutdatedMetadata(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p := h.add(samlsptest.Shape{})
 		limited := p.app
 		limited.GoodUntil = h.Clock.Now().Add(time.Hour)
@@ -198,7 +198,7 @@ func TestSAML2_OutdatedMetadata(t *testing.T) {
 		if a := h.post(p.request("", ""), ""); !a.granted() {
 			t.Fatalf("within its time: %d %s", a.StatusCode, a.body)
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		before := h.session
 		if a := h.post(p.request("", ""), ""); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "could not be renewed") {
 			t.Errorf("after its time: %d %s, want a page that says so", a.StatusCode, a.body)

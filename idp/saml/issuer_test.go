@@ -58,7 +58,7 @@ func TestSAML2_NoApplicationAsksAsAnother(t *testing.T) {
 	}{
 		{"itself", p, true},
 		{"the other itself", victim, true},
-		{"in the other's name", &party{house: h, app: victim.app, acs: p.acs, key: p.key, cert: p.cert}, false},
+		{"in the other's name", &party{fixture: h, app: victim.app, acs: p.acs, key: p.key, cert: p.cert}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for binding, a := range map[string]answer{

@@ -197,7 +197,7 @@ func TestSAML2_EllipticSignatures(t *testing.T) {
 // A request is good for one answer: the second of its ID is refused, at the
 // same time or later, and whether it is signed or not.
 func TestSAML6_Replay(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		p := h.add(samlsptest.Shape{})
 		signs := h.add(samlsptest.Shape{EntityID: "https://signs.example/saml", Signs: true})
 		query := signs.query(signs.request("", ""), "", rsaSHA256)
@@ -222,7 +222,7 @@ func TestSAML6_Replay(t *testing.T) {
 			if granted.Load() != 1 || expired.Load() != 7 {
 				t.Errorf("%s: of 8 at once %d granted and %d expired, want 1 and 7", name, granted.Load(), expired.Load())
 			}
-			h.Clock.Pass(maxAge)
+			h.Clock.Advance(maxAge)
 			h.Do(t, func(tx *store.Tx) error { // what is no longer needed is swept away
 				_, err := tx.Sweep(t.Context())
 				return err
@@ -230,7 +230,7 @@ func TestSAML6_Replay(t *testing.T) {
 			if a := send(); a.StatusCode != http.StatusGone {
 				t.Errorf("%s: %d after 5 minutes, want 410", name, a.StatusCode)
 			}
-			h.Clock.Pass(-maxAge)
+			h.Clock.Advance(-maxAge)
 		}
 		// Names are an application's own: two may choose the same.
 		if !h.post(p.requestAs("_same", "", ""), "").granted() || !h.redirect(signs.query(signs.requestAs("_same", "", ""), "", rsaSHA256)).granted() {

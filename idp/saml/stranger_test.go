@@ -28,7 +28,7 @@ import (
 // A stranger's service provider goes the whole way by both bindings, with what
 // it makes of our metadata and we of its.
 func TestSAML1_AStrangersServiceProvider(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	each(t, func(t *testing.T, h *fixture) {
 		h.User.DisplayName, h.groups = "Anna Berg", []identity.Group{{Name: "Nurses"}, {Name: "Ward 7"}}
 		key := samlsptest.SharedKey().(*rsa.PrivateKey)
 		cert, err := x509.ParseCertificate(samlsptest.Certify(t, key))
@@ -100,7 +100,7 @@ func TestSAML1_AStrangersServiceProvider(t *testing.T) {
 	})
 }
 
-func checkAssertion(t *testing.T, h *house, got *saml.Assertion) {
+func checkAssertion(t *testing.T, h *fixture, got *saml.Assertion) {
 	t.Helper()
 	told := make(map[string][]string)
 	for _, a := range got.AttributeStatements[0].Attributes {

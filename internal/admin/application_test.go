@@ -16,7 +16,7 @@ import (
 )
 
 // relying adds an OpenID Connect application, and returns its client secret.
-func relying(t *testing.T, h *storetest.House, name string) (identity.Application, string) {
+func relying(t *testing.T, h *storetest.Fixture, name string) (identity.Application, string) {
 	t.Helper()
 	app, secret, err := oidcclient.New(name, oidcclient.Options{ClientID: strings.ToLower(name), RedirectURIs: []string{"https://wiki.example.org/cb"}, Offline: true})
 	if err != nil {
@@ -28,9 +28,9 @@ func relying(t *testing.T, h *storetest.House, name string) (identity.Applicatio
 	return app, secret
 }
 
-// use logs the house's user in to an application, which gets an access and a
+// use logs the fixture's user in to an application, which gets an access and a
 // refresh token, and leaves another login and a request under way.
-func use(t *testing.T, h *storetest.House, app identity.Application) (access, refresh, journey string) {
+func use(t *testing.T, h *storetest.Fixture, app identity.Application) (access, refresh, journey string) {
 	t.Helper()
 	now := h.Clock.Now()
 	session := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b", AuthTime: now,
@@ -57,7 +57,7 @@ func use(t *testing.T, h *storetest.House, app identity.Application) (access, re
 }
 
 func TestRemoveApplication(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		wiki, _ := relying(t, h, "Wiki")
 		other, _ := relying(t, h, "Other")
 		access, refresh, journey := use(t, h, wiki)
@@ -135,7 +135,7 @@ func TestRemoveApplication(t *testing.T) {
 // An application of another tenant is out of reach, and so are the pages that
 // are a tenant's own.
 func TestRemoveApplication_Refuses(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		wiki, _ := relying(t, h, "Wiki")
 		second, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
 		if err != nil {
@@ -167,7 +167,7 @@ func TestRemoveApplication_Refuses(t *testing.T) {
 }
 
 func TestChangeApplication(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		wiki, _ := relying(t, h, "Wiki")
 		change := func(next func(o *oidcclient.Options)) (identity.Application, bool, error) {
 			return ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, wiki.ID, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {

@@ -15,8 +15,8 @@ import (
 // What would become of a push now, and why: each thing that can stand in its
 // way is named.
 func TestPUSH4_ExplainAPushNow(t *testing.T) {
-	set := func(kind policy.Kind, document string) func(*testing.T, *storetest.House, identity.Authenticator) {
-		return func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+	set := func(kind policy.Kind, document string) func(*testing.T, *storetest.Fixture, identity.Authenticator) {
+		return func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			t.Helper()
 			_, err := SetPolicy(t.Context(), h.DB, h.Who, h.Tenant.ID, kind, func(policy.Document) (policy.Document, error) {
 				return policy.Decode(kind, []byte(document))
@@ -26,14 +26,14 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 			}
 		}
 	}
-	in := func(f func(tx *store.Tx, h *storetest.House, a identity.Authenticator) error) func(*testing.T, *storetest.House, identity.Authenticator) {
-		return func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+	in := func(f func(tx *store.Tx, h *storetest.Fixture, a identity.Authenticator) error) func(*testing.T, *storetest.Fixture, identity.Authenticator) {
+		return func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			t.Helper()
 			h.Do(t, func(tx *store.Tx) error { return f(tx, h, a) })
 		}
 	}
-	cannotShow := func(plain bool) func(*testing.T, *storetest.House, identity.Authenticator) {
-		return in(func(tx *store.Tx, h *storetest.House, _ identity.Authenticator) error {
+	cannotShow := func(plain bool) func(*testing.T, *storetest.Fixture, identity.Authenticator) {
+		return in(func(tx *store.Tx, h *storetest.Fixture, _ identity.Authenticator) error {
 			before, err := tx.Applications().Get(t.Context(), h.Tenant.ID, h.Application.ID)
 			if err != nil {
 				return err
@@ -45,7 +45,7 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name                                string
-		change                              func(*testing.T, *storetest.House, identity.Authenticator)
+		change                              func(*testing.T, *storetest.Fixture, identity.Authenticator)
 		presence                            policy.Presence // empty where there is no push
 		whyNot, whyCheck, obstacle, offered string
 	}{
@@ -64,14 +64,14 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 		{"no passcode asked", set(policy.KindAccess, `{"rules":[{"name":"pay","require":["password"]}]}`), policy.Enter, "", "", "", "nothing: no one-time"},
 		{"cannot show a number", cannotShow(false), "", "can show no number", "", "can show no number", "passcode"},
 		{"but may without", cannotShow(true), policy.NoPresence, "", "a plain push is allowed", "", "plain push"},
-		{"locked by too many", in(func(tx *store.Tx, h *storetest.House, _ identity.Authenticator) error {
+		{"locked by too many", in(func(tx *store.Tx, h *storetest.Fixture, _ identity.Authenticator) error {
 			return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
 		}), policy.Enter, "", "", "temporarily locked until 20", "passcode"},
-		{"disabled", in(func(tx *store.Tx, h *storetest.House, a identity.Authenticator) error {
+		{"disabled", in(func(tx *store.Tx, h *storetest.Fixture, a identity.Authenticator) error {
 			_, err := tx.Authenticators().SetPush(t.Context(), h.Tenant.ID, a.ID, false)
 			return err
 		}), policy.Enter, "", "", "disabled", "passcode"},
-		{"suspended", in(func(tx *store.Tx, h *storetest.House, a identity.Authenticator) error {
+		{"suspended", in(func(tx *store.Tx, h *storetest.Fixture, a identity.Authenticator) error {
 			_, err := tx.Authenticators().Suspend(t.Context(), h.Tenant.ID, a.ID)
 			return err
 		}), policy.Enter, "", "", "it is suspended", "passcode"},

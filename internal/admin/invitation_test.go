@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-func addUser(t *testing.T, h *storetest.House, name string) identity.User {
+func addUser(t *testing.T, h *storetest.Fixture, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
 	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
@@ -22,7 +22,7 @@ func addUser(t *testing.T, h *storetest.House, name string) identity.User {
 }
 
 // invite sends a user a link.
-func invite(t *testing.T, h *storetest.House, user identity.User) store.Invitation {
+func invite(t *testing.T, h *storetest.Fixture, user identity.User) store.Invitation {
 	t.Helper()
 	var i store.Invitation
 	h.Do(t, func(tx *store.Tx) (err error) {
@@ -37,18 +37,18 @@ func invite(t *testing.T, h *storetest.House, user identity.User) store.Invitati
 }
 
 // loginJourney is a journey of a user who typed the code that was mailed.
-func loginJourney(t *testing.T, h *storetest.House, user identity.User) *identity.Journey {
+func loginJourney(t *testing.T, h *storetest.Fixture, user identity.User) *identity.Journey {
 	t.Helper()
 	return addJourney(t, h, user, "")
 }
 
 // invitedJourney is a journey that an invitation began.
-func invitedJourney(t *testing.T, h *storetest.House, user identity.User, i store.Invitation) *identity.Journey {
+func invitedJourney(t *testing.T, h *storetest.Fixture, user identity.User, i store.Invitation) *identity.Journey {
 	t.Helper()
 	return addJourney(t, h, user, i.ID)
 }
 
-func addJourney(t *testing.T, h *storetest.House, user identity.User, invitation string) *identity.Journey {
+func addJourney(t *testing.T, h *storetest.Fixture, user identity.User, invitation string) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
@@ -59,7 +59,7 @@ func addJourney(t *testing.T, h *storetest.House, user identity.User, invitation
 }
 
 // choosePlatform goes as far as the page with the QR code, on Android.
-func choosePlatform(t *testing.T, h *storetest.House, j *identity.Journey, user identity.User) {
+func choosePlatform(t *testing.T, h *storetest.Fixture, j *identity.Journey, user identity.User) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		rules, err := enroll.ReadRules(t.Context(), tx.Reader, user.Tenant)
@@ -75,7 +75,7 @@ func choosePlatform(t *testing.T, h *storetest.House, j *identity.Journey, user 
 
 // registerKey does what an app does that has scanned the QR code: its
 // authenticator is being set up.
-func registerKey(t *testing.T, h *storetest.House, j *identity.Journey, user identity.User) {
+func registerKey(t *testing.T, h *storetest.Fixture, j *identity.Journey, user identity.User) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		act, err := tx.Activations().OfJourney(t.Context(), j.Tenant, j.ID)
@@ -100,7 +100,7 @@ func registerKey(t *testing.T, h *storetest.House, j *identity.Journey, user ide
 }
 
 // shown is where the activation of a journey stands.
-func shown(t *testing.T, h *storetest.House, j *identity.Journey) enroll.ActivationState {
+func shown(t *testing.T, h *storetest.Fixture, j *identity.Journey) enroll.ActivationState {
 	t.Helper()
 	a, err := enroll.Shown(t.Context(), h.DB.Reader, j)
 	if err != nil {

@@ -113,11 +113,11 @@ func certificate(t *testing.T) (text, sum string) {
 
 const acs, acs2 = "https://payroll.example.org/acs", "https://payroll.example.org/acs2"
 
-func metadata(h *storetest.House) Metadata {
+func metadata(h *storetest.Fixture) Metadata {
 	return Metadata{DB: h.DB, Client: outbound.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})}
 }
 
-func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
+func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 	t.Helper()
 	all, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
@@ -126,7 +126,7 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 	return all
 }
 
-func settings(t *testing.T, h *storetest.House, id string) samlsp.Settings {
+func settings(t *testing.T, h *storetest.Fixture, id string) samlsp.Settings {
 	t.Helper()
 	app, err := h.DB.Applications().Get(t.Context(), h.Tenant.ID, id)
 	if err != nil {
@@ -139,7 +139,7 @@ func settings(t *testing.T, h *storetest.House, id string) samlsp.Settings {
 	return s
 }
 
-func source(t *testing.T, h *storetest.House, id string) store.MetadataSource {
+func source(t *testing.T, h *storetest.Fixture, id string) store.MetadataSource {
 	t.Helper()
 	m, err := h.DB.Metadata().Source(t.Context(), h.Tenant.ID, id)
 	if err != nil {
@@ -151,7 +151,7 @@ func source(t *testing.T, h *storetest.House, id string) store.MetadataSource {
 // A changed key or address is shown, applied, and recorded with what was and
 // what is.
 func TestSAML2_MetadataIsRefreshed(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		oldKey, oldSum := certificate(t)
 		newKey, newSum := certificate(t)
 		p, m := publish(t, sp(entityID, "", []string{oldKey}, acs)), metadata(h)
@@ -180,14 +180,14 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 			t.Errorf("fetched before it was due: %v", err)
 		}
 
-		h.Clock.Pass(refreshUsual)
+		h.Clock.Advance(refreshUsual)
 		tell(false)
 		if got := events(t, h, audit.ApplicationChanged); len(got) != 0 {
 			t.Errorf("nothing changed, and %d events say so", len(got))
 		}
 
 		p.say(http.StatusOK, sp(entityID, "", []string{newKey}, acs2))
-		h.Clock.Pass(refreshUsual)
+		h.Clock.Advance(refreshUsual)
 		tell(false, "key added: SHA-256 "+newSum+" of ECDSA P-256, CN=payroll", "key gone: SHA-256 "+oldSum+" of ECDSA P-256, CN=payroll",
 			"address for answers added: "+acs2, "address for answers gone: "+acs, "default address for answers: "+acs2+", was "+acs)
 		now := settings(t, h, app.ID)
@@ -207,7 +207,7 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 
 // A refresh that fails keeps the last good metadata, and is told once.
 func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		key, sum := certificate(t)
 		good := sp(entityID, "", []string{key}, acs)
 		p, m := publish(t, good), metadata(h)
@@ -248,7 +248,7 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 			if failures := events(t, h, audit.MetadataFailed); len(failures) != i+1 || !strings.Contains(failures[0].Data["failure"], tt.says) {
 				t.Errorf("%s: %d events, the last %+v", tt.name, len(failures), failures)
 			}
-			h.Clock.Pass(time.Second) // so that the newest event is the newest
+			h.Clock.Advance(time.Second) // so that the newest event is the newest
 		}
 		before := len(events(t, h, audit.MetadataFailed))
 		if refresh() == nil || len(events(t, h, audit.MetadataFailed)) != before {
@@ -276,7 +276,7 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 
 // What an operator decides while metadata is being fetched is not undone by it.
 func TestSAML2_AnOperatorIsFaster(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		old, other, m := publish(t, sp(entityID, "", nil, acs)), publish(t, sp(entityID, "", nil, acs2)), metadata(h)
 		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, old.URL, "", "")
 		if err != nil {
@@ -356,7 +356,7 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 
 // The address metadata comes from can be another, or a file in its place.
 func TestSAML2_PointAndReplace(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		p, m := publish(t, sp(entityID, "", nil, acs)), metadata(h)
 		byHand, err := samlsp.ApplicationFromMetadata([]byte(sp(entityID, "", nil, acs)), "")
 		if err != nil {

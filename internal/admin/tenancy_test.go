@@ -15,7 +15,7 @@ import (
 )
 
 func TestAdd(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		added, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
 		if err != nil {
 			t.Fatal(err)
@@ -62,7 +62,7 @@ func TestAdd_Refuses(t *testing.T) {
 
 // Of changes made at once none is lost: each is made from what the last left.
 func TestSetPolicy_LosesNoChange(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		const times = 10
 		var wg sync.WaitGroup
 		for range times {

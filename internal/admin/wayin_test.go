@@ -12,7 +12,7 @@ import (
 // What would be set is asked before it is: by the push policy, and by the
 // platforms under the push policy in force.
 func TestPUSH5_StrandsBeforeItIsSaved(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		h.Authenticator(t, "phone") // on Android, which can have a number typed
 		push := policy.DefaultPush()
 		strands := func(d policy.Document) policy.NoWayIn {

@@ -16,7 +16,7 @@ import (
 // showed to prove that it is the one is used up, and nothing of it comes back
 // with the next who has it (CRED-9, CRED-14).
 func TestCRED14_Assign(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		for _, algorithm := range []string{pskc.SHA1, pskc.SHA256} {
 			key := pskc.Key{Serial: "T" + algorithm, Seed: []byte("12345678901234567890"), Digits: 8, Event: true, Counter: 2, Algorithm: algorithm}
 			if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
@@ -78,7 +78,7 @@ func TestCRED14_Assign(t *testing.T) {
 //
 // Tried without rules.Shared in Assign: it was shared.
 func TestCRED15_SharedTokens(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		key := pskc.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
 		if _, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, []pskc.Key{key}, func(int) {}); err != nil {
 			t.Fatal(err)

@@ -19,13 +19,13 @@ import (
 const limit = 10
 
 // passcode is what an authenticator shows now, or some steps away.
-func passcode(h *storetest.House, a identity.Authenticator, steps int64) string {
+func passcode(h *storetest.Fixture, a identity.Authenticator, steps int64) string {
 	params := otp.Params{Digits: a.Digits, Period: a.Step}
 	return otp.HOTP(a.Seed, params, otp.Step(params, h.Clock.Now())+steps)
 }
 
 // wrong is a passcode that is nobody's.
-func wrong(h *storetest.House, all ...identity.Authenticator) string {
+func wrong(h *storetest.Fixture, all ...identity.Authenticator) string {
 	taken := make(map[string]bool)
 	for _, a := range all {
 		for step := int64(-outer); step <= outer; step++ {
@@ -40,7 +40,7 @@ func wrong(h *storetest.House, all ...identity.Authenticator) string {
 	panic("three passcodes taken of sixty-three")
 }
 
-func check(t *testing.T, h *storetest.House, db *store.DB, typed string) Result {
+func check(t *testing.T, h *storetest.Fixture, db *store.DB, typed string) Result {
 	t.Helper()
 	rules := policy.DefaultLockout()
 	rules.LookAhead = 0
@@ -56,7 +56,7 @@ func check(t *testing.T, h *storetest.House, db *store.DB, typed string) Result 
 	return result
 }
 
-func row(t *testing.T, h *storetest.House, a identity.Authenticator) identity.Authenticator {
+func row(t *testing.T, h *storetest.Fixture, a identity.Authenticator) identity.Authenticator {
 	t.Helper()
 	a, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
@@ -65,7 +65,7 @@ func row(t *testing.T, h *storetest.House, a identity.Authenticator) identity.Au
 	return a
 }
 
-func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
+func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 	t.Helper()
 	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: 1000}))
 	if err != nil {
@@ -79,7 +79,7 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 //
 // Tried without last_step in UseStep: a hundred of a hundred worked.
 func TestCRED9_TLOG12_PasscodeWorksOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		code := passcode(h, a, 0)
@@ -129,7 +129,7 @@ func TestCRED10_InnerWindowFollowsTheDrift(t *testing.T) {
 		steps int64
 		want  bool
 	}{{2, false}, {1, true}, {2, true}, {3, true}, {5, false}} { // each time a step later, by the clock of the app
-		h.Clock.Pass(5 * time.Minute)
+		h.Clock.Advance(5 * time.Minute)
 		if got := check(t, h, h.DB, passcode(h, a, tt.steps)).OK; got != tt.want {
 			t.Errorf("a passcode %d steps ahead, drift %d: %v, want %v", tt.steps, row(t, h, a).Drift, got, tt.want)
 		}
@@ -141,7 +141,7 @@ func TestCRED10_InnerWindowFollowsTheDrift(t *testing.T) {
 
 // The worked example of CRED-11: a limit of ten, two authenticators.
 func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		counters := func(when string, wantA, wantB int64) {
 			t.Helper()
@@ -167,7 +167,7 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 		if state := row(t, h, b).State(); state != identity.Locked {
 			t.Errorf("B is %s, want locked", state)
 		}
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		if !check(t, h, h.DB, passcode(h, a, 0)).OK {
 			t.Error("A's passcode was refused after B was locked")
 		}
@@ -208,7 +208,7 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 //
 // Tried without asking whether it is active in CountInvalid: each counted fifty.
 func TestCRED11_ParallelWrongOnes(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		code := wrong(h, a, b)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
@@ -234,7 +234,7 @@ func TestCRED11_ParallelWrongOnes(t *testing.T) {
 //
 // Tried without last_step in UseStep and in UseStepSigned: fails.
 func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		check(t, h, h.DB, wrong(h, a))
 		approve := func(passcode string) push.Verdict {
@@ -300,12 +300,12 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 		t.Errorf("nobody's holdings: %+v", got)
 	}
 	a := h.Authenticator(t, "old")
-	h.Clock.Pass(time.Hour)
+	h.Clock.Advance(time.Hour)
 	b := h.Authenticator(t, "new")
 	if got := held(); got.Assigned != 2 || got.Passcodes != 2 || len(got.PushTo) != 2 || got.PushTo[0].ID != b.ID || got.Latest.ID != b.ID {
 		t.Errorf("two active ones: %+v", got)
 	}
-	h.Clock.Pass(time.Hour)
+	h.Clock.Advance(time.Hour)
 	check(t, h, h.DB, passcode(h, a, 0))
 	if got := held(); got.PushTo[0].ID != a.ID || got.Latest.ID != a.ID {
 		t.Errorf("the one used last is %s, want %s", got.Latest.Name, a.Name)
@@ -381,7 +381,7 @@ func TestPUSH6_SwitchedOffPlatform(t *testing.T) {
 // Tried with UseStepSigned for counters too: the one used by another transaction
 // since the row was read was accepted.
 func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		a.ID, a.Serial, a.Step = identity.NewID(identity.AuthenticatorID), "counting", 0
 		h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, h.User.ID) })

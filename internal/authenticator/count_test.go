@@ -17,7 +17,7 @@ import (
 )
 
 // under types a passcode under some rules.
-func under(t *testing.T, h *storetest.House, db *store.DB, rules policy.Lockout, typed string) (result Result) {
+func under(t *testing.T, h *storetest.Fixture, db *store.DB, rules policy.Lockout, typed string) (result Result) {
 	t.Helper()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
 		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed, Rules: rules})
@@ -29,7 +29,7 @@ func under(t *testing.T, h *storetest.House, db *store.DB, rules policy.Lockout,
 	return result
 }
 
-func user(t *testing.T, h *storetest.House) identity.User {
+func user(t *testing.T, h *storetest.Fixture) identity.User {
 	t.Helper()
 	u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
 	if err != nil {
@@ -40,7 +40,7 @@ func user(t *testing.T, h *storetest.House) identity.User {
 
 // mails are the kinds of the mails that were queued since it was last asked, each
 // with whom it is for.
-func mails(t *testing.T, h *storetest.House) (waiting []string) {
+func mails(t *testing.T, h *storetest.Fixture) (waiting []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		all, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().AddDate(1, 0, 0), 100)
@@ -53,7 +53,7 @@ func mails(t *testing.T, h *storetest.House) (waiting []string) {
 	return waiting
 }
 
-func setLockout(t *testing.T, h *storetest.House, rules policy.Lockout) {
+func setLockout(t *testing.T, h *storetest.Fixture, rules policy.Lockout) {
 	t.Helper()
 	document, err := policy.Encode(rules)
 	if err != nil {
@@ -69,7 +69,7 @@ func setLockout(t *testing.T, h *storetest.House, rules policy.Lockout) {
 //
 // Tried without locked_until in TryPasscode: a right one came in while locked.
 func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		rules := policy.DefaultLockout()
 		rules.Count = policy.CountUsers
@@ -96,14 +96,14 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 			if got, want := user(t, h).PasscodesLocked, h.Clock.Now().Add(period); !got.Equal(want) {
 				t.Errorf("lock %d is until %v, want %v", i+1, got, want)
 			}
-			h.Clock.Pass(period - time.Second)
+			h.Clock.Advance(period - time.Second)
 			if got := under(t, h, h.DB, rules, passcode(h, b, 0)); got.OK || got.Reason != Paused {
 				t.Errorf("lock %d, a right passcode a second before its end: %v %q", i+1, got.OK, got.Reason)
 			}
 			if got := held(t, h); len(got.PushTo) != 2 || got.Passcodes != 2 {
 				t.Errorf("lock %d keeps more than passcodes: %+v", i+1, got)
 			}
-			h.Clock.Pass(time.Second)
+			h.Clock.Advance(time.Second)
 		}
 		if !under(t, h, h.DB, rules, passcode(h, b, 0)).OK { // nobody used it up while it was not looked at
 			t.Error("a right passcode was refused after the lock")
@@ -127,7 +127,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 	})
 }
 
-func held(t *testing.T, h *storetest.House) Holdings {
+func held(t *testing.T, h *storetest.Fixture) Holdings {
 	t.Helper()
 	got, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
 	if err != nil {
@@ -141,7 +141,7 @@ func held(t *testing.T, h *storetest.House) Holdings {
 //
 // Tried without passcodes_locked_until in TryPasscode's condition: all were.
 func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		rules := policy.DefaultLockout()
 		rules.Count = policy.CountUsers
@@ -168,7 +168,7 @@ func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
 
 // The caps hold on another node and after a restart: they are rows.
 func TestTLOG08_CapsOutliveARestart(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "A")
 		rules := policy.DefaultLockout()
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
@@ -194,7 +194,7 @@ func TestTLOG08_CapsOutliveARestart(t *testing.T) {
 //
 // Tried without until in EndPassingLock: it was open at once.
 func TestCRED13_LocksEndByThemselves(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		rules := policy.DefaultLockout()
 		rules.UnlockAfter = 600
@@ -219,14 +219,14 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 			return n
 		}
 		lock()
-		h.Clock.Pass(599 * time.Second)
+		h.Clock.Advance(599 * time.Second)
 		if n := sweep(h.DB); n != 0 {
 			t.Errorf("%d ended before their time", n)
 		}
 		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Locked {
 			t.Errorf("a second before its end: %q", got.Reason)
 		}
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		if got := row(t, h, a); got.State() != identity.Active || got.Invalid != 0 {
 			t.Errorf("at its end it is read as %s with %d wrong", got.State(), got.Invalid)
 		}
@@ -239,7 +239,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 
 		// Again, and this time others notice first: all at once.
 		lock()
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		other := h.Node(t)
 		storetest.Race(t, 20, func(i int) error {
 			switch i % 3 {
@@ -264,7 +264,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 		// What an operator locks, time does not unlock, nor what was locked already.
 		lock()
 		h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		if got := row(t, h, a); got.State() != identity.Locked || sweep(h.DB) != 0 {
 			t.Errorf("an operator's lock: %s", got.State())
 		}
@@ -284,7 +284,7 @@ func TestCRED13_ApprovalAfterALock(t *testing.T) {
 		pass time.Duration
 		want push.Verdict
 	}{{599 * time.Second, push.PasscodeWrong}, {time.Second, push.PasscodeRight}} {
-		h.Clock.Pass(tt.pass)
+		h.Clock.Advance(tt.pass)
 		h.Do(t, func(tx *store.Tx) error {
 			got, _, err := Approve(t.Context(), tx, row(t, h, a), "", passcode(h, a, 0))
 			if got != tt.want {
@@ -349,7 +349,7 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 	}
 }
 
-func addUser(t *testing.T, h *storetest.House, name string) identity.User {
+func addUser(t *testing.T, h *storetest.Fixture, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: name + "@example.org"}
 	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
@@ -357,7 +357,7 @@ func addUser(t *testing.T, h *storetest.House, name string) identity.User {
 }
 
 // setPolicy sets a document.
-func setPolicy(t *testing.T, h *storetest.House, d policy.Document) {
+func setPolicy(t *testing.T, h *storetest.Fixture, d policy.Document) {
 	t.Helper()
 	document, err := policy.Encode(d)
 	if err != nil {

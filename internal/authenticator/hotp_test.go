@@ -16,9 +16,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// fob gives the house's user an HOTP token with the secret of RFC 4226,
+// fob gives the fixture's user an HOTP token with the secret of RFC 4226,
 // appendix D.
-func fob(t *testing.T, h *storetest.House) identity.Authenticator {
+func fob(t *testing.T, h *storetest.Fixture) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-FOB0-0001", Kind: identity.HOTP,
 		Name: "Fob", Seed: []byte("12345678901234567890"), Digits: 6, Template: []byte(`{}`), ActivatedAt: h.Clock.Now()}
@@ -27,7 +27,7 @@ func fob(t *testing.T, h *storetest.House) identity.Authenticator {
 }
 
 // try types a passcode under the default policy.
-func try(t *testing.T, h *storetest.House, db *store.DB, typed string) (result Result) {
+func try(t *testing.T, h *storetest.Fixture, db *store.DB, typed string) (result Result) {
 	t.Helper()
 	rules := policy.DefaultLockout()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
@@ -42,7 +42,7 @@ func try(t *testing.T, h *storetest.House, db *store.DB, typed string) (result R
 }
 
 func TestCRED10_LookAhead(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := fob(t, h)
 		for _, tt := range []struct {
 			name    string
@@ -76,7 +76,7 @@ func TestCRED10_LookAhead(t *testing.T) {
 // A passcode of a counter works once, whatever the concurrency: a hundred times
 // at once, on two nodes. Neither an older nor a skipped one works afterwards.
 func TestCRED9_HOTPWorksOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := fob(t, h)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		code := otp.HOTP(a.Seed, otp.Params{}, 2)
@@ -101,7 +101,7 @@ func TestCRED9_HOTPWorksOnce(t *testing.T) {
 // Of passcodes of different counters at once, none is accepted that is older
 // than one accepted before it.
 func TestCRED9_HOTPOnlyGoesForward(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := fob(t, h)
 		storetest.Race(t, 40, func(i int) error {
 			if try(t, h, h.DB, otp.HOTP(a.Seed, otp.Params{}, int64(i%4))).OK {
@@ -122,7 +122,7 @@ func TestCRED9_HOTPOnlyGoesForward(t *testing.T) {
 // Both kinds count and lock alike, and a passcode of one counts for none of the
 // other (CRED-11).
 func TestCRED11_HOTPBesideAnApp(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := fob(t, h), h.Authenticator(t, "phone")
 		bad := wrong(h, b)
 		for range limit - 1 {
@@ -165,7 +165,7 @@ func TestCRED10_HOTPOfOathtool(t *testing.T) {
 
 // A fob that is far ahead is set by the very next passcode, and by no other.
 func TestCRED10_ACounterFarAhead(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := fob(t, h)
 		rules := policy.DefaultLockout()
 		next := func(counter int64, first identity.Resync) (result Result) {

@@ -25,7 +25,7 @@ func tokens(n int) (keys []pskc.Key) {
 // Imported tokens are nobody's and inactive (CRED-14), and an import done again
 // goes on where it ended.
 func TestCRED14_Import(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		keys := tokens(120)
 		n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, keys[:70], func(int) {})
 		if err != nil || n != 70 {
@@ -76,7 +76,7 @@ func TestCRED14_ExpiredToken(t *testing.T) {
 	if !check(t, h, h.DB, code(5)).OK {
 		t.Error("refused before it is over")
 	}
-	h.Clock.Pass(time.Hour)
+	h.Clock.Advance(time.Hour)
 	if check(t, h, h.DB, code(6)).OK {
 		t.Error("taken after it is over")
 	}

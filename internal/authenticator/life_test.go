@@ -15,7 +15,7 @@ import (
 // What an operator does, in turn: each leads to a state, or is refused and
 // leaves all as it was; and as long as it is not revoked it counts as having one.
 func TestCRED14_Life(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		revoke := func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 			return Revoke(ctx, tx, a, "lost")
@@ -63,7 +63,7 @@ func TestCRED14_Life(t *testing.T) {
 // What takes an authenticator out of use is done once, and its event written
 // once, however many operators press at the same moment.
 func TestCRED13_OneOfManyLocks(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		for kind, do := range map[audit.Kind]func(context.Context, *store.Tx, identity.Authenticator) error{
 			audit.AuthenticatorLocked: Lock, audit.AuthenticatorSuspended: Suspend,
@@ -81,7 +81,7 @@ func TestCRED13_OneOfManyLocks(t *testing.T) {
 // A passcode of a suspended authenticator lets nobody in, whatever its kind,
 // and counts for nothing.
 func TestCRED11_SuspendedPasscode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		h.Do(t, func(tx *store.Tx) error { return Suspend(t.Context(), tx, a) })
 		if got := try(t, h, h.DB, passcode(h, a, 0)); got.OK || got.Reason != Locked {

@@ -17,7 +17,7 @@ import (
 // What is handed out is active at once, and another's implementation of the
 // link's parameters makes passcodes that count.
 func TestCRED1_HandedOut(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		h.Do(t, func(tx *store.Tx) error { return tx.Users().AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID) })
 		for i, out := range []TokenSpec{
 			{Kind: identity.TOTP},

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-func makeCodes(t *testing.T, h *storetest.House) (codes []string) {
+func makeCodes(t *testing.T, h *storetest.Fixture) (codes []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) (err error) {
 		codes, err = MakeRecoveryCodes(t.Context(), tx, h.User, templates.Origin{At: tx.Now()})
@@ -23,7 +23,7 @@ func makeCodes(t *testing.T, h *storetest.House) (codes []string) {
 }
 
 // recoverWith tries a recovery code by a node, and reports whether it was one.
-func recoverWith(t *testing.T, h *storetest.House, db *store.DB, u identity.User, typed string) (right bool) {
+func recoverWith(t *testing.T, h *storetest.Fixture, db *store.DB, u identity.User, typed string) (right bool) {
 	t.Helper()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
 		right, err = UseRecoveryCode(t.Context(), tx, Recovery{User: u, Journey: "jrn_x", Code: CanonicalRecoveryCode(typed)})
@@ -41,7 +41,7 @@ func recoverWith(t *testing.T, h *storetest.House, db *store.DB, u identity.User
 // Tried without "used_at IS NULL" in UseRecoveryCode: a hundred of a hundred got
 // in. Tried without RemoveRecoveryCodes in KeepRecoveryCodes: the old set works.
 func TestTLOG30_RecoveryCodes(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		old := makeCodes(t, h)
 		codes := makeCodes(t, h)
 		if len(codes) != RecoveryCodes || codes[0] == codes[1] || len(codes[0]) != 19 {

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-func resynchronise(t *testing.T, h *storetest.House, a identity.Authenticator, first, second string) error {
+func resynchronise(t *testing.T, h *storetest.Fixture, a identity.Authenticator, first, second string) error {
 	t.Helper()
 	return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 		a, err := tx.Authenticators().Get(t.Context(), a.Tenant, a.ID)
@@ -29,7 +29,7 @@ func resynchronise(t *testing.T, h *storetest.House, a identity.Authenticator, f
 //
 // Tried without follows: any two of the outer window did.
 func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		app, token := h.Authenticator(t, "phone"), fob(t, h)
 		counted := func(n int64) string { return otp.HOTP(token.Seed, otp.Params{}, n) }
 		for _, tt := range []struct {
@@ -69,7 +69,7 @@ func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 		for range limit {
 			try(t, h, h.DB, wrong(h, app))
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		// The same two typed in a journey open nothing: a lock holds there.
 		if got := try(t, h, h.DB, passcode(h, app, 8)); got.Reason != Locked {
 			t.Errorf("typed while locked: %q", got.Reason)
@@ -92,7 +92,7 @@ func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 //
 // Tried without last_step in UseStep: the same worked again at each.
 func TestTLOG14_MovedClocks(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		code := passcode(h, a, 0)
 		if !try(t, h, h.DB, code).OK {
@@ -102,12 +102,12 @@ func TestTLOG14_MovedClocks(t *testing.T) {
 		// summer time, which UTC has not.
 		for _, moved := range []time.Duration{-5 * time.Minute, 5 * time.Minute, -30 * time.Second, 31 * time.Second, -time.Second,
 			-time.Hour, time.Hour, -10 * time.Minute, 20 * time.Minute, -10 * time.Minute} {
-			h.Clock.Pass(moved)
+			h.Clock.Advance(moved)
 			if got := try(t, h, h.DB, code); got.OK {
 				t.Errorf("the clock moved by %v: it worked again", moved)
 			}
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		for i, tt := range []struct {
 			steps int64
 			want  Reason

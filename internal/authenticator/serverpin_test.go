@@ -19,7 +19,7 @@ const serverPIN = "4938"
 
 // pinned adds an authenticator of so many digits, with a PIN that the server
 // checks, or without.
-func pinned(t *testing.T, h *storetest.House, digits int, pin string) identity.Authenticator {
+func pinned(t *testing.T, h *storetest.Fixture, digits int, pin string) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-" + identity.NewID(identity.AuthenticatorID),
 		Kind: identity.AppToken, Name: "Pixel 9", Seed: []byte("12345678901234567890" + fmt.Sprint(digits, pin)), Digits: digits, Step: 30, ActivatedAt: h.Clock.Now(),
@@ -33,7 +33,7 @@ func pinned(t *testing.T, h *storetest.House, digits int, pin string) identity.A
 	return a
 }
 
-func types(t *testing.T, h *storetest.House, db *store.DB, position, typed string) Result {
+func types(t *testing.T, h *storetest.Fixture, db *store.DB, position, typed string) Result {
 	t.Helper()
 	rules, pin := policy.DefaultLockout(), policy.DefaultServerPIN()
 	pin.Position = position
@@ -52,7 +52,7 @@ func types(t *testing.T, h *storetest.House, db *store.DB, position, typed strin
 // is (CRED-5, SP-14, attack 24). The PIN of the first row ends in the digits that
 // the passcode begins with, and the other way about.
 func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		arabic := func(s string) string {
 			var out []rune
 			for _, c := range s {
@@ -121,7 +121,7 @@ func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
 //
 // Tried without spend, and with UseStep in its place: both failed.
 func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, other := pinned(t, h, 6, serverPIN), h.Authenticator(t, "another")
 		for i := range int64(3) {
 			got := types(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
@@ -134,7 +134,7 @@ func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 			if got := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Replayed {
 				t.Errorf("the same passcode with the right PIN: %+v, want a replay", got)
 			}
-			h.Clock.Pass(30 * time.Second)
+			h.Clock.Advance(30 * time.Second)
 		}
 		if got := row(t, h, a); !got.LastUsedAt.IsZero() {
 			t.Error("a wrong PIN is a use")
@@ -152,13 +152,13 @@ func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 			t.Errorf("%d events say that it was the PIN, want 3", said)
 		}
 		for range limit {
-			h.Clock.Pass(30 * time.Second)
+			h.Clock.Advance(30 * time.Second)
 			types(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
 		}
 		if row(t, h, a).State() != identity.Locked {
 			t.Error("wrong PINs do not lock")
 		}
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		if got := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Locked {
 			t.Errorf("of a locked one: %+v", got)
 		}
@@ -168,7 +168,7 @@ func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 // One passcode, fifty PINs at once on two nodes, the right one among them: one at
 // most is looked at with it, and the passcode is good for one login at most.
 func TestCRED5_PINsAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := pinned(t, h, 6, serverPIN)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		code := passcode(h, a, 0)
@@ -195,7 +195,7 @@ func TestCRED5_PINsAtOnce(t *testing.T) {
 // The clock of an authenticator with a PIN is set in the login with the PIN before
 // both passcodes, and not with a wrong one.
 func TestCRED10_ResynchronisedWithAServerPIN(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := pinned(t, h, 6, serverPIN)
 		if got := types(t, h, h.DB, policy.PINBefore, "1111"+passcode(h, a, 5)); got.Reason != Wrong {
 			t.Errorf("far off, and a wrong PIN: %+v", got)
@@ -224,7 +224,7 @@ func TestCRED10_ResynchronisedWithAServerPIN(t *testing.T) {
 // None of the last five PINs can be chosen again, and none that breaks a rule; an
 // operator's has to be changed at its first use.
 func TestCRED6_ChoosingAServerPIN(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := pinned(t, h, 6, serverPIN)
 		rules := policy.DefaultServerPIN()
 		choose := func(pin string, want policy.PINProblem) {

@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-func makeTemporary(t *testing.T, h *storetest.House, life time.Duration, many bool) (code string) {
+func makeTemporary(t *testing.T, h *storetest.Fixture, life time.Duration, many bool) (code string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) (err error) {
 		code, _, err = MakeTemporary(t.Context(), tx, h.User, life, many)
@@ -26,7 +26,7 @@ func makeTemporary(t *testing.T, h *storetest.House, life time.Duration, many bo
 //
 // Tried without ended_at in UseTemporary's condition: a hundred of a hundred did.
 func TestTLOG12_TemporaryWorksOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		code, second := makeTemporary(t, h, time.Hour, false), h.Node(t)
 		won := storetest.Race(t, 100, func(i int) error {
 			db := h.DB
@@ -52,7 +52,7 @@ func TestTLOG12_TemporaryWorksOnce(t *testing.T) {
 // the place of the one before; and guessing ends it even where the user has no
 // authenticator to lock.
 func TestCRED16_Temporary(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		first := makeTemporary(t, h, time.Hour, true)
 		code := makeTemporary(t, h, time.Hour, true)
 		if first != code && check(t, h, h.DB, first).OK {
@@ -66,7 +66,7 @@ func TestCRED16_Temporary(t *testing.T) {
 		if got := len(events(t, h, audit.PasscodeRight)); got != 3 {
 			t.Errorf("%d events of its uses, want 3", got)
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		if check(t, h, h.DB, code).OK {
 			t.Error("it outlives its end")
 		}

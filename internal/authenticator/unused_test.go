@@ -16,7 +16,7 @@ import (
 )
 
 // in makes an authenticator that stands in a state.
-func in(t *testing.T, h *storetest.House, state identity.State) identity.Authenticator {
+func in(t *testing.T, h *storetest.Fixture, state identity.State) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: identity.NewID(identity.AuthenticatorID),
 		Kind: identity.TOTP, Name: "phone", Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, Template: []byte(`{}`)}
@@ -80,7 +80,7 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 		identity.Inactive:  {no, no, no, no, identity.Revoked, no},
 		identity.Revoked:   {no, no, no, no, no, no},
 	}
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		for state, row := range to {
 			for i, act := range acts {
 				name, a := fmt.Sprintf("%s one that is %s", act.name, state), in(t, h, state)
@@ -88,7 +88,7 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 				if err != nil || before.State() != state {
 					t.Fatalf("%s: is %s, %v", name, before.State(), err)
 				}
-				h.Clock.Pass(time.Second)
+				h.Clock.Advance(time.Second)
 				err = h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return act.do(t.Context(), tx, a) })
 				after, readErr := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 				if readErr != nil {
@@ -113,7 +113,7 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 //
 // Tried without warned_at in WarnUnused, and without suspended_at in expirable.
 func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		rules := policy.DefaultCredentials()
 		rules.UnusedDays = 30
 		day := 24 * time.Hour
@@ -135,22 +135,22 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 			}
 		}
 		look(0, 0)
-		h.Clock.Pass(400 * day) // and it is switched on now
+		h.Clock.Advance(400 * day) // and it is switched on now
 		look(2, 0)
-		h.Clock.Pass(6 * day)
+		h.Clock.Advance(6 * day)
 		h.Do(t, func(tx *store.Tx) error {
 			_, err := tx.Passcodes().UseSigned(t.Context(), used.Tenant, used.ID)
 			return err
 		})
 		look(0, 0)
-		h.Clock.Pass(day + time.Second)
+		h.Clock.Advance(day + time.Second)
 		look(0, 1)
 		state(idle, identity.Inactive)
 		state(used, identity.Active)
 		state(away, identity.Suspended)
-		h.Clock.Pass(22 * day)
+		h.Clock.Advance(22 * day)
 		look(1, 0) // the used one, anew: 23 days after its use
-		h.Clock.Pass(7*day + time.Second)
+		h.Clock.Advance(7*day + time.Second)
 		look(0, 1)
 		state(used, identity.Inactive)
 		if n := len(events(t, h, audit.AuthenticatorUnused)); n != 3 {
@@ -168,13 +168,13 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 
 // Two nodes that look at once change each once.
 func TestCRED15_TwoNodesLookAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		rules := policy.DefaultCredentials()
 		rules.UnusedDays = 15
 		for range 60 {
 			in(t, h, identity.Active)
 		}
-		h.Clock.Pass(100 * 24 * time.Hour)
+		h.Clock.Advance(100 * 24 * time.Hour)
 		other := h.Node(t)
 		both := make(chan Expired, 2)
 		for _, db := range []*store.DB{h.DB, other} {

@@ -210,8 +210,8 @@ func verify(ctx context.Context, f *os.File, passphrase string, progress Progres
 	return c, nil
 }
 
-func (c *contents) copy() store.Copy {
-	return store.Copy{Schema: c.manifest.Schema, Least: c.manifest.Least, Tables: c.manifest.Tables, MadeAt: c.manifest.MadeAt, Rows: c.table}
+func (c *contents) copy() store.Backup {
+	return store.Backup{Schema: c.manifest.Schema, Least: c.manifest.Least, Tables: c.manifest.Tables, MadeAt: c.manifest.MadeAt, Rows: c.table}
 }
 
 // fill fills the database with a backup that was verified.
@@ -291,7 +291,7 @@ func (s *stage) keys(conf config.Config, text []byte) error {
 	if err != nil {
 		return err
 	}
-	if !here.Holds(wanted) {
+	if !here.Contains(wanted) {
 		return errors.New("the keys that this machine has (LATCHKEY_KEYS, or keys_file) are not those of the backup")
 	}
 	return nil

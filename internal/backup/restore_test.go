@@ -30,7 +30,7 @@ func quiet(int64, int64) {}
 
 // folder makes the folder of a house's server: its configuration, with a
 // password and a certificate beside it, and its keys.
-func folder(t *testing.T, h *storetest.House) config.Config {
+func folder(t *testing.T, h *storetest.Fixture) config.Config {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -52,7 +52,7 @@ func folder(t *testing.T, h *storetest.House) config.Config {
 }
 
 // taken makes a backup of a house and returns its file.
-func taken(t *testing.T, h *storetest.House) string {
+func taken(t *testing.T, h *storetest.Fixture) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "backup")
 	if _, err := produce(t.Context(), folder(t, h), h.DB, operator, file, passphrase, cheap, quiet); err != nil {
@@ -62,7 +62,7 @@ func taken(t *testing.T, h *storetest.House) string {
 }
 
 // restored restores a file into a database and opens that by the house's clock.
-func restored(t *testing.T, h *storetest.House, file, source string) (Restored, *store.DB) {
+func restored(t *testing.T, h *storetest.Fixture, file, source string) (Restored, *store.DB) {
 	t.Helper()
 	to := Place{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Now: h.Clock.Now}
 	r, err := Restore(t.Context(), to, operator, file, passphrase, quiet)
@@ -83,17 +83,17 @@ func restored(t *testing.T, h *storetest.House, file, source string) (Restored, 
 
 // everywhere runs f with a house of its own for each kind of database as origin
 // and each as target.
-func everywhere(t *testing.T, f func(t *testing.T, h *storetest.House, target string)) {
+func everywhere(t *testing.T, f func(t *testing.T, h *storetest.Fixture, target string)) {
 	for kind := range storetest.Empty(t) {
 		t.Run("to "+kind, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, h, storetest.Empty(t)[kind]) })
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) { f(t, h, storetest.Empty(t)[kind]) })
 		})
 	}
 }
 
 // A backup comes back as it was, whichever database it came from and goes to.
 func TestQLT2_Restore(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		a := h.Authenticator(t, "Anna’s phone")
 		file := taken(t, h)
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -146,7 +146,7 @@ func TestQLT2_Restore(t *testing.T) {
 
 // No row is lost, and none is added but what tells of the restore.
 func TestQLT2_RestoreHasEveryRow(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		h.Authenticator(t, "phone")
 		h.Journey(t, "browser")
 		first := taken(t, h)
@@ -180,7 +180,7 @@ type use struct {
 // T-LOG-12, T-REL-11: what was used after the copy was made cannot be used
 // again in what is restored from it, although the copy has it unused.
 func TestTREL11_NothingIsUsedTwice(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		ctx, tenant := t.Context(), h.Tenant.ID
 		now := h.Clock.Now()
 		try := func(t *testing.T, db *store.DB, f func(tx *store.Tx) error) bool {
@@ -360,7 +360,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		if !try(t, db, func(tx *store.Tx) error { return must(tx.Lease(ctx, "outbox", "this node", now.Add(time.Hour))) }) {
 			t.Error("a node that is gone keeps its work")
 		}
-		want := store.RestoreReport{Epoch: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
+		want := store.RestoreReport{Generation: 1, Sessions: 1, Grants: 1, Journeys: 2, Pushes: 1, Activations: 1, Invitations: 1, Passcodes: 1, Locked: 1, Mails: 1}
 		if r.Ended != want {
 			t.Errorf("ended: %+v, want %+v", r.Ended, want)
 		}
@@ -368,7 +368,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			t.Errorf("events of mails given up: %v, %v, want 1", failed, err)
 		}
 		// A minute and a half later people log in as ever.
-		h.Clock.Pass(90 * time.Second)
+		h.Clock.Advance(90 * time.Second)
 		if !check(otp.TOTP(phone.Seed, otp.Params{}, h.Clock.Now()))(t, db) {
 			t.Error("a fresh passcode is refused a minute and a half later")
 		}
@@ -378,7 +378,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 // What is copied while others write is one state: each commit is in it whole or
 // not at all. Here a commit raises a counter and writes an event.
 func TestQLT2_NothingIsTorn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		const writers = 4
 		var phones [writers]identity.Authenticator
 		for i := range phones {
@@ -448,7 +448,7 @@ func TestQLT2_NothingIsTorn(t *testing.T) {
 
 // A restore goes into an empty place only, and says why it does not.
 func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		file := taken(t, h)
 		full := t.TempDir()
 		if err := os.WriteFile(filepath.Join(full, "something"), nil, 0o600); err != nil {
@@ -633,15 +633,15 @@ func TestSuits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	good := store.Copy{Schema: s.Schema, Least: s.Least, Tables: s.Tables}
+	good := store.Backup{Schema: s.Schema, Least: s.Least, Tables: s.Tables}
 	if err := good.Suits(); err != nil {
 		t.Errorf("its own: %v", err)
 	}
-	for name, change := range map[string]func(*store.Copy){
-		"schema": func(c *store.Copy) { c.Schema += 1000 },
-		"least":  func(c *store.Copy) { c.Least = store.Release + 1 },
-		"tables": func(c *store.Copy) { c.Tables = c.Tables[1:] },
-		"other":  func(c *store.Copy) { c.Tables = append(slices.Clone(c.Tables), store.Table{Name: "users; --"}) },
+	for name, change := range map[string]func(*store.Backup){
+		"schema": func(c *store.Backup) { c.Schema += 1000 },
+		"least":  func(c *store.Backup) { c.Least = store.Release + 1 },
+		"tables": func(c *store.Backup) { c.Tables = c.Tables[1:] },
+		"other":  func(c *store.Backup) { c.Tables = append(slices.Clone(c.Tables), store.Table{Name: "users; --"}) },
 	} {
 		c := good
 		change(&c)

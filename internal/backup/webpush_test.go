@@ -14,7 +14,7 @@ import (
 // was started on before, which made a key of its own: it has the backup's from
 // then on. Without vapid_keys among what fill deletes, that cannot be restored.
 func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.House, target string) {
+	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		a := h.Authenticator(t, "Anna’s phone")
 		browser, err := webpush.NewKey()
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // watched is a user in a tenant whose operators read alerts, and German.
-func watched(t *testing.T, h *storetest.House) identity.User {
+func watched(t *testing.T, h *storetest.Fixture) identity.User {
 	t.Helper()
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other", Language: "de", Alerts: []string{"ops@example.org"}}
 	u := identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna", Mail: "anna@example.org", Language: "fr"}
@@ -30,7 +30,7 @@ func watched(t *testing.T, h *storetest.House) identity.User {
 
 // outbox lists the mails in it, as "recipient kind language", and whether each
 // tells of a rejection too.
-func outbox(t *testing.T, h *storetest.House) (mails []string) {
+func outbox(t *testing.T, h *storetest.Fixture) (mails []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		all, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().Add(time.Minute), 10)
@@ -79,7 +79,7 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 			[]string{user + "user-locked fr and rejected", operators + "push-rejected de"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 				u := watched(t, h)
 				rules := policy.DefaultLockout()
 				rules.NotifyUser, rules.NotifyOperators = tt.told.NotifyUser, tt.told.NotifyOperators

@@ -139,7 +139,7 @@ func TestJRN10_NobodyCostsAHash(t *testing.T) {
 }
 
 func TestAddUser(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d := New(h.DB, 2)
 		if _, err := d.AddGroup(t.Context(), h.Who, h.Tenant.ID, "Nurses"); err != nil {
 			t.Fatal(err)

@@ -73,7 +73,7 @@ func FuzzReadImport(f *testing.F) {
 // Where an import stops half-way, the count says which half: those are in, with
 // their events, and no other.
 func TestImport_SaysHowFarItCame(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
 		var rows []Row
 		for i := range 2*importBatch + 10 {

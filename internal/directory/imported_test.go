@@ -98,7 +98,7 @@ func TestImport_HashesThatAreRefused(t *testing.T) {
 
 // An import with hashes: who has one can log in by that password.
 func TestImport_WithHashes(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d := New(h.DB, 1)
 		rows, err := ReadImport([]byte("name,password_hash\nanna," + imported["bcrypt"] + "\nbo,\n"))
 		if err != nil {

@@ -20,7 +20,7 @@ const (
 )
 
 // withPassword is a user with a password, and two sessions.
-func withPassword(t *testing.T, h *storetest.House) (*Directory, PasswordChange) {
+func withPassword(t *testing.T, h *storetest.Fixture) (*Directory, PasswordChange) {
 	t.Helper()
 	d := New(h.DB, 4)
 	u, err := d.AddUser(t.Context(), h.Who, h.Tenant.ID, NewUser{Name: "berit", Mail: "berit@example.org", Password: oldPassword})
@@ -37,7 +37,7 @@ func withPassword(t *testing.T, h *storetest.House) (*Directory, PasswordChange)
 		From: templates.Origin{At: h.Clock.Now()}, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Person, ID: u.ID}}
 }
 
-func fresh(t *testing.T, h *storetest.House, u identity.User) identity.User {
+func fresh(t *testing.T, h *storetest.Fixture, u identity.User) identity.User {
 	t.Helper()
 	u, err := h.DB.Users().Get(t.Context(), u.Tenant, u.ID)
 	if err != nil {
@@ -46,7 +46,7 @@ func fresh(t *testing.T, h *storetest.House, u identity.User) identity.User {
 	return u
 }
 
-func live(t *testing.T, h *storetest.House, u identity.User) int {
+func live(t *testing.T, h *storetest.Fixture, u identity.User) int {
 	t.Helper()
 	all, err := store.Collect(h.DB.Sessions().OfUser(t.Context(), u.Tenant, u.ID))
 	if err != nil {
@@ -59,7 +59,7 @@ func live(t *testing.T, h *storetest.House, u identity.User) int {
 // wanted, the one at hand goes on; an event and a mail say so.
 func TestChangeOwnPassword(t *testing.T) {
 	for _, ends := range []bool{true, false} {
-		storetest.Each(t, func(t *testing.T, h *storetest.House) {
+		storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 			d, c := withPassword(t, h)
 			c.EndOthers = ends
 			if err := d.ChangeOwnPassword(t.Context(), c); err != nil {
@@ -98,7 +98,7 @@ func TestChangeOwnPassword(t *testing.T) {
 //
 // Tried without Reserve: all were evaluated.
 func TestCRED20_ChangingIsNoPlaceToGuess(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, c := withPassword(t, h)
 		c.Old = "a wrong password"
 		var refused, throttled atomic.Int32
@@ -120,12 +120,12 @@ func TestCRED20_ChangingIsNoPlaceToGuess(t *testing.T) {
 		if u := fresh(t, h, c.User); u.Failures > 6 || refused.Load()+throttled.Load() != 60 || throttled.Load() < 40 {
 			t.Errorf("%d counted, %d refused, %d throttled", u.Failures, refused.Load(), throttled.Load())
 		}
-		h.Clock.Pass(5*time.Minute + time.Second)
+		h.Clock.Advance(5*time.Minute + time.Second)
 		c.Old = oldPassword
 		if err := d.ChangeOwnPassword(t.Context(), c); !errors.Is(err, identity.Invalid) {
 			t.Errorf("the right one while locked: %v, want invalid", err)
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		if err := d.ChangeOwnPassword(t.Context(), c); err != nil {
 			t.Errorf("the right one after the lock: %v", err)
 		}
@@ -151,7 +151,7 @@ func TestChangeOwnPassword_Judged(t *testing.T) {
 //
 // Tried without the hash in ReplacePassword's condition: all were.
 func TestChangeOwnPassword_Once(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, c := withPassword(t, h)
 		var changed atomic.Int32
 		var all sync.WaitGroup

@@ -15,11 +15,11 @@ import (
 )
 
 // operator is who changes things in these tests.
-func operator(h *storetest.House) identity.Principal {
+func operator(h *storetest.Fixture) identity.Principal {
 	return identity.Principal{Tenant: h.Tenant.ID, Kind: identity.CommandLine, Name: "root: latchkey user"}
 }
 
-func eventsOf(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
+func eventsOf(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 	t.Helper()
 	all, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
@@ -29,7 +29,7 @@ func eventsOf(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 }
 
 func TestADM5_AChangeHasOldAndNewValues(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
 		for _, name := range []string{"Nurses", "Doctors", "Staff"} {
 			if _, err := d.AddGroup(t.Context(), who, h.Tenant.ID, name); err != nil {
@@ -87,7 +87,7 @@ func TestADM5_AChangeHasOldAndNewValues(t *testing.T) {
 }
 
 func TestStatesHaveEventsAndRepeatNone(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
 		for range 2 {
 			for _, act := range []func() (identity.User, error){
@@ -116,7 +116,7 @@ func TestStatesHaveEventsAndRepeatNone(t *testing.T) {
 // whole database is read to see (foundations, Events). What happened is still
 // told, and the digest over what was erased stays.
 func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
 		marked := []string{"zacharias", "198.51.100.77", "Zack's Phone", "Mozilla/Zack"}
 		if _, err := d.AddGroup(t.Context(), who, h.Tenant.ID, "Nurses"); err != nil {
@@ -240,7 +240,7 @@ func found(t *testing.T, db *store.DB, marks []string) []string {
 }
 
 func TestRemoveGroup(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
 		g, err := d.AddGroup(t.Context(), who, h.Tenant.ID, "Nurses")
 		if err != nil {

@@ -94,7 +94,7 @@ func (d *Doctor) keys(ctx context.Context, c *chart) error {
 		if err != nil {
 			return err
 		}
-		if !k.Held {
+		if !k.RootAvailable {
 			c.error(fmt.Sprintf("data key %d of tenant %s needs root %d, which is not in the keys file", k.ID, k.Tenant, k.Root),
 				"put back the keys file that belongs to this database")
 		}

@@ -15,7 +15,7 @@ import (
 
 // holding is a session in the browser "b" that has proved a password and, unless
 // it is empty, a second factor in this way.
-func (h *house) holding(by identity.Method) identity.Session {
+func (h *fixture) holding(by identity.Method) identity.Session {
 	h.Helper()
 	now := h.Clock.Now()
 	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b",
@@ -33,9 +33,9 @@ func (h *house) holding(by identity.Method) identity.Session {
 }
 
 // add begins a journey for a further authenticator, a second later.
-func (h *house) add(s identity.Session) (*journey.View, error) {
+func (h *fixture) add(s identity.Session) (*journey.View, error) {
 	h.Helper()
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 	return h.engine.BeginAdding(h.Context(), h.visit(s), journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: []byte(`{}`)})
 }
 
@@ -44,8 +44,8 @@ func (h *house) add(s identity.Session) (*journey.View, error) {
 // at FactorStands taken out, and with remembered devices counting in it, it
 // failed.)
 func TestCRED16_AFurtherAuthenticatorTakesASecondFactor(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		for _, tt := range []struct {
 			by  identity.Method
 			may bool
@@ -72,8 +72,8 @@ func TestCRED16_AFurtherAuthenticatorTakesASecondFactor(t *testing.T) {
 // authenticator that stands for its person. (With TakeBackFactor doing nothing,
 // with takeBackFrom doing nothing, and with Withdrawn never true, it failed.)
 func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		ctx, tenant := t.Context(), h.Tenant.ID
 		for _, tt := range []struct {
 			name  string

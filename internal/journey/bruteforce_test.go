@@ -23,8 +23,8 @@ import (
 // the whole address in store.Network: so was every one of the /64's. Tried without
 // Reserve: as many secrets were looked at as addresses came.
 func TestTLOG08_GuessingIsBounded(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		h.recoveryCodes()
 		other := h.Node(t)

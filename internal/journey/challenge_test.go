@@ -25,7 +25,7 @@ const (
 
 // answering gives the user an authenticator that answers challenges, in place of
 // the one that makes passcodes.
-func (h *house) answering() identity.Authenticator {
+func (h *fixture) answering() identity.Authenticator {
 	h.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK3", Kind: identity.AppToken,
 		Name: "A card", Platform: identity.Android, Seed: otp.NewSecret(otp.SHA256), Digits: 8, Suite: otp.ChallengeSuite(8), ActivatedAt: h.db.Now()}
@@ -39,7 +39,7 @@ func (h *house) answering() identity.Authenticator {
 }
 
 // response is what an authenticator answers a challenge.
-func (h *house) response(a identity.Authenticator, challenge string) string {
+func (h *fixture) response(a identity.Authenticator, challenge string) string {
 	h.Helper()
 	suite, err := otp.ParseSuite(a.Suite)
 	if err != nil {
@@ -53,13 +53,13 @@ func (h *house) response(a identity.Authenticator, challenge string) string {
 }
 
 // toChallenge goes to where a challenge is to be answered, past the password.
-func (h *house) toChallenge(browser string) *journey.View {
+func (h *fixture) toChallenge(browser string) *journey.View {
 	h.Helper()
 	return h.proved(h.named(browser, h.User.Name, journey.AskPassword), journey.AskChallenge)
 }
 
 // responds gives a response and wants to be at a step then, told so.
-func (h *house) responds(v *journey.View, typed string, at journey.Step, told string) *journey.View {
+func (h *fixture) responds(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
 	v, err := h.engine.Response(h.Context(), h.visit(nowhere), v, typed)
 	v = h.want(v, err, at)
@@ -75,8 +75,8 @@ func (h *house) responds(v *journey.View, typed string, at journey.Step, told st
 //
 // Tried without Digits in pose's condition: each look at it posed another.
 func TestCRED3_TheChallengeIsAnswered(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		card := h.answering()
 		v := h.toChallenge("b")
 		posed := v.Challenge.Digits
@@ -104,10 +104,10 @@ func TestCRED3_TheChallengeIsAnswered(t *testing.T) {
 // Tried with TakeChallenge reading, not deleting: the right response to the first
 // challenge logged in.
 func TestCRED3_AWrongResponseUsesTheChallengeUp(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		card := h.answering()
-		other := h.House
+		other := h.Fixture
 		other.User = h.User
 		app := other.Authenticator(t, "another phone") // makes passcodes
 		v := h.named("b", h.User.Name, journey.AskPassword)
@@ -139,8 +139,8 @@ func TestCRED3_AWrongResponseUsesTheChallengeUp(t *testing.T) {
 // Two things hold this, the step of the journey and the DELETE of its challenge;
 // tried without the journey's version in StepJourney.
 func TestCRED3_OneResponseToAChallenge(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.answering()
 		lockout := policy.DefaultLockout()
 		lockout.Threshold, lockout.Passcodes = 100, 50
@@ -170,12 +170,12 @@ func TestCRED3_OneResponseToAChallenge(t *testing.T) {
 //
 // Tried without the time in TakeChallenge: it logged in.
 func TestCRED3_AnExpiredChallenge(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		card := h.answering()
 		v := h.toChallenge("b")
 		posed := v.Challenge.Digits
-		h.Clock.Pass(2*time.Minute + time.Second)
+		h.Clock.Advance(2*time.Minute + time.Second)
 		if v = h.look(v); v.Challenge.Digits != "" {
 			t.Errorf("shows %s, which has expired", v.Challenge.Digits)
 		}
@@ -183,7 +183,7 @@ func TestCRED3_AnExpiredChallenge(t *testing.T) {
 		if h.user().Failures != 0 || len(h.events(audit.PasscodeWrong)) != 0 {
 			t.Error("it was counted")
 		}
-		h.Clock.Pass(3 * time.Minute)
+		h.Clock.Advance(3 * time.Minute)
 		v, err := h.engine.NewChallenge(t.Context(), h.visit(nowhere), h.look(v))
 		v = h.want(v, err, journey.AskChallenge)
 		h.responds(v, h.response(card, v.Challenge.Digits), journey.Done, "")
@@ -195,7 +195,7 @@ func TestCRED3_AnExpiredChallenge(t *testing.T) {
 //
 // Tried without the state in answered and in UseResponse: the locked one logged in.
 func TestCRED11_ALockedOneAnswersInVain(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	card := h.answering()
 	lockout := policy.DefaultLockout()
 	lockout.Passcodes, lockout.Threshold = 3, 100
@@ -219,8 +219,8 @@ func TestCRED11_ALockedOneAnswersInVain(t *testing.T) {
 // Tried with what the user has asked before the password: nobody's name was not
 // offered it.
 func TestCRED3_ChallengesDoNotTellWhoHasThem(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		told := func(name string) (seen []string) {
 			v := h.named("b", name, journey.Choose)

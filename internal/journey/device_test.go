@@ -22,20 +22,20 @@ var (
 )
 
 // remembering lets devices be remembered.
-func (h *house) remembering(remember bool) {
+func (h *fixture) remembering(remember bool) {
 	h.Helper()
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: twoFactors, Remember: remember}}})
 }
 
 // bringing is a visit of a browser with what it was given to keep.
-func (h *house) bringing(device store.DeviceCookie, box *bool) journey.Visit {
+func (h *fixture) bringing(device store.DeviceCookie, box *bool) journey.Visit {
 	v := h.visit(identity.Session{})
 	v.Device, v.Remember = device, box
 	return v
 }
 
 // login goes as far as the password takes a browser with its cookie.
-func (h *house) login(browser string, device store.DeviceCookie, change func(*journey.Start)) *journey.View {
+func (h *fixture) login(browser string, device store.DeviceCookie, change func(*journey.Start)) *journey.View {
 	h.Helper()
 	h.device = journey.Device{}
 	visit := h.bringing(device, nil)
@@ -51,9 +51,9 @@ func (h *house) login(browser string, device store.DeviceCookie, change func(*jo
 }
 
 // remembered logs in whole with the box ticked, and returns what the browser keeps.
-func (h *house) remembered(browser string) store.DeviceCookie {
+func (h *fixture) remembered(browser string) store.DeviceCookie {
 	h.Helper()
-	h.Clock.Pass(time.Minute) // another passcode
+	h.Clock.Advance(time.Minute) // another passcode
 	visit := h.bringing(store.DeviceCookie{}, &yes)
 	v := h.login(browser, store.DeviceCookie{}, nil)
 	if !v.OffersRemember() {
@@ -69,11 +69,11 @@ func (h *house) remembered(browser string) store.DeviceCookie {
 	if h.device.Cookie.ID == "" || h.device.Life != 30*24*time.Hour {
 		h.Fatalf("given to keep: %v", h.device)
 	}
-	h.Clock.Pass(time.Hour)
+	h.Clock.Advance(time.Hour)
 	return h.device.Cookie
 }
 
-func (h *house) queued(kind string) (n int) {
+func (h *fixture) queued(kind string) (n int) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
 		all, err := tx.Outbox().Lease(h.Context(), "test", h.Clock.Now().Add(time.Hour), 100)
@@ -90,8 +90,8 @@ func (h *house) queued(kind string) (n int) {
 // After a full login with the box ticked, the password is enough in that browser:
 // the login says truly that nothing else was proved, and the secret is new.
 func TestJRN9_ARememberedDeviceStandsForThePasscode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.remembering(true)
 		first := h.remembered("b")
 		if got := h.events(audit.DeviceAdded); len(got) != 1 {
@@ -119,32 +119,32 @@ func TestJRN9_ARememberedDeviceStandsForThePasscode(t *testing.T) {
 func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		between func(h *house)
+		between func(h *fixture)
 		browser string
 		change  func(*journey.Start)
 	}{
 		{"another browser", nil, "c", nil},
-		{"the rule allows it no more", func(h *house) { h.remembering(false) }, "b", nil},
+		{"the rule allows it no more", func(h *fixture) { h.remembering(false) }, "b", nil},
 		{"forced", nil, "b", func(s *journey.Start) { s.ForceLogin = true }},
 		{"older than max_age", nil, "b", func(s *journey.Start) { s.MaxAge = new(int64(60)) }},
-		{"older than the rule's age", func(h *house) {
+		{"older than the rule's age", func(h *fixture) {
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: twoFactors, Remember: true, MaxAge: 60}}})
 		}, "b", nil},
 		{"a second factor is asked for", nil, "b", mfa},
-		{"idle", func(h *house) { h.Clock.Pass(14 * 24 * time.Hour) }, "b", nil},
-		{"after another password", func(h *house) {
+		{"idle", func(h *fixture) { h.Clock.Advance(14 * 24 * time.Hour) }, "b", nil},
+		{"after another password", func(h *fixture) {
 			p := password
 			if _, err := h.engine.Directory.Change(h.Context(), h.Who, h.Tenant.ID, "berit.lie", directory.Change{Password: &p}); err != nil {
 				h.Fatal(err)
 			}
 		}, "b", nil},
-		{"an operator forgot it", func(h *house) {
+		{"an operator forgot it", func(h *fixture) {
 			h.do(h.Who, func(tx *store.Tx) error {
 				_, err := directory.ForgetDevices(h.Context(), tx, h.User, "", "operator", templates.Origin{At: tx.Now()})
 				return err
 			})
 		}, "b", nil},
-		{"another authenticator was revoked", func(h *house) {
+		{"another authenticator was revoked", func(h *fixture) {
 			other := h.token
 			other.ID, other.Serial = identity.NewID(identity.AuthenticatorID), "LK2"
 			h.do(h.Who, func(tx *store.Tx) error {
@@ -154,13 +154,13 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 				return authenticator.Revoke(h.Context(), tx, other, "lost")
 			})
 		}, "b", nil},
-		{"a push was rejected", func(h *house) {
+		{"a push was rejected", func(h *fixture) {
 			h.do(h.Who, func(tx *store.Tx) error {
 				return directory.RejectPush(h.Context(), tx, policy.DefaultLockout(), policy.DefaultPush().Alerts, store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}, h.User,
 					store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: h.User.ID}, templates.Origin{At: tx.Now()})
 			})
 		}, "b", nil},
-		{"disabled and enabled", func(h *house) {
+		{"disabled and enabled", func(h *fixture) {
 			for _, do := range []func() error{
 				func() error {
 					_, err := h.engine.Directory.Disable(h.Context(), h.Who, h.Tenant.ID, "berit.lie")
@@ -178,7 +178,7 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 		}, "b", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			h.remembering(true)
 			device := h.remembered("b")
 			if tt.between != nil {
@@ -193,7 +193,7 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 // the rule's leave, or the password typed here, taken out of OffersRemember, the
 // second or the last part fails.
 func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.remembering(true)
 	device := h.remembered("b")
 	visit := h.bringing(device, &yes)
@@ -210,7 +210,7 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	// Where the rule allows none, the box in a form of one's own is of no account.
 	h.remembering(false)
 	h.device = journey.Device{}
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	v = h.want(h.login("c", store.DeviceCookie{}, nil), nil, journey.Choose)
 	visit = h.bringing(store.DeviceCookie{}, &yes)
 	v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
@@ -223,7 +223,7 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 
 	// Ticked and taken back is not ticked.
 	h.remembering(true)
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	v = h.want(h.login("d", store.DeviceCookie{}, nil), nil, journey.Choose)
 	v, err = h.engine.Choose(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, identity.ByPasscode)
 	v = h.want(v, err, journey.AskPasscode)
@@ -235,7 +235,7 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 
 	// A passcode that an operator made is good for what it was made for; without the
 	// look at the authenticator in remember it is good for thirty days.
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	var temporary string
 	h.do(h.Who, func(tx *store.Tx) (err error) {
 		temporary, _, err = authenticator.MakeTemporary(t.Context(), tx, h.User, time.Hour, false)
@@ -253,7 +253,7 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	// With the password of a session, a second factor is no full login.
 	s := h.withPassword("e")
 	h.remembering(true)
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	visit = h.bringing(store.DeviceCookie{}, &yes)
 	visit.Session = s
 	v, err = h.begin("e", s, nil)
@@ -271,13 +271,13 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 // once, and whoever comes next is asked for a passcode. Without DeviceStolen in
 // recognise the copy is refused and nobody learns of it.
 func TestTLOG26_ACopyIsNoticed(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.remembering(true)
 		owners := h.remembered("b")
 		h.want(h.login("b", owners, nil), nil, journey.Done) // by the thief, with all the browser's cookies
 		thiefs := h.device.Cookie
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		h.want(h.login("b", owners, nil), nil, journey.Choose)
 		h.want(h.login("b", thiefs, nil), nil, journey.Choose)
 		forgotten := h.events(audit.DeviceForgotten)
@@ -294,13 +294,13 @@ func TestTLOG26_ACopyIsNoticed(t *testing.T) {
 // does, and no further: it is looked at again for each application. Without
 // stillCounts the session's row counts for all of them.
 func TestJRN9_JRN8_ASessionOfARememberedDevice(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.remembering(true)
 		device := h.remembered("b")
 		h.want(h.login("b", device, nil), nil, journey.Done)
 		s, authenticated := h.last, h.last.AuthTime
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		passive := func(s *journey.Start) { s.Passive = true }
 		v, err := h.begin("b", s, passive)
 		h.want(v, err, journey.Done)
@@ -325,13 +325,13 @@ func TestJRN9_JRN8_ASessionOfARememberedDevice(t *testing.T) {
 // A session by password alone and the cookie are enough for an application that
 // asks for more; the login is as old as the password.
 func TestJRN9_JRN8_ADeviceCompletesASession(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.remembering(true)
 		device := h.remembered("b")
 		s := h.withPassword("b")
 		h.remembering(true)
-		h.Clock.Pass(30 * time.Minute)
+		h.Clock.Advance(30 * time.Minute)
 		id := identity.NewID(identity.RequestID)
 		h.do(h.Who, func(tx *store.Tx) error {
 			return tx.Requests().Add(t.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.Clock.Now().Add(time.Minute)})

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-func (h *house) disable() {
+func (h *fixture) disable() {
 	h.Helper()
 	if _, err := h.engine.Directory.Disable(h.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
 		h.Fatal(err)
@@ -24,39 +24,39 @@ func (h *house) disable() {
 // it does for a name nobody has: with the right password, passcode or code, and
 // while a push is waited for.
 func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
-	type act = func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error)
+	type act = func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error)
 	for name, tt := range map[string]struct {
-		before func(h *house)
+		before func(h *fixture)
 		at     journey.Step
 		until  act // before the user is disabled
 		after  []act
 	}{
-		"password": {func(*house) {}, journey.AskPassword, nil, []act{
-			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+		"password": {func(*fixture) {}, journey.AskPassword, nil, []act{
+			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
 				return h.engine.Password(h.Context(), visit, v, password)
 			}}},
-		"passcode": {func(h *house) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+		"passcode": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
+			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
 				return h.engine.Choose(h.Context(), visit, v, identity.ByPasscode)
 			}, []act{
-				func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+				func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
 					return h.engine.Passcode(h.Context(), visit, v, h.passcode(0))
 				}}},
-		"push": {func(h *house) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *house, visit journey.Visit, v *journey.View) (*journey.View, error) {
+		"push": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
+			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
 				return h.engine.SendPush(h.Context(), visit, v, "Payroll")
 			}, []act{
-				func(h *house, _ journey.Visit, v *journey.View) (*journey.View, error) {
+				func(h *fixture, _ journey.Visit, v *journey.View) (*journey.View, error) {
 					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
 				},
-				func(h *house, _ journey.Visit, v *journey.View) (*journey.View, error) {
-					h.Clock.Pass(5 * time.Minute)
+				func(h *fixture, _ journey.Visit, v *journey.View) (*journey.View, error) {
+					h.Clock.Advance(5 * time.Minute)
 					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
 				}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-				h := furnish(t, empty)
+			storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+				h := newFixture(t, empty)
 				tt.before(h)
 				visit := h.visit(identity.Session{})
 				var views [2]*journey.View
@@ -92,8 +92,8 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 // Where something was proved, and where a session was opened, disabling ends it
 // all in its own transaction (T-LOG-27).
 func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		waiting, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
 		waiting = h.want(waiting, err, journey.WaitForPush)
@@ -131,8 +131,8 @@ func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
 // moment on two nodes, either the operator comes first and the login fails, or
 // its session ends with the others: no order leaves one open.
 func TestTLOG27_NoLoginSlipsPastTheOperator(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		operator := h.Node(t)
 		operatorFirst := false
 		err := h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -169,8 +169,8 @@ func TestTLOG27_NoLoginSlipsPastTheOperator(t *testing.T) {
 // An operator's lock holds where the user is known, and for a right password:
 // nothing is evaluated, and the words are those of a wrong one (CRED-13).
 func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.do(h.Who, func(tx *store.Tx) error {
 			return tx.Users().RecordLogin(t.Context(), h.Tenant.ID, h.User.ID, "known", false, identity.ByPasscode)
 		})
@@ -179,7 +179,7 @@ func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
 		if u, err := people.Lock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil || u.LockedAt.IsZero() {
 			t.Fatalf("locked at %s: %v", u.LockedAt, err)
 		}
-		h.Clock.Pass(10 * time.Minute)
+		h.Clock.Advance(10 * time.Minute)
 		for _, browser := range []string{"known", "new"} {
 			v, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
 			if v = h.want(v, err, journey.AskPassword); v.Journey.Notice != "error.login.wrong" {
@@ -198,8 +198,8 @@ func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
 // What was passed by a password is void once there is another: a login under
 // way is asked again, and the session is over.
 func TestAChangedPasswordEndsWhatTheOldOneOpened(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		half := h.toChoice("b")
 		h.withPassword("c")
 		session := h.last

@@ -139,7 +139,7 @@ func (e *Engine) person(ctx context.Context, r store.Reader, v *View, id string)
 	}
 	v.User, v.Groups, v.LastMethod, v.rejected = p.User, p.Groups, p.LastMethod, p.Rejected
 	v.recoveryCodes, v.Facts.Temporary = p.RecoveryCodes, p.Temporary
-	v.Facts.LockedUntil = p.Locked(e.tally(j), r.Now())
+	v.Facts.LockedUntil = p.LockedUntil(e.tally(j), r.Now())
 	if v.Authenticators, err = store.Collect(r.Authenticators().OfUser(ctx, j.Tenant, id)); err != nil {
 		return err
 	}

@@ -21,10 +21,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A house is a tenant with an application, and a user who has a password and
+// A fixture is a tenant with an application, and a user who has a password and
 // an authenticator that makes passcodes and gets push.
-type house struct {
-	*storetest.House
+type fixture struct {
+	*storetest.Fixture
 	*testing.T
 	db     *store.DB
 	engine *journey.Engine
@@ -36,10 +36,10 @@ type house struct {
 
 const password = "correct horse battery"
 
-func furnish(t *testing.T, empty *storetest.House) *house {
+func newFixture(t *testing.T, empty *storetest.Fixture) *fixture {
 	t.Helper()
 	db := empty.DB
-	h := &house{House: empty, T: t, db: db, engine: &journey.Engine{DB: db, Directory: directory.New(db, 2)}}
+	h := &fixture{Fixture: empty, T: t, db: db, engine: &journey.Engine{DB: db, Directory: directory.New(db, 2)}}
 	var err error
 	h.User, err = h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "Berit.Lie", Mail: "berit@example.org", Password: password})
 	if err != nil {
@@ -52,14 +52,14 @@ func furnish(t *testing.T, empty *storetest.House) *house {
 	return h
 }
 
-func (h *house) do(who identity.Principal, f func(tx *store.Tx) error) {
+func (h *fixture) do(who identity.Principal, f func(tx *store.Tx) error) {
 	h.Helper()
 	if err := h.db.InTx(h.Context(), who, f); err != nil {
 		h.Fatal(err)
 	}
 }
 
-func (h *house) visit(s identity.Session) journey.Visit {
+func (h *fixture) visit(s identity.Session) journey.Visit {
 	return journey.Visit{Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
 		Grant: func(_ context.Context, _ *store.Tx, s journey.Success) error {
 			h.grants.Add(1)
@@ -69,7 +69,7 @@ func (h *house) visit(s identity.Session) journey.Visit {
 }
 
 // begin begins a journey for a browser.
-func (h *house) begin(browser string, s identity.Session, change func(*journey.Start)) (*journey.View, error) {
+func (h *fixture) begin(browser string, s identity.Session, change func(*journey.Start)) (*journey.View, error) {
 	h.Helper()
 	id := identity.NewID(identity.RequestID)
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
@@ -85,7 +85,7 @@ func (h *house) begin(browser string, s identity.Session, change func(*journey.S
 }
 
 // walk takes steps until one ends elsewhere than it should.
-func (h *house) want(v *journey.View, err error, step journey.Step) *journey.View {
+func (h *fixture) want(v *journey.View, err error, step journey.Step) *journey.View {
 	h.Helper()
 	if err != nil {
 		h.Fatalf("on the way to %q: %v", step, err)
@@ -96,7 +96,7 @@ func (h *house) want(v *journey.View, err error, step journey.Step) *journey.Vie
 	return v
 }
 
-func (h *house) toChoice(browser string) *journey.View {
+func (h *fixture) toChoice(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
@@ -106,18 +106,18 @@ func (h *house) toChoice(browser string) *journey.View {
 }
 
 // proved gives the right password and wants to be at a step then.
-func (h *house) proved(v *journey.View, at journey.Step) *journey.View {
+func (h *fixture) proved(v *journey.View, at journey.Step) *journey.View {
 	h.Helper()
 	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
 	return h.want(v, err, at)
 }
 
-func (h *house) passcode(offset int64) string {
+func (h *fixture) passcode(offset int64) string {
 	params := otp.Params{Digits: 6, Period: 30}
 	return otp.HOTP(h.token.Seed, params, otp.Step(params, h.db.Now())+offset)
 }
 
-func (h *house) events(kind audit.Kind) []audit.Event {
+func (h *fixture) events(kind audit.Kind) []audit.Event {
 	h.Helper()
 	all, err := store.Collect(h.db.Events().List(h.Context(), h.Tenant.ID, store.EventFilter{Kind: kind, Limit: -1}))
 	if err != nil {
@@ -127,8 +127,8 @@ func (h *house) events(kind audit.Kind) []audit.Event {
 }
 
 func TestJRN1_PasswordAndPasscode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v := h.toChoice("b")
 		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
@@ -158,8 +158,8 @@ func TestJRN1_PasswordAndPasscode(t *testing.T) {
 }
 
 func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v := h.toChoice("b")
 		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
@@ -202,8 +202,8 @@ func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
 }
 
 func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
@@ -227,7 +227,7 @@ func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
 	})
 }
 
-func (h *house) setPolicy(d policy.Document) {
+func (h *fixture) setPolicy(d policy.Document) {
 	h.Helper()
 	document, err := policy.Encode(d)
 	if err != nil {
@@ -243,8 +243,8 @@ func (h *house) setPolicy(d policy.Document) {
 }
 
 func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
 		v = h.want(v, err, journey.WaitForPush)
@@ -287,8 +287,8 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 }
 
 func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v, err := h.engine.Back(t.Context(), visit, h.toChoice("b"))
 		v = h.want(v, err, journey.Identify)
@@ -302,8 +302,8 @@ func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
 }
 
 func TestTLOG05_NoStepIsSkipped(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
@@ -323,8 +323,8 @@ func TestTLOG05_NoStepIsSkipped(t *testing.T) {
 }
 
 func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
@@ -339,8 +339,8 @@ func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
 }
 
 func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)

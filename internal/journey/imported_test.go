@@ -18,8 +18,8 @@ import (
 //
 // Tried without the hash in RehashPassword's condition: there was an event of each.
 func TestTLOG29_AnImportedHashIsReplaced(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
 		rows, err := directory.ReadImport([]byte("name,password_hash\nanna,$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.\n"))
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // The engine itself refuses an invitation that ended after its page looked.
 func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	ctx := t.Context()
 	for _, tt := range []struct {
 		name string
@@ -25,7 +25,7 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 		{"revoked", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Revoke(ctx, i) }, identity.Expired},
 		{"replaced", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Replace(ctx, i) }, identity.Expired},
 		{"used", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Use(ctx, i, "jrn_x") }, identity.Expired},
-		{"expired", func(*store.Tx, store.Invitation) (bool, error) { h.Clock.Pass(time.Hour); return true, nil }, identity.Expired},
+		{"expired", func(*store.Tx, store.Invitation) (bool, error) { h.Clock.Advance(time.Hour); return true, nil }, identity.Expired},
 	} {
 		u, err := h.engine.Directory.AddUser(ctx, h.Who, h.Tenant.ID, directory.NewUser{Name: tt.name})
 		if err != nil {

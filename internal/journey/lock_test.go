@@ -18,7 +18,7 @@ import (
 
 // withoutPassword asks everybody for a one-time password alone, and lets a push
 // be sent for a name.
-func (h *house) withoutPassword(groups map[string]policy.PushSettings) {
+func (h *fixture) withoutPassword(groups map[string]policy.PushSettings) {
 	h.Helper()
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.SecondFactor}}}})
 	rules := policy.DefaultPush()
@@ -27,7 +27,7 @@ func (h *house) withoutPassword(groups map[string]policy.PushSettings) {
 }
 
 // named begins a journey and identifies.
-func (h *house) named(browser, name string, step journey.Step) *journey.View {
+func (h *fixture) named(browser, name string, step journey.Step) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
@@ -35,7 +35,7 @@ func (h *house) named(browser, name string, step journey.Step) *journey.View {
 	return h.want(v, err, step)
 }
 
-func (h *house) toPasscode(browser, name string) *journey.View {
+func (h *fixture) toPasscode(browser, name string) *journey.View {
 	h.Helper()
 	v, err := h.engine.Choose(h.Context(), h.visit(identity.Session{}), h.named(browser, name, journey.Choose), identity.ByPasscode)
 	return h.want(v, err, journey.AskPasscode)
@@ -55,7 +55,7 @@ func each(n int, v *journey.View, try func(v *journey.View)) {
 	wg.Wait()
 }
 
-func (h *house) user() identity.User {
+func (h *fixture) user() identity.User {
 	h.Helper()
 	u, err := h.db.Users().Get(h.Context(), h.Tenant.ID, h.User.ID)
 	if err != nil {
@@ -64,7 +64,7 @@ func (h *house) user() identity.User {
 	return u
 }
 
-func (h *house) lockedUntil() time.Time {
+func (h *fixture) lockedUntil() time.Time {
 	return h.LockedUntil(h.T, store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID})
 }
 
@@ -79,8 +79,8 @@ func reasons(events []audit.Event) map[string]int {
 // One form sent many times at once moves the journey once. What the others
 // tried was evaluated all the same, so it counts, locks and leaves its event.
 func TestCRED20_ATryCountsThoughTheJourneyMovedOn(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		v := h.named("b", "berit.lie", journey.AskPassword)
 		try := func(typed string) func(*journey.View) {
 			return func(v *journey.View) {
@@ -106,7 +106,7 @@ func TestCRED20_ATryCountsThoughTheJourneyMovedOn(t *testing.T) {
 
 // A check that could not be made is no failure of the person.
 func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "damaged", Password: "no hash"}
 	h.do(h.Who, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), h.User) })
 	v := h.named("b", "damaged", journey.AskPassword)
@@ -121,8 +121,8 @@ func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
 // A crash between a try and its outcome leaves it counted. Whoever comes next
 // finds a lock with an end, not a door shut for ever.
 func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 		for range 6 {
 			h.do(h.Who, func(tx *store.Tx) error {
@@ -137,7 +137,7 @@ func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 			if h.lockedUntil().IsZero() {
 				t.Fatalf("round %d: refused without a lock that ends", round)
 			}
-			h.Clock.Pass(16 * time.Minute)
+			h.Clock.Advance(16 * time.Minute)
 			h.do(h.Who, func(tx *store.Tx) error { // the one try a lock's end admits crashes too
 				ok, err := tx.Attempts().Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
 				if !ok {
@@ -152,8 +152,8 @@ func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 // Of 200 wrong passcodes at once, each in a journey and browser of its own, six
 // are looked at: five, and the one that exceeds.
 func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		var views []*journey.View
 		for i := range 200 {
@@ -189,8 +189,8 @@ func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
 
 // An approval asked for before the lock does not open it.
 func TestCRED20_AnApprovalDoesNotOpenALock(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		visit := h.visit(identity.Session{})
 		v, err := h.engine.SendPush(t.Context(), visit, h.named("b", "berit.lie", journey.Choose), "Payroll")
@@ -214,7 +214,7 @@ func TestCRED20_AnApprovalDoesNotOpenALock(t *testing.T) {
 	})
 }
 
-func (h *house) approve(number string) {
+func (h *fixture) approve(number string) {
 	h.Helper()
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
 		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
@@ -230,8 +230,8 @@ func (h *house) approve(number string) {
 // The journey in which passcodes were guessed until the lock ends with the
 // lock: who goes on afterwards begins with the password.
 func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		limits := policy.DefaultLimits()
 		limits.JourneyLife = 3600
 		h.setPolicy(limits)
@@ -244,7 +244,7 @@ func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
 		}
 		v, err = h.engine.Passcode(t.Context(), visit, v, "000000")
 		v = h.want(v, err, journey.Locked)
-		h.Clock.Pass(15 * time.Minute)
+		h.Clock.Advance(15 * time.Minute)
 		v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID)
 		h.want(v, err, journey.Ended)
 	})
@@ -252,8 +252,8 @@ func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
 
 // Passcodes that are not looked at are tried all the same: operators see them.
 func TestCRED11_APasscodeOfNobodyAndWhileLockedIsRecorded(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		visit := h.visit(identity.Session{})
 		v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("b", "nobody"), "123456")

@@ -22,18 +22,18 @@ import (
 const another = "seventeen green umbrellas"
 
 // forgets stands at the page that asks for the mailed code.
-func (h *house) forgets(browser, name string) *journey.View {
+func (h *fixture) forgets(browser, name string) *journey.View {
 	h.Helper()
 	return h.forgot(h.named(browser, name, journey.AskPassword))
 }
 
-func (h *house) forgot(v *journey.View) *journey.View {
+func (h *fixture) forgot(v *journey.View) *journey.View {
 	h.Helper()
 	v, err := h.engine.ForgotPassword(h.Context(), h.visit(nowhere), v, h.resetCode)
 	return h.want(v, err, journey.AskResetCode)
 }
 
-func (h *house) resetCode(tx *store.Tx, j *identity.Journey, user *identity.User) error {
+func (h *fixture) resetCode(tx *store.Tx, j *identity.Journey, user *identity.User) error {
 	rules, err := enroll.ReadRules(h.Context(), tx.Reader, h.Tenant.ID)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (h *house) resetCode(tx *store.Tx, j *identity.Journey, user *identity.User
 }
 
 // typesCode types a mailed code; at is where the journey is to be then.
-func (h *house) typesCode(v *journey.View, code string, at journey.Step) *journey.View {
+func (h *fixture) typesCode(v *journey.View, code string, at journey.Step) *journey.View {
 	h.Helper()
 	v, err := h.engine.Step(h.Context(), h.visit(nowhere), v, func(tx *store.Tx, v *journey.View) error {
 		rules, err := enroll.ReadRules(h.Context(), tx.Reader, h.Tenant.ID)
@@ -56,7 +56,7 @@ func (h *house) typesCode(v *journey.View, code string, at journey.Step) *journe
 }
 
 // mailedCode is the code in the newest mail of a kind.
-func (h *house) mailedCode(kind string) string {
+func (h *fixture) mailedCode(kind string) string {
 	h.Helper()
 	all := letters[templates.PasswordReset](h, kind)
 	if len(all) == 0 {
@@ -66,7 +66,7 @@ func (h *house) mailedCode(kind string) string {
 }
 
 // letters are what the mails of a kind say, oldest first.
-func letters[L any](h *house, kind string) (all []L) {
+func letters[L any](h *fixture, kind string) (all []L) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
 		leased, err := tx.Outbox().Lease(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
@@ -88,7 +88,7 @@ func letters[L any](h *house, kind string) (all []L) {
 	return all
 }
 
-func (h *house) sets(v *journey.View, typed string, at journey.Step, told string) *journey.View {
+func (h *fixture) sets(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
 	v, err := h.engine.NewPassword(h.Context(), h.visit(nowhere), v, "Example Hospital", typed, typed)
 	v = h.want(v, err, at)
@@ -101,8 +101,8 @@ func (h *house) sets(v *journey.View, typed string, at journey.Step, told string
 // A forgotten password is set anew by the code mailed and the authenticator, and
 // by both alone; whoever had the old one is out.
 func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(nowhere)
 		v := h.toChoice("thief")
 		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
@@ -110,7 +110,7 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 		h.types(v, h.passcode(0), journey.Done, "")
 		stolen := h.last
 		halfway := h.toChoice("thief too")
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 
 		v = h.typesCode(h.forgets("own", "berit.lie"), h.mailedCode("password-reset"), journey.Choose)
 		if !v.Journey.Proved() || v.Journey.Has(identity.Password) {
@@ -153,8 +153,8 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 // nobody's, one that is disabled, locked, without a mail address, without a
 // password, and one that is somebody's.
 func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		add := func(name, mail, password string) identity.User {
 			u, err := h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: name, Mail: mail, Password: password})
 			if err != nil {
@@ -204,8 +204,8 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 // Tried with j.Passed kept in SendResetCode, with FactorStands taken out of
 // resetting, and with MayEnroll as it is without a reset: each failed.
 func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(nowhere)
 		must := func(what string, v *journey.View) {
 			t.Helper()
@@ -223,11 +223,11 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 		must("by a form of the next page", &at)
 
 		// A session left open proved a second factor, long ago.
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		v, err := h.engine.Choose(t.Context(), visit, h.toChoice("own"), identity.ByPasscode)
 		h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), journey.Done, "")
 		open := h.last
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		halfHour := int64(1800)
 		old := open
 		old.Passed = slices.Clone(open.Passed)
@@ -259,10 +259,10 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 // A code of one errand is wrong in the other, is good once, for ten minutes, and
 // in its own journey.
 func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	first := h.forgets("a", "berit.lie")
 	code := h.mailedCode("password-reset")
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	second := h.forgets("b", "berit.lie")
 	if v := h.typesCode(second, code, journey.AskResetCode); v.Journey.Notice != "error.code.wrong" {
 		t.Errorf("of another journey: %q", v.Journey.Notice)
@@ -280,7 +280,7 @@ func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 		}
 		return err
 	})
-	h.Clock.Pass(10 * time.Minute)
+	h.Clock.Advance(10 * time.Minute)
 	if v := h.typesCode(first, code, journey.AskResetCode); v.Journey.Notice != "error.code.expired" {
 		t.Errorf("after ten minutes: %q", v.Journey.Notice)
 	}
@@ -292,10 +292,10 @@ func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 // Tried without the old hash in ReplacePassword, and without reset = ” in
 // TakeBackPassword: both were set.
 func TestTLOG29_OneResetOfTwo(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		ready := func(browser string) *journey.View {
-			h.Clock.Pass(time.Minute)
+			h.Clock.Advance(time.Minute)
 			v := h.typesCode(h.forgets(browser, "berit.lie"), h.mailedCode("password-reset"), journey.Choose)
 			v, err := h.engine.Choose(t.Context(), h.visit(nowhere), v, identity.ByPasscode)
 			return h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), journey.AskNewPassword, "")
@@ -328,12 +328,12 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 // login, after all that it requires; not by itself, and not where single sign-on
 // asks for none.
 func TestTLOG29_ADuePasswordIsChangedInTheLogin(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(nowhere)
 		login := func(browser, password string, at journey.Step) *journey.View {
 			t.Helper()
-			h.Clock.Pass(time.Minute)
+			h.Clock.Advance(time.Minute)
 			v, err := h.engine.Password(t.Context(), visit, h.named(browser, "berit.lie", journey.AskPassword), password)
 			v = h.want(v, err, journey.Choose)
 			v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
@@ -343,7 +343,7 @@ func TestTLOG29_ADuePasswordIsChangedInTheLogin(t *testing.T) {
 		rules.ExpireDays = 90
 		h.setPolicy(rules)
 		login("a", password, journey.Done)
-		h.Clock.Pass(90 * 24 * time.Hour)
+		h.Clock.Advance(90 * 24 * time.Hour)
 		v := login("b", password, journey.AskNewPassword)
 		if h.grants.Load() != 1 {
 			t.Error("let in with an expired password")

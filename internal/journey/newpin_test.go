@@ -15,7 +15,7 @@ import (
 
 // pinned gives the user an authenticator with a PIN that the server checks, in the
 // place of the one there was, and returns the PIN.
-func (h *house) pinned() (pin string) {
+func (h *fixture) pinned() (pin string) {
 	h.Helper()
 	old := h.token
 	h.token.ID, h.token.Serial, h.token.ServerPIN = identity.NewID(identity.AuthenticatorID), "LK2", true
@@ -32,7 +32,7 @@ func (h *house) pinned() (pin string) {
 	return pin
 }
 
-func (h *house) pins(v *journey.View, typed, again string, at journey.Step, told string) *journey.View {
+func (h *fixture) pins(v *journey.View, typed, again string, at journey.Step, told string) *journey.View {
 	h.Helper()
 	v, err := h.engine.NewPIN(h.Context(), h.visit(nowhere), v, typed, again)
 	v = h.want(v, err, at)
@@ -48,17 +48,17 @@ func (h *house) pins(v *journey.View, typed, again string, at journey.Step, told
 //
 // Tried without AskNewPIN in Next: the login was done.
 func TestCRED6_TheFirstPINIsChanged(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		first := h.pinned()
 		to := func(browser string) *journey.View {
 			t.Helper()
-			h.Clock.Pass(30 * time.Second)
+			h.Clock.Advance(30 * time.Second)
 			v, err := h.engine.Choose(t.Context(), h.visit(nowhere), h.toChoice(browser), identity.ByPasscode)
 			return h.want(v, err, journey.AskPasscode)
 		}
 		v := h.types(to("a"), h.passcode(0), journey.AskPasscode, "error.passcode.wrong")
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		v = h.types(v, first+h.passcode(0), journey.AskNewPIN, "")
 		if h.grants.Load() != 0 {
 			t.Fatal("let in before the PIN was changed")
@@ -92,7 +92,7 @@ func TestCRED6_TheFirstPINIsChanged(t *testing.T) {
 
 // Who confirms by push for the first time changes the PIN too.
 func TestCRED6_TheFirstPINIsChangedAfterAPush(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.pinned()
 	visit := h.visit(nowhere)
 	v, err := h.engine.SendPush(t.Context(), visit, h.toChoice("a"), "Payroll")
@@ -107,7 +107,7 @@ func TestCRED6_TheFirstPINIsChangedAfterAPush(t *testing.T) {
 
 // Where policy leaves it at the PIN that was handed out, nothing is asked.
 func TestCRED6_TheFirstPINMayStay(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	rules := policy.DefaultServerPIN()
 	rules.ChangeFirst, rules.Position = false, policy.PINAfter
 	h.setPolicy(rules)
@@ -122,7 +122,7 @@ func TestCRED6_TheFirstPINMayStay(t *testing.T) {
 // More digits than a passcode has are a slip of the hand, and a try where anybody
 // of the tenant types a PIN: whose name it is makes no difference.
 func TestCRED5_WhatCouldBeAPasscode(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.withoutPassword(nil)
 	told := func(name, typed string) string {
 		t.Helper()

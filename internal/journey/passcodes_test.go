@@ -17,8 +17,8 @@ import (
 //
 // Tried without Paused in Passcode: a right passcode counted as a failed login.
 func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		lockout := policy.DefaultLockout()
 		lockout.Count, lockout.Passcodes, lockout.Threshold = policy.CountUsers, 3, 50
@@ -54,7 +54,7 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 
 // Who proved the password is told that passcodes are locked.
 func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	lockout := policy.DefaultLockout()
 	lockout.Count, lockout.Passcodes = policy.CountUsers, 3
 	h.setPolicy(lockout)
@@ -65,15 +65,15 @@ func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
 		v = h.types(v, "000000", journey.AskPasscode, "error.passcode.wrong")
 	}
 	v = h.types(v, h.passcode(0), journey.AskPasscode, "error.passcode.paused")
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	h.types(v, h.passcode(0), journey.Done, "")
 }
 
 // The end of a lock of logins is told at the next login that succeeds, and once
 // (attack 26); where an operator ended it, then.
 func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		lockout := policy.DefaultLockout()
 		lockout.Threshold = 1
 		h.setPolicy(lockout)
@@ -105,14 +105,14 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 		login("own")
 		told("without a lock", 0)
 		lock("stranger")
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		login("own") // where the person is known, and the lock does not hold
 		told("while it lasts", 0)
-		h.Clock.Pass(15 * time.Minute)
+		h.Clock.Advance(15 * time.Minute)
 		told("when it is over", 0)
 		login("other")
 		told("at the next login", 1)
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		login("own")
 		told("after that", 1)
 		lock("stranger")

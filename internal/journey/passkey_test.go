@@ -109,7 +109,7 @@ func (k *key) signs(t *testing.T, challenge string) []byte {
 }
 
 // newKey is one that nobody has yet.
-func (h *house) newKey(u identity.User) *key {
+func (h *fixture) newKey(u identity.User) *key {
 	h.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -121,7 +121,7 @@ func (h *house) newKey(u identity.User) *key {
 }
 
 // passkey is one that a user has added.
-func (h *house) passkey(u identity.User) (*key, identity.Authenticator) {
+func (h *fixture) passkey(u identity.User) (*key, identity.Authenticator) {
 	h.Helper()
 	k := h.newKey(u)
 	var a identity.Authenticator
@@ -133,7 +133,7 @@ func (h *house) passkey(u identity.User) (*key, identity.Authenticator) {
 }
 
 // asked is what the page of a journey asks a passkey to sign.
-func (h *house) asked(v *journey.View) string {
+func (h *fixture) asked(v *journey.View) string {
 	h.Helper()
 	challenge, err := journey.PasskeyChallenge(h.db.Reader, v.Journey)
 	if err != nil {
@@ -142,27 +142,27 @@ func (h *house) asked(v *journey.View) string {
 	return challenge
 }
 
-func (h *house) sign(v *journey.View, signed []byte) (*journey.View, error) {
+func (h *fixture) sign(v *journey.View, signed []byte) (*journey.View, error) {
 	return h.engine.Passkey(h.Context(), h.visit(nowhere), v, journey.Signed{Party: loginPages, JSON: signed})
 }
 
 // toPasskey goes to where a passkey is asked for, past the password.
-func (h *house) toPasskey(browser string) *journey.View {
+func (h *fixture) toPasskey(browser string) *journey.View {
 	h.Helper()
 	v, err := h.engine.Choose(h.Context(), h.visit(nowhere), h.toChoice(browser), identity.ByPasskey)
 	return h.want(v, err, journey.AskPasskey)
 }
 
 // alone sets the policy by which a passkey stands for name and password too.
-func (h *house) alone() { h.passkeys(policy.Passwordless) }
+func (h *fixture) alone() { h.passkeys(policy.Passwordless) }
 
-func (h *house) passkeys(what string) {
+func (h *fixture) passkeys(what string) {
 	rules := policy.DefaultCredentials()
 	rules.Passkeys = what
 	h.setPolicy(rules)
 }
 
-func (h *house) first(browser string) *journey.View {
+func (h *fixture) first(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, nowhere, nil)
 	return h.want(v, err, journey.Identify)
@@ -171,8 +171,8 @@ func (h *house) first(browser string) *journey.View {
 // A passkey confirms after a password, and is told as what it was: one that
 // verified its user, or not.
 func TestCRED19_APasskeyIsASecondFactor(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		if v := h.toChoice("a"); slices.Contains(v.Methods, identity.ByPasskey) {
 			t.Error("offered to who has none")
 		}
@@ -210,8 +210,8 @@ func TestCRED19_APasskeyIsASecondFactor(t *testing.T) {
 // presence, with the challenge left out of Verify's data, without the user compared,
 // without eligibility compared: the row of each logged in.
 func TestTLOG32_SignaturesThatAreRefused(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		carl, err := h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "carl", Mail: "carl@example.org", Password: "another horse battery"})
 		if err != nil {
 			t.Fatal(err)
@@ -275,8 +275,8 @@ func TestTLOG32_SignaturesThatAreRefused(t *testing.T) {
 // Tried with a challenge of the journey's id alone: the one for the page before
 // logged in.
 func TestTLOG32_ASignatureCountsOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		limits := policy.DefaultLimits()
 		limits.PasswordTriesPerAddress = 1000
 		h.setPolicy(limits)
@@ -316,8 +316,8 @@ func TestTLOG32_ASignatureCountsOnce(t *testing.T) {
 // Where policy lets it, a passkey that verified its user is name, password and
 // second factor in one; it is told as that.
 func TestCRED19_WithoutAPassword(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		k, a := h.passkey(h.User)
 		v := h.first("b")
 		if v.OffersPasswordless() {
@@ -353,30 +353,30 @@ func TestCRED19_WithoutAPassword(t *testing.T) {
 // in. Tried without the state compared: the suspended one did.
 func TestTLOG32_WithoutAPasswordNothingIsLetThrough(t *testing.T) {
 	for name, tt := range map[string]struct {
-		lie  func(h *house, k *key, a identity.Authenticator)
+		lie  func(h *fixture, k *key, a identity.Authenticator)
 		step journey.Step
 	}{
-		"not verified":  {func(_ *house, k *key, _ identity.Authenticator) { k.flags &^= verified }, journey.Identify},
-		"says nobody":   {func(_ *house, k *key, _ identity.Authenticator) { k.handle = "" }, journey.Identify},
-		"says another":  {func(h *house, k *key, _ identity.Authenticator) { k.handle = "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa" }, journey.Identify},
-		"disabled":      {func(h *house, _ *key, _ identity.Authenticator) { h.disable() }, journey.Identify},
-		"second factor": {func(h *house, _ *key, _ identity.Authenticator) { h.setPolicy(policy.DefaultCredentials()) }, journey.Identify},
-		"passkeys off": {func(h *house, _ *key, _ identity.Authenticator) {
+		"not verified":  {func(_ *fixture, k *key, _ identity.Authenticator) { k.flags &^= verified }, journey.Identify},
+		"says nobody":   {func(_ *fixture, k *key, _ identity.Authenticator) { k.handle = "" }, journey.Identify},
+		"says another":  {func(h *fixture, k *key, _ identity.Authenticator) { k.handle = "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa" }, journey.Identify},
+		"disabled":      {func(h *fixture, _ *key, _ identity.Authenticator) { h.disable() }, journey.Identify},
+		"second factor": {func(h *fixture, _ *key, _ identity.Authenticator) { h.setPolicy(policy.DefaultCredentials()) }, journey.Identify},
+		"passkeys off": {func(h *fixture, _ *key, _ identity.Authenticator) {
 			h.passkeys(policy.NoPasskeys)
 		}, journey.Identify},
-		"suspended": {func(h *house, _ *key, a identity.Authenticator) {
+		"suspended": {func(h *fixture, _ *key, a identity.Authenticator) {
 			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Suspend(h.Context(), tx, a) })
 		}, journey.Identify},
-		"reported lost": {func(h *house, _ *key, a identity.Authenticator) {
+		"reported lost": {func(h *fixture, _ *key, a identity.Authenticator) {
 			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Revoke(h.Context(), tx, a, "lost") })
 		}, journey.Identify},
-		"logins locked": {func(h *house, _ *key, _ identity.Authenticator) { h.lockLogins() }, journey.Locked},
-		"policy says no": {func(h *house, _ *key, _ identity.Authenticator) {
+		"logins locked": {func(h *fixture, _ *key, _ identity.Authenticator) { h.lockLogins() }, journey.Locked},
+		"policy says no": {func(h *fixture, _ *key, _ identity.Authenticator) {
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "none", Deny: true}}})
 		}, journey.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			h.alone()
 			k, a := h.passkey(h.User)
 			v := h.first("b")
@@ -392,7 +392,7 @@ func TestTLOG32_WithoutAPasswordNothingIsLetThrough(t *testing.T) {
 }
 
 // lockLogins locks the user's logins for a while.
-func (h *house) lockLogins() {
+func (h *fixture) lockLogins() {
 	h.Helper()
 	for range 6 {
 		v := h.named("elsewhere", h.User.Name, journey.AskPassword)
@@ -405,7 +405,7 @@ func (h *house) lockLogins() {
 // A passkey that the tenant has is not added twice, nor by somebody else; what was
 // made for another site is no passkey of ours, and a person has a bounded number.
 func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	k, _ := h.passkey(h.User)
 	add := func(k *key, challenge, name string) error {
 		return h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -441,7 +441,7 @@ func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
 	if err := add(h.newKey(h.User), "AAAA", "Key"); !errors.Is(err, identity.Conflict) {
 		t.Errorf("the twenty-first: %v, want a conflict", err)
 	}
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 }
 
 // A rule may ask for a passkey: nothing else is asked beside the password, one that
@@ -452,18 +452,18 @@ func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
 // still. Tried without Verified: the unverified one was taken, though it led no
 // further.
 func TestJRN7_APasskeyMayBeRequired(t *testing.T) {
-	for name, begin := range map[string]func(h *house, browser string) *journey.View{
-		"a rule": func(h *house, browser string) *journey.View {
+	for name, begin := range map[string]func(h *fixture, browser string) *journey.View{
+		"a rule": func(h *fixture, browser string) *journey.View {
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password, identity.VerifiedPasskey}}}})
 			return h.first(browser)
 		},
-		"the application": func(h *house, browser string) *journey.View {
+		"the application": func(h *fixture, browser string) *journey.View {
 			v, err := h.begin(browser, nowhere, func(s *journey.Start) { s.ACR = []string{journey.PhishingResistantContext} })
 			return h.want(v, err, journey.Identify)
 		},
 	} {
-		storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-			h := furnish(t, empty)
+		storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+			h := newFixture(t, empty)
 			named := func(browser string) *journey.View {
 				v, err := h.engine.Identify(t.Context(), h.visit(nowhere), begin(h, browser), "berit.lie")
 				return h.want(v, err, journey.AskPassword)

@@ -20,9 +20,9 @@ import (
 var nowhere = identity.Session{}
 
 // send sends a push as soon as one may be.
-func (h *house) send(v *journey.View) *journey.View {
+func (h *fixture) send(v *journey.View) *journey.View {
 	h.Helper()
-	h.Clock.Pass(15 * time.Second)
+	h.Clock.Advance(15 * time.Second)
 	after, err := h.engine.SendPush(h.Context(), h.visit(nowhere), v, "Payroll")
 	if err != nil {
 		h.Fatal(err)
@@ -31,7 +31,7 @@ func (h *house) send(v *journey.View) *journey.View {
 }
 
 // flood sends as many pushes as may go out, and asks for one more.
-func (h *house) flood(limit int) *journey.View {
+func (h *fixture) flood(limit int) *journey.View {
 	h.Helper()
 	var v *journey.View
 	for i := range limit + 1 {
@@ -44,7 +44,7 @@ func (h *house) flood(limit int) *journey.View {
 }
 
 // answer answers the request that waits.
-func (h *house) answer(change func(*push.Answer)) (push.End, error) {
+func (h *fixture) answer(change func(*push.Answer)) (push.End, error) {
 	h.Helper()
 	var end push.End
 	err := h.db.InTx(h.Context(), h.Who, func(tx *store.Tx) error {
@@ -61,7 +61,7 @@ func (h *house) answer(change func(*push.Answer)) (push.End, error) {
 	return end, err
 }
 
-func (h *house) look(v *journey.View) *journey.View {
+func (h *fixture) look(v *journey.View) *journey.View {
 	h.Helper()
 	v, err := h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *house) look(v *journey.View) *journey.View {
 }
 
 // mails lists the mails of a kind in the outbox, by recipient.
-func (h *house) mails(kind string) (to []string) {
+func (h *fixture) mails(kind string) (to []string) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
 		all, err := tx.Outbox().Lease(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
@@ -88,8 +88,8 @@ func (h *house) mails(kind string) (to []string) {
 
 // The sixth request locks push, says so, and tells the user once. Passcodes go on.
 func TestPUSH9_ALockInAJourney(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		v := h.want(h.flood(5), nil, journey.AskPasscode)
 		until := h.Clock.Now().Add(time.Hour)
 		if v.Journey.Notice != "error.push.locked" || !v.Facts.PushLockedUntil.Equal(until) || !slices.Equal(v.Methods, []identity.Method{identity.ByPasscode}) {
@@ -109,7 +109,7 @@ func TestPUSH9_ALockInAJourney(t *testing.T) {
 		if v = h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode); v.Facts.PushLockedUntil.IsZero() {
 			t.Error("a passcode ended the lock")
 		}
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		h.toChoice("b")
 	})
 }
@@ -122,18 +122,18 @@ func TestPUSH9a_FailsClosed(t *testing.T) {
 	strict := policy.DefaultPush()
 	strict.CodesAllowed = false
 	t.Run("push locked", func(t *testing.T) {
-		h := furnish(t, storetest.SQLite(t))
+		h := newFixture(t, storetest.SQLite(t))
 		h.setPolicy(strict)
 		v := h.want(h.flood(5), nil, journey.PushLocked)
 		if v.Facts.PushLockedUntil.IsZero() || len(v.Methods) != 0 {
 			t.Errorf("locked until %v, may choose %v", v.Facts.PushLockedUntil, v.Methods)
 		}
 		h.refusesCodes(v)
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		h.toChoice("b")
 	})
 	t.Run("app too old", func(t *testing.T) {
-		h := furnish(t, storetest.SQLite(t))
+		h := newFixture(t, storetest.SQLite(t))
 		strict.Presence = policy.SixDigits
 		h.setPolicy(strict)
 		h.do(h.Who, func(tx *store.Tx) error {
@@ -149,7 +149,7 @@ func TestPUSH9a_FailsClosed(t *testing.T) {
 }
 
 // refusesCodes posts the forms of methods that the page does not offer.
-func (h *house) refusesCodes(v *journey.View) {
+func (h *fixture) refusesCodes(v *journey.View) {
 	h.Helper()
 	if _, err := h.engine.Passcode(h.Context(), h.visit(nowhere), v, h.passcode(0)); !errors.Is(err, identity.Conflict) {
 		h.Errorf("a passcode posted at %s: %v, want a conflict", v.Step, err)
@@ -165,7 +165,7 @@ func (h *house) refusesCodes(v *journey.View) {
 // An app too old for the check gets no push; where codes are allowed they are
 // what is asked, and the page can say why.
 func TestPUSH22_TooOldAndCodesAllowed(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	rules := policy.DefaultPush()
 	rules.Presence = policy.Pick
 	h.setPolicy(rules)
@@ -200,7 +200,7 @@ func TestPUSH20_StepsOfTheDefinition(t *testing.T) {
 			[]identity.Method{identity.ByPasscode, identity.ByPush}, policy.NoPresence},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			h.setPolicy(plain)
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Steps: tt.steps,
 				Require: []identity.Validation{identity.Password, identity.SecondFactor}}}})
@@ -227,7 +227,7 @@ func TestPUSH20_StepsOfTheDefinition(t *testing.T) {
 // A journey goes by the definition it began with; a colleague who edits it
 // meanwhile changes the next one.
 func TestPUSH20_TheDefinitionOfTheBeginning(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	v := h.toChoice("b")
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Steps: []identity.FactorStep{identity.PushStep},
 		Require: []identity.Validation{identity.Password, identity.SecondFactor}}}})
@@ -254,7 +254,7 @@ func TestPUSH21_AnApplicationWithoutAScreen(t *testing.T) {
 		{"plain allowed", true, true, journey.Choose, policy.NoPresence},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			before := h.Application
 			h.Application.CannotShowNumber, h.Application.PushWithoutPresence = tt.show, tt.plain
 			h.do(h.Who, func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), before, h.Application) })
@@ -273,7 +273,7 @@ func TestPUSH21_AnApplicationWithoutAScreen(t *testing.T) {
 
 // For a day after *it wasn't me* a plain push is not enough.
 func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	rules := policy.DefaultPush()
 	rules.Presence = policy.NoPresence
 	h.setPolicy(rules)
@@ -281,18 +281,18 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 	if v.Request.Number != "" {
 		t.Errorf("a plain push shows %q", v.Request.Number)
 	}
-	h.Clock.Pass(50 * time.Second) // the day begins with the answer
+	h.Clock.Advance(50 * time.Second) // the day begins with the answer
 	if end, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil || !end.Failed {
 		t.Fatalf("denied: %+v, %v", end, err)
 	}
 	if v = h.look(v); v.Step != journey.PushOver || v.Request.Outcome != store.PushNotMe {
 		t.Errorf("the browser stands at %s, %q", v.Step, v.Request.Outcome)
 	}
-	h.Clock.Pass(24*time.Hour - 20*time.Second) // sending takes 15
+	h.Clock.Advance(24*time.Hour - 20*time.Second) // sending takes 15
 	if v = h.send(h.toChoice("b")); len(v.Request.Number) != 2 {
 		t.Errorf("within the day: shows %q, want a number", v.Request.Number)
 	}
-	h.Clock.Pass(time.Minute)
+	h.Clock.Advance(time.Minute)
 	if v = h.send(h.toChoice("b")); v.Request.Number != "" {
 		t.Errorf("after the day: shows %q", v.Request.Number)
 	}
@@ -303,8 +303,8 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 //
 // Tried without looking for Forbidden in Claim: the error came out.
 func TestPUSH26_AnApprovalThatMayNotCountAnyMore(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
 		h.approve(v.Request.Number)
 		h.do(h.Who, func(tx *store.Tx) error { return authenticator.SetPush(t.Context(), tx, h.token, false) })
@@ -324,8 +324,8 @@ func TestPUSH26_AnApprovalThatMayNotCountAnyMore(t *testing.T) {
 // Tried without the browser in push's space: the first was not told apart. Tried
 // without the journey in ClaimPush (package push): another journey claimed it.
 func TestPUSH10_TwoBrowsers(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		mine := h.want(h.send(h.toChoice("mine")), nil, journey.WaitForPush)
 		theirs := h.send(h.toChoice("theirs"))
 		if theirs.Step != journey.Choose || theirs.Journey.Notice != "error.push.elsewhere" || theirs.Request.Number != "" {
@@ -344,8 +344,8 @@ func TestPUSH10_TwoBrowsers(t *testing.T) {
 //
 // Tried without dropPush in Choose: it was approved.
 func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
 		var waits store.PushRequest
 		h.do(h.Who, func(tx *store.Tx) (err error) {
@@ -373,7 +373,7 @@ func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
 //
 // Tried without policy.Push.Anybody: two digits for the one, six for the other.
 func TestPUSH7_TheSameNumberForEveryName(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.withoutPassword(map[string]policy.PushSettings{"somebody's": {Enabled: true, CodesAllowed: true, Presence: policy.SixDigits}})
 	for _, name := range []string{"berit.lie", "nobody"} {
 		if v := h.send(h.named("browser of "+name, name, journey.Choose)); v.Step != journey.WaitForPush || len(v.Request.Number) != 6 {

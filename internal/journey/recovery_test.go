@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-func (h *house) recoveryCodes() (codes []string) {
+func (h *fixture) recoveryCodes() (codes []string) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) (err error) {
 		codes, err = authenticator.MakeRecoveryCodes(h.Context(), tx, h.User, templates.Origin{At: tx.Now()})
@@ -26,7 +26,7 @@ func (h *house) recoveryCodes() (codes []string) {
 }
 
 // lostAll leaves the user without an authenticator, as one who lost it is.
-func (h *house) lostAll() {
+func (h *fixture) lostAll() {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
 		if err := tx.Users().SetEnrolled(h.Context(), h.Tenant.ID, h.User.ID); err != nil {
@@ -37,7 +37,7 @@ func (h *house) lostAll() {
 }
 
 // toRecovery goes to where a recovery code is typed.
-func (h *house) toRecovery(v *journey.View) *journey.View {
+func (h *fixture) toRecovery(v *journey.View) *journey.View {
 	h.Helper()
 	v, err := h.engine.Choose(h.Context(), h.visit(identity.Session{}), v, identity.ByRecoveryCode)
 	return h.want(v, err, journey.AskRecoveryCode)
@@ -45,8 +45,8 @@ func (h *house) toRecovery(v *journey.View) *journey.View {
 
 // A recovery code gets somebody in whose phone is gone, once.
 func TestCRED16_RecoveryCode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		if v := h.toChoice("a"); slices.Contains(v.Methods, identity.ByRecoveryCode) {
 			t.Error("offered to who has none")
@@ -92,8 +92,8 @@ func TestCRED16_RecoveryCode(t *testing.T) {
 // Tried without the reservation in Engine.RecoveryCode: every guess was evaluated,
 // and nobody was locked.
 func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		codes := h.recoveryCodes()
 		v := h.toRecovery(h.toChoice("b"))
 		each(40, v, func(v *journey.View) {
@@ -121,7 +121,7 @@ func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
 		if err != nil || v.Step == journey.AskRecoveryCode {
 			t.Fatalf("at %q, %v", v.Step, err)
 		}
-		h.Clock.Pass(16 * time.Minute)
+		h.Clock.Advance(16 * time.Minute)
 		v = h.toRecovery(h.toChoice("c"))
 		if _, err := h.engine.RecoveryCode(t.Context(), h.visit(identity.Session{}), v, codes[0]); err != nil || h.grants.Load() != 1 {
 			t.Errorf("after the lock: %d grants, %v", h.grants.Load(), err)
@@ -134,8 +134,8 @@ func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
 //
 // Tried with the user's own count asked before a password: who has none is told.
 func TestENR4_RecoveryCodesOfNobody(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		told := func(name, browser string) string {
 			v := h.named(browser, name, journey.Choose)
@@ -157,8 +157,8 @@ func TestENR4_RecoveryCodesOfNobody(t *testing.T) {
 // A temporary passcode is typed where passcodes are, by who has nothing else
 // (CRED-16); it is not asked for where nobody made one, nor after it was used.
 func TestCRED16_TemporaryPasscodeAlone(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.lostAll()
 		visit := h.visit(identity.Session{})
 		toPassword := func(browser string) *journey.View {

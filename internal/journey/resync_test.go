@@ -17,7 +17,7 @@ import (
 
 // approveOff approves the request that waits with the passcode of an app whose
 // clock is off by so many steps.
-func (h *house) approveOff(steps int64, number string) {
+func (h *fixture) approveOff(steps int64, number string) {
 	h.Helper()
 	h.do(h.Who, func(tx *store.Tx) error {
 		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
@@ -36,7 +36,7 @@ func (h *house) approveOff(steps int64, number string) {
 }
 
 // type types a passcode and wants to be at a step then, told so.
-func (h *house) types(v *journey.View, typed string, at journey.Step, told string) *journey.View {
+func (h *fixture) types(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
 	v, err := h.engine.Passcode(h.Context(), h.visit(nowhere), v, typed)
 	v = h.want(v, err, at)
@@ -58,8 +58,8 @@ const (
 // Tried without step > first.Step: the first passcode was its own next.
 func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 	for _, codes := range []bool{true, false} {
-		storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-			h := furnish(t, empty)
+		storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+			h := newFixture(t, empty)
 			rules := policy.DefaultPush()
 			rules.CodesAllowed = codes
 			h.setPolicy(rules)
@@ -76,7 +76,7 @@ func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 			if n := len(h.events(audit.OuterWindow)); n != 1 {
 				t.Errorf("%d events of the outer window", n)
 			}
-			h.Clock.Pass(time.Minute)
+			h.Clock.Advance(time.Minute)
 			if a, err := h.db.Authenticators().Get(t.Context(), h.Tenant.ID, h.token.ID); err != nil || a.Drift != 7 {
 				t.Errorf("drift %d, %v, want 7", a.Drift, err)
 			}
@@ -99,8 +99,8 @@ func TestPUSH16_TheNextPasscodeByHand(t *testing.T) {
 //
 // Tried without FirstAlone: the other authenticator's passcode logged in.
 func TestPUSH16_NoOtherPasscodeWhereCodesAreRefused(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
-	other := h.House
+	h := newFixture(t, storetest.SQLite(t))
+	other := h.Fixture
 	other.User = h.User
 	second := other.Authenticator(t, "another phone")
 	rules := policy.DefaultPush()
@@ -118,19 +118,19 @@ func TestPUSH16_NoOtherPasscodeWhereCodesAreRefused(t *testing.T) {
 // A passcode typed from the outer window is no wrong one. The next one, within
 // five minutes and three tries, logs in. Tries that miss count as wrong.
 func TestCRED10_ResynchronisationByHand(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		v := h.toTyping()
 		v = h.types(v, h.passcode(6), journey.AskNextPasscode, nextPlease)
 		if h.user().Failures != 0 {
 			t.Errorf("%d failures: it was right", h.user().Failures)
 		}
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		h.types(v, h.passcode(6), journey.Done, "")
 		if n := len(h.events(audit.OuterWindow)); n != 1 {
 			t.Errorf("%d events of the outer window, want 1", n)
 		}
-		h.Clock.Pass(30 * time.Second)
+		h.Clock.Advance(30 * time.Second)
 		h.types(h.toTyping(), h.passcode(6), journey.Done, "") // the clock is set
 	})
 }
@@ -139,7 +139,7 @@ func TestCRED10_ResynchronisationByHand(t *testing.T) {
 //
 // Tried without looking at Codes in resync: the next one logged in.
 func TestCRED10_CodesRefusedMeanwhile(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	v := h.types(h.toTyping(), h.passcode(6), journey.AskNextPasscode, nextPlease)
 	rules := policy.DefaultPush()
 	rules.CodesAllowed = false
@@ -151,8 +151,8 @@ func TestCRED10_CodesRefusedMeanwhile(t *testing.T) {
 }
 
 func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
-	for name, end := range map[string]func(h *house, v *journey.View) *journey.View{
-		"three misses": func(h *house, v *journey.View) *journey.View {
+	for name, end := range map[string]func(h *fixture, v *journey.View) *journey.View{
+		"three misses": func(h *fixture, v *journey.View) *journey.View {
 			v = h.types(v, "000000", journey.AskNextPasscode, wrongCode)
 			v = h.types(v, "000000", journey.AskNextPasscode, wrongCode)
 			v = h.types(v, "000000", journey.AskPasscode, wrongCode)
@@ -161,11 +161,11 @@ func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
 			}
 			return v
 		},
-		"five minutes": func(h *house, v *journey.View) *journey.View {
-			h.Clock.Pass(5 * time.Minute)
+		"five minutes": func(h *fixture, v *journey.View) *journey.View {
+			h.Clock.Advance(5 * time.Minute)
 			return h.want(h.look(v), nil, journey.AskPasscode)
 		},
-		"going back": func(h *house, v *journey.View) *journey.View {
+		"going back": func(h *fixture, v *journey.View) *journey.View {
 			v, err := h.engine.Back(h.Context(), h.visit(nowhere), v)
 			v = h.want(v, err, journey.Choose)
 			v, err = h.engine.Choose(h.Context(), h.visit(nowhere), v, identity.ByPasscode)
@@ -173,7 +173,7 @@ func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			v := end(h, h.types(h.toTyping(), h.passcode(6), journey.AskNextPasscode, nextPlease))
 			// A journey has one: neither the next nor a new first one counts now.
 			v = h.types(v, h.passcode(7), journey.AskPasscode, wrongCode)
@@ -187,8 +187,8 @@ func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
 //
 // Tried without UseOnce: it did, in the other journey.
 func TestCRED10_AFirstPasscodeBeginsOne(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		first := h.passcode(6)
 		h.types(h.toTyping(), first, journey.AskNextPasscode, nextPlease)
 		h.types(h.toTyping(), first, journey.AskPasscode, wrongCode)
@@ -197,7 +197,7 @@ func TestCRED10_AFirstPasscodeBeginsOne(t *testing.T) {
 
 // The second push of a journey begins no second resynchronisation.
 func TestCRED10_OneInAJourney(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	v := h.send(h.toChoice("b"))
 	h.approveOff(6, v.Request.Number)
 	v = h.want(h.send(h.want(h.look(v), nil, journey.AskNextPasscode)), nil, journey.WaitForPush)
@@ -211,7 +211,7 @@ func TestCRED10_OneInAJourney(t *testing.T) {
 	}
 }
 
-func (h *house) toTyping() *journey.View {
+func (h *fixture) toTyping() *journey.View {
 	h.Helper()
 	v, err := h.engine.Choose(h.Context(), h.visit(nowhere), h.toChoice("b"), identity.ByPasscode)
 	return h.want(v, err, journey.AskPasscode)

@@ -12,7 +12,7 @@ import (
 )
 
 // withPassword logs in where a password is all that is asked.
-func (h *house) withPassword(browser string) identity.Session {
+func (h *fixture) withPassword(browser string) identity.Session {
 	h.Helper()
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
 	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
@@ -25,10 +25,10 @@ func mfa(s *journey.Start) { s.ACR = []string{journey.MFAContext} }
 // What a journey took over from a session goes when the session is ended: a
 // page left open after signing out is worth nothing to the next at the screen.
 func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		s := h.withPassword("b")
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		v, err := h.begin("b", s, mfa)
 		v = h.want(v, err, journey.Choose)
 		own := h.provedHere("b") // proved in the journey itself: stays
@@ -43,13 +43,13 @@ func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
 	})
 }
 
-func (h *house) provedHere(browser string) *journey.View {
+func (h *fixture) provedHere(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, mfa)
 	v = h.want(v, err, journey.Identify)
 	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, "berit.lie")
 	v = h.want(v, err, journey.AskPassword)
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 	v, err = h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
 	return h.want(v, err, journey.Choose)
 }
@@ -57,10 +57,10 @@ func (h *house) provedHere(browser string) *journey.View {
 // Proving one thing more does not make the rest younger: the session's absolute
 // end counts from the oldest of what it holds.
 func TestJRN8_StepUpDoesNotPutOffTheSessionsEnd(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	s := h.withPassword("b")
 	end := s.ExpiresAt
-	h.Clock.Pass(11 * time.Hour)
+	h.Clock.Advance(11 * time.Hour)
 	v, err := h.begin("b", s, mfa)
 	v = h.want(v, err, journey.Choose)
 	v, err = h.engine.Choose(t.Context(), h.visit(s), v, identity.ByPasscode)

@@ -26,7 +26,7 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 		typed    = "typed"    // a context of the tenant's own: a one-time password
 		ourBoth  = "our-both" // and one with a password besides
 	)
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	passcode := func(age time.Duration) identity.Passed {
 		return identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: h.token.ID, At: h.Clock.Now().Add(-age)}
 	}

@@ -15,8 +15,8 @@ import (
 // How often a push may be asked for before a password, and from where, is the
 // same for a name that is nobody's: else asking twice would tell (ENR-4).
 func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, empty *storetest.House) {
-		h := furnish(t, empty)
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		visit := h.visit(identity.Session{})
 		told := func(name string) (seen []string) {
@@ -34,15 +34,15 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 			first := push(h.named("b", name, journey.Choose))
 			push(h.named("b", name, journey.Choose)) // another tab, at once
 			push(h.named("c", name, journey.Choose)) // another browser, at once
-			h.Clock.Pass(16 * time.Second)
+			h.Clock.Advance(16 * time.Second)
 			push(h.named("c", name, journey.Choose)) // and while the first waits
-			h.Clock.Pass(16 * time.Second)
+			h.Clock.Advance(16 * time.Second)
 			first = push(first)
 			first = note(h.engine.Back(t.Context(), visit, first))
 			first = note(h.engine.Back(t.Context(), visit, first))
 			first = note(h.engine.Identify(t.Context(), visit, first, name))
 			push(first)
-			h.Clock.Pass(5 * time.Minute)
+			h.Clock.Advance(5 * time.Minute)
 			return seen
 		}
 		known, unknown := told("berit.lie"), told("nobody")
@@ -60,7 +60,7 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 		"codes refused": {Enabled: true, Presence: policy.Enter},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := furnish(t, storetest.SQLite(t))
+			h := newFixture(t, storetest.SQLite(t))
 			group := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "Nurses"}
 			h.do(h.Who, func(tx *store.Tx) error {
 				if err := tx.Groups().Add(t.Context(), group); err != nil {
@@ -91,7 +91,7 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 // the passcode, from there back to the name, and is told so when sending one
 // all the same: nothing pretends to wait.
 func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.do(h.Who, func(tx *store.Tx) error {
 		_, err := tx.Authenticators().SetPush(t.Context(), h.Tenant.ID, h.token.ID, false)
 		return err
@@ -109,7 +109,7 @@ func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 // anybody's reads, or the time it takes would tell. What the reads allocate is
 // counted, not timed: a clock on a busy machine tells less.
 func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	h.withoutPassword(nil)
 	allocations := func(name string) float64 {
 		id := h.named("b", name, journey.Choose).Journey.ID

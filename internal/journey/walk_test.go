@@ -20,7 +20,7 @@ import (
 // A walker takes steps of one journey at random, knowing the secrets of two
 // people and mixing them up.
 type walker struct {
-	*house
+	*fixture
 	*rand.Rand
 	people []person
 	view   *journey.View   // as last seen
@@ -41,7 +41,7 @@ type person struct {
 // the name the journey ended with (JRN-1). What was given is what the test
 // itself handed in; it asks the engine nothing but whether it granted.
 func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
-	h := furnish(t, storetest.SQLite(t))
+	h := newFixture(t, storetest.SQLite(t))
 	lockout := policy.DefaultLockout()
 	lockout.Threshold = 50 // or a walk would soon be at a shut door
 	lockout.Passcodes = 50
@@ -74,8 +74,8 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 			version++
 			return err
 		})
-		h.Clock.Pass(time.Minute)
-		w := &walker{house: h, Rand: rand.New(rand.NewPCG(seed, uint64(walk))), people: people, given: map[identity.Validation]string{}}
+		h.Clock.Advance(time.Minute)
+		w := &walker{fixture: h, Rand: rand.New(rand.NewPCG(seed, uint64(walk))), people: people, given: map[identity.Validation]string{}}
 		if w.view, err = h.begin(fmt.Sprint("b", walk%5), identity.Session{}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -241,6 +241,6 @@ func (w *walker) language() (*journey.View, error) {
 }
 
 func (w *walker) wait() (*journey.View, error) {
-	w.Clock.Pass(time.Duration(w.IntN(90)) * time.Second)
+	w.Clock.Advance(time.Duration(w.IntN(90)) * time.Second)
 	return nil, nil
 }

@@ -102,8 +102,8 @@ func smtpAt(a net.Addr) SMTP {
 	return SMTP{Host: "127.0.0.1", Port: a.(*net.TCPAddr).Port, TLS: Unencrypted, Timeout: 5 * time.Second}
 }
 
-// newOutbox returns an outbox of a node of the house.
-func newOutbox(t *testing.T, h *storetest.House, node string, sender Sender) *Outbox {
+// newOutbox returns an outbox of a node of the fixture.
+func newOutbox(t *testing.T, h *storetest.Fixture, node string, sender Sender) *Outbox {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -117,7 +117,7 @@ func newOutbox(t *testing.T, h *storetest.House, node string, sender Sender) *Ou
 		Log: slog.New(slog.DiscardHandler), Node: node}
 }
 
-func queue(t *testing.T, h *storetest.House, language, dedupe string) {
+func queue(t *testing.T, h *storetest.Fixture, language, dedupe string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, To: h.User.Mail, Language: language, Dedupe: dedupe,
@@ -132,7 +132,7 @@ func flush(t *testing.T, o *Outbox) {
 	}
 }
 
-func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
+func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 	t.Helper()
 	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
@@ -142,7 +142,7 @@ func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
 }
 
 func TestADM9_MailLeavesOnceInTheReadersLanguage(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		office := &postOffice{}
 		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
 		queue(t, h, "de", "code 1")
@@ -176,7 +176,7 @@ func TestADM9_MailLeavesOnceInTheReadersLanguage(t *testing.T) {
 }
 
 func TestADM9_ADeadServerLosesNothing(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -190,11 +190,11 @@ func TestADM9_ADeadServerLosesNothing(t *testing.T) {
 			if n, err := o.Flush(t.Context()); n != 1 || err != nil {
 				t.Fatalf("%d messages tried, %v, want 1", n, err)
 			}
-			h.Clock.Pass(pause*time.Second - time.Second)
+			h.Clock.Advance(pause*time.Second - time.Second)
 			if n, _ := o.Flush(t.Context()); n != 0 {
 				t.Fatalf("tried again before %d s were over", pause)
 			}
-			h.Clock.Pass(time.Second)
+			h.Clock.Advance(time.Second)
 		}
 		office := &postOffice{}
 		office.listen(t, address.String())
@@ -225,7 +225,7 @@ func TestADM9_ASlowServerIsLeft(t *testing.T) {
 	}
 	office := &postOffice{}
 	o.Sender = smtpAt(office.listen(t, "127.0.0.1:0"))
-	h.Clock.Pass(5 * time.Second)
+	h.Clock.Advance(5 * time.Second)
 	flush(t, o)
 	if n := len(office.got()); n != 1 {
 		t.Errorf("%d mails by another server, want 1", n)
@@ -251,7 +251,7 @@ func TestADM9_RefusalsAreToldApart(t *testing.T) {
 			queue(t, h, "", "")
 			flush(t, o)
 			office.set(func() { office.from, office.rcpt = nil, nil })
-			h.Clock.Pass(time.Minute)
+			h.Clock.Advance(time.Minute)
 			flush(t, o)
 			if n := len(office.got()); n != tt.later {
 				t.Errorf("%d mails later, want %d", n, tt.later)
@@ -264,13 +264,13 @@ func TestADM9_RefusalsAreToldApart(t *testing.T) {
 }
 
 func TestENR6_AnExpiredCodeIsNeverSent(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		office := &postOffice{rcpt: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}
 		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
 		queue(t, h, "", "")
 		flush(t, o)
 		office.set(func() { office.rcpt = nil })
-		h.Clock.Pass(10 * time.Minute)
+		h.Clock.Advance(10 * time.Minute)
 		flush(t, o)
 		if n := len(office.got()); n != 0 {
 			t.Errorf("%d expired mails left", n)
@@ -283,7 +283,7 @@ func TestENR6_AnExpiredCodeIsNeverSent(t *testing.T) {
 
 // Two nodes look at once: each message is leased to one of them.
 func TestADM9_TwoNodesSendItOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		office := &postOffice{}
 		sender := smtpAt(office.listen(t, "127.0.0.1:0"))
 		for range 20 {
@@ -334,7 +334,7 @@ func TestADM9_AfterADeathTheMessageIDIsTheSame(t *testing.T) {
 	if n := len(office.got()); n != 1 {
 		t.Fatalf("%d mails while the lease lasts, want 1", n)
 	}
-	h.Clock.Pass(leaseLife)
+	h.Clock.Advance(leaseLife)
 	flush(t, next)
 	var ids []string
 	for _, text := range office.got() {
@@ -380,7 +380,7 @@ func TestADM9_OrderlyEnd(t *testing.T) {
 
 // Of two codes the newer one arrives last, also where the older one had to wait.
 func TestADM9_OldestFirst(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		office := &postOffice{}
 		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
 		var want []string
@@ -391,7 +391,7 @@ func TestADM9_OldestFirst(t *testing.T) {
 				return Queue(t.Context(), tx, Message{Tenant: h.Tenant.ID, To: address,
 					Mail: templates.VerificationCode{}, Expires: h.Clock.Now().Add(time.Hour)})
 			})
-			h.Clock.Pass(time.Second)
+			h.Clock.Advance(time.Second)
 		}
 		for range 3 {
 			flush(t, o)

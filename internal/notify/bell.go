@@ -180,7 +180,7 @@ func (b *Bell) note(ctx context.Context, tx *store.Tx, s store.PushSubscription,
 // occasion is what a notification is to say, and to whom; nil if there is
 // nothing to say any more.
 func (b *Bell) occasion(ctx context.Context, n store.Notification) (*letter, error) {
-	if b.Off || n.Kind == store.NotifyEnded && !n.Rung {
+	if b.Off || n.Kind == store.NotifyEnded && !n.Notified {
 		return nil, nil
 	}
 	s, err := b.DB.Subscriptions().Get(ctx, n.Tenant, n.Authenticator)

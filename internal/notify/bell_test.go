@@ -19,7 +19,7 @@ import (
 
 // A house has a push service next door, and a bell.
 type house struct {
-	*storetest.House
+	*storetest.Fixture
 	service *service
 	bell    *Bell
 }
@@ -27,7 +27,7 @@ type house struct {
 // each runs f in a house on every database at hand.
 func each(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, in *storetest.House) { f(t, furnish(t, in)) })
+	storetest.Each(t, func(t *testing.T, in *storetest.Fixture) { f(t, furnish(t, in)) })
 }
 
 // onSQLite is a house for what does not depend on the database.
@@ -36,9 +36,9 @@ func onSQLite(t *testing.T) *house {
 	return furnish(t, storetest.SQLite(t))
 }
 
-func furnish(t *testing.T, in *storetest.House) *house {
+func furnish(t *testing.T, in *storetest.Fixture) *house {
 	t.Helper()
-	h := &house{House: in, service: newService(t, in.Clock.Now)}
+	h := &house{Fixture: in, service: newService(t, in.Clock.Now)}
 	var err error
 	if h.service.key, _, err = h.DB.VAPID().Public(t.Context()); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestPUSH24_TimeToLive(t *testing.T) {
 	h := onSQLite(t)
 	h.subscribed(t, "phone")
 	h.request(t, policy.Enter)
-	h.Clock.Pass(45 * time.Second)
+	h.Clock.Advance(45 * time.Second)
 	h.flush(t)
 	if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 15 {
 		t.Errorf("deliveries %+v, want one with a TTL of 15", got)

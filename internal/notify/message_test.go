@@ -131,7 +131,7 @@ func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
 			return err
 		},
 		"expired": func(h *house, _ identity.Authenticator, _ store.PushRequest, _ *store.Tx) error {
-			h.Clock.Pass(time.Minute)
+			h.Clock.Advance(time.Minute)
 			return nil
 		},
 		"user disabled": func(h *house, _ identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
@@ -192,7 +192,7 @@ func TestPUSH10_PUSH24_ANewerTakesTheOldersPlace(t *testing.T) {
 	h.subscribed(t, "desk")
 	h.request(t, policy.Enter)
 	h.flush(t)
-	h.Clock.Pass(15 * time.Second)
+	h.Clock.Advance(15 * time.Second)
 	newer := h.request(t, policy.Enter)
 	h.flush(t)
 	topics, tags := make(map[string]int), make(map[string]int)
@@ -223,7 +223,7 @@ func TestPUSH24_OneTokenAnHour(t *testing.T) {
 				t.Fatalf("minute %d: %q, %v", minute, why, err)
 			}
 		}
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 	}
 	if n := len(h.service.tokens); n != 3 {
 		t.Errorf("%d tokens in two hours, want 3", n)

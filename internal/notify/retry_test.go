@@ -69,7 +69,7 @@ func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 			h.service.called()
 			waited := never
 			for range 120 {
-				h.Clock.Pass(time.Second)
+				h.Clock.Advance(time.Second)
 				waited++
 				if h.flush(t); h.service.called() > 0 {
 					break
@@ -115,7 +115,7 @@ func TestPUSH24_TriesEndWithTheRequest(t *testing.T) {
 			for range h.service.called() {
 				tries = append(tries, second)
 			}
-			h.Clock.Pass(time.Second)
+			h.Clock.Advance(time.Second)
 		}
 		if len(tries) != 7 || tries[6] >= 60 {
 			t.Errorf("tries at %v, want 7, all within a minute", tries)
@@ -141,7 +141,7 @@ func TestPUSH24_GoneButReplaced(t *testing.T) {
 		h.service.mu.Lock()
 		delete(h.service.browsers, newer.path)
 		h.service.mu.Unlock()
-		h.Clock.Pass(15 * time.Second)
+		h.Clock.Advance(15 * time.Second)
 		h.request(t, policy.Enter)
 		h.flush(t)
 		if _, err := h.DB.Subscriptions().Get(t.Context(), a.Tenant, a.ID); err == nil {
@@ -209,7 +209,7 @@ func TestPUSH24_ANodeThatDied(t *testing.T) {
 		if h.flush(t) != 0 {
 			t.Error("taken from a node that may yet send it")
 		}
-		h.Clock.Pass(leaseLife)
+		h.Clock.Advance(leaseLife)
 		h.flush(t)
 		if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 45 {
 			t.Errorf("deliveries %+v, want one", got)
@@ -292,7 +292,7 @@ func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
 		t.Errorf("%d calls, failure %q, want none and a refusal", n, h.subscription(t, a).Failure)
 	}
-	h.Clock.Pass(30 * time.Second)
+	h.Clock.Advance(30 * time.Second)
 	if h.flush(t) != 0 {
 		t.Error("tried again")
 	}
@@ -319,7 +319,7 @@ func TestPUSH25_TheLogHoldsNoEndpoint(t *testing.T) {
 	h.service.answer(status(500), status(429), func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status(410))
 	for range 20 {
 		h.flush(t)
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 	}
 	text := log.String()
 	if strings.Count(text, "notification not sent") != 4 || !strings.Contains(text, a.ID) || !strings.Contains(text, h.service.host()) {
@@ -342,7 +342,7 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 		h.flush(t)
 		rung := h.service.deliveries()
 		late, _ := h.subscribed(t, "subscribed since")
-		h.Clock.Pass(10 * time.Second)
+		h.Clock.Advance(10 * time.Second)
 		h.Do(t, func(tx *store.Tx) error {
 			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, store.PushApproved, answered.ID)
 			return err
@@ -373,7 +373,7 @@ func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 		a, b := h.Authenticator(t, host), h.service.subscribe(t).subscription(t)
 		b.Endpoint = "https://" + host + "/x"
 		h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b) })
-		h.Clock.Pass(15 * time.Second)
+		h.Clock.Advance(15 * time.Second)
 		p := h.request(t, policy.Enter)
 		rung := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
 		h.Do(t, func(tx *store.Tx) error {
@@ -382,7 +382,7 @@ func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 			}
 			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)
 		})
-		rung.Kind, rung.Rung = store.NotifyEnded, true
+		rung.Kind, rung.Notified = store.NotifyEnded, true
 		l, err := h.bell.occasion(t.Context(), rung)
 		if err != nil || (l != nil) != want {
 			t.Errorf("%s: %v, %v, want a message: %v", host, l, err, want)
@@ -406,12 +406,12 @@ func TestPUSH11_EndedWhileRinging(t *testing.T) {
 			t.Errorf("deliveries %+v, want one of the end", got)
 		}
 
-		h.Clock.Pass(15 * time.Second)
+		h.Clock.Advance(15 * time.Second)
 		p = h.request(t, policy.Enter)
 		h.service.answer(status(503))
 		h.flush(t)
 		h.Do(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
-		h.Clock.Pass(5 * time.Second)
+		h.Clock.Advance(5 * time.Second)
 		h.flush(t)
 		if got := h.service.deliveries(); len(got) != 0 {
 			t.Errorf("deliveries %+v for a request that was never rung", got)
@@ -425,7 +425,7 @@ func TestPUSH24_Swept(t *testing.T) {
 		h.subscribed(t, "phone")
 		h.request(t, policy.Enter)
 		h.flush(t)
-		h.Clock.Pass(2 * time.Minute)
+		h.Clock.Advance(2 * time.Minute)
 		var n int64
 		if err := h.DB.InTx(t.Context(), identity.Principal{Kind: identity.System}, func(tx *store.Tx) (err error) {
 			n, err = tx.Sweep(t.Context())

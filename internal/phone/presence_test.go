@@ -29,7 +29,7 @@ func TestPUSH18_PhoneAnswers(t *testing.T) {
 		{policy.Pick, 3, 3, []string{"", "47", "000"}},
 	} {
 		t.Run(string(tt.presence), func(t *testing.T) {
-			h := furnish(t)
+			h := newFixture(t)
 			p, _ := h.enrolled(t)
 			id, number := h.ask(t, tt.presence)
 			waiting, err := p.Pending(t.Context())
@@ -59,7 +59,7 @@ func TestPUSH18_PhoneAnswers(t *testing.T) {
 
 // A decoy ends the request: one try (PUSH-17).
 func TestPUSH17_PhonePicksWrong(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	id, number := h.ask(t, policy.Pick)
 	waiting, err := p.Pending(t.Context())
@@ -78,7 +78,7 @@ func TestPUSH17_PhonePicksWrong(t *testing.T) {
 // Who acts as an app that cannot do a check is told what it needs, and the
 // request waits on for another.
 func TestPUSH22_PhoneActsAsAnOlderApp(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	id, number := h.ask(t, policy.Pick)
 	p.Version, p.Capabilities = "latchkey-phone/1.0.0", []string{"presence:none", "presence:enter"}
@@ -113,7 +113,7 @@ func (n newer) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestPUSH23_PhoneRefusesTheUnknown(t *testing.T) {
 	for _, n := range []newer{{`"SUBMIT_CODE"`, `"DRAW"`}, {`"USER_PRESENCE"`, `"USER_MOOD"`}, {`"PHONE"`, `"WATCH"`},
 		{`"digits":3`, `"digits":0`}, {`"digits":3`, `"digits":4`}} {
-		h := furnish(t)
+		h := newFixture(t)
 		p, _ := h.enrolled(t)
 		id, number := h.ask(t, policy.Pick)
 		p.HTTP = &http.Client{Transport: n}

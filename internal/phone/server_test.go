@@ -23,16 +23,16 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A house is a real server's half: a tenant, a user, a journey, and the apps'
+// A fixture is a real server's half: a tenant, a user, a journey, and the apps'
 // API over HTTP.
-type house struct {
+type fixture struct {
 	db   *store.DB
 	base string
 	user identity.User
 	who  identity.Principal
 }
 
-func furnish(t *testing.T) *house {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{Source: filepath.Join(t.TempDir(), "t.db"), Keys: store.NewKeyring()})
 	if err != nil {
@@ -43,7 +43,7 @@ func furnish(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
-	h := &house{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
+	h := &fixture{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
 		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
 	h.tx(t, func(tx *store.Tx) error {
 		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), h.user),
@@ -68,7 +68,7 @@ func furnish(t *testing.T) *house {
 
 const payroll = identity.ApplicationID + "_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-func (h *house) tx(t *testing.T, f func(tx *store.Tx) error) {
+func (h *fixture) tx(t *testing.T, f func(tx *store.Tx) error) {
 	t.Helper()
 	if err := h.db.InTx(t.Context(), h.who, f); err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func (h *house) tx(t *testing.T, f func(tx *store.Tx) error) {
 }
 
 // journey is one of the user's, with the password proved.
-func (h *house) journey(t *testing.T) *identity.Journey {
+func (h *fixture) journey(t *testing.T) *identity.Journey {
 	t.Helper()
 	now := h.db.Now()
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: payroll,
@@ -89,7 +89,7 @@ func (h *house) journey(t *testing.T) *identity.Journey {
 }
 
 // activation is what the page with the QR code shows.
-func (h *house) activation(t *testing.T) enroll.Activation {
+func (h *fixture) activation(t *testing.T) enroll.Activation {
 	t.Helper()
 	j := h.journey(t)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.db.Now()
@@ -109,7 +109,7 @@ func (h *house) activation(t *testing.T) enroll.Activation {
 }
 
 // ask sends a push, and returns its id and the number its page shows.
-func (h *house) ask(t *testing.T, presence policy.Presence) (id, number string) {
+func (h *fixture) ask(t *testing.T, presence policy.Presence) (id, number string) {
 	t.Helper()
 	j := h.journey(t)
 	h.tx(t, func(tx *store.Tx) error {
@@ -120,7 +120,7 @@ func (h *house) ask(t *testing.T, presence policy.Presence) (id, number string) 
 	return id, number
 }
 
-func (h *house) outcome(t *testing.T, id string) store.PushOutcome {
+func (h *fixture) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
 	s, err := push.Look(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
@@ -136,7 +136,7 @@ func newPhone(t *testing.T) *phone.Phone {
 }
 
 // enrolled is a phone with the user's account, push on.
-func (h *house) enrolled(t *testing.T) (*phone.Phone, phone.Account) {
+func (h *fixture) enrolled(t *testing.T) (*phone.Phone, phone.Account) {
 	t.Helper()
 	p := newPhone(t)
 	account, err := p.Activate(t.Context(), phone.Activation{Link: h.activation(t).Link(h.base), Name: "Terminal", Push: true})
@@ -147,7 +147,7 @@ func (h *house) enrolled(t *testing.T) (*phone.Phone, phone.Account) {
 }
 
 func TestENR9a_PhoneActivates(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	shown := h.activation(t)
 	for _, tt := range []struct {
 		name string
@@ -205,7 +205,7 @@ func (c *cutter) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestENR9a_LostAnswerCostsNothing(t *testing.T) {
 	for _, call := range []string{"activate", "finish"} {
 		t.Run(call, func(t *testing.T) {
-			h := furnish(t)
+			h := newFixture(t)
 			p := newPhone(t)
 			p.HTTP = &http.Client{Transport: &cutter{call: call}}
 			a := phone.Activation{Link: h.activation(t).Link(h.base), Push: true}
@@ -223,7 +223,7 @@ func TestENR9a_LostAnswerCostsNothing(t *testing.T) {
 // An app corrects its signing time by what the server says, and never the time
 // its passcodes come from: the server would not see that the clock drifts.
 func TestPhoneClockIsOff(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p := newPhone(t)
 	p.Now = func() time.Time { return time.Now().Add(10 * time.Minute) }
 	account, err := p.Activate(t.Context(), phone.Activation{Link: h.activation(t).Link(h.base), Push: true})
@@ -276,7 +276,7 @@ func TestPUSH13_PhoneAnswers(t *testing.T) {
 		}, "denied-mistake"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := furnish(t)
+			h := newFixture(t)
 			p, account := h.enrolled(t)
 			id, number := h.ask(t, tt.presence)
 			waiting, err := p.Pending(t.Context())
@@ -304,7 +304,7 @@ func TestPUSH13_PhoneAnswers(t *testing.T) {
 
 // An answer whose reply was lost is repeated, and read as what it was.
 func TestPUSH26_LostReplyIsReadAsItEnded(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	id, number := h.ask(t, policy.Enter)
 	p.HTTP = &http.Client{Transport: &cutter{call: "answer"}}
@@ -318,7 +318,7 @@ func TestPUSH26_LostReplyIsReadAsItEnded(t *testing.T) {
 }
 
 func TestPUSH24_PhoneHearsTheBell(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	heard := make(chan []phone.Request, 1)
 	go func() {
@@ -341,7 +341,7 @@ func TestPUSH24_PhoneHearsTheBell(t *testing.T) {
 }
 
 func TestPhoneSettingsAndRemoval(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, account := h.enrolled(t)
 	off, err := p.SetPush(t.Context(), "", false)
 	if err != nil || off.Push.State != "disabled" {
@@ -366,7 +366,7 @@ func TestPhoneSettingsAndRemoval(t *testing.T) {
 
 // There is one try, so what cannot be the number is not spent on it.
 func TestPUSH17_PhoneKeepsTheTry(t *testing.T) {
-	h := furnish(t)
+	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	id, number := h.ask(t, policy.Enter)
 	for _, wrong := range []string{"", "4", "123", "4 7", "x7", "٤٧", number + "\n"} {

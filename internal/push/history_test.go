@@ -15,12 +15,12 @@ import (
 // claimed in time. Taken out: the look at the clock, and both were told as what
 // stands in the row.
 func TestADM7_HistoryByTheClock(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "Phone")
 		var ids []string
 		begin := func() (*identity.Journey, store.PushRequest) {
 			t.Helper()
-			h.Clock.Pass(20 * time.Second)
+			h.Clock.Advance(20 * time.Second)
 			j := h.Journey(t, "b")
 			p := mustStart(t, h, j, policy.Enter)
 			ids = append(ids, p.ID)
@@ -28,7 +28,7 @@ func TestADM7_HistoryByTheClock(t *testing.T) {
 		}
 		answered := func(p store.PushRequest, with Answer) {
 			t.Helper()
-			h.Clock.Pass(7 * time.Second)
+			h.Clock.Advance(7 * time.Second)
 			if _, err := answer(t, h, h.DB, a, with); err != nil {
 				t.Fatal(err)
 			}
@@ -42,9 +42,9 @@ func TestADM7_HistoryByTheClock(t *testing.T) {
 		answered(p, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyNotMe})
 		_, p = begin()
 		answered(p, approval(p)) // and nobody claims it
-		h.Clock.Pass(2 * time.Minute)
+		h.Clock.Advance(2 * time.Minute)
 		begin() // and nobody answers
-		h.Clock.Pass(2 * time.Minute)
+		h.Clock.Advance(2 * time.Minute)
 		begin() // and it waits
 
 		want := []store.PushOutcome{"", store.PushExpired, store.PushExpired, store.PushNotMe, store.PushApproved}

@@ -17,7 +17,7 @@ import (
 
 // ask starts a request in a journey of its own, and commits whatever comes of
 // it, as a journey does.
-func ask(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, rules policy.Push) (store.PushRequest, error) {
+func ask(t *testing.T, h *storetest.Fixture, db *store.DB, j *identity.Journey, rules policy.Push) (store.PushRequest, error) {
 	t.Helper()
 	var p store.PushRequest
 	var refused error
@@ -32,14 +32,14 @@ func ask(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, ru
 }
 
 // askAgain starts the next request, as soon as it may go out.
-func askAgain(t *testing.T, h *storetest.House) (store.PushRequest, error) {
+func askAgain(t *testing.T, h *storetest.Fixture) (store.PushRequest, error) {
 	t.Helper()
-	h.Clock.Pass(15 * time.Second)
+	h.Clock.Advance(15 * time.Second)
 	return ask(t, h, h.DB, h.Journey(t, "browser"), policy.DefaultPush())
 }
 
 // sent asks so often, and wants each to go out.
-func sent(t *testing.T, h *storetest.House, times int) (last store.PushRequest) {
+func sent(t *testing.T, h *storetest.Fixture, times int) (last store.PushRequest) {
 	t.Helper()
 	for i := range times {
 		var err error
@@ -51,14 +51,14 @@ func sent(t *testing.T, h *storetest.House, times int) (last store.PushRequest) 
 }
 
 // locksNow wants the next request to be one too many.
-func locksNow(t *testing.T, h *storetest.House) {
+func locksNow(t *testing.T, h *storetest.Fixture) {
 	t.Helper()
 	if _, err := askAgain(t, h); key(err) != "error.push.locked" {
 		t.Fatalf("one too many: %v, want error.push.locked", err)
 	}
 }
 
-func pushOf(t *testing.T, h *storetest.House, db *store.DB, a identity.Authenticator) (identity.PushState, time.Time) {
+func pushOf(t *testing.T, h *storetest.Fixture, db *store.DB, a identity.Authenticator) (identity.PushState, time.Time) {
 	t.Helper()
 	a, err := db.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
@@ -73,7 +73,7 @@ func pushOf(t *testing.T, h *storetest.House, db *store.DB, a identity.Authentic
 // Tried without count in Start: the sixth went out. Tried without the user's lock
 // in the authenticators' state: they were enabled.
 func TestPUSH9_TheSixthLocks(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		phone := h.Authenticator(t, "phone")
 		last := sent(t, h, 5)
 		locksNow(t, h)
@@ -94,14 +94,14 @@ func TestPUSH9_TheSixthLocks(t *testing.T) {
 				t.Errorf("%s: %s until %v, want locked until %v", a.Name, state, end, until)
 			}
 		}
-		h.Clock.Pass(time.Hour - time.Second)
+		h.Clock.Advance(time.Hour - time.Second)
 		if _, err := ask(t, h, again, h.Journey(t, "another browser"), policy.DefaultPush()); key(err) != "error.push.locked" {
 			t.Errorf("a second before its end: %v", err)
 		}
 		if n := len(events(t, h, audit.PushLocked)); n != 1 {
 			t.Errorf("%d events of the lock: who asks during it locks nothing", n)
 		}
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		if state, _ := pushOf(t, h, again, phone); state != identity.PushEnabled {
 			t.Errorf("after its end: %s", state)
 		}
@@ -115,7 +115,7 @@ func TestPUSH9_TheSixthLocks(t *testing.T) {
 // Tried without HoldPush in Start: on PostgreSQL a sixth was sent, and push was
 // locked three times.
 func TestPUSH9_FiftyAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		rules := policy.DefaultPush()
 		rules.Spacing = 0 // else the first alone would go out
@@ -148,22 +148,22 @@ func TestPUSH9_FiftyAtOnce(t *testing.T) {
 func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		between func(t *testing.T, h *storetest.House, a identity.Authenticator)
+		between func(t *testing.T, h *storetest.Fixture, a identity.Authenticator)
 		cleared bool
 	}{
-		{"nothing", func(*testing.T, *storetest.House, identity.Authenticator) {}, false},
-		{"a denial", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"nothing", func(*testing.T, *storetest.Fixture, identity.Authenticator) {}, false},
+		{"a denial", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			p := pending(t, h)
 			if _, err := answer(t, h, h.DB, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyMistake}); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
-		{"an approval that nobody claimed", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"an approval that nobody claimed", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			if _, err := answer(t, h, h.DB, a, approval(pending(t, h))); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
-		{"an approval", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"an approval", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			p := pending(t, h)
 			if _, err := answer(t, h, h.DB, a, approval(p)); err != nil {
 				t.Fatal(err)
@@ -172,7 +172,7 @@ func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, true},
-		{"an operator", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"an operator", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				if locked, err := Unlock(t.Context(), tx, h.Tenant.ID, h.User.ID); locked || err != nil {
 					return fmt.Errorf("unlocked what was not: %v, %w", locked, err)
@@ -180,11 +180,11 @@ func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 				return nil
 			})
 		}, true},
-		{"an hour", func(_ *testing.T, h *storetest.House, _ identity.Authenticator) { h.Clock.Pass(time.Hour) }, true},
-		{"less than an hour", func(_ *testing.T, h *storetest.House, _ identity.Authenticator) { h.Clock.Pass(58 * time.Minute) }, false},
+		{"an hour", func(_ *testing.T, h *storetest.Fixture, _ identity.Authenticator) { h.Clock.Advance(time.Hour) }, true},
+		{"less than an hour", func(_ *testing.T, h *storetest.Fixture, _ identity.Authenticator) { h.Clock.Advance(58 * time.Minute) }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 				a := h.Authenticator(t, "phone")
 				sent(t, h, 5)
 				tt.between(t, h, a)
@@ -201,7 +201,7 @@ func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 
 // An operator ends a lock, with its event.
 func TestPUSH9_Unlock(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		sent(t, h, 5)
 		locksNow(t, h)
@@ -235,7 +235,7 @@ func TestPUSH9_NoApprovalDuringALock(t *testing.T) {
 	}
 }
 
-func pending(t *testing.T, h *storetest.House) store.PushRequest {
+func pending(t *testing.T, h *storetest.Fixture) store.PushRequest {
 	t.Helper()
 	p, err := Pending(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID)
 	if err != nil {
@@ -244,7 +244,7 @@ func pending(t *testing.T, h *storetest.House) store.PushRequest {
 	return p
 }
 
-func journeyOf(t *testing.T, h *storetest.House, p store.PushRequest) *identity.Journey {
+func journeyOf(t *testing.T, h *storetest.Fixture, p store.PushRequest) *identity.Journey {
 	t.Helper()
 	j, err := h.DB.Journeys().Get(t.Context(), p.Tenant, p.Journey)
 	if err != nil {
@@ -259,7 +259,7 @@ func journeyOf(t *testing.T, h *storetest.House, p store.PushRequest) *identity.
 // Tried without HoldPush in TakeAnswer: on PostgreSQL some were told to come
 // again, since the database ended a deadlock.
 func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		a := h.Authenticator(t, "phone")
 		rules := policy.DefaultPush()

@@ -57,7 +57,7 @@ func TestPUSH18_NoDecoyIsShownElsewhere(t *testing.T) {
 		t.Errorf("where every number is shown: %v", got)
 	}
 
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		p := mustStart(t, h, h.Journey(t, "browser"), policy.Pick)
 		got, err := h.DB.Push().ShownNumbers(t.Context(), h.Tenant.ID, 10)
 		if err != nil || !slices.Equal(got, []string{p.Number}) {
@@ -75,7 +75,7 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 		options  int
 	}{{policy.Pick, 3, 3}, {policy.SixDigits, 6, 0}, {policy.Enter, 2, 0}, {policy.NoPresence, 0, 0}} {
 		t.Run(string(tt.presence), func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 				a, j := able(t, h), h.Journey(t, "browser")
 				p := mustStart(t, h, j, tt.presence)
 				options, err := h.DB.Push().Options(t.Context(), p.Tenant, p.ID)
@@ -166,7 +166,7 @@ func TestPUSH19_ANewNumberEachTime(t *testing.T) {
 }
 
 // able is an authenticator whose app can do every check.
-func able(t *testing.T, h *storetest.House) identity.Authenticator {
+func able(t *testing.T, h *storetest.Fixture) identity.Authenticator {
 	t.Helper()
 	a := h.Authenticator(t, "phone")
 	a.Capabilities = []string{"presence:none", "presence:enter", "presence:pick", "presence:six-digits"}

@@ -18,7 +18,7 @@ import (
 
 var shown = Shown{Application: "Payroll", Place: "Bergen, Norway"}
 
-func start(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, presence policy.Presence) (store.PushRequest, error) {
+func start(t *testing.T, h *storetest.Fixture, db *store.DB, j *identity.Journey, presence policy.Presence) (store.PushRequest, error) {
 	t.Helper()
 	var p store.PushRequest
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -29,7 +29,7 @@ func start(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, 
 	return p, err
 }
 
-func mustStart(t *testing.T, h *storetest.House, j *identity.Journey, presence policy.Presence) store.PushRequest {
+func mustStart(t *testing.T, h *storetest.Fixture, j *identity.Journey, presence policy.Presence) store.PushRequest {
 	t.Helper()
 	p, err := start(t, h, h.DB, j, presence)
 	if err != nil {
@@ -38,7 +38,7 @@ func mustStart(t *testing.T, h *storetest.House, j *identity.Journey, presence p
 	return p
 }
 
-func answer(t *testing.T, h *storetest.House, db *store.DB, a identity.Authenticator, with Answer) (End, error) {
+func answer(t *testing.T, h *storetest.Fixture, db *store.DB, a identity.Authenticator, with Answer) (End, error) {
 	t.Helper()
 	if with.Passcode == nil {
 		with.Passcode = func() (Verdict, store.Passcode, error) { return PasscodeRight, store.Passcode{}, nil }
@@ -56,7 +56,7 @@ func approval(p store.PushRequest) Answer {
 	return Answer{Request: p.ID, Nonce: p.Nonce, Decision: Approve, Number: p.Number}
 }
 
-func claim(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, id string) (identity.Authenticator, error) {
+func claim(t *testing.T, h *storetest.Fixture, db *store.DB, j *identity.Journey, id string) (identity.Authenticator, error) {
 	t.Helper()
 	var a identity.Authenticator
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
@@ -67,7 +67,7 @@ func claim(t *testing.T, h *storetest.House, db *store.DB, j *identity.Journey, 
 	return a, err
 }
 
-func look(t *testing.T, h *storetest.House, id string) State {
+func look(t *testing.T, h *storetest.Fixture, id string) State {
 	t.Helper()
 	s, err := Look(t.Context(), h.DB.Reader, h.Tenant.ID, id)
 	if err != nil {
@@ -76,7 +76,7 @@ func look(t *testing.T, h *storetest.House, id string) State {
 	return s
 }
 
-func events(t *testing.T, h *storetest.House, kind audit.Kind) []audit.Event {
+func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 	t.Helper()
 	found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: kind}))
 	if err != nil {
@@ -114,7 +114,7 @@ func key(err error) string {
 }
 
 func TestPush_FromStartToClaim(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 		woken, stop := h.DB.Subscribe(store.AuthenticatorTopic(a.ID))
 		defer stop()
@@ -180,7 +180,7 @@ func TestPush_FromStartToClaim(t *testing.T) {
 }
 
 func TestPUSH10_OneWaits(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		mine, mineToo, other := h.Journey(t, "mine"), h.Journey(t, "mine"), h.Journey(t, "other")
 		first := mustStart(t, h, mine, policy.Enter)
@@ -193,11 +193,11 @@ func TestPUSH10_OneWaits(t *testing.T) {
 		if key(err) != "error.push.wait" {
 			t.Errorf("PUSH-9: at once, from the same browser: %v, want error.push.wait", err)
 		}
-		h.Clock.Pass(14 * time.Second)
+		h.Clock.Advance(14 * time.Second)
 		if _, err = start(t, h, h.DB, mineToo, policy.Enter); key(err) != "error.push.wait" {
 			t.Errorf("PUSH-9: after 14 s: %v, want error.push.wait", err)
 		}
-		h.Clock.Pass(time.Second)
+		h.Clock.Advance(time.Second)
 		second := mustStart(t, h, mineToo, policy.Enter)
 		if s := look(t, h, first.ID); s.Outcome != store.PushSuperseded || s.Number != "" {
 			t.Errorf("the first is %q, want superseded, without its number", s.Outcome)
@@ -208,7 +208,7 @@ func TestPUSH10_OneWaits(t *testing.T) {
 		if s := look(t, h, second.ID); s.Outcome != "" {
 			t.Errorf("that ended the second: %q", s.Outcome)
 		}
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		mustStart(t, h, other, policy.Enter) // the second has expired, though nobody wrote so
 	})
 }
@@ -218,38 +218,38 @@ func TestPUSH10_OneWaits(t *testing.T) {
 //
 // Tried without the time since the last in space: the next went out at once.
 func TestPUSH9_SpacedThoughTheLastHasEnded(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error{
-		"the browser went back": func(t *testing.T, h *storetest.House, _ identity.Authenticator, p store.PushRequest) error {
+	for name, end := range map[string]func(t *testing.T, h *storetest.Fixture, a identity.Authenticator, p store.PushRequest) error{
+		"the browser went back": func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator, p store.PushRequest) error {
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error { return Cancel(t.Context(), tx, h.Tenant.ID, p.ID) })
 		},
-		"a mistake": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+		"a mistake": func(t *testing.T, h *storetest.Fixture, a identity.Authenticator, p store.PushRequest) error {
 			_, err := answer(t, h, h.DB, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyMistake})
 			return err
 		},
-		"not me": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+		"not me": func(t *testing.T, h *storetest.Fixture, a identity.Authenticator, p store.PushRequest) error {
 			_, err := answer(t, h, h.DB, a, Answer{Request: p.ID, Nonce: p.Nonce, Decision: DenyNotMe})
 			return err
 		},
-		"approved, and not claimed": func(t *testing.T, h *storetest.House, a identity.Authenticator, p store.PushRequest) error {
+		"approved, and not claimed": func(t *testing.T, h *storetest.Fixture, a identity.Authenticator, p store.PushRequest) error {
 			_, err := answer(t, h, h.DB, a, approval(p))
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 				a := h.Authenticator(t, "phone")
 				if err := end(t, h, a, mustStart(t, h, h.Journey(t, "mine"), policy.Enter)); err != nil {
 					t.Fatal(err)
 				}
 				for _, pass := range []time.Duration{0, 15*time.Second - time.Millisecond} {
-					h.Clock.Pass(pass)
+					h.Clock.Advance(pass)
 					for _, browser := range []string{"mine", "other"} {
 						if _, err := start(t, h, h.DB, h.Journey(t, browser), policy.Enter); key(err) != "error.push.wait" {
 							t.Errorf("%s, after %v: %v, want error.push.wait", browser, pass, err)
 						}
 					}
 				}
-				h.Clock.Pass(time.Millisecond)
+				h.Clock.Advance(time.Millisecond)
 				mustStart(t, h, h.Journey(t, "other"), policy.Enter)
 			})
 		})
@@ -261,7 +261,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	j := h.Journey(t, "browser")
 	for range 3 {
 		mustStart(t, h, j, policy.NoPresence)
-		h.Clock.Pass(15 * time.Second)
+		h.Clock.Advance(15 * time.Second)
 	}
 	if _, err := start(t, h, h.DB, j, policy.NoPresence); key(err) != "error.push.limit" {
 		t.Errorf("a fourth: %v, want error.push.limit", err)
@@ -271,7 +271,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 
 // Of many starts at once one is sent, from one browser or from two.
 func TestPUSH10_StartsRace(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		journeys := [...]*identity.Journey{h.Journey(t, "mine"), h.Journey(t, "mine"), h.Journey(t, "other")}
 		var sent atomic.Int32
@@ -298,7 +298,7 @@ func TestPUSH10_StartsRace(t *testing.T) {
 //
 // Tried without "ended_at IS NULL" in EndPush: on PostgreSQL several ended it.
 func TestPUSH26_AnswersRace(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		phones := [...]identity.Authenticator{h.Authenticator(t, "one"), h.Authenticator(t, "two")}
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		j := h.Journey(t, "browser")
@@ -342,7 +342,7 @@ func TestPUSH26_AnswersRace(t *testing.T) {
 // Tried without "claimed_at IS NULL" and without the journey in ClaimPush: all of
 // them claimed it, and another journey did.
 func TestPUSH26_ClaimedOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		p := mustStart(t, h, j, policy.Enter)
@@ -379,11 +379,11 @@ func TestPUSH26_ApprovalLapses(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 	p := mustStart(t, h, j, policy.Enter)
-	h.Clock.Pass(59 * time.Second)
+	h.Clock.Advance(59 * time.Second)
 	if _, err := answer(t, h, h.DB, a, approval(p)); err != nil {
 		t.Fatal(err)
 	}
-	h.Clock.Pass(61 * time.Second)
+	h.Clock.Advance(61 * time.Second)
 	if s := look(t, h, p.ID); s.Outcome != store.PushExpired || s.Waiting() {
 		t.Errorf("an approval of a minute ago is %q", s.Outcome)
 	}
@@ -399,7 +399,7 @@ func TestPUSH15_Expires(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 	p := mustStart(t, h, j, policy.Enter)
-	h.Clock.Pass(60 * time.Second)
+	h.Clock.Advance(60 * time.Second)
 	if s := look(t, h, p.ID); s.Outcome != store.PushExpired || s.Number != "" {
 		t.Errorf("after a minute: %+v, want expired", s)
 	}
@@ -491,7 +491,7 @@ func TestPUSH13_Answers(t *testing.T) {
 // looks at the user, the policy, the groups and the authenticator's state: fails
 // (attack 9).
 func TestPUSH26_LiveState(t *testing.T) {
-	off := func(t *testing.T, h *storetest.House, kind policy.Kind, d policy.Document) {
+	off := func(t *testing.T, h *storetest.Fixture, kind policy.Kind, d policy.Document) {
 		t.Helper()
 		document, err := policy.Encode(d)
 		if err != nil {
@@ -501,58 +501,58 @@ func TestPUSH26_LiveState(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		change  func(t *testing.T, h *storetest.House, a identity.Authenticator)
+		change  func(t *testing.T, h *storetest.Fixture, a identity.Authenticator)
 		refused string
 	}{
-		{"user disabled", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"user disabled", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				_, err := tx.Users().Disable(t.Context(), h.Tenant.ID, h.User.ID)
 				return err
 			})
 		}, "push-not-allowed"},
-		{"PUSH-9 push locked", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"PUSH-9 push locked", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, h.Clock.Now().Add(time.Hour))
 			})
 		}, "push-not-allowed"},
-		{"authenticator revoked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"authenticator revoked", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				_, err := tx.Authenticators().Revoke(t.Context(), a.Tenant, a.ID)
 				return err
 			})
 		}, "state"},
-		{"authenticator locked", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"authenticator locked", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				_, err := tx.Passcodes().CountInvalid(t.Context(), a.Tenant, a.ID, 1, time.Time{})
 				return err
 			})
 		}, "state"},
-		{"push switched off on the phone", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"push switched off on the phone", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				_, err := tx.Authenticators().SetPush(t.Context(), a.Tenant, a.ID, false)
 				return err
 			})
 		}, "push-not-allowed"},
-		{"PUSH-6 platform's push switched off", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"PUSH-6 platform's push switched off", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			p := policy.DefaultPlatforms()
 			p[identity.Android] = policy.PlatformRule{Allowed: true}
 			off(t, h, policy.KindPlatforms, p)
 		}, "push-not-allowed"},
-		{"PUSH-6 apps not allowed any more", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"PUSH-6 apps not allowed any more", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			off(t, h, policy.KindPlatforms, policy.Platforms{})
 		}, "push-not-allowed"},
-		{"push switched off for all", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"push switched off for all", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			p := policy.DefaultPush()
 			p.Enabled = false
 			off(t, h, policy.KindPush, p)
 		}, "push-not-allowed"},
-		{"authenticator suspended", func(t *testing.T, h *storetest.House, a identity.Authenticator) {
+		{"authenticator suspended", func(t *testing.T, h *storetest.Fixture, a identity.Authenticator) {
 			h.Do(t, func(tx *store.Tx) error {
 				_, err := tx.Authenticators().Suspend(t.Context(), a.Tenant, a.ID)
 				return err
 			})
 		}, "state"},
-		{"user joined a group without push", func(t *testing.T, h *storetest.House, _ identity.Authenticator) {
+		{"user joined a group without push", func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator) {
 			g := identity.Group{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GroupID), Name: "no push"}
 			h.Do(t, func(tx *store.Tx) error {
 				if err := tx.Groups().Add(t.Context(), g); err != nil {
@@ -622,7 +622,7 @@ func TestPUSH22_AppThatCannot(t *testing.T) {
 	if p, err := h.DB.Users().LoginState(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); !p.Rejected || err != nil {
 		t.Errorf("PUSH-14: Rejected = %v, %v", p.Rejected, err)
 	}
-	h.Clock.Pass(25 * time.Hour)
+	h.Clock.Advance(25 * time.Hour)
 	if p, err := h.DB.Users().LoginState(t.Context(), h.Tenant.ID, h.User.ID, "", RejectionCounts(h.DB.Now())); p.Rejected || err != nil {
 		t.Errorf("PUSH-14: Rejected a day later = %v, %v", p.Rejected, err)
 	}
@@ -724,7 +724,7 @@ func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
 			a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 			p := mustStart(t, h, j, policy.Enter)
 			if tt.change != nil {
-				h.Clock.Pass(time.Second) // what happens within one has no order
+				h.Clock.Advance(time.Second) // what happens within one has no order
 				with := approval(p)
 				tt.change(&with)
 				if end, err := answer(t, h, h.DB, a, with); err != nil {
@@ -735,7 +735,7 @@ func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
 					}
 				}
 			}
-			h.Clock.Pass(2 * time.Minute)
+			h.Clock.Advance(2 * time.Minute)
 			found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kinds: all, Oldest: true}))
 			if err != nil || len(found) == 0 || found[0].Kind != audit.PushChallenge {
 				t.Fatalf("events %v, %v", found, err)

@@ -17,7 +17,7 @@ import (
 // Tried without the number in AddPush: it was gone.
 // Tried without the wake of the journey in TakeAnswer: nobody was woken.
 func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
 		h.Do(t, func(tx *store.Tx) error {
 			return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.1.0", []string{policy.Pick.Capability()})

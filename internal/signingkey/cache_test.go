@@ -15,7 +15,7 @@ import (
 
 // holdConnections takes every connection of the database's pool, so that each
 // further read waits until they are given back.
-func holdConnections(t *testing.T, h *storetest.House) (release func()) {
+func holdConnections(t *testing.T, h *storetest.Fixture) (release func()) {
 	t.Helper()
 	second := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "second", Name: "Second"}
 	h.Do(t, func(tx *store.Tx) error { return tx.Tenants().Add(t.Context(), second) })
@@ -53,7 +53,7 @@ func holdConnections(t *testing.T, h *storetest.House) (release func()) {
 // A read of the database that waits keeps no one from keys that are remembered.
 // Fails with the mutex of Cache held over its read.
 func TestCache_KeysRememberedDoNotWaitForARead(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		h.Do(t, func(tx *store.Tx) error { return Make(t.Context(), tx, h.Tenant) })
 		cache := &Cache{DB: h.DB}
 		if _, err := cache.All(t.Context(), h.Tenant.ID, identity.OIDC); err != nil {
@@ -114,11 +114,11 @@ func TestCache_RemembersAMinute(t *testing.T) {
 		t.Fatalf("%d keys before any was made", n)
 	}
 	h.Do(t, func(tx *store.Tx) error { return Make(t.Context(), tx, h.Tenant) })
-	h.Clock.Pass(cacheLife - time.Second)
+	h.Clock.Advance(cacheLife - time.Second)
 	if n := count(); n != 0 {
 		t.Errorf("%d keys within the minute, want what is remembered", n)
 	}
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 	if n := count(); n != 2 {
 		t.Errorf("%d keys after a minute, want 2", n)
 	}

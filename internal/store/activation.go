@@ -50,7 +50,7 @@ const activationColumns = `tenant_id, id, user_id, journey_id, platform, templat
 func scanActivation(row scanner) (a Activation, err error) {
 	var push int64
 	err = row.Scan(&a.Tenant, &a.ID, &a.User, &a.Journey, &a.Platform, &a.Template, &push, &a.Language, &a.Thumbprint,
-		&a.Authenticator, moment{&a.CreatedAt}, moment{&a.ExpiresAt}, moment{&a.UsedAt}, moment{&a.FinishedAt}, moment{&a.VoidedAt}, &a.Replaces)
+		&a.Authenticator, nullTime{&a.CreatedAt}, nullTime{&a.ExpiresAt}, nullTime{&a.UsedAt}, nullTime{&a.FinishedAt}, nullTime{&a.VoidedAt}, &a.Replaces)
 	a.PushAllowed = push != 0
 	return a, err
 }
@@ -84,7 +84,7 @@ func (v ActivationReads) BySecret(ctx context.Context, secret string) (Activatio
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE secret_hash = $1`, Hash(secret)))
 	if err != nil {
-		return a, missing("activation by secret", err)
+		return a, notFound("activation by secret", err)
 	}
 	return a, nil
 }
@@ -104,7 +104,7 @@ func (v ActivationReads) ByShortCode(ctx context.Context, code string) (Activati
 		if err == nil {
 			return a, nil
 		}
-		if err := missing("activation by short code", err); !errors.Is(err, identity.NotFound) {
+		if err := notFound("activation by short code", err); !errors.Is(err, identity.NotFound) {
 			return a, err
 		}
 	}
@@ -116,7 +116,7 @@ func (v ActivationReads) Get(ctx context.Context, tenant, id string) (Activation
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
-		return a, missing("activation "+id, err)
+		return a, notFound("activation "+id, err)
 	}
 	return a, nil
 }
@@ -127,7 +127,7 @@ func (v ActivationReads) OfJourney(ctx context.Context, tenant, journey string) 
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND journey_id = $2
 		ORDER BY voided_at IS NULL DESC, created_at DESC LIMIT 1`, tenant, journey))
 	if err != nil {
-		return a, missing("activation of "+journey, err)
+		return a, notFound("activation of "+journey, err)
 	}
 	return a, nil
 }
@@ -137,7 +137,7 @@ func (v ActivationReads) OfAuthenticator(ctx context.Context, tenant, authentica
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
 	if err != nil {
-		return a, missing("activation of "+authenticator, err)
+		return a, notFound("activation of "+authenticator, err)
 	}
 	return a, nil
 }
@@ -150,7 +150,7 @@ func (v ActivationReads) Codes(ctx context.Context, a Activation) (ActivationCod
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT sealed FROM activations WHERE tenant_id = $1 AND id = $2 AND sealed IS NOT NULL`, a.Tenant, a.ID).Scan(&sealed)
 	if err != nil {
-		return codes, missing("codes of "+a.ID, err)
+		return codes, notFound("codes of "+a.ID, err)
 	}
 	text, err := v.r.Unseal(ctx, codesPlace(a), sealed)
 	if err != nil {
@@ -223,12 +223,12 @@ func (v Activations) Finish(ctx context.Context, a Activation, name string, sinc
 // authenticator it made. It returns what it voided; ok is false if there was
 // nothing.
 func (v Activations) Void(ctx context.Context, tenant, user string) (a Activation, ok bool, err error) {
-	a, err = scanActivation(v.tx.sql.QueryRowContext(ctx, `
+	a, err = scanActivation(v.tx.q.QueryRowContext(ctx, `
 		UPDATE activations SET voided_at = $3, sealed = NULL
 		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL
 		RETURNING `+activationColumns, tenant, user, at(v.tx.now())))
 	if err != nil {
-		if err = missing("void activation of "+user, err); errors.Is(err, identity.NotFound) {
+		if err = notFound("void activation of "+user, err); errors.Is(err, identity.NotFound) {
 			return a, false, nil
 		}
 		return a, false, err
@@ -264,7 +264,7 @@ func (v ActivationReads) Open(ctx context.Context, tenant, user string) (Activat
 		SELECT `+activationColumns+` FROM activations
 		WHERE tenant_id = $1 AND user_id = $2 AND voided_at IS NULL AND finished_at IS NULL`, tenant, user))
 	if err != nil {
-		return a, missing("open activation of "+user, err)
+		return a, notFound("open activation of "+user, err)
 	}
 	return a, nil
 }

@@ -13,7 +13,7 @@ const applicationColumns = `tenant_id, id, name, protocol, identifier, home, con
 func scanApplication(row scanner) (a identity.Application, err error) {
 	var cannotShow, plainPush int64
 	err = row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
-		moment{&a.CreatedAt}, moment{&a.DisabledAt}, moment{&a.RemovedAt}, moment{&a.GoodUntil}, &cannotShow, &plainPush)
+		nullTime{&a.CreatedAt}, nullTime{&a.DisabledAt}, nullTime{&a.RemovedAt}, nullTime{&a.GoodUntil}, &cannotShow, &plainPush)
 	a.CannotShowNumber, a.PushWithoutPresence = cannotShow != 0, plainPush != 0
 	return a, err
 }
@@ -39,7 +39,7 @@ func (v ApplicationReads) Get(ctx context.Context, tenant, id string) (identity.
 	a, err := scanApplication(v.r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
-		return a, missing("application "+id, err)
+		return a, notFound("application "+id, err)
 	}
 	return a, nil
 }
@@ -52,7 +52,7 @@ func (v ApplicationReads) ByIdentifier(ctx context.Context, tenant string, p ide
 		SELECT `+applicationColumns+` FROM applications
 		WHERE tenant_id = $1 AND protocol = $2 AND identifier = $3 AND disabled_at IS NULL`, tenant, string(p), identifier))
 	if err != nil {
-		return a, missing("application by identifier", err)
+		return a, notFound("application by identifier", err)
 	}
 	return a, nil
 }
@@ -113,16 +113,16 @@ func (v ApplicationReads) Use(ctx context.Context, tenant, id string) (u Applica
 		to    *int64
 		query string
 	}{
-		{&u.Sessions, `/* walks */ SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
+		{&u.Sessions, `/* full scan */ SELECT COUNT(*) FROM session_applications a JOIN sessions s ON s.tenant_id = a.tenant_id AND s.id = a.session_id
 			WHERE a.tenant_id = $1 AND a.application_id = $2 AND a.ended_at IS NULL
 				AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3`},
-		{&u.Offline, `/* walks */ SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
+		{&u.Offline, `/* full scan */ SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g ON g.tenant_id = t.tenant_id AND g.id = t.grant_id
 			WHERE g.tenant_id = $1 AND g.application_id = $2 AND g.revoked_at IS NULL
 				AND t.kind = 'refresh' AND t.used_at IS NULL AND t.expires_at > $3`},
-		{&u.Journeys, `/* walks */ SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
+		{&u.Journeys, `/* full scan */ SELECT COUNT(*) FROM journeys WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL AND expires_at > $3`},
 	} {
 		if err := v.r.q.QueryRowContext(ctx, count.query, tenant, id, v.r.now().Unix()).Scan(count.to); err != nil {
-			return u, missing("use of application "+id, err)
+			return u, notFound("use of application "+id, err)
 		}
 	}
 	return u, nil
@@ -144,10 +144,10 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 		return err
 	}
 	if n == 0 {
-		return missing("application "+id, sql.ErrNoRows)
+		return notFound("application "+id, sql.ErrNoRows)
 	}
-	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of application", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
-		/* walks */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
+	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of application", scanID, `
+		/* full scan */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
 		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
 	if err != nil {
 		return err
@@ -156,16 +156,16 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 		v.tx.Notify(JourneyTopic(journey))
 	}
 	for _, query := range []string{
-		`/* walks */ UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
+		`/* full scan */ UPDATE push_requests SET ended_at = $3, outcome = '` + string(PushCancelled) + `', number = NULL, options = NULL WHERE ended_at IS NULL AND tenant_id = $1
 			AND journey_id IN (SELECT j.id FROM journeys j WHERE j.tenant_id = $1 AND j.application_id = $2)`,
-		`/* walks */ UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
-		`/* walks */ UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
+		`/* full scan */ UPDATE session_applications SET ended_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL`,
+		`/* full scan */ UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND application_id = $2 AND revoked_at IS NULL`,
 	} {
 		if _, err := v.tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
 			return err
 		}
 	}
-	if _, err := v.tx.exec(ctx, "remove application", `/* walks */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+	if _, err := v.tx.exec(ctx, "remove application", `/* full scan */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
 		return err
 	}
 	_, err = v.tx.Metadata().RemoveSource(ctx, tenant, id)
@@ -182,11 +182,11 @@ func (v Applications) Subject(ctx context.Context, tenant, application, user, fr
 		return "", err
 	}
 	var subject string
-	err := v.tx.sql.QueryRowContext(ctx, `
+	err := v.tx.q.QueryRowContext(ctx, `
 		SELECT subject FROM subjects WHERE tenant_id = $1 AND application_id = $2 AND user_id = $3`,
 		tenant, application, user).Scan(&subject)
 	if err != nil {
-		return "", missing("subject", err)
+		return "", notFound("subject", err)
 	}
 	return subject, nil
 }

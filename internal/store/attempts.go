@@ -44,7 +44,7 @@ func (v Attempts) Reserve(ctx context.Context, t FailureCounter, threshold int64
 		var n int64
 		err := v.tx.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM users u WHERE u.tenant_id = $1 AND u.id = $2 AND `+admitted, t.Tenant, t.User).Scan(&n)
 		if err != nil {
-			return false, missing("reserve a try", err)
+			return false, notFound("reserve a try", err)
 		}
 		return n == 1, nil
 	}

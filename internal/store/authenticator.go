@@ -14,10 +14,10 @@ import (
 const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a.name, a.platform, a.digits, a.step, a.last_step, a.drift,
 	a.invalid, a.public_key, a.thumbprint, a.template, a.app_version, a.capabilities, a.enrolled_at, a.activated_at, a.locked_at,
 	a.suspended_at, a.inactive_at, a.revoked_at, a.last_used_at, a.push_on_at, a.push_off_at, a.algorithm, a.manufacturer, a.imported_at,
-	a.expires_at, a.suite, a.server_pin, ` + passing + `, ` + pushLockedUntil
+	a.expires_at, a.suite, a.server_pin, ` + temporaryLockEnd + `, ` + pushLockedUntil
 
-// passing is when the lock of an authenticator a ends by itself.
-const passing = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
+// temporaryLockEnd is when the lock of an authenticator a ends by itself.
+const temporaryLockEnd = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
 
 // pushLockedUntil is until when push is locked for an authenticator a: the lock
 // is on its users, so one enrolled meanwhile is locked too (PUSH-9).
@@ -30,10 +30,10 @@ const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locke
 func (r Reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string
 	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
-		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, moment{&a.EnrolledAt}, moment{&a.ActivatedAt},
-		moment{&a.LockedAt}, moment{&a.SuspendedAt}, moment{&a.InactiveAt}, moment{&a.RevokedAt}, moment{&a.LastUsedAt},
-		moment{&a.PushOnAt}, moment{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
-		moment{&a.ImportedAt}, moment{&a.ExpiresAt}, &a.Suite, &a.ServerPIN, moment{&a.UnlocksAt}, moment{&a.PushLocked})
+		&a.Invalid, &a.Key, &a.Thumbprint, &a.Template, &a.AppVersion, &capabilities, nullTime{&a.EnrolledAt}, nullTime{&a.ActivatedAt},
+		nullTime{&a.LockedAt}, nullTime{&a.SuspendedAt}, nullTime{&a.InactiveAt}, nullTime{&a.RevokedAt}, nullTime{&a.LastUsedAt},
+		nullTime{&a.PushOnAt}, nullTime{&a.PushOffAt}, &a.Algorithm, &a.Manufacturer,
+		nullTime{&a.ImportedAt}, nullTime{&a.ExpiresAt}, &a.Suite, &a.ServerPIN, nullTime{&a.UnlocksAt}, nullTime{&a.PushLocked})
 	if err != nil {
 		return a, err
 	}
@@ -70,7 +70,7 @@ func (v AuthenticatorReads) Get(ctx context.Context, tenant, id string) (identit
 	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.id = $2`, tenant, id))
 	if err != nil {
-		return a, missing("authenticator "+id, err)
+		return a, notFound("authenticator "+id, err)
 	}
 	return a, nil
 }
@@ -80,7 +80,7 @@ func (v AuthenticatorReads) BySerial(ctx context.Context, tenant, serial string)
 	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND a.serial = $2`, tenant, serial))
 	if err != nil {
-		return a, missing("authenticator "+serial, err)
+		return a, notFound("authenticator "+serial, err)
 	}
 	return a, nil
 }
@@ -92,7 +92,7 @@ func (v AuthenticatorReads) Find(ctx context.Context, id string) (identity.Authe
 	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.id = $1`, id))
 	if err != nil {
-		return a, missing("authenticator "+id, err)
+		return a, notFound("authenticator "+id, err)
 	}
 	return a, nil
 }
@@ -117,7 +117,7 @@ func (v AuthenticatorReads) All(ctx context.Context, tenant string, limit int) i
 
 // UserIDs returns the ids of the users an authenticator belongs to.
 func (v AuthenticatorReads) UserIDs(ctx context.Context, tenant, authenticator string) ([]string, error) {
-	return Collect(list(ctx, v.r, "users of "+authenticator, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	return Collect(list(ctx, v.r, "users of "+authenticator, scanID, `
 		SELECT user_id FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
 }
 
@@ -126,7 +126,7 @@ func (v AuthenticatorReads) Seed(ctx context.Context, tenant, id string) ([]byte
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `SELECT seed FROM authenticators WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return nil, missing("seed of "+id, err)
+		return nil, notFound("seed of "+id, err)
 	}
 	return v.r.Unseal(ctx, seedPlace(tenant, id), sealed)
 }
@@ -181,7 +181,7 @@ func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[A
 			return a, fmt.Errorf("capabilities of %s: %w", a.Serial, err)
 		}
 		return a, nil
-	}, `SELECT `+walking+` a.serial, u.name, a.platform, a.app_version, a.capabilities
+	}, `SELECT `+fullScan+` a.serial, u.name, a.platform, a.app_version, a.capabilities
 		FROM (SELECT * FROM authenticators WHERE tenant_id = $1 AND kind = 'app' AND `+active+`) AS a
 		JOIN authenticator_users o ON o.tenant_id = a.tenant_id AND o.authenticator_id = a.id
 		JOIN users u ON u.tenant_id = o.tenant_id AND u.id = o.user_id
@@ -193,9 +193,9 @@ func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[A
 func (v AuthenticatorReads) IDsOnlyOfUser(ctx context.Context, tenant, user string) ([]string, error) {
 	return Collect(list(ctx, v.r, "own authenticators of "+user, scanID, `
 		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
-		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses, tenant, user))
+		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+onlyTheirs, tenant, user))
 }
 
-// nobodyElses is which authenticators a belong to the user $2 alone.
-const nobodyElses = `NOT EXISTS (SELECT 1 FROM authenticator_users o
+// onlyTheirs is which authenticators a belong to the user $2 alone.
+const onlyTheirs = `NOT EXISTS (SELECT 1 FROM authenticator_users o
 	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`

@@ -37,7 +37,7 @@ const unassigned = `a.imported_at IS NOT NULL AND a.inactive_at IS NOT NULL AND 
 // serial.
 func (v AuthenticatorReads) Unassigned(ctx context.Context, tenant string) iter.Seq2[identity.Authenticator, error] {
 	return list(ctx, v.r, "unassigned authenticators", v.r.scanAuthenticator, `
-		SELECT `+walking+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND `+unassigned+` ORDER BY a.serial`, tenant)
+		SELECT `+fullScan+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND `+unassigned+` ORDER BY a.serial`, tenant)
 }
 
 // Assign gives a hardware token that nobody has to a user, and

@@ -39,7 +39,7 @@ func (v Authenticators) Lock(ctx context.Context, tenant, id string) (bool, erro
 		open = ``
 	}
 	n, err := v.tx.exec(ctx, "lock "+id, `
-		UPDATE authenticators SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+held+open, tenant, id, at(v.tx.now()))
+		UPDATE authenticators SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+assigned+open, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 

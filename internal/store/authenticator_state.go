@@ -10,15 +10,15 @@ import (
 // identity.Active, told in SQL so that it holds at the moment of the write.
 const active = `activated_at IS NOT NULL AND locked_at IS NULL AND suspended_at IS NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
-// held is the condition under which an authenticator counts as having one, told
+// assigned is the condition under which an authenticator counts as having one, told
 // in SQL: active, locked or suspended (ENR-1).
-const held = `activated_at IS NOT NULL AND inactive_at IS NULL AND revoked_at IS NULL`
+const assigned = `activated_at IS NOT NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
 // Suspend suspends an authenticator that somebody has until
 // ResumeAuthenticator, and reports whether it was not suspended before.
 func (v Authenticators) Suspend(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "suspend "+id, `
-		UPDATE authenticators SET suspended_at = $3 WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NULL AND `+held,
+		UPDATE authenticators SET suspended_at = $3 WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NULL AND `+assigned,
 		tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
@@ -27,7 +27,7 @@ func (v Authenticators) Suspend(ctx context.Context, tenant, id string) (bool, e
 // lock that came before it is still there.
 func (v Authenticators) Resume(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "resume "+id, `
-		UPDATE authenticators SET suspended_at = NULL WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NOT NULL AND `+held,
+		UPDATE authenticators SET suspended_at = NULL WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NOT NULL AND `+assigned,
 		tenant, id)
 	return n == 1, err
 }

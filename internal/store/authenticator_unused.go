@@ -14,7 +14,7 @@ const idle = `COALESCE(last_used_at, enrolled_at)`
 // expirable is which authenticators become inactive when they are not used: those
 // that somebody has, locked ones among them. One that is suspended stays: an
 // operator has put it aside for its owner to come back to.
-const expirable = held + ` AND suspended_at IS NULL`
+const expirable = assigned + ` AND suspended_at IS NULL`
 
 // An Unused authenticator was not used since a time.
 type UnusedAuthenticator struct {
@@ -27,7 +27,7 @@ type UnusedAuthenticator struct {
 // a time, in the order of their ids and beyond one of these, limit at most.
 func (v AuthenticatorReads) Unused(ctx context.Context, tenant string, before time.Time, beyond string, limit int) iter.Seq2[UnusedAuthenticator, error] {
 	return list(ctx, v.r, "unused authenticators", func(row scanner) (u UnusedAuthenticator, err error) {
-		err = row.Scan(&u.ID, moment{&u.Since}, moment{&u.WarnedAt})
+		err = row.Scan(&u.ID, nullTime{&u.Since}, nullTime{&u.WarnedAt})
 		if u.WarnedAt.Before(u.Since) { // of an earlier time
 			u.WarnedAt = time.Time{}
 		}
@@ -39,9 +39,9 @@ func (v AuthenticatorReads) Unused(ctx context.Context, tenant string, before ti
 // CountUnused counts them.
 func (v AuthenticatorReads) CountUnused(ctx context.Context, tenant string, before time.Time) (n int64, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
-		SELECT `+walking+` COUNT(*) FROM authenticators WHERE tenant_id = $1 AND `+expirable+` AND `+idle+` < $2`, tenant, at(before)).Scan(&n)
+		SELECT `+fullScan+` COUNT(*) FROM authenticators WHERE tenant_id = $1 AND `+expirable+` AND `+idle+` < $2`, tenant, at(before)).Scan(&n)
 	if err != nil {
-		return 0, missing("unused authenticators", err)
+		return 0, notFound("unused authenticators", err)
 	}
 	return n, nil
 }

@@ -39,12 +39,12 @@ func (v ChallengeReads) Get(ctx context.Context, tenant, journey string) (c Chal
 	var sealed []byte
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT sealed, expires_at FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3`,
-		tenant, journey, at(v.r.now())).Scan(&sealed, moment{&c.ExpiresAt})
+		tenant, journey, at(v.r.now())).Scan(&sealed, nullTime{&c.ExpiresAt})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Challenge{}, nil
 	}
 	if err != nil {
-		return Challenge{}, missing("challenge of "+journey, err)
+		return Challenge{}, notFound("challenge of "+journey, err)
 	}
 	digits, err := v.r.Unseal(ctx, challengePlace(tenant, journey), sealed)
 	c.Digits = string(digits)
@@ -70,14 +70,14 @@ func (v Challenges) Set(ctx context.Context, tenant, journey string, c Challenge
 // challenge, on any node, one is looked at.
 func (v Challenges) Take(ctx context.Context, tenant, journey string) (digits string, err error) {
 	var sealed []byte
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		DELETE FROM challenges WHERE tenant_id = $1 AND journey_id = $2 AND expires_at > $3 RETURNING sealed`,
 		tenant, journey, at(v.tx.now())).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
-		return "", missing("challenge of "+journey, err)
+		return "", notFound("challenge of "+journey, err)
 	}
 	opened, err := v.tx.Unseal(ctx, challengePlace(tenant, journey), sealed)
 	return string(opened), err
@@ -91,7 +91,7 @@ func (v ChallengeReads) InUse(ctx context.Context, tenant string) (some bool, er
 		SELECT COUNT(*) FROM (SELECT 1 FROM authenticators WHERE tenant_id = $1 AND suite <> '' AND revoked_at IS NULL LIMIT 1) AS one`,
 		tenant).Scan(&n)
 	if err != nil {
-		return false, missing("authenticators that answer challenges", err)
+		return false, notFound("authenticators that answer challenges", err)
 	}
 	return n > 0, nil
 }

@@ -27,8 +27,8 @@ const deviceGrace = time.Minute
 const deviceColumns = `tenant_id, id, user_id, browser, agent, ip, created_at, used_at, idle, expires_at, forgotten_at`
 
 func deviceFields(d *identity.RememberedDevice, idle *int64) []any {
-	return []any{&d.Tenant, &d.ID, &d.User, &d.Browser, &d.Agent, &d.IP, moment{&d.CreatedAt}, moment{&d.UsedAt}, idle,
-		moment{&d.ExpiresAt}, moment{&d.ForgottenAt}}
+	return []any{&d.Tenant, &d.ID, &d.User, &d.Browser, &d.Agent, &d.IP, nullTime{&d.CreatedAt}, nullTime{&d.UsedAt}, idle,
+		nullTime{&d.ExpiresAt}, nullTime{&d.ForgottenAt}}
 }
 
 func scanDevice(row scanner) (d identity.RememberedDevice, err error) {
@@ -57,7 +57,7 @@ func (r Reader) Devices() DeviceReads { return DeviceReads{r} }
 func (v DeviceReads) Get(ctx context.Context, tenant, id string) (identity.RememberedDevice, error) {
 	d, err := scanDevice(v.r.q.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM remembered_devices WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
-		return d, missing("remembered device "+id, err)
+		return d, notFound("remembered device "+id, err)
 	}
 	return d, nil
 }
@@ -115,7 +115,7 @@ type DeviceUse struct {
 }
 
 // A DeviceVerdict is what became of a [DeviceUse].
-type DeviceVerdict struct {
+type DeviceResult struct {
 	Device identity.RememberedDevice
 	Counts bool
 	Cookie DeviceCookie // to be kept from now on; zero where there is none
@@ -126,10 +126,10 @@ type DeviceVerdict struct {
 // in the same transaction, and the comparison is part of the UPDATE, so that of
 // two who bring one secret the second shows. What is another user's or another
 // browser's, ended, or older than what is asked for, simply does not count.
-func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceVerdict, error) {
+func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceResult, error) {
 	next, err := v.tx.nextSecret(u)
 	if err != nil {
-		return DeviceVerdict{}, err
+		return DeviceResult{}, err
 	}
 	now, given := v.tx.now(), Hash(u.Cookie.Secret)
 	used, err := Collect(list(ctx, v.tx.Reader, "use device", scanDevice, `
@@ -139,28 +139,28 @@ func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceVerdict, error) {
 		RETURNING `+deviceColumns,
 		u.Tenant, u.Cookie.ID, u.User, u.Browser, given, Hash(next), now.Unix(), u.ProvedAfter.Unix(), u.Agent, u.IP))
 	if err != nil {
-		return DeviceVerdict{}, err
+		return DeviceResult{}, err
 	}
 	if len(used) == 1 {
-		return DeviceVerdict{Device: used[0], Counts: true, Cookie: DeviceCookie{u.Cookie.ID, next}}, nil
+		return DeviceResult{Device: used[0], Counts: true, Cookie: DeviceCookie{u.Cookie.ID, next}}, nil
 	}
-	return v.verdict(ctx, u, given, next)
+	return v.explain(ctx, u, given, next)
 }
 
-// verdict says of a cookie that could not be used why.
-func (v Devices) verdict(ctx context.Context, u DeviceUse, given, next string) (DeviceVerdict, error) {
-	var d DeviceVerdict
+// explain says of a cookie that could not be used why.
+func (v Devices) explain(ctx context.Context, u DeviceUse, given, next string) (DeviceResult, error) {
+	var d DeviceResult
 	var idle int64
 	var current, replaced string
 	var replacedAt time.Time
 	err := v.tx.q.QueryRowContext(ctx, `
 		SELECT `+deviceColumns+`, secret_hash, replaced_hash, replaced_at FROM remembered_devices WHERE tenant_id = $1 AND id = $2`,
-		u.Tenant, u.Cookie.ID).Scan(append(deviceFields(&d.Device, &idle), &current, &replaced, moment{&replacedAt})...)
+		u.Tenant, u.Cookie.ID).Scan(append(deviceFields(&d.Device, &idle), &current, &replaced, nullTime{&replacedAt})...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return DeviceVerdict{}, nil
+		return DeviceResult{}, nil
 	}
 	if err != nil {
-		return DeviceVerdict{}, missing("remembered device "+u.Cookie.ID, err)
+		return DeviceResult{}, notFound("remembered device "+u.Cookie.ID, err)
 	}
 	d.Device.Idle = time.Duration(idle) * time.Second
 	now := v.tx.now()

@@ -12,16 +12,16 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A remembered is a browser that the house's user had remembered.
+// A remembered is a browser that the fixture's user had remembered.
 type remembered struct {
-	*storetest.House
+	*storetest.Fixture
 	*testing.T
 	cookie store.DeviceCookie // what the browser holds
 }
 
-func remember(t *testing.T, h *storetest.House) *remembered {
+func remember(t *testing.T, h *storetest.Fixture) *remembered {
 	t.Helper()
-	r := &remembered{House: h, T: t}
+	r := &remembered{Fixture: h, T: t}
 	h.Do(t, func(tx *store.Tx) (err error) {
 		r.cookie, err = tx.Devices().Remember(t.Context(), identity.RememberedDevice{Tenant: h.Tenant.ID, ID: identity.NewID(identity.DeviceID),
 			User: h.User.ID, Browser: "b", Agent: "Firefox on Linux", IP: "192.0.2.17", Idle: 14 * 24 * time.Hour, ExpiresAt: h.Clock.Now().Add(30 * 24 * time.Hour)})
@@ -31,13 +31,13 @@ func remember(t *testing.T, h *storetest.House) *remembered {
 }
 
 // bring brings a cookie to a login.
-func (r *remembered) bring(c store.DeviceCookie, change func(*store.DeviceUse)) store.DeviceVerdict {
+func (r *remembered) bring(c store.DeviceCookie, change func(*store.DeviceUse)) store.DeviceResult {
 	r.Helper()
 	use := store.DeviceUse{Tenant: r.Tenant.ID, User: r.User.ID, Browser: "b", Cookie: c}
 	if change != nil {
 		change(&use)
 	}
-	var v store.DeviceVerdict
+	var v store.DeviceResult
 	err := r.DB.InTx(r.Context(), r.Who, func(tx *store.Tx) (err error) {
 		v, err = tx.Devices().Use(r.Context(), use)
 		return err
@@ -67,9 +67,9 @@ func TestJRN9_WhatARememberedDeviceNeedsToCount(t *testing.T) {
 		{"proved before what is asked for", time.Hour, func(u *store.DeviceUse) { u.ProvedAfter = time.Now().Add(10 * time.Minute) }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, h *storetest.House) {
+			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 				r := remember(t, h)
-				h.Clock.Pass(tt.pass)
+				h.Clock.Advance(tt.pass)
 				v := r.bring(r.cookie, tt.change)
 				if v.Counts != tt.counts || v.Stolen || v.Counts != (v.Cookie.Secret != "") || v.Cookie == r.cookie {
 					t.Errorf("counts %v, stolen %v, new cookie %v; want counts %v", v.Counts, v.Stolen, v.Cookie.Secret != "", tt.counts)
@@ -81,17 +81,17 @@ func TestJRN9_WhatARememberedDeviceNeedsToCount(t *testing.T) {
 
 // However often it is used, it ends. Left out of the UPDATE, expires_at held for nothing.
 func TestJRN9_ADeviceIsRememberedForSoManyDays(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		r := remember(t, h)
 		for range 2 {
-			h.Clock.Pass(13 * 24 * time.Hour)
+			h.Clock.Advance(13 * 24 * time.Hour)
 			v := r.bring(r.cookie, nil)
 			if !v.Counts {
 				t.Fatal("it does not count though it was used every thirteen days")
 			}
 			r.cookie = v.Cookie
 		}
-		h.Clock.Pass(5 * 24 * time.Hour)
+		h.Clock.Advance(5 * 24 * time.Hour)
 		if v := r.bring(r.cookie, nil); v.Counts {
 			t.Error("it counts after thirty-one days")
 		}
@@ -105,7 +105,7 @@ func TestJRN9_ADeviceIsRememberedForSoManyDays(t *testing.T) {
 // grace two tabs lose the device; without its look at the browser, or at the
 // time, a thief has a use for free.
 func TestTLOG26_ASecretShownAgainIsStolen(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		r := remember(t, h)
 		first := r.cookie
 		second := r.bring(first, nil).Cookie
@@ -115,7 +115,7 @@ func TestTLOG26_ASecretShownAgainIsStolen(t *testing.T) {
 		if v := r.bring(first, func(u *store.DeviceUse) { u.Browser = "thief" }); v.Counts || !v.Stolen {
 			t.Errorf("in another browser within the minute: counts %v, stolen %v", v.Counts, v.Stolen)
 		}
-		h.Clock.Pass(time.Minute)
+		h.Clock.Advance(time.Minute)
 		if v := r.bring(first, nil); v.Counts || !v.Stolen {
 			t.Errorf("after a minute: counts %v, stolen %v", v.Counts, v.Stolen)
 		}
@@ -139,11 +139,11 @@ func TestTLOG26_ASecretShownAgainIsStolen(t *testing.T) {
 // all are given the same new one, and it works. Made at random, the one the
 // browser kept would mostly be another than the database's.
 func TestTLOG26_TabsAtOnceKeepTheDevice(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		r := remember(t, h)
 		var next atomic.Value
 		storetest.Race(t, 20, func(int) error {
-			var v store.DeviceVerdict
+			var v store.DeviceResult
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
 				v, err = tx.Devices().Use(t.Context(), store.DeviceUse{Tenant: h.Tenant.ID, User: h.User.ID, Browser: "b", Cookie: r.cookie})
 				return err
@@ -157,7 +157,7 @@ func TestTLOG26_TabsAtOnceKeepTheDevice(t *testing.T) {
 			}
 			return err
 		})
-		h.Clock.Pass(time.Hour)
+		h.Clock.Advance(time.Hour)
 		if v := r.bring(next.Load().(store.DeviceCookie), nil); !v.Counts {
 			t.Error("what the tabs were given does not count")
 		}
@@ -165,7 +165,7 @@ func TestTLOG26_TabsAtOnceKeepTheDevice(t *testing.T) {
 }
 
 func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		r := remember(t, h)
 		forget := func(want int64) {
 			t.Helper()
@@ -204,7 +204,7 @@ func TestJRN9_ForgettingLeavesItsEvent(t *testing.T) {
 
 // One browser has one cookie: remembered for a second user, the first is asked again.
 func TestJRN9_ABrowserIsRememberedForOneUser(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		r := remember(t, h)
 		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "other"}
 		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
@@ -226,7 +226,7 @@ func TestJRN9_ABrowserIsRememberedForOneUser(t *testing.T) {
 
 // Methods have blanks in their names, and come back whole.
 func TestJRN15_AMethodOfSeveralWords(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		j := h.Journey(t, "b")
 		want := identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
 		j.Remember, j.Passed = identity.WillRemember, []identity.Passed{want}

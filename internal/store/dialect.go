@@ -30,17 +30,17 @@ type dialect interface {
 	listen(ctx context.Context, db *DB)
 }
 
-type lite struct{}
+type sqlite struct{}
 
-func (lite) goose() (database.Dialect, []goose.ProviderOption, error) {
+func (sqlite) goose() (database.Dialect, []goose.ProviderOption, error) {
 	return database.DialectSQLite3, nil, nil
 }
 
-func (lite) prepared(pool *sql.DB) *statements { return &statements{pool: pool} }
+func (sqlite) prepared(pool *sql.DB) *statements { return &statements{pool: pool} }
 
-func (lite) snapshot() sql.IsolationLevel { return sql.LevelDefault }
+func (sqlite) snapshot() sql.IsolationLevel { return sql.LevelDefault }
 
-func (lite) has(ctx context.Context, pool *sql.DB, table string) (bool, error) {
+func (sqlite) has(ctx context.Context, pool *sql.DB, table string) (bool, error) {
 	return exists(ctx, pool, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, table)
 }
 
@@ -53,16 +53,16 @@ func exists(ctx context.Context, pool *sql.DB, query string, args ...any) (bool,
 	return n > 0, nil
 }
 
-func (lite) clock(context.Context, *sql.DB) (time.Time, error) { return time.Time{}, nil }
+func (sqlite) clock(context.Context, *sql.DB) (time.Time, error) { return time.Time{}, nil }
 
-func (lite) notify(context.Context, *Tx) error { return nil }
+func (sqlite) notify(context.Context, *Tx) error { return nil }
 
 // listen looks at data_version, which changes when another process (a command
 // beside the server) commits. It does not say what changed, so everybody who
 // waits looks again. It is asked of the connection that writes: of any other,
 // each commit of our own would look like somebody else's, and wake thousands of
 // pages that wait for something else.
-func (lite) listen(ctx context.Context, db *DB) {
+func (sqlite) listen(ctx context.Context, db *DB) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	var last int64
@@ -80,7 +80,7 @@ func (lite) listen(ctx context.Context, db *DB) {
 			continue
 		}
 		if version != last && last != 0 {
-			db.bus.wakeAll()
+			db.bus.notifyAll()
 		}
 		last = version
 	}
@@ -115,8 +115,8 @@ func (postgres) clock(ctx context.Context, pool *sql.DB) (now time.Time, err err
 const channel = "latchkey"
 
 func (postgres) notify(ctx context.Context, tx *Tx) error {
-	for _, topic := range tx.wakes {
-		if _, err := tx.sql.ExecContext(ctx, `SELECT pg_notify('`+channel+`', $1)`, topic); err != nil {
+	for _, topic := range tx.topics {
+		if _, err := tx.q.ExecContext(ctx, `SELECT pg_notify('`+channel+`', $1)`, topic); err != nil {
 			return fmt.Errorf("store: notify: %w", err)
 		}
 	}
@@ -127,7 +127,7 @@ func (postgres) notify(ctx context.Context, tx *Tx) error {
 // lost, so after each reconnection everybody looks again.
 func (p postgres) listen(ctx context.Context, db *DB) {
 	for ctx.Err() == nil {
-		if err := p.hear(ctx, db); err != nil && ctx.Err() == nil {
+		if err := p.receive(ctx, db); err != nil && ctx.Err() == nil {
 			db.log.WarnContext(ctx, "store: listening for wake-ups", "err", err)
 			select {
 			case <-ctx.Done():
@@ -137,7 +137,7 @@ func (p postgres) listen(ctx context.Context, db *DB) {
 	}
 }
 
-func (p postgres) hear(ctx context.Context, db *DB) error {
+func (p postgres) receive(ctx context.Context, db *DB) error {
 	conn, err := pgx.Connect(ctx, p.source)
 	if err != nil {
 		return err
@@ -146,12 +146,12 @@ func (p postgres) hear(ctx context.Context, db *DB) error {
 	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 		return err
 	}
-	db.bus.wakeAll()
+	db.bus.notifyAll()
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
-		db.bus.wake(n.Payload)
+		db.bus.notify(n.Payload)
 	}
 }

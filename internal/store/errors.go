@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	sqlite "modernc.org/sqlite"
+	moderncsqlite "modernc.org/sqlite"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
@@ -27,9 +27,9 @@ func classify(err error) error {
 	unavailable := func() error {
 		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: 2 * time.Second, Err: err}
 	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		switch lite.Code() & 0xff {
+	var sqliteErr *moderncsqlite.Error
+	if errors.As(err, &sqliteErr) {
+		switch sqliteErr.Code() & 0xff {
 		case 5, 6, 10, 13, 14, 8: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY
 			return unavailable()
 		}
@@ -57,8 +57,8 @@ func disconnected(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }
 
-// missing turns sql.ErrNoRows into a NotFound and passes everything else on.
-func missing(what string, err error) error {
+// notFound turns sql.ErrNoRows into a NotFound and passes everything else on.
+func notFound(what string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: %s: %w", what, err)}
 	}

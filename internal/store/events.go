@@ -33,7 +33,7 @@ type EventFilter struct {
 }
 
 // eventPage is how many events are read at a time. Between two pages nothing is
-// held open, so that a reader who is slow, or a million rows long, keeps no
+// assigned open, so that a reader who is slow, or a million rows long, keeps no
 // snapshot of the database alive and takes no more memory than a page.
 const eventPage = 500
 
@@ -145,7 +145,7 @@ func (f EventFilter) query(tenant string, after audit.Event, page int, condition
 	if f.User != "" || f.Journey != "" {
 		// What one user or journey did is found by its own index and sorted.
 		// Without the sum SQLite would take the index that needs no sorting, and
-		// walk through everybody's events for it.
+		// scanStep through everybody's events for it.
 		order = "e.at_ms + 0"
 	}
 	if after.ID != "" {
@@ -304,7 +304,7 @@ func (v EventReads) Latest(ctx context.Context, kind audit.Kind) (time.Time, err
 	var ms *int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)
 	if err != nil {
-		return time.Time{}, missing("latest event", err)
+		return time.Time{}, notFound("latest event", err)
 	}
 	if ms == nil {
 		return time.Time{}, nil

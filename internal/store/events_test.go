@@ -26,7 +26,7 @@ func manyEvents(t testing.TB, db *DB, tenant string, n int) {
 				'browser', 'usr_' || (n % 100), 'jrn_' || (n / 4), '{}', '{"actor":"somebody: else","name":"x"}', 'd'
 			FROM i`, tenant, n)
 		if _, ok := db.dialect.(postgres); ok && err == nil {
-			_, err = tx.exec(t.Context(), "analyse", `ANALYZE events`) // as it does by itself after a while
+			_, err = tx.exec(t.Context(), "analyse", `ANALYZE events`) // convert it does by itself after a while
 		}
 		return err
 	})
@@ -40,7 +40,7 @@ func manyEvents(t testing.TB, db *DB, tenant string, n int) {
 // (ADM-7).
 func TestADM7_ReportsAreReadByIndex(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		manyEvents(t, db, h.tenant.ID, 20_000)
 		after := audit.Event{ID: "evt_1000010000", At: time.UnixMilli(1767225600000 + 10_000_000)}
 		for name, tt := range map[string]struct {
@@ -106,7 +106,7 @@ func plan(t *testing.T, db *DB, query string, args []any) []string {
 
 func TestEvents_PagesAndFilters(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		const n = 2*eventPage + 7
 		manyEvents(t, db, h.tenant.ID, n)
 		began := time.UnixMilli(1767225600000)
@@ -156,7 +156,7 @@ func TestEvents_PagesAndFilters(t *testing.T) {
 // them are interleaved.
 func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		for _, e := range []audit.Event{
 			{Kind: audit.EnrollCodeSent, Journey: "jrn_1"},
 			{Kind: audit.EnrollCodeSent, Journey: "jrn_2"},
@@ -203,7 +203,7 @@ func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 // before another was committed after it.
 func TestFollow_TellsEachOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		add := func(name string) error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
 				return tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged, Data: map[string]string{"name": name}})
@@ -282,7 +282,7 @@ func BenchmarkADM7_FirstPageOfAMillion(b *testing.B) {
 	}
 	for name, source := range sources {
 		db := open(b, source)
-		h := furnish(b, db)
+		h := newFixture(b, db)
 		manyEvents(b, db, h.tenant.ID, 1_000_000)
 		for report, read := range map[string]func() error{
 			"activity": func() error {

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// walking marks, as a comment in its text, a query that may read a tenant from
+// fullScan marks, as a comment in its text, a query that may read a tenant from
 // end to end: a list or a count of all, or something done once in years.
-const walking = "/* walks */"
+const fullScan = "/* full scan */"
 
-// few are tables in which a tenant has a handful of rows.
-var few = []string{"tenants", "policies", "applications", "groups", "epochs", "data_keys", "signing_keys", "meta", "sqlite_master"}
+// smallTables are tables in which a tenant has a handful of rows.
+var smallTables = []string{"tenants", "policies", "applications", "groups", "epochs", "data_keys", "signing_keys", "meta", "sqlite_master"}
 
 var (
 	parameter = regexp.MustCompile(`\$\d+`)
-	// walk is a step of a plan that reads a table, or a whole tenant's part of it.
-	walk = regexp.MustCompile(`^SCAN \w+( USING.*)?$|\(tenant_id=\?\)$`)
+	// scanStep is a step of a plan that reads a table, or a whole tenant's part of it.
+	scanStep = regexp.MustCompile(`^SCAN \w+( USING.*)?$|\(tenant_id=\?\)$`)
 	// through is the table that such a step names with its index.
 	through = regexp.MustCompile(`INDEX (?:sqlite_autoindex_)?(\w+)`)
 	sources = regexp.MustCompile(`(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: AS)? (\w+)`)
@@ -40,7 +40,7 @@ func (db *DB) FullScans(ctx context.Context) (found []string, err error) {
 		}
 		s.kept.Range(func(query, _ any) bool {
 			text := query.(string)
-			if strings.Contains(text, walking) {
+			if strings.Contains(text, fullScan) {
 				return true
 			}
 			steps, problem := planOf(ctx, s.pool, text)
@@ -48,7 +48,7 @@ func (db *DB) FullScans(ctx context.Context) (found []string, err error) {
 				return true
 			}
 			for _, step := range steps {
-				if walk.MatchString(step) && !harmless(ctx, s.pool, text, step) {
+				if scanStep.MatchString(step) && !smallScan(ctx, s.pool, text, step) {
 					found = append(found, step+": "+strings.Join(strings.Fields(text), " "))
 				}
 			}
@@ -88,11 +88,11 @@ func planOf(ctx context.Context, pool *sql.DB, query string) (steps []string, er
 	return steps, rows.Err()
 }
 
-// harmless reports whether a step reads a table of few rows, an index of few
+// smallScan reports whether a step reads a table of few rows, an index of few
 // (those that wait, of all there ever were), or what another step has found.
-func harmless(ctx context.Context, pool *sql.DB, query, step string) bool {
+func smallScan(ctx context.Context, pool *sql.DB, query, step string) bool {
 	if index := through.FindStringSubmatch(step); index != nil {
-		for _, table := range few {
+		for _, table := range smallTables {
 			if strings.HasPrefix(index[1], table+"_") {
 				return true
 			}
@@ -104,7 +104,7 @@ func harmless(ctx context.Context, pool *sql.DB, query, step string) bool {
 	name := strings.Fields(step)[1]
 	for _, source := range sources.FindAllStringSubmatch(query, -1) {
 		if source[2] == name || source[1] == name {
-			return slices.Contains(few, source[1])
+			return slices.Contains(smallTables, source[1])
 		}
 	}
 	return true

@@ -22,7 +22,7 @@ type RestoreGeneration struct {
 // filled from a backup.
 func (v InstallationReads) RestoreGeneration(ctx context.Context) (RestoreGeneration, error) {
 	for e, err := range list(ctx, v.r, "epoch", func(row scanner) (e RestoreGeneration, err error) {
-		return e, row.Scan(&e.Number, moment{&e.BeganAt}, moment{&e.CopiedAt})
+		return e, row.Scan(&e.Number, nullTime{&e.BeganAt}, nullTime{&e.CopiedAt})
 	}, `SELECT number, began_at, copied_at FROM epochs ORDER BY number DESC LIMIT 1`) {
 		return e, err
 	}
@@ -31,7 +31,7 @@ func (v InstallationReads) RestoreGeneration(ctx context.Context) (RestoreGenera
 
 // Ended says what the beginning of an epoch ended, of all tenants.
 type RestoreReport struct {
-	Epoch       int64 `json:"epoch"`
+	Generation  int64 `json:"epoch"`
 	Sessions    int64 `json:"sessions"`
 	Grants      int64 `json:"grants"`   // of OpenID Connect: codes and all tokens
 	Journeys    int64 `json:"journeys"` // with the codes mailed in them
@@ -46,23 +46,23 @@ type RestoreReport struct {
 	Temporary   int64 `json:"temporary_passcodes"`
 }
 
-// driftAhead is how many time steps beyond the present a restored
+// driftMargin is how many time steps beyond the present a restored
 // authenticator's passcodes are spent. One is the window they are accepted in;
 // the other is for an app's clock that ran further ahead after the copy was
 // made, by as much as was then learned and is now forgotten.
-const driftAhead = `2`
+const driftMargin = `2`
 
-// beginEpoch ends, in a database just filled from a copy of some tables,
+// beginGeneration ends, in a database just filled from a copy of some tables,
 // whatever may have been used after the copy was made: the copy does not know.
 //
 // Nothing of it is used up again because it is over, or because its passcodes
 // count as used; nothing is judged by a comparison that a later query could
 // forget. The statements run on the schema the copy was made with, so that they
 // are part of the one transaction; a table that came later is not there yet.
-func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) (RestoreReport, error) {
+func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Table) (RestoreReport, error) {
 	var ended RestoreReport
 	now := at(tx.now())
-	const spentUntil = `$1 / step + drift + ` + driftAhead
+	const spentUntil = `$1 / step + drift + ` + driftMargin
 	for _, end := range []struct {
 		count *int64
 		table string
@@ -80,7 +80,7 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 			WHERE voided_at IS NULL AND finished_at IS NULL`, []any{now}},
 		{nil, "authenticators", `UPDATE authenticators SET revoked_at = $1, seed = NULL
 			WHERE activated_at IS NULL AND revoked_at IS NULL`, []any{now}},
-		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + unspent, []any{now}},
+		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + openInvitation, []any{now}},
 		// Their secrets have been replaced since: the right one would look stolen.
 		{&ended.Devices, "remembered_devices", `UPDATE remembered_devices SET forgotten_at = $1 WHERE forgotten_at IS NULL`, []any{now}},
 		// An accepted passcode spends every older one. Their clocks are known, so
@@ -126,12 +126,12 @@ func (tx *Tx) beginEpoch(ctx context.Context, copied time.Time, tables []Table) 
 	if err != nil {
 		return ended, err
 	}
-	ended.Epoch = before.Number + 1
+	ended.Generation = before.Number + 1
 	if _, err := tx.exec(ctx, "begin epoch", `INSERT INTO epochs (number, began_at, copied_at) VALUES ($1, $2, $3)`,
-		ended.Epoch, now, at(copied)); err != nil {
+		ended.Generation, now, at(copied)); err != nil {
 		return ended, err
 	}
-	return ended, tx.tellRestored(ctx, ended, copied)
+	return ended, tx.recordRestore(ctx, ended, copied)
 }
 
 // giveUpMails gives up the mails that wait in a restored outbox. They may have
@@ -157,8 +157,8 @@ func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
 	return int64(len(waiting)), nil
 }
 
-// tellRestored writes the event of a restore for each tenant.
-func (tx *Tx) tellRestored(ctx context.Context, ended RestoreReport, copied time.Time) error {
+// recordRestore writes the event of a restore for each tenant.
+func (tx *Tx) recordRestore(ctx context.Context, ended RestoreReport, copied time.Time) error {
 	text, err := json.Marshal(ended)
 	if err != nil {
 		return fmt.Errorf("store: begin epoch: %w", err)

@@ -65,8 +65,8 @@ func scanGrant(row scanner, more ...any) (g Grant, err error) {
 	var offline, over int64
 	var amr string
 	err = row.Scan(append([]any{&g.Tenant, &g.ID, &g.Application, &g.User, &g.Session, &g.Subject, &g.SID, &g.Scope, &offline,
-		&g.Nonce, &g.ACR, &amr, moment{&g.AuthTime}, &g.RedirectURI, &g.Challenge, moment{&g.CodeExpires},
-		moment{&g.CodeUsed}, moment{&g.ExpiresAt}, &over}, more...)...)
+		&g.Nonce, &g.ACR, &amr, nullTime{&g.AuthTime}, &g.RedirectURI, &g.Challenge, nullTime{&g.CodeExpires},
+		nullTime{&g.CodeUsed}, nullTime{&g.ExpiresAt}, &over}, more...)...)
 	g.Offline, g.Over, g.AMR = offline != 0, over != 0, strings.Fields(amr)
 	return g, err
 }
@@ -112,7 +112,7 @@ func (v Grants) UseCode(ctx context.Context, tenant, code string) (g Grant, firs
 	g, err = scanGrant(v.tx.q.QueryRowContext(ctx, `
 		SELECT `+grantColumns+` FROM `+grantTables+` WHERE g.tenant_id = $1 AND g.code_hash = $2`, tenant, Hash(code)))
 	if err != nil {
-		return g, false, missing("grant by code", err)
+		return g, false, notFound("grant by code", err)
 	}
 	return g, n == 1, nil
 }
@@ -137,7 +137,7 @@ func (v Grants) UseRefreshToken(ctx context.Context, tenant, application, secret
 	}
 	g, t, err = v.token(ctx, tenant, RefreshToken, secret)
 	if err == nil && g.Application != application {
-		err = missing("refresh token", sql.ErrNoRows)
+		err = notFound("refresh token", sql.ErrNoRows)
 	}
 	return g, t, n == 1, err
 }
@@ -147,7 +147,7 @@ func (v Grants) UseRefreshToken(ctx context.Context, tenant, application, secret
 func (v GrantReads) AccessToken(ctx context.Context, tenant, secret string) (Grant, Token, error) {
 	g, t, err := v.token(ctx, tenant, AccessToken, secret)
 	if err == nil && (g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
-		err = missing("access token", sql.ErrNoRows)
+		err = notFound("access token", sql.ErrNoRows)
 	}
 	return g, t, err
 }
@@ -158,7 +158,7 @@ func (v GrantReads) AccessToken(ctx context.Context, tenant, secret string) (Gra
 func (v GrantReads) LiveToken(ctx context.Context, tenant, application, secret string) (Grant, Token, error) {
 	g, t, err := v.token(ctx, tenant, "", secret)
 	if err == nil && (g.Application != application || g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
-		err = missing("token", sql.ErrNoRows)
+		err = notFound("token", sql.ErrNoRows)
 	}
 	return g, t, err
 }
@@ -169,9 +169,9 @@ func (v GrantReads) token(ctx context.Context, tenant string, kind TokenKind, se
 		SELECT `+grantColumns+`, t.kind, t.scope, t.expires_at, t.used_at
 		FROM `+grantTables+` JOIN oidc_tokens t ON t.tenant_id = g.tenant_id AND t.grant_id = g.id
 		WHERE t.tenant_id = $1 AND t.token_hash = $2 AND ($3 = '' OR t.kind = $3)`,
-		tenant, Hash(secret), string(kind)), &t.Kind, &t.Scope, moment{&t.ExpiresAt}, moment{&t.UsedAt})
+		tenant, Hash(secret), string(kind)), &t.Kind, &t.Scope, nullTime{&t.ExpiresAt}, nullTime{&t.UsedAt})
 	if err != nil {
-		return g, t, missing("token", err)
+		return g, t, notFound("token", err)
 	}
 	t.Grant = g.ID
 	return g, t, nil
@@ -194,7 +194,7 @@ func (v Grants) RevokeToken(ctx context.Context, tenant, application, secret str
 		return g, err
 	}
 	if g.Application != application {
-		return g, missing("token", sql.ErrNoRows)
+		return g, notFound("token", sql.ErrNoRows)
 	}
 	if t.Kind == RefreshToken {
 		_, err := v.Revoke(ctx, tenant, g.ID)

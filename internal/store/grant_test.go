@@ -8,9 +8,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// granted adds a session of the house's user and a grant of it, whose code is
+// granted adds a session of the fixture's user and a grant of it, whose code is
 // returned.
-func granted(t *testing.T, db *DB, h house, offline bool) (Grant, string) {
+func granted(t *testing.T, db *DB, h fixture, offline bool) (Grant, string) {
 	t.Helper()
 	now := time.Now()
 	s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
@@ -31,7 +31,7 @@ func granted(t *testing.T, db *DB, h house, offline bool) (Grant, string) {
 	return g, code
 }
 
-func addToken(t *testing.T, db *DB, h house, g Grant, kind TokenKind) string {
+func addToken(t *testing.T, db *DB, h fixture, g Grant, kind TokenKind) string {
 	t.Helper()
 	secret := identity.NewSecret()
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -47,7 +47,7 @@ var notFirst = &identity.Error{Kind: identity.Conflict}
 
 func TestTOIDC04_OneOfAHundredUsesTheCode(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		g, code := granted(t, db, h, false)
 		won := race(t, func() error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -72,7 +72,7 @@ func TestTOIDC04_OneOfAHundredUsesTheCode(t *testing.T) {
 
 func TestTOIDC08_OneOfAHundredUsesTheRefreshToken(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		g, _ := granted(t, db, h, true)
 		secret := addToken(t, db, h, g, RefreshToken)
 		use := func(application string) (first bool, err error) {
@@ -103,39 +103,39 @@ func TestAccessToken(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		offline bool
-		end     func(tx *Tx, h house, g Grant, secret string) error
+		end     func(tx *Tx, h fixture, g Grant, secret string) error
 		good    bool
 	}{
-		{"nothing", false, func(*Tx, house, Grant, string) error { return nil }, true},
-		{"logout", false, func(tx *Tx, h house, g Grant, _ string) error {
+		{"nothing", false, func(*Tx, fixture, Grant, string) error { return nil }, true},
+		{"logout", false, func(tx *Tx, h fixture, g Grant, _ string) error {
 			return tx.Sessions().End(t.Context(), h.tenant.ID, g.Session)
 		}, false},
-		{"logout, offline", true, func(tx *Tx, h house, g Grant, _ string) error {
+		{"logout, offline", true, func(tx *Tx, h fixture, g Grant, _ string) error {
 			return tx.Sessions().End(t.Context(), h.tenant.ID, g.Session)
 		}, true},
-		{"grant revoked", true, func(tx *Tx, h house, g Grant, _ string) error {
+		{"grant revoked", true, func(tx *Tx, h fixture, g Grant, _ string) error {
 			_, err := tx.Grants().Revoke(t.Context(), h.tenant.ID, g.ID)
 			return err
 		}, false},
-		{"token revoked", true, func(tx *Tx, h house, _ Grant, secret string) error {
+		{"token revoked", true, func(tx *Tx, h fixture, _ Grant, secret string) error {
 			_, err := tx.Grants().RevokeToken(t.Context(), h.tenant.ID, h.app.ID, secret)
 			return err
 		}, false},
-		{"T-OIDC-09 revoked by another application", true, func(tx *Tx, h house, _ Grant, secret string) error {
+		{"T-OIDC-09 revoked by another application", true, func(tx *Tx, h fixture, _ Grant, secret string) error {
 			if _, err := tx.Grants().RevokeToken(t.Context(), h.tenant.ID, "app_other", secret); !errors.Is(err, identity.NotFound) {
 				t.Errorf("got %v, want not found", err)
 			}
 			return nil
 		}, true},
-		{"T-OIDC-19 user disabled", true, func(tx *Tx, h house, g Grant, _ string) error {
+		{"T-OIDC-19 user disabled", true, func(tx *Tx, h fixture, g Grant, _ string) error {
 			_, err := tx.exec(t.Context(), "disable", `UPDATE users SET disabled_at = 1 WHERE tenant_id = $1 AND id = $2`, h.tenant.ID, g.User)
 			return err
 		}, false},
-		{"application disabled", true, func(tx *Tx, h house, g Grant, _ string) error {
+		{"application disabled", true, func(tx *Tx, h fixture, g Grant, _ string) error {
 			_, err := tx.exec(t.Context(), "disable", `UPDATE applications SET disabled_at = 1 WHERE tenant_id = $1 AND id = $2`, h.tenant.ID, g.Application)
 			return err
 		}, false},
-		{"expired", true, func(tx *Tx, h house, g Grant, _ string) error {
+		{"expired", true, func(tx *Tx, h fixture, g Grant, _ string) error {
 			_, err := tx.exec(t.Context(), "expire", `UPDATE oidc_tokens SET expires_at = $3 WHERE tenant_id = $1 AND grant_id = $2`,
 				h.tenant.ID, g.ID, time.Now().Unix())
 			return err
@@ -143,7 +143,7 @@ func TestAccessToken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			each(t, func(t *testing.T, db *DB) {
-				h := furnish(t, db)
+				h := newFixture(t, db)
 				g, _ := granted(t, db, h, tt.offline)
 				secret := addToken(t, db, h, g, AccessToken)
 				if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tt.end(tx, h, g, secret) }); err != nil {
@@ -163,7 +163,7 @@ func TestAccessToken(t *testing.T) {
 
 func TestSweep_ForgetsGrantsWithTheirTokens(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		old, code := granted(t, db, h, false)
 		addToken(t, db, h, old, AccessToken)
 		_, kept := granted(t, db, h, false)

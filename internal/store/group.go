@@ -25,7 +25,7 @@ func (r Reader) Groups() GroupReads { return GroupReads{r} }
 const groupColumns = `g.tenant_id, g.id, g.name, g.created_at`
 
 func scanGroup(row scanner) (g identity.Group, err error) {
-	return g, row.Scan(&g.Tenant, &g.ID, &g.Name, moment{&g.CreatedAt})
+	return g, row.Scan(&g.Tenant, &g.ID, &g.Name, nullTime{&g.CreatedAt})
 }
 
 // ByName returns the group whose name folds to the same as name.
@@ -33,7 +33,7 @@ func (v GroupReads) ByName(ctx context.Context, tenant, name string) (identity.G
 	g, err := scanGroup(v.r.q.QueryRowContext(ctx, `SELECT `+groupColumns+` FROM groups g WHERE g.tenant_id = $1 AND g.name_folded = $2`,
 		tenant, identity.FoldName(name)))
 	if err != nil {
-		return g, missing("group by name", err)
+		return g, notFound("group by name", err)
 	}
 	return g, nil
 }
@@ -52,7 +52,7 @@ func (v GroupReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[i
 
 // IDsOfUser returns the ids of the groups a user is a member of.
 func (v GroupReads) IDsOfUser(ctx context.Context, tenant, user string) ([]string, error) {
-	return Collect(list(ctx, v.r, "groups of "+user, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	return Collect(list(ctx, v.r, "groups of "+user, scanID, `
 		SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2`, tenant, user))
 }
 

@@ -13,7 +13,7 @@ import (
 // and what is not switched on are left out.
 func TestPUSH5_WaysIn(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		before, err := db.Policies().UserClasses(t.Context(), h.tenant.ID)
 		if err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 
 // A Copy is a backup of a database, of this or the other kind, as far as
 // filling one with it needs to know.
-type Copy struct {
+type Backup struct {
 	Schema int64
 	Least  int64
 	Tables []Table
@@ -29,7 +29,7 @@ type Copy struct {
 var ErrNotEmpty = errors.New("the database is not empty: a backup is restored into an empty one only")
 
 // Suits refuses a copy that this program cannot fill a database with.
-func (c Copy) Suits() error {
+func (c Backup) Suits() error {
 	known, err := tables(c.Schema)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 // Import fills an empty database with a copy and begins a new epoch, in one
 // transaction: whoever looks meanwhile finds it empty. Migrations made since
 // the copy follow. progress is called with each row.
-func (db *DB) Import(ctx context.Context, who identity.Principal, c Copy, progress func()) (RestoreReport, error) {
+func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, progress func()) (RestoreReport, error) {
 	var ended RestoreReport
 	if err := c.Suits(); err != nil {
 		return ended, err
@@ -89,11 +89,11 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Copy, progre
 	}
 	err = db.inTx(ctx, who, func(sqlTx *sql.Tx, tx *Tx) (err error) {
 		for _, t := range c.Tables {
-			if err := fill(ctx, sqlTx, t, c.Rows(t), progress); err != nil {
+			if err := importTable(ctx, sqlTx, t, c.Rows(t), progress); err != nil {
 				return err
 			}
 		}
-		ended, err = tx.beginEpoch(ctx, c.MadeAt, c.Tables)
+		ended, err = tx.beginGeneration(ctx, c.MadeAt, c.Tables)
 		return err
 	})
 	if err != nil {
@@ -102,9 +102,9 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Copy, progre
 	return ended, db.Migrate(ctx)
 }
 
-// fill inserts the rows of a table, each value as the type that its column has
+// importTable inserts the rows of a table, each value as the type that its column has
 // here.
-func fill(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error], progress func()) error {
+func importTable(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error], progress func()) error {
 	here, types, err := columns(ctx, tx, t.Name)
 	if err != nil {
 		return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
@@ -135,7 +135,7 @@ func fill(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error]
 			return err
 		}
 		for i, v := range row {
-			row[i] = as(kinds[i], v)
+			row[i] = convert(kinds[i], v)
 		}
 		if _, err := insert.ExecContext(ctx, row...); err != nil {
 			return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
@@ -149,9 +149,9 @@ func fill(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error]
 	return nil
 }
 
-// as is a value in the type of a column. SQLite keeps whatever it is given, and
+// convert is a value in the type of a column. SQLite keeps whatever it is given, and
 // PostgreSQL takes only what the column says.
-func as(kind string, v any) any {
+func convert(kind string, v any) any {
 	switch v := v.(type) {
 	case string:
 		if kind == "BYTEA" {

@@ -13,11 +13,11 @@ import (
 
 // A DataKey is what seals a tenant's secrets, told without the key.
 type DataKey struct {
-	Tenant    string
-	ID        int64
-	Root      int64 // that wraps it
-	Held      bool  // whether that root is in the keys file
-	CreatedAt time.Time
+	Tenant        string
+	ID            int64
+	Root          int64 // that wraps it
+	RootAvailable bool  // whether that root is in the keys file
+	CreatedAt     time.Time
 }
 
 // Installation answers an operator's questions about the whole installation. It crosses tenants, and returns nothing that a tenant holds.
@@ -38,8 +38,8 @@ func (r Reader) Installation() InstallationReads { return InstallationReads{r} }
 // DataKeys yields the data keys of all tenants.
 func (v InstallationReads) DataKeys(ctx context.Context) iter.Seq2[DataKey, error] {
 	return list(ctx, v.r, "data keys", func(row scanner) (k DataKey, err error) {
-		err = row.Scan(&k.Tenant, &k.ID, &k.Root, moment{&k.CreatedAt})
-		_, k.Held = v.r.keys.ring.roots[k.Root]
+		err = row.Scan(&k.Tenant, &k.ID, &k.Root, nullTime{&k.CreatedAt})
+		_, k.RootAvailable = v.r.keys.ring.roots[k.Root]
 		return k, err
 	}, `SELECT tenant_id, id, root, created_at FROM data_keys ORDER BY tenant_id, id`)
 }
@@ -53,7 +53,7 @@ func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.
 func (v Installation) NoteOrigin(ctx context.Context, address string) error {
 	_, err := v.tx.exec(ctx, "note origin", `
 		INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
-		origin+address, fmt.Sprint(v.tx.now().Unix()))
+		originPrefix+address, fmt.Sprint(v.tx.now().Unix()))
 	return err
 }
 
@@ -69,13 +69,13 @@ func (v InstallationReads) Origins(ctx context.Context) iter.Seq2[Origin, error]
 	return list(ctx, v.r, "origins", func(row scanner) (o Origin, err error) {
 		var seconds int64
 		err = row.Scan(&o.Address, &seconds)
-		o.Address, o.Since = strings.TrimPrefix(o.Address, origin), time.Unix(seconds, 0).UTC()
+		o.Address, o.Since = strings.TrimPrefix(o.Address, originPrefix), time.Unix(seconds, 0).UTC()
 		return o, err
-	}, `SELECT name, CAST(value AS BIGINT) FROM meta WHERE name LIKE '`+origin+`%' ORDER BY 2`)
+	}, `SELECT name, CAST(value AS BIGINT) FROM meta WHERE name LIKE '`+originPrefix+`%' ORDER BY 2`)
 }
 
-// origin begins the name under which an origin is in meta.
-const origin = "origin "
+// originPrefix begins the name under which an originPrefix is in meta.
+const originPrefix = "origin "
 
 // WebAuthenticatorsBefore counts the active authenticators in browsers, of all
 // tenants, that were enrolled before a time.
@@ -84,7 +84,7 @@ func (v InstallationReads) WebAuthenticatorsBefore(ctx context.Context, before t
 		SELECT COUNT(*) FROM authenticators
 		WHERE app_version LIKE 'latchkey-web/%' AND enrolled_at < $1 AND activated_at IS NOT NULL AND revoked_at IS NULL`, at(before)).Scan(&n)
 	if err != nil {
-		return 0, missing("web authenticators", err)
+		return 0, notFound("web authenticators", err)
 	}
 	return n, nil
 }

@@ -56,8 +56,8 @@ func InvitationMail(id string) string { return "invitation " + id }
 const invitationColumns = `i.tenant_id, i.id, i.user_id, i.created_at, i.expires_at, i.used_at, i.journey_id, i.revoked_at, i.replaced_at`
 
 func invitationFields(i *Invitation) []any {
-	return []any{&i.Tenant, &i.ID, &i.User, moment{&i.CreatedAt}, moment{&i.ExpiresAt}, moment{&i.UsedAt}, &i.Journey,
-		moment{&i.RevokedAt}, moment{&i.ReplacedAt}}
+	return []any{&i.Tenant, &i.ID, &i.User, nullTime{&i.CreatedAt}, nullTime{&i.ExpiresAt}, nullTime{&i.UsedAt}, &i.Journey,
+		nullTime{&i.RevokedAt}, nullTime{&i.ReplacedAt}}
 }
 
 func scanInvitation(row scanner) (i Invitation, err error) {
@@ -84,7 +84,7 @@ func (v InvitationReads) Get(ctx context.Context, tenant, id string) (Invitation
 	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2`, tenant, id))
 	if err != nil {
-		return i, missing("invitation "+id, err)
+		return i, notFound("invitation "+id, err)
 	}
 	return i, nil
 }
@@ -95,7 +95,7 @@ func (v InvitationReads) BySecret(ctx context.Context, tenant, secret string) (I
 	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.secret_hash = $2`, tenant, Hash(secret)))
 	if err != nil {
-		return i, missing("invitation by secret", err)
+		return i, notFound("invitation by secret", err)
 	}
 	return i, nil
 }
@@ -105,15 +105,15 @@ func (v InvitationReads) BySecret(ctx context.Context, tenant, secret string) (I
 func (v InvitationReads) Open(ctx context.Context, tenant, user string) (Invitation, error) {
 	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i
-		WHERE i.tenant_id = $1 AND i.user_id = $2 AND `+unspent, tenant, user))
+		WHERE i.tenant_id = $1 AND i.user_id = $2 AND `+openInvitation, tenant, user))
 	if err != nil {
-		return i, missing("open invitation of "+user, err)
+		return i, notFound("open invitation of "+user, err)
 	}
 	return i, nil
 }
 
-// unspent is which invitations can be used, if it is not too late.
-const unspent = `used_at IS NULL AND revoked_at IS NULL AND replaced_at IS NULL`
+// openInvitation is which invitations can be used, if it is not too late.
+const openInvitation = `used_at IS NULL AND revoked_at IS NULL AND replaced_at IS NULL`
 
 // A SentInvitation is an invitation with whom it is for and what became of its
 // mail.
@@ -132,7 +132,7 @@ func (v InvitationReads) List(ctx context.Context, tenant, user string) iter.Seq
 	return list(ctx, v.r, "invitations", func(row scanner) (s SentInvitation, err error) {
 		var to *string
 		var attempts *int64
-		err = row.Scan(append(invitationFields(&s.Invitation), &s.Name, &to, moment{&s.MailedAt}, moment{&s.FailedAt}, &attempts)...)
+		err = row.Scan(append(invitationFields(&s.Invitation), &s.Name, &to, nullTime{&s.MailedAt}, nullTime{&s.FailedAt}, &attempts)...)
 		if to != nil {
 			s.To, s.Attempts = *to, *attempts
 		}
@@ -160,7 +160,7 @@ func (v Invitations) Add(ctx context.Context, i Invitation, secret string) (bool
 // could still be ended.
 func (v Invitations) Replace(ctx context.Context, i Invitation) (bool, error) {
 	n, err := v.tx.exec(ctx, "replace invitation", `
-		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(v.tx.now()))
+		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
@@ -168,7 +168,7 @@ func (v Invitations) Replace(ctx context.Context, i Invitation) (bool, error) {
 // still be ended.
 func (v Invitations) Revoke(ctx context.Context, i Invitation) (bool, error) {
 	n, err := v.tx.exec(ctx, "revoke invitation", `
-		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+unspent, i.Tenant, i.ID, at(v.tx.now()))
+		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
@@ -178,7 +178,7 @@ func (v Invitations) Revoke(ctx context.Context, i Invitation) (bool, error) {
 // look at the time.
 func (v Invitations) Use(ctx context.Context, i Invitation, journey string) (bool, error) {
 	n, err := v.tx.exec(ctx, "use invitation", `
-		UPDATE invitations SET used_at = $3, journey_id = $4 WHERE tenant_id = $1 AND id = $2 AND `+unspent,
+		UPDATE invitations SET used_at = $3, journey_id = $4 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation,
 		i.Tenant, i.ID, at(v.tx.now()), journey)
 	return n == 1, err
 }
@@ -186,7 +186,7 @@ func (v Invitations) Use(ctx context.Context, i Invitation, journey string) (boo
 // NotifyJourneys wakes the pages of every journey that an invitation began, so
 // that each says how it stands now.
 func (v Invitations) NotifyJourneys(ctx context.Context, i Invitation) error {
-	for id, err := range list(ctx, v.tx.Reader, "journeys of "+i.ID, func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	for id, err := range list(ctx, v.tx.Reader, "journeys of "+i.ID, scanID, `
 		SELECT id FROM journeys WHERE tenant_id = $1 AND user_id = $2 AND invitation_id = $3 AND ended_at IS NULL AND expires_at > $4`,
 		i.Tenant, i.User, i.ID, at(v.tx.now())) {
 		if err != nil {

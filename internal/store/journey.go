@@ -167,14 +167,14 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 	var adding, decoy, known, cannotShow, plainPush int64
 	err := v.r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		&acr, moment{&j.StartedAt}, &j.Invitation, &adding,
+		&acr, nullTime{&j.StartedAt}, &j.Invitation, &adding,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
-		&j.Pushes, &j.PushID, moment{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, moment{&j.Code.SentAt},
-		moment{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, moment{&j.Code.PassedAt}, &steps,
-		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, moment{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
-		moment{&j.FreshAfter}, moment{&j.ExpiresAt}, moment{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
+		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, nullTime{&j.Code.SentAt},
+		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
+		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
+		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
 	if err != nil {
-		return nil, missing("journey "+id, err)
+		return nil, notFound("journey "+id, err)
 	}
 	if user != nil {
 		j.UserID = *user

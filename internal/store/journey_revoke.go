@@ -7,15 +7,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// proved is which open journeys somebody showed to be their user's: by a
+// provedJourney is which open journeys somebody showed to be their user's: by a
 // password, an authenticator, a session, a mailed code, or a mailed link.
-const proved = `(code_passed_at IS NOT NULL OR EXISTS (SELECT 1 FROM journey_passed p
+const provedJourney = `(code_passed_at IS NOT NULL OR EXISTS (SELECT 1 FROM journey_passed p
 	WHERE p.tenant_id = journeys.tenant_id AND p.journey_id = journeys.id AND p.revoked_at IS NULL))`
 
 func (v Journeys) endAll(ctx context.Context, tenant, user string) ([]string, error) {
 	ended, err := Collect(list(ctx, v.tx.Reader, "end journeys of "+user, scanID, `
 		UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1
-		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND `+proved+`
+		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND `+provedJourney+`
 		RETURNING id`, tenant, user, at(v.tx.now()), string(identity.Denied)))
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (v Journeys) endAll(ctx context.Context, tenant, user string) ([]string, er
 func (v Journeys) RevokePassword(ctx context.Context, tenant, user, beside string) error {
 	journeys, err := Collect(list(ctx, v.tx.Reader, "take back the password of "+user, scanID, `
 		UPDATE journeys SET version = version + 1, reset = ''
-		WHERE tenant_id = $1 AND user_id = $2 AND id <> $4 AND ended_at IS NULL AND expires_at > $3 AND `+proved+`
+		WHERE tenant_id = $1 AND user_id = $2 AND id <> $4 AND ended_at IS NULL AND expires_at > $3 AND `+provedJourney+`
 		RETURNING id`, tenant, user, at(v.tx.now()), beside))
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (v Journeys) RevokePassword(ctx context.Context, tenant, user, beside strin
 }
 
 // RevokeFactor revokes, in a user's unfinished journeys, what an authenticator
-// proved that is revoked now, and raises their versions, so that no step decided
+// provedJourney that is revoked now, and raises their versions, so that no step decided
 // before applies.
 func (v Journeys) RevokeFactor(ctx context.Context, tenant, user, authenticator string) error {
 	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys with "+authenticator, scanID, `
@@ -91,7 +91,7 @@ func (v Journeys) RevokeFactor(ctx context.Context, tenant, user, authenticator 
 // browser, what was passed before they began, and raises their versions, so
 // that no step decided before applies.
 func (v Journeys) revokeSession(ctx context.Context, tenant, session string) error {
-	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of session", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of session", scanID, `
 		UPDATE journeys SET version = version + 1
 		WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at > $3
 			AND (user_id, browser) = (SELECT s.user_id, s.browser FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2)

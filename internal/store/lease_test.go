@@ -9,9 +9,9 @@ import (
 // gets it once it has run out.
 func TestLease_HasOneHolder(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		now := time.Now().UTC().Truncate(time.Second)
-		db.reader.now = func() time.Time { return now }
+		db.Reader.now = func() time.Time { return now }
 		const term = time.Minute
 		lease := func(name, holder string) (mine bool) {
 			t.Helper()

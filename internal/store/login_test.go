@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-func (h house) journey() *identity.Journey {
+func (h fixture) journey() *identity.Journey {
 	now := time.Now().Truncate(time.Second).UTC()
 	return &identity.Journey{Tenant: h.tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.app.ID,
 		Protocol: identity.SAML, Request: []byte(`{"id":"_1"}`), Browser: "b", StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
@@ -19,7 +19,7 @@ func (h house) journey() *identity.Journey {
 
 func TestJourney_ComesBackAsWritten(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		j.ACR = []string{"https://refeds.org/profile/mfa"}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
@@ -46,7 +46,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 
 func TestJRN4_OfAHundredStepsOnOneVersionOneCounts(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestJRN4_OfAHundredStepsOnOneVersionOneCounts(t *testing.T) {
 
 func TestJRN4_AnEndedJourneyTakesNoStep(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		step := func() error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) })
@@ -85,7 +85,7 @@ func TestJRN4_AnEndedJourneyTakesNoStep(t *testing.T) {
 
 func TestJRN15_AValidationIsRevokedByTimeAndPassedAnew(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
@@ -110,7 +110,7 @@ func TestJRN15_AValidationIsRevokedByTimeAndPassedAnew(t *testing.T) {
 
 func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		add := func(id string, until time.Time) {
 			t.Helper()
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -151,7 +151,7 @@ func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 
 func TestCRED20_TwoHundredTriesAtOnceEvaluateNoMoreThanTheLimit(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 		var evaluated atomic.Int32
 		var wg sync.WaitGroup
@@ -186,7 +186,7 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h := furnish(t, db)
+	h := newFixture(t, db)
 	tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 	wrong := func() (tried, locked bool) {
 		t.Helper()
@@ -234,7 +234,7 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 
 func TestCRED20_AKnownBrowserCountsByItself(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		stranger := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 		known := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID, Browser: "b"}
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -269,7 +269,7 @@ func TestCRED20_AKnownBrowserCountsByItself(t *testing.T) {
 
 func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		now := time.Now().Truncate(time.Second)
 		s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
 			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
@@ -316,7 +316,7 @@ func TestSession_EndsWhenLeftIdle(t *testing.T) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h := furnish(t, db)
+	h := newFixture(t, db)
 	s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
 		AuthTime: now, Idle: 10 * time.Minute, ExpiresAt: now.Add(15 * time.Minute)}
 	if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().Save(t.Context(), s, "secret") }); err != nil {

@@ -22,7 +22,7 @@ type MetadataSource struct {
 const metadataSourceColumns = `tenant_id, application_id, url, fetched_at, tried_at, due_at, failures, failure`
 
 func scanMetadataSource(row scanner) (m MetadataSource, err error) {
-	return m, row.Scan(&m.Tenant, &m.Application, &m.URL, moment{&m.FetchedAt}, moment{&m.TriedAt}, moment{&m.DueAt}, &m.Failures, &m.Failure)
+	return m, row.Scan(&m.Tenant, &m.Application, &m.URL, nullTime{&m.FetchedAt}, nullTime{&m.TriedAt}, nullTime{&m.DueAt}, &m.Failures, &m.Failure)
 }
 
 // Metadata reads and writes where the metadata of applications is fetched from.
@@ -46,7 +46,7 @@ func (v MetadataReads) Source(ctx context.Context, tenant, application string) (
 	m, err := scanMetadataSource(v.r.q.QueryRowContext(ctx, `
 		SELECT `+metadataSourceColumns+` FROM metadata_sources WHERE tenant_id = $1 AND application_id = $2`, tenant, application))
 	if err != nil {
-		return m, missing("metadata source of "+application, err)
+		return m, notFound("metadata source of "+application, err)
 	}
 	return m, nil
 }

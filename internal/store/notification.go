@@ -21,7 +21,7 @@ type Notification struct {
 	Kind          NotificationKind
 	ExpiresAt     time.Time // of the request
 	Attempts      int64     // that failed
-	Rung          bool      // whether the request was rung
+	Notified      bool      // whether the request was rung
 }
 
 // NotificationTopic is woken when there are notifications to send.
@@ -80,7 +80,7 @@ func (v NotificationReads) Due(ctx context.Context) (bool, error) {
 	err := v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM push_notifications WHERE `+notificationDue+` LIMIT 1) d`,
 		at(v.r.now())).Scan(&n)
 	if err != nil {
-		return false, missing("notifications due", err)
+		return false, notFound("notifications due", err)
 	}
 	return n > 0, nil
 }
@@ -90,8 +90,8 @@ func (v NotificationReads) Due(ctx context.Context) (bool, error) {
 func (v Notifications) Lease(ctx context.Context, holder string, until time.Time, limit int) ([]Notification, error) {
 	return Collect(list(ctx, v.tx.Reader, "lease notifications", func(row scanner) (n Notification, err error) {
 		var sent time.Time
-		err = row.Scan(&n.Tenant, &n.Push, &n.Authenticator, &n.Kind, moment{&n.ExpiresAt}, &n.Attempts, moment{&sent})
-		n.Rung = !sent.IsZero()
+		err = row.Scan(&n.Tenant, &n.Push, &n.Authenticator, &n.Kind, nullTime{&n.ExpiresAt}, &n.Attempts, nullTime{&sent})
+		n.Notified = !sent.IsZero()
 		return n, err
 	}, `
 		UPDATE push_notifications SET leased_by = $2, leased_until = $3

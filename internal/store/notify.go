@@ -5,7 +5,7 @@ import "sync"
 // Notify wakes whoever subscribed to topic, here and on other nodes, once the
 // transaction has committed. A wake-up says only "look again": the state is
 // always read from the tables, so a lost or doubled one does no harm.
-func (tx *Tx) Notify(topic string) { tx.wakes = append(tx.wakes, topic) }
+func (tx *Tx) Notify(topic string) { tx.topics = append(tx.topics, topic) }
 
 // Topics of wake-ups.
 func JourneyTopic(id string) string       { return "journey:" + id }
@@ -47,27 +47,27 @@ func (b *bus) subscribe(topic string) (<-chan struct{}, func()) {
 	}
 }
 
-func (b *bus) wake(topics ...string) {
+func (b *bus) notify(topics ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, t := range topics {
 		for c := range b.topics[t] {
-			nudge(c)
+			signal(c)
 		}
 	}
 }
 
-func (b *bus) wakeAll() {
+func (b *bus) notifyAll() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, subscribers := range b.topics {
 		for c := range subscribers {
-			nudge(c)
+			signal(c)
 		}
 	}
 }
 
-func nudge(c chan struct{}) {
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // one is waiting already

@@ -63,7 +63,7 @@ func (v OutboxReads) Due(ctx context.Context) (bool, error) {
 	var n int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE `+due+` LIMIT 1) d`, at(v.r.now())).Scan(&n)
 	if err != nil {
-		return false, missing("messages due", err)
+		return false, notFound("messages due", err)
 	}
 	return n > 0, nil
 }
@@ -74,7 +74,7 @@ func (v OutboxReads) Due(ctx context.Context) (bool, error) {
 func (v Outbox) Lease(ctx context.Context, holder string, until time.Time, limit int) ([]Message, error) {
 	leased, err := Collect(list(ctx, v.tx.Reader, "lease messages", func(row scanner) (m Message, err error) {
 		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Arguments, &m.Dedupe, &m.MessageID,
-			moment{&m.CreatedAt}, moment{&m.ExpiresAt}, &m.Attempts)
+			nullTime{&m.CreatedAt}, nullTime{&m.ExpiresAt}, &m.Attempts)
 	}, `
 		UPDATE outbox SET leased_by = $2, leased_until = $3
 		WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM outbox WHERE `+due+` ORDER BY created_at LIMIT $4) AND `+due+`
@@ -150,12 +150,12 @@ type OutboxState struct {
 // State returns how the outbox stands, and what was given up since a time.
 func (v OutboxReads) State(ctx context.Context, since time.Time) (o OutboxState, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
-		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, moment{&o.Oldest})
+		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, nullTime{&o.Oldest})
 	if err == nil {
 		err = v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM outbox WHERE failed_at >= $1`, at(since)).Scan(&o.GivenUp)
 	}
 	if err != nil {
-		return o, missing("outbox", err)
+		return o, notFound("outbox", err)
 	}
 	return o, nil
 }

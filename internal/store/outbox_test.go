@@ -13,7 +13,7 @@ import (
 // given up: a code stays in the database no longer than it is good for.
 func TestOutbox_ArgumentsAreSealedAndWiped(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		arguments := func(id string) (sealed []byte) {
 			t.Helper()
 			err := db.q.QueryRowContext(t.Context(), `SELECT arguments FROM outbox WHERE tenant_id = $1 AND id = $2`, h.tenant.ID, id).Scan(&sealed)
@@ -56,7 +56,7 @@ func TestOutbox_ArgumentsAreSealedAndWiped(t *testing.T) {
 // Of many nodes that look at the same moment, one gets each message.
 func TestOutbox_LeasesRace(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		const rounds, messages = 5, 20
 		var mu sync.Mutex
 		times := make(map[string]int)

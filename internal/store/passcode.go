@@ -99,14 +99,14 @@ func (v Passcodes) SetClock(ctx context.Context, tenant, id string, p Passcode) 
 // counted and one of them locks.
 func (v Passcodes) CountInvalid(ctx context.Context, tenant, id string, limit int64, until time.Time) (locked bool, err error) {
 	var since time.Time
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE authenticators SET invalid = invalid + 1, locked_at = CASE WHEN invalid + 1 >= $3 THEN $4 ELSE locked_at END
-		WHERE tenant_id = $1 AND id = $2 AND `+active+` RETURNING locked_at`, tenant, id, limit, at(v.tx.now())).Scan(moment{&since})
+		WHERE tenant_id = $1 AND id = $2 AND `+active+` RETURNING locked_at`, tenant, id, limit, at(v.tx.now())).Scan(nullTime{&since})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
 	case err != nil:
-		return false, missing("count invalid of "+id, err)
+		return false, notFound("count invalid of "+id, err)
 	case since.IsZero() || until.IsZero():
 		return !since.IsZero(), nil
 	}
@@ -128,7 +128,7 @@ type PasscodeCount struct {
 // ends, so that of any number at once, on any number of nodes, no more are looked
 // at than the limit allows.
 func (v Passcodes) Reserve(ctx context.Context, tenant, user string) (c PasscodeCount, ok bool, err error) {
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE users SET passcode_failures = passcode_failures + 1, passcodes_locked_until = NULL
 		WHERE tenant_id = $1 AND id = $2 AND (passcodes_locked_until IS NULL OR passcodes_locked_until <= $3)
 		RETURNING passcode_failures, passcode_locks`, tenant, user, at(v.tx.now())).Scan(&c.Tries, &c.Locks)
@@ -136,7 +136,7 @@ func (v Passcodes) Reserve(ctx context.Context, tenant, user string) (c Passcode
 		return c, false, nil
 	}
 	if err != nil {
-		return c, false, missing("try a passcode of "+user, err)
+		return c, false, notFound("try a passcode of "+user, err)
 	}
 	return c, true, nil
 }

@@ -76,7 +76,7 @@ func (v PasskeyReads) ByCredential(ctx context.Context, tenant string, credentia
 	p, err := scanPasskey(v.r.q.QueryRowContext(ctx, `
 		SELECT `+passkeyColumns+` FROM passkeys WHERE tenant_id = $1 AND credential_id = $2`, tenant, credentialText(credential)))
 	if err != nil {
-		return p, missing("passkey", err)
+		return p, notFound("passkey", err)
 	}
 	return p, nil
 }

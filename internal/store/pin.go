@@ -62,9 +62,9 @@ func (v PINReads) Get(ctx context.Context, tenant, id string) (p PIN, err error)
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT salt, iterations, failures, half IS NULL, locked_at, credential
 		FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&p.Salt, &p.Iterations,
-		&p.Failures, &p.Initial, moment{&p.LockedAt}, &p.Credential)
+		&p.Failures, &p.Initial, nullTime{&p.LockedAt}, &p.Credential)
 	if err != nil {
-		return p, missing("PIN of "+id, err)
+		return p, notFound("PIN of "+id, err)
 	}
 	return p, nil
 }
@@ -76,7 +76,7 @@ func (v PINReads) Initial(ctx context.Context, tenant, id string) (string, error
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT initial FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND initial IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return "", missing("initial PIN of "+id, err)
+		return "", notFound("initial PIN of "+id, err)
 	}
 	pin, err := v.r.Unseal(ctx, initialPlace(tenant, id), sealed)
 	return string(pin), err
@@ -99,10 +99,10 @@ func (v PINs) Add(ctx context.Context, tenant, id, initial string, first NewPIN)
 }
 
 // A PINVerdict is what a proof of a PIN is worth.
-type PINVerdict uint8
+type PINResult uint8
 
 const (
-	PINLocked PINVerdict = iota // nothing was looked at: there are no tries left
+	PINLocked PINResult = iota // nothing was looked at: there are no tries left
 	PINWrong
 	PINRight
 )
@@ -115,10 +115,10 @@ const (
 // The count is one conditional update, whose row nobody else changes until the
 // transaction ends: of any number at once, on any number of nodes, no more than
 // most proofs are looked at.
-func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINVerdict, left int64, err error) {
+func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINResult, left int64, err error) {
 	var mac []byte
 	var root, failures int64
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE authenticator_pins SET failures = failures + 1
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND failures < $3 AND locked_at IS NULL
 		RETURNING proof_mac, proof_root, failures`, tenant, id, most).Scan(&mac, &root, &failures)
@@ -126,7 +126,7 @@ func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []by
 		return PINLocked, 0, nil
 	}
 	if err != nil {
-		return PINLocked, 0, missing("try PIN of "+id, err)
+		return PINLocked, 0, notFound("try PIN of "+id, err)
 	}
 	right, err := v.tx.CheckMAC(mac, root, string(proof), "pin proof", tenant, id)
 	switch {
@@ -170,7 +170,7 @@ func (v PINReads) Half(ctx context.Context, tenant, id string) ([]byte, error) {
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT half FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND half IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return nil, missing("half of "+id, err)
+		return nil, notFound("half of "+id, err)
 	}
 	return v.r.Unseal(ctx, halfPlace(tenant, id), sealed)
 }

@@ -41,7 +41,7 @@ func (v PolicyReads) Get(ctx context.Context, tenant string, kind policy.Kind) (
 		return p, nil
 	}
 	if err != nil {
-		return p, missing("policy "+string(kind), err)
+		return p, notFound("policy "+string(kind), err)
 	}
 	return p, nil
 }

@@ -67,8 +67,8 @@ const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.ten
 
 func scanPush(row scanner) (p PushRequest, err error) {
 	err = row.Scan(&p.Tenant, &p.ID, &p.User, &p.Journey, &p.ApplicationID, &p.Browser, &p.Application, &p.Name, &p.IP, &p.Place,
-		&p.Presence, &p.Nonce, moment{&p.LoginAt}, moment{&p.CreatedAt}, moment{&p.ExpiresAt}, moment{&p.EndedAt},
-		&p.Outcome, &p.Authenticator, moment{&p.ClaimedAt}, moment{&p.RefusedAt},
+		&p.Presence, &p.Nonce, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
+		&p.Outcome, &p.Authenticator, nullTime{&p.ClaimedAt}, nullTime{&p.RefusedAt},
 		&p.Resync.Step, &p.Resync.Drift)
 	return p, err
 }
@@ -96,7 +96,7 @@ func (r Reader) Push() PushReads { return PushReads{r} }
 func (v PushReads) Get(ctx context.Context, tenant, id string) (PushRequest, error) {
 	p, err := scanPush(v.r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+` WHERE p.tenant_id = $1 AND p.id = $2`, tenant, id))
 	if err != nil {
-		return p, missing("push request "+id, err)
+		return p, notFound("push request "+id, err)
 	}
 	return p, nil
 }
@@ -107,7 +107,7 @@ func (v PushReads) Open(ctx context.Context, tenant, user string) (PushRequest, 
 	p, err := scanPush(v.r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+`
 		WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.expires_at > $3`, tenant, user, at(v.r.now())))
 	if err != nil {
-		return p, missing("open push request of "+user, err)
+		return p, notFound("open push request of "+user, err)
 	}
 	return p, nil
 }
@@ -137,7 +137,7 @@ func (v PushReads) secret(ctx context.Context, tenant, id, column string) ([]byt
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `SELECT `+column+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return nil, missing(column+" of "+id, err)
+		return nil, notFound(column+" of "+id, err)
 	}
 	if sealed == nil {
 		return nil, nil
@@ -150,7 +150,7 @@ func (v PushReads) CountOfJourney(ctx context.Context, tenant, journey string) (
 	var n int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND journey_id = $2`, tenant, journey).Scan(&n)
 	if err != nil {
-		return 0, missing("pushes of "+journey, err)
+		return 0, notFound("pushes of "+journey, err)
 	}
 	return n, nil
 }
@@ -159,9 +159,9 @@ func (v PushReads) CountOfJourney(ctx context.Context, tenant, journey string) (
 // there is none.
 func (v PushReads) LastAt(ctx context.Context, tenant, user string) (time.Time, error) {
 	var last time.Time
-	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(moment{&last})
+	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(nullTime{&last})
 	if err != nil {
-		return last, missing("last push of "+user, err)
+		return last, notFound("last push of "+user, err)
 	}
 	return last, nil
 }
@@ -199,7 +199,7 @@ func (v Push) Add(ctx context.Context, p PushRequest) (bool, error) {
 // one that has expired, and one from that browser made at a time or before. The
 // journeys of those it ended are returned, for whoever waits there.
 func (v Push) Replace(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
-	return Collect(list(ctx, v.tx.Reader, "replace push request", func(row scanner) (id string, err error) { return id, row.Scan(&id) }, `
+	return Collect(list(ctx, v.tx.Reader, "replace push request", scanID, `
 		UPDATE push_requests SET number = NULL, options = NULL,
 			ended_at = CASE WHEN expires_at <= $4 THEN expires_at ELSE $4 END,
 			outcome = CASE WHEN expires_at <= $4 THEN '`+string(PushExpired)+`' ELSE '`+string(PushSuperseded)+`' END
@@ -232,7 +232,7 @@ func (v Push) SetResync(ctx context.Context, tenant, id string, far Passcode) er
 // Claim claims a journey's approved request once, unless the approval is
 // from before a time, and returns the authenticator that approved.
 func (v Push) Claim(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE push_requests SET claimed_at = $4
 		WHERE tenant_id = $1 AND id = $2 AND journey_id = $3 AND outcome = $5 AND claimed_at IS NULL AND refused_at IS NULL AND ended_at >= $6
 		RETURNING authenticator_id`, tenant, id, journey, at(v.tx.now()), string(PushApproved), at(since)).Scan(&authenticator)
@@ -240,7 +240,7 @@ func (v Push) Claim(ctx context.Context, tenant, id, journey string, since time.
 		return "", false, nil
 	}
 	if err != nil {
-		return "", false, missing("claim push request "+id, err)
+		return "", false, notFound("claim push request "+id, err)
 	}
 	return authenticator, true, nil
 }

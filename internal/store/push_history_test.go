@@ -12,7 +12,7 @@ import (
 
 // many fills in n push requests of a tenant, one a second up to a moment, of
 // ten users in turn and of every outcome, by one statement.
-func many(t testing.TB, db *DB, h house, n int, until time.Time) (users []string) {
+func many(t testing.TB, db *DB, h fixture, n int, until time.Time) (users []string) {
 	t.Helper()
 	j := h.journey()
 	err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -48,7 +48,7 @@ func many(t testing.TB, db *DB, h house, n int, until time.Time) (users []string
 // begins, whatever is asked for.
 func TestADM7_PushesPageByPage(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		now := time.Now().Add(-time.Hour).Truncate(time.Second)
 		users := many(t, db, h, 2*eventPage+30, now)
 		for _, tt := range []struct {
@@ -94,7 +94,7 @@ func BenchmarkADM7_FirstPageOfAMillionPushes(b *testing.B) {
 	now := time.Now().Add(-time.Hour).Truncate(time.Second)
 	for name, source := range sources {
 		db := open(b, source)
-		h := furnish(b, db)
+		h := newFixture(b, db)
 		users := many(b, db, h, 1_000_000, now)
 		if name == "postgres" { // which does this by itself, in its own time
 			if _, err := db.pool.ExecContext(b.Context(), `ANALYZE push_requests`); err != nil {

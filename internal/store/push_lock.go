@@ -10,11 +10,11 @@ import (
 // left (SQLite gives one turn to everybody, PostgreSQL one to each row). It
 // returns until when push is, or was, locked; zero when it never was.
 func (v Push) Acquire(ctx context.Context, tenant, user string) (until time.Time, err error) {
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE users SET push_locked_until = push_locked_until WHERE tenant_id = $1 AND id = $2 RETURNING push_locked_until`,
-		tenant, user).Scan(moment{&until})
+		tenant, user).Scan(nullTime{&until})
 	if err != nil {
-		return until, missing("turn of "+user, err)
+		return until, notFound("turn of "+user, err)
 	}
 	return until, nil
 }
@@ -26,7 +26,7 @@ func (v PushReads) CountSince(ctx context.Context, tenant, user string, since ti
 		SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3 AND forgiven_at IS NULL`,
 		tenant, user, at(since)).Scan(&n)
 	if err != nil {
-		return 0, missing("count of pushes of "+user, err)
+		return 0, notFound("count of pushes of "+user, err)
 	}
 	return n, nil
 }

@@ -14,7 +14,7 @@ import (
 // until then, and is gone with the request's end (PUSH-19).
 func TestJRN16_TheNumberIsSealedUntilTheRequestEnds(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		p := PushRequest{Tenant: h.tenant.ID, ID: identity.NewID(identity.PushID), User: h.user.ID, Journey: j.ID, Browser: "b",
 			Presence: policy.Pick, Number: "47", Options: []string{"12", "47", "83"}, Nonce: "n", LoginAt: time.Now(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)}

@@ -59,10 +59,10 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 
 func scanID(row scanner) (id string, err error) { return id, row.Scan(&id) }
 
-// moment scans a nullable column of unix seconds; NULL is the zero time.
-type moment struct{ t *time.Time }
+// nullTime scans a nullable column of unix seconds; NULL is the zero time.
+type nullTime struct{ t *time.Time }
 
-func (m moment) Scan(src any) error {
+func (m nullTime) Scan(src any) error {
 	switch v := src.(type) {
 	case nil:
 		*m.t = time.Time{}
@@ -109,7 +109,7 @@ func placeholders(n int) (first, second string) {
 
 // exec runs a statement and reports how many rows it changed.
 func (tx *Tx) exec(ctx context.Context, what, query string, args ...any) (int64, error) {
-	res, err := tx.sql.ExecContext(ctx, query, args...)
+	res, err := tx.q.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("store: %s: %w", what, err)
 	}

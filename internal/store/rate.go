@@ -43,12 +43,12 @@ func (tx *Tx) Allow(ctx context.Context, tenant string, rate Rate, subject strin
 	now := tx.now().Unix()
 	per := int64(rate.Per / time.Second)
 	var row string
-	err := tx.sql.QueryRowContext(ctx, `
+	err := tx.q.QueryRowContext(ctx, `
 		INSERT INTO rates (tenant_id, kind, subject, hits, until) VALUES ($1, $2, $3, '', $4)
 		ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET until = excluded.until
 		RETURNING hits`, tenant, rate.Kind, subject, now+2*per).Scan(&row)
 	if err != nil {
-		return missing("rate of "+rate.Kind, err)
+		return notFound("rate of "+rate.Kind, err)
 	}
 	recent := readHits(row, now-per)
 	if recent.total() >= int64(rate.Max) {
@@ -68,10 +68,10 @@ func (tx *Tx) Allow(ctx context.Context, tenant string, rate Rate, subject strin
 // which still holds the row's lock.
 func (tx *Tx) UndoAllow(ctx context.Context, tenant string, rate Rate, subject string) error {
 	var row string
-	err := tx.sql.QueryRowContext(ctx, `
+	err := tx.q.QueryRowContext(ctx, `
 		SELECT hits FROM rates WHERE tenant_id = $1 AND kind = $2 AND subject = $3`, tenant, rate.Kind, subject).Scan(&row)
 	if err != nil {
-		return missing("rate of "+rate.Kind, err)
+		return notFound("rate of "+rate.Kind, err)
 	}
 	all := readHits(row, 0)
 	if last := len(all) - 1; last >= 0 {
@@ -97,7 +97,7 @@ func (r Reader) RetryAfter(ctx context.Context, tenant string, rate Rate, subjec
 		return 0, nil
 	}
 	if err != nil {
-		return 0, missing("rate of "+rate.Kind, err)
+		return 0, notFound("rate of "+rate.Kind, err)
 	}
 	now, per := r.now().Unix(), int64(rate.Per/time.Second)
 	recent := readHits(row, now-per)
@@ -107,7 +107,7 @@ func (r Reader) RetryAfter(ctx context.Context, tenant string, rate Rate, subjec
 	return time.Duration(max(recent[0].at+per-now, 1)) * time.Second, nil
 }
 
-// moment is when a hit of now is counted. A rate of many rounds up: a hit
+// nullTime is when a hit of now is counted. A rate of many rounds up: a hit
 // counts a little longer then, and never shorter.
 func (r Rate) moment(now int64) int64 {
 	grain := int64(r.Per/time.Second) / 60

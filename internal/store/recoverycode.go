@@ -13,9 +13,9 @@ type RecoverySet struct {
 	Left   int // not used yet
 }
 
-// recoveryCode is what the MAC of a recovery code is bound to: the same code of
+// recoveryCodeUse is what the MAC of a recovery code is bound to: the same code of
 // another user, or another tenant, has another MAC.
-func recoveryCode(tenant, user string) []string { return []string{"recovery code", tenant, user} }
+func recoveryCodeUse(tenant, user string) []string { return []string{"recovery code", tenant, user} }
 
 // RecoveryCodes reads and writes recovery codes.
 type RecoveryCodes struct {
@@ -36,9 +36,9 @@ func (r Reader) RecoveryCodes() RecoveryCodeReads { return RecoveryCodeReads{r} 
 func (v RecoveryCodeReads) Get(ctx context.Context, tenant, user string) (s RecoverySet, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT MIN(made_at), COUNT(*), COUNT(*) - COUNT(used_at) FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
-		tenant, user).Scan(moment{&s.MadeAt}, &s.Made, &s.Left)
+		tenant, user).Scan(nullTime{&s.MadeAt}, &s.Made, &s.Left)
 	if err != nil {
-		return s, missing("recovery codes of "+user, err)
+		return s, notFound("recovery codes of "+user, err)
 	}
 	return s, nil
 }
@@ -56,7 +56,7 @@ func (v RecoveryCodes) Replace(ctx context.Context, tenant, user string, codes [
 		return err
 	}
 	for _, code := range codes {
-		mac, root, err := v.tx.MAC(code, recoveryCode(tenant, user)...)
+		mac, root, err := v.tx.MAC(code, recoveryCodeUse(tenant, user)...)
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (v RecoveryCodes) Remove(ctx context.Context, tenant, user string) error {
 // form, and reports whether it was still to be had. The condition is part of the
 // UPDATE: of any number of copies of one, on any node, one gets it (T-LOG-30).
 func (v RecoveryCodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := v.tx.MACs(code, recoveryCode(tenant, user)...)
+	macs, err := v.tx.MACs(code, recoveryCodeUse(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
@@ -101,7 +101,7 @@ func (v RecoveryCodes) Use(ctx context.Context, tenant, user, code string) (bool
 // not: whoever is asked to hand a set out as a file hands out that and nothing
 // else.
 func (v RecoveryCodeReads) Has(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := v.r.MACs(code, recoveryCode(tenant, user)...)
+	macs, err := v.r.MACs(code, recoveryCodeUse(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
@@ -110,7 +110,7 @@ func (v RecoveryCodeReads) Has(ctx context.Context, tenant, user, code string) (
 		err := v.r.q.QueryRowContext(ctx, `
 			SELECT COUNT(*) FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2 AND mac = $3`, tenant, user, mac).Scan(&n)
 		if err != nil {
-			return false, missing("recovery code of "+user, err)
+			return false, notFound("recovery code of "+user, err)
 		}
 		if n > 0 {
 			return true, nil

@@ -38,11 +38,11 @@ func (v Requests) Add(ctx context.Context, r Request) error {
 func (v Requests) Take(ctx context.Context, tenant, id string) (Request, error) {
 	gone := &identity.Error{Kind: identity.Expired, Key: "error.request.expired"}
 	r := Request{Tenant: tenant, ID: id}
-	err := v.tx.sql.QueryRowContext(ctx, `
+	err := v.tx.q.QueryRowContext(ctx, `
 		SELECT application_id, wants, expires_at FROM requests WHERE tenant_id = $1 AND id = $2 AND expires_at > $3`,
-		tenant, id, at(v.tx.now())).Scan(&r.Application, &r.Wants, moment{&r.ExpiresAt})
+		tenant, id, at(v.tx.now())).Scan(&r.Application, &r.Wants, nullTime{&r.ExpiresAt})
 	if err != nil {
-		gone.Err = missing("request "+id, err)
+		gone.Err = notFound("request "+id, err)
 		return r, gone
 	}
 	if err := v.tx.UseOnce(ctx, tenant, "request", id, r.ExpiresAt); err != nil {

@@ -84,8 +84,8 @@ func (k *Keyring) Encode() string {
 	return b.String()
 }
 
-// Holds reports whether every root of another keyring is in k.
-func (k *Keyring) Holds(other *Keyring) bool {
+// Contains reports whether every root of another keyring is in k.
+func (k *Keyring) Contains(other *Keyring) bool {
 	for n, root := range other.roots {
 		if subtle.ConstantTimeCompare(k.roots[n], root) != 1 {
 			return false
@@ -206,7 +206,7 @@ func (r Reader) dataKey(ctx context.Context, tenant string, id int64) (int64, ci
 		SELECT id, root, wrapped FROM data_keys
 		WHERE tenant_id = $1 AND (id = $2 OR $2 = 0) ORDER BY id DESC LIMIT 1`, tenant, id).Scan(&id, &root, &wrapped)
 	if err != nil {
-		return 0, nil, missing("data key of "+tenant, err)
+		return 0, nil, notFound("data key of "+tenant, err)
 	}
 	kek, err := r.keys.ring.derive(root, wrapLabel)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 func TestCRED2_SealedValuesOpenOnlyInTheirPlace(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		other := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other"}
 		place := Place{Tenant: h.tenant.ID, Table: "authenticators", Column: "seed", Row: "aut_a"}
 		secret := []byte("12345678901234567890")

@@ -32,7 +32,7 @@ func (v ServerKeyReads) Get(ctx context.Context, tenant, id string) ([]byte, err
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT server_key FROM authenticators WHERE tenant_id = $1 AND id = $2 AND server_key IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return nil, missing("server's key of "+id, err)
+		return nil, notFound("server's key of "+id, err)
 	}
 	return v.r.Unseal(ctx, serverKeyPlace(tenant, id), sealed)
 }

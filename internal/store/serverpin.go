@@ -32,7 +32,7 @@ func (v ServerPINReads) mac(tenant, id, pin string) ([]byte, int64, error) {
 	return v.r.MAC(pin, "server pin", tenant, id)
 }
 
-func firstPINPlace(tenant, id string) Place {
+func initialPINPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "server_pins", Column: "initial", Row: id}
 }
 
@@ -44,7 +44,7 @@ func (v ServerPINReads) InUse(ctx context.Context, tenant string) (bool, error) 
 		SELECT COUNT(*) FROM (SELECT 1 FROM authenticators WHERE tenant_id = $1 AND server_pin = 1 AND revoked_at IS NULL LIMIT 1) AS one`,
 		tenant).Scan(&n)
 	if err != nil {
-		return false, missing("authenticators with PINs", err)
+		return false, notFound("authenticators with PINs", err)
 	}
 	return n > 0, nil
 }
@@ -53,7 +53,7 @@ func (v ServerPINReads) InUse(ctx context.Context, tenant string) (bool, error) 
 func (v ServerPINReads) ChangeDue(ctx context.Context, tenant, id string) (due bool, err error) {
 	err = v.r.q.QueryRowContext(ctx, `SELECT due FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&due)
 	if err != nil {
-		return false, missing("server PIN of "+id, err)
+		return false, notFound("server PIN of "+id, err)
 	}
 	return due, nil
 }
@@ -65,9 +65,9 @@ func (v ServerPINReads) Initial(ctx context.Context, tenant, id string) (string,
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT initial FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2 AND initial IS NOT NULL`, tenant, id).Scan(&sealed)
 	if err != nil {
-		return "", missing("first PIN of "+id, err)
+		return "", notFound("first PIN of "+id, err)
 	}
-	pin, err := v.r.Unseal(ctx, firstPINPlace(tenant, id), sealed)
+	pin, err := v.r.Unseal(ctx, initialPINPlace(tenant, id), sealed)
 	return string(pin), err
 }
 
@@ -77,7 +77,7 @@ func (v ServerPINReads) Check(ctx context.Context, tenant, id, pin string) (bool
 	var root int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT mac, root FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&mac, &root)
 	if err != nil {
-		return false, missing("server PIN of "+id, err)
+		return false, notFound("server PIN of "+id, err)
 	}
 	return v.r.CheckMAC(mac, root, pin, "server pin", tenant, id)
 }
@@ -89,14 +89,14 @@ func (v ServerPINReads) Check(ctx context.Context, tenant, id, pin string) (bool
 func (v ServerPINs) Try(ctx context.Context, tenant, id string, most int64, pin string) (right bool, left int64, err error) {
 	var mac []byte
 	var root, failures int64
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE server_pins SET failures = failures + 1 WHERE tenant_id = $1 AND authenticator_id = $2 AND failures < $3
 		RETURNING mac, root, failures`, tenant, id, most).Scan(&mac, &root, &failures)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, 0, nil
 	}
 	if err != nil {
-		return false, 0, missing("server PIN of "+id, err)
+		return false, 0, notFound("server PIN of "+id, err)
 	}
 	right, err = v.tx.CheckMAC(mac, root, pin, "server pin", tenant, id)
 	if err != nil || !right {
@@ -144,7 +144,7 @@ func (v ServerPINs) Set(ctx context.Context, tenant, id, pin string, first, due 
 	}
 	var sealed any
 	if first {
-		if sealed, err = v.tx.Seal(ctx, firstPINPlace(tenant, id), []byte(pin)); err != nil {
+		if sealed, err = v.tx.Seal(ctx, initialPINPlace(tenant, id), []byte(pin)); err != nil {
 			return err
 		}
 	}
@@ -156,10 +156,10 @@ func (v ServerPINs) Set(ctx context.Context, tenant, id, pin string, first, due 
 	}
 	// The row above is held until the end: nobody else counts at the same time.
 	var place int64
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		SELECT COALESCE(MAX(place), 0) + 1 FROM server_pin_history WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&place)
 	if err != nil {
-		return missing("PINs that "+id+" had", err)
+		return notFound("PINs that "+id+" had", err)
 	}
 	if _, err := v.tx.exec(ctx, "remember PIN of "+id, `
 		INSERT INTO server_pin_history (tenant_id, authenticator_id, place, mac, root) VALUES ($1, $2, $3, $4, $5)`,

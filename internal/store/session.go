@@ -20,8 +20,8 @@ const sessionColumns = `tenant_id, id, user_id, browser, auth_time, created_at, 
 
 func scanSession(row scanner) (s identity.Session, err error) {
 	var idle int64
-	err = row.Scan(&s.Tenant, &s.ID, &s.UserID, &s.Browser, moment{&s.AuthTime}, moment{&s.CreatedAt},
-		moment{&s.SeenAt}, &idle, moment{&s.ExpiresAt}, moment{&s.EndedAt}, &s.Agent, &s.IP)
+	err = row.Scan(&s.Tenant, &s.ID, &s.UserID, &s.Browser, nullTime{&s.AuthTime}, nullTime{&s.CreatedAt},
+		nullTime{&s.SeenAt}, &idle, nullTime{&s.ExpiresAt}, nullTime{&s.EndedAt}, &s.Agent, &s.IP)
 	s.Idle = time.Duration(idle) * time.Second
 	return s, err
 }
@@ -52,7 +52,7 @@ func (v SessionReads) BySecret(ctx context.Context, tenant, secret, browser stri
 			AND EXISTS (SELECT 1 FROM users u WHERE u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.disabled_at IS NULL)`,
 		tenant, Hash(secret), browser, now.Unix()))
 	if err != nil {
-		return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated", Err: missing("session", err)}
+		return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated", Err: notFound("session", err)}
 	}
 	s.Passed, err = v.validations(ctx, tenant, s.ID)
 	return s, err
@@ -62,7 +62,7 @@ func (v SessionReads) BySecret(ctx context.Context, tenant, secret, browser stri
 func (v SessionReads) Get(ctx context.Context, tenant, id string) (identity.Session, error) {
 	s, err := scanSession(v.r.q.QueryRowContext(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
-		return s, missing("session "+id, err)
+		return s, notFound("session "+id, err)
 	}
 	s.Passed, err = v.validations(ctx, tenant, id)
 	return s, err
@@ -155,14 +155,14 @@ func (v Sessions) EndAll(ctx context.Context, tenant, user string) (int64, error
 // Join notes that a session logged in to an application, and returns
 // the row: the first one's index and subject stay while the session lives.
 func (v Sessions) Join(ctx context.Context, tenant string, a identity.SessionApplication) (identity.SessionApplication, error) {
-	err := v.tx.sql.QueryRowContext(ctx, `
+	err := v.tx.q.QueryRowContext(ctx, `
 		INSERT INTO session_applications (tenant_id, session_id, application_id, protocol, session_index, subject, started_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (tenant_id, session_id, application_id) DO UPDATE SET subject = excluded.subject, ended_at = NULL
 		RETURNING session_index, started_at`,
-		tenant, a.Session, a.Application, string(a.Protocol), a.Index, a.Subject, at(v.tx.now())).Scan(&a.Index, moment{&a.StartedAt})
+		tenant, a.Session, a.Application, string(a.Protocol), a.Index, a.Subject, at(v.tx.now())).Scan(&a.Index, nullTime{&a.StartedAt})
 	if err != nil {
-		return a, missing("join session", err)
+		return a, notFound("join session", err)
 	}
 	return a, nil
 }
@@ -170,12 +170,12 @@ func (v Sessions) Join(ctx context.Context, tenant string, a identity.SessionApp
 // Applications yields what a session is logged in to.
 func (v SessionReads) Applications(ctx context.Context, tenant, session string) iter.Seq2[identity.SessionApplication, error] {
 	return list(ctx, v.r, "session applications", func(row scanner) (a identity.SessionApplication, err error) {
-		return a, row.Scan(&a.Session, &a.Application, &a.Protocol, &a.Index, &a.Subject, moment{&a.StartedAt}, moment{&a.EndedAt})
+		return a, row.Scan(&a.Session, &a.Application, &a.Protocol, &a.Index, &a.Subject, nullTime{&a.StartedAt}, nullTime{&a.EndedAt})
 	}, `
 		SELECT session_id, application_id, protocol, session_index, subject, started_at, ended_at
 		FROM session_applications WHERE tenant_id = $1 AND session_id = $2 AND ended_at IS NULL ORDER BY started_at`, tenant, session)
 }
 
 func scanPassed(row scanner) (p identity.Passed, err error) {
-	return p, row.Scan(&p.Validation, &p.Method, &p.Authenticator, moment{&p.At})
+	return p, row.Scan(&p.Validation, &p.Method, &p.Authenticator, nullTime{&p.At})
 }

@@ -43,7 +43,7 @@ func (r Reader) SigningKeys() SigningKeyReads { return SigningKeyReads{r} }
 func (v SigningKeyReads) Active(ctx context.Context, tenant string, purpose identity.Protocol) ([]SigningKey, error) {
 	all, err := Collect(list(ctx, v.r, "signing keys", func(row scanner) (k SigningKey, err error) {
 		return k, row.Scan(&k.Tenant, &k.ID, &k.Purpose, &k.Algorithm, &k.Private, &k.Certificate,
-			moment{&k.CreatedAt}, moment{&k.ActiveFrom}, moment{&k.RetiredAt})
+			nullTime{&k.CreatedAt}, nullTime{&k.ActiveFrom}, nullTime{&k.RetiredAt})
 	}, `
 		SELECT tenant_id, id, purpose, algorithm, private_key, certificate, created_at, active_from, retired_at
 		FROM signing_keys WHERE tenant_id = $1 AND purpose = $2 AND retired_at IS NULL

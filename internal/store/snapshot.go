@@ -41,7 +41,7 @@ func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, fmt.Errorf("store: snapshot: %w", classify(err))
 	}
 	s := &Snapshot{tx: tx}
-	if err := s.survey(ctx); err != nil {
+	if err := s.load(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("store: snapshot: %w", classify(err))
 	}
@@ -51,7 +51,7 @@ func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 // Close ends the snapshot.
 func (s *Snapshot) Close() { _ = s.tx.Rollback() } // it has written nothing
 
-func (s *Snapshot) survey(ctx context.Context) error {
+func (s *Snapshot) load(ctx context.Context) error {
 	if err := s.tx.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`).Scan(&s.Schema); err != nil {
 		return err
 	}

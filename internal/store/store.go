@@ -52,10 +52,9 @@ type DB struct {
 // fate.
 type Tx struct {
 	Reader
-	sql   querier
-	db    *DB
-	who   identity.Principal
-	wakes []string
+	db     *DB
+	who    identity.Principal
+	topics []string
 }
 
 // A Reader reads: outside transactions, as part of a [DB], or within one, as part
@@ -109,7 +108,7 @@ func (db *DB) connect(source string) (err error) {
 		db.writer = db.pool
 		return nil
 	}
-	db.dialect = lite{}
+	db.dialect = sqlite{}
 	path, err := filepath.Abs(source)
 	if err != nil {
 		return fmt.Errorf("store: open: %w", err)
@@ -157,7 +156,7 @@ func (r Reader) Now() time.Time { return r.now() }
 // Ping reports whether the database can be written to, for /readyz.
 func (db *DB) Ping(ctx context.Context) error {
 	return db.InTx(ctx, identity.Principal{Kind: identity.System}, func(tx *Tx) error {
-		_, err := tx.sql.ExecContext(ctx, `UPDATE meta SET value = value WHERE name = 'least release'`)
+		_, err := tx.q.ExecContext(ctx, `UPDATE meta SET value = value WHERE name = 'least release'`)
 		return err
 	})
 }
@@ -171,7 +170,7 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 
 // inTx is InTx for what needs the database's own transaction too.
 func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
-	conn, err := db.turn(ctx)
+	conn, err := db.acquireWriter(ctx)
 	if err != nil {
 		return fmt.Errorf("store: begin: %w", classify(err))
 	}
@@ -182,7 +181,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	}
 	defer sqlTx.Rollback() // after a commit this does nothing
 	q := db.preparedWrites.on(sqlTx, sqlTx)
-	tx := &Tx{Reader: Reader{q: q, keys: db.keys, now: db.now}, sql: q, db: db, who: who}
+	tx := &Tx{Reader: Reader{q: q, keys: db.keys, now: db.now}, db: db, who: who}
 	if err := f(sqlTx, tx); err != nil {
 		return classify(err)
 	}
@@ -193,7 +192,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 		return fmt.Errorf("store: commit: %w", classify(err))
 	}
 	_ = conn.Close() // back to the pool: the next one's turn
-	db.bus.wake(tx.wakes...)
+	db.bus.notify(tx.topics...)
 	db.preparedWrites.learn(ctx, q)
 	return nil
 }
@@ -202,9 +201,9 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 // a lock that somebody holds (QLT-3): past it, people are told to come again.
 const maxWait = 5 * time.Second
 
-// turn waits for a connection to write on. SQLite has one, so this is the queue
+// acquireWriter waits for a connection to write on. SQLite has one, so this is the queue
 // of those who wait for each other.
-func (db *DB) turn(ctx context.Context) (*sql.Conn, error) {
+func (db *DB) acquireWriter(ctx context.Context) (*sql.Conn, error) {
 	waiting, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	return db.writer.Conn(waiting)

@@ -65,17 +65,17 @@ func freshSchema(t testing.TB, dsn string) string {
 	return u.String()
 }
 
-// house is a tenant with one user and one application.
-type house struct {
+// fixture is a tenant with one user and one application.
+type fixture struct {
 	tenant identity.Tenant
 	user   identity.User
 	app    identity.Application
 	who    identity.Principal
 }
 
-func furnish(t testing.TB, db *DB) house {
+func newFixture(t testing.TB, db *DB) fixture {
 	t.Helper()
-	h := house{tenant: identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}}
+	h := fixture{tenant: identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}}
 	h.who = identity.Principal{Tenant: h.tenant.ID, Kind: identity.CommandLine, Name: "test"}
 	h.user = identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: "Anna.Berg", Mail: "anna@example.org"}
 	h.app = identity.Application{Tenant: h.tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
@@ -117,7 +117,7 @@ func race(t *testing.T, f func() error) int {
 
 func TestUseOnce_OneOfAHundredWins(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		until := time.Now().Add(time.Minute)
 		won := race(t, func() error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -140,7 +140,7 @@ func TestUseOnce_OneOfAHundredWins(t *testing.T) {
 // A use whose transaction fails was no use.
 func TestUseOnce_SharesTheFateOfItsEffect(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		use := func(fail error) error {
 			return db.InTx(t.Context(), h.who, func(tx *Tx) error {
 				if err := tx.UseOnce(t.Context(), h.tenant.ID, "jti", "k", time.Now().Add(time.Minute)); err != nil {
@@ -161,7 +161,7 @@ func TestUseOnce_SharesTheFateOfItsEffect(t *testing.T) {
 
 func TestEventSharesTheFateOfItsChange(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
 			if err := tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de"); err != nil {
 				return err
@@ -196,7 +196,7 @@ func TestEventSharesTheFateOfItsChange(t *testing.T) {
 
 func TestUserByName_FoldsNames(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		for _, name := range []string{"anna.berg", " ANNA.BERG ", "ａｎｎａ.berg"} {
 			if u, err := db.Users().ByName(t.Context(), h.tenant.ID, name); err != nil || u.ID != h.user.ID {
 				t.Errorf("UserByName(%q) = %s, %v", name, u.ID, err)
@@ -272,7 +272,7 @@ func TestRates_OfManyStaySmall(t *testing.T) {
 
 func TestRates_ExactUnderConcurrency(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		var let atomic.Int32
 		var wg sync.WaitGroup
 		for range 50 {
@@ -296,7 +296,7 @@ func TestRates_ExactUnderConcurrency(t *testing.T) {
 
 func TestADM5_EventsAreNotYetSealed(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged}) })
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +311,7 @@ func TestADM5_EventsAreNotYetSealed(t *testing.T) {
 
 func TestWakeReachesSubscribersAfterCommit(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		woken, stop := db.Subscribe("journey:x")
 		defer stop()
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
@@ -333,7 +333,7 @@ func TestWakeReachesSubscribersAfterCommit(t *testing.T) {
 // process's, each would wake every page that waits, and thousands may.
 func TestWakeLeavesOthersAsleep(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		woken, stop := db.Subscribe("journey:x")
 		defer stop()
 		time.Sleep(600 * time.Millisecond) // until it watches
@@ -362,7 +362,7 @@ func TestWakeLeavesOthersAsleep(t *testing.T) {
 // server.
 func TestWakeReachesOtherNodes(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		other, err := Open(t.Context(), Options{Source: sourceOf(t, db), Keys: db.keys.ring})
 		if err != nil {
 			t.Fatal(err)

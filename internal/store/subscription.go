@@ -52,9 +52,9 @@ func (v SubscriptionReads) Get(ctx context.Context, tenant, authenticator string
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT tenant_id, authenticator_id, host, endpoint, p256dh, auth, created_at, sent_at, failed_at, failure
 		FROM push_subscriptions WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator).Scan(&p.Tenant, &p.Authenticator,
-		&p.Host, &p.endpoint, &p.p256dh, &p.auth, moment{&p.CreatedAt}, moment{&p.SentAt}, moment{&p.FailedAt}, &p.Failure)
+		&p.Host, &p.endpoint, &p.p256dh, &p.auth, nullTime{&p.CreatedAt}, nullTime{&p.SentAt}, nullTime{&p.FailedAt}, &p.Failure)
 	if err != nil {
-		return p, missing("push subscription of "+authenticator, err)
+		return p, notFound("push subscription of "+authenticator, err)
 	}
 	return p, nil
 }

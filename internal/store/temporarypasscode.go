@@ -23,8 +23,8 @@ func (t TemporaryPasscode) Open(now time.Time) bool {
 	return t.EndedAt.IsZero() && now.Before(t.ExpiresAt)
 }
 
-// temporaryPasscode is what the MAC of a temporary passcode is bound to.
-func temporaryPasscode(tenant, user string) []string {
+// temporaryPasscodeUse is what the MAC of a temporary passcode is bound to.
+func temporaryPasscodeUse(tenant, user string) []string {
 	return []string{"temporary passcode", tenant, user}
 }
 
@@ -55,9 +55,9 @@ func (v TemporaryPasscodeReads) Get(ctx context.Context, tenant, user string) (T
 	var many int64
 	err := v.r.q.QueryRowContext(ctx, `
 		SELECT many, made_at, expires_at, uses, ended_at FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
-		tenant, user).Scan(&many, moment{&t.MadeAt}, moment{&t.ExpiresAt}, &t.Uses, moment{&t.EndedAt})
+		tenant, user).Scan(&many, nullTime{&t.MadeAt}, nullTime{&t.ExpiresAt}, &t.Uses, nullTime{&t.EndedAt})
 	if err != nil {
-		return t, missing("temporary passcode of "+user, err)
+		return t, notFound("temporary passcode of "+user, err)
 	}
 	t.Many = many == 1
 	return t, nil
@@ -66,7 +66,7 @@ func (v TemporaryPasscodeReads) Get(ctx context.Context, tenant, user string) (T
 // Set puts a user's new temporary passcode in the place of an earlier
 // one. Its digits are given in ASCII.
 func (v TemporaryPasscodes) Set(ctx context.Context, t TemporaryPasscode, code string) error {
-	mac, root, err := v.tx.MAC(code, temporaryPasscode(t.Tenant, t.User)...)
+	mac, root, err := v.tx.MAC(code, temporaryPasscodeUse(t.Tenant, t.User)...)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (v TemporaryPasscodes) End(ctx context.Context, tenant, user string) (bool,
 // one that is open. One for a single use ends with it: the condition is part of
 // the UPDATE, so of a hundred copies one gets it (CRED-9).
 func (v TemporaryPasscodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
-	macs, err := v.tx.MACs(code, temporaryPasscode(tenant, user)...)
+	macs, err := v.tx.MACs(code, temporaryPasscodeUse(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
@@ -117,15 +117,15 @@ func (v TemporaryPasscodes) Use(ctx context.Context, tenant, user, code string) 
 // guessing. It reports whether this one ended it.
 func (v TemporaryPasscodes) CountInvalid(ctx context.Context, tenant, user string, limit int64) (ended bool, err error) {
 	var since time.Time
-	err = v.tx.sql.QueryRowContext(ctx, `
+	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE temporary_passcodes SET wrong = wrong + 1, ended_at = CASE WHEN wrong + 1 >= $4 THEN $3 ELSE ended_at END
 		WHERE tenant_id = $1 AND user_id = $2 AND `+openTemporary+` RETURNING ended_at`,
-		tenant, user, at(v.tx.now()), limit).Scan(moment{&since})
+		tenant, user, at(v.tx.now()), limit).Scan(nullTime{&since})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, missing("temporary passcode of "+user, err)
+		return false, notFound("temporary passcode of "+user, err)
 	}
 	return !since.IsZero(), nil
 }

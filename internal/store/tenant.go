@@ -14,7 +14,7 @@ const tenantColumns = `id, slug, name, organisation, language, help_contact, ale
 
 func scanTenant(row scanner) (t identity.Tenant, err error) {
 	var alerts string
-	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &alerts, moment{&t.CreatedAt}); err != nil {
+	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &alerts, nullTime{&t.CreatedAt}); err != nil {
 		return t, err
 	}
 	return t, json.Unmarshal([]byte(alerts), &t.Alerts)
@@ -39,7 +39,7 @@ func (r Reader) Tenants() TenantReads { return TenantReads{r} }
 func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error) {
 	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
 	if err != nil {
-		return t, missing("tenant "+id, err)
+		return t, notFound("tenant "+id, err)
 	}
 	return t, nil
 }
@@ -48,18 +48,18 @@ func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error
 func (v TenantReads) BySlug(ctx context.Context, slug string) (identity.Tenant, error) {
 	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
 	if err != nil {
-		return t, missing("tenant "+slug, err)
+		return t, notFound("tenant "+slug, err)
 	}
 	return t, nil
 }
 
-// knownFor is how long a tenant is taken as it was read: every request begins
+// tenantCacheTime is how long a tenant is taken as it was read: every request begins
 // with its tenant, and what a command changes beside the server is to be seen
 // within this time.
-const knownFor = 250 * time.Millisecond
+const tenantCacheTime = 250 * time.Millisecond
 
 // A knownTenant is one that was read a moment ago.
-type knownTenant struct {
+type cachedTenant struct {
 	identity.Tenant
 	at time.Time
 }
@@ -67,13 +67,13 @@ type knownTenant struct {
 // TenantBySlug returns the tenant whose addresses carry slug, as it was within
 // the last quarter of a second. Only those that exist are remembered.
 func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
-	if known, ok := db.tenants.Load(slug); ok && time.Since(known.(knownTenant).at) < knownFor {
-		return known.(knownTenant).Tenant, nil
+	if known, ok := db.tenants.Load(slug); ok && time.Since(known.(cachedTenant).at) < tenantCacheTime {
+		return known.(cachedTenant).Tenant, nil
 	}
 	at := time.Now()
 	t, err := db.Reader.Tenants().BySlug(ctx, slug)
 	if err == nil {
-		db.tenants.Store(slug, knownTenant{t, at})
+		db.tenants.Store(slug, cachedTenant{t, at})
 	}
 	return t, err
 }
@@ -102,7 +102,7 @@ func (v TenantReads) Census(ctx context.Context, tenant string) (c Census, err e
 			(SELECT COUNT(*) FROM authenticators WHERE tenant_id = $1 AND revoked_at IS NULL)`, tenant).Scan(
 		&c.Users, &c.Disabled, &c.Groups, &c.Applications, &c.Authenticators)
 	if err != nil {
-		return c, missing("census of "+tenant, err)
+		return c, notFound("census of "+tenant, err)
 	}
 	return c, nil
 }

@@ -16,10 +16,10 @@ func scanUser(row scanner) (u identity.User, err error) {
 
 // userFields are where userColumns go.
 func userFields(u *identity.User) []any {
-	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, moment{&u.PasswordChanged}, &u.PasswordDue,
-		&u.Failures, moment{&u.LockedUntil}, moment{&u.LockedAt}, moment{&u.PushLockedUntil}, moment{&u.PasscodesLocked}, &u.PasscodeFailures,
-		&u.UnlockDue, moment{&u.DisabledAt}, moment{&u.RemovedAt}, moment{&u.MayEnrollAt},
-		moment{&u.EverEnrolledAt}, moment{&u.CreatedAt}}
+	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, nullTime{&u.PasswordChanged}, &u.PasswordDue,
+		&u.Failures, nullTime{&u.LockedUntil}, nullTime{&u.LockedAt}, nullTime{&u.PushLockedUntil}, nullTime{&u.PasscodesLocked}, &u.PasscodeFailures,
+		&u.UnlockDue, nullTime{&u.DisabledAt}, nullTime{&u.RemovedAt}, nullTime{&u.MayEnrollAt},
+		nullTime{&u.EverEnrolledAt}, nullTime{&u.CreatedAt}}
 }
 
 // Users reads and writes users: their data, locks, and what they have open.
@@ -41,7 +41,7 @@ func (r Reader) Users() UserReads { return UserReads{r} }
 func (v UserReads) Get(ctx context.Context, tenant, id string) (identity.User, error) {
 	u, err := scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id))
 	if err != nil {
-		return u, missing("user "+id, err)
+		return u, notFound("user "+id, err)
 	}
 	return u, nil
 }
@@ -51,7 +51,7 @@ func (v UserReads) ByName(ctx context.Context, tenant, name string) (identity.Us
 	u, err := scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = $2 AND u.removed_at IS NULL`,
 		tenant, identity.FoldName(name)))
 	if err != nil {
-		return u, missing("user by name", err)
+		return u, notFound("user by name", err)
 	}
 	return u, nil
 }

@@ -131,7 +131,7 @@ func (v UserReads) KnownBrowser(ctx context.Context, tenant, user, browser strin
 		return false, "", nil
 	}
 	if err != nil {
-		return false, "", missing("known browser", err)
+		return false, "", notFound("known browser", err)
 	}
 	return true, last, nil
 }

@@ -11,7 +11,7 @@ import (
 // session too, and though the user is enabled again.
 func TestTLOG27_GrantsDoNotOutliveADisabledUser(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		g, _ := granted(t, db, h, true)
 		refresh := addToken(t, db, h, g, RefreshToken)
 		var cut RevokedAccess
@@ -45,7 +45,7 @@ func TestTLOG27_GrantsDoNotOutliveADisabledUser(t *testing.T) {
 // a wrong one: the journey waits for a code still, as a decoy does (ENR-4).
 func TestENR4_AMailedCodeIsWrongOnceItsUserIsDisabled(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		j := h.journey()
 		j.UserID, j.Name, j.Enroll = h.user.ID, h.user.Name, identity.EnrollCode
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {

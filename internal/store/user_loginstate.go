@@ -16,9 +16,9 @@ type LoginState struct {
 
 	// Of the browser: whether the user has logged in from it before, by which
 	// method last, and until when its own tally is locked.
-	Known       bool
-	LastMethod  identity.Method
-	LockedUntil time.Time
+	KnownBrowser       bool
+	LastMethod         identity.Method
+	BrowserLockedUntil time.Time
 
 	// RecoveryCodes counts those not used yet; Temporary reports that an operator
 	// made a passcode for the user that can still be typed.
@@ -44,33 +44,33 @@ func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, s
 			(SELECT COUNT(*) FROM temporary_passcodes t WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.ended_at IS NULL AND t.expires_at > $6)
 		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
 		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe), at(v.r.now())).Scan(
-		append(userFields(u), &groups, &last, moment{&p.LockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
+		append(userFields(u), &groups, &last, nullTime{&p.BrowserLockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
 	if err != nil {
-		return LoginState{}, missing("person "+id, err)
+		return LoginState{}, notFound("person "+id, err)
 	}
 	if groups != nil {
 		p.Groups = strings.Fields(*groups)
 	}
 	if last != nil {
-		p.Known, p.LastMethod = true, identity.Method(*last)
+		p.KnownBrowser, p.LastMethod = true, identity.Method(*last)
 	}
 	p.Rejected, p.Temporary = rejections > 0, temporary > 0
 	return p, nil
 }
 
-// never is when an operator's lock ends by itself.
-var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+// endOfTime is when an operator's lock ends by itself.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// Locked reports until when a tally of the person in the browser it was read
+// LockedUntil reports until when a tally of the person in the browser it was read
 // for is locked; zero when it is not. An operator's lock holds in every browser
 // and has no end that anybody lives to see.
-func (p LoginState) Locked(t FailureCounter, now time.Time) time.Time {
+func (p LoginState) LockedUntil(t FailureCounter, now time.Time) time.Time {
 	if !p.User.LockedAt.IsZero() {
-		return never
+		return endOfTime
 	}
 	until := p.User.LockedUntil
 	if t.Browser != "" {
-		until = p.LockedUntil
+		until = p.BrowserLockedUntil
 	}
 	if !now.Before(until) {
 		return time.Time{}

@@ -19,13 +19,13 @@ type Belongings struct {
 func (v UserReads) Belongings(ctx context.Context, tenant, user string) (b Belongings, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT (SELECT COUNT(*) FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
-				WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+nobodyElses+`),
+				WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+onlyTheirs+`),
 			(SELECT COUNT(*) FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			(SELECT COUNT(*) FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.seen_at + s.idle > $3),
 			(SELECT COUNT(*) FROM events e WHERE e.tenant_id = $1 AND e.user_id = $2 AND e.personal IS NOT NULL)`,
 		tenant, user, at(v.r.now())).Scan(&b.Authenticators, &b.Groups, &b.Sessions, &b.Events)
 	if err != nil {
-		return b, missing("belongings of "+user, err)
+		return b, notFound("belongings of "+user, err)
 	}
 	return b, nil
 }
@@ -38,13 +38,13 @@ var erasures = []string{
 	`DELETE FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM passkeys WHERE tenant_id = $1 AND user_id = $2`,
-	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
+	`DELETE FROM subjects WHERE tenant_id = $1 AND user_id = $2 /* full scan */`,
 	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
-	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
-	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* walks */`,
+	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* full scan */`,
+	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* full scan */`,
 	// An app that asks is still told, by its key, that it was revoked.
 	`UPDATE authenticators AS a SET name = '' WHERE a.tenant_id = $1 AND a.id IN (SELECT u.authenticator_id
-		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + nobodyElses,
+		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + onlyTheirs,
 	`UPDATE session_applications SET subject = '' WHERE tenant_id = $1 AND session_id IN (SELECT s.id
 		FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2)`,
 	`UPDATE sessions SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2`,
@@ -68,7 +68,7 @@ func (v Users) Remove(ctx context.Context, u identity.User) error {
 	if u.Mail != "" {
 		// Somebody else may read mail at the same address.
 		if _, err := v.tx.exec(ctx, "erase mails to "+u.ID, `
-			/* walks */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
+			/* full scan */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
 				WHERE o.tenant_id = $1 AND o.mail = $3 AND o.id <> $2)`, u.Tenant, u.ID, u.Mail); err != nil {
 			return err
 		}

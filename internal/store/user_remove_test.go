@@ -13,7 +13,7 @@ import (
 // it, and its name, to the other.
 func TestRemovalLeavesWhatIsShared(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		other := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: "other"}
 		a := identity.Authenticator{Tenant: h.tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-1", Kind: identity.AppToken,
 			Name: "Shared phone", Seed: []byte("12345678901234567890"), Template: []byte("{}")}

@@ -68,9 +68,9 @@ func (v VAPID) create(ctx context.Context) error {
 // Public returns the public part of the installation's key of Web Push and
 // when it was made.
 func (v VAPIDReads) Public(ctx context.Context) (public []byte, made time.Time, err error) {
-	err = v.r.q.QueryRowContext(ctx, `SELECT public, created_at FROM vapid_keys WHERE id = 1`).Scan(&public, moment{&made})
+	err = v.r.q.QueryRowContext(ctx, `SELECT public, created_at FROM vapid_keys WHERE id = 1`).Scan(&public, nullTime{&made})
 	if err != nil {
-		return nil, made, missing("VAPID key", err)
+		return nil, made, notFound("VAPID key", err)
 	}
 	return public, made, nil
 }
@@ -81,7 +81,7 @@ func (v VAPIDReads) Key(ctx context.Context) (webpush.Key, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `SELECT root, private FROM vapid_keys WHERE id = 1`).Scan(&root, &sealed)
 	if err != nil {
-		return webpush.Key{}, missing("VAPID key", err)
+		return webpush.Key{}, notFound("VAPID key", err)
 	}
 	derived, err := v.r.keys.ring.derive(root, vapidLabel)
 	if err != nil {

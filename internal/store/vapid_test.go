@@ -92,7 +92,7 @@ func TestPUSH24_TheKeyIsSealed(t *testing.T) {
 // one be given to another authenticator.
 func TestPUSH24_SubscriptionsAreSealed(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
-		h := furnish(t, db)
+		h := newFixture(t, db)
 		var ids [2]string
 		sub := webpush.Subscription{Endpoint: "https://fcm.googleapis.com/fcm/send/capability", P256DH: []byte("point"), Auth: []byte("0123456789abcdef")}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-func newKit(t *testing.T, base string) (*web.Site, *storetest.House, *strings.Builder) {
+func newKit(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.Builder) {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {

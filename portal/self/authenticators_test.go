@@ -28,7 +28,7 @@ func (v *visitor) kinds() (kinds []audit.Kind) {
 // each with its event; lost at once and without a factor, for that is what was
 // lost. Push on, which makes it do more, asks for one.
 func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
 		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		v.signIn(password)

@@ -23,14 +23,14 @@ import (
 
 // A visitor is a browser that is signed in to the self-service pages.
 type visitor struct {
-	*storetest.House
+	*storetest.Fixture
 	t               *testing.T
 	mux             *http.ServeMux
 	app             identity.Application
 	browser, secret string
 }
 
-func newVisitor(t *testing.T, h *storetest.House) *visitor {
+func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -40,7 +40,7 @@ func newVisitor(t *testing.T, h *storetest.House) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visitor{House: h, t: t, mux: http.NewServeMux(), browser: identity.NewSecret(), app: identity.Application{Tenant: h.Tenant.ID,
+	v := &visitor{Fixture: h, t: t, mux: http.NewServeMux(), browser: identity.NewSecret(), app: identity.Application{Tenant: h.Tenant.ID,
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
 	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
 	(&self.Portal{Site: kit, DB: h.DB}).Routes(v.mux)
@@ -138,7 +138,7 @@ var shownCode = regexp.MustCompile(`<code>([0-9A-Z-]{19})</code>`)
 // A set is shown once. The same form again makes no second one, which would void
 // what was just printed. (Without Once it did.)
 func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
 		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		form := url.Values{"do": {"make"}, "version": {"17"}}

@@ -23,7 +23,7 @@ var nonceField = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
 // Tried without the time and without the policy: the row of each
 // came as far as what the browser made.
 func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
 		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		_, _, body := v.ask("/passkeys", nil)

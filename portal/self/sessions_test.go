@@ -32,7 +32,7 @@ var (
 // another person's. (With the grants left alone, with all of a user's grants
 // revoked, and with EndSession taking any id, it failed.)
 func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.House) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v := newVisitor(t, h)
 		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		mine := h.User
@@ -118,12 +118,12 @@ func TestCRED16_HistoryOfSignIns(t *testing.T) {
 		}
 	}
 	happened(h.User.ID, "203.0.113.99", audit.LoginSucceeded)
-	h.Clock.Pass(91 * 24 * time.Hour)
+	h.Clock.Advance(91 * 24 * time.Hour)
 	for i := range 60 { // many in one millisecond
 		happened(h.User.ID, fmt.Sprintf("192.0.2.%d", i), audit.PasscodeWrong)
 	}
 	happened("usr_"+strings.Repeat("x", 27), "198.51.100.1", audit.LoginSucceeded)
-	h.Clock.Pass(time.Second)
+	h.Clock.Advance(time.Second)
 	happened(h.User.ID, "192.0.2.200", audit.LoginSucceeded)
 	v.signIn(identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
 

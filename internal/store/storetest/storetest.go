@@ -25,8 +25,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A House is a database with a tenant, a user and an application in it.
-type House struct {
+// A Fixture is a database with a tenant, a user and an application in it.
+type Fixture struct {
 	DB          *store.DB
 	Clock       *Clock
 	Tenant      identity.Tenant
@@ -52,17 +52,17 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Pass lets time pass.
-func (c *Clock) Pass(d time.Duration) {
+// Advance lets time pass.
+func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Each runs f in a house of its own on every database at hand.
-func Each(t *testing.T, f func(t *testing.T, h *House)) {
+// Each runs f in a fixture of its own on every database at hand.
+func Each(t *testing.T, f func(t *testing.T, h *Fixture)) {
 	t.Helper()
-	EachSource(t, func(t *testing.T, source string) { f(t, furnish(t, source)) })
+	EachSource(t, func(t *testing.T, source string) { f(t, newFixture(t, source)) })
 }
 
 // EachSource runs f with the source of every database at hand, each empty.
@@ -84,17 +84,17 @@ func Empty(t *testing.T) map[string]string {
 	return sources
 }
 
-// SQLite returns a house on SQLite alone, for what does not depend on the
+// SQLite returns a fixture on SQLite alone, for what does not depend on the
 // database.
-func SQLite(t *testing.T) *House {
+func SQLite(t *testing.T) *Fixture {
 	t.Helper()
-	return furnish(t, filepath.Join(t.TempDir(), "t.db"))
+	return newFixture(t, filepath.Join(t.TempDir(), "t.db"))
 }
 
-// migrated returns a SQLite database that has all its tables and nothing in them.
+// migratedFile returns a SQLite database that has all its tables and nothing in them.
 // To run every migration for each of a thousand tests, under the race detector and
 // with a database that is Go code itself, is much of what they would do.
-var migrated = sync.OnceValues(func() ([]byte, error) {
+var migratedFile = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "latchkey-migrated")
 	if err != nil {
 		return nil, err
@@ -121,10 +121,10 @@ var migrated = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(source)
 })
 
-func furnish(t *testing.T, source string) *House {
+func newFixture(t *testing.T, source string) *Fixture {
 	t.Helper()
 	if !strings.Contains(source, "://") {
-		empty, err := migrated()
+		empty, err := migratedFile()
 		if err == nil {
 			err = os.WriteFile(source, empty, 0o600)
 		}
@@ -132,7 +132,7 @@ func furnish(t *testing.T, source string) *House {
 			t.Fatal(err)
 		}
 	}
-	h := &House{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
+	h := &Fixture{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
 	h.DB = h.Node(t)
 	if err := h.DB.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -154,9 +154,9 @@ func furnish(t *testing.T, source string) *House {
 	return h
 }
 
-// Node opens the house's database once more, as another node of a cluster or a
+// Node opens the fixture's database once more, as another node of a cluster or a
 // command beside the server does.
-func (h *House) Node(t *testing.T) *store.DB {
+func (h *Fixture) Node(t *testing.T) *store.DB {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now})
 	if err != nil {
@@ -176,15 +176,15 @@ func (h *House) Node(t *testing.T) *store.DB {
 }
 
 // Do runs f in a transaction that must succeed.
-func (h *House) Do(t *testing.T, f func(tx *store.Tx) error) {
+func (h *Fixture) Do(t *testing.T, f func(tx *store.Tx) error) {
 	t.Helper()
 	if err := h.DB.InTx(t.Context(), h.Who, f); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Journey starts a journey of the house's user from a browser.
-func (h *House) Journey(t *testing.T, browser string) *identity.Journey {
+// Journey starts a journey of the fixture's user from a browser.
+func (h *Fixture) Journey(t *testing.T, browser string) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
@@ -194,9 +194,9 @@ func (h *House) Journey(t *testing.T, browser string) *identity.Journey {
 	return j
 }
 
-// Authenticator gives the house's user an active app token on Android with
+// Authenticator gives the fixture's user an active app token on Android with
 // push on.
-func (h *House) Authenticator(t *testing.T, name string) identity.Authenticator {
+func (h *Fixture) Authenticator(t *testing.T, name string) identity.Authenticator {
 	t.Helper()
 	now, id := h.Clock.Now(), identity.NewID(identity.AuthenticatorID)
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: id, Serial: "LK-" + id[4:12], Kind: identity.AppToken, Name: name,
@@ -253,11 +253,11 @@ func freshSchema(t *testing.T, dsn string) string {
 }
 
 // LockedUntil is until when a tally is locked; zero when it is not.
-func (h *House) LockedUntil(t testing.TB, tally store.FailureCounter) time.Time {
+func (h *Fixture) LockedUntil(t testing.TB, tally store.FailureCounter) time.Time {
 	t.Helper()
 	p, err := h.DB.Users().LoginState(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Locked(tally, h.Clock.Now())
+	return p.LockedUntil(tally, h.Clock.Now())
 }

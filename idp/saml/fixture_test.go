@@ -43,10 +43,10 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A house is a tenant with a user behind a real server. Logging in is cut
+// A fixture is a tenant with a user behind a real server. Logging in is cut
 // short: whoever begins a journey in it has logged in already.
-type house struct {
-	*storetest.House
+type fixture struct {
+	*storetest.Fixture
 	t       testing.TB
 	idp     *idp.IdP
 	face    *Face
@@ -79,21 +79,21 @@ func (d *diary) tear() string {
 }
 
 // each runs f against every database at hand.
-func each(t *testing.T, f func(t *testing.T, h *house)) {
+func each(t *testing.T, f func(t *testing.T, h *fixture)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, build(t, h)) })
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) { f(t, build(t, h)) })
 }
 
-// one is a house on SQLite, for what does not depend on the database.
-func one(t *testing.T) *house {
+// one is a fixture on SQLite, for what does not depend on the database.
+func one(t *testing.T) *fixture {
 	t.Helper()
 	return build(t, storetest.SQLite(t))
 }
 
-func build(t *testing.T, furnished *storetest.House) *house {
+func build(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Helper()
-	h := &house{House: furnished, t: t, log: new(diary)}
-	h.Clock.Pass(time.Since(h.Clock.Now()).Truncate(time.Second)) // strangers go by the real time
+	h := &fixture{Fixture: in, t: t, log: new(diary)}
+	h.Clock.Advance(time.Since(h.Clock.Now()).Truncate(time.Second)) // strangers go by the real time
 	catalog, err := locales.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func build(t *testing.T, furnished *storetest.House) *house {
 }
 
 // begin stands for a whole journey, by password and passcode.
-func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
+func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 	kit, ctx := h.idp.Site, r.Context()
 	t, err := kit.Tenant(r)
 	if err != nil {
@@ -173,14 +173,14 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 
 // A party is an application and its keys.
 type party struct {
-	*house
+	*fixture
 	app  identity.Application
 	acs  string
 	key  crypto.Signer
 	cert []byte
 }
 
-func (h *house) add(s samlsptest.Shape) *party {
+func (h *fixture) add(s samlsptest.Shape) *party {
 	h.t.Helper()
 	if s.EntityID == "" {
 		s.EntityID = "https://sp.example/saml"
@@ -196,14 +196,14 @@ func (h *house) add(s samlsptest.Shape) *party {
 	return h.join(app, s.Key, cert)
 }
 
-func (h *house) join(app identity.Application, key crypto.Signer, cert []byte) *party {
+func (h *fixture) join(app identity.Application, key crypto.Signer, cert []byte) *party {
 	h.t.Helper()
 	app.Tenant = h.Tenant.ID
 	err := h.DB.InTx(h.t.Context(), h.Who, func(tx *store.Tx) error { return tx.Applications().Add(h.t.Context(), app) })
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return &party{house: h, app: app, acs: samlsptest.ACS, key: key, cert: cert}
+	return &party{fixture: h, app: app, acs: samlsptest.ACS, key: key, cert: cert}
 }
 
 // request writes a good request, with attributes and children of its own.
@@ -281,7 +281,7 @@ type answer struct {
 	body string
 }
 
-func (h *house) read(res *http.Response, err error) answer {
+func (h *fixture) read(res *http.Response, err error) answer {
 	h.t.Helper()
 	if err != nil {
 		h.t.Fatal(err)
@@ -294,7 +294,7 @@ func (h *house) read(res *http.Response, err error) answer {
 	return answer{res, h.t, string(body)}
 }
 
-func (h *house) client() *http.Client {
+func (h *fixture) client() *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		h.t.Fatal(err)
@@ -303,13 +303,13 @@ func (h *house) client() *http.Client {
 }
 
 // redirect sends a query by the Redirect binding.
-func (h *house) redirect(query string) answer {
+func (h *fixture) redirect(query string) answer {
 	h.t.Helper()
 	return h.read(h.client().Get(h.base + "/saml/sso?" + query))
 }
 
 // post sends a request by the POST binding.
-func (h *house) post(doc, relayState string) answer {
+func (h *fixture) post(doc, relayState string) answer {
 	h.t.Helper()
 	form := url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(doc))}}
 	if relayState != "" {

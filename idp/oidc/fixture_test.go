@@ -34,9 +34,9 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A house is a tenant with a user behind a real server. Logging in is cut
+// A fixture is a tenant with a user behind a real server. Logging in is cut
 // short: whoever begins a journey in it has logged in already.
-type house struct {
+type fixture struct {
 	t      testing.TB
 	idp    *idp.IdP
 	tenant identity.Tenant
@@ -49,7 +49,7 @@ type house struct {
 }
 
 // each runs f against every database at hand, as in package store.
-func each(t *testing.T, f func(t *testing.T, h *house)) {
+func each(t *testing.T, f func(t *testing.T, h *fixture)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, build(t, filepath.Join(t.TempDir(), "t.db"))) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
@@ -57,8 +57,8 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 	}
 }
 
-// one is a house on SQLite, for what does not depend on the database.
-func one(t testing.TB) *house { return build(t, filepath.Join(t.TempDir(), "t.db")) }
+// one is a fixture on SQLite, for what does not depend on the database.
+func one(t testing.TB) *fixture { return build(t, filepath.Join(t.TempDir(), "t.db")) }
 
 func freshSchema(t *testing.T, dsn string) string {
 	t.Helper()
@@ -84,9 +84,9 @@ func freshSchema(t *testing.T, dsn string) string {
 	return u.String()
 }
 
-func build(t testing.TB, source string) *house {
+func build(t testing.TB, source string) *fixture {
 	t.Helper()
-	h := &house{t: t}
+	h := &fixture{t: t}
 	now := func() time.Time { return time.Now().Add(time.Duration(h.aside.Load())) }
 	db, err := store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring(), Now: now})
 	if err != nil {
@@ -124,7 +124,7 @@ func build(t testing.TB, source string) *house {
 	return h
 }
 
-func (h *house) tx(f func(tx *store.Tx) error) {
+func (h *fixture) tx(f func(tx *store.Tx) error) {
 	h.t.Helper()
 	err := h.idp.DB.InTx(h.t.Context(), identity.Principal{Tenant: h.tenant.ID, Kind: identity.CommandLine}, f)
 	if err != nil {
@@ -132,7 +132,7 @@ func (h *house) tx(f func(tx *store.Tx) error) {
 	}
 }
 
-func (h *house) addTenant(slug string) identity.Tenant {
+func (h *fixture) addTenant(slug string) identity.Tenant {
 	h.t.Helper()
 	t := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: slug, Name: "Example Hospital"}
 	h.tx(func(tx *store.Tx) error {
@@ -144,7 +144,7 @@ func (h *house) addTenant(slug string) identity.Tenant {
 	return t
 }
 
-func (h *house) addUser(name string) identity.User {
+func (h *fixture) addUser(name string) identity.User {
 	h.t.Helper()
 	// A ":" in the id would split the library's own access tokens in three (trap 4).
 	u := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID) + ":x", Name: name, DisplayName: "Anna Berg",
@@ -160,12 +160,12 @@ const callback = "https://rp.example/cb"
 
 // A party is an application and what it knows.
 type party struct {
-	*house
+	*fixture
 	app    identity.Application
 	secret string
 }
 
-func (h *house) add(name string, o oidcclient.Options) *party {
+func (h *fixture) add(name string, o oidcclient.Options) *party {
 	h.t.Helper()
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{callback}
@@ -176,11 +176,11 @@ func (h *house) add(name string, o oidcclient.Options) *party {
 	}
 	app.Tenant = h.tenant.ID
 	h.tx(func(tx *store.Tx) error { return tx.Applications().Add(h.t.Context(), app) })
-	return &party{house: h, app: app, secret: secret}
+	return &party{fixture: h, app: app, secret: secret}
 }
 
 // begin stands for a whole journey.
-func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
+func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 	kit, ctx := h.idp.Site, r.Context()
 	t, err := kit.Tenant(r)
 	if err != nil {
@@ -238,11 +238,11 @@ func (h *house) begin(w http.ResponseWriter, r *http.Request) error {
 
 // A browser keeps cookies and follows redirects as long as they stay with us.
 type browser struct {
-	h *house
+	h *fixture
 	*http.Client
 }
 
-func (h *house) browser() *browser {
+func (h *fixture) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		h.t.Fatal(err)
@@ -261,7 +261,7 @@ type answer struct {
 	body string
 }
 
-func (h *house) read(res *http.Response, err error) answer {
+func (h *fixture) read(res *http.Response, err error) answer {
 	h.t.Helper()
 	if err != nil {
 		h.t.Fatal(err)
@@ -279,7 +279,7 @@ func (b *browser) get(address string) answer {
 	return b.h.read(b.Get(address))
 }
 
-// to is where an answer redirects out of the house; nil when it does not.
+// to is where an answer redirects out of the fixture; nil when it does not.
 func (a answer) to(t testing.TB) *url.URL {
 	t.Helper()
 	if a.Header.Get("Location") == "" {
@@ -388,7 +388,7 @@ func (p *party) refreshed(token string, pairs ...string) tokens {
 }
 
 // userinfo shows an access token.
-func (h *house) userinfo(token string, headers ...string) answer {
+func (h *fixture) userinfo(token string, headers ...string) answer {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.issuer+userinfoPath, nil)
 	if err != nil {
@@ -404,13 +404,13 @@ func (h *house) userinfo(token string, headers ...string) answer {
 }
 
 // good reports whether an access token still works.
-func (h *house) good(token string) bool {
+func (h *fixture) good(token string) bool {
 	h.t.Helper()
 	return h.userinfo(token).StatusCode == http.StatusOK
 }
 
 // claims reads an ID token without checking it: strangers' clients do that.
-func (h *house) claims(idToken string) (header, claims map[string]any) {
+func (h *fixture) claims(idToken string) (header, claims map[string]any) {
 	h.t.Helper()
 	parts := strings.Split(idToken, ".")
 	if len(parts) != 3 {
@@ -429,4 +429,4 @@ func (h *house) claims(idToken string) (header, claims map[string]any) {
 }
 
 // later puts the clock forward.
-func (h *house) later(d time.Duration) { h.aside.Add(int64(d)) }
+func (h *fixture) later(d time.Duration) { h.aside.Add(int64(d)) }

@@ -27,9 +27,9 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// house is a database with a tenant and its people, and the API over HTTP.
-type house struct {
-	*storetest.House
+// fixture is a database with a tenant and its people, and the API over HTTP.
+type fixture struct {
+	*storetest.Fixture
 	api     *API
 	streams *web.Streams
 	server  *httptest.Server
@@ -37,21 +37,21 @@ type house struct {
 	rules   Rules
 }
 
-// each runs f in a house on every database at hand.
-func each(t *testing.T, f func(t *testing.T, h *house)) {
+// each runs f in a fixture on every database at hand.
+func each(t *testing.T, f func(t *testing.T, h *fixture)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, h *storetest.House) { f(t, furnish(t, h)) })
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) { f(t, newFixture(t, h)) })
 }
 
-// onSQLite is a house for what does not depend on the database.
-func onSQLite(t *testing.T) *house {
+// onSQLite is a fixture for what does not depend on the database.
+func onSQLite(t *testing.T) *fixture {
 	t.Helper()
-	return furnish(t, storetest.SQLite(t))
+	return newFixture(t, storetest.SQLite(t))
 }
 
-func furnish(t *testing.T, in *storetest.House) *house {
+func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Helper()
-	h := &house{House: in, ip: "192.0.2.17"}
+	h := &fixture{Fixture: in, ip: "192.0.2.17"}
 	var err error
 	if h.rules, err = ReadRules(t.Context(), h.DB.Reader, h.Tenant.ID); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func furnish(t *testing.T, in *storetest.House) *house {
 const inside = "127.0.0.1:1"
 
 // bell may call push services on the internet alone.
-func (h *house) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
+func (h *fixture) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
 	t.Helper()
 	services, err := webpush.NewServices([]string{inside})
 	if err != nil {
@@ -85,7 +85,7 @@ func (h *house) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
 		Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
-func (h *house) addUser(t *testing.T, name string) identity.User {
+func (h *fixture) addUser(t *testing.T, name string) identity.User {
 	t.Helper()
 	user := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: name, Mail: "anna@example.org"}
 	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), user) })
@@ -93,7 +93,7 @@ func (h *house) addUser(t *testing.T, name string) identity.User {
 }
 
 // journey begins a journey of a user who has proved the password.
-func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
+func (h *fixture) journey(t *testing.T, user identity.User) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
@@ -106,7 +106,7 @@ func (h *house) journey(t *testing.T, user identity.User) *identity.Journey {
 }
 
 // step runs f on a journey and writes it, as a page does.
-func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) error) {
+func (h *fixture) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) error) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
 		if err := f(tx); err != nil {
@@ -118,7 +118,7 @@ func (h *house) step(t *testing.T, j *identity.Journey, f func(tx *store.Tx) err
 
 // issued goes through the wizard as far as the page with the QR code, on
 // Android.
-func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Activation) {
+func (h *fixture) issued(t *testing.T, user identity.User) (*identity.Journey, Activation) {
 	t.Helper()
 	j := h.journey(t, user)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
@@ -132,7 +132,7 @@ func (h *house) issued(t *testing.T, user identity.User) (*identity.Journey, Act
 	return j, h.shown(t, j)
 }
 
-func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
+func (h *fixture) shown(t *testing.T, j *identity.Journey) Activation {
 	t.Helper()
 	a, err := Shown(t.Context(), h.DB.Reader, j)
 	if err != nil {
@@ -142,7 +142,7 @@ func (h *house) shown(t *testing.T, j *identity.Journey) Activation {
 }
 
 // events returns how many events of a kind there are.
-func (h *house) events(t *testing.T, tenant string, kind audit.Kind) []audit.Event {
+func (h *fixture) events(t *testing.T, tenant string, kind audit.Kind) []audit.Event {
 	t.Helper()
 	events, err := store.Collect(h.DB.Events().List(t.Context(), tenant, store.EventFilter{Kind: kind, Limit: 1000}))
 	if err != nil {
@@ -154,12 +154,12 @@ func (h *house) events(t *testing.T, tenant string, kind audit.Kind) []audit.Eve
 // An app is an authenticator app at its barest: a key and what it signs. It
 // can sign anything, so that the tests can lie.
 type app struct {
-	h   *house
+	h   *fixture
 	key *ecdsa.PrivateKey
 	id  string
 }
 
-func (h *house) newApp(t *testing.T) *app {
+func (h *fixture) newApp(t *testing.T) *app {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -256,7 +256,7 @@ func (r heard) code() string {
 }
 
 // send sends a call with a signature.
-func (h *house) send(t *testing.T, method, name, signature string, body []byte) heard {
+func (h *fixture) send(t *testing.T, method, name, signature string, body []byte) heard {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, h.server.URL+Path+name, bytes.NewReader(body))
 	if err != nil {
@@ -305,7 +305,7 @@ func (a *app) must(t *testing.T, name string, body any) map[string]any {
 type fields = map[string]any
 
 // enrolled is an app that has become an active authenticator of a user.
-func (h *house) enrolled(t *testing.T, user identity.User, push bool) *app {
+func (h *fixture) enrolled(t *testing.T, user identity.User, push bool) *app {
 	t.Helper()
 	_, shown := h.issued(t, user)
 	a := h.newApp(t)
