@@ -152,14 +152,14 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		return store.Activation{}, noActivation() // no guess either: it can be nobody's
 	}
 	counts := []struct {
-		rate    store.Rate
+		rate    store.ExactRate
 		subject string
 	}{
-		{store.Rate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, store.Network(m.ip)},
-		{store.Rate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
+		{store.ExactRate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, store.Network(m.ip)},
+		{store.ExactRate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
 	}
 	for _, count := range counts {
-		if err := tx.Allow(ctx, "", count.rate, count.subject); err != nil {
+		if err := tx.AllowExact(ctx, "", count.rate, count.subject); err != nil {
 			return store.Activation{}, flood(ctx, tx, m, err, count.rate.Kind, count.subject)
 		}
 	}
@@ -171,7 +171,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		return act, noActivation()
 	}
 	for _, count := range counts {
-		if err := tx.UndoAllow(ctx, "", count.rate, count.subject); err != nil {
+		if err := tx.UndoAllowExact(ctx, "", count.rate, count.subject); err != nil {
 			return act, err
 		}
 	}

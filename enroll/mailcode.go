@@ -116,20 +116,20 @@ func (e errand) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 // counted as somebody's would be, or asking too often would tell who exists:
 // the name stands for the user, and one spelt in two ways is still one.
 func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules) error {
-	byUser := store.Rate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
-	byAddress := store.Rate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
+	byUser := store.ExactRate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
+	byAddress := store.ExactRate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
 	if j.Has(identity.Password) {
-		byAddress = store.Rate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
+		byAddress = store.ExactRate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
 	}
 	subject := j.UserID
 	if subject == "" {
 		subject = store.Hash(identity.FoldName(j.Name))
 	}
 	for _, count := range []struct {
-		rate    store.Rate
+		rate    store.ExactRate
 		subject string
 	}{{byAddress, store.Network(tx.Who().IP)}, {byUser, subject}} {
-		if err := tx.Allow(ctx, j.Tenant, count.rate, count.subject); err != nil {
+		if err := tx.AllowExact(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}
 	}

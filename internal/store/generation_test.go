@@ -19,6 +19,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"policies":            "is not used up",
 		"events":              "only grows; those after the copy are lost",
 		"rates":               "counts fall back by what happened since; their spans are minutes",
+		"rate_counts":         "counts fall back by what happened since; their spans are minutes",
 		"used_once":           "what it guards is ended (requests), or refused by its time (calls, see enroll)",
 		"browser_users":       "a known browser proves nothing; its count of failures falls back",
 		"groups":              "is not used up",

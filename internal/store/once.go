@@ -38,6 +38,8 @@ func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
 			(SELECT tenant_id, kind, used_key FROM used_once WHERE until < $1 LIMIT 500)`,
 		`DELETE FROM rates WHERE (tenant_id, kind, subject) IN
 			(SELECT tenant_id, kind, subject FROM rates WHERE until < $1 LIMIT 500)`,
+		`DELETE FROM rate_counts WHERE (tenant_id, kind, subject, counted_at) IN
+			(SELECT tenant_id, kind, subject, counted_at FROM rate_counts WHERE until < $1 LIMIT 500)`,
 		`DELETE FROM requests WHERE (tenant_id, id) IN
 			(SELECT tenant_id, id FROM requests WHERE expires_at < $1 LIMIT 500)`,
 		`DELETE FROM challenges WHERE (tenant_id, journey_id) IN
