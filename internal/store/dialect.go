@@ -14,6 +14,8 @@ import (
 
 // A dialect is all that differs between the two databases.
 type dialect interface {
+	// text picks the text of a query that is not the same for both.
+	text(queryTexts) string
 	goose() (database.Dialect, []goose.ProviderOption, error)
 	// prepared is where the statements of a pool are kept; nil where its driver
 	// keeps them by itself.
@@ -35,6 +37,8 @@ type sqlite struct{}
 func (sqlite) goose() (database.Dialect, []goose.ProviderOption, error) {
 	return database.DialectSQLite3, nil, nil
 }
+
+func (sqlite) text(q queryTexts) string { return q.sqlite }
 
 func (sqlite) prepared(pool *sql.DB) *statements { return &statements{pool: pool} }
 
@@ -96,6 +100,8 @@ func (postgres) goose() (database.Dialect, []goose.ProviderOption, error) {
 	}
 	return database.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
 }
+
+func (postgres) text(q queryTexts) string { return q.postgres }
 
 func (postgres) prepared(*sql.DB) *statements { return nil }
 

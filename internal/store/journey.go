@@ -1,13 +1,11 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -148,31 +146,40 @@ func (v Journeys) revokeValidations(ctx context.Context, table string, j *identi
 	return nil
 }
 
-var selectJourney = `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
+var selectJourney = bothTexts(func(json jsonSQL) string {
+	return `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
 	j.acr, j.started_at, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
-	COALESCE((SELECT string_agg(place || ' ' || validation, ',') FROM journey_required r
-		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL), ''),
-	COALESCE((SELECT string_agg(passed_at || ' ' || validation || ' ' || authenticator_id || ' ' || method, ',') FROM journey_passed p
-		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL), ''),
+	(SELECT ` + json.values("r.place", "r.validation") + ` FROM journey_required r
+		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL),
+	(SELECT ` + json.rows("p.passed_at, p.validation", "p.validation", "p.method", "p.authenticator_id", "p.passed_at") + ` FROM journey_passed p
+		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL),
 	a.cannot_show, a.plain_push
 	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
 	WHERE j.tenant_id = $1 AND j.id = $2`
+})
 
 // Get returns a journey with what it requires and has passed, and what its
-// application, as it is now, can show. All comes in the one row: every page and every step begins with this query.
+// application, as it is now, can show. It is one query, since every page and every
+// step begins with it.
 func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Journey, error) {
 	j := &identity.Journey{}
 	var user *string
-	var acr, steps, required, passed string
+	var steps string
 	var adding, decoy, known, cannotShow, plainPush int64
-	err := v.r.q.QueryRowContext(ctx, selectJourney, tenant, id).Scan(
+	var passed []struct {
+		Validation    identity.Validation
+		Method        identity.Method
+		Authenticator string `json:"authenticator_id"`
+		PassedAt      int64  `json:"passed_at"`
+	}
+	err := v.r.q.QueryRowContext(ctx, v.r.dialect.text(selectJourney), tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
-		&acr, nullTime{&j.StartedAt}, &j.Invitation, &adding,
+		fromJSON{&j.ACR}, nullTime{&j.StartedAt}, &j.Invitation, &adding,
 		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, nullTime{&j.Code.SentAt},
 		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
-		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, &required, &passed, &cannotShow, &plainPush)
+		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, notFound("journey "+id, err)
 	}
@@ -184,56 +191,11 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 	for s := range strings.FieldsSeq(steps) {
 		j.Steps = append(j.Steps, identity.FactorStep(s))
 	}
-	if err := json.Unmarshal([]byte(acr), &j.ACR); err != nil {
-		return nil, fmt.Errorf("store: journey %s: %w", id, err)
-	}
-	if err := readValidations(j, required, passed); err != nil {
-		return nil, fmt.Errorf("store: journey %s: %w", id, err)
-	}
-	return j, nil
-}
-
-// readValidations reads what selectJourney gathers of the rows beside a
-// journey: "place validation" and "time validation authenticator method", with
-// commas between. None of ours has a comma in it, and none but a method a blank.
-func readValidations(j *identity.Journey, required, passed string) error {
-	needs, err := ordered(required, 2)
-	if err != nil {
-		return err
-	}
-	for _, word := range needs {
-		j.Required = append(j.Required, identity.Validation(word[1]))
-	}
-	has, err := ordered(passed, 4)
-	if err != nil {
-		return err
-	}
-	for _, word := range has {
-		seconds, _ := strconv.ParseInt(word[0], 10, 64) // ordered has read it
-		p := identity.Passed{Validation: identity.Validation(word[1]), Method: identity.Method(word[3]),
-			Authenticator: word[2], At: time.Unix(seconds, 0).UTC()}
-		j.Passed = append(j.Passed, p)
+	j.Recorded.Required = slices.Clone(j.Required)
+	for _, p := range passed {
+		j.Passed = append(j.Passed, identity.Passed{Validation: p.Validation, Method: p.Method,
+			Authenticator: p.Authenticator, At: time.Unix(p.PassedAt, 0).UTC()})
 		j.Recorded.Passed = append(j.Recorded.Passed, p.Validation)
 	}
-	j.Recorded.Required = slices.Clone(j.Required)
-	return nil
-}
-
-// ordered splits a list of rows of so many parts each, of which the last may have
-// several words, and puts them in the order of the number each begins with.
-func ordered(rows string, words int) (all [][]string, err error) {
-	for row := range strings.SplitSeq(rows, ",") {
-		if row == "" {
-			continue
-		}
-		word := strings.SplitN(row, " ", words)
-		if _, err := strconv.ParseInt(word[0], 10, 64); err != nil || len(word) != words {
-			return nil, fmt.Errorf("validation %q cannot be read", row)
-		}
-		all = append(all, word)
-	}
-	slices.SortStableFunc(all, func(a, b []string) int {
-		return cmp.Or(cmp.Compare(len(a[0]), len(b[0])), cmp.Compare(a[0], b[0]))
-	})
-	return all, nil
+	return j, nil
 }

@@ -45,4 +45,3 @@ func TestLease_HasOneHolder(t *testing.T) {
 		}
 	})
 }
-

@@ -35,9 +35,8 @@ type Options struct {
 // A DB is an open database.
 type DB struct {
 	Reader
-	writer  *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
-	pool    *sql.DB // SQLite: readers; PostgreSQL: the same pool
-	dialect dialect
+	writer *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
+	pool   *sql.DB // SQLite: readers; PostgreSQL: the same pool
 	// Statements prepared once: for reads outside and for all inside transactions.
 	prepared, preparedWrites *statements
 	tenants                  sync.Map // slug → knownTenant
@@ -60,9 +59,10 @@ type Tx struct {
 // A Reader reads: outside transactions, as part of a [DB], or within one, as part
 // of a [Tx]. Its views group the queries by subject.
 type Reader struct {
-	q    querier
-	keys *keys
-	now  func() time.Time
+	q       querier
+	dialect dialect
+	keys    *keys
+	now     func() time.Time
 }
 
 // Open opens the database and starts listening for wake-ups. It does not
@@ -80,7 +80,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.prepared = db.dialect.prepared(db.pool)
 	db.preparedWrites = db.dialect.prepared(db.writer)
-	db.Reader = Reader{q: db.prepared.on(db.pool, nil), keys: newKeys(o.Keys), now: o.Now}
+	db.Reader = Reader{q: db.prepared.on(db.pool, nil), dialect: db.dialect, keys: newKeys(o.Keys), now: o.Now}
 	if err := db.writer.PingContext(ctx); err != nil {
 		db.closePools()
 		return nil, fmt.Errorf("store: open: %w", classify(err))
@@ -181,7 +181,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	}
 	defer sqlTx.Rollback() // after a commit this does nothing
 	q := db.preparedWrites.on(sqlTx, sqlTx)
-	tx := &Tx{Reader: Reader{q: q, keys: db.keys, now: db.now}, db: db, who: who}
+	tx := &Tx{Reader: Reader{q: q, dialect: db.dialect, keys: db.keys, now: db.now}, db: db, who: who}
 	if err := f(sqlTx, tx); err != nil {
 		return classify(err)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -29,27 +28,28 @@ type LoginState struct {
 	Rejected bool
 }
 
-// LoginState returns a user, seen from a browser, with the rejections since a time.
-func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, since time.Time) (LoginState, error) {
-	var p LoginState
-	var groups, last *string
-	var rejections, temporary int64
-	u := &p.User
-	err := v.r.q.QueryRowContext(ctx, `
-		SELECT `+userColumns+`,
-			(SELECT string_agg(m.group_id, ' ') FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
+var selectLoginState = bothTexts(func(j jsonSQL) string {
+	return `
+		SELECT ` + userColumns + `,
+			(SELECT ` + j.values("m.group_id", "m.group_id") + ` FROM group_members m WHERE m.tenant_id = $1 AND m.user_id = $2),
 			b.last_method, b.locked_until,
 			(SELECT COUNT(*) FROM push_requests p WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.created_at > $4 - 600 AND p.ended_at > $4 AND p.outcome = $5),
 			(SELECT COUNT(*) FROM recovery_codes c WHERE c.tenant_id = $1 AND c.user_id = $2 AND c.used_at IS NULL),
 			(SELECT COUNT(*) FROM temporary_passcodes t WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.ended_at IS NULL AND t.expires_at > $6)
 		FROM users u LEFT JOIN browser_users b ON b.tenant_id = u.tenant_id AND b.user_id = u.id AND b.browser = $3
-		WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id, browser, at(since), string(PushNotMe), at(v.r.now())).Scan(
-		append(userFields(u), &groups, &last, nullTime{&p.BrowserLockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
+		WHERE u.tenant_id = $1 AND u.id = $2`
+})
+
+// LoginState returns a user, seen from a browser, with the rejections since a time.
+func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, since time.Time) (LoginState, error) {
+	var p LoginState
+	var last *string
+	var rejections, temporary int64
+	u := &p.User
+	err := v.r.q.QueryRowContext(ctx, v.r.dialect.text(selectLoginState), tenant, id, browser, at(since), string(PushNotMe), at(v.r.now())).Scan(
+		append(userFields(u), fromJSON{&p.Groups}, &last, nullTime{&p.BrowserLockedUntil}, &rejections, &p.RecoveryCodes, &temporary)...)
 	if err != nil {
 		return LoginState{}, notFound("person "+id, err)
-	}
-	if groups != nil {
-		p.Groups = strings.Fields(*groups)
 	}
 	if last != nil {
 		p.KnownBrowser, p.LastMethod = true, identity.Method(*last)
