@@ -58,16 +58,6 @@ func (v SessionReads) BySecret(ctx context.Context, tenant, secret, browser stri
 	return s, err
 }
 
-// Get returns a session whether it has ended or not.
-func (v SessionReads) Get(ctx context.Context, tenant, id string) (identity.Session, error) {
-	s, err := scanSession(v.r.q.QueryRowContext(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE tenant_id = $1 AND id = $2`, tenant, id))
-	if err != nil {
-		return s, notFound("session "+id, err)
-	}
-	s.Passed, err = v.validations(ctx, tenant, id)
-	return s, err
-}
-
 // OfUser yields a user's live sessions, the one seen last first, without what
 // was passed in them.
 func (v SessionReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.Session, error] {

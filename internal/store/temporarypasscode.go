@@ -14,13 +14,6 @@ type TemporaryPasscode struct {
 	Many      bool // it may be used until it expires, and not once
 	MadeAt    time.Time
 	ExpiresAt time.Time
-	Uses      int64
-	EndedAt   time.Time // used up, guessed at too often, or revoked
-}
-
-// Open reports whether it can still be typed.
-func (t TemporaryPasscode) Open(now time.Time) bool {
-	return t.EndedAt.IsZero() && now.Before(t.ExpiresAt)
 }
 
 // temporaryPasscodeUse is what the MAC of a temporary passcode is bound to.
@@ -32,35 +25,12 @@ func temporaryPasscodeUse(tenant, user string) []string {
 // typed at the time $3.
 const openTemporary = `ended_at IS NULL AND expires_at > $3`
 
-// TemporaryPasscodes reads and writes the passcodes that operators make for users (CRED-9).
-type TemporaryPasscodes struct {
-	TemporaryPasscodeReads
-	tx *Tx
-}
+// TemporaryPasscodes writes the passcodes that operators make for users (CRED-9).
+type TemporaryPasscodes struct{ tx *Tx }
 
 // TemporaryPasscodes returns the view; what it writes is part of the transaction.
 func (tx *Tx) TemporaryPasscodes() TemporaryPasscodes {
-	return TemporaryPasscodes{tx.Reader.TemporaryPasscodes(), tx}
-}
-
-// TemporaryPasscodeReads are the reads of [TemporaryPasscodes].
-type TemporaryPasscodeReads struct{ r Reader }
-
-// TemporaryPasscodes returns the view for reading.
-func (r Reader) TemporaryPasscodes() TemporaryPasscodeReads { return TemporaryPasscodeReads{r} }
-
-// Get returns the newest temporary passcode of a user, open or over.
-func (v TemporaryPasscodeReads) Get(ctx context.Context, tenant, user string) (TemporaryPasscode, error) {
-	t := TemporaryPasscode{Tenant: tenant, User: user}
-	var many int64
-	err := v.r.q.QueryRowContext(ctx, `
-		SELECT many, made_at, expires_at, uses, ended_at FROM temporary_passcodes WHERE tenant_id = $1 AND user_id = $2`,
-		tenant, user).Scan(&many, nullTime{&t.MadeAt}, nullTime{&t.ExpiresAt}, &t.Uses, nullTime{&t.EndedAt})
-	if err != nil {
-		return t, notFound("temporary passcode of "+user, err)
-	}
-	t.Many = many == 1
-	return t, nil
+	return TemporaryPasscodes{tx}
 }
 
 // Set puts a user's new temporary passcode in the place of an earlier
