@@ -123,9 +123,10 @@ func (v *visitor) step() string {
 		return "ended"
 	}
 	for _, field := range hiddenField.FindAllStringSubmatch(v.page, -1) {
-		if field[1] == "step" {
-			step, _, _ := strings.Cut(html.UnescapeString(field[2]), ",")
-			return step
+		if field[1] == "state" {
+			_, rest, _ := strings.Cut(html.UnescapeString(field[2]), ".")
+			step, _, _ := strings.Cut(rest, ".")
+			return strings.ReplaceAll(step, "-", " ")
 		}
 	}
 	return ""

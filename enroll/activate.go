@@ -129,7 +129,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		if act.Platform == identity.ThirdParty || act.Platform == identity.PrivacyIDEA {
 			return false // for an app that does not speak this: no template was copied into it, nor push agreed
 		}
-		switch stateOf(act, tx.Now()) {
+		switch StateOf(act, tx.Now()) {
 		case Waiting:
 			return true
 		case KeyRegistered:
@@ -307,7 +307,7 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 	}
 	if !won { // somebody did, since we looked: another phone, or this one's first try
 		act, err := tx.Activations().Get(ctx, act.Tenant, act.ID)
-		if err == nil && (stateOf(act, tx.Now()) != KeyRegistered || act.Thumbprint != m.thumbprint) {
+		if err == nil && (StateOf(act, tx.Now()) != KeyRegistered || act.Thumbprint != m.thumbprint) {
 			err = noActivation()
 		}
 		return act, err

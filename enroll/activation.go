@@ -148,16 +148,13 @@ func (a Activation) Link(base string) string {
 	return base + "/authenticator/#v1." + a.Secret
 }
 
-// Shown returns the newest activation of a journey, for its page to show, and
-// to show again after a reload. A NotFound says that there is none.
-func Shown(ctx context.Context, r store.Reader, j *identity.Journey) (Activation, error) {
-	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
-	if err != nil {
-		return Activation{}, err
-	}
-	shown := Activation{State: stateOf(a, r.Now()), ExpiresAt: a.ExpiresAt, Platform: a.Platform}
+// Show returns what a page shows of an activation, and shows again after a reload.
+// The zero activation shows as one that is over.
+func Show(ctx context.Context, r store.Reader, a store.Activation) (Activation, error) {
+	shown := Activation{State: StateOf(a, r.Now()), ExpiresAt: a.ExpiresAt, Platform: a.Platform}
 	switch shown.State {
 	case KeyRegistered:
+		var err error
 		shown.ExpiresAt = a.UsedAt.Add(pendingLife)
 		if shown.PIN, err = r.PINs().Initial(ctx, a.Tenant, a.Authenticator); errors.Is(err, identity.NotFound) {
 			err = nil // there is none, or it was changed
@@ -177,14 +174,14 @@ func Shown(ctx context.Context, r store.Reader, j *identity.Journey) (Activation
 	return shown, nil
 }
 
-// Finished reports whether the authenticator of a journey's activation is
-// active, so that the journey can go on with it.
-func Finished(ctx context.Context, r store.Reader, j *identity.Journey) (bool, error) {
+// Shown returns the newest activation of a journey as its page shows it. A NotFound
+// says that there is none.
+func Shown(ctx context.Context, r store.Reader, j *identity.Journey) (Activation, error) {
 	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
-	if errors.Is(err, identity.NotFound) {
-		return false, nil
+	if err != nil {
+		return Activation{}, err
 	}
-	return err == nil && stateOf(a, r.Now()) == Done, err
+	return Show(ctx, r, a)
 }
 
 // FirstPIN returns the PIN to type with the first passcode of the authenticator
@@ -192,7 +189,7 @@ func Finished(ctx context.Context, r store.Reader, j *identity.Journey) (bool, e
 // (CRED-5). It is for the pages of that journey, and never mailed.
 func FirstPIN(ctx context.Context, r store.Reader, j *identity.Journey) (string, error) {
 	a, err := r.Activations().OfJourney(ctx, j.Tenant, j.ID)
-	if err == nil && stateOf(a, r.Now()) == Done {
+	if err == nil && StateOf(a, r.Now()) == Done {
 		var pin string
 		if pin, err = r.ServerPINs().Initial(ctx, a.Tenant, a.Authenticator); err == nil {
 			return pin, nil
@@ -204,7 +201,9 @@ func FirstPIN(ctx context.Context, r store.Reader, j *identity.Journey) (string,
 	return "", err
 }
 
-func stateOf(a store.Activation, now time.Time) ActivationState {
+// StateOf derives where an activation stands at a moment. The zero activation,
+// which a journey has that has none, is over.
+func StateOf(a store.Activation, now time.Time) ActivationState {
 	switch {
 	case !a.FinishedAt.IsZero():
 		return Done

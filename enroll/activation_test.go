@@ -52,8 +52,8 @@ func TestENR9_FromTheLinkToAnActiveAuthenticator(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Error("the journey was not woken")
 			}
-			if done, err := Finished(t.Context(), h.DB.Reader, j); err != nil || !done {
-				t.Errorf("Finished: %v, %v", done, err)
+			if shown, err := Shown(t.Context(), h.DB.Reader, j); err != nil || shown.State != Done {
+				t.Errorf("shown afterwards: %v, %v", shown.State, err)
 			}
 			if shown := h.shown(t, j); shown.State != Done || shown.Secret != "" || shown.ShortCode != "" {
 				t.Errorf("shown afterwards: %+v", shown)

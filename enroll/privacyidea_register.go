@@ -87,7 +87,7 @@ func (p *PrivacyIDEA) enrollment(ctx context.Context, db store.Reader, t identit
 		if act.Tenant != t.ID || act.Platform != identity.PrivacyIDEA || !db.Now().Before(act.ExpiresAt) {
 			return act, errUnverified(errors.New("enroll: no such enrolment here"))
 		}
-		switch stateOf(act, db.Now()) {
+		switch StateOf(act, db.Now()) {
 		case Done:
 			if act.Thumbprint == thumbprint {
 				return act, nil

@@ -38,8 +38,8 @@ func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Error("the page was not woken")
 		}
-		if done, err := Finished(t.Context(), h.DB.Reader, j); !done || err != nil {
-			t.Errorf("Finished = %v, %v", done, err)
+		if shown, err := Shown(t.Context(), h.DB.Reader, j); err != nil || shown.State != Done {
+			t.Errorf("shown afterwards: %v, %v", shown.State, err)
 		}
 		a := h.authenticators(t)[0]
 		if a.Kind != identity.AppToken || a.Protocol != identity.PiPush || a.State() != identity.Active || a.Serial != p.serial ||

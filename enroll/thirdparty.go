@@ -96,7 +96,7 @@ func ShownThirdParty(ctx context.Context, r store.Reader, j *identity.Journey) (
 	if errors.Is(err, identity.NotFound) {
 		return ThirdParty{}, nil
 	}
-	if err != nil || a.Platform != identity.ThirdParty || stateOf(a, r.Now()) != Waiting {
+	if err != nil || a.Platform != identity.ThirdParty || StateOf(a, r.Now()) != Waiting {
 		return ThirdParty{}, err
 	}
 	codes, err := r.Activations().Codes(ctx, a)
@@ -124,7 +124,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	if err != nil {
 		return "", err
 	}
-	if act.Platform != identity.ThirdParty || stateOf(act, tx.Now()) != Waiting {
+	if act.Platform != identity.ThirdParty || StateOf(act, tx.Now()) != Waiting {
 		return "", nil // the page says so, and offers another
 	}
 	codes, err := tx.Activations().Codes(ctx, act)

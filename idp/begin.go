@@ -2,11 +2,7 @@ package idp
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
@@ -14,8 +10,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// begin is the GET after the 303: the first request that carries our cookies.
-// It uses up the stored request and binds a journey to the browser.
+// begin is the GET after the 303: the first request that carries our cookies. It
+// uses up the stored request and binds a journey to the browser.
 func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Site.Tenant(r)
 	if err != nil {
@@ -25,115 +21,111 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 	if !identity.IsID(identity.RequestID, id) {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
-	answer := p.visit(r, t)
-	answer.session(p.Site.Session(r, t))
-	browser := p.Site.EnsureBrowser(w, r, t)
-	var app identity.Application
-	var want Request
-	v, err := p.Engine.Begin(r.Context(), answer.Visit, id, func(tx *store.Tx, stored store.Request) (journey.Start, error) {
-		var err error
-		if app, err = tx.Applications().Get(r.Context(), t.ID, stored.Application); err != nil {
-			return journey.Start{}, err
-		}
-		if err := json.Unmarshal(stored.Wants, &want); err != nil {
-			return journey.Start{}, fmt.Errorf("idp: request %s: %w", id, err)
-		}
-		return journey.Start{Tenant: t.ID, Application: app, Request: stored.Wants, Browser: browser,
-			Fingerprint: web.Agent(r.UserAgent()), IP: p.Site.ClientIP(r), ForceLogin: want.ForceLogin, Passive: want.Passive,
-			MaxAge: want.MaxAge, FactorMaxAge: want.FactorMaxAge, ACR: want.ACR, Comparison: want.Comparison}, nil
-	})
-	switch {
-	case errors.Is(err, journey.ErrLoginRequired):
-		return p.refuse(w, r, t, app, want.Payload, LoginRequired)
-	case errors.Is(err, journey.ErrContextUnmet):
-		return p.refuse(w, r, t, app, want.Payload, ContextUnmet)
-	case err != nil:
+	b := p.browserAt(r, t)
+	b.readSession(r)
+	b.Browser = p.Site.EnsureBrowser(w, r, t)
+	b.Binding = b.Browser
+	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.FromApplication{Stored: id})
+	if err != nil {
 		return err
-	case v.Step == journey.Done:
-		return answer.send(w, r)
 	}
-	http.Redirect(w, r, address(t, v.Journey.ID), http.StatusSeeOther)
-	return nil
+	return b.answer(w, r, prompt)
 }
 
 // address is the one address of a journey's pages.
 func address(t identity.Tenant, id string) string { return "/t/" + t.Slug + "/login/" + id }
 
-// refuse sends an application its protocol's error.
-func (p *IdP) refuse(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, payload json.RawMessage, why Refusal) error {
-	reply, err := p.Protocols[app.Protocol].Refuse(r.Context(), t, app, payload, why)
-	if err != nil {
-		return err
-	}
-	return reply(w, r)
-}
-
-// An answer is a visit and what comes of it: the reply to the application, and
-// the session's new secret.
-type answer struct {
-	journey.Visit
+// A browser is the client of one request, and what comes of it: the answer to the
+// application, and the new secrets of its cookies.
+type browser struct {
+	journey.Client
 	idp    *IdP
-	tenant identity.Tenant
 	reply  Reply
-	secret string
+	secret string         // of the session; empty where nothing changed
 	device journey.Device // to be remembered from now on; zero where nothing changed
 }
 
-// visit prepares a step of whoever sent r.
-func (p *IdP) visit(r *http.Request, t identity.Tenant) *answer {
-	a := &answer{idp: p, tenant: t}
-	a.Visit = journey.Visit{Who: p.Site.AnonymousPrincipal(r, t), Device: p.Site.Device(r, t), Remember: remembers(r), Grant: a.grant}
-	return a
-}
-
-// remembers reads the box of the pages of the second factor: a hidden field says
-// that there was one, for one that is not ticked sends nothing.
-func remembers(r *http.Request) *bool {
-	box := r.PostForm["remember"]
-	if len(box) == 0 {
-		return nil
+// browserAt reads what a request says of its browser.
+func (p *IdP) browserAt(r *http.Request, t identity.Tenant) *browser {
+	b := &browser{idp: p}
+	b.Client = journey.Client{Tenant: t, Who: p.Site.AnonymousPrincipal(r, t), Device: p.Site.Device(r, t),
+		Agent: web.Agent(r.UserAgent()), UserAgent: r.UserAgent(), Platform: r.Header.Get("Sec-CH-UA-Platform"),
+		Picked: p.Site.PickedLanguage(r), Accept: r.Header.Get("Accept-Language"), Grant: b.grant}
+	if known, ok := p.Site.Browser(r, t); ok {
+		b.Browser, b.Binding = known, known
 	}
-	ticked := slices.Contains(box, "yes")
-	return &ticked
+	return b
 }
 
-// session hands the visit the browser's live session, if there is one.
-func (a *answer) session(s identity.Session, err error) {
-	if err == nil {
-		a.Session = s
+// readSession reads the browser's live session, if there is one.
+func (b *browser) readSession(r *http.Request) {
+	if s, err := b.idp.Site.Session(r, b.Tenant); err == nil {
+		b.Session = s
 	}
 }
 
 // grant runs in the journey's last transaction.
-func (a *answer) grant(ctx context.Context, tx *store.Tx, s journey.Success) error {
-	j := s.Journey
-	app, err := tx.Applications().Get(ctx, j.Tenant, j.Application)
+func (b *browser) grant(ctx context.Context, tx *store.Tx, s journey.Success) error {
+	app, err := tx.Applications().Get(ctx, b.Tenant.ID, s.Journey.Application)
 	if err != nil {
 		return err
 	}
-	var want Request
-	if err := json.Unmarshal(j.Request, &want); err != nil {
-		return fmt.Errorf("idp: request of %s: %w", j.ID, err)
-	}
-	groups, err := store.Collect(tx.Groups().OfUser(ctx, j.Tenant, j.UserID))
+	groups, err := store.Collect(tx.Groups().OfUser(ctx, b.Tenant.ID, s.User.ID))
 	if err != nil {
 		return err
 	}
-	a.secret, a.device = s.Secret, s.Device
-	a.reply, err = a.idp.Protocols[app.Protocol].Grant(ctx, tx, Login{
-		Tenant: a.tenant, Application: app, User: s.User, Groups: groups, Session: s.Session, Payload: want.Payload,
-		ACR: s.Context, AMR: journey.References(j.Passed), AuthTime: s.Session.AuthTime,
+	b.secret, b.device = s.Secret, s.Device
+	b.reply, err = b.idp.Protocols[app.Protocol].Grant(ctx, tx, Login{
+		Tenant: b.Tenant, Application: app, User: s.User, Groups: groups, Session: s.Session, Payload: s.Request.Payload,
+		ACR: s.Context, AMR: journey.References(s.Journey.Passed), AuthTime: s.Session.AuthTime,
 	})
 	return err
 }
 
+// answer sends the browser where the prompt says: on to the application, whose
+// journey has just ended, or to the page that shows the prompt. An answer by 303
+// repeats nothing when it is reloaded.
+func (b *browser) answer(w http.ResponseWriter, r *http.Request, p *journey.Prompt) error {
+	switch {
+	case b.reply != nil:
+		return b.send(w, r)
+	case p.Journey == "":
+		return b.refuse(w, r, p, refusals[p.Reason])
+	case p.EndedNow && p.Login() && p.Outcome == identity.Cancelled:
+		return b.refuse(w, r, p, Cancelled)
+	case p.EndedNow && p.Login() && p.Outcome == identity.Denied:
+		return b.refuse(w, r, p, AccessDenied)
+	}
+	http.Redirect(w, r, address(b.Tenant, p.Journey), http.StatusSeeOther)
+	return nil
+}
+
+// refusals are what applications are told of journeys that did not begin.
+var refusals = map[journey.Reason]Refusal{
+	journey.ReasonLoginRequired: LoginRequired,
+	journey.ReasonContextUnmet:  ContextUnmet,
+}
+
 // send gives the browser its session and the application its answer.
-func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
-	if a.secret != "" {
-		a.idp.Site.SetSession(w, a.tenant, a.secret)
+func (b *browser) send(w http.ResponseWriter, r *http.Request) error {
+	if b.secret != "" {
+		b.idp.Site.SetSession(w, b.Tenant, b.secret)
 	}
-	if a.device.Cookie.ID != "" {
-		a.idp.Site.SetDevice(w, a.tenant, a.device.Cookie, a.device.Life)
+	if b.device.Cookie.ID != "" {
+		b.idp.Site.SetDevice(w, b.Tenant, b.device.Cookie, b.device.Life)
 	}
-	return a.reply(w, r)
+	return b.reply(w, r)
+}
+
+// refuse sends the application its protocol's error.
+func (b *browser) refuse(w http.ResponseWriter, r *http.Request, p *journey.Prompt, why Refusal) error {
+	app, err := b.idp.DB.Applications().Get(r.Context(), b.Tenant.ID, p.ApplicationID)
+	if err != nil {
+		return err
+	}
+	reply, err := b.idp.Protocols[p.Protocol].Refuse(r.Context(), b.Tenant, app, p.Request.Payload, why)
+	if err != nil {
+		return err
+	}
+	return reply(w, r)
 }

@@ -32,8 +32,8 @@ type IdP struct {
 func (p *IdP) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /t/{tenant}/login", p.Site.Handle(p.startPortal))
 	mux.Handle("GET /t/{tenant}/begin/{request}", p.Site.Handle(p.begin))
-	mux.Handle("GET /t/{tenant}/login/{journey}", p.Site.Handle(p.show))
-	mux.Handle("POST /t/{tenant}/login/{journey}", p.Site.Handle(p.take))
+	mux.Handle("GET /t/{tenant}/login/{journey}", p.Site.Handle(p.get))
+	mux.Handle("POST /t/{tenant}/login/{journey}", p.Site.Handle(p.post))
 	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Site.Handle(p.events))
 	mux.Handle("GET /t/{tenant}/enroll", p.Site.Handle(p.invitation))
 	mux.Handle("POST /t/{tenant}/enroll", p.Site.Handle(p.beginInvited))
@@ -45,7 +45,7 @@ const requestLife = time.Minute
 // Accept stores what an application asks for, bound to nobody, and sends the
 // browser on to the GET that binds it. It is the last thing a protocol's
 // endpoint does. A replay is an Expired.
-func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, want Request) error {
+func (p *IdP) Accept(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, want journey.Request) error {
 	wants, err := json.Marshal(want)
 	if err != nil {
 		return err

@@ -65,7 +65,7 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 	streams := web.NewStreams(kit.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
 	p := &idp.IdP{Site: kit, Streams: streams, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}, Closing: make(chan struct{}),
-		Engine:      &journey.Engine{DB: h.DB, Directory: people},
+		Engine:      &journey.Engine{DB: h.DB, Directory: people, Catalog: catalog, Base: base},
 		SelfService: []string{"", "recovery-codes"},
 		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
 	inner := http.NewServeMux()
@@ -131,7 +131,7 @@ func (v *visitor) open(address string) *visitor {
 	return v.read(v.http.Get(address))
 }
 
-var hidden = regexp.MustCompile(`name="(version|step)" value="([^"]*)"`)
+var hidden = regexp.MustCompile(`name="(state)" value="([^"]*)"`)
 
 // fill returns the page's form with fields filled in: name, value, …
 func (v *visitor) fill(fields ...string) url.Values {
@@ -141,6 +141,11 @@ func (v *visitor) fill(fields ...string) url.Values {
 	}
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
+	}
+	if step := form.Get("step"); step != "" { // a form that another page would send
+		version, _, _ := strings.Cut(form.Get("state"), ".")
+		form.Set("state", version+"."+strings.ReplaceAll(step, " ", "-"))
+		form.Del("step")
 	}
 	return form
 }
@@ -395,7 +400,7 @@ func TestGarbageGetsAClearError(t *testing.T) {
 		}
 		v := s.visitor().open("/t/demo/login")
 		at := v.at
-		for _, form := range []url.Values{{}, {"version": {"-1"}}, v.fill("do", "\x00"), v.fill("username", "\xff\xfe\x00"),
+		for _, form := range []url.Values{{}, {"state": {"-1"}}, {"state": {"9999999999999999999999.identify"}}, v.fill("do", "\x00"), v.fill("username", "\xff\xfe\x00"),
 			v.fill("username", strings.Repeat("é", 3000))} {
 			if v.read(v.http.PostForm(at, form)); v.code >= 500 {
 				t.Errorf("%.60v: %d", form, v.code)

@@ -38,7 +38,7 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var want Request
+	var want journey.Request
 	var back portalRequest
 	if page := r.URL.Query().Get("for"); slices.Contains(p.SelfService, page) {
 		back.Page = page

@@ -7,29 +7,8 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
-
-// A Request is what an application asks for, in terms all protocols share.
-type Request struct {
-	Payload    json.RawMessage `json:"payload"`     // what the protocol needs for its answer; comes back in Grant and Refuse
-	ForceLogin bool            `json:"force_login"` // ForceAuthn, prompt=login: a whole new login
-	Passive    bool            `json:"passive"`     // IsPassive, prompt=none: no page may be shown
-	MaxAge     *int64          `json:"max_age"`     // seconds since the person last proved something; nil is any
-	// FactorMaxAge is how many seconds old the second factor may be; nil is any.
-	FactorMaxAge *int64 `json:"factor_max_age,omitempty"`
-
-	ACR        []string           `json:"acr"`                  // authentication contexts, best first; one of them must be reached
-	Comparison journey.Comparison `json:"comparison,omitempty"` // how what is reached may differ from those
-	LoginHint  string             `json:"login_hint"`           // prefills the user name
-	UILocales  string             `json:"ui_locales"`           // language tags parted by spaces
-	// Once is the application's own name for the request, where its protocol
-	// demands that none is answered twice. One of that name again, before
-	// OnceUntil, when it is too old anyway, is a replay. Empty allows any.
-	Once      string    `json:"-"`
-	OnceUntil time.Time `json:"-"`
-}
 
 // A Login is a journey that succeeded, as a protocol tells an application of it.
 type Login struct {

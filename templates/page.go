@@ -34,8 +34,7 @@ type Page struct {
 	Notice      string             // locale key of good news to say first; empty when there is none
 	Languages   []locales.Language // offered at the foot; empty for a page that cannot be shown again
 	Action      string             // where the form goes; empty means the page's own address
-	Version     int64              // of the journey the page was made from
-	Step        string             // the step it shows
+	State       string             // what the page shows, for telling whether a form was decided on it
 	Remember    *Remember          // the box beside a second factor; nil of a page that asks for none, or may not
 	FirstPIN    *FirstPIN          // to be typed with the first passcode of a new authenticator; nil where there is none
 	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing

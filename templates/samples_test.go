@@ -23,7 +23,7 @@ type sample struct {
 func (s sample) filled(l locales.Printer, languages []locales.Language) Page {
 	p := s.page
 	p.L, p.Tenant.Name = l, "Example Hospital"
-	p.Version, p.Step = 7, strings.TrimSuffix(p.Body.template(), ".html")
+	p.State = "7." + strings.TrimSuffix(p.Body.template(), ".html")
 	if !strings.HasSuffix(s.name, "-bare") {
 		p.Languages, p.Tenant.Help, p.Action = languages, "help@example.org", "/t/demo/login/jrn_x"
 	}

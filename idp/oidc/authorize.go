@@ -18,6 +18,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -92,7 +93,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // parse reads a request whose application and redirect address are known.
-func (c *client) parse(form url.Values) (want idp.Request, payload request, wrong *fault) {
+func (c *client) parse(form url.Values) (want journey.Request, payload request, wrong *fault) {
 	payload.RedirectURI = form.Get("redirect_uri")
 	if state := form.Get("state"); len(form["state"]) > 1 || len(state) > maxEcho {
 		return want, payload, invalid("state must be there once and have no more than %d bytes", maxEcho)
@@ -164,7 +165,7 @@ func (c *client) allowed(asked string) string {
 
 // prompts reads how much login the application wants (OpenID Connect Core,
 // section 3.1.2.1).
-func prompts(form url.Values, want *idp.Request) *fault {
+func prompts(form url.Values, want *journey.Request) *fault {
 	all := strings.Fields(form.Get("prompt"))
 	for _, prompt := range all {
 		switch prompt {
@@ -192,7 +193,7 @@ func prompts(form url.Values, want *idp.Request) *fault {
 // hint reads who the application says is in front of it. It must be an ID token
 // that we gave that application; an expired one will do. The login must then be
 // that person's: a session of somebody else's is no answer.
-func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *idp.Request, payload *request) (*fault, error) {
+func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *journey.Request, payload *request) (*fault, error) {
 	token := r.Form.Get("id_token_hint")
 	if token == "" {
 		return nil, nil

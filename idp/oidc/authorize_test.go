@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/oidcclient/oidcclienttest"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -153,22 +154,22 @@ func TestTOIDC13_WhatIsAskedReachesTheJourney(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		pairs []string
-		want  idp.Request
+		want  journey.Request
 	}{
-		{"nothing", nil, idp.Request{}},
-		{"none", []string{"prompt", "none"}, idp.Request{Passive: true}},
-		{"login", []string{"prompt", "login consent"}, idp.Request{ForceLogin: true}},
-		{"another account", []string{"prompt", "select_account"}, idp.Request{ForceLogin: true}},
-		{"consent", []string{"prompt", "consent"}, idp.Request{}},
-		{"age", []string{"max_age", "300"}, idp.Request{MaxAge: age(300)}},
-		{"age 0", []string{"max_age", "0"}, idp.Request{MaxAge: age(0)}},
-		{"acr", []string{"acr_values", "urn:x  https://refeds.org/profile/mfa"}, idp.Request{ACR: []string{"urn:x", "https://refeds.org/profile/mfa"}}},
+		{"nothing", nil, journey.Request{}},
+		{"none", []string{"prompt", "none"}, journey.Request{Passive: true}},
+		{"login", []string{"prompt", "login consent"}, journey.Request{ForceLogin: true}},
+		{"another account", []string{"prompt", "select_account"}, journey.Request{ForceLogin: true}},
+		{"consent", []string{"prompt", "consent"}, journey.Request{}},
+		{"age", []string{"max_age", "300"}, journey.Request{MaxAge: age(300)}},
+		{"age 0", []string{"max_age", "0"}, journey.Request{MaxAge: age(0)}},
+		{"acr", []string{"acr_values", "urn:x  https://refeds.org/profile/mfa"}, journey.Request{ACR: []string{"urn:x", "https://refeds.org/profile/mfa"}}},
 		{"essential acr", []string{"acr_values", "urn:x", "claims", `{"id_token": {"acr": {"essential": true, "values": ["https://refeds.org/profile/mfa", "urn:y"]}}}`},
-			idp.Request{ACR: []string{"https://refeds.org/profile/mfa", "urn:y"}}},
-		{"one acr", []string{"claims", `{"id_token": {"acr": {"value": "urn:y"}, "email": null}, "userinfo": {"name": null}}`}, idp.Request{ACR: []string{"urn:y"}}},
-		{"any acr", []string{"acr_values", "urn:x", "claims", `{"id_token": {"acr": null, "auth_time": {"essential": true}}}`}, idp.Request{ACR: []string{"urn:x"}}},
-		{"hints", []string{"login_hint", "anna\u202e", "ui_locales", "de en"}, idp.Request{LoginHint: "anna", UILocales: "de en"}},
-		{"who", []string{"id_token_hint", first.ID}, idp.Request{LoginHint: "anna.berg"}},
+			journey.Request{ACR: []string{"https://refeds.org/profile/mfa", "urn:y"}}},
+		{"one acr", []string{"claims", `{"id_token": {"acr": {"value": "urn:y"}, "email": null}, "userinfo": {"name": null}}`}, journey.Request{ACR: []string{"urn:y"}}},
+		{"any acr", []string{"acr_values", "urn:x", "claims", `{"id_token": {"acr": null, "auth_time": {"essential": true}}}`}, journey.Request{ACR: []string{"urn:x"}}},
+		{"hints", []string{"login_hint", "anna\u202e", "ui_locales", "de en"}, journey.Request{LoginHint: "anna", UILocales: "de en"}},
+		{"who", []string{"id_token_hint", first.ID}, journey.Request{LoginHint: "anna.berg"}},
 	} {
 		p.code(b, tt.pairs...)
 		got := h.want

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/journey"
 )
 
 // A requestedClaim is what a request may say of one claim (OpenID Connect Core,
@@ -24,7 +24,7 @@ type requestedClaim struct {
 // answer that does not fulfil them is one too. Whoever asks for a second factor and
 // overlooks in the answer that there was none, is worse off than with an error:
 // so both must be reached (section 5.5.1.1).
-func contexts(form url.Values, want *idp.Request, acrValues []string) *fault {
+func contexts(form url.Values, want *journey.Request, acrValues []string) *fault {
 	want.ACR = acrValues
 	given := form.Get("claims")
 	if given == "" {

@@ -41,11 +41,11 @@ type fixture struct {
 	idp    *idp.IdP
 	tenant identity.Tenant
 	user   identity.User
-	base   string       // of the server
-	issuer string       // of the tenant
-	aside  atomic.Int64 // by how far the clock is put forward
-	want   idp.Request  // what the last journey was asked for
-	refuse idp.Refusal  // what journeys end with, if set
+	base   string          // of the server
+	issuer string          // of the tenant
+	aside  atomic.Int64    // by how far the clock is put forward
+	want   journey.Request // what the last journey was asked for
+	refuse idp.Refusal     // what journeys end with, if set
 }
 
 // each runs f against every database at hand, as in package store.
@@ -201,7 +201,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		h.want = idp.Request{}
+		h.want = journey.Request{}
 		if err := json.Unmarshal(stored.Wants, &h.want); err != nil {
 			return err
 		}

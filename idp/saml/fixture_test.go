@@ -52,9 +52,9 @@ type fixture struct {
 	face    *Face
 	base    string
 	groups  []identity.Group
-	want    idp.Request // what the last journey was asked for
-	refuse  idp.Refusal // what journeys end with, if set
-	session string      // id of the last session
+	want    journey.Request // what the last journey was asked for
+	refuse  idp.Refusal     // what journeys end with, if set
+	session string          // id of the last session
 	log     *diary
 }
 
@@ -139,7 +139,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		h.want = idp.Request{}
+		h.want = journey.Request{}
 		if err := json.Unmarshal(stored.Wants, &h.want); err != nil {
 			return err
 		}

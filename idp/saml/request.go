@@ -14,7 +14,6 @@ import (
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
@@ -247,7 +246,7 @@ func (sp *provider) address(req *authnRequest) (string, error) {
 
 // wants puts a request in the terms of all protocols, or says why it cannot be
 // granted.
-func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want idp.Request, wrong *status) {
+func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want journey.Request, wrong *status) {
 	if req.Version != "2.0" {
 		return want, &status{saml.StatusVersionMismatch, ""}
 	}

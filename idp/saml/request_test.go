@@ -20,7 +20,6 @@ import (
 
 	"github.com/crewjam/saml"
 
-	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/samlsp/samlsptest"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -396,19 +395,19 @@ func TestJRN8_WhatARequestAsks(t *testing.T) {
 	password, mfa := journey.PasswordContext, journey.MFAContext
 	for _, tt := range []struct {
 		attributes, children string
-		want                 idp.Request
+		want                 journey.Request
 	}{
-		{"", "", idp.Request{}},
-		{`ForceAuthn="true" IsPassive="false"`, "", idp.Request{ForceLogin: true}},
-		{`ForceAuthn="1" IsPassive="1"`, "", idp.Request{ForceLogin: true, Passive: true}},
-		{"", context("exact", password, "urn:x", mfa), idp.Request{ACR: []string{password, "urn:x", mfa}, Comparison: journey.Exact}},
-		{"", context("", mfa), idp.Request{ACR: []string{mfa}}},
-		{"", context("minimum", password), idp.Request{ACR: []string{password}, Comparison: journey.Minimum}},
-		{"", context("maximum", password), idp.Request{ACR: []string{password}, Comparison: journey.Maximum}},
-		{"", context("better", password), idp.Request{ACR: []string{password}, Comparison: journey.Better}},
-		{"", `<saml:Subject><saml:NameID>anna.berg</saml:NameID></saml:Subject>`, idp.Request{LoginHint: "anna.berg"}},
+		{"", "", journey.Request{}},
+		{`ForceAuthn="true" IsPassive="false"`, "", journey.Request{ForceLogin: true}},
+		{`ForceAuthn="1" IsPassive="1"`, "", journey.Request{ForceLogin: true, Passive: true}},
+		{"", context("exact", password, "urn:x", mfa), journey.Request{ACR: []string{password, "urn:x", mfa}, Comparison: journey.Exact}},
+		{"", context("", mfa), journey.Request{ACR: []string{mfa}}},
+		{"", context("minimum", password), journey.Request{ACR: []string{password}, Comparison: journey.Minimum}},
+		{"", context("maximum", password), journey.Request{ACR: []string{password}, Comparison: journey.Maximum}},
+		{"", context("better", password), journey.Request{ACR: []string{password}, Comparison: journey.Better}},
+		{"", `<saml:Subject><saml:NameID>anna.berg</saml:NameID></saml:Subject>`, journey.Request{LoginHint: "anna.berg"}},
 	} {
-		h.want = idp.Request{}
+		h.want = journey.Request{}
 		a := h.post(p.request(tt.attributes, strings.ReplaceAll(tt.children, ` Comparison=""`, "")), "")
 		if !a.granted() {
 			t.Errorf("%s %s: refused, %d", tt.attributes, tt.children, a.StatusCode)

@@ -15,11 +15,11 @@ const maxSteps = 8
 // waited for.
 func (b *browser) login(at page, p *person) (page, error) {
 	for range maxSteps {
-		step := field(at.body, "step")
+		step := stepOf(at.body)
 		if at.leads != "" || strings.Contains(at.body, `id="autosubmit"`) || step == "push" {
 			return at, nil
 		}
-		form := url.Values{"version": {field(at.body, "version")}, "step": {step}, "do": {"continue"}}
+		form := formOf(at.body)
 		switch step {
 		case "identify":
 			form.Set("username", p.name)
@@ -39,10 +39,33 @@ func (b *browser) login(at page, p *person) (page, error) {
 		if err != nil {
 			return at, err
 		}
-		if next.leads == "" && field(next.body, "step") == step {
+		if next.leads == "" && stepOf(next.body) == step {
 			return at, fmt.Errorf("%s does not get past %q: %s", p.name, step, problem(next.body))
 		}
 		at = next
 	}
 	return at, fmt.Errorf("%s: more than %d pages", p.name, maxSteps)
+}
+
+// formOf is the form of a page, as its button "continue" sends it. The fields that
+// say what the page shows have changed between releases, of which the bench
+// compares two.
+func formOf(body string) url.Values {
+	form := url.Values{"do": {"continue"}}
+	for _, name := range []string{"state", "version", "step"} {
+		if value := field(body, name); value != "" {
+			form.Set(name, value)
+		}
+	}
+	return form
+}
+
+// stepOf is the step that a page shows.
+func stepOf(body string) string {
+	if step := field(body, "step"); step != "" {
+		return step
+	}
+	_, rest, _ := strings.Cut(field(body, "state"), ".")
+	step, _, _ := strings.Cut(rest, ".")
+	return strings.ReplaceAll(step, "-", " ")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -153,7 +152,7 @@ func (w *waiter) answer(ctx context.Context) (time.Duration, error) {
 	if err := <-w.going; err != nil {
 		return 0, err
 	}
-	at, err := w.browser.post(w.at.path, url.Values{"version": {field(w.at.body, "version")}, "step": {field(w.at.body, "step")}, "do": {"continue"}})
+	at, err := w.browser.post(w.at.path, formOf(w.at.body))
 	took := time.Duration(time.Now().UnixNano() - w.sent.Load())
 	if err != nil {
 		return 0, err

@@ -49,42 +49,86 @@ const patience = 2 * time.Second
 
 // HashPassword returns what is kept of a password, in PHC form.
 func (d *Directory) HashPassword(ctx context.Context, password string) (string, error) {
+	slot, err := d.AcquireHashSlot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer slot.Release()
+	return slot.Hash(password)
+}
+
+// CheckPassword reports whether a password is the user's, as [HashSlot.Check]
+// does, once there is a slot for it.
+func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password string) (bool, error) {
+	slot, err := d.AcquireHashSlot(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer slot.Release()
+	return slot.Check(u, password)
+}
+
+// A HashSlot is the right to compute password hashes, one after another. There
+// are as many as cores, so the memory that hashes take is bounded. Whoever must
+// count a try before its hash acquires the slot first: a try that finds no slot
+// in time has counted nowhere.
+type HashSlot struct{ d *Directory }
+
+// AcquireHashSlot waits up to two seconds for a slot (QLT-3). When too many
+// hashes are being computed already, the error is an Unavailable that says when
+// to come again, and nothing was evaluated.
+func (d *Directory) AcquireHashSlot(ctx context.Context) (*HashSlot, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case d.slots <- struct{}{}:
+		return &HashSlot{d}, nil
+	case <-timer.C:
+		return nil, &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: patience,
+			Err: fmt.Errorf("directory: no slot for a hash within %s", patience)}
+	case <-ctx.Done():
+		return nil, fmt.Errorf("directory: waiting for a slot: %w", ctx.Err())
+	}
+}
+
+// Release gives the slot to whoever waits for one. It may be called again.
+func (s *HashSlot) Release() {
+	if s.d != nil {
+		<-s.d.slots
+		s.d = nil
+	}
+}
+
+// Hash returns what is kept of a password, in PHC form.
+func (s *HashSlot) Hash(password string) (string, error) {
 	password, ok := canonical(password)
 	if !ok {
 		return "", invalid("error.user.password.long")
 	}
 	h := newHash()
-	if err := d.slot(ctx, func() { h.key = h.derive(password, keySize) }); err != nil {
-		return "", err
-	}
+	h.key = h.derive(password, keySize)
 	return h.String(), nil
 }
 
-// CheckPassword reports whether a password is the user's. The zero User stands
-// for nobody: give it for a decoy and for one who is locked out. It answers
-// false after the time that a real check takes.
-//
-// When too many are being checked already, the error is an Unavailable that
-// says when to come again, and nothing was evaluated.
-func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password string) (bool, error) {
+// Check reports whether a password is the user's. The zero User stands for
+// nobody: give it for a decoy and for one who is locked out. It answers false
+// after the time that a real check takes.
+func (s *HashSlot) Check(u identity.User, password string) (bool, error) {
 	password, ok := canonical(password)
-	var kept kept = d.dummy
+	var kept kept = s.d.dummy
 	if ok && u.Password != "" {
 		var err error
 		if kept, err = parseKept(u.Password); err != nil {
 			return false, fmt.Errorf("directory: password of %s: %w", u.ID, err)
 		}
 	}
-	var fits bool
-	err := d.slot(ctx, func() {
-		fits = kept.fits(password)
-		if ok && Foreign(u.Password) {
-			// Quick ones, such as SSHA, would tell by their time that the name is
-			// somebody's; so they take that of ours besides.
-			d.dummy.fits(password)
-		}
-	})
-	return fits, err
+	fits := kept.fits(password)
+	if ok && Foreign(u.Password) {
+		// Quick ones, such as SSHA, would tell by their time that the name is
+		// somebody's; so they take that of ours besides.
+		s.d.dummy.fits(password)
+	}
+	return fits, nil
 }
 
 // canonical returns a password as it is hashed: NFC, since keyboards differ in
@@ -98,23 +142,6 @@ func canonical(password string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// slot computes a hash once there is a slot for it.
-func (d *Directory) slot(ctx context.Context, compute func()) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case d.slots <- struct{}{}:
-	case <-timer.C:
-		return &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: patience,
-			Err: fmt.Errorf("directory: no slot for a hash within %s", patience)}
-	case <-ctx.Done():
-		return fmt.Errorf("directory: waiting for a slot: %w", ctx.Err())
-	}
-	defer func() { <-d.slots }()
-	compute()
-	return nil
 }
 
 // A hash is argon2id's parameters, salt and result (RFC 9106).

@@ -64,47 +64,50 @@ type Resync struct {
 // A Journey is one attempt to log in: a row of the database. What comes next
 // in it is decided by package journey alone.
 type Journey struct {
-	Tenant       string
-	ID           string
-	Version      int64 // raised by every step; a step names the version it was decided on
-	Application  string
-	Protocol     Protocol
-	Request      []byte // JSON the protocol stored with its request and needs for the answer
-	Invitation   string // by whose link it was begun, outside any login (ENR-19); empty in a login
-	Adding       bool   // begun on the self-service pages for a further authenticator (CRED-16); it logs in to nothing
-	Browser      string // hash of the browser's cookie
-	Fingerprint  string // what the person's browser calls itself, for mails and pages
-	IP           string
-	Language     string       // picked by the person or asked by the application; empty means negotiate
-	UserID       string       // empty until identified, and for ever in a decoy
-	Name         string       // as typed
-	Decoy        bool         // the name is nobody's; every page behaves as if it were somebody's
-	KnownBrowser bool         // the user has logged in from this browser before (CRED-20)
-	Refused      string       // why policy refuses this login, said once everything is passed
-	FreshAfter   time.Time    // validations older than this do not count (ForceAuthn, max_age)
-	ACR          []string     // contexts the application asked for, best first
-	Steps        []FactorStep // what the journey definition names, in its order; none is all
-	CannotShow   bool         // the application, as it is now, can show no number (PUSH-21)
-	PlainPush    bool         // and may have a push without a presence check
-	Resync       Resync
-	Remember     Remember  // fixed when evaluated; ticked on the pages of the second factor
-	Policy       int64     // version of the access policy the requirements were taken from
-	Method       Method    // method chosen on the page of choice; empty while choosing
-	Pushes       int64     // push requests sent in this journey
-	PushID       string    // the push request whose outcome the page waits for
-	PushAt       time.Time // when that was sent; kept for a decoy too, whose request nobody got
-	Notice       string    // locale key of what the next page says first; cleared by the next step
-	Enroll       Stage     // where self-provisioning stands; empty outside it
-	Platform     Platform
-	Code         Code
-	Reset        Reset // where the setting anew of a forgotten password stands; empty outside it
-	StartedAt    time.Time
-	ExpiresAt    time.Time
-	EndedAt      time.Time
-	Outcome      Outcome
-	Required     []Validation // fixed when evaluated (JRN-15)
-	Passed       []Passed     // those not revoked
-	Recorded     Recorded     // the store's: what its rows hold, so that a step writes what it changed alone
+	Tenant          string
+	ID              string
+	Version         int64 // raised by every step; a step names the version it was decided on
+	Application     string
+	Protocol        Protocol
+	Request         []byte // JSON the protocol stored with its request and needs for the answer
+	Invitation      string // by whose link it was begun, outside any login (ENR-19); empty in a login
+	Adding          bool   // begun on the self-service pages for a further authenticator (CRED-16); it logs in to nothing
+	Browser         string // hash of the browser's cookie
+	Fingerprint     string // what the person's browser calls itself, for mails and pages
+	IP              string
+	Language        string       // picked by the person or asked by the application; empty means negotiate
+	UserID          string       // empty until identified, and for ever in a decoy
+	Name            string       // as typed
+	Decoy           bool         // the name is nobody's; every page behaves as if it were somebody's
+	KnownBrowser    bool         // the user has logged in from this browser before (CRED-20)
+	Refused         string       // why policy refuses this login, said once everything is passed
+	FreshAfter      time.Time    // validations older than this do not count (ForceAuthn, max_age)
+	ACR             []string     // contexts the application asked for, best first
+	Steps           []FactorStep // what the journey definition names, in its order; none is all
+	ApplicationName string       // of the application, as it is now
+	ApplicationHome string       // and its own entry page; may be empty
+	CannotShow      bool         // the application, as it is now, can show no number (PUSH-21)
+	PlainPush       bool         // and may have a push without a presence check
+	Resync          Resync
+	Remember        Remember  // fixed when evaluated; ticked on the pages of the second factor
+	Policy          int64     // version of the access policy the requirements were taken from
+	Method          Method    // method chosen on the page of choice; empty while choosing
+	Pushes          int64     // push requests sent in this journey
+	PushID          string    // the push request whose outcome the page waits for
+	PushAt          time.Time // when that was sent; kept for a decoy too, whose request nobody got
+	Notice          string    // locale key of what the next page says first; cleared by the next step
+	Enroll          Stage     // where self-provisioning stands; empty outside it
+	Platform        Platform
+	Code            Code
+	Reset           Reset // where the setting anew of a forgotten password stands; empty outside it
+	StartedAt       time.Time
+	ExpiresAt       time.Time
+	EndedAt         time.Time
+	Outcome         Outcome
+	Required        []Validation // fixed when evaluated (JRN-15)
+	Passed          []Passed     // those not revoked
+	Taken           TakenStep    // the step under way, for the record; zero in a journey that was only read
+	Recorded        Recorded     // the store's: what its rows hold, so that a step writes what it changed alone
 }
 
 // Login reports whether the journey leads to an application, and not merely to
@@ -117,6 +120,17 @@ func (j *Journey) FactorStands() bool {
 	return slices.ContainsFunc(j.Passed, func(p Passed) bool {
 		return p.Validation == SecondFactor && p.Method != ByRememberedDevice || p.Method == ByVerifiedPasskey
 	})
+}
+
+// A TakenStep records one step of a journey for the diagram of its session (JRN-5):
+// where it stood, who acted, what was handed in, and what came of it. It holds no
+// secret and nothing typed.
+type TakenStep struct {
+	Step     string    `json:"step"`
+	Executor string    `json:"executor"`
+	Input    string    `json:"input"`
+	Result   string    `json:"result,omitempty"` // locale key of what the next page said; empty where it just went on
+	At       time.Time `json:"at"`
 }
 
 // Recorded are the validations of a journey that the store has rows of.

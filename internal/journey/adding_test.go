@@ -36,7 +36,10 @@ func (h *fixture) holding(by identity.Method) identity.Session {
 func (h *fixture) add(s identity.Session) (*journey.View, error) {
 	h.Helper()
 	h.Clock.Advance(time.Second)
-	return h.engine.BeginAdding(h.Context(), h.visit(s), journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: []byte(`{}`)})
+	c := h.visit(s)
+	c.Browser, c.Binding = s.Browser, s.Browser
+	p, err := h.engine.Begin(h.Context(), c.Client, journey.ForAuthenticator{Application: h.Application})
+	return h.started(c, p, err)
 }
 
 // A second factor begins a journey for a further authenticator, in the session's
@@ -96,7 +99,7 @@ func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
 			v, err := h.add(s)
 			v = h.want(v, err, journey.EnrollPlatform)
 			h.do(h.Who, func(tx *store.Tx) error { return tt.does(tx, s) })
-			v, err = h.engine.Look(ctx, tenant, v.Journey.ID)
+			v, err = h.lookAt(v.Journey.ID)
 			if err != nil || v.Step != tt.then {
 				t.Errorf("%s: at %q, %v, want %q", tt.name, v.Step, err, tt.then)
 			}

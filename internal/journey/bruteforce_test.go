@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
-	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -28,12 +27,12 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 		h.withoutPassword(nil)
 		h.recoveryCodes()
 		other := h.Node(t)
-		engines := []*journey.Engine{h.engine, {DB: other, Directory: directory.New(other, 2)}}
+		engines := []*journey.Engine{h.engine, h.newEngine(other)}
 		tries := guesses
 		if t.Name() != "TestTLOG08_GuessingIsBounded/sqlite" {
 			tries = min(tries, 1_000)
 		}
-		from := func(ip string) journey.Visit {
+		from := func(ip string) visit {
 			v := h.visit(nowhere)
 			v.Who.IP = ip
 			return v
@@ -47,7 +46,7 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 			e := engines[worker]
 			all.Go(func() {
 				for i := range tries / 2 {
-					after, err := e.Passcode(t.Context(), from(fmt.Sprintf("2001:db8::%x:%x", worker, i)), v, "000000")
+					after, err := h.takeOn(e, from(fmt.Sprintf("2001:db8::%x:%x", worker, i)), v, journey.EnterPasscode{Passcode: "000000"})
 					switch {
 					case errors.Is(err, identity.Throttled), errors.Is(err, identity.Unavailable):
 						throttled.Add(1)
@@ -76,22 +75,22 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 
 		// Many machines, at nodes started anew: the count and the lock are rows.
 		anew := h.Node(t)
-		engines = append(engines, &journey.Engine{DB: anew, Directory: directory.New(anew, 2)})
+		engines = append(engines, h.newEngine(anew))
 		for i := range 60 {
 			e, visit := engines[i%3], from(fmt.Sprintf("198.51.%d.7", i))
 			v, err := h.begin(fmt.Sprint("c", i), nowhere, nil)
 			v = h.want(v, err, journey.Identify)
-			v, err = e.Identify(t.Context(), visit, v, "berit.lie")
+			v, err = h.takeOn(e, visit, v, journey.EnterName{Name: "berit.lie"})
 			v = h.want(v, err, journey.Choose)
 			way := []identity.Method{identity.ByPasscode, identity.ByRecoveryCode}[i%2]
-			v, err = e.Choose(t.Context(), visit, v, way)
+			v, err = h.takeOn(e, visit, v, journey.ChooseMethod{Method: way})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if way == identity.ByPasscode {
-				_, err = e.Passcode(t.Context(), visit, v, h.passcode(0)) // the right one
+				_, err = h.takeOn(e, visit, v, journey.EnterPasscode{Passcode: h.passcode(0)}) // the right one
 			} else {
-				_, err = e.RecoveryCode(t.Context(), visit, v, "AAAA-AAAA-AAAA-AAAA")
+				_, err = h.takeOn(e, visit, v, journey.EnterRecoveryCode{Code: "AAAA-AAAA-AAAA-AAAA"})
 			}
 			if err != nil {
 				t.Fatal(err)

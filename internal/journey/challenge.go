@@ -21,105 +21,93 @@ const challengeLife = 2 * time.Minute
 // was proved. Until then it is offered to everybody as soon as anybody of the
 // tenant has one, and whoever chooses it is shown a challenge: neither tells
 // whose name it is (ENR-4).
-func (v *View) offersChallenge(ctx context.Context, r store.Reader) (bool, error) {
-	j := v.Journey
+func (f *flow) offersChallenge(ctx context.Context, r store.Reader) (bool, error) {
+	j := f.Journey
 	if j.Proved() {
-		return v.Codes && authenticator.AnyChallenges(v.Authenticators), nil
+		return f.Facts.CodesAllowed && authenticator.AnyChallenges(f.Authenticators), nil
 	}
 	if len(j.Required) == 0 || slices.Contains(j.Missing(), identity.Password) {
 		return false, nil // nothing is chosen yet
 	}
-	if _, _, codes := v.Rules.Push.Anybody(); !codes || !v.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
+	if _, _, codes := f.Rules.Push.Anybody(); !codes || !f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
 		return false, nil
 	}
 	return r.Challenges().InUse(ctx, j.Tenant)
 }
 
-// challenge reads what the page shows, where it shows one.
-func (v *View) challenge(ctx context.Context, r store.Reader) (err error) {
-	v.Challenge = store.Challenge{}
-	if v.Step == AskChallenge {
-		v.Challenge, err = r.Challenges().Get(ctx, v.Journey.Tenant, v.Journey.ID)
+// loadChallenge reads the challenge of a journey that asks for a response.
+func (f *flow) loadChallenge(ctx context.Context, r store.Reader) (err error) {
+	f.Challenge = store.Challenge{}
+	if f.Step == AskChallenge {
+		f.Challenge, err = r.Challenges().Get(ctx, f.Journey.Tenant, f.Journey.ID)
 	}
 	return err
 }
 
-// pose gives a journey that asks for a response a challenge, unless it has one
-// that can still be answered: its page shows the same after a reload (JRN-16). A
-// decoy gets one too.
-func (v *View) pose(ctx context.Context, tx *store.Tx) error {
-	if v.Step != AskChallenge || v.Challenge.Digits != "" || !v.Journey.EndedAt.IsZero() {
+// issueChallenge gives a journey that asks for a response a challenge, unless it
+// has one that can still be answered: its page shows the same after a reload
+// (JRN-16). A decoy gets one too.
+func (f *flow) issueChallenge(ctx context.Context, tx *store.Tx) error {
+	if f.Step != AskChallenge || f.Challenge.Digits != "" || !f.Journey.EndedAt.IsZero() {
 		return nil
 	}
-	v.Challenge = store.Challenge{Digits: otp.NewChallenge(), ExpiresAt: tx.Now().Add(challengeLife)}
-	return tx.Challenges().Set(ctx, v.Journey.Tenant, v.Journey.ID, v.Challenge)
+	f.Challenge = store.Challenge{Digits: otp.NewChallenge(), ExpiresAt: tx.Now().Add(challengeLife)}
+	return tx.Challenges().Set(ctx, f.Journey.Tenant, f.Journey.ID, f.Challenge)
 }
 
-// NewChallenge asks for another challenge in the place of one that expired. One
-// that can still be answered stays.
-func (e *Engine) NewChallenge(ctx context.Context, visit Visit, v *View) (*View, error) {
-	return e.Step(ctx, visit, v, func(_ *store.Tx, v *View) error {
-		v.kept = true
+// enterResponse checks the response to the challenge that was shown: counted,
+// checked and recorded in one transaction, as a passcode is. The challenge is used
+// up by the first response to it, right or wrong, and another replaces it: whoever
+// guesses has one guess at each. A response that came too late is not evaluated,
+// and counts for nothing.
+func (f *flow) enterResponse(ctx context.Context, tx *store.Tx, in EnterResponse) error {
+	j := f.Journey
+	response := otp.Canonical(in.Response)
+	if len(response) < 6 || len(response) > 8 || strings.Trim(response, "0123456789") != "" {
+		j.Notice = "error.challenge.format" // a slip, not a try
 		return nil
-	}, AskChallenge)
-}
-
-// Response checks the response to the challenge that was shown: counted, checked
-// and recorded in one transaction, as a passcode is. The challenge is used up by
-// the first response to it, right or wrong, and another takes its place: who
-// guesses has one guess at each. One that came too late is not looked at, and
-// counts for nothing.
-func (e *Engine) Response(ctx context.Context, visit Visit, v *View, typed string) (*View, error) {
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j := v.Journey
-		response := otp.Canonical(typed)
-		if len(response) < 6 || len(response) > 8 || strings.Trim(response, "0123456789") != "" {
-			j.Notice = "error.challenge.format" // a slip of the hand, not a try
-			return nil
-		}
-		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
+	}
+	if err := f.allow(ctx, tx, "passcode"); err != nil {
+		return err
+	}
+	challenge, err := tx.Challenges().Take(ctx, j.Tenant, j.ID)
+	if err != nil {
+		return err
+	}
+	if challenge == "" {
+		j.Notice = "error.challenge.late"
+		return nil
+	}
+	evaluate := false
+	if f.Facts.CodesAllowed {
+		if evaluate, err = f.reserve(ctx, tx); err != nil {
 			return err
 		}
-		challenge, err := tx.Challenges().Take(ctx, j.Tenant, j.ID)
+	}
+	j.Notice = "error.challenge.wrong"
+	if !evaluate {
+		err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasscodeWrong, User: j.UserID, Application: j.Application,
+			Journey: j.ID, Reason: f.whyNotEvaluated(), Data: map[string]string{"challenge": "yes"}, Personal: personal(j)})
 		if err != nil {
 			return err
 		}
-		if challenge == "" {
-			j.Notice = "error.challenge.late"
-			return nil
+		return f.lockIfExceeded(ctx, tx)
+	}
+	result, err := authenticator.Respond(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID, Application: j.Application,
+		Journey: j.ID, Typed: response, Rules: f.Rules.Lockout, From: f.origin(tx)}, challenge)
+	switch {
+	case err != nil:
+		return err
+	case result.Reason == authenticator.Paused: // nothing was evaluated
+		if j.Proved() {
+			j.Notice = "error.passcode.paused"
 		}
-		evaluate := false
-		if v.Codes {
-			if evaluate, err = e.reserve(ctx, tx, v); err != nil {
-				return err
-			}
-		}
-		j.Notice = "error.challenge.wrong"
-		if !evaluate {
-			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasscodeWrong, User: j.UserID, Application: j.Application,
-				Journey: j.ID, Reason: unevaluated(v), Data: map[string]string{"challenge": "yes"}, Personal: personal(j)})
-			if err != nil {
-				return err
-			}
-			return e.lockIfExceeded(ctx, tx, visit, v)
-		}
-		result, err := authenticator.Respond(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID, Application: j.Application,
-			Journey: j.ID, Typed: response, Rules: v.Rules.Lockout, From: origin(tx, visit, j)}, challenge)
-		if err != nil {
-			return err
-		}
-		if result.Reason == authenticator.Paused { // nothing was looked at
-			if j.Proved() {
-				j.Notice = "error.passcode.paused"
-			}
-			return e.giveBack(ctx, tx, v)
-		}
-		if !result.OK {
-			return e.lockIfExceeded(ctx, tx, visit, v)
-		}
-		j.Notice, v.kept = "", true
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByChallenge,
-			Authenticator: result.Authenticator.ID, At: tx.Now()})
-		return e.giveBack(ctx, tx, v)
-	}, AskChallenge)
+		return f.refund(ctx, tx)
+	case !result.OK:
+		return f.lockIfExceeded(ctx, tx)
+	}
+	j.Notice, f.unchanged = "", true
+	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByChallenge,
+		Authenticator: result.Authenticator.ID, At: tx.Now()})
+	return f.refund(ctx, tx)
 }

@@ -28,22 +28,22 @@ func (h *fixture) remembering(remember bool) {
 }
 
 // bringing is a visit of a browser with what it was given to keep.
-func (h *fixture) bringing(device store.DeviceCookie, box *bool) journey.Visit {
+func (h *fixture) bringing(device store.DeviceCookie, box *bool) visit {
 	v := h.visit(identity.Session{})
 	v.Device, v.Remember = device, box
 	return v
 }
 
 // login goes as far as the password takes a browser with its cookie.
-func (h *fixture) login(browser string, device store.DeviceCookie, change func(*journey.Start)) *journey.View {
+func (h *fixture) login(browser string, device store.DeviceCookie, change func(*journey.Request)) *journey.View {
 	h.Helper()
 	h.device = journey.Device{}
 	visit := h.bringing(device, nil)
 	v, err := h.begin(browser, identity.Session{}, change)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.engine.Identify(h.Context(), visit, v, "berit.lie")
+	v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
-	v, err = h.engine.Password(h.Context(), visit, v, password)
+	v, err = h.take(visit, v, journey.EnterPassword{Password: password})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -59,12 +59,12 @@ func (h *fixture) remembered(browser string) store.DeviceCookie {
 	if !v.OffersRemember() {
 		h.Fatal("the page does not offer to remember the device")
 	}
-	v, err := h.engine.Choose(h.Context(), visit, v, identity.ByPasscode)
+	v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
 	if v.Journey.Remember != identity.WillRemember {
 		h.Error("what was ticked on the page of choice is forgotten on the next")
 	}
-	v, err = h.engine.Passcode(h.Context(), visit, v, h.passcode(0))
+	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID == "" || h.device.Life != 30*24*time.Hour {
 		h.Fatalf("given to keep: %v", h.device)
@@ -121,12 +121,12 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 		name    string
 		between func(h *fixture)
 		browser string
-		change  func(*journey.Start)
+		change  func(*journey.Request)
 	}{
 		{"another browser", nil, "c", nil},
 		{"the rule allows it no more", func(h *fixture) { h.remembering(false) }, "b", nil},
-		{"forced", nil, "b", func(s *journey.Start) { s.ForceLogin = true }},
-		{"older than max_age", nil, "b", func(s *journey.Start) { s.MaxAge = new(int64(60)) }},
+		{"forced", nil, "b", func(s *journey.Request) { s.ForceLogin = true }},
+		{"older than max_age", nil, "b", func(s *journey.Request) { s.MaxAge = new(int64(60)) }},
 		{"older than the rule's age", func(h *fixture) {
 			h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: twoFactors, Remember: true, MaxAge: 60}}})
 		}, "b", nil},
@@ -199,12 +199,12 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	visit := h.bringing(device, &yes)
 	v, err := h.begin("b", identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+	v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
 	if v.OffersRemember() {
 		t.Error("offered before a password")
 	}
-	v, err = h.engine.Password(t.Context(), visit, v, "wrong")
+	v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong"})
 	h.want(v, err, journey.AskPassword)
 
 	// Where the rule allows none, the box in a form of one's own is of no account.
@@ -213,9 +213,9 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	h.Clock.Advance(time.Minute)
 	v = h.want(h.login("c", store.DeviceCookie{}, nil), nil, journey.Choose)
 	visit = h.bringing(store.DeviceCookie{}, &yes)
-	v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+	v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered where the rule allows none")
@@ -225,9 +225,9 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	h.remembering(true)
 	h.Clock.Advance(time.Minute)
 	v = h.want(h.login("d", store.DeviceCookie{}, nil), nil, journey.Choose)
-	v, err = h.engine.Choose(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, identity.ByPasscode)
+	v, err = h.take(h.bringing(store.DeviceCookie{}, &yes), v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.engine.Passcode(t.Context(), h.bringing(store.DeviceCookie{}, &no), v, h.passcode(0))
+	v, err = h.take(h.bringing(store.DeviceCookie{}, &no), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered though the box was emptied again")
@@ -242,9 +242,9 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 		return err
 	})
 	v = h.want(h.login("f", store.DeviceCookie{}, nil), nil, journey.Choose)
-	v, err = h.engine.Choose(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, identity.ByPasscode)
+	v, err = h.take(h.bringing(store.DeviceCookie{}, &yes), v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.engine.Passcode(t.Context(), h.bringing(store.DeviceCookie{}, &yes), v, temporary)
+	v, err = h.take(h.bringing(store.DeviceCookie{}, &yes), v, journey.EnterPasscode{Passcode: temporary})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered by a temporary passcode")
@@ -258,9 +258,9 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	visit.Session = s
 	v, err = h.begin("e", s, nil)
 	v = h.want(v, err, journey.Choose)
-	v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+	v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered by a second factor alone")
@@ -301,7 +301,7 @@ func TestJRN9_JRN8_ASessionOfARememberedDevice(t *testing.T) {
 		h.want(h.login("b", device, nil), nil, journey.Done)
 		s, authenticated := h.last, h.last.AuthTime
 		h.Clock.Advance(time.Minute)
-		passive := func(s *journey.Start) { s.Passive = true }
+		passive := func(s *journey.Request) { s.Passive = true }
 		v, err := h.begin("b", s, passive)
 		h.want(v, err, journey.Done)
 		if !h.last.AuthTime.Equal(authenticated) {
@@ -332,15 +332,9 @@ func TestJRN9_JRN8_ADeviceCompletesASession(t *testing.T) {
 		s := h.withPassword("b")
 		h.remembering(true)
 		h.Clock.Advance(30 * time.Minute)
-		id := identity.NewID(identity.RequestID)
-		h.do(h.Who, func(tx *store.Tx) error {
-			return tx.Requests().Add(t.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.Clock.Now().Add(time.Minute)})
-		})
 		visit := h.bringing(device, nil)
 		visit.Session = s
-		v, err := h.engine.Begin(t.Context(), visit, id, func(*store.Tx, store.Request) (journey.Start, error) {
-			return journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Browser: "b", IP: "192.0.2.17", Passive: true}, nil
-		})
+		v, err := h.beginFrom(visit, "b", func(s *journey.Request) { s.Passive = true })
 		h.want(v, err, journey.Done)
 		if h.device.Cookie.Secret == device.Secret || h.device.Cookie.ID != device.ID {
 			t.Errorf("the browser keeps %v after %v", h.device.Cookie, device)

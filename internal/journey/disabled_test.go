@@ -25,7 +25,7 @@ func (h *fixture) disable() {
 // it does for a name nobody has: with the right password, passcode or code, and
 // while a push is waited for.
 func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
-	type act = func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error)
+	type act = func(h *fixture, visit visit, v *journey.View) (*journey.View, error)
 	for name, tt := range map[string]struct {
 		before func(h *fixture)
 		at     journey.Step
@@ -33,26 +33,26 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 		after  []act
 	}{
 		"password": {func(*fixture) {}, journey.AskPassword, nil, []act{
-			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
-				return h.engine.Password(h.Context(), visit, v, password)
+			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
+				return h.take(visit, v, journey.EnterPassword{Password: password})
 			}}},
 		"passcode": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
-				return h.engine.Choose(h.Context(), visit, v, identity.ByPasscode)
+			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
+				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 			}, []act{
-				func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
-					return h.engine.Passcode(h.Context(), visit, v, h.passcode(0))
+				func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
+					return h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 				}}},
 		"push": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *fixture, visit journey.Visit, v *journey.View) (*journey.View, error) {
-				return h.engine.SendPush(h.Context(), visit, v, "Payroll")
+			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
+				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush})
 			}, []act{
-				func(h *fixture, _ journey.Visit, v *journey.View) (*journey.View, error) {
-					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
+				func(h *fixture, _ visit, v *journey.View) (*journey.View, error) {
+					return h.lookAt(v.Journey.ID)
 				},
-				func(h *fixture, _ journey.Visit, v *journey.View) (*journey.View, error) {
+				func(h *fixture, _ visit, v *journey.View) (*journey.View, error) {
 					h.Clock.Advance(5 * time.Minute)
-					return h.engine.Look(h.Context(), h.Tenant.ID, v.Journey.ID)
+					return h.lookAt(v.Journey.ID)
 				}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
-		waiting, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
+		waiting, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
 		waiting = h.want(waiting, err, journey.WaitForPush)
 		secret, session := identity.NewSecret(), identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID),
 			UserID: h.User.ID, Browser: "c", AuthTime: h.db.Now(), Idle: time.Hour, ExpiresAt: h.db.Now().Add(time.Hour)}
@@ -112,7 +112,7 @@ func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
 		if err := live(); !errors.Is(err, identity.Unauthenticated) {
 			t.Errorf("the session: %v, want it to be over", err)
 		}
-		v, err := h.engine.Look(t.Context(), h.Tenant.ID, waiting.Journey.ID)
+		v, err := h.lookAt(waiting.Journey.ID)
 		h.want(v, err, journey.Ended)
 		if v.Request.Outcome != store.PushCancelled {
 			t.Errorf("the push request is %q, want it cancelled", v.Request.Outcome)
@@ -182,12 +182,12 @@ func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
 		}
 		h.Clock.Advance(10 * time.Minute)
 		for _, browser := range []string{"known", "new"} {
-			v, err := h.engine.Password(t.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
+			v, err := h.take(h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 			if v = h.want(v, err, journey.AskPassword); v.Journey.Notice != "error.login.wrong" {
 				t.Errorf("in the %s browser, told %q", browser, v.Journey.Notice)
 			}
 		}
-		v, err := h.engine.Look(t.Context(), h.Tenant.ID, half.Journey.ID)
+		v, err := h.lookAt(half.Journey.ID)
 		h.want(v, err, journey.Locked)
 		if _, err := people.Unlock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
 			t.Fatal(err)
@@ -219,11 +219,11 @@ func TestAChangedPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := h.engine.Look(t.Context(), h.Tenant.ID, half.Journey.ID)
+		v, err := h.lookAt(half.Journey.ID)
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password)
+		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, other)
+		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: other})
 		h.want(v, err, journey.Choose)
 		if live() {
 			t.Error("the session is still live")

@@ -2,7 +2,9 @@ package journey_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,9 +21,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
+	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A fixture is a tenant with an application, and a user who has a password and
+// A house is a tenant with an application, and a user who has a password and
 // an authenticator that makes passcodes and gets push.
 type fixture struct {
 	*storetest.Fixture
@@ -30,8 +33,9 @@ type fixture struct {
 	engine *journey.Engine
 	token  identity.Authenticator
 	grants atomic.Int32
-	last   identity.Session // of the newest success
-	device journey.Device   // that its browser was given to keep
+	last   identity.Session  // of the newest success
+	device journey.Device    // that its browser was given to keep
+	passed []identity.Passed // in its journey
 }
 
 const password = "correct horse battery"
@@ -39,7 +43,8 @@ const password = "correct horse battery"
 func newFixture(t *testing.T, empty *storetest.Fixture) *fixture {
 	t.Helper()
 	db := empty.DB
-	h := &fixture{Fixture: empty, T: t, db: db, engine: &journey.Engine{DB: db, Directory: directory.New(db, 2)}}
+	h := &fixture{Fixture: empty, T: t, db: db}
+	h.engine = h.newEngine(db)
 	var err error
 	h.User, err = h.engine.Directory.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "Berit.Lie", Mail: "berit@example.org", Password: password})
 	if err != nil {
@@ -59,29 +64,121 @@ func (h *fixture) do(who identity.Principal, f func(tx *store.Tx) error) {
 	}
 }
 
-func (h *fixture) visit(s identity.Session) journey.Visit {
-	return journey.Visit{Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
+// newEngine is an engine on a database of this installation, as one node has it.
+func (h *fixture) newEngine(db *store.DB) *journey.Engine {
+	h.Helper()
+	catalog, err := locales.Load()
+	if err != nil {
+		h.Fatal(err)
+	}
+	return &journey.Engine{DB: db, Directory: directory.New(db, 2), Catalog: catalog, Base: &url.URL{Scheme: "https", Host: "login.example.org"}}
+}
+
+// A visit is a client, and whether it asked beside its input to be remembered.
+type visit struct {
+	journey.Client
+	Remember *bool
+}
+
+func (h *fixture) visit(s identity.Session) visit {
+	return visit{Client: journey.Client{Tenant: h.Tenant, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
 		Grant: func(_ context.Context, _ *store.Tx, s journey.Success) error {
 			h.grants.Add(1)
-			h.last, h.device = s.Session, s.Device
+			h.last, h.device, h.passed = s.Session, s.Device, s.Journey.Passed
 			return nil
-		}}
+		}}}
+}
+
+// take hands an input to the journey of a view, from the client it is bound to,
+// and returns the view of what followed. An input that was not taken is a
+// Conflict.
+func (h *fixture) take(c visit, v *journey.View, in journey.Input) (*journey.View, error) {
+	return h.takeOn(h.engine, c, v, in)
+}
+
+func (h *fixture) takeOn(e *journey.Engine, c visit, v *journey.View, in journey.Input) (*journey.View, error) {
+	h.Helper()
+	remembering := journey.Remembering{Remember: c.Remember}
+	switch with := in.(type) {
+	case journey.ChooseMethod:
+		with.Remembering = remembering
+		in = with
+	case journey.EnterPasscode:
+		with.Remembering = remembering
+		in = with
+	case journey.EnterResponse:
+		with.Remembering = remembering
+		in = with
+	case journey.SignWithPasskey:
+		with.Remembering = remembering
+		in = with
+	}
+	c.Binding, c.Browser = v.Journey.Browser, v.Journey.Browser
+	p, err := e.Take(h.Context(), c.Client, v.Journey.ID, v.State(), in)
+	if err != nil {
+		return nil, err
+	}
+	if p.Stale {
+		return nil, &identity.Error{Kind: identity.Conflict, Err: errors.New("the input was not taken")}
+	}
+	return h.viewOf(c, p)
+}
+
+// viewOf is what the engine knows behind a prompt.
+func (h *fixture) viewOf(c visit, p *journey.Prompt) (*journey.View, error) {
+	v, err := h.engine.Load(context.WithoutCancel(h.Context()), c.Client, p.Journey)
+	if err == nil && p.EndedNow {
+		v.Step = p.Step
+	}
+	return v, err
+}
+
+func (h *fixture) lookAt(id string) (*journey.View, error) {
+	return h.engine.Load(h.Context(), h.visit(identity.Session{}).Client, id)
+}
+
+// Why a journey did not begin.
+var (
+	errLoginRequired = errors.New("login required")
+	errContextUnmet  = errors.New("context unmet")
+)
+
+func (h *fixture) started(c visit, p *journey.Prompt, err error) (*journey.View, error) {
+	h.Helper()
+	switch {
+	case err != nil:
+		return nil, err
+	case p.Reason == journey.ReasonLoginRequired:
+		return nil, errLoginRequired
+	case p.Reason == journey.ReasonContextUnmet:
+		return nil, errContextUnmet
+	}
+	return h.viewOf(c, p)
 }
 
 // begin begins a journey for a browser.
-func (h *fixture) begin(browser string, s identity.Session, change func(*journey.Start)) (*journey.View, error) {
+func (h *fixture) begin(browser string, s identity.Session, change func(*journey.Request)) (*journey.View, error) {
 	h.Helper()
+	return h.beginFrom(h.visit(s), browser, change)
+}
+
+func (h *fixture) beginFrom(c visit, browser string, change func(*journey.Request)) (*journey.View, error) {
+	h.Helper()
+	var want journey.Request
+	if change != nil {
+		change(&want)
+	}
+	wants, err := json.Marshal(want)
+	if err != nil {
+		h.Fatal(err)
+	}
 	id := identity.NewID(identity.RequestID)
 	h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
-		return tx.Requests().Add(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: []byte(`{}`), ExpiresAt: h.db.Now().Add(time.Minute)})
+		return tx.Requests().Add(h.Context(), store.Request{Tenant: h.Tenant.ID, ID: id, Application: h.Application.ID, Wants: wants, ExpiresAt: h.db.Now().Add(time.Minute)})
 	})
-	return h.engine.Begin(h.Context(), h.visit(s), id, func(_ *store.Tx, r store.Request) (journey.Start, error) {
-		start := journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: r.Wants, Browser: browser, IP: "192.0.2.17"}
-		if change != nil {
-			change(&start)
-		}
-		return start, nil
-	})
+	c.Browser, c.Binding = browser, browser
+	p, err := h.engine.Begin(h.Context(), c.Client, journey.FromApplication{Stored: id})
+	return h.started(c, p, err)
 }
 
 // walk takes steps until one ends elsewhere than it should.
@@ -100,7 +197,7 @@ func (h *fixture) toChoice(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, " Berit.LIE ")
+	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: " Berit.LIE "})
 	v = h.want(v, err, journey.AskPassword)
 	return h.proved(v, journey.Choose)
 }
@@ -108,7 +205,7 @@ func (h *fixture) toChoice(browser string) *journey.View {
 // proved gives the right password and wants to be at a step then.
 func (h *fixture) proved(v *journey.View, at journey.Step) *journey.View {
 	h.Helper()
-	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
+	v, err := h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
 	return h.want(v, err, at)
 }
 
@@ -131,24 +228,24 @@ func TestJRN1_PasswordAndPasscode(t *testing.T) {
 		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v := h.toChoice("b")
-		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.engine.Passcode(t.Context(), visit, v, "000 000")
+		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: "000 000"})
 		v = h.want(v, err, journey.AskPasscode)
 		if v.Journey.Notice != "error.passcode.wrong" {
 			t.Errorf("told %q", v.Journey.Notice)
 		}
 		code := h.passcode(0)
-		v, err = h.engine.Passcode(t.Context(), visit, v, code[:3]+" "+code[3:])
+		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: code[:3] + " " + code[3:]})
 		v = h.want(v, err, journey.Done)
 		if h.grants.Load() != 1 || v.Journey.Outcome != identity.Succeeded {
 			t.Errorf("%d grants, outcome %q", h.grants.Load(), v.Journey.Outcome)
 		}
 		// The same passcode in another journey is a replay.
 		v = h.toChoice("c")
-		v, err = h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.engine.Passcode(t.Context(), visit, v, code)
+		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: code})
 		h.want(v, err, journey.AskPasscode)
 		// The ended one answers nobody.
 		if u, err := h.db.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Failures != 1 {
@@ -162,18 +259,18 @@ func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
 		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
 		v := h.toChoice("b")
-		v, err := h.engine.Choose(t.Context(), visit, v, identity.ByPasscode)
+		v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		h.want(v, err, journey.Done)
 		s := h.last
 
 		v, err = h.begin("b", s, nil)
-		v = h.want(v, err, journey.Done)
-		if got := journey.References(v.Journey.Passed); !slices.Equal(got, []string{"pwd", "otp", "mfa"}) {
+		h.want(v, err, journey.Done)
+		if got := journey.References(h.passed); !slices.Equal(got, []string{"pwd", "otp", "mfa"}) {
 			t.Errorf("amr %v", got)
 		}
-		v, err = h.begin("b", s, func(s *journey.Start) { s.ForceLogin = true })
+		v, err = h.begin("b", s, func(s *journey.Request) { s.ForceLogin = true })
 		h.want(v, err, journey.Identify)
 		defer func() {
 			h.do(h.Who, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, h.token, "lost") })
@@ -187,15 +284,15 @@ func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
 		for i := range old.Passed {
 			old.Passed[i].At = old.Passed[i].At.Add(-time.Hour)
 		}
-		v, err = h.begin("b", old, func(s *journey.Start) { s.MaxAge = &tooOld })
+		v, err = h.begin("b", old, func(s *journey.Request) { s.MaxAge = &tooOld })
 		h.want(v, err, journey.AskPassword)
-		if _, err = h.begin("b", identity.Session{}, func(s *journey.Start) { s.Passive = true }); !errors.Is(err, journey.ErrLoginRequired) {
+		if _, err = h.begin("b", identity.Session{}, func(s *journey.Request) { s.Passive = true }); !errors.Is(err, errLoginRequired) {
 			t.Errorf("passive without a session: %v", err)
 		}
-		if v, err = h.begin("b", s, func(s *journey.Start) { s.Passive = true }); err != nil || v.Step != journey.Done {
+		if v, err = h.begin("b", s, func(s *journey.Request) { s.Passive = true }); err != nil || v.Step != journey.Done {
 			t.Errorf("passive with a session: %v", err)
 		}
-		if _, err = h.begin("b", s, func(s *journey.Start) { s.ACR = []string{"urn:nobody:knows"} }); !errors.Is(err, journey.ErrContextUnmet) {
+		if _, err = h.begin("b", s, func(s *journey.Request) { s.ACR = []string{"urn:nobody:knows"} }); !errors.Is(err, errContextUnmet) {
 			t.Errorf("an unknown context: %v", err)
 		}
 	})
@@ -207,16 +304,16 @@ func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
 		h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.engine.Identify(t.Context(), h.visit(identity.Session{}), v, "berit.lie")
+		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.engine.Password(t.Context(), h.visit(identity.Session{}), v, password)
+		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
 		h.want(v, err, journey.Done)
 		s := h.last
-		v, err = h.begin("b", s, func(s *journey.Start) { s.ACR = []string{journey.MFAContext} })
+		v, err = h.begin("b", s, func(s *journey.Request) { s.ACR = []string{journey.MFAContext} })
 		v = h.want(v, err, journey.Choose)
-		v, err = h.engine.Choose(t.Context(), h.visit(s), v, identity.ByPasscode)
+		v, err = h.take(h.visit(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.engine.Passcode(t.Context(), h.visit(s), v, h.passcode(0))
+		v, err = h.take(h.visit(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		v = h.want(v, err, journey.Done)
 		if after := h.last; after.ID != s.ID || len(after.Passed) != 2 {
 			t.Errorf("after step-up session %+v, before %s", after, s.ID)
@@ -246,7 +343,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
-		v, err := h.engine.SendPush(t.Context(), visit, h.toChoice("b"), "Payroll")
+		v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
 		v = h.want(v, err, journey.WaitForPush)
 		if len(v.Request.Number) != 2 {
 			t.Fatalf("number %q", v.Request.Number)
@@ -260,7 +357,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 				Passcode: func() (push.Verdict, store.Passcode, error) { return push.PasscodeRight, store.Passcode{}, nil }})
 			return err
 		})
-		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {
+		if v, err = h.lookAt(v.Journey.ID); err != nil {
 			t.Fatal(err)
 		}
 		var done atomic.Int32
@@ -270,7 +367,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 				mine := *v
 				j := *v.Journey
 				mine.Journey = &j
-				after, err := h.engine.Claim(t.Context(), visit, &mine)
+				after, err := h.take(visit, &mine, journey.Continue{})
 				switch {
 				case err == nil && after.Step == journey.Done:
 					done.Add(1)
@@ -290,9 +387,9 @@ func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		visit := h.visit(identity.Session{})
-		v, err := h.engine.Back(t.Context(), visit, h.toChoice("b"))
+		v, err := h.take(visit, h.toChoice("b"), journey.GoBack{})
 		v = h.want(v, err, journey.Identify)
-		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 		h.want(v, err, journey.AskPassword)
 		again, err := h.db.Journeys().Get(t.Context(), h.Tenant.ID, v.Journey.ID)
 		if err != nil || len(again.Passed) != 0 {
@@ -307,13 +404,15 @@ func TestTLOG05_NoStepIsSkipped(t *testing.T) {
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
 		for name, act := range map[string]func() (*journey.View, error){
-			"passcode": func() (*journey.View, error) { return h.engine.Passcode(t.Context(), visit, v, h.passcode(0)) },
-			"push":     func() (*journey.View, error) { return h.engine.SendPush(t.Context(), visit, v, "Payroll") },
-			"choose":   func() (*journey.View, error) { return h.engine.Choose(t.Context(), visit, v, identity.ByPasscode) },
-			"identify": func() (*journey.View, error) { return h.engine.Identify(t.Context(), visit, v, "other") },
+			"passcode": func() (*journey.View, error) { return h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)}) },
+			"push":     func() (*journey.View, error) { return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush}) },
+			"choose": func() (*journey.View, error) {
+				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+			},
+			"identify": func() (*journey.View, error) { return h.take(visit, v, journey.EnterName{Name: "other"}) },
 		} {
 			if _, err := act(); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s before the password: %v, want a conflict", name, err)
@@ -328,9 +427,9 @@ func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.engine.Identify(t.Context(), visit, v, "nobody")
+		v, err = h.take(visit, v, journey.EnterName{Name: "nobody"})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.engine.Password(t.Context(), visit, v, password)
+		v, err = h.take(visit, v, journey.EnterPassword{Password: password})
 		v = h.want(v, err, journey.AskPassword)
 		if v.Journey.Notice != "error.login.wrong" {
 			t.Errorf("told %q", v.Journey.Notice)
@@ -344,22 +443,22 @@ func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
 		visit := h.visit(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
 		for range 6 {
-			v, err = h.engine.Password(t.Context(), visit, v, "wrong password")
+			v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong password"})
 			v = h.want(v, err, journey.AskPassword)
 		}
 		if len(h.events(audit.UserLocked)) != 1 {
 			t.Errorf("%d lock events, want 1", len(h.events(audit.UserLocked)))
 		}
-		v, err = h.engine.Password(t.Context(), visit, v, password) // the right one
+		v, err = h.take(visit, v, journey.EnterPassword{Password: password}) // the right one
 		v = h.want(v, err, journey.AskPassword)
 		if v.Journey.Notice != "error.login.wrong" {
 			t.Errorf("told %q while locked", v.Journey.Notice)
 		}
 		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error { return tx.Users().Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
-		v, err = h.engine.Password(t.Context(), visit, v, password)
+		v, err = h.take(visit, v, journey.EnterPassword{Password: password})
 		h.want(v, err, journey.Choose)
 	})
 }

@@ -13,7 +13,7 @@ import (
 func TestTLOG05_OnlyAPasswordThatIsThereIsSetAnew(t *testing.T) {
 	coded := identity.Code{PassedAt: start}
 	factor := []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: start}}
-	ways := Facts{Assigned: 1, Codes: true, Push: true, PushTo: 1, Temporary: true, Others: []identity.Method{identity.ByPasskey}}
+	ways := Facts{Assigned: 1, Codes: true, Push: true, PushTo: 1, Temporary: true, OtherMethods: []identity.Method{identity.ByPasskey}}
 	for _, tt := range []struct {
 		name     string
 		code     identity.Code
@@ -32,7 +32,7 @@ func TestTLOG05_OnlyAPasswordThatIsThereIsSetAnew(t *testing.T) {
 			j := identity.Journey{Name: "u", Required: both, Reset: identity.ResetFactor, Code: tt.code, Passed: tt.passed, ExpiresAt: later}
 			f := ways
 			f.Password = tt.password
-			if got := Next(&j, f, start); got != tt.want {
+			if got, _ := Next(&j, f, start); got != tt.want {
 				t.Errorf("Next = %q, want %q", got, tt.want)
 			}
 		})
@@ -63,7 +63,7 @@ func TestJRN9_WhenADeviceMayStandForTheFactor(t *testing.T) {
 		{"disabled", func(_ *identity.Journey, f *Facts) { f.Disabled = true }, false},
 		{"no authenticator", func(_ *identity.Journey, f *Facts) { f.Assigned = 0 }, false},
 		{"no authenticator, but other methods", func(_ *identity.Journey, f *Facts) {
-			f.Assigned, f.Temporary, f.Others = 0, true, []identity.Method{identity.ByRecoveryCode}
+			f.Assigned, f.Temporary, f.OtherMethods = 0, true, []identity.Method{identity.ByRecoveryCode}
 		}, false},
 		{"no authenticator, may enrol", func(_ *identity.Journey, f *Facts) { f.Assigned, f.MayEnroll = 0, true }, false},
 		{"locked", func(_ *identity.Journey, f *Facts) { f.LockedUntil = later }, false},

@@ -1,7 +1,6 @@
 package journey_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -12,20 +11,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// The engine itself refuses an invitation that ended after its page looked.
+// No journey begins by an invitation that has ended; the prompt says how it ended.
 func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	ctx := t.Context()
 	for _, tt := range []struct {
 		name string
 		end  func(tx *store.Tx, i store.Invitation) (bool, error)
-		want error
+		want journey.Reason
 	}{
-		{"open", func(*store.Tx, store.Invitation) (bool, error) { return true, nil }, nil},
-		{"revoked", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Revoke(ctx, i) }, identity.Expired},
-		{"replaced", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Replace(ctx, i) }, identity.Expired},
-		{"used", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Use(ctx, i, "jrn_x") }, identity.Expired},
-		{"expired", func(*store.Tx, store.Invitation) (bool, error) { h.Clock.Advance(time.Hour); return true, nil }, identity.Expired},
+		{"open", func(*store.Tx, store.Invitation) (bool, error) { return true, nil }, ""},
+		{"revoked", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Revoke(ctx, i) }, journey.ReasonInvitationRevoked},
+		{"replaced", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Replace(ctx, i) }, journey.ReasonInvitationReplaced},
+		{"used", func(tx *store.Tx, i store.Invitation) (bool, error) { return tx.Invitations().Use(ctx, i, "jrn_x") }, journey.ReasonInvitationUsed},
+		{"expired", func(*store.Tx, store.Invitation) (bool, error) { h.Clock.Advance(time.Hour); return true, nil }, journey.ReasonInvitationExpired},
 	} {
 		u, err := h.engine.Directory.AddUser(ctx, h.Who, h.Tenant.ID, directory.NewUser{Name: tt.name})
 		if err != nil {
@@ -41,10 +40,11 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 			}
 			return nil
 		})
-		v, err := h.engine.BeginInvited(ctx, h.visit(identity.Session{}),
-			journey.Start{Tenant: h.Tenant.ID, Application: h.Application, Request: []byte(`{}`), Browser: "b"}, i.ID)
-		if !errors.Is(err, tt.want) || tt.want == nil && (err != nil || v.Step != journey.EnrollPlatform) {
-			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		c := h.visit(identity.Session{}).Client
+		c.Browser, c.Binding = "b", "b"
+		p, err := h.engine.Begin(ctx, c, journey.FromInvitation{Secret: tt.name, Application: h.Application})
+		if err != nil || p.Reason != tt.want || (p.Step == journey.EnrollPlatform) != (tt.want == "") {
+			t.Errorf("%s: at %q for %q, %v; want %q", tt.name, p.Step, p.Reason, err, tt.want)
 		}
 	}
 }

@@ -2,8 +2,7 @@ package journey
 
 import (
 	"context"
-	"fmt"
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
@@ -11,110 +10,142 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// begunByInvitation is how often one invitation may begin a journey: again and
-// again for who changes browsers, but not for who fills the table.
-var begunByInvitation = store.Rate{Kind: "begun by invitation", Max: 30, Per: time.Hour}
+// perInvitation is how often one invitation may begin a journey: again and again
+// for somebody who changes browsers, but not for somebody who fills the table.
+var perInvitation = store.Rate{Kind: "begun by invitation", Max: 30, Per: time.Hour}
 
-// BeginInvited begins a journey by the link of an enrolment mail instead of an
-// application's request: it leads through self-provisioning and ends there,
-// without a session (ENR-3). The link proves the mailbox as the mailed code does
-// in a login, and is used up by neither this nor anything but the authenticator
-// that comes of it. Wherever the access policy asks this user for a password, it
-// is asked first, so that a mailbox, or a mail that was passed on, is not enough
-// to become somebody's second factor.
-//
-// An invitation that cannot be used is an Expired.
-func (e *Engine) BeginInvited(ctx context.Context, visit Visit, start Start, invitation string) (*View, error) {
-	var after *View
-	err := e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error {
-		now := tx.Now()
-		i, err := tx.Invitations().Get(ctx, start.Tenant, invitation)
-		if err != nil {
+// begin begins a journey by the link of an enrolment mail. The link proves the
+// mailbox as the mailed code does in a login, and is used up by nothing but the
+// authenticator that comes of it. Wherever the access policy asks this user for a
+// password, it is asked first, so that a mailbox, or a mail that was passed on, is
+// not enough to become somebody's second factor.
+func (s FromInvitation) begin(ctx context.Context, e *Engine, c Client) (after *Prompt, err error) {
+	i, err := s.find(ctx, e, c)
+	if errors.Is(err, identity.NotFound) {
+		return &Prompt{Step: Refused, Reason: ReasonInvitationUnknown, Invited: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = e.DB.InTx(ctx, c.Who, func(tx *store.Tx) error {
+		if i, err = tx.Invitations().Get(ctx, c.Tenant.ID, i.ID); err != nil {
 			return err
 		}
-		if state := i.State(now); state != store.InvitationOpen {
-			return &identity.Error{Kind: identity.Expired, Key: "error.expired", Err: fmt.Errorf("invitation %s is %s", i.ID, state)}
+		if state := i.State(tx.Now()); state != store.InvitationOpen {
+			after = &Prompt{Step: Refused, Reason: Reason(state), Invited: true}
+			return nil
 		}
-		rules, err := e.rules(ctx, tx.Reader, start.Tenant)
-		if err != nil {
-			return err
+		f, err := s.beginWith(ctx, tx, e, c, i)
+		if err == nil {
+			after, err = f.prompt(ctx, tx.Reader)
 		}
-		byAddress := store.Rate{Kind: "begun by invitation, by address", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
-		if err := tx.Allow(ctx, i.Tenant, byAddress, store.Network(visit.Who.IP)); err != nil {
-			return err
-		}
-		if err := tx.Allow(ctx, i.Tenant, begunByInvitation, i.ID); err != nil {
-			return err
-		}
-		u, err := tx.Users().Get(ctx, i.Tenant, i.User)
-		if err != nil {
-			return err
-		}
-		j := &identity.Journey{Tenant: i.Tenant, ID: identity.NewID(identity.JourneyID), Application: start.Application.ID,
-			Protocol: start.Application.Protocol, Request: start.Request, Invitation: i.ID, Browser: start.Browser,
-			Fingerprint: start.Fingerprint, IP: start.IP, UserID: u.ID, Name: u.Name, Policy: rules.AccessVersion,
-			Enroll: identity.EnrollPlatform, Code: identity.Code{PassedAt: now},
-			StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
-		if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
-			return err
-		}
-		if after, err = e.gather(ctx, tx.Reader, j, rules); err != nil {
-			return err
-		}
-		if u.Password != "" && rules.Access.AsksPasswordOf(after.Groups) {
-			j.Required = []identity.Validation{identity.Password}
-			after.Step = Next(j, after.Facts, now)
-		}
-		if err := tx.Journeys().Add(ctx, j); err != nil {
-			return err
-		}
-		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollInvitationBegun, User: j.UserID, Journey: j.ID,
-			Data: map[string]string{"invitation": i.ID}, Personal: personal(j)})
+		return err
 	})
 	return after, err
 }
 
-// invited is Next in a journey begun by an invitation. It ends where that is
-// used up: by this journey well, by another one or an operator not.
-func invited(j *identity.Journey, f Facts, now time.Time) Step {
-	switch {
-	case f.Redeemed:
-		return Done
-	case f.Withdrawn:
-		return Refused
-	case slices.Contains(j.Missing(), identity.Password):
-		return AskPassword
-	case now.Before(f.LockedUntil):
-		return Locked
-	case f.Disabled || f.Assigned > 0 || !f.Platform:
-		return Refused
+// find finds the invitation of a secret. Wrong secrets are counted by network:
+// nobody guesses 130 bits, but whoever tries shall not keep the database busy.
+func (s FromInvitation) find(ctx context.Context, e *Engine, c Client) (store.Invitation, error) {
+	if s.Secret == "" { // a slip: it can be nobody's
+		return store.Invitation{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
-	return enrolling(j)
+	i, err := e.DB.Invitations().BySecret(ctx, c.Tenant.ID, s.Secret)
+	if !errors.Is(err, identity.NotFound) {
+		return i, err
+	}
+	rules, failed := e.rules(ctx, e.DB.Reader, c.Tenant.ID)
+	if failed != nil {
+		return i, failed
+	}
+	failed = e.DB.InTx(ctx, c.Who, func(tx *store.Tx) error {
+		rate := store.Rate{Kind: "wrong invitation", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
+		return tx.Allow(ctx, c.Tenant.ID, rate, store.Network(c.Who.IP))
+	})
+	if failed != nil {
+		return i, failed
+	}
+	return i, err
 }
 
-// invitation gathers how the invitation stands by which a journey was begun. One
-// that expired meanwhile keeps nobody from finishing what was begun in time.
-func (v *View) invitation(ctx context.Context, r store.Reader) error {
-	j := v.Journey
+func (s FromInvitation) beginWith(ctx context.Context, tx *store.Tx, e *Engine, c Client, i store.Invitation) (*flow, error) {
+	rules, err := e.rules(ctx, tx.Reader, i.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	perNetwork := store.Rate{Kind: "begun by invitation, by address", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
+	if err := tx.Allow(ctx, i.Tenant, perNetwork, store.Network(c.Who.IP)); err != nil {
+		return nil, err
+	}
+	if err := tx.Allow(ctx, i.Tenant, perInvitation, i.ID); err != nil {
+		return nil, err
+	}
+	u, err := tx.Users().Get(ctx, i.Tenant, i.User)
+	if err != nil {
+		return nil, err
+	}
+	j := newJourney(c, s.Application, tx.Now())
+	j.Request, j.Invitation, j.UserID, j.Name, j.Policy = []byte(`{}`), i.ID, u.ID, u.Name, rules.AccessVersion
+	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, j.StartedAt
+	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
+	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+		return nil, err
+	}
+	f, err := e.loadUnder(ctx, tx.Reader, c, j, rules)
+	if err != nil {
+		return nil, err
+	}
+	if u.Password != "" && rules.Access.AsksPasswordOf(f.Groups) {
+		j.Required = []identity.Validation{identity.Password}
+	}
+	f.Step, f.Reason = Next(j, f.Facts, tx.Now())
+	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.EnrollInvitationBegun, User: j.UserID, Journey: j.ID,
+		Data: map[string]string{"invitation": i.ID}, Personal: personal(j)})
+	if err != nil {
+		return nil, err
+	}
+	return f.beginEnrollment(ctx, tx)
+}
+
+// beginEnrollment writes the new journey, at the activation already where there is
+// one platform only.
+func (f *flow) beginEnrollment(ctx context.Context, tx *store.Tx) (*flow, error) {
+	if err := tx.Journeys().Add(ctx, f.Journey); err != nil {
+		return nil, err
+	}
+	only, ok := f.onlyPlatform()
+	if !ok {
+		return f, nil
+	}
+	if err := f.choosePlatform(ctx, tx, only); err != nil {
+		return nil, err
+	}
+	f, err := f.look(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return f, tx.Journeys().Step(ctx, f.Journey)
+}
+
+// loadInvitation reads where the invitation stands by which a journey was begun.
+// One that expired meanwhile keeps nobody from finishing what was begun in time.
+func (f *flow) loadInvitation(ctx context.Context, r store.Reader) (err error) {
+	j := f.Journey
 	if j.Invitation == "" {
 		return nil
 	}
-	var err error
-	if v.Invitation, err = r.Invitations().Get(ctx, j.Tenant, j.Invitation); err != nil {
+	if f.Invitation, err = r.Invitations().Get(ctx, j.Tenant, j.Invitation); err != nil {
 		return err
 	}
-	v.Facts.Platform = len(v.Rules.Platforms.Allowed()) > 0 || v.ThirdParty() || v.PrivacyIDEA()
-	switch v.Invitation.State(r.Now()) {
+	f.Facts.Platform = f.anyPlatform()
+	switch state := f.Invitation.State(r.Now()); state {
+	case store.InvitationOpen:
 	case store.InvitationUsed:
-		v.Facts.Redeemed = v.Invitation.Journey == j.ID
-		v.Facts.Withdrawn = !v.Facts.Redeemed
-	case store.InvitationRevoked, store.InvitationReplaced:
-		v.Facts.Withdrawn = true
+		if f.Facts.Enrolled = f.Invitation.Journey == j.ID; !f.Facts.Enrolled {
+			f.Facts.Invitation = ReasonInvitationUsed
+		}
+	default:
+		f.Facts.Invitation = Reason(state)
 	}
 	return nil
-}
-
-// Enrolled ends a journey by invitation whose authenticator is ready.
-func (e *Engine) Enrolled(ctx context.Context, visit Visit, v *View) (*View, error) {
-	return e.Step(ctx, visit, v, func(*store.Tx, *View) error { return nil }, Done)
 }

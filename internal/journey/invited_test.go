@@ -30,16 +30,16 @@ func TestENR19_NextOfAnInvitation(t *testing.T) {
 		{"given", J{Enroll: identity.EnrollPlatform, Required: pwOnly, Passed: pwPassed}, fine, EnrollPlatform},
 		{"scan", J{Enroll: identity.EnrollScan}, fine, EnrollScan},
 		{"another vendor's app", J{Enroll: identity.EnrollThirdParty}, fine, EnrollThirdParty},
-		{"used by it", J{Enroll: identity.EnrollScan}, with(func(f *Facts) { f.Redeemed, f.Assigned = true, 1 }), Done},
+		{"used by it", J{Enroll: identity.EnrollScan}, with(func(f *Facts) { f.Enrolled, f.Assigned = true, 1 }), Done},
 		{"an authenticator, but not by it", J{Enroll: identity.EnrollScan}, with(func(f *Facts) { f.Assigned = 1 }), Refused},
 		{"all that a login takes, and no authenticator by it", J{Required: both, Passed: all, Enroll: identity.EnrollPlatform}, fine, EnrollPlatform},
-		{"ended elsewhere, before the password", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, with(func(f *Facts) { f.Withdrawn = true }), Refused},
+		{"ended elsewhere, before the password", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, with(func(f *Facts) { f.Invitation = ReasonInvitationRevoked }), Refused},
 		{"disabled", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.Disabled = true }), Refused},
 		{"no platform", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.Platform = false }), Refused},
 		{"locked, the password not given", J{Enroll: identity.EnrollPlatform, Required: pwOnly}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), AskPassword},
 		{"locked, the password given", J{Required: pwOnly, Passed: pwPassed}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
 		{"locked, no password asked", J{Enroll: identity.EnrollPlatform}, with(func(f *Facts) { f.LockedUntil = later.Add(time.Hour) }), Locked},
-		{"over", J{Enroll: identity.EnrollScan, EndedAt: start}, with(func(f *Facts) { f.Redeemed = true }), Ended},
+		{"over", J{Enroll: identity.EnrollScan, EndedAt: start}, with(func(f *Facts) { f.Enrolled = true }), Ended},
 		{"too late", J{Enroll: identity.EnrollScan, ExpiresAt: start}, fine, Ended},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestENR19_NextOfAnInvitation(t *testing.T) {
 			if tt.j.ExpiresAt.IsZero() {
 				tt.j.ExpiresAt = start.Add(time.Hour)
 			}
-			if got := Next(&tt.j, tt.facts, later); got != tt.want {
+			if got, _ := Next(&tt.j, tt.facts, later); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

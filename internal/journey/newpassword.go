@@ -7,118 +7,111 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// resetting is Next where somebody forgot the password. Until the mailed code was
-// right every name stands at the same page, whatever is true of it (T-LOG-01).
-// Then a second factor is asked for, by the ways there are for who gave a
-// password: mail alone sets no password anew, and who has no second factor gets
-// none here, or whoever reads the mail would have both. An operator's temporary
-// passcode is one.
-func resetting(j *identity.Journey, f Facts, now time.Time) Step {
-	switch {
-	case j.Reset == identity.ResetCode || j.Code.PassedAt.IsZero():
-		return AskResetCode
-	case now.Before(f.LockedUntil):
-		return Locked
-	case j.Refused != "" || f.Disabled || !f.Password:
-		return Refused
-	case j.FactorStands():
-		return AskNewPassword
-	case f.Assigned > 0 || f.Temporary && f.Codes || len(f.Others) > 0:
-		return confirm(j, f, true)
+// forgotPassword begins to reset a password, or sends another code. The code is
+// mailed to nobody where there is no such user; the page is the same for every
+// name.
+func (f *flow) forgotPassword(ctx context.Context, tx *store.Tx) error {
+	if !f.Rules.Passwords.Reset {
+		return errNotHere // switched off since the page was made
 	}
-	return Refused
+	var user *identity.User
+	if f.Facts.Password && !f.Facts.Disabled {
+		user = &f.User
+	}
+	return f.noticeThrottled(enroll.SendResetCode(ctx, tx, f.Journey, user, f.Rules.enrollment(), f.language()))
 }
 
-// ForgotPassword begins to set a password anew, or sends another code. mailCode
-// mails it, to nobody where user is nil; the page is the same for every name.
-func (e *Engine) ForgotPassword(ctx context.Context, visit Visit, v *View, mailCode func(tx *store.Tx, j *identity.Journey, user *identity.User) error) (*View, error) {
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		if !v.Rules.Passwords.Reset {
-			return stale(v) // switched off since the page was made
-		}
-		var user *identity.User
-		if v.Facts.Password && !v.Facts.Disabled {
-			user = &v.User
-		}
-		err := mailCode(tx, v.Journey, user)
-		if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind == identity.Throttled {
-			v.Journey.Notice = refused.Key
-			return nil
-		}
-		return err
-	}, AskPassword, AskResetCode)
+// enterResetCode takes that code.
+func (f *flow) enterResetCode(ctx context.Context, tx *store.Tx, in EnterMailCode) (err error) {
+	f.Journey.Notice, err = enroll.CheckResetCode(ctx, tx, f.Journey, in.Code, f.Rules.enrollment())
+	return f.noticeThrottled(err)
 }
 
 // passwordDue reports whether the password that was given in this journey must be
 // changed before it goes on. One given in an earlier login, whose session stands
 // for it, has its time at the next.
-func (v *View) passwordDue(now time.Time) bool {
-	given := slices.ContainsFunc(v.Journey.Passed, func(p identity.Passed) bool {
-		return p.Method == identity.ByPassword && !p.At.Before(v.Journey.StartedAt)
+func (f *flow) passwordDue(now time.Time) bool {
+	given := slices.ContainsFunc(f.Journey.Passed, func(p identity.Passed) bool {
+		return p.Method == identity.ByPassword && !p.At.Before(f.Journey.StartedAt)
 	})
-	chosen := cmp.Or(v.User.PasswordChanged, v.User.CreatedAt)
-	return given && (v.User.PasswordDue || v.Rules.Passwords.Expired(chosen, now))
+	chosen := cmp.Or(f.User.PasswordChanged, f.User.CreatedAt)
+	return given && (f.User.PasswordDue || f.Rules.Passwords.Expired(chosen, now))
 }
 
-// NewPassword sets the password that was chosen in the place of one that was
-// forgotten, or is due, if it is good enough; the organisation's name is not. One
-// that is due is not followed by itself. A password set anew has been given, and
-// the login goes on.
-func (e *Engine) NewPassword(ctx context.Context, visit Visit, v *View, organisation, typed, again string) (*View, error) {
-	if v.Step != AskNewPassword {
-		return nil, stale(v)
-	}
-	forgotten, before := v.Journey.Reset != identity.NotResetting, v.User
-	problem, err := e.refuseNew(ctx, visit, v, organisation, typed, again)
+// choosePassword sets the password that was chosen in place of one that was
+// forgotten or is due, if it is good enough; one that contains the organisation's
+// name is not. One that is due must be replaced by another. A password that was
+// reset has been given by that, and the login goes on.
+func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt, error) {
+	f, err := t.engine.load(ctx, t.engine.DB.Reader, t.client, t.journey)
 	if err != nil {
 		return nil, err
 	}
-	var hash string
-	if problem == "" {
-		if hash, err = e.Directory.HashPassword(ctx, typed); err != nil {
-			return nil, err
-		}
+	if !f.at(AskNewPassword) || !f.fits(t.state, in) {
+		return f.stalePrompt(ctx, t.engine.DB.Reader)
 	}
+	problem, hash, err := t.prepareNewPassword(ctx, f, in)
+	if err != nil {
+		return nil, err
+	}
+	forgotten, before := f.Journey.Reset != identity.NotResetting, f.User
 	if forgotten {
-		visit.Session = identity.Session{} // it ends with all the others
+		t.client.Session = identity.Session{} // it ends with all the others
 	}
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j := v.Journey
+	return t.commit(ctx, func(ctx context.Context, tx *store.Tx, f *flow) error {
+		if !f.at(AskNewPassword) {
+			return errNotHere
+		}
+		j := f.Journey
 		if problem != "" {
-			j.Notice, v.kept = problem, true
+			j.Notice, f.unchanged = problem, true
 			return nil
 		}
-		err := directory.Renew(ctx, tx, directory.Renewal{User: before, Hash: hash, Journey: j.ID, Forgotten: forgotten, From: origin(tx, visit, j)})
+		err := directory.Renew(ctx, tx, directory.Renewal{User: before, Hash: hash, Journey: j.ID, Forgotten: forgotten, From: f.origin(tx)})
 		if err != nil || !forgotten {
 			return err
 		}
 		j.Reset, j.Method, j.Code.PassedAt = identity.NotResetting, "", time.Time{}
 		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 		return nil
-	}, AskNewPassword)
+	})
 }
 
-// refuseNew says, as the locale key of it, what is wrong with a new password.
-func (e *Engine) refuseNew(ctx context.Context, visit Visit, v *View, organisation, typed, again string) (problem string, err error) {
-	err = e.Directory.Judge(v.Rules.Passwords, v.User, organisation, typed)
+// prepareNewPassword returns the hash of a new password, or as a locale key what
+// is wrong with it. Hashes cost, so they are counted like those of passwords
+// typed: an address computes no more of them here than by signing in.
+func (t *taking) prepareNewPassword(ctx context.Context, f *flow, in ChoosePassword) (problem, hash string, err error) {
+	e := t.engine
+	err = e.Directory.Judge(f.Rules.Passwords, f.User, t.client.Tenant.OrganisationName(), in.Password)
 	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind == identity.Invalid {
-		return refused.Key, nil
+		return refused.Key, "", nil
 	}
-	if err != nil || typed != again {
-		return "error.password.different", err
+	if err != nil {
+		return "", "", err
 	}
-	// Hashes cost: an address computes no more of them here than by logging in.
-	err = e.DB.InTx(ctx, visit.Who, func(tx *store.Tx) error { return hit(ctx, tx, visit, v, "password") })
-	if err != nil || v.Journey.Reset != identity.NotResetting {
-		return "", err // who remembers the forgotten one after all may keep it
+	if in.Password != in.Again {
+		return "error.password.different", "", nil
 	}
-	if same, err := e.Directory.CheckPassword(ctx, v.User, typed); err != nil || same {
-		return "error.password.same", err
+	slot, err := e.Directory.AcquireHashSlot(ctx)
+	if err != nil {
+		return "", "", err
 	}
-	return "", nil
+	defer slot.Release()
+	err = e.DB.InTx(ctx, t.client.Who, func(tx *store.Tx) error { return f.allow(ctx, tx, "password") })
+	if err != nil {
+		return "", "", err
+	}
+	if f.Journey.Reset == identity.NotResetting { // whoever remembers the forgotten one after all may keep it
+		if same, err := slot.Check(f.User, in.Password); err != nil || same {
+			return "error.password.same", "", err
+		}
+	}
+	hash, err = slot.Hash(in.Password)
+	return "", hash, err
 }

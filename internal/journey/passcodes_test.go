@@ -26,7 +26,7 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 		visit := h.visit(identity.Session{})
 		stranger := func(typed string) string {
 			t.Helper()
-			v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("stranger", "berit.lie"), typed)
+			v, err := h.take(visit, h.toPasscode("stranger", "berit.lie"), journey.EnterPasscode{Passcode: typed})
 			return h.want(v, err, journey.AskPasscode).Journey.Notice
 		}
 		told := stranger("000000")
@@ -41,13 +41,13 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 		if got := h.user(); got.Failures != 3 || got.PasscodesLocked.IsZero() {
 			t.Errorf("%d failed logins, passcodes locked until %v", got.Failures, got.PasscodesLocked)
 		}
-		v, err := h.engine.SendPush(t.Context(), visit, h.named("own", "berit.lie", journey.Choose), "Payroll")
+		v, err := h.take(visit, h.named("own", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
 		v = h.want(v, err, journey.WaitForPush)
 		h.approve(v.Request.Number)
-		if v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID); err != nil {
+		if v, err = h.lookAt(v.Journey.ID); err != nil {
 			t.Fatal(err)
 		}
-		v, err = h.engine.Claim(t.Context(), visit, v)
+		v, err = h.take(visit, v, journey.Continue{})
 		h.want(v, err, journey.Done)
 	})
 }
@@ -59,7 +59,7 @@ func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
 	lockout.Count, lockout.Passcodes = policy.CountUsers, 3
 	h.setPolicy(lockout)
 	visit := h.visit(identity.Session{})
-	v, err := h.engine.Choose(t.Context(), visit, h.toChoice("b"), identity.ByPasscode)
+	v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
 	for range 3 {
 		v = h.types(v, "000000", journey.AskPasscode, "error.passcode.wrong")
@@ -82,18 +82,18 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 			t.Helper()
 			v, err := h.begin(browser, identity.Session{}, nil)
 			v = h.want(v, err, journey.Identify)
-			v, err = h.engine.Identify(t.Context(), visit, v, "berit.lie")
+			v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
 			v = h.want(v, err, journey.AskPassword)
 			for range 2 {
-				v, err = h.engine.Password(t.Context(), visit, v, "wrong horse")
+				v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong horse"})
 				v = h.want(v, err, journey.AskPassword)
 			}
 		}
 		login := func(browser string) {
 			t.Helper()
-			v, err := h.engine.Choose(t.Context(), visit, h.toChoice(browser), identity.ByPasscode)
+			v, err := h.take(visit, h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasscode})
 			v = h.want(v, err, journey.AskPasscode)
-			v, err = h.engine.Passcode(t.Context(), visit, v, h.passcode(0))
+			v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 			h.want(v, err, journey.Done)
 		}
 		told := func(when string, want int) {

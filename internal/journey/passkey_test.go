@@ -143,13 +143,13 @@ func (h *fixture) asked(v *journey.View) string {
 }
 
 func (h *fixture) sign(v *journey.View, signed []byte) (*journey.View, error) {
-	return h.engine.Passkey(h.Context(), h.visit(nowhere), v, journey.Signed{Party: loginPages, JSON: signed})
+	return h.take(h.visit(nowhere), v, journey.SignWithPasskey{Credential: signed})
 }
 
 // toPasskey goes to where a passkey is asked for, past the password.
 func (h *fixture) toPasskey(browser string) *journey.View {
 	h.Helper()
-	v, err := h.engine.Choose(h.Context(), h.visit(nowhere), h.toChoice(browser), identity.ByPasskey)
+	v, err := h.take(h.visit(nowhere), h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasskey})
 	return h.want(v, err, journey.AskPasskey)
 }
 
@@ -396,7 +396,7 @@ func (h *fixture) lockLogins() {
 	h.Helper()
 	for range 6 {
 		v := h.named("elsewhere", h.User.Name, journey.AskPassword)
-		if _, err := h.engine.Password(h.Context(), h.visit(nowhere), v, "wrong password"); err != nil {
+		if _, err := h.take(h.visit(nowhere), v, journey.EnterPassword{Password: "wrong password"}); err != nil {
 			h.Fatal(err)
 		}
 	}
@@ -458,20 +458,20 @@ func TestJRN7_APasskeyMayBeRequired(t *testing.T) {
 			return h.first(browser)
 		},
 		"the application": func(h *fixture, browser string) *journey.View {
-			v, err := h.begin(browser, nowhere, func(s *journey.Start) { s.ACR = []string{journey.PhishingResistantContext} })
+			v, err := h.begin(browser, nowhere, func(s *journey.Request) { s.ACR = []string{journey.PhishingResistantContext} })
 			return h.want(v, err, journey.Identify)
 		},
 	} {
 		storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 			h := newFixture(t, empty)
 			named := func(browser string) *journey.View {
-				v, err := h.engine.Identify(t.Context(), h.visit(nowhere), begin(h, browser), "berit.lie")
+				v, err := h.take(h.visit(nowhere), begin(h, browser), journey.EnterName{Name: "berit.lie"})
 				return h.want(v, err, journey.AskPassword)
 			}
 			h.proved(named("a"), journey.Refused)
 			k, _ := h.passkey(h.User)
 			v := h.proved(named("b"), journey.AskPasskey)
-			if _, err := h.engine.Passcode(t.Context(), h.visit(nowhere), v, h.passcode(0)); !errors.Is(err, identity.Conflict) {
+			if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: a passcode was taken: %v", name, err)
 			}
 			k.flags &^= verified
@@ -485,7 +485,7 @@ func TestJRN7_APasskeyMayBeRequired(t *testing.T) {
 			if got := v.Rules.Reached(v.Journey); name != "a rule" && got != journey.PhishingResistantContext {
 				t.Errorf("%s: context %s", name, got)
 			}
-			v, err = h.begin("b", h.last, func(s *journey.Start) { s.ACR = []string{journey.PhishingResistantContext} })
+			v, err = h.begin("b", h.last, func(s *journey.Request) { s.ACR = []string{journey.PhishingResistantContext} })
 			h.want(v, err, journey.Done) // the session's passkey reaches as far
 		})
 	}

@@ -13,81 +13,81 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
-// SendPush sends a push request: the first, or another. It is always a
-// deliberate act on a page the person saw (PUSH-7).
+// sendPush sends a push request: the first, or another. It is always a deliberate
+// act on a page the person saw (PUSH-7).
 //
-// Before a password was proved nothing the page does may depend on whose name
-// it is (ENR-4): the limits are counted by name, and a request that could not
-// be sent is waited for like one that was.
-func (e *Engine) SendPush(ctx context.Context, visit Visit, v *View, application string) (*View, error) {
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j, proved := v.Journey, v.Journey.Proved()
-		v.rejectedHere()
-		if proved && v.Facts.Push && !v.Facts.PushLockedUntil.IsZero() {
-			j.Notice = "error.push.locked"
-			return nil
-		}
-		if !v.Facts.Push || proved && v.Facts.PushTo == 0 {
-			j.Notice = "error.choice.missing"
-			return nil
-		}
-		spacing := time.Duration(v.Rules.Push.Spacing) * time.Second
-		if wait := j.PushAt.Add(spacing).Sub(tx.Now()); !j.PushAt.IsZero() && wait > 0 {
-			j.Notice = "error.push.wait"
-			return nil
-		}
-		if j.Pushes >= v.Rules.Push.PerJourney {
-			j.Notice = "error.push.limit"
-			return nil
-		}
-		if !proved {
-			err := tx.Allow(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
-			if errors.Is(err, identity.Throttled) {
-				j.Notice = "error.push.wait"
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-		}
-		sent, problem := "", ""
-		if v.Facts.PushTo > 0 && v.Facts.LockedUntil.IsZero() {
-			var err error
-			if sent, problem, err = e.sendPush(ctx, tx, visit, v, application); err != nil {
-				return err
-			}
-		}
-		if problem == "error.push.locked" && proved {
-			v.dropResync(tx.Now())
-			j.Method, j.PushID = "", "" // what was asked for before waits no more
-		}
-		if problem != "" && proved {
-			j.Notice = problem
-			return nil
-		}
-		if sent == "" {
-			if err := e.dropPush(ctx, tx, j); err != nil {
-				return err
-			}
-		}
-		v.dropResync(tx.Now())
-		j.PushID = sent
-		j.Method, j.PushAt = identity.ByPush, tx.Now()
-		j.Pushes++
-		v.kept = true
+// Before a password was proved nothing the page does may depend on whose name it
+// is (ENR-4): the limits are counted by name, and a request that could not be sent
+// is waited for like one that was.
+func (f *flow) sendPush(ctx context.Context, tx *store.Tx) error {
+	j, proved := f.Journey, f.Journey.Proved()
+	f.sendNoMoreAfterRejection()
+	problem, err := f.whyNoPush(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if problem != "" {
+		j.Notice = problem
 		return nil
-	}, Choose, PushOver, AskPasscode, WaitForPush, AskNextPasscode, AskPasskey, AskChallenge, AskRecoveryCode)
+	}
+	sent := ""
+	if f.Facts.PushTo > 0 && f.Facts.LockedUntil.IsZero() {
+		if sent, problem, err = f.startPush(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if problem == "error.push.locked" && proved {
+		f.dropResync(tx.Now())
+		j.Method, j.PushID = "", "" // what was asked for before waits no more
+	}
+	if problem != "" && proved {
+		j.Notice = problem
+		return nil
+	}
+	if sent == "" {
+		if err := f.cancelPush(ctx, tx); err != nil {
+			return err
+		}
+	}
+	f.dropResync(tx.Now())
+	j.PushID = sent
+	j.Method, j.PushAt = identity.ByPush, tx.Now()
+	j.Pushes++
+	f.unchanged = true
+	return nil
 }
 
-// sendPush starts the request, or says what keeps it from being sent.
-func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, visit Visit, v *View, application string) (id, problem string, err error) {
-	sent, err := push.Start(ctx, tx, v.Journey, push.Shown{Application: application}, v.Presence, v.Rules.Push)
+// whyNoPush says, as a locale key, why no push may be sent now; empty where one
+// may.
+func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err error) {
+	j, proved := f.Journey, f.Journey.Proved()
+	spacing := time.Duration(f.Rules.Push.Spacing) * time.Second
+	switch {
+	case proved && f.Facts.Push && !f.Facts.PushLockedUntil.IsZero():
+		return "error.push.locked", nil
+	case !f.Facts.Push || proved && f.Facts.PushTo == 0:
+		return "error.choice.missing", nil
+	case !j.PushAt.IsZero() && tx.Now().Before(j.PushAt.Add(spacing)):
+		return "error.push.wait", nil
+	case j.Pushes >= f.Rules.Push.PerJourney:
+		return "error.push.limit", nil
+	case proved:
+		return "", nil
+	}
+	err = tx.Allow(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
+	if errors.Is(err, identity.Throttled) {
+		return "error.push.wait", nil
+	}
+	return "", err
+}
+
+// startPush starts the request, or says what keeps it from being sent.
+func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string, err error) {
+	sent, err := push.Start(ctx, tx, f.Journey, push.Shown{Application: f.applicationName()}, f.Presence, f.Rules.Push)
 	if l, ok := errors.AsType[*push.Locked](err); ok && l.Now {
-		err := directory.TellPushLocked(ctx, tx, v.Rules.Push.Alerts, v.User, l.Until, templates.Origin{IP: visit.Who.IP, Browser: v.Journey.Fingerprint, At: tx.Now()})
-		return "", "error.push.locked", err
+		return "", "error.push.locked", directory.TellPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
 		return "", refused.Key, nil
@@ -95,42 +95,40 @@ func (e *Engine) sendPush(ctx context.Context, tx *store.Tx, visit Visit, v *Vie
 	return sent.ID, "", err
 }
 
-// Claim goes on from an approved push: exactly once, by the journey that asked.
-// While the request still waits, and when it ended otherwise, nothing changes
-// and the view says so.
-func (e *Engine) Claim(ctx context.Context, visit Visit, v *View) (*View, error) {
-	if v.Step != WaitForPush || v.Request.Outcome != store.PushApproved {
-		return v, nil
+// claimPush goes on from an approved push: exactly once, by the journey that
+// asked. While the request still waits, and when it ended otherwise, nothing
+// changes and the prompt says so.
+func (f *flow) claimPush(ctx context.Context, tx *store.Tx) error {
+	if f.Request.Outcome != store.PushApproved {
+		return errNotHere
 	}
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j := v.Journey
-		answered, err := push.Claim(ctx, tx, j, j.PushID)
-		if errors.Is(err, identity.Forbidden) || errors.Is(err, identity.Expired) {
-			return nil // may not count any more, or came too late: the next page says so
-		}
-		if err != nil {
-			return err
-		}
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
-		return nil
-	}, WaitForPush)
+	j := f.Journey
+	answered, err := push.Claim(ctx, tx, j, j.PushID)
+	if errors.Is(err, identity.Forbidden) || errors.Is(err, identity.Expired) {
+		return nil // may not count any more, or came too late: the next prompt says so
+	}
+	if err != nil {
+		return err
+	}
+	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
+	return nil
 }
 
-// request reads the push request the page waits for. A journey that waits for
-// one nobody got sees one that nobody answers, with a number of its own
+// loadPush reads the push request the page waits for. A journey that waits for one
+// that was sent to nobody sees one that nobody answers, with a number of its own
 // (ENR-4).
-func (e *Engine) request(ctx context.Context, r store.Reader, v *View) (err error) {
-	j := v.Journey
+func (f *flow) loadPush(ctx context.Context, r store.Reader) (err error) {
+	j := f.Journey
 	if j.PushID != "" {
-		v.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
+		f.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
 	} else {
-		v.Request, err = nobodys(r, j, v.Presence, v.Rules.Push)
+		f.Request, err = pushToNobody(r, j, f.Presence, f.Rules.Push)
 	}
-	v.Facts.PushOpen = v.Request.Waiting()
+	f.Facts.PushOpen = f.Request.Waiting()
 	return err
 }
 
-func nobodys(r store.Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
+func pushToNobody(r store.Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
 	s := push.State{Left: j.PushAt.Add(time.Duration(rules.Lifetime) * time.Second).Sub(r.Now())}
 	s.Request.Presence = presence
 	if s.Left <= 0 {
@@ -146,18 +144,19 @@ func nobodys(r store.Reader, j *identity.Journey, presence policy.Presence, rule
 	return s, err
 }
 
-// dropPush ends the request the journey waits for, if it still waits.
-func (e *Engine) dropPush(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
-	if j.PushID == "" {
+// cancelPush ends the request the journey waits for, if it still waits.
+func (f *flow) cancelPush(ctx context.Context, tx *store.Tx) error {
+	if f.Journey.PushID == "" {
 		return nil
 	}
-	return push.Cancel(ctx, tx, j.Tenant, j.PushID)
+	return push.Cancel(ctx, tx, f.Journey.Tenant, f.Journey.PushID)
 }
 
-// rejectedHere leaves no further push to a journey whose last one was answered
-// with *it wasn't me*: whoever goes on is not asked to deny it again (PUSH-14).
-func (v *View) rejectedHere() {
-	if v.Request.Outcome == store.PushNotMe {
-		v.Journey.Pushes = v.Rules.Push.PerJourney
+// sendNoMoreAfterRejection leaves no further push to a journey whose last one was
+// answered with *it wasn't me*: whoever goes on is not asked to deny it again
+// (PUSH-14).
+func (f *flow) sendNoMoreAfterRejection() {
+	if f.Request.Outcome == store.PushNotMe {
+		f.Journey.Pushes = f.Rules.Push.PerJourney
 	}
 }

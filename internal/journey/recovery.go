@@ -8,7 +8,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // offersRecoveryCode reports whether a recovery code may be typed: by who has
@@ -18,61 +17,59 @@ import (
 // A journey definition that names steps and no passcode asks for a phone; a code
 // on paper is none. Where policy refuses passcodes, recovery codes still work:
 // they are for the day on which the phone that the policy wants is gone.
-func (v *View) offersRecoveryCode() bool {
-	j := v.Journey
-	if !v.Rules.Credentials.RecoveryCodes {
+func (f *flow) offersRecoveryCode() bool {
+	j := f.Journey
+	if !f.Rules.Credentials.RecoveryCodes {
 		return false
 	}
 	if j.Proved() {
-		return v.recoveryCodes > 0 && policy.Offers(j.Steps, identity.PasscodeStep)
+		return f.recoveryCodes > 0 && policy.Offers(j.Steps, identity.PasscodeStep)
 	}
-	return v.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j))
+	return f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j))
 }
 
-// RecoveryCode checks a typed recovery code: counted, checked and recorded in
-// one transaction, as a passcode is. One that was used, one that never was and
-// one of nobody get the same words (T-LOG-30).
-func (e *Engine) RecoveryCode(ctx context.Context, visit Visit, v *View, typed string) (*View, error) {
-	return e.Step(ctx, visit, v, func(tx *store.Tx, v *View) error {
-		j := v.Journey
-		code := authenticator.CanonicalRecoveryCode(typed)
-		if code == "" {
-			j.Notice = "error.recovery.format" // a slip of the hand, not a try
-			return nil
-		}
-		if err := hit(ctx, tx, visit, v, "passcode"); err != nil {
-			return err
-		}
-		evaluate, err := e.reserve(ctx, tx, v)
+// enterRecoveryCode checks a typed recovery code: counted, checked and recorded in
+// one transaction, as a passcode is. One that was used, one that never was and one
+// of nobody get the same words (T-LOG-30).
+func (f *flow) enterRecoveryCode(ctx context.Context, tx *store.Tx, in EnterRecoveryCode) error {
+	j := f.Journey
+	code := authenticator.CanonicalRecoveryCode(in.Code)
+	if code == "" {
+		j.Notice = "error.recovery.format" // a slip, not a try
+		return nil
+	}
+	if err := f.allow(ctx, tx, "passcode"); err != nil {
+		return err
+	}
+	evaluate, err := f.reserve(ctx, tx)
+	if err != nil {
+		return err
+	}
+	j.Notice = "error.recovery.wrong"
+	if !evaluate {
+		err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.RecoveryCodeWrong, User: j.UserID, Application: j.Application,
+			Journey: j.ID, Reason: f.whyRecoveryNotEvaluated(), Personal: personal(j)})
 		if err != nil {
 			return err
 		}
-		j.Notice = "error.recovery.wrong"
-		if !evaluate {
-			err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.RecoveryCodeWrong, User: j.UserID, Application: j.Application,
-				Journey: j.ID, Reason: locked(v), Personal: personal(j)})
-			if err != nil {
-				return err
-			}
-			return e.lockIfExceeded(ctx, tx, visit, v)
-		}
-		right, err := authenticator.UseRecoveryCode(ctx, tx, authenticator.Recovery{User: v.User, Application: j.Application, Journey: j.ID,
-			Code: code, Origin: templates.Origin{IP: visit.Who.IP, Browser: j.Fingerprint, At: tx.Now()}})
-		if err != nil {
-			return err
-		}
-		if !right {
-			return e.lockIfExceeded(ctx, tx, visit, v)
-		}
-		j.Notice, v.kept = "", true
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
-		return e.giveBack(ctx, tx, v)
-	}, AskRecoveryCode)
+		return f.lockIfExceeded(ctx, tx)
+	}
+	right, err := authenticator.UseRecoveryCode(ctx, tx, authenticator.Recovery{User: f.User, Application: j.Application, Journey: j.ID,
+		Code: code, Origin: f.origin(tx)})
+	if err != nil {
+		return err
+	}
+	if !right {
+		return f.lockIfExceeded(ctx, tx)
+	}
+	j.Notice, f.unchanged = "", true
+	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
+	return f.refund(ctx, tx)
 }
 
-// locked is why a recovery code was not looked at, for operators alone.
-func locked(v *View) string {
-	if v.Journey.UserID == "" {
+// whyRecoveryNotEvaluated is for operators alone.
+func (f *flow) whyRecoveryNotEvaluated() string {
+	if f.Journey.UserID == "" {
 		return "no such user"
 	}
 	return "user locked"

@@ -19,7 +19,8 @@ type Rules struct {
 	Push             policy.Push
 	SelfProvisioning policy.SelfProvisioning
 	Platforms        policy.Platforms
-	Template         policy.Template
+	Template         policy.Template // the standard one
+	Templates        policy.Templates
 	Lockout          policy.Lockout
 	Limits           policy.Limits
 	Devices          policy.Devices
@@ -85,24 +86,25 @@ func samePolicy(a, b store.Policy) bool {
 func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 	rules := Rules{AccessVersion: all[policy.KindAccess].Version}
 	err := errors.Join(
-		read(all, &rules.Access),
-		read(all, &rules.Push),
-		read(all, &rules.SelfProvisioning),
-		read(all, &rules.Platforms),
-		read(all, &rules.Template),
-		read(all, &rules.Lockout),
-		read(all, &rules.Limits),
-		read(all, &rules.Devices),
-		read(all, &rules.Contexts),
-		read(all, &rules.Credentials),
-		read(all, &rules.Passwords),
-		read(all, &rules.PIN),
+		readPolicy(all, &rules.Access),
+		readPolicy(all, &rules.Push),
+		readPolicy(all, &rules.SelfProvisioning),
+		readPolicy(all, &rules.Platforms),
+		readPolicy(all, &rules.Template),
+		readPolicy(all, &rules.Templates),
+		readPolicy(all, &rules.Lockout),
+		readPolicy(all, &rules.Limits),
+		readPolicy(all, &rules.Devices),
+		readPolicy(all, &rules.Contexts),
+		readPolicy(all, &rules.Credentials),
+		readPolicy(all, &rules.Passwords),
+		readPolicy(all, &rules.PIN),
 	)
 	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
 }
 
-func read[D policy.Document](all map[policy.Kind]store.Policy, to *D) (err error) {
+func readPolicy[D policy.Document](all map[policy.Kind]store.Policy, to *D) (err error) {
 	*to, err = policy.Read[D](all[(*to).Kind()].Document)
 	return err
 }

@@ -15,12 +15,12 @@ import (
 func (h *fixture) withPassword(browser string) identity.Session {
 	h.Helper()
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
-	v, err := h.engine.Password(h.Context(), h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), password)
+	v, err := h.take(h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 	h.want(v, err, journey.Done)
 	return h.last
 }
 
-func mfa(s *journey.Start) { s.ACR = []string{journey.MFAContext} }
+func mfa(s *journey.Request) { s.ACR = []string{journey.MFAContext} }
 
 // What a journey took over from a session goes when the session is ended: a
 // page left open after signing out is worth nothing to the next at the screen.
@@ -33,12 +33,12 @@ func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
 		v = h.want(v, err, journey.Choose)
 		own := h.provedHere("b") // proved in the journey itself: stays
 		h.do(h.Who, func(tx *store.Tx) error { return tx.Sessions().End(t.Context(), h.Tenant.ID, s.ID) })
-		if _, err := h.engine.Choose(t.Context(), h.visit(identity.Session{}), v, identity.ByPasscode); err == nil {
+		if _, err := h.take(h.visit(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPasscode}); err == nil {
 			t.Error("a page from before signing out was taken")
 		}
-		v, err = h.engine.Look(t.Context(), h.Tenant.ID, v.Journey.ID)
+		v, err = h.lookAt(v.Journey.ID)
 		h.want(v, err, journey.AskPassword)
-		own, err = h.engine.Look(t.Context(), h.Tenant.ID, own.Journey.ID)
+		own, err = h.lookAt(own.Journey.ID)
 		h.want(own, err, journey.Choose)
 	})
 }
@@ -47,10 +47,10 @@ func (h *fixture) provedHere(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, mfa)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.engine.Identify(h.Context(), h.visit(identity.Session{}), v, "berit.lie")
+	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
 	h.Clock.Advance(time.Second)
-	v, err = h.engine.Password(h.Context(), h.visit(identity.Session{}), v, password)
+	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
 	return h.want(v, err, journey.Choose)
 }
 
@@ -63,9 +63,9 @@ func TestJRN8_StepUpDoesNotPutOffTheSessionsEnd(t *testing.T) {
 	h.Clock.Advance(11 * time.Hour)
 	v, err := h.begin("b", s, mfa)
 	v = h.want(v, err, journey.Choose)
-	v, err = h.engine.Choose(t.Context(), h.visit(s), v, identity.ByPasscode)
+	v, err = h.take(h.visit(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.engine.Passcode(t.Context(), h.visit(s), v, h.passcode(0))
+	v, err = h.take(h.visit(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if !h.last.ExpiresAt.Equal(end) {
 		t.Errorf("after step-up the session ends at %v, want still %v", h.last.ExpiresAt, end)

@@ -59,13 +59,13 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 	onePassword, two := []identity.Validation{identity.Password}, []identity.Validation{identity.Password, identity.SecondFactor}
 	contexts := policy.Contexts{Names: map[string][]identity.Validation{typed: {identity.SecondFactor}, ourBoth: two}}
 	h.setPolicy(contexts)
-	asking := func(how journey.Comparison, names ...string) func(*journey.Start) {
-		return func(s *journey.Start) { s.ACR, s.Comparison = names, how }
+	asking := func(how journey.Comparison, names ...string) func(*journey.Request) {
+		return func(s *journey.Request) { s.ACR, s.Comparison = names, how }
 	}
 	for _, tt := range []struct {
 		name   string
 		rule   policy.Rule
-		change func(*journey.Start)
+		change func(*journey.Request)
 		want   []string // of each of the sessions
 	}{
 		{"the rule asks for a password", policy.Rule{Require: onePassword}, nil,
@@ -76,17 +76,17 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 			[]string{all, otp, otp, nothing, nothing, nothing, otp, nothing}},
 		{"both, of the last hour", policy.Rule{Require: two, MaxAge: 3600}, nil,
 			[]string{all, otp, password, nothing, password, password, otp, otp}},
-		{"ForceAuthn, prompt=login", policy.Rule{Require: onePassword}, func(s *journey.Start) { s.ForceLogin = true },
+		{"ForceAuthn, prompt=login", policy.Rule{Require: onePassword}, func(s *journey.Request) { s.ForceLogin = true },
 			[]string{all, all, all, all, all, all, all, all}},
-		{"IsPassive, prompt=none", policy.Rule{Require: two}, func(s *journey.Start) { s.Passive = true },
+		{"IsPassive, prompt=none", policy.Rule{Require: two}, func(s *journey.Request) { s.Passive = true },
 			[]string{refused, refused, refused, nothing, nothing, nothing, refused, refused}},
-		{"ForceAuthn and IsPassive", policy.Rule{Require: onePassword}, func(s *journey.Start) { s.ForceLogin, s.Passive = true, true },
+		{"ForceAuthn and IsPassive", policy.Rule{Require: onePassword}, func(s *journey.Request) { s.ForceLogin, s.Passive = true, true },
 			[]string{refused, refused, refused, refused, refused, refused, refused, refused}},
-		{"max_age", policy.Rule{Require: two}, func(s *journey.Start) { s.MaxAge = new(int64(3600)) },
+		{"max_age", policy.Rule{Require: two}, func(s *journey.Request) { s.MaxAge = new(int64(3600)) },
 			[]string{all, otp, password, nothing, password, password, otp, otp}},
-		{"max_age longer than the rule's", policy.Rule{Require: onePassword, MaxAge: 3600}, func(s *journey.Start) { s.MaxAge = new(int64(36000)) },
+		{"max_age longer than the rule's", policy.Rule{Require: onePassword, MaxAge: 3600}, func(s *journey.Request) { s.MaxAge = new(int64(36000)) },
 			[]string{all, nothing, password, nothing, password, password, nothing, nothing}},
-		{"max_age, passive", policy.Rule{Require: onePassword}, func(s *journey.Start) { s.MaxAge, s.Passive = new(int64(3600)), true },
+		{"max_age, passive", policy.Rule{Require: onePassword}, func(s *journey.Request) { s.MaxAge, s.Passive = new(int64(3600)), true },
 			[]string{refused, nothing, refused, nothing, refused, refused, nothing, nothing}},
 		{"mfa", policy.Rule{Require: onePassword}, asking("", journey.MFAContext),
 			[]string{all, otp, otp, nothing, nothing, nothing, otp, otp}},
@@ -94,7 +94,7 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 			[]string{all, otp, otp, nothing, nothing, nothing, otp, otp}},
 		{"mfa or a password", policy.Rule{Require: onePassword}, asking("", journey.MFAContext, journey.PasswordContext),
 			[]string{all, nothing, nothing, nothing, nothing, nothing, nothing, nothing}},
-		{"mfa, passive", policy.Rule{Require: onePassword}, func(s *journey.Start) { s.Passive = true; asking("", journey.MFAContext)(s) },
+		{"mfa, passive", policy.Rule{Require: onePassword}, func(s *journey.Request) { s.Passive = true; asking("", journey.MFAContext)(s) },
 			[]string{refused, refused, refused, nothing, nothing, nothing, refused, refused}},
 		{"better than a password", policy.Rule{Require: onePassword}, asking(journey.Better, journey.PasswordContext),
 			[]string{all, otp, otp, nothing, nothing, nothing, otp, otp}},
@@ -121,9 +121,9 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 			v, err := h.begin("b", session, tt.change)
 			got := ""
 			switch {
-			case errors.Is(err, journey.ErrLoginRequired):
+			case errors.Is(err, errLoginRequired):
 				got = refused
-			case errors.Is(err, journey.ErrContextUnmet):
+			case errors.Is(err, errContextUnmet):
 				got = unmet
 			case err != nil:
 				t.Fatal(err)

@@ -29,7 +29,7 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 				return v
 			}
 			push := func(v *journey.View) *journey.View {
-				return note(h.engine.SendPush(t.Context(), visit, v, "Payroll"))
+				return note(h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush}))
 			}
 			first := push(h.named("b", name, journey.Choose))
 			push(h.named("b", name, journey.Choose)) // another tab, at once
@@ -38,9 +38,9 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 			push(h.named("c", name, journey.Choose)) // and while the first waits
 			h.Clock.Advance(16 * time.Second)
 			first = push(first)
-			first = note(h.engine.Back(t.Context(), visit, first))
-			first = note(h.engine.Back(t.Context(), visit, first))
-			first = note(h.engine.Identify(t.Context(), visit, first, name))
+			first = note(h.take(visit, first, journey.GoBack{}))
+			first = note(h.take(visit, first, journey.GoBack{}))
+			first = note(h.take(visit, first, journey.EnterName{Name: name}))
 			push(first)
 			h.Clock.Advance(5 * time.Minute)
 			return seen
@@ -75,13 +75,13 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 			}
 			visit := h.visit(identity.Session{})
 			if !settings.Enabled {
-				v, err := h.engine.SendPush(t.Context(), visit, h.named("b", "berit.lie", journey.Choose), "Payroll")
+				v, err := h.take(visit, h.named("b", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
 				if v = h.want(v, err, journey.WaitForPush); v.Journey.PushID != "" {
 					t.Error("a push was sent to who may get none")
 				}
 				return
 			}
-			v, err := h.engine.Passcode(t.Context(), visit, h.toPasscode("b", "berit.lie"), h.passcode(0))
+			v, err := h.take(visit, h.toPasscode("b", "berit.lie"), journey.EnterPasscode{Passcode: h.passcode(0)})
 			h.want(v, err, journey.AskPasscode) // the right one, refused by policy (PUSH-1)
 		})
 	}
@@ -97,11 +97,11 @@ func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 		return err
 	})
 	v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode)
-	v, err := h.engine.SendPush(t.Context(), h.visit(identity.Session{}), v, "Payroll")
+	v, err := h.take(h.visit(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPush})
 	if v = h.want(v, err, journey.AskPasscode); v.Journey.Notice != "error.choice.missing" || v.Journey.Pushes != 0 {
 		t.Errorf("told %q, %d pushes", v.Journey.Notice, v.Journey.Pushes)
 	}
-	v, err = h.engine.Back(t.Context(), h.visit(identity.Session{}), v)
+	v, err = h.take(h.visit(identity.Session{}), v, journey.GoBack{})
 	h.want(v, err, journey.Identify)
 }
 
@@ -114,7 +114,7 @@ func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
 	allocations := func(name string) float64 {
 		id := h.named("b", name, journey.Choose).Journey.ID
 		return testing.AllocsPerRun(20, func() {
-			if _, err := h.engine.Look(t.Context(), h.Tenant.ID, id); err != nil {
+			if _, err := h.lookAt(id); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -128,7 +128,7 @@ func (w *walker) step() {
 		w.Fatalf("%v:\n%q", err, w.log)
 	}
 	w.stale = append(w.stale, seen)
-	if w.view, err = w.engine.Look(w.Context(), w.Tenant.ID, seen.Journey.ID); err != nil {
+	if w.view, err = w.lookAt(seen.Journey.ID); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -150,7 +150,7 @@ func (w *walker) give(v identity.Validation, p person) {
 func (w *walker) identify() (*journey.View, error) {
 	name := []string{w.people[0].Name, w.people[0].Name, w.people[1].Name, "nobody", "", "\x00"}[w.IntN(6)]
 	w.note("name %q", name)
-	v, err := w.engine.Identify(w.Context(), w.visit(identity.Session{}), w.view, name)
+	v, err := w.take(w.visit(identity.Session{}), w.view, journey.EnterName{Name: name})
 	if err == nil && v.Journey.Notice == "" {
 		clear(w.given)
 	}
@@ -161,20 +161,20 @@ func (w *walker) typePassword() (*journey.View, error) {
 	p := w.somebody()
 	if w.IntN(4) == 0 {
 		w.note("a wrong password")
-		return w.engine.Password(w.Context(), w.visit(identity.Session{}), w.view, "wrong password")
+		return w.take(w.visit(identity.Session{}), w.view, journey.EnterPassword{Password: "wrong password"})
 	}
 	w.note("the password of %s", p.Name)
 	w.give(identity.Password, p)
-	return w.engine.Password(w.Context(), w.visit(identity.Session{}), w.view, p.password)
+	return w.take(w.visit(identity.Session{}), w.view, journey.EnterPassword{Password: p.password})
 }
 
 func (w *walker) choose() (*journey.View, error) {
 	method := []identity.Method{identity.ByPasscode, identity.ByPush, identity.ByPassword, "enrol"}[w.IntN(4)]
 	w.note("choose %s", method)
 	if method == identity.ByPush {
-		return w.engine.SendPush(w.Context(), w.visit(identity.Session{}), w.view, "Payroll")
+		return w.take(w.visit(identity.Session{}), w.view, journey.ChooseMethod{Method: identity.ByPush})
 	}
-	return w.engine.Choose(w.Context(), w.visit(identity.Session{}), w.view, method)
+	return w.take(w.visit(identity.Session{}), w.view, journey.ChooseMethod{Method: method})
 }
 
 func (w *walker) typePasscode() (*journey.View, error) {
@@ -184,7 +184,7 @@ func (w *walker) typePasscode() (*journey.View, error) {
 	if offset*offset <= 1 {
 		w.give(identity.SecondFactor, p)
 	}
-	return w.engine.Passcode(w.Context(), w.visit(identity.Session{}), w.view, otp.HOTP(p.token.Seed, params, otp.Step(params, w.db.Now())+offset))
+	return w.take(w.visit(identity.Session{}), w.view, journey.EnterPasscode{Passcode: otp.HOTP(p.token.Seed, params, otp.Step(params, w.db.Now())+offset)})
 }
 
 func (w *walker) waitForPush() (*journey.View, error) {
@@ -193,12 +193,12 @@ func (w *walker) waitForPush() (*journey.View, error) {
 			return v, err
 		}
 		var err error
-		if w.view, err = w.engine.Look(w.Context(), w.Tenant.ID, w.view.Journey.ID); err != nil {
+		if w.view, err = w.lookAt(w.view.Journey.ID); err != nil {
 			return nil, err
 		}
 	}
 	w.note("go on")
-	return w.engine.Claim(w.Context(), w.visit(identity.Session{}), w.view)
+	return w.take(w.visit(identity.Session{}), w.view, journey.Continue{})
 }
 
 // answer is what the phone of somebody does with what waits there.
@@ -229,7 +229,7 @@ func (w *walker) answer() (*journey.View, error) {
 
 func (w *walker) back() (*journey.View, error) {
 	w.note("back")
-	v, err := w.engine.Back(w.Context(), w.visit(identity.Session{}), w.view)
+	v, err := w.take(w.visit(identity.Session{}), w.view, journey.GoBack{})
 	if err == nil && v.Step == journey.Identify {
 		clear(w.given)
 	}
@@ -237,7 +237,7 @@ func (w *walker) back() (*journey.View, error) {
 }
 
 func (w *walker) language() (*journey.View, error) {
-	return w.engine.SetLanguage(w.Context(), w.visit(identity.Session{}), w.view, "de")
+	return w.take(w.visit(identity.Session{}), w.view, journey.PickLanguage{Language: "de"})
 }
 
 func (w *walker) wait() (*journey.View, error) {

@@ -162,7 +162,7 @@ func Sender(c config.Config) (mail.Sender, error) {
 // mount puts every face where it stands.
 func (s *Server) mount() error {
 	k := s.Site
-	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory},
+	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory, Catalog: k.Catalog, Base: k.Base, Authenticator: k.Authenticator},
 		Keys: &signingkey.Cache{DB: s.DB}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)

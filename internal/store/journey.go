@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,16 +74,39 @@ func (v Journeys) Add(ctx context.Context, j *identity.Journey) error {
 	return v.recordValidations(ctx, j)
 }
 
-var stepJourney = `UPDATE journeys SET version = version + 1, (` + strings.Join(journeyState, ", ") + `) = (` +
+var stepJourney = `UPDATE journeys SET version = version + 1, steps_taken = steps_taken || $` + strconv.Itoa(4+len(journeyState)) + `, (` + strings.Join(journeyState, ", ") + `) = (` +
 	numbered(4, len(journeyState)) + `)
 	WHERE tenant_id = $1 AND id = $2 AND version = $3 AND ended_at IS NULL`
 
-// Step writes one step of a journey, decided on the version j has, and
-// raises that. If the journey has moved on meanwhile, or ended, nothing is
-// written and a Conflict is reported: of two answers given to one page the
-// second changes nothing.
+// StepsTaken returns the record of a journey's steps, in their order.
+func (v JourneyReads) StepsTaken(ctx context.Context, tenant, id string) ([]identity.TakenStep, error) {
+	var lines string
+	err := v.r.q.QueryRowContext(ctx, `SELECT steps_taken FROM journeys WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&lines)
+	if err != nil {
+		return nil, notFound("journey "+id, err)
+	}
+	var steps []identity.TakenStep
+	for d := json.NewDecoder(strings.NewReader(lines)); d.More(); {
+		var step identity.TakenStep
+		if err := d.Decode(&step); err != nil {
+			return nil, fmt.Errorf("store: steps of %s: %w", id, err)
+		}
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+// Step writes one step of a journey, decided on the version j has, and raises
+// that. If the journey has moved on meanwhile, or ended, nothing is written and a
+// Conflict is reported: of two answers given to one page the second changes
+// nothing. The record of the step goes into the same row.
 func (v Journeys) Step(ctx context.Context, j *identity.Journey) error {
-	n, err := v.tx.exec(ctx, "step journey", stepJourney, append([]any{j.Tenant, j.ID, j.Version}, stateArgs(j)...)...)
+	taken, err := json.Marshal(j.Taken)
+	if err != nil {
+		return fmt.Errorf("store: step journey: %w", err)
+	}
+	args := append([]any{j.Tenant, j.ID, j.Version}, stateArgs(j)...)
+	n, err := v.tx.exec(ctx, "step journey", stepJourney, append(args, string(taken)+"\n")...)
 	if err != nil {
 		return err
 	}
@@ -153,7 +177,7 @@ var selectJourney = bothTexts(func(json jsonSQL) string {
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL),
 	(SELECT ` + json.rows("p.passed_at, p.validation", "p.validation", "p.method", "p.authenticator_id", "p.passed_at") + ` FROM journey_passed p
 		WHERE p.tenant_id = $1 AND p.journey_id = $2 AND p.revoked_at IS NULL),
-	a.cannot_show, a.plain_push
+	a.name, a.home, a.cannot_show, a.plain_push
 	FROM journeys j JOIN applications a ON a.tenant_id = j.tenant_id AND a.id = j.application_id
 	WHERE j.tenant_id = $1 AND j.id = $2`
 })
@@ -179,7 +203,7 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, nullTime{&j.Code.SentAt},
 		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
-		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &cannotShow, &plainPush)
+		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &j.ApplicationName, &j.ApplicationHome, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, notFound("journey "+id, err)
 	}

@@ -169,10 +169,20 @@ const languageCookie = "latchkey_language"
 // journey or browser, what the application asks, the browser's setting, the
 // tenant's, English (ENR-13).
 func (s *Site) Printer(r *http.Request, picked, uiLocales, tenant string) locales.Printer {
-	if c, err := r.Cookie(languageCookie); err == nil && picked == "" {
-		picked = c.Value
+	if picked == "" {
+		picked = s.PickedLanguage(r)
 	}
 	return s.Catalog.Negotiate(picked, uiLocales, r.Header.Get("Accept-Language"), tenant)
+}
+
+// PickedLanguage is the tag of the language that was picked in this browser; empty
+// where none was.
+func (s *Site) PickedLanguage(r *http.Request) string {
+	c, err := r.Cookie(languageCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }
 
 // PickLanguage keeps the language a person picked, for a year.

@@ -1,8 +1,8 @@
 package self
 
 import (
+	"crypto/rand"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -56,7 +56,7 @@ func (v *Visit) Origin(now time.Time) templates.Origin {
 // Once uses up the form that is being taken, in the transaction of what it does:
 // sent twice, it does that once. The second time is a Conflict.
 func (v *Visit) Once(tx *store.Tx) error {
-	form := v.Session.ID + " " + v.Page.Name + " " + v.Request.PostFormValue("version")
+	form := v.Session.ID + " " + v.Page.Name + " " + v.Request.PostFormValue("state")
 	return tx.UseOnce(v.Request.Context(), v.Tenant.ID, "self-service form", form, v.Session.ExpiresAt)
 }
 
@@ -218,11 +218,11 @@ func (p *Portal) refuse(w http.ResponseWriter, v *Visit, problem error) error {
 // render puts a page into the frame.
 func (p *Portal) render(w http.ResponseWriter, v *Visit, status int, page templates.Page) error {
 	page.Tenant, page.L, page.Languages = web.Brand(v.Tenant), v.L, p.Site.Catalog.Languages()
-	page.Action, page.Step = v.Address(v.Page.Name), v.Page.Name
+	page.Action = v.Address(v.Page.Name)
 	if v.Item != "" {
 		page.Action += "/" + v.Item
 	}
-	page.Version = rand.Int64() //nolint:gosec // tells two forms of one session apart, and guards nothing against its owner
+	page.State = rand.Text() // tells two forms of one session apart
 	here := v.Page.Name
 	if v.Page.Under != "" {
 		here = v.Page.Under

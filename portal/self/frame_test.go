@@ -120,7 +120,7 @@ func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			v.signIn(tt.passed...)
 			made := v.codes().MadeAt
-			for _, form := range []url.Values{nil, {"do": {"make"}, "version": {tt.name}}} {
+			for _, form := range []url.Values{nil, {"do": {"make"}, "state": {tt.name}}} {
 				code, to, body := v.ask("/recovery-codes", form)
 				if got := code == http.StatusOK; got != tt.want || !got && to != "/t/demo/login?for=recovery-codes&fresh=1" {
 					t.Errorf("%v: %d to %q, want %v\n%.300s", form, code, to, tt.want, body)
@@ -141,7 +141,7 @@ func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
 		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
-		form := url.Values{"do": {"make"}, "version": {"17"}}
+		form := url.Values{"do": {"make"}, "state": {"17"}}
 		_, _, body := v.ask("/recovery-codes", form)
 		codes := shownCode.FindAllStringSubmatch(body, -1)
 		if len(codes) != authenticator.RecoveryCodes || !strings.Contains(body, `download="recovery-codes.txt"`) || strings.Contains(body, "ZgotmplZ") {

@@ -1,0 +1,111 @@
+package journey
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// identify takes the user name. A name that is nobody's, or a disabled user's,
+// makes the journey a decoy: it goes on as it would for somebody, and cannot
+// succeed.
+func (f *flow) identify(ctx context.Context, tx *store.Tx, in EnterName) error {
+	j, name := f.Journey, identity.CleanTyped(in.Name)
+	if name == "" {
+		j.Notice = "error.name.empty"
+		return nil
+	}
+	forget(j)
+	j.Name = name
+	u, err := tx.Users().ByName(ctx, j.Tenant, name)
+	switch {
+	case errors.Is(err, identity.NotFound), err == nil && !u.Enabled():
+		j.Decoy = true
+	case err != nil:
+		return err
+	default:
+		j.UserID = u.ID
+	}
+	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
+		return err
+	}
+	return f.identified(ctx, tx)
+}
+
+// identified loads whom the journey is about from now on, and fixes what it
+// requires.
+func (f *flow) identified(ctx context.Context, tx *store.Tx) error {
+	fresh, err := f.engine.loadUnder(ctx, tx.Reader, f.client, f.Journey, f.Rules)
+	if err != nil {
+		return err
+	}
+	*f, f.unchanged = *fresh, true
+	return f.require()
+}
+
+// forget takes back everything that depended on the name (JRN-3). Counters stay.
+func forget(j *identity.Journey) {
+	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
+	j.Required, j.Passed, j.Steps = nil, nil, nil
+	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
+	j.Enroll, j.Platform, j.Reset = identity.NotEnrolling, "", identity.NotResetting
+	j.Remember = identity.NotRemembered
+	j.Resync.Authenticator = "" // a journey has one resynchronisation, and it was had
+	// A new code may be sent no sooner than without going back.
+	j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends}
+}
+
+// require fixes what the journey requires (JRN-15), from the policy as it stands
+// now. A password is asked of every name if any rule of the application asks
+// anybody for one; the person's own rules are looked at afterwards (JRN-10).
+func (f *flow) require() error {
+	j, access, address := f.Journey, f.Rules.Access, addressOf(f.Journey)
+	need, reachable := f.Rules.asked(j.ACR)
+	if !reachable {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("no authentication context of %v can be reached", j.ACR)}
+	}
+	if access.AsksPassword(j.Application, address) {
+		need = append(need, identity.Password)
+	}
+	j.Remember = identity.NotRemembered
+	j.Refused, j.Steps, j.Policy = "", nil, f.Rules.AccessVersion
+	if j.UserID == "" {
+		if access.AsksSecondFactor(j.Application, address) {
+			need = append(need, identity.SecondFactor)
+		}
+	} else {
+		d := access.Decide(policy.Subject{Groups: f.Groups, Application: j.Application, Address: address})
+		if d.Deny {
+			// Said once something was proved; until then all is as for others.
+			j.Refused = string(ReasonPolicy)
+			if access.AsksSecondFactor(j.Application, address) {
+				need = append(need, identity.SecondFactor)
+			}
+		}
+		need = append(need, d.Require...)
+		j.Steps, j.Remember = slices.Clone(d.Steps), allowRemembered(d)
+		if d.MaxAge > 0 {
+			if after := j.StartedAt.Add(-time.Duration(d.MaxAge) * time.Second); after.After(j.FreshAfter) {
+				j.FreshAfter = after
+			}
+		}
+	}
+	j.Required = nil
+	for _, validation := range []identity.Validation{identity.Password, identity.SecondFactor, identity.VerifiedPasskey} {
+		if slices.Contains(need, validation) {
+			j.Required = append(j.Required, validation)
+		}
+	}
+	if len(j.Required) == 0 {
+		// A rule denies it to everybody here. Nobody passes without proof.
+		j.Required = []identity.Validation{identity.Password}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package journey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/directory"
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// enterPassword checks the password. The try is counted before the hash is
+// computed, in a transaction of its own, so that no crash and no number of
+// parallel tries evaluates more than the limit allows. While the user is locked
+// nothing is evaluated, the dummy hash takes its time, and the words are those of
+// a wrong password.
+func (t *taking) enterPassword(ctx context.Context, in EnterPassword) (*Prompt, error) {
+	f, err := t.engine.load(ctx, t.engine.DB.Reader, t.client, t.journey)
+	if err != nil {
+		return nil, err
+	}
+	if !f.at(AskPassword) || !f.fits(t.state, in) {
+		return f.stalePrompt(ctx, t.engine.DB.Reader)
+	}
+	slot, err := t.engine.Directory.AcquireHashSlot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer slot.Release()
+	try := passwordTry{flow: f}
+	if err := t.engine.DB.InTx(ctx, t.client.Who, func(tx *store.Tx) error { return try.count(ctx, tx) }); err != nil {
+		return nil, err
+	}
+	if err := try.check(slot, in.Password); err != nil {
+		return nil, errors.Join(err, t.late(ctx, try.refund))
+	}
+	slot.Release()
+	after, err := t.commit(ctx, try.commit)
+	if err != nil || !try.settled {
+		err = errors.Join(err, t.late(ctx, try.settle))
+	}
+	return after, err
+}
+
+// late runs what must commit though the client has left or the journey moved on
+// meanwhile, by another tab or the same form once more.
+func (t *taking) late(ctx context.Context, count func(ctx context.Context, tx *store.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
+	return t.engine.DB.InTx(ctx, t.client.Who, func(tx *store.Tx) error { return count(ctx, tx) })
+}
+
+// A passwordTry is one try of a password on its way from its count to its step.
+type passwordTry struct {
+	flow      *flow         // as the try found it
+	candidate identity.User // whose password is compared; zero where none may be
+	evaluated bool          // the lockout let it be evaluated, and a try is reserved
+	right     bool
+	hash      string // of ours, in place of an imported one
+	settled   bool   // within the step
+}
+
+// count counts the try: against where it came from, and as a reserved failure of
+// the user.
+func (p *passwordTry) count(ctx context.Context, tx *store.Tx) error {
+	if err := p.flow.allow(ctx, tx, "password"); err != nil {
+		return err
+	}
+	var err error
+	if p.evaluated, err = p.flow.reserve(ctx, tx); p.evaluated {
+		p.candidate = p.flow.User
+	}
+	return err
+}
+
+// check computes the hashes.
+func (p *passwordTry) check(slot *directory.HashSlot, typed string) (err error) {
+	p.right, err = slot.Check(p.candidate, typed)
+	if err == nil && p.right && directory.Foreign(p.candidate.Password) {
+		p.hash, err = slot.Hash(typed)
+	}
+	return err
+}
+
+// commit is the effect of the try in its step.
+func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
+	if !f.at(AskPassword) {
+		return errNotHere
+	}
+	j := f.Journey
+	if p.hash != "" { // of two logins at once one replaces it, and both go on
+		if err := replaceImported(ctx, tx, p.candidate, p.hash); err != nil {
+			return err
+		}
+	}
+	if p.right {
+		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+		f.unchanged = true
+		if err := f.recognise(ctx, tx); err != nil {
+			return err
+		}
+	} else {
+		j.Notice = "error.login.wrong"
+	}
+	p.settled = true
+	return p.settle(ctx, tx)
+}
+
+// settle settles the count of the try: a right password gives its reservation
+// back, a wrong one leaves its event and may lock.
+func (p *passwordTry) settle(ctx context.Context, tx *store.Tx) error {
+	if p.right {
+		return p.refund(ctx, tx)
+	}
+	f, j := p.flow, p.flow.Journey
+	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
+		Journey: j.ID, Reason: p.whyWrong(), Personal: personal(j)})
+	if err != nil {
+		return err
+	}
+	return f.lockIfExceeded(ctx, tx)
+}
+
+func (p *passwordTry) refund(ctx context.Context, tx *store.Tx) error {
+	if !p.evaluated {
+		return nil
+	}
+	return p.flow.refund(ctx, tx)
+}
+
+// whyWrong is for operators alone; the person reads the same in all cases.
+func (p *passwordTry) whyWrong() string {
+	switch {
+	case p.flow.Journey.UserID == "":
+		return "no such user"
+	case !p.evaluated:
+		return "locked"
+	}
+	return "wrong password"
+}
+
+// replaceImported puts a hash of ours in place of an imported one, of the password
+// that was just right.
+func replaceImported(ctx context.Context, tx *store.Tx, u identity.User, hash string) error {
+	replaced, err := tx.Users().RehashPassword(ctx, u.Tenant, u.ID, u.Password, hash)
+	if err != nil || !replaced {
+		return err
+	}
+	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: map[string]string{"password": "hashed anew"}})
+}
+
+// allow counts a try of a kind against the network it came from, before anything is
+// compared: a network has so many in five minutes, whoever they are about.
+func (f *flow) allow(ctx context.Context, tx *store.Tx, kind string) error {
+	rate := store.Rate{Kind: kind, Max: int(f.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
+	return tx.Allow(ctx, f.Journey.Tenant, rate, store.Network(f.client.Who.IP))
+}
+
+// reserve counts a try of a known user beforehand; see [store.Attempts.Reserve].
+func (f *flow) reserve(ctx context.Context, tx *store.Tx) (evaluated bool, err error) {
+	if f.Journey.UserID == "" {
+		return false, nil
+	}
+	return tx.Attempts().Reserve(ctx, counterOf(f.Journey), f.Rules.Lockout.Threshold)
+}
+
+// refund gives back what reserve took.
+func (f *flow) refund(ctx context.Context, tx *store.Tx) error {
+	if f.Rules.Lockout.Threshold == 0 {
+		return nil // nothing was reserved
+	}
+	return tx.Attempts().Refund(ctx, counterOf(f.Journey))
+}
+
+// lockIfExceeded locks the user's logins if this failure was one too many, and
+// tells the user by mail (CRED-13).
+func (f *flow) lockIfExceeded(ctx context.Context, tx *store.Tx) error {
+	if f.Journey.UserID == "" {
+		return nil
+	}
+	return directory.LockIfExceeded(ctx, tx, f.Rules.Lockout, counterOf(f.Journey), f.User, f.Journey.ID, f.origin(tx))
+}
