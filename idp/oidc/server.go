@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 	"golang.org/x/text/language"
@@ -100,7 +101,7 @@ func (k signingKey) ID() string { return k.key.ID }
 func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
 	return jose.SignatureAlgorithm(k.key.Algorithm)
 }
-func (k signingKey) Key() any { return k.key.Signer }
+func (k signingKey) Key() any { return cryptosigner.Opaque(k.key.Signer) }
 
 // Keys publishes the tenant's keys.
 func (s *server) Keys(ctx context.Context, r *op.Request[struct{}]) (*op.Response, error) {

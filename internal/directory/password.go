@@ -25,6 +25,9 @@ type Directory struct {
 
 	// Breached is a file of breached passwords, see [Directory.Judge]; empty is none.
 	Breached string
+	// Hashed is told of every password hash that is computed, with the context of
+	// whoever waits for it; nil where nobody wants to know.
+	Hashed func(context.Context)
 }
 
 // New returns the directory of a database that computes at most as many hashes
@@ -54,7 +57,7 @@ func (d *Directory) HashPassword(ctx context.Context, password string) (string, 
 		return "", err
 	}
 	defer slot.Release()
-	return slot.Hash(password)
+	return slot.Hash(ctx, password)
 }
 
 // CheckPassword reports whether a password is the user's, as [HashSlot.Check]
@@ -65,7 +68,7 @@ func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password
 		return false, err
 	}
 	defer slot.Release()
-	return slot.Check(u, password)
+	return slot.Check(ctx, u, password)
 }
 
 // A HashSlot is the right to compute password hashes, one after another. There
@@ -100,12 +103,13 @@ func (s *HashSlot) Release() {
 }
 
 // Hash returns what is kept of a password, in PHC form.
-func (s *HashSlot) Hash(password string) (string, error) {
+func (s *HashSlot) Hash(ctx context.Context, password string) (string, error) {
 	password, ok := canonical(password)
 	if !ok {
 		return "", invalid("error.user.password.long")
 	}
 	h := newHash()
+	s.d.hashing(ctx)
 	h.key = h.derive(password, keySize)
 	return h.String(), nil
 }
@@ -113,7 +117,7 @@ func (s *HashSlot) Hash(password string) (string, error) {
 // Check reports whether a password is the user's. The zero User stands for
 // nobody: give it for a decoy and for one who is locked out. It answers false
 // after the time that a real check takes.
-func (s *HashSlot) Check(u identity.User, password string) (bool, error) {
+func (s *HashSlot) Check(ctx context.Context, u identity.User, password string) (bool, error) {
 	password, ok := canonical(password)
 	var kept kept = s.d.dummy
 	if ok && u.Password != "" {
@@ -122,13 +126,22 @@ func (s *HashSlot) Check(u identity.User, password string) (bool, error) {
 			return false, fmt.Errorf("directory: password of %s: %w", u.ID, err)
 		}
 	}
+	s.d.hashing(ctx)
 	fits := kept.fits(password)
 	if ok && Foreign(u.Password) {
 		// Quick ones, such as SSHA, would tell by their time that the name is
 		// somebody's; so they take that of ours besides.
+		s.d.hashing(ctx)
 		s.d.dummy.fits(password)
 	}
 	return fits, nil
+}
+
+// hashing tells of a hash that is about to be computed.
+func (d *Directory) hashing(ctx context.Context) {
+	if d.Hashed != nil {
+		d.Hashed(ctx)
+	}
 }
 
 // canonical returns a password as it is hashed: NFC, since keyboards differ in

@@ -108,10 +108,10 @@ func (t *taking) prepareNewPassword(ctx context.Context, f *flow, in ChoosePassw
 		return "", "", err
 	}
 	if f.Journey.Reset == identity.NotResetting { // whoever remembers the forgotten one after all may keep it
-		if same, err := slot.Check(f.User, in.Password); err != nil || same {
+		if same, err := slot.Check(ctx, f.User, in.Password); err != nil || same {
 			return "error.password.same", "", err
 		}
 	}
-	hash, err = slot.Hash(in.Password)
+	hash, err = slot.Hash(ctx, in.Password)
 	return "", hash, err
 }

@@ -33,7 +33,7 @@ func (t *taking) enterPassword(ctx context.Context, in EnterPassword) (*Prompt, 
 	if err := t.engine.DB.InTx(ctx, t.client.Who, func(tx *store.Tx) error { return try.count(ctx, tx) }); err != nil {
 		return nil, err
 	}
-	if err := try.check(slot, in.Password); err != nil {
+	if err := try.check(ctx, slot, in.Password); err != nil {
 		return nil, errors.Join(err, t.late(ctx, try.refund))
 	}
 	slot.Release()
@@ -75,10 +75,10 @@ func (p *passwordTry) count(ctx context.Context, tx *store.Tx) error {
 }
 
 // check computes the hashes.
-func (p *passwordTry) check(slot *directory.HashSlot, typed string) (err error) {
-	p.right, err = slot.Check(p.candidate, typed)
+func (p *passwordTry) check(ctx context.Context, slot *directory.HashSlot, typed string) (err error) {
+	p.right, err = slot.Check(ctx, p.candidate, typed)
 	if err == nil && p.right && directory.Foreign(p.candidate.Password) {
-		p.hash, err = slot.Hash(typed)
+		p.hash, err = slot.Hash(ctx, typed)
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func Found(ctx context.Context, c config.Config, who identity.Principal, first i
 	if err := errors.Join(c.MakeKeys(), makePrivate(c)); err != nil {
 		return err
 	}
-	db, err := open(ctx, c, nil)
+	db, err := open(ctx, c, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -58,13 +58,13 @@ func makePrivate(c config.Config) error {
 	return f.Close()
 }
 
-// open opens the database and brings it up to date. log may be nil.
-func open(ctx context.Context, c config.Config, log *slog.Logger) (*store.DB, error) {
+// open opens the database and brings it up to date. log and observe may be nil.
+func open(ctx context.Context, c config.Config, log *slog.Logger, observe func(context.Context, store.Statement)) (*store.DB, error) {
 	keys, err := c.Keys()
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{Source: c.Source(), Keys: keys, Log: log})
+	db, err := store.Open(ctx, store.Options{Source: c.Source(), Keys: keys, Log: log, Observe: observe})
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	Directory *directory.Directory
 
 	config  config.Config
+	observe Observer
 	log     *slog.Logger
 	node    string
 	mux     *http.ServeMux // what the caller mounts, before the house
@@ -65,9 +66,26 @@ type Server struct {
 	public, second net.Listener
 }
 
+// An Observer is told of the work that a server does: for metrics and traces,
+// and for the test that counts it. Its functions are called from many goroutines
+// at once; those that are nil are not called.
+type Observer struct {
+	// Request wraps all that the public address answers. Whatever it puts into a
+	// request's context, the others find in theirs.
+	Request   func(http.Handler) http.Handler
+	Statement func(context.Context, store.Statement) // after each statement of the database
+	Hash      func(context.Context)                  // before each hash of a password
+	Signature func(context.Context)                  // before each signature by a tenant's key
+}
+
 // New builds a server of a configuration, which must be valid, and opens the
 // database.
 func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error) {
+	return NewObserved(ctx, c, log, Observer{})
+}
+
+// NewObserved is New for a server whose work is observed.
+func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe Observer) (*Server, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -103,7 +121,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(ctx, c, log)
+	db, err := open(ctx, c, log, observe.Statement)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +130,10 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Server, error
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &Server{DB: db, config: c, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
+	s := &Server{DB: db, config: c, observe: observe, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
 		Site:      &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, Trusted: proxies},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
+	s.Directory.Hashed = observe.Hash
 	if c.BreachedPasswords != "" {
 		s.Directory.Breached = c.Path(c.BreachedPasswords)
 	}
@@ -163,7 +182,7 @@ func Sender(c config.Config) (mail.Sender, error) {
 func (s *Server) mount() error {
 	k := s.Site
 	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory, Catalog: k.Catalog, Base: k.Base, Authenticator: k.Authenticator},
-		Keys: &signingkey.Cache{DB: s.DB}, Closing: s.closing, Streams: s.streams}
+		Keys: &signingkey.Cache{DB: s.DB, Signed: s.observe.Signature}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
@@ -218,7 +237,11 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 
 // Handler is everything the public address answers.
 func (s *Server) Handler() http.Handler {
-	return s.Site.Recover(s.Site.Headers(http.HandlerFunc(s.answer)))
+	h := s.Site.Recover(s.Site.Headers(http.HandlerFunc(s.answer)))
+	if s.observe.Request != nil {
+		h = s.observe.Request(h)
+	}
+	return h
 }
 
 // Listen opens the doors, so that nobody who comes from now on is sent away.

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ const cacheLife = time.Minute
 // value with a DB is ready.
 type Cache struct {
 	DB *store.DB
+	// Signed is called before every signature by a key of Newest, with the context
+	// that the key was asked for under; nil where nobody wants to know.
+	Signed func(context.Context)
 
 	mu     sync.Mutex // never held over a read of the database
 	opened map[cacheKey]cacheEntry
@@ -107,5 +111,20 @@ func (c *Cache) Newest(ctx context.Context, tenant string, purpose identity.Prot
 	if i < 0 {
 		return Key{}, fmt.Errorf("signingkey: tenant %s has no %s key for %s", tenant, algorithm, purpose)
 	}
-	return all[i], nil
+	key := all[i]
+	if c.Signed != nil {
+		key.Signer = observedSigner{key.Signer, func() { c.Signed(ctx) }}
+	}
+	return key, nil
+}
+
+// An observedSigner tells of each signature it makes.
+type observedSigner struct {
+	crypto.Signer
+	signed func()
+}
+
+func (s observedSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	s.signed()
+	return s.Signer.Sign(random, digest, opts)
 }

@@ -30,6 +30,11 @@ type Options struct {
 	Now func() time.Time
 	// Log receives what goes wrong in the background; nil discards it.
 	Log *slog.Logger
+	// Observe is told of every statement after it ran, with the context it ran
+	// under: for metrics, a log of slow statements, or counting. It is called from
+	// many goroutines at once and must be quick; nil observes nothing and costs
+	// nothing.
+	Observe func(context.Context, Statement)
 }
 
 // A DB is an open database.
@@ -75,7 +80,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{log: o.Log, bus: newBus()}
-	if err := db.connect(o.Source); err != nil {
+	if err := db.connect(o); err != nil {
 		return nil, err
 	}
 	db.prepared = db.dialect.prepared(db.pool)
@@ -91,7 +96,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-func (db *DB) connect(source string) (err error) {
+func (db *DB) connect(o Options) (err error) {
+	source := o.Source
 	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
 		db.dialect = postgres{source: source}
 		c, err := pgx.ParseConfig(source)
@@ -101,7 +107,11 @@ func (db *DB) connect(source string) (err error) {
 		if c.RuntimeParams["lock_timeout"] == "" {
 			c.RuntimeParams["lock_timeout"] = strconv.FormatInt(maxWait.Milliseconds(), 10)
 		}
-		db.pool = stdlib.OpenDB(*c)
+		connector := stdlib.GetConnector(*c)
+		if o.Observe != nil {
+			connector = observedConnector{connector, o.Observe}
+		}
+		db.pool = sql.OpenDB(connector)
 		db.pool.SetMaxOpenConns(20)
 		db.pool.SetMaxIdleConns(20)
 		db.pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -123,11 +133,11 @@ func (db *DB) connect(source string) (err error) {
 			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}, extra...), "_txlock": {"immediate"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 	}
-	if db.writer, err = sql.Open("sqlite", dsn()); err != nil {
+	if db.writer, err = openPool("sqlite", dsn(), o.Observe); err != nil {
 		return fmt.Errorf("store: open: %w", err)
 	}
 	db.writer.SetMaxOpenConns(1)
-	if db.pool, err = sql.Open("sqlite", dsn("query_only(1)")); err != nil {
+	if db.pool, err = openPool("sqlite", dsn("query_only(1)"), o.Observe); err != nil {
 		return fmt.Errorf("store: open: %w", err)
 	}
 	db.pool.SetMaxOpenConns(8)
