@@ -233,6 +233,18 @@ type person struct {
 	id, name string
 	seed     []byte
 	used     int64 // step of the last passcode typed
+	passkey  bool  // whether a passkey is what this person confirms with
+}
+
+// method is how this person confirms, where there is a choice.
+func (p *person) method() string {
+	switch {
+	case p.seed != nil:
+		return string(identity.ByPasscode)
+	case p.passkey:
+		return string(identity.ByPasskey)
+	}
+	return string(identity.ByPush)
 }
 
 // passcode makes the present passcode.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -12,11 +13,12 @@ const maxSteps = 8
 // login walks from a page of a login to its end, answering each as the person
 // would: the application's address it leads to, or the page that posts an
 // answer there. Whoever has no seed asks for a push, and stays where it is
-// waited for.
+// waited for. Where a passkey is asked for or enrolling is offered, it ends: that
+// is for the caller.
 func (b *browser) login(at page, p *person) (page, error) {
 	for range maxSteps {
 		step := stepOf(at.body)
-		if at.leads != "" || strings.Contains(at.body, `id="autosubmit"`) || step == "push" {
+		if at.leads != "" || strings.Contains(at.body, `id="autosubmit"`) || slices.Contains([]string{"push", "passkey", "enrol offer"}, step) {
 			return at, nil
 		}
 		form := formOf(at.body)
@@ -26,10 +28,7 @@ func (b *browser) login(at page, p *person) (page, error) {
 		case "password":
 			form.Set("password", password)
 		case "choose":
-			form.Set("method", "passcode")
-			if p.seed == nil {
-				form.Set("method", "push")
-			}
+			form.Set("method", p.method())
 		case "passcode":
 			form.Set("passcode", p.passcode())
 		default:
