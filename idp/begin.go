@@ -50,7 +50,7 @@ func (p *IdP) browserAt(r *http.Request, t identity.Tenant) *browser {
 	b := &browser{idp: p}
 	b.Client = journey.Client{Tenant: t, Who: p.Site.AnonymousPrincipal(r, t), Device: p.Site.Device(r, t),
 		Agent: web.Agent(r.UserAgent()), UserAgent: r.UserAgent(), Platform: r.Header.Get("Sec-CH-UA-Platform"),
-		Picked: p.Site.PickedLanguage(r), Accept: r.Header.Get("Accept-Language"), Grant: b.grant}
+		Picked: p.Site.PickedLanguage(r), Accept: r.Header.Get("Accept-Language"), Redirects: true, Grant: b.grant}
 	if known, ok := p.Site.Browser(r, t); ok {
 		b.Browser, b.Binding = known, known
 	}

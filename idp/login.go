@@ -58,7 +58,7 @@ func (p *IdP) post(w http.ResponseWriter, r *http.Request) error {
 // and is no secret (ENR-13).
 func (b *browser) pickLanguage(w http.ResponseWriter, r *http.Request, id, state string, in journey.PickLanguage) error {
 	in.Language = b.idp.Site.Catalog.Negotiate(in.Language, "", "", "").Lang()
-	b.Picked = in.Language
+	b.Picked, b.Redirects = in.Language, false
 	prompt, err := b.idp.Engine.Take(r.Context(), b.Client, id, state, in)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (s ForAuthenticator) begin(ctx context.Context, e *Engine, c Client) (after
 	err = e.DB.InTx(ctx, c.Who, func(tx *store.Tx) error {
 		f, err := s.beginWith(ctx, tx, e, c)
 		if err == nil {
-			after, err = f.prompt(ctx, tx.Reader)
+			after, err = f.answer(ctx, tx.Reader)
 		}
 		return err
 	})

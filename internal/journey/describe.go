@@ -13,13 +13,26 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// prompt describes the journey as it stands for whoever shows it.
-func (f *flow) prompt(ctx context.Context, r store.Reader) (*Prompt, error) {
+// outline describes where the journey stands, without what is asked.
+func (f *flow) outline() *Prompt {
 	j := f.Journey
-	p := &Prompt{Journey: j.ID, State: f.state(), Step: f.Step, Reason: f.Reason, Until: f.until(),
+	return &Prompt{Journey: j.ID, State: f.state(), Step: f.Step, Reason: f.Reason, Until: f.until(),
 		Application: f.applicationName(), Home: j.ApplicationHome, Name: j.Name, Language: f.language(),
 		Outcome: j.Outcome, EndedNow: f.endedNow, ApplicationID: j.Application, Protocol: j.Protocol, Request: f.request,
 		Adding: j.Adding, Invited: j.Invitation != ""}
+}
+
+// answer is what a client is told that handed something in.
+func (f *flow) answer(ctx context.Context, r store.Reader) (*Prompt, error) {
+	if f.client.Redirects {
+		return f.outline(), nil
+	}
+	return f.prompt(ctx, r)
+}
+
+// prompt describes the journey as it stands for whoever shows it.
+func (f *flow) prompt(ctx context.Context, r store.Reader) (*Prompt, error) {
+	j, p := f.Journey, f.outline()
 	if f.endedNow && p.Login() {
 		return p, nil // the application is answered, and nothing is shown
 	}
@@ -41,9 +54,9 @@ func (f *flow) prompt(ctx context.Context, r store.Reader) (*Prompt, error) {
 	return p, err
 }
 
-// stalePrompt describes it to whoever came too late with an input.
-func (f *flow) stalePrompt(ctx context.Context, r store.Reader) (*Prompt, error) {
-	p, err := f.prompt(ctx, r)
+// stale is what a client is told that came too late with an input.
+func (f *flow) stale(ctx context.Context, r store.Reader) (*Prompt, error) {
+	p, err := f.answer(ctx, r)
 	if err == nil {
 		p.Stale = true
 	}

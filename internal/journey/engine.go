@@ -49,6 +49,9 @@ type Client struct {
 	Picked     string // tag of the language that was picked in this browser before; may be empty
 	Accept     string // languages it prefers, as Accept-Language has them
 	CannotShow bool   // it can show no number (PUSH-21)
+	// Redirects says that the client is sent on after an input and looks at the
+	// journey by itself, as a browser does: what Take returns leaves out what is asked.
+	Redirects bool
 
 	// Grant runs in the transaction in which the journey succeeds, after the session
 	// was written. It writes what must be remembered of the answer to the

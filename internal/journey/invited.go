@@ -37,7 +37,7 @@ func (s FromInvitation) begin(ctx context.Context, e *Engine, c Client) (after *
 		}
 		f, err := s.beginWith(ctx, tx, e, c, i)
 		if err == nil {
-			after, err = f.prompt(ctx, tx.Reader)
+			after, err = f.answer(ctx, tx.Reader)
 		}
 		return err
 	})

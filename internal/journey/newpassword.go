@@ -54,7 +54,7 @@ func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt
 		return nil, err
 	}
 	if !f.at(AskNewPassword) || !f.fits(t.state, in) {
-		return f.stalePrompt(ctx, t.engine.DB.Reader)
+		return f.stale(ctx, t.engine.DB.Reader)
 	}
 	problem, hash, err := t.prepareNewPassword(ctx, f, in)
 	if err != nil {

@@ -22,7 +22,7 @@ func (t *taking) enterPassword(ctx context.Context, in EnterPassword) (*Prompt, 
 		return nil, err
 	}
 	if !f.at(AskPassword) || !f.fits(t.state, in) {
-		return f.stalePrompt(ctx, t.engine.DB.Reader)
+		return f.stale(ctx, t.engine.DB.Reader)
 	}
 	slot, err := t.engine.Directory.AcquireHashSlot(ctx)
 	if err != nil {

@@ -96,12 +96,8 @@ func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string,
 }
 
 // claimPush goes on from an approved push: exactly once, by the journey that
-// asked. While the request still waits, and when it ended otherwise, nothing
-// changes and the prompt says so.
+// asked.
 func (f *flow) claimPush(ctx context.Context, tx *store.Tx) error {
-	if f.Request.Outcome != store.PushApproved {
-		return errNotHere
-	}
 	j := f.Journey
 	answered, err := push.Claim(ctx, tx, j, j.PushID)
 	if errors.Is(err, identity.Forbidden) || errors.Is(err, identity.Expired) {

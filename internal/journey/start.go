@@ -76,7 +76,7 @@ func (s FromApplication) begin(ctx context.Context, e *Engine, c Client) (after 
 			after = &Prompt{Step: Refused, Reason: reason, ApplicationID: app.ID, Protocol: app.Protocol, Request: want}
 			return nil
 		}
-		after, err = f.prompt(ctx, tx.Reader)
+		after, err = f.answer(ctx, tx.Reader)
 		return err
 	})
 	return after, err

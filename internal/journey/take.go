@@ -60,6 +60,16 @@ func (t *taking) take(ctx context.Context) (*Prompt, error) {
 		return t.enterPassword(ctx, in)
 	case ChoosePassword:
 		return t.choosePassword(ctx, in)
+	case Continue:
+		// Mostly there is nothing to go on from yet, or the phone has taken the
+		// journey elsewhere already: a look needs no transaction.
+		f, err := t.engine.load(ctx, t.engine.DB.Reader, t.client, t.journey)
+		if err != nil {
+			return nil, err
+		}
+		if !f.goesOn() {
+			return f.stale(ctx, t.engine.DB.Reader)
+		}
 	}
 	return t.commit(ctx, t.dispatch)
 }
@@ -106,7 +116,7 @@ func (t *taking) commit(ctx context.Context, act effect) (after *Prompt, err err
 			return err
 		}
 		if f.Step == Ended || !f.fits(t.state, t.input) {
-			after, err = f.stalePrompt(ctx, tx.Reader)
+			after, err = f.stale(ctx, tx.Reader)
 			return err
 		}
 		f.Journey.Notice = ""
@@ -115,7 +125,7 @@ func (t *taking) commit(ctx context.Context, act effect) (after *Prompt, err err
 		if err := act(ctx, tx, f); errors.Is(err, errNotHere) {
 			// The input does not belong to this step. Nothing was changed.
 			if f, err = t.load(ctx, tx.Reader); err == nil {
-				after, err = f.stalePrompt(ctx, tx.Reader)
+				after, err = f.stale(ctx, tx.Reader)
 			}
 			return err
 		} else if err != nil {
@@ -125,7 +135,7 @@ func (t *taking) commit(ctx context.Context, act effect) (after *Prompt, err err
 		if f, err = t.engine.commit(ctx, tx, f); err != nil {
 			return err
 		}
-		after, err = f.prompt(ctx, tx.Reader)
+		after, err = f.answer(ctx, tx.Reader)
 		return err
 	})
 	return after, err
@@ -199,15 +209,22 @@ func (t *taking) dispatch(ctx context.Context, tx *store.Tx, f *flow) error {
 		return f.resend(ctx, tx)
 	case Continue:
 		switch {
+		case !f.goesOn():
 		case f.at(EnrollOffer):
 			return f.sendEnrollmentCode(ctx, tx)
 		case f.at(WaitForPush):
 			return f.claimPush(ctx, tx)
-		case f.at(Done) && !f.Journey.Login():
+		default:
 			return nil // its authenticator is ready, and commit ends the journey
 		}
 	}
 	return errNotHere
+}
+
+// goesOn reports whether there is something to go on to by [Continue]: what is
+// offered, what the phone approved, or the end of an enrolment.
+func (f *flow) goesOn() bool {
+	return f.at(EnrollOffer) || f.at(WaitForPush) && f.Request.Outcome == store.PushApproved || f.at(Done) && !f.Journey.Login()
 }
 
 // resend sends or makes another of what the prompt is about.
