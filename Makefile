@@ -8,10 +8,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
-.PHONY: help build run test unit bench lint vuln fuzz strings shots docs release
+.PHONY: help build run test unit bench bench-compare lint vuln fuzz strings shots docs release
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./bin/latchkey
 	CGO_ENABLED=0 go build -trimpath -o bin/latchkey ./cmd/latchkey
@@ -27,6 +27,9 @@ unit: ## the part that needs nothing installed, in under a minute
 
 bench: build ## the table of figures, on both databases (BENCH="--only silent --duration 5s" for some)
 	@scripts/bench $(BENCH)
+
+bench-compare: build ## the same figures beside those of another commit, in turn (BASE=commit; BENCH as above)
+	@scripts/bench-compare "$(BASE)" $(BENCH)
 
 lint: ## gofmt, vet, staticcheck, and golangci-lint where installed
 	@scripts/lint $(STATICCHECK)

@@ -110,6 +110,7 @@ func TestWrongUse(t *testing.T) {
 	}{
 		{[]string{"--only", "slient"}, `no scenario "slient"`},
 		{[]string{"--duration", "0s"}, "positive"},
+		{[]string{"--base", "bin/other", "--rounds", "1"}, "two rounds"},
 		{[]string{"fresh"}, "no arguments"},
 		{[]string{"--fast"}, "-fast"},
 	} {

@@ -181,6 +181,9 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 	}
 	h.phones = make(map[string]chan *owner)
 	for scenario, n := range map[string]int{"push": o.pushes, "nodes": o.pushes, "waiting": o.waiting} {
+		if !o.asksFor(scenario) {
+			continue
+		}
 		if h.phones[scenario], err = h.owners(ctx, db, who, passing.ID, hash, scenario, n); err != nil {
 			return err
 		}

@@ -26,6 +26,8 @@ func main() {
 // options are what a run is asked to do.
 type options struct {
 	binary      string
+	base        string // the build to compare it with; empty where nothing is compared
+	rounds      int    // of each build, where two are compared
 	databases   list
 	only        list
 	duration    time.Duration
@@ -35,6 +37,11 @@ type options struct {
 	waiting     int
 	profiles    string
 	quick, json bool
+}
+
+// asksFor reports whether a scenario is to run.
+func (o options) asksFor(scenario string) bool {
+	return len(o.only) == 0 || slices.Contains(o.only, scenario)
 }
 
 // A list is a flag given several times, or once with commas.
@@ -54,6 +61,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.binary, "binary", "bin/latchkey", "the server to measure, built without the race detector")
+	flags.StringVar(&o.base, "base", "", "another server to measure in turn, and to compare with")
+	flags.IntVar(&o.rounds, "rounds", 3, "how often each of the two is measured, with --base")
 	flags.Var(&o.databases, "database", "sqlite or postgres://…, several with commas (default sqlite, and TEST_POSTGRES where that is set)")
 	flags.Var(&o.only, "only", "scenarios, several with commas: "+strings.Join(scenarioNames(), ", ")+" (default all)")
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long each scenario is measured, after a fifth of it to warm up")
@@ -83,6 +92,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if o.quick {
 		o.duration, o.concurrency, o.pushes, o.waiting = 200*time.Millisecond, 2, 2, 5
 	}
+	if o.rounds < 2 {
+		return o, wrong("noise shows with two rounds or more")
+	}
 	if o.duration <= 0 || o.concurrency < 1 || o.users < 0 || o.pushes < 1 || o.waiting < 1 {
 		return o, wrong("duration, concurrency, users, pushes and waiting are positive")
 	}
@@ -101,9 +113,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-// run is main without the process. It returns 1 if anything failed, 2 for a
-// command line it cannot use. A target that is missed is no failure: it is what
-// one came to see.
+// run is main without the process. It returns 1 if anything failed or, of two
+// builds, got slower; 2 for a command line it cannot use. A target that is missed
+// is no failure: it is what one came to see.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -111,6 +123,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		return 2
+	}
+	if o.base != "" {
+		return runComparison(ctx, o, stdout, stderr)
 	}
 	report, err := measure(ctx, o, stderr)
 	if err == nil {

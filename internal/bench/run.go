@@ -43,7 +43,7 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 		return run, err
 	}
 	for _, s := range scenarios {
-		if len(o.only) > 0 && !slices.Contains(o.only, s.name) || s.nodes && run.Database == "SQLite" {
+		if !o.asksFor(s.name) || s.nodes && run.Database == "SQLite" || s.here && o.base != "" {
 			continue
 		}
 		progress("%s: %s", run.Database, s.title)
