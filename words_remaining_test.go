@@ -28,8 +28,6 @@ internal/phone: bell house
 internal/policy: door house obstacle policy.*.Leave policy.Class strand stranger walk wayin
 internal/push: bell obstacle stranger tally
 internal/server: annexe bell door house server.*.second server.Found
-internal/store: bell stranger tally walk
-internal/store/storetest: tally walk
 internal/web: kit stranger
 internal/webpush: bell stranger
 locales: house stranger

@@ -187,7 +187,7 @@ func verify(ctx context.Context, f *os.File, passphrase string, progress Progres
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
-	if err := c.copy().Suits(); err != nil {
+	if err := c.copy().Check(); err != nil {
 		return nil, err
 	}
 	if _, there := c.files[config.File]; !there {

@@ -634,7 +634,7 @@ func TestSuits(t *testing.T) {
 	}
 	defer s.Close()
 	good := store.Backup{Schema: s.Schema, Least: s.Least, Tables: s.Tables}
-	if err := good.Suits(); err != nil {
+	if err := good.Check(); err != nil {
 		t.Errorf("its own: %v", err)
 	}
 	for name, change := range map[string]func(*store.Backup){
@@ -645,7 +645,7 @@ func TestSuits(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if c.Suits() == nil {
+		if c.Check() == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// An Activation is the one-time leave to turn an app into an authenticator of
-// a user. One is open for a user at a time: neither voided nor finished.
+// An Activation turns an app into an authenticator of a user, once. A user has one
+// open activation at a time: one that is neither voided nor finished.
 type Activation struct {
 	Tenant        string
 	ID            string
@@ -21,9 +21,9 @@ type Activation struct {
 	Template      []byte // JSON copy of the token template
 	PushAllowed   bool
 	Language      string
-	Thumbprint    string // of the key that used it; empty until then
+	Thumbprint    string // of the key that used it; empty before
 	Authenticator string // made by that key
-	Replaces      string // id of the authenticator whose place it takes; empty for a further one
+	Replaces      string // id of the authenticator that it replaces; empty for an additional one
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	UsedAt        time.Time
@@ -31,10 +31,10 @@ type Activation struct {
 	VoidedAt      time.Time
 }
 
-// ActivationCodes are the two ways to name an activation: the secret in its
-// link, and the short code for typing, in its canonical form. One for another
-// vendor's app is named by nobody; its page shows a seed. One for the privacyIDEA
-// Authenticator has no use for the short code; its link names the serial too.
+// ActivationCodes are the two ways to name an activation: the secret in its link, and
+// the short code to type, in canonical form. The activation of another vendor's app
+// has neither in use; its page shows a seed. That of the privacyIDEA Authenticator
+// has no short code in use; its link has the serial too.
 type ActivationCodes struct {
 	Secret string `json:"secret"`
 	Short  string `json:"short"`
@@ -59,8 +59,8 @@ func codesPlace(a Activation) Place {
 	return Place{Tenant: a.Tenant, Table: "activations", Column: "sealed", Row: a.ID}
 }
 
-// shortCodeUse binds the MACs of short codes to what they are for. The tenant
-// is left out: who types a code does not name one.
+// shortCodeUse binds the MACs of short codes to their use. The tenant is not part of
+// it: a person who types a code does not name one.
 const shortCodeUse = "activation short code"
 
 // Activations reads and writes activations.
@@ -78,8 +78,8 @@ type ActivationReads struct{ r Reader }
 // Activations returns the view for reading.
 func (r Reader) Activations() ActivationReads { return ActivationReads{r} }
 
-// BySecret returns the activation a link's secret names, whatever its
-// tenant: an app does not know one yet. What follows names the tenant found.
+// BySecret returns the activation of a link's secret in any tenant: an app does not
+// know its tenant yet. Later queries name the tenant found here.
 func (v ActivationReads) BySecret(ctx context.Context, secret string) (Activation, error) {
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE secret_hash = $1`, Hash(secret)))
@@ -89,9 +89,8 @@ func (v ActivationReads) BySecret(ctx context.Context, secret string) (Activatio
 	return a, nil
 }
 
-// ByShortCode returns the open activation a short code names,
-// whatever its tenant. Codes are tried under every root, or those shown before
-// a new root was added would stop working.
+// ByShortCode returns the open activation of a short code in any tenant. It tries all
+// roots, or codes that were shown before a new root was added would stop working.
 func (v ActivationReads) ByShortCode(ctx context.Context, code string) (Activation, error) {
 	macs, err := v.r.MACs(code, shortCodeUse)
 	if err != nil {
@@ -121,7 +120,7 @@ func (v ActivationReads) Get(ctx context.Context, tenant, id string) (Activation
 	return a, nil
 }
 
-// OfJourney returns the newest activation a journey made.
+// OfJourney returns the newest activation of a journey.
 func (v ActivationReads) OfJourney(ctx context.Context, tenant, journey string) (Activation, error) {
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND journey_id = $2
@@ -132,7 +131,7 @@ func (v ActivationReads) OfJourney(ctx context.Context, tenant, journey string) 
 	return a, nil
 }
 
-// OfAuthenticator returns the activation an authenticator came from.
+// OfAuthenticator returns the activation by which an authenticator was made.
 func (v ActivationReads) OfAuthenticator(ctx context.Context, tenant, authenticator string) (Activation, error) {
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
@@ -142,8 +141,9 @@ func (v ActivationReads) OfAuthenticator(ctx context.Context, tenant, authentica
 	return a, nil
 }
 
-// Codes opens the codes of an activation nobody has used yet, so that
-// its page can be shown again. Once used or voided they are gone: a NotFound.
+// Codes decrypts the codes of an activation that is not used yet, so that its page
+// can be shown again. After it was used or voided, the codes are erased and Codes
+// returns a NotFound.
 func (v ActivationReads) Codes(ctx context.Context, a Activation) (ActivationCodes, error) {
 	var codes ActivationCodes
 	var sealed []byte
@@ -162,9 +162,9 @@ func (v ActivationReads) Codes(ctx context.Context, a Activation) (ActivationCod
 	return codes, nil
 }
 
-// Add adds an activation under its codes. It reports false, and adds
-// nothing, if the user has an open one, or if the short code is somebody's
-// already: the caller voids, takes other codes and tries again.
+// Add adds an activation under its codes. It reports false, and adds nothing, if the
+// user has an open one, or if the short code is taken. The caller then voids the open
+// one, makes other codes and tries again.
 func (v Activations) Add(ctx context.Context, a Activation, codes ActivationCodes) (bool, error) {
 	text, err := json.Marshal(codes)
 	if err != nil {
@@ -187,8 +187,8 @@ func (v Activations) Add(ctx context.Context, a Activation, codes ActivationCode
 	return n == 1, err
 }
 
-// Use uses an activation up for a key and the pending authenticator
-// it makes. Of any number of keys, one wins; false tells the others.
+// Use uses up an activation for a key and the pending authenticator that it makes. Of
+// several keys at once one succeeds; for the others Use reports false.
 func (v Activations) Use(ctx context.Context, a Activation, thumbprint, authenticator string) (bool, error) {
 	n, err := v.tx.exec(ctx, "use activation", `
 		UPDATE activations SET used_at = $3, thumbprint = $4, authenticator_id = $5, sealed = NULL
@@ -197,9 +197,9 @@ func (v Activations) Use(ctx context.Context, a Activation, thumbprint, authenti
 	return n == 1, err
 }
 
-// Finish makes the pending authenticator of an activation active
-// under a name, if it was used after since and not voided, and reports whether
-// it did. Both rows change, or neither does.
+// Finish activates the pending authenticator of an activation and gives it a name, if
+// the activation was used after since and was not voided. It reports whether it did.
+// Both rows change, or neither.
 func (v Activations) Finish(ctx context.Context, a Activation, name string, since time.Time) (bool, error) {
 	now := at(v.tx.now())
 	n, err := v.tx.exec(ctx, "finish activation", `
@@ -219,9 +219,8 @@ func (v Activations) Finish(ctx context.Context, a Activation, name string, sinc
 	return err == nil, err
 }
 
-// Void voids a user's open activation and revokes the pending
-// authenticator it made. It returns what it voided; ok is false if there was
-// nothing.
+// Void voids a user's open activation and revokes the pending authenticator that it
+// made. It returns the voided activation; ok is false if there was none.
 func (v Activations) Void(ctx context.Context, tenant, user string) (a Activation, ok bool, err error) {
 	a, err = scanActivation(v.tx.q.QueryRowContext(ctx, `
 		UPDATE activations SET voided_at = $3, sealed = NULL
@@ -236,9 +235,8 @@ func (v Activations) Void(ctx context.Context, tenant, user string) (a Activatio
 	return a, true, v.tx.Authenticators().revokePending(ctx, a)
 }
 
-// VoidLapsed voids activations of all tenants whose time is over: unused past
-// their own, or used before a time and never finished. It returns what it
-// voided, limit at most.
+// VoidLapsed voids at most limit activations, in all tenants, that were not used
+// until they expired, or were used before a time and not finished. It returns them.
 func (v Activations) VoidLapsed(ctx context.Context, usedBefore time.Time, limit int) ([]Activation, error) {
 	voided, err := Collect(list(ctx, v.tx.Reader, "void lapsed activations", scanActivation, `
 		UPDATE activations SET voided_at = $1, sealed = NULL
@@ -257,8 +255,7 @@ func (v Activations) VoidLapsed(ctx context.Context, usedBefore time.Time, limit
 	return voided, nil
 }
 
-// Open returns the one activation of a user that was neither voided
-// nor finished. A NotFound says that there is none.
+// Open returns the open activation of a user, or a NotFound.
 func (v ActivationReads) Open(ctx context.Context, tenant, user string) (Activation, error) {
 	a, err := scanActivation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+activationColumns+` FROM activations

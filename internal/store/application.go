@@ -33,8 +33,7 @@ type ApplicationReads struct{ r Reader }
 // Applications returns the view for reading.
 func (r Reader) Applications() ApplicationReads { return ApplicationReads{r} }
 
-// Get returns an application by id, one that was removed too: logins
-// of before refer to it.
+// Get returns an application by id, a removed one too: earlier sign-ins refer to it.
 func (v ApplicationReads) Get(ctx context.Context, tenant, id string) (identity.Application, error) {
 	a, err := scanApplication(v.r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND id = $2`, tenant, id))
@@ -44,9 +43,8 @@ func (v ApplicationReads) Get(ctx context.Context, tenant, id string) (identity.
 	return a, nil
 }
 
-// ByIdentifier returns an application by the name its protocol
-// knows it by: a SAML entityID or an OIDC client_id. A disabled one is not
-// found.
+// ByIdentifier returns an application by its identifier in its protocol: a SAML
+// entityID or an OIDC client_id. A disabled application is not found.
 func (v ApplicationReads) ByIdentifier(ctx context.Context, tenant string, p identity.Protocol, identifier string) (identity.Application, error) {
 	a, err := scanApplication(v.r.q.QueryRowContext(ctx, `
 		SELECT `+applicationColumns+` FROM applications
@@ -57,14 +55,13 @@ func (v ApplicationReads) ByIdentifier(ctx context.Context, tenant string, p ide
 	return a, nil
 }
 
-// All yields a tenant's applications by name, without those removed.
+// All yields a tenant's applications in the order of names, without removed ones.
 func (v ApplicationReads) All(ctx context.Context, tenant string) iter.Seq2[identity.Application, error] {
 	return list(ctx, v.r, "applications", scanApplication, `
 		SELECT `+applicationColumns+` FROM applications WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY name, id`, tenant)
 }
 
-// Add adds an application; a Conflict says that its identifier is
-// taken.
+// Add adds an application. It returns a Conflict if the identifier is taken.
 func (v Applications) Add(ctx context.Context, a identity.Application) error {
 	n, err := v.tx.exec(ctx, "add application", `
 		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until, cannot_show, plain_push)
@@ -80,10 +77,10 @@ func (v Applications) Add(ctx context.Context, a identity.Application) error {
 	return nil
 }
 
-// Change writes an application's name, home, configuration, end and
-// what its push may be over what was read before. If they were changed meanwhile, or the application
-// removed, nothing is written and a Conflict is reported: of two changes made
-// from one state none is lost.
+// Change replaces the name, home, configuration, end and push settings of an
+// application. If they were changed since before was read, or the application was
+// removed, nothing is written and Change returns a Conflict: of two changes that were
+// made from one state, none is lost.
 func (v Applications) Change(ctx context.Context, before, after identity.Application) error {
 	n, err := v.tx.exec(ctx, "change application", `
 		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
@@ -100,14 +97,14 @@ func (v Applications) Change(ctx context.Context, before, after identity.Applica
 	return nil
 }
 
-// An ApplicationUse is what an application's removal ends.
+// ApplicationUse counts what the removal of an application ends.
 type ApplicationUse struct {
-	Sessions int64 `json:"sessions"` // people logged in to it
+	Sessions int64 `json:"sessions"` // signed in to it
 	Offline  int64 `json:"offline"`  // refresh tokens that could still be used
-	Journeys int64 `json:"journeys"` // logins to it under way
+	Journeys int64 `json:"journeys"` // sign-ins to it in progress
 }
 
-// Use counts what hangs on an application now.
+// Use counts what the removal of an application would end now.
 func (v ApplicationReads) Use(ctx context.Context, tenant, id string) (u ApplicationUse, err error) {
 	for _, count := range []struct {
 		to    *int64
@@ -128,14 +125,13 @@ func (v ApplicationReads) Use(ctx context.Context, tenant, id string) (u Applica
 	return u, nil
 }
 
-// Remove ends an application for good, and with it whatever hangs on
-// it: every token and code, every session's part in it, the logins under way,
-// requests that wait, and the fetching of its metadata. One that is not there
-// any more is a NotFound.
+// Remove removes an application for good, with all its tokens, codes, parts in
+// sessions, journeys, waiting requests, and the fetching of its metadata. It returns
+// a NotFound if the application was removed before.
 func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 	now := at(v.tx.now())
-	// The row goes first: whoever logs in at this moment holds no lock on it, but
-	// from now on reads that it is gone.
+	// The row is changed first: a sign-in at this moment holds no lock on it, but
+	// reads from now on that the application is removed.
 	n, err := v.tx.exec(ctx, "remove application", `
 		UPDATE applications SET removed_at = $3, disabled_at = COALESCE(disabled_at, $3),
 			identifier = identifier || ' (removed ' || id || ')'
@@ -172,10 +168,10 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 	return err
 }
 
-// Subject returns the pairwise subject of a user at an application, making
-// fresh the first time.
+// Subject returns the pairwise subject of a user at an application. The first time it
+// is fresh.
 func (v Applications) Subject(ctx context.Context, tenant, application, user, fresh string) (string, error) {
-	// The first insert wins; whoever comes second reads what it left.
+	// The first INSERT wins; the others read its row.
 	if _, err := v.tx.exec(ctx, "subject", `
 		INSERT INTO subjects (tenant_id, application_id, user_id, subject, created_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO NOTHING`, tenant, application, user, fresh, at(v.tx.now())); err != nil {

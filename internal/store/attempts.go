@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// A Tally is where failed logins in a row are counted (CRED-20): for a browser
-// in which the user has logged in before, that browser's own; else the user's.
+// A FailureCounter says which count of failed sign-ins in a row is meant (CRED-20):
+// in a browser from which the user has signed in before, the one of that browser;
+// otherwise the one of the user.
 type FailureCounter struct {
 	Tenant, User string
-	Browser      string // empty: the user's own
+	Browser      string // empty: the counter of the user
 }
 
-// table says which row holds the count.
+// table returns the table and the condition of the row that has the count.
 func (t FailureCounter) table() (table, where string, args []any) {
 	if t.Browser == "" {
 		return "users", "tenant_id = $1 AND id = $2", []any{t.Tenant, t.User}
@@ -20,10 +21,10 @@ func (t FailureCounter) table() (table, where string, args []any) {
 	return "browser_users", "tenant_id = $1 AND user_id = $2 AND browser = $3", []any{t.Tenant, t.User, t.Browser}
 }
 
-// admitted is what a user u must be for anything of theirs to be evaluated.
+// admitted is the condition on a user u under which a secret is evaluated at all.
 const admitted = `u.disabled_at IS NULL AND u.locked_at IS NULL`
 
-// Attempts counts failed logins in a row and locks logins (CRED-20).
+// Attempts counts failed sign-ins in a row and locks sign-ins (CRED-20).
 type Attempts struct {
 	tx *Tx
 }
@@ -31,14 +32,14 @@ type Attempts struct {
 // Attempts returns the view; what it writes is part of the transaction.
 func (tx *Tx) Attempts() Attempts { return Attempts{tx} }
 
-// Reserve counts a try before its secret is evaluated, so that of 200 parallel
-// tries at the limit no more are evaluated than the limit allows, and a crash
-// leaves the try counted. It reports false while the user is locked, or when
-// every try left is in flight. threshold 0 means there is no limit. Of a user
-// whom an operator locked or disabled no try is evaluated, in any browser.
+// Reserve counts an attempt before its secret is evaluated, so that of 200 attempts
+// at once no more are evaluated than the threshold allows, and an attempt stays
+// counted after a crash. It reports false while the counter is locked, or if all
+// remaining attempts are in progress. A threshold of 0 is no limit. No attempt is
+// evaluated, in any browser, for a user whom an operator locked or disabled.
 //
-// A lock that has run out admits one try: only a finished login resets the
-// count, so a wrong one locks again at once.
+// After a lock has expired, one attempt is allowed: only a finished sign-in resets
+// the count, so that a wrong one locks again at once.
 func (v Attempts) Reserve(ctx context.Context, t FailureCounter, threshold int64) (bool, error) {
 	if threshold == 0 {
 		var n int64
@@ -60,16 +61,16 @@ func (v Attempts) Reserve(ctx context.Context, t FailureCounter, threshold int64
 	return n == 1, err
 }
 
-// Refund returns the reservation of a try whose secret was right. The count
-// itself stays: only a finished login resets it.
+// Refund takes back the reservation of an attempt whose secret was right. The count
+// of failures before it stays until a sign-in is finished.
 func (v Attempts) Refund(ctx context.Context, t FailureCounter) error {
 	table, where, args := t.table()
 	_, err := v.tx.exec(ctx, "give a try back", `UPDATE `+table+` SET failures = failures - 1 WHERE `+where+` AND failures > 0`, args...)
 	return err
 }
 
-// LockIfExceeded locks logins until a time if more tries than the threshold
-// have failed, and reports whether this call did it.
+// LockIfExceeded locks sign-ins until a time if more attempts than the threshold have
+// failed, and reports whether this call did it.
 func (v Attempts) LockIfExceeded(ctx context.Context, t FailureCounter, threshold int64, until time.Time) (bool, error) {
 	if threshold == 0 {
 		return false, nil

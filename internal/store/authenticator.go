@@ -19,14 +19,14 @@ const authenticatorColumns = `a.tenant_id, a.id, a.serial, a.kind, a.protocol, a
 // temporaryLockEnd is when the lock of an authenticator a ends by itself.
 const temporaryLockEnd = `(SELECT pl.until FROM passing_locks pl WHERE pl.tenant_id = a.tenant_id AND pl.authenticator_id = a.id)`
 
-// pushLockedUntil is until when push is locked for an authenticator a: the lock
-// is on its users, so one enrolled meanwhile is locked too (PUSH-9).
+// pushLockedUntil is until when push is locked for an authenticator a. The lock is on
+// its users, so that it applies to authenticators enrolled meanwhile too (PUSH-9).
 const pushLockedUntil = `CASE WHEN a.kind = 'app' THEN (SELECT MAX(lu.push_locked_until)
 	FROM authenticator_users la JOIN users lu ON lu.tenant_id = la.tenant_id AND lu.id = la.user_id
 	WHERE la.tenant_id = a.tenant_id AND la.authenticator_id = a.id) END`
 
-// scanAuthenticator reads an authenticator as it stands now: a lock whose time
-// has come is over, though nobody may have written that yet.
+// scanAuthenticator reads an authenticator in its present state: a lock whose time
+// has come is over, even if that is not written yet.
 func (r Reader) scanAuthenticator(row scanner) (a identity.Authenticator, err error) {
 	var capabilities string
 	err = row.Scan(&a.Tenant, &a.ID, &a.Serial, &a.Kind, &a.Protocol, &a.Name, &a.Platform, &a.Digits, &a.Step, &a.LastStep, &a.Drift,
@@ -50,7 +50,7 @@ func seedPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "authenticators", Column: "seed", Row: id}
 }
 
-// Authenticators reads and writes authenticators: whose they are, and their state.
+// Authenticators reads and writes authenticators: their users, and their state.
 type Authenticators struct {
 	AuthenticatorReads
 	tx *Tx
@@ -85,9 +85,9 @@ func (v AuthenticatorReads) BySerial(ctx context.Context, tenant, serial string)
 	return a, nil
 }
 
-// Find returns an authenticator whatever its tenant: the apps'
-// API serves all tenants from one address, and an app names only its
-// authenticator's id. What follows names the tenant found.
+// Find returns an authenticator of any tenant: the apps' API serves all tenants at
+// one address, and an app names only the id of its authenticator. Later queries name
+// the tenant found here.
 func (v AuthenticatorReads) Find(ctx context.Context, id string) (identity.Authenticator, error) {
 	a, err := v.r.scanAuthenticator(v.r.q.QueryRowContext(ctx, `
 		SELECT `+authenticatorColumns+` FROM authenticators a WHERE a.id = $1`, id))
@@ -97,7 +97,7 @@ func (v AuthenticatorReads) Find(ctx context.Context, id string) (identity.Authe
 	return a, nil
 }
 
-// OfUser yields what a user has and has not lost, oldest first,
+// OfUser yields the authenticators of a user that are not revoked, oldest first,
 // without seeds.
 func (v AuthenticatorReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.Authenticator, error] {
 	return list(ctx, v.r, "authenticators of "+user, v.r.scanAuthenticator, `
@@ -107,21 +107,21 @@ func (v AuthenticatorReads) OfUser(ctx context.Context, tenant, user string) ite
 		ORDER BY a.enrolled_at, a.id`, tenant, user)
 }
 
-// All yields a tenant's authenticators, revoked ones too, newest
-// first, limit at most.
+// All yields at most limit authenticators of a tenant, revoked ones too, newest
+// first.
 func (v AuthenticatorReads) All(ctx context.Context, tenant string, limit int) iter.Seq2[identity.Authenticator, error] {
 	return list(ctx, v.r, "authenticators", v.r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+` FROM authenticators a
 		WHERE a.tenant_id = $1 ORDER BY a.enrolled_at DESC, a.id LIMIT $2`, tenant, limit)
 }
 
-// UserIDs returns the ids of the users an authenticator belongs to.
+// UserIDs returns the ids of the users of an authenticator.
 func (v AuthenticatorReads) UserIDs(ctx context.Context, tenant, authenticator string) ([]string, error) {
 	return Collect(list(ctx, v.r, "users of "+authenticator, scanID, `
 		SELECT user_id FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, authenticator))
 }
 
-// Seed opens an authenticator's seed.
+// Seed decrypts the seed of an authenticator.
 func (v AuthenticatorReads) Seed(ctx context.Context, tenant, id string) ([]byte, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `SELECT seed FROM authenticators WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
@@ -131,11 +131,11 @@ func (v AuthenticatorReads) Seed(ctx context.Context, tenant, id string) ([]byte
 	return v.r.Unseal(ctx, seedPlace(tenant, id), sealed)
 }
 
-// Add adds an authenticator of a user, its seed sealed. One of no
-// protocol is given our own.
+// Add adds an authenticator of a user, with its seed sealed. If it has no protocol,
+// it gets our own.
 func (v Authenticators) Add(ctx context.Context, a identity.Authenticator, user string) error {
 	var sealed []byte
-	if a.Protocol != identity.PiPush { // whose app holds no seed
+	if a.Protocol != identity.PiPush { // its app has no seed
 		var err error
 		if sealed, err = v.tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
 			return err
@@ -160,7 +160,7 @@ func (v Authenticators) Add(ctx context.Context, a identity.Authenticator, user 
 	return err
 }
 
-// An App is an active app authenticator, of one of its users.
+// An App is an active app token, with one of its users.
 type App struct {
 	Serial       string
 	User         string // name
@@ -169,8 +169,8 @@ type App struct {
 	Capabilities []string
 }
 
-// Apps yields a tenant's active app authenticators, those of one platform and
-// version together.
+// Apps yields the active app tokens of a tenant, in the order of platforms and
+// versions.
 func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[App, error] {
 	return list(ctx, v.r, "apps", func(row scanner) (a App, err error) {
 		var capabilities string
@@ -188,14 +188,15 @@ func (v AuthenticatorReads) Apps(ctx context.Context, tenant string) iter.Seq2[A
 		ORDER BY a.platform, a.app_version, a.capabilities, u.name, a.serial`, tenant)
 }
 
-// IDsOnlyOfUser returns the ids of the authenticators that are a user's
-// alone and not revoked.
+// IDsOnlyOfUser returns the ids of the authenticators of a user that are not revoked
+// and belong to no other user.
 func (v AuthenticatorReads) IDsOnlyOfUser(ctx context.Context, tenant, user string) ([]string, error) {
 	return Collect(list(ctx, v.r, "own authenticators of "+user, scanID, `
 		SELECT a.id FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
 		WHERE u.tenant_id = $1 AND u.user_id = $2 AND a.revoked_at IS NULL AND `+onlyTheirs, tenant, user))
 }
 
-// onlyTheirs is which authenticators a belong to the user $2 alone.
+// onlyTheirs is the condition that an authenticator a belongs to no other user than
+// $2.
 const onlyTheirs = `NOT EXISTS (SELECT 1 FROM authenticator_users o
 	WHERE o.tenant_id = $1 AND o.authenticator_id = a.id AND o.user_id <> $2)`

@@ -8,9 +8,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Import adds a hardware token that nobody has yet, its seed
-// sealed: inactive until AssignAuthenticator (CRED-14). One whose serial is
-// taken is a Conflict.
+// Import adds a hardware token that is not assigned to a user yet, with its seed
+// sealed. It is inactive until Assign (CRED-14). If the serial is taken, Import
+// returns a Conflict.
 func (v Authenticators) Import(ctx context.Context, a identity.Authenticator) error {
 	sealed, err := v.tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed)
 	if err != nil {
@@ -29,21 +29,22 @@ func (v Authenticators) Import(ctx context.Context, a identity.Authenticator) er
 	return err
 }
 
-// unassigned is which authenticators a were imported and nobody has.
+// unassigned is the condition that an authenticator a was imported and belongs to
+// nobody.
 const unassigned = `a.imported_at IS NOT NULL AND a.inactive_at IS NOT NULL AND a.revoked_at IS NULL
 	AND NOT EXISTS (SELECT 1 FROM authenticator_users u WHERE u.tenant_id = a.tenant_id AND u.authenticator_id = a.id)`
 
-// Unassigned yields a tenant's hardware tokens that nobody has, by
-// serial.
+// Unassigned yields the unassigned hardware tokens of a tenant in the order of
+// serials.
 func (v AuthenticatorReads) Unassigned(ctx context.Context, tenant string) iter.Seq2[identity.Authenticator, error] {
 	return list(ctx, v.r, "unassigned authenticators", v.r.scanAuthenticator, `
 		SELECT `+fullScan+authenticatorColumns+` FROM authenticators a WHERE a.tenant_id = $1 AND `+unassigned+` ORDER BY a.serial`, tenant)
 }
 
-// Assign gives a hardware token that nobody has to a user, and
-// reports whether it was still to be had: of two operators who give away the same
-// one, one does. Its wrong passcodes were somebody else's; a lock stays, since
-// after a restore it says that nobody knows how far the token has counted.
+// Assign assigns an unassigned hardware token to a user, and reports whether it was
+// still unassigned: of two operators who assign the same one, one succeeds. The count
+// of wrong passcodes is reset, because it was another user's. A lock stays: after a
+// restore it says that nobody knows how far the token has counted.
 func (v Authenticators) Assign(ctx context.Context, tenant, id, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "assign "+id, `
 		UPDATE authenticators AS a SET inactive_at = NULL, suspended_at = NULL, activated_at = $3, enrolled_at = $3, last_used_at = NULL, invalid = 0
@@ -56,16 +57,16 @@ func (v Authenticators) Assign(ctx context.Context, tenant, id, user string) (bo
 	return err == nil, err
 }
 
-// Acquire keeps everybody else from changing who has an authenticator
-// until the transaction ends.
+// Acquire locks the row of an authenticator, so that no other transaction changes its
+// users until this one ends.
 func (v Authenticators) Acquire(ctx context.Context, tenant, id string) error {
 	_, err := v.tx.exec(ctx, "hold "+id, `UPDATE authenticators SET serial = serial WHERE tenant_id = $1 AND id = $2`, tenant, id)
 	return err
 }
 
-// Share gives a hardware token that somebody has to another user too,
-// and reports whether that could be: one that the user has already, that is revoked
-// or that nobody has cannot.
+// Share assigns a hardware token that somebody has to another user too, and reports
+// whether it did. It does not if the user has the token already, or if it is revoked
+// or unassigned.
 func (v Authenticators) Share(ctx context.Context, tenant, id, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "share "+id, `
 		INSERT INTO authenticator_users (tenant_id, authenticator_id, user_id)
@@ -76,8 +77,8 @@ func (v Authenticators) Share(ctx context.Context, tenant, id, user string) (boo
 	return n == 1, err
 }
 
-// Unshare takes a hardware token from one of those who have it, and
-// reports whether the user had it and others still do.
+// Unshare takes a hardware token from one of several users, and reports whether the
+// user had it and others still do.
 func (v Authenticators) Unshare(ctx context.Context, tenant, id, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "unshare "+id, `
 		DELETE FROM authenticator_users WHERE tenant_id = $1 AND authenticator_id = $2 AND user_id = $3
@@ -86,9 +87,9 @@ func (v Authenticators) Unshare(ctx context.Context, tenant, id, user string) (b
 	return n == 1, err
 }
 
-// Unassign takes a hardware token from whoever has it, and reports
-// whether anybody had: it is inactive and can be given to somebody else. Its
-// counter stays, so that no passcode of it is good a second time.
+// Unassign takes a hardware token from all its users, and reports whether it had any.
+// It is then inactive and can be assigned again. Its counter stays, so that none of
+// its passcodes works a second time.
 func (v Authenticators) Unassign(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "unassign "+id, `
 		UPDATE authenticators SET inactive_at = COALESCE(inactive_at, $3)

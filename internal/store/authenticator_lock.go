@@ -7,8 +7,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Unlock ends a lock and clears the count. It reports whether
-// there was a lock to end: what wrong PINs locked stays so (SP-16).
+// Unlock ends a lock and resets the count. It reports whether there was a lock to
+// end. A lock because of wrong PINs stays (SP-16).
 func (v Authenticators) Unlock(ctx context.Context, tenant, id string) (bool, error) {
 	if _, err := v.removeTemporaryLock(ctx, tenant, id); err != nil {
 		return false, err
@@ -26,9 +26,8 @@ func (v Authenticators) Unlock(ctx context.Context, tenant, id string) (bool, er
 	return err == nil, err
 }
 
-// Lock locks an authenticator that somebody has until somebody
-// unlocks it, and reports whether it was not locked so before: a lock that would
-// have ended by itself now lasts.
+// Lock locks an assigned authenticator until it is unlocked, and reports whether it
+// was not locked in this way before. A temporary lock becomes a permanent one.
 func (v Authenticators) Lock(ctx context.Context, tenant, id string) (bool, error) {
 	passed, err := v.removeTemporaryLock(ctx, tenant, id)
 	if err != nil {
@@ -43,17 +42,16 @@ func (v Authenticators) Lock(ctx context.Context, tenant, id string) (bool, erro
 	return n == 1, err
 }
 
-// removeTemporaryLock makes a lock of an authenticator last that would have ended by
-// itself, and reports whether there was one.
+// removeTemporaryLock makes a temporary lock of an authenticator a permanent one, and
+// reports whether there was one.
 func (v Authenticators) removeTemporaryLock(ctx context.Context, tenant, id string) (bool, error) {
-	n, err := v.tx.exec(ctx, "passing lock of "+id, `
+	n, err := v.tx.exec(ctx, "temporary lock of "+id, `
 		DELETE FROM passing_locks WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)
 	return n == 1, err
 }
 
-// EndTemporaryLock writes that an authenticator's lock is over whose time has come,
-// and clears the count. It reports whether this call did: of any number at once,
-// one does.
+// EndTemporaryLock ends an expired temporary lock of an authenticator and resets the
+// count. It reports whether this call did: of several at once, one does.
 func (v Authenticators) EndTemporaryLock(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "end lock of "+id, `
 		DELETE FROM passing_locks WHERE tenant_id = $1 AND authenticator_id = $2 AND until <= $3`, tenant, id, at(v.tx.now()))
@@ -66,8 +64,8 @@ func (v Authenticators) EndTemporaryLock(ctx context.Context, tenant, id string)
 	return n == 1, err
 }
 
-// LapsedLocks yields authenticators of all tenants whose lock's time has come
-// and is not written as over yet, limit at most.
+// LapsedLocks yields at most limit authenticators, of all tenants, whose temporary
+// lock has expired and is still written.
 func (v AuthenticatorReads) LapsedLocks(ctx context.Context, limit int) iter.Seq2[identity.Authenticator, error] {
 	return list(ctx, v.r, "lapsed locks", v.r.scanAuthenticator, `
 		SELECT `+authenticatorColumns+`

@@ -6,16 +6,16 @@ import (
 	"fmt"
 )
 
-// active is the condition under which an authenticator takes part: State is
-// identity.Active, told in SQL so that it holds at the moment of the write.
+// active is the condition that an authenticator is in the state identity.Active. In
+// SQL it is checked at the moment of the write.
 const active = `activated_at IS NOT NULL AND locked_at IS NULL AND suspended_at IS NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
-// assigned is the condition under which an authenticator counts as having one, told
-// in SQL: active, locked or suspended (ENR-1).
+// assigned is the condition that an authenticator counts for the question whether a
+// user has one: it is active, locked or suspended (ENR-1).
 const assigned = `activated_at IS NOT NULL AND inactive_at IS NULL AND revoked_at IS NULL`
 
-// Suspend suspends an authenticator that somebody has until
-// ResumeAuthenticator, and reports whether it was not suspended before.
+// Suspend suspends an assigned authenticator until Resume, and reports whether it was
+// not suspended before.
 func (v Authenticators) Suspend(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "suspend "+id, `
 		UPDATE authenticators SET suspended_at = $3 WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NULL AND `+assigned,
@@ -23,8 +23,8 @@ func (v Authenticators) Suspend(ctx context.Context, tenant, id string) (bool, e
 	return n == 1, err
 }
 
-// Resume ends a suspension, and reports whether there was one. A
-// lock that came before it is still there.
+// Resume ends a suspension, and reports whether there was one. A lock from before it
+// is still in effect.
 func (v Authenticators) Resume(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "resume "+id, `
 		UPDATE authenticators SET suspended_at = NULL WHERE tenant_id = $1 AND id = $2 AND suspended_at IS NOT NULL AND `+assigned,
@@ -32,9 +32,9 @@ func (v Authenticators) Resume(ctx context.Context, tenant, id string) (bool, er
 	return n == 1, err
 }
 
-// Revoke revokes an authenticator for good and forgets its seed;
-// the row and its key stay, so that its app can be told. It reports whether it
-// was not revoked before.
+// Revoke revokes an authenticator for good and erases its seed. The row and its key
+// stay, so that its app can be told. It reports whether the authenticator was not
+// revoked before.
 func (v Authenticators) Revoke(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "revoke "+id, `
 		UPDATE authenticators SET revoked_at = $3, seed = NULL WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`,
@@ -49,8 +49,8 @@ func (v Authenticators) Revoke(ctx context.Context, tenant, id string) (bool, er
 	return err == nil, err
 }
 
-// revokePending revokes the authenticator of an activation if it never became
-// active, and forgets its seed. The row stays, so that its app can be told.
+// revokePending revokes the authenticator of an activation if it is pending, and
+// erases its seed. The row stays, so that its app can be told.
 func (v Authenticators) revokePending(ctx context.Context, a Activation) error {
 	if a.Authenticator == "" {
 		return nil
@@ -66,8 +66,8 @@ func (v Authenticators) revokePending(ctx context.Context, a Activation) error {
 	return err
 }
 
-// SetPush switches push on or off for an active authenticator (PUSH-8). It
-// reports whether that changed anything.
+// SetPush enables or disables push for an active authenticator (PUSH-8). It reports
+// whether that changed anything.
 func (v Authenticators) SetPush(ctx context.Context, tenant, id string, on bool) (bool, error) {
 	query := `UPDATE authenticators SET push_off_at = $3, push_on_at = NULL
 		WHERE tenant_id = $1 AND id = $2 AND (push_on_at IS NOT NULL OR push_off_at IS NULL) AND ` + active
@@ -79,7 +79,7 @@ func (v Authenticators) SetPush(ctx context.Context, tenant, id string, on bool)
 	return n == 1, err
 }
 
-// SetApp keeps what an authenticator's app says of itself.
+// SetApp stores the version and capabilities that an authenticator's app reports.
 func (v Authenticators) SetApp(ctx context.Context, tenant, id, version string, capabilities []string) error {
 	list, err := json.Marshal(append([]string{}, capabilities...))
 	if err != nil {
@@ -91,7 +91,7 @@ func (v Authenticators) SetApp(ctx context.Context, tenant, id, version string, 
 	return err
 }
 
-// Rename gives an authenticator another name.
+// Rename changes the name of an authenticator.
 func (v Authenticators) Rename(ctx context.Context, tenant, id, name string) error {
 	_, err := v.tx.exec(ctx, "rename authenticator", `UPDATE authenticators SET name = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, name)
 	return err

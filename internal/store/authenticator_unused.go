@@ -8,27 +8,27 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// idle is when an authenticator was last used or, never used, enrolled.
+// idle is when an authenticator was last used or, if it never was, enrolled.
 const idle = `COALESCE(last_used_at, enrolled_at)`
 
-// expirable is which authenticators become inactive when they are not used: those
-// that somebody has, locked ones among them. One that is suspended stays: an
-// operator has put it aside for its owner to come back to.
+// expirable is the condition that an authenticator becomes inactive when it is not
+// used: it is assigned, and may be locked. A suspended one stays: an operator keeps
+// it for its user.
 const expirable = assigned + ` AND suspended_at IS NULL`
 
-// An Unused authenticator was not used since a time.
+// An UnusedAuthenticator was not used since a time.
 type UnusedAuthenticator struct {
 	ID       string
-	Since    time.Time // of its last use or, never used, of its enrolment
-	WarnedAt time.Time // when its user was told, since that; zero when not yet
+	Since    time.Time // its last use or, if it was never used, its enrolment
+	WarnedAt time.Time // when its user was warned after that; zero if not yet
 }
 
-// Unused yields a tenant's authenticators that were last used before
-// a time, in the order of their ids and beyond one of these, limit at most.
+// Unused yields at most limit authenticators of a tenant that were not used since
+// before, in the order of ids and with ids greater than beyond.
 func (v AuthenticatorReads) Unused(ctx context.Context, tenant string, before time.Time, beyond string, limit int) iter.Seq2[UnusedAuthenticator, error] {
 	return list(ctx, v.r, "unused authenticators", func(row scanner) (u UnusedAuthenticator, err error) {
 		err = row.Scan(&u.ID, nullTime{&u.Since}, nullTime{&u.WarnedAt})
-		if u.WarnedAt.Before(u.Since) { // of an earlier time
+		if u.WarnedAt.Before(u.Since) { // a warning before its last use
 			u.WarnedAt = time.Time{}
 		}
 		return u, err
@@ -36,7 +36,7 @@ func (v AuthenticatorReads) Unused(ctx context.Context, tenant string, before ti
 		WHERE tenant_id = $1 AND id > $2 AND `+expirable+` AND `+idle+` < $3 ORDER BY id LIMIT $4`, tenant, beyond, at(before), limit)
 }
 
-// CountUnused counts them.
+// CountUnused counts the authenticators of a tenant that were not used since before.
 func (v AuthenticatorReads) CountUnused(ctx context.Context, tenant string, before time.Time) (n int64, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT `+fullScan+` COUNT(*) FROM authenticators WHERE tenant_id = $1 AND `+expirable+` AND `+idle+` < $2`, tenant, at(before)).Scan(&n)
@@ -46,8 +46,9 @@ func (v AuthenticatorReads) CountUnused(ctx context.Context, tenant string, befo
 	return n, nil
 }
 
-// WarnUnused notes that an authenticator's user is told, and reports whether that
-// was still to be done: it is unused since before, and nobody told since.
+// WarnUnused records that an authenticator's user is warned, and reports whether that
+// was still to be done: the authenticator is unused since before, and its user was
+// not warned after its last use.
 func (v Authenticators) WarnUnused(ctx context.Context, tenant, id string, before time.Time) (bool, error) {
 	n, err := v.tx.exec(ctx, "warn of "+id, `
 		UPDATE authenticators SET warned_at = $3
@@ -56,10 +57,9 @@ func (v Authenticators) WarnUnused(ctx context.Context, tenant, id string, befor
 	return n == 1, err
 }
 
-// ExpireUnused makes an authenticator inactive that is unused since before and
-// whose user was told before another time, and reports whether it still was. A
-// hardware token is anybody's again; an app stays its user's, so that it can be
-// told what became of it.
+// ExpireUnused makes an authenticator inactive that is unused since before and whose
+// user was warned before warned. It reports whether it did. A hardware token can be
+// assigned again; an app token keeps its user, so that the app can be told.
 func (v Authenticators) ExpireUnused(ctx context.Context, a identity.Authenticator, before, warned time.Time) (bool, error) {
 	n, err := v.tx.exec(ctx, "expire "+a.ID, `
 		UPDATE authenticators SET inactive_at = $3

@@ -13,8 +13,8 @@ type Biometrics struct {
 // Biometrics returns the view; what it writes is part of the transaction.
 func (tx *Tx) Biometrics() Biometrics { return Biometrics{tx} }
 
-// SetChallenge gives an authenticator a challenge of WebAuthn for one thing, in
-// place of any it had.
+// SetChallenge stores a WebAuthn challenge of an authenticator for a purpose, in
+// place of an earlier one.
 func (v Biometrics) SetChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string, until time.Time) error {
 	_, err := v.tx.exec(ctx, "set challenge of "+id, `
 		UPDATE authenticator_pins SET challenge = $3, challenge_for = $4, challenge_until = $5
@@ -22,8 +22,8 @@ func (v Biometrics) SetChallenge(ctx context.Context, tenant, id string, challen
 	return err
 }
 
-// UseChallenge uses up the challenge that an authenticator was given for a
-// thing, and reports whether there was this one, and in time.
+// UseChallenge uses up a challenge of an authenticator for a purpose, and reports
+// whether it was the one stored and had not expired.
 func (v Biometrics) UseChallenge(ctx context.Context, tenant, id string, challenge []byte, purpose string) (bool, error) {
 	n, err := v.tx.exec(ctx, "use challenge of "+id, `
 		UPDATE authenticator_pins SET challenge = NULL, challenge_for = '', challenge_until = 0
@@ -32,8 +32,8 @@ func (v Biometrics) UseChallenge(ctx context.Context, tenant, id string, challen
 	return n == 1, err
 }
 
-// SetCredential keeps the credential by which an authenticator is unlocked
-// instead of by its PIN (CRED-8), as JSON; empty ends that.
+// SetCredential stores the credential, as JSON, that unlocks an authenticator instead
+// of its PIN (CRED-8). An empty one ends biometric unlock.
 func (v Biometrics) SetCredential(ctx context.Context, tenant, id string, credential []byte) error {
 	_, err := v.tx.exec(ctx, "set credential of "+id, `
 		UPDATE authenticator_pins SET credential = $3 WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id, string(credential))

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Challenge is what a page of a journey shows for an authenticator to answer
+// A Challenge is what a page of a journey shows to be answered by an authenticator
 // (CRED-3). The zero value is none.
 type Challenge struct {
 	Digits    string
@@ -33,8 +33,8 @@ type ChallengeReads struct{ r Reader }
 // Challenges returns the view for reading.
 func (r Reader) Challenges() ChallengeReads { return ChallengeReads{r} }
 
-// Get returns the challenge that a journey's page shows; the zero
-// value if it has none, or none that can still be answered.
+// Get returns the challenge on the page of a journey; the zero value if there is
+// none, or if it has expired.
 func (v ChallengeReads) Get(ctx context.Context, tenant, journey string) (c Challenge, err error) {
 	var sealed []byte
 	err = v.r.q.QueryRowContext(ctx, `
@@ -51,7 +51,7 @@ func (v ChallengeReads) Get(ctx context.Context, tenant, journey string) (c Chal
 	return c, err
 }
 
-// Set gives a journey a challenge, in place of any it had.
+// Set stores the challenge of a journey in place of an earlier one.
 func (v Challenges) Set(ctx context.Context, tenant, journey string, c Challenge) error {
 	sealed, err := v.tx.Seal(ctx, challengePlace(tenant, journey), []byte(c.Digits))
 	if err != nil {
@@ -64,10 +64,9 @@ func (v Challenges) Set(ctx context.Context, tenant, journey string, c Challenge
 	return err
 }
 
-// Take takes a journey's challenge away and returns it, for the one
-// response that it can be given; empty if there is none, or it came too late.
-// The condition is part of the DELETE: of any number of responses to one
-// challenge, on any node, one is looked at.
+// Take deletes the challenge of a journey and returns it, for the one response that
+// may be given; empty if there is none, or if it has expired. The condition is part
+// of the DELETE: of several responses to one challenge, on any node, one is checked.
 func (v Challenges) Take(ctx context.Context, tenant, journey string) (digits string, err error) {
 	var sealed []byte
 	err = v.tx.q.QueryRowContext(ctx, `
@@ -83,8 +82,7 @@ func (v Challenges) Take(ctx context.Context, tenant, journey string) (digits st
 	return string(opened), err
 }
 
-// InUse reports whether any authenticator of a tenant does,
-// whoever's it is.
+// InUse reports whether any authenticator of a tenant answers challenges.
 func (v ChallengeReads) InUse(ctx context.Context, tenant string) (some bool, err error) {
 	var n int64
 	err = v.r.q.QueryRowContext(ctx, `

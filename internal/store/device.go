@@ -14,14 +14,14 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// deviceGrace is how long the secret just replaced still does for the same
-// browser: of two tabs that log in at once both bring it, and an answer that was
-// lost on its way left it behind.
+// deviceGrace is how long the previous secret is still accepted from the same
+// browser: two tabs that sign in at once both send it, and if a response is lost, the
+// browser still has it.
 //
-// It opens nothing to a thief. Who brings it has the password and all cookies of
-// that browser, and gets the one secret its owner gets, so that from then on two
-// hold it: the first to use it again makes the other's old, and a minute later
-// the other is noticed.
+// An attacker gains nothing by it. Whoever sends the secret has the password and all
+// cookies of that browser, and gets the same new secret as the owner. From then on
+// two have it: the first to use it again replaces it, and a minute later the use of
+// the old one by the other is detected.
 const deviceGrace = time.Minute
 
 const deviceColumns = `tenant_id, id, user_id, browser, agent, ip, created_at, used_at, idle, expires_at, forgotten_at`
@@ -53,7 +53,7 @@ type DeviceReads struct{ r Reader }
 // Devices returns the view for reading.
 func (r Reader) Devices() DeviceReads { return DeviceReads{r} }
 
-// Get returns a remembered device, whether it still counts or not.
+// Get returns a remembered device, even if it no longer counts.
 func (v DeviceReads) Get(ctx context.Context, tenant, id string) (identity.RememberedDevice, error) {
 	d, err := scanDevice(v.r.q.QueryRowContext(ctx, `SELECT `+deviceColumns+` FROM remembered_devices WHERE tenant_id = $1 AND id = $2`, tenant, id))
 	if err != nil {
@@ -62,7 +62,7 @@ func (v DeviceReads) Get(ctx context.Context, tenant, id string) (identity.Remem
 	return d, nil
 }
 
-// OfUser yields those of a user that count, the newest first.
+// OfUser yields a user's remembered devices that count, newest first.
 func (v DeviceReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.RememberedDevice, error] {
 	return list(ctx, v.r, "remembered devices of "+user, scanDevice, `
 		SELECT `+deviceColumns+` FROM remembered_devices
@@ -70,22 +70,22 @@ func (v DeviceReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[
 		ORDER BY created_at DESC, id`, tenant, user, at(v.r.now()))
 }
 
-// A DeviceCookie is what a browser brings to be known by: which remembered
-// device it is, and the secret of 256 bits that shows it.
+// A DeviceCookie is the value of the cookie of a remembered device: its id, and a
+// secret of 256 bits.
 type DeviceCookie struct{ ID, Secret string }
 
-// String is the cookie's value.
+// String returns the value of the cookie.
 func (c DeviceCookie) String() string { return c.ID + "." + c.Secret }
 
-// ParseDeviceCookie reads a cookie's value, and reports false for what cannot be
+// ParseDeviceCookie parses the value of a cookie. It reports false for what cannot be
 // one of ours, so that garbage never reaches a query.
 func ParseDeviceCookie(value string) (DeviceCookie, bool) {
 	id, secret, ok := strings.Cut(value, ".")
 	return DeviceCookie{id, secret}, ok && identity.IsID(identity.DeviceID, id) && identity.IsSecret(secret)
 }
 
-// Remember writes a new remembered device and returns its cookie. Whoever
-// the browser was remembered for before is asked again: it has one cookie.
+// Remember writes a new remembered device and returns its cookie. A browser has one
+// cookie: what was remembered for it before is forgotten.
 func (v Devices) Remember(ctx context.Context, d identity.RememberedDevice) (DeviceCookie, error) {
 	c := DeviceCookie{ID: d.ID, Secret: identity.NewSecret()}
 	before, err := Collect(list(ctx, v.tx.Reader, "devices of the browser", scanDevice, `
@@ -106,26 +106,26 @@ func (v Devices) Remember(ctx context.Context, d identity.RememberedDevice) (Dev
 	return c, err
 }
 
-// A DeviceUse is a browser that brought a device's cookie to a login.
+// A DeviceUse is a sign-in by a browser that sent the cookie of a remembered device.
 type DeviceUse struct {
 	Tenant, User, Browser string
 	Agent, IP             string
 	Cookie                DeviceCookie
-	ProvedAfter           time.Time // when the second factor must have been given at the earliest; zero is any time
+	ProvedAfter           time.Time // the earliest time at which the second factor may have been given; zero is any
 }
 
-// A DeviceVerdict is what became of a [DeviceUse].
+// A DeviceResult is the result of a [DeviceUse].
 type DeviceResult struct {
 	Device identity.RememberedDevice
 	Counts bool
-	Cookie DeviceCookie // to be kept from now on; zero where there is none
-	Stolen bool         // its secret was replaced before: two have it, and the device must be forgotten
+	Cookie DeviceCookie // to be set; zero for none
+	Stolen bool         // the secret was replaced long ago: two browsers have had it, and the device must be forgotten
 }
 
-// Use lets a remembered device count, once with each secret: it is replaced
-// in the same transaction, and the comparison is part of the UPDATE, so that of
-// two who bring one secret the second shows. What is another user's or another
-// browser's, ended, or older than what is asked for, simply does not count.
+// Use uses a remembered device, once with each secret. The secret is replaced in the
+// same transaction, and the comparison is part of the UPDATE, so that the second use
+// of a secret is detected. A device of another user or browser, or one that has ended
+// or is too old for ProvedAfter, does not count.
 func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceResult, error) {
 	next, err := v.tx.nextSecret(u)
 	if err != nil {
@@ -147,7 +147,7 @@ func (v Devices) Use(ctx context.Context, u DeviceUse) (DeviceResult, error) {
 	return v.explain(ctx, u, given, next)
 }
 
-// explain says of a cookie that could not be used why.
+// explain returns the result for a cookie that could not be used.
 func (v Devices) explain(ctx context.Context, u DeviceUse, given, next string) (DeviceResult, error) {
 	var d DeviceResult
 	var idle int64
@@ -166,7 +166,8 @@ func (v Devices) explain(ctx context.Context, u DeviceUse, given, next string) (
 	now := v.tx.now()
 	switch {
 	case d.Device.User != u.User || !d.Device.Counts(now) || given == current:
-		// Somebody else's turn at this browser; over; or right, and elsewhere or too old.
+		// The device is of another user, or over; or the secret is right, and the
+		// browser is another or the device too old.
 	case given == replaced && now.Before(replacedAt.Add(deviceGrace)) && d.Device.Browser == u.Browser:
 		d.Counts = !d.Device.CreatedAt.Before(u.ProvedAfter)
 		if d.Counts && Hash(next) == current {
@@ -178,9 +179,9 @@ func (v Devices) explain(ctx context.Context, u DeviceUse, given, next string) (
 	return d, nil
 }
 
-// nextSecret makes the secret that follows one. It is the one before under a key
-// of ours, not a new random one, so that both of two tabs are given the same, in
-// whichever order their answers arrive; nobody else can make it.
+// nextSecret returns the successor of a secret. It is derived from it by a key of
+// ours, so that two tabs get the same one in whichever order their responses arrive;
+// nobody else can derive it.
 func (tx *Tx) nextSecret(u DeviceUse) (string, error) {
 	mac, _, err := tx.MAC(u.Cookie.Secret, "remembered device", u.Tenant, u.Cookie.ID)
 	if err != nil {
@@ -189,15 +190,14 @@ func (tx *Tx) nextSecret(u DeviceUse) (string, error) {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac)), nil
 }
 
-// ForgetAll forgets every remembered device of a user, with its event, and
-// reports how many there were: after a new password, a revoked authenticator, a
-// rejected push, or because somebody asks for it. why is a machine word.
+// ForgetAll forgets all remembered devices of a user, with an event, and returns how
+// many there were. why is the reason in the event.
 func (v Devices) ForgetAll(ctx context.Context, tenant, user, why string) (int64, error) {
 	return v.forget(ctx, tenant, user, "", why)
 }
 
-// Forget forgets one of a user's remembered devices, with its event, and
-// reports whether it was remembered.
+// Forget forgets a remembered device of a user, with an event, and reports whether it
+// was remembered.
 func (v Devices) Forget(ctx context.Context, tenant, user, id, why string) (bool, error) {
 	n, err := v.forget(ctx, tenant, user, id, why)
 	return n > 0, err

@@ -12,23 +12,24 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// A dialect is all that differs between the two databases.
+// A dialect has everything in which the two databases differ.
 type dialect interface {
-	// text picks the text of a query that is not the same for both.
+	// text returns the text of a query that differs between the databases.
 	text(queryTexts) string
 	goose() (database.Dialect, []goose.ProviderOption, error)
-	// prepared is where the statements of a pool are kept; nil where its driver
-	// keeps them by itself.
+	// prepared returns where the prepared statements of a pool are kept; nil if its
+	// driver keeps them by itself.
 	prepared(pool *sql.DB) *statements
-	// snapshot is the isolation under which a transaction sees one state.
+	// snapshot is the isolation level at which a read transaction sees one state.
 	snapshot() sql.IsolationLevel
-	// has reports whether there is a table of a name.
+	// has reports whether a table exists.
 	has(ctx context.Context, pool *sql.DB, table string) (bool, error)
-	// clock is the database server's time; zero where there is none.
+	// clock is the time of the database server; zero if there is none.
 	clock(ctx context.Context, pool *sql.DB) (time.Time, error)
-	// notify tells other nodes of the transaction's wake-ups, as part of it.
+	// notify sends the notifications of a transaction to other nodes, as part of it.
 	notify(ctx context.Context, tx *Tx) error
-	// listen wakes db's subscribers on what others commit, until ctx ends.
+	// listen notifies the subscribers of db of what other nodes and processes commit,
+	// until ctx ends.
 	listen(ctx context.Context, db *DB)
 }
 
@@ -48,7 +49,7 @@ func (sqlite) has(ctx context.Context, pool *sql.DB, table string) (bool, error)
 	return exists(ctx, pool, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, table)
 }
 
-// exists reports whether a query counts anything.
+// exists reports whether a query of a count returns more than zero.
 func exists(ctx context.Context, pool *sql.DB, query string, args ...any) (bool, error) {
 	var n int64
 	if err := pool.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
@@ -61,11 +62,10 @@ func (sqlite) clock(context.Context, *sql.DB) (time.Time, error) { return time.T
 
 func (sqlite) notify(context.Context, *Tx) error { return nil }
 
-// listen looks at data_version, which changes when another process (a command
-// beside the server) commits. It does not say what changed, so everybody who
-// waits looks again. It is asked of the connection that writes: of any other,
-// each commit of our own would look like somebody else's, and wake thousands of
-// pages that wait for something else.
+// listen polls data_version, which changes when another process (a command beside the
+// server) commits. It does not say what changed, so all subscribers are notified. The
+// connection that writes is asked: on any other, each of our own commits would change
+// it too, and notify thousands of pages for nothing.
 func (sqlite) listen(ctx context.Context, db *DB) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
@@ -92,7 +92,7 @@ func (sqlite) listen(ctx context.Context, db *DB) {
 
 type postgres struct{ source string }
 
-// goose under an advisory lock, so that two nodes may start together.
+// goose migrates under an advisory lock, so that two nodes can start at once.
 func (postgres) goose() (database.Dialect, []goose.ProviderOption, error) {
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
@@ -129,8 +129,8 @@ func (postgres) notify(ctx context.Context, tx *Tx) error {
 	return nil
 }
 
-// listen keeps one connection listening. What was said while it was away is
-// lost, so after each reconnection everybody looks again.
+// listen keeps one connection that listens. Notifications that were sent while it was
+// disconnected are lost, so all subscribers are notified after each reconnection.
 func (p postgres) listen(ctx context.Context, db *DB) {
 	for ctx.Err() == nil {
 		if err := p.receive(ctx, db); err != nil && ctx.Err() == nil {

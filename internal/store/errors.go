@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// classify gives a database's own errors the kind a caller can act on.
+// classify gives an error of a database the kind by which callers decide.
 func classify(err error) error {
 	if err == nil {
 		return nil
@@ -37,7 +37,7 @@ func classify(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
-		case "08", "25", "53", "55", "57", "40": // connection, read-only, resources, lock held too long, shutdown, deadlock
+		case "08", "25", "53", "55", "57", "40": // connection, read-only, resources, lock timeout, shutdown, deadlock
 			return unavailable()
 		}
 	}
@@ -47,9 +47,9 @@ func classify(err error) error {
 	return err
 }
 
-// disconnected reports whether a server's connection broke, or could not be
-// made: the server was restarted, or the network is gone. What became of a
-// commit is not known then; whoever asks again finds out.
+// disconnected reports whether the connection to a server broke or could not be made:
+// the server was restarted, or the network is gone. Whether a commit took effect is
+// not known then; the caller finds out when it tries again.
 func disconnected(err error) bool {
 	var connect *pgconn.ConnectError
 	var network net.Error
@@ -57,7 +57,7 @@ func disconnected(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }
 
-// notFound turns sql.ErrNoRows into a NotFound and passes everything else on.
+// notFound makes sql.ErrNoRows a NotFound and classifies all other errors.
 func notFound(what string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("store: %s: %w", what, err)}
@@ -65,7 +65,7 @@ func notFound(what string, err error) error {
 	return fmt.Errorf("store: %s: %w", what, classify(err))
 }
 
-// taken reports that a name is used already.
+// taken is the Conflict of a name that is used already.
 func taken(what, name string) error {
 	return &identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a %s %q already", what, name)}
 }

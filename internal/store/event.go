@@ -9,8 +9,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Event records what the transaction did. If it cannot be recorded, the
-// transaction must fail: nothing happens here that leaves no trace.
+// Event writes an audit event of what the transaction does. If that fails, the
+// transaction must fail too: nothing is done without a record.
 func (tx *Tx) Event(ctx context.Context, e audit.Event) error {
 	if !audit.Kinds[e.Kind] {
 		return fmt.Errorf("store: %q is no kind of event", e.Kind)

@@ -13,28 +13,27 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
-// An EventFilter narrows what Events yields; zero fields narrow nothing.
+// An EventFilter selects events. Zero fields select all.
 type EventFilter struct {
 	Kind    audit.Kind
 	Kinds   []audit.Kind // any of these
 	User    string       // id
 	Journey string
-	// Actor is a kind of principal, an id, or the name of whoever sat at the
-	// command line. Names are not indexed: of the events that the other fields
-	// leave, all are looked at.
+	// Actor is a kind of principal, an id, or the name of the person at the command
+	// line. Names are not indexed: all events that the other fields select are read.
 	Actor  string
 	Since  time.Time // from then on
 	Until  time.Time // before then
 	Oldest bool      // oldest first, not newest
-	// Beyond is the event a page ended with; what is yielded begins after it. Zero
-	// begins at the beginning. Its time and its id are enough.
+	// Beyond is the last event of a page; the next page begins after it. The zero
+	// value begins at the beginning. Only its time and its id are used.
 	Beyond audit.Event
 	Limit  int // 0 means 100, less than 0 all
 }
 
-// eventPage is how many events are read at a time. Between two pages nothing is
-// assigned open, so that a reader who is slow, or a million rows long, keeps no
-// snapshot of the database alive and takes no more memory than a page.
+// eventPage is how many events are read at a time. Nothing is held open between two
+// pages, so that a slow reader, or one of a million rows, keeps no snapshot of the
+// database alive and needs no more memory than a page.
 const eventPage = 500
 
 // EventReads reads the audit log. Writing to it is [Tx.Event].
@@ -48,7 +47,7 @@ func (v EventReads) List(ctx context.Context, tenant string, f EventFilter) iter
 	return v.list(ctx, tenant, f, "")
 }
 
-// list is Events with one condition more, on the event e.
+// list is List with one more condition on the event e.
 func (v EventReads) list(ctx context.Context, tenant string, f EventFilter, condition string) iter.Seq2[audit.Event, error] {
 	left := cmp.Or(f.Limit, 100)
 	return func(yield func(audit.Event, error) bool) {
@@ -109,11 +108,11 @@ func scanEvent(tenant string) func(scanner) (audit.Event, error) {
 	}
 }
 
-// query is the text and arguments of a page that begins after an event.
+// query returns the text and arguments of the page after an event.
 //
-// Several kinds are read by a query each, every one in the order of its index
-// and no further than a page, and merged. One query for all of them would either
-// sort them all, or walk through whatever lies between.
+// Each of several kinds is read by a query of its own, in the order of its index and
+// no more than a page, and the results are merged. A single query for all kinds would
+// sort all their events, or scan the events of other kinds between them.
 func (f EventFilter) query(tenant string, after audit.Event, page int, condition string) (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -143,9 +142,9 @@ func (f EventFilter) query(tenant string, after audit.Event, page int, condition
 		direction, beyond = "ASC", ">"
 	}
 	if f.User != "" || f.Journey != "" {
-		// What one user or journey did is found by its own index and sorted.
-		// Without the sum SQLite would take the index that needs no sorting, and
-		// scanStep through everybody's events for it.
+		// The events of one user or journey are found by their own index and sorted.
+		// Without the addition SQLite would take the index that needs no sorting, and
+		// scan the events of everybody.
 		order = "e.at_ms + 0"
 	}
 	if after.ID != "" {
@@ -183,22 +182,22 @@ func (f EventFilter) query(tenant string, after audit.Event, page int, condition
 		") AS e" + tail, args
 }
 
-// jsonPrefix is a pattern for what comes before the rest of an actor's name in
-// the personal part.
+// jsonPrefix is a LIKE pattern for the personal part up to the end of the name of an
+// actor.
 func jsonPrefix(actor string) string {
 	quoted, err := json.Marshal(actor)
 	if err != nil {
-		return actor // a string is always JSON
+		return actor // never: a string can always be encoded
 	}
 	text := `"actor":` + strings.TrimSuffix(string(quoted), `"`)
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
-// Enrollments yields the enrolments that users began, by all their events, oldest
-// event first; the newest enrolment, or the oldest if the filter says so, comes
-// first. Since and Until are about when it began. One begins with the first
-// event of its journey that an enrolment can begin with; without a journey, with
-// the activation.
+// Enrollments yields the enrolments that users began, each as all its events, oldest
+// first. The newest enrolment comes first, or the oldest if the filter says so. Since
+// and Until select by when the enrolment began. An enrolment begins with the first
+// event of its journey with which one can begin; without a journey, with the
+// activation.
 func (v EventReads) Enrollments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
 	f.Kinds = audit.EnrollmentBegins
 	var begins []string
@@ -221,7 +220,7 @@ func (v EventReads) Enrollments(ctx context.Context, tenant string, f EventFilte
 	}
 }
 
-// enrollment returns the events of the enrolment that began with one.
+// enrollment returns the events of the enrolment that began with an event.
 func (v EventReads) enrollment(ctx context.Context, tenant string, begin audit.Event) ([]audit.Event, error) {
 	f := EventFilter{Kinds: audit.EnrollmentKinds, Journey: begin.Journey, Since: begin.At, Oldest: true, Limit: -1}
 	if begin.Journey != "" {
@@ -232,9 +231,9 @@ func (v EventReads) enrollment(ctx context.Context, tenant string, begin audit.E
 	return slices.DeleteFunc(all, func(e audit.Event) bool { return e.Data["activation"] != begin.Data["activation"] }), err
 }
 
-// How Follow looks for what is new. The order of commits is not the order of
-// times, so it looks back a little: further than a transaction takes, and than
-// the clocks of two nodes are apart.
+// How Follow polls. The order of commits is not the order of times, so it reads again
+// what is recent: longer than a transaction takes, and than the clocks of two nodes
+// differ.
 const (
 	followEvery = 100 * time.Millisecond
 	followBack  = 5 * time.Second
@@ -251,14 +250,14 @@ func (v EventReads) Follow(ctx context.Context, tenant string, f EventFilter) it
 			return
 		}
 		slices.Reverse(tail)
-		seen := make(map[string]time.Time) // by id, of the time looked back to
+		seen := make(map[string]time.Time) // recent events by id
 		for _, e := range tail {
 			seen[e.ID] = e.At
 			if !yield(e, nil) {
 				return
 			}
 		}
-		cut := len(tail) > 0 && len(tail) == cmp.Or(f.Limit, 100) // what is older was left out on purpose
+		cut := len(tail) > 0 && len(tail) == cmp.Or(f.Limit, 100) // the limit left out older events
 		f.Oldest, f.Limit = true, -1
 		tick := time.NewTicker(followEvery)
 		defer tick.Stop()
@@ -298,8 +297,8 @@ func (v EventReads) Follow(ctx context.Context, tenant string, f EventFilter) it
 	}
 }
 
-// Latest returns when the newest event of a kind was written, whatever its
-// tenant, or of any kind; zero when there is none.
+// Latest returns when the newest event of a kind, or of any kind, was written in any
+// tenant; zero if there is none.
 func (v EventReads) Latest(ctx context.Context, kind audit.Kind) (time.Time, error) {
 	var ms *int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(at_ms) FROM events WHERE $1 = '' OR kind = $1`, string(kind)).Scan(&ms)

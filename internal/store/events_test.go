@@ -36,7 +36,7 @@ func manyEvents(t testing.TB, db *DB, tenant string, n int) {
 }
 
 // The first page of every report is read off an index, whatever lies between:
-// the plan never walks the table, and sorts no more than a page of each kind
+// the plan never scans the table, and sorts no more than a page of each kind
 // (ADM-7).
 func TestADM7_ReportsAreReadByIndex(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
@@ -62,9 +62,9 @@ func TestADM7_ReportsAreReadByIndex(t *testing.T) {
 			for _, from := range []audit.Event{{}, after} {
 				query, args := tt.filter.query(h.tenant.ID, from, 100, "")
 				for _, step := range plan(t, db, query, args) {
-					walks := strings.Contains(step, "Seq Scan on events") || step == "SCAN e" ||
+					scans := strings.Contains(step, "Seq Scan on events") || step == "SCAN e" ||
 						strings.HasPrefix(step, "SEARCH e ") && !strings.Contains(step, tt.index+" ")
-					if walks {
+					if scans {
 						t.Errorf("%s, from %q: want %s, the plan is: %s", name, from.ID, tt.index, step)
 					}
 				}

@@ -10,29 +10,29 @@ import (
 	"strings"
 )
 
-// fullScan marks, as a comment in its text, a query that may read a tenant from
-// end to end: a list or a count of all, or something done once in years.
+// fullScan marks a query, as a comment in its text, that may read all rows of a
+// tenant: a list or a count of all, or something that is done very rarely.
 const fullScan = "/* full scan */"
 
-// smallTables are tables in which a tenant has a handful of rows.
+// smallTables are tables of which a tenant has only a few rows.
 var smallTables = []string{"tenants", "policies", "applications", "groups", "epochs", "data_keys", "signing_keys", "meta", "sqlite_master"}
 
 var (
 	parameter = regexp.MustCompile(`\$\d+`)
-	// scanStep is a step of a plan that reads a table, or a whole tenant's part of it.
+	// scanStep matches a step of a plan that reads a whole table, or all rows of a
+	// tenant.
 	scanStep = regexp.MustCompile(`^SCAN \w+( USING.*)?$|\(tenant_id=\?\)$`)
-	// through is the table that such a step names with its index.
+	// through matches the table in the name of the index of such a step.
 	through = regexp.MustCompile(`INDEX (?:sqlite_autoindex_)?(\w+)`)
 	sources = regexp.MustCompile(`(?:FROM|JOIN|UPDATE|INTO) (\w+)(?: AS)? (\w+)`)
 )
 
-// FullScans lists those of the queries run so far that read a whole table, or a
-// whole tenant's part of one, where they should find rows by an index, each
-// with the step of its plan. Only SQLite keeps its queries; of PostgreSQL
-// nothing is listed.
+// FullScans lists the queries run so far that read a whole table, or all rows of a
+// tenant, though they should find their rows by an index, each with the step of its
+// plan. It knows the queries of SQLite only.
 //
-// It is for tests: on their few rows no such query shows, and with a million
-// users it takes a second where it took nothing.
+// It is for tests. Their tables are so small that a full scan does not show; with a
+// million users it takes a second.
 func (db *DB) FullScans(ctx context.Context) (found []string, err error) {
 	for _, s := range []*statements{db.prepared, db.preparedWrites} {
 		if s == nil {
@@ -59,7 +59,8 @@ func (db *DB) FullScans(ctx context.Context) (found []string, err error) {
 	return slices.Compact(found), err
 }
 
-// paged reports whether a query reads in the order of its index, and stops.
+// paged reports whether a query reads a limited number of rows in the order of its
+// index.
 func paged(query string, steps []string) bool {
 	sorts := slices.ContainsFunc(steps, func(step string) bool { return strings.Contains(step, "TEMP B-TREE") })
 	return strings.Contains(query, "LIMIT ") && !sorts
@@ -88,8 +89,8 @@ func planOf(ctx context.Context, pool *sql.DB, query string) (steps []string, er
 	return steps, rows.Err()
 }
 
-// smallScan reports whether a step reads a table of few rows, an index of few
-// (those that wait, of all there ever were), or what another step has found.
+// smallScan reports whether a step reads a table of few rows, a partial index (such
+// as of the rows that wait, among all), or the result of another step.
 func smallScan(ctx context.Context, pool *sql.DB, query, step string) bool {
 	if index := through.FindStringSubmatch(step); index != nil {
 		for _, table := range smallTables {

@@ -11,17 +11,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// An Epoch is the time since the database was filled from a backup.
+// A RestoreGeneration is the time since a backup was imported into the database.
 type RestoreGeneration struct {
 	Number   int64
 	BeganAt  time.Time
 	CopiedAt time.Time // when the backup was made
 }
 
-// RestoreGeneration returns the epoch the database is in; the zero value if it was never
-// filled from a backup.
+// RestoreGeneration returns the present generation; the zero value if no backup was
+// ever imported.
 func (v InstallationReads) RestoreGeneration(ctx context.Context) (RestoreGeneration, error) {
-	for e, err := range list(ctx, v.r, "epoch", func(row scanner) (e RestoreGeneration, err error) {
+	for e, err := range list(ctx, v.r, "restore generation", func(row scanner) (e RestoreGeneration, err error) {
 		return e, row.Scan(&e.Number, nullTime{&e.BeganAt}, nullTime{&e.CopiedAt})
 	}, `SELECT number, began_at, copied_at FROM epochs ORDER BY number DESC LIMIT 1`) {
 		return e, err
@@ -29,7 +29,8 @@ func (v InstallationReads) RestoreGeneration(ctx context.Context) (RestoreGenera
 	return RestoreGeneration{}, nil
 }
 
-// Ended says what the beginning of an epoch ended, of all tenants.
+// A RestoreReport says what the beginning of a restore generation invalidated, in all
+// tenants.
 type RestoreReport struct {
 	Generation  int64 `json:"epoch"`
 	Sessions    int64 `json:"sessions"`
@@ -39,26 +40,27 @@ type RestoreReport struct {
 	Activations int64 `json:"activations"`
 	Invitations int64 `json:"invitations"`
 	Devices     int64 `json:"devices"`   // remembered ones
-	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, are spent
+	Passcodes   int64 `json:"passcodes"` // authenticators whose passcodes up to now, and a little beyond, count as used
 	Locked      int64 `json:"locked"`    // event-based authenticators
 	Mails       int64 `json:"mails"`     // given up
 	Recovery    int64 `json:"recovery_codes"`
 	Temporary   int64 `json:"temporary_passcodes"`
 }
 
-// driftMargin is how many time steps beyond the present a restored
-// authenticator's passcodes are spent. One is the window they are accepted in;
-// the other is for an app's clock that ran further ahead after the copy was
-// made, by as much as was then learned and is now forgotten.
+// driftMargin is how many time steps after the present one the passcodes of a
+// restored authenticator count as used. One step is the window in which they are
+// accepted. The other is for the clock of an app that ran further ahead after the
+// backup was made: that drift was learned after the backup, and is lost.
 const driftMargin = `2`
 
-// beginGeneration ends, in a database just filled from a copy of some tables,
-// whatever may have been used after the copy was made: the copy does not know.
+// beginGeneration invalidates, in a database into which some tables of a backup were
+// just imported, everything that may have been used since the backup was made and
+// works only once. The backup does not say what was used.
 //
-// Nothing of it is used up again because it is over, or because its passcodes
-// count as used; nothing is judged by a comparison that a later query could
-// forget. The statements run on the schema the copy was made with, so that they
-// are part of the one transaction; a table that came later is not there yet.
+// All of it is ended, or marked as used, in its own row, so that no later query can
+// forget to compare it with the generation. The statements run on the schema of the
+// backup, so that they are part of the one transaction; tables that were created
+// later do not exist yet.
 func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Table) (RestoreReport, error) {
 	var ended RestoreReport
 	now := at(tx.now())
@@ -81,36 +83,37 @@ func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Ta
 		{nil, "authenticators", `UPDATE authenticators SET revoked_at = $1, seed = NULL
 			WHERE activated_at IS NULL AND revoked_at IS NULL`, []any{now}},
 		{&ended.Invitations, "invitations", `UPDATE invitations SET revoked_at = $1 WHERE ` + openInvitation, []any{now}},
-		// Their secrets have been replaced since: the right one would look stolen.
+		// Their secrets may have been replaced since; then the right secret would
+		// look stolen.
 		{&ended.Devices, "remembered_devices", `UPDATE remembered_devices SET forgotten_at = $1 WHERE forgotten_at IS NULL`, []any{now}},
-		// An accepted passcode spends every older one. Their clocks are known, so
-		// that all passcodes of the past can be spent without knowing which were used.
+		// An accepted passcode uses up all older ones. The clock of these
+		// authenticators is known, so all passcodes of the past can be marked as
+		// used.
 		{&ended.Passcodes, "authenticators", `UPDATE authenticators SET last_step = ` + spentUntil + `
 			WHERE step > 0 AND revoked_at IS NULL AND last_step < ` + spentUntil, []any{now}},
-		// How often a button was pressed nobody knows. Until an operator unlocks
-		// it with its owner at hand, no passcode of it is good.
+		// How far an event-based authenticator has counted is not known. None of its
+		// passcodes is accepted until an operator unlocks it together with its owner.
 		{&ended.Locked, "authenticators", `UPDATE authenticators SET locked_at = $1
 			WHERE kind = $2 AND revoked_at IS NULL AND locked_at IS NULL`, []any{now, string(identity.HOTP)}},
-		// No such lock ends by itself.
+		// These locks do not end by themselves.
 		{nil, "passing_locks", `DELETE FROM passing_locks`, nil},
-		// App tokens that count are as old as the table of challenges.
+		// Counting app tokens came with the table of challenges.
 		{&ended.Locked, "challenges", `UPDATE authenticators SET locked_at = $1
 			WHERE kind = $2 AND protocol = $3 AND step = 0 AND suite = '' AND revoked_at IS NULL AND locked_at IS NULL`,
 			[]any{now, string(identity.AppToken), string(identity.LatchkeyApp)}},
-		{nil, "challenges", `DELETE FROM challenges`, nil}, // of journeys that are over
-		// Which of them were used since, the copy does not know; their owners make
-		// new ones.
+		{nil, "challenges", `DELETE FROM challenges`, nil}, // their journeys are ended
+		// Which codes were used since the backup is not known; users create new ones.
 		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},
 		{&ended.Temporary, "temporary_passcodes", `UPDATE temporary_passcodes SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
-		{nil, "push_notifications", `DELETE FROM push_notifications`, nil}, // of requests that are over
-		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil},       // good once, and may have been used
+		{nil, "push_notifications", `DELETE FROM push_notifications`, nil}, // their requests are ended
+		{nil, "users", `UPDATE users SET may_enroll_at = NULL`, nil},       // works once, and may have been used
 		{nil, "requests", `DELETE FROM requests`, nil},
 		{nil, "leases", `DELETE FROM leases`, nil},
 	} {
 		if !slices.ContainsFunc(tables, func(t Table) bool { return t.Name == end.table }) {
 			continue
 		}
-		n, err := tx.exec(ctx, "begin epoch", end.query, end.args...)
+		n, err := tx.exec(ctx, "begin restore generation", end.query, end.args...)
 		if err != nil {
 			return ended, err
 		}
@@ -127,17 +130,16 @@ func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Ta
 		return ended, err
 	}
 	ended.Generation = before.Number + 1
-	if _, err := tx.exec(ctx, "begin epoch", `INSERT INTO epochs (number, began_at, copied_at) VALUES ($1, $2, $3)`,
+	if _, err := tx.exec(ctx, "begin restore generation", `INSERT INTO epochs (number, began_at, copied_at) VALUES ($1, $2, $3)`,
 		ended.Generation, now, at(copied)); err != nil {
 		return ended, err
 	}
 	return ended, tx.recordRestore(ctx, ended, copied)
 }
 
-// giveUpMails gives up the mails that wait in a restored outbox. They may have
-// left after the copy was made; the codes and links in them are dead; and of
-// two evils a notice that comes twice is the one that teaches people to ignore
-// them.
+// giveUpMails gives up the mails that wait in a restored outbox. They may have been
+// sent after the backup was made, and the codes and links in them no longer work. A
+// notice that came twice would teach people to ignore notices.
 func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
 	waiting, err := Collect(list(ctx, tx.Reader, "mails", func(row scanner) (m Message, err error) {
 		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient)
@@ -157,11 +159,11 @@ func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
 	return int64(len(waiting)), nil
 }
 
-// recordRestore writes the event of a restore for each tenant.
+// recordRestore writes the event of the restore for each tenant.
 func (tx *Tx) recordRestore(ctx context.Context, ended RestoreReport, copied time.Time) error {
 	text, err := json.Marshal(ended)
 	if err != nil {
-		return fmt.Errorf("store: begin epoch: %w", err)
+		return fmt.Errorf("store: begin restore generation: %w", err)
 	}
 	tenants, err := Collect(tx.Tenants().All(ctx))
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Every table is either looked at when an epoch begins, or it is said here why
-// a copy of it can be used as it is. Who adds a table decides.
+// Every table is either invalidated when a restore generation begins, or the reason
+// why a copy of it can be used stands here. Who adds a table decides.
 func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 	ended := []string{"sessions", "session_applications", "oidc_grants", "push_requests", "journeys", "activations",
 		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs", "push_notifications", "remembered_devices",
@@ -50,7 +50,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 	}
 	for _, name := range all {
 		if slices.Contains(ended, name) == (kept[name] != "") {
-			t.Errorf("what becomes of %s when an epoch begins? See beginEpoch", name)
+			t.Errorf("what becomes of %s when a restore generation begins? See beginGeneration", name)
 		}
 	}
 	for name := range maps.Keys(kept) {

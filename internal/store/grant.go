@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Grant is what one login gave one OpenID Connect application: a code, and
-// the family of all tokens that come of it.
+// A Grant is what one sign-in gave one OpenID Connect application: a code, and all
+// tokens that result from it.
 type Grant struct {
 	Tenant      string
 	ID          string
@@ -17,21 +17,21 @@ type Grant struct {
 	Session     string
 	Subject     string // sub
 	SID         string // sid
-	Scope       string // parted by spaces
+	Scope       string // separated by spaces
 	Offline     bool   // outlives the session
 	Nonce       string
 	ACR         string
 	AMR         []string
 	AuthTime    time.Time
 	RedirectURI string
-	Challenge   string // PKCE, S256; empty when none was sent
+	Challenge   string // PKCE, S256; empty if none was sent
 	CodeExpires time.Time
 	CodeUsed    time.Time
-	ExpiresAt   time.Time // no token of it lives longer
-	Over        bool      // revoked, or its user, application or session is gone
+	ExpiresAt   time.Time // the latest end of a token of it
+	Over        bool      // revoked, or its user, application or session has ended
 }
 
-// A TokenKind is what a token is for.
+// A TokenKind is the kind of a token.
 type TokenKind string
 
 const (
@@ -39,18 +39,18 @@ const (
 	RefreshToken TokenKind = "refresh"
 )
 
-// A Token is one that a grant gave. Its secret is kept as SHA-256 only.
+// A Token is a token of a grant. Of its secret only the SHA-256 is stored.
 type Token struct {
 	Grant     string
 	Kind      TokenKind
 	Scope     string
 	ExpiresAt time.Time
-	UsedAt    time.Time // a refresh token's use, or when the token alone was revoked
+	UsedAt    time.Time // when a refresh token was used, or the token alone revoked
 }
 
-// grantColumns ends in whether the grant is over: revoked, or the user disabled,
-// or the application disabled, or, unless it may be used offline, the person
-// logged out.
+// grantColumns ends with whether the grant is over: it was revoked, or the user or
+// the application is disabled, or the session has ended and the grant is not for
+// offline use.
 const grantColumns = `g.tenant_id, g.id, g.application_id, g.user_id, g.session_id, g.subject, g.sid, g.scope, g.offline,
 	g.nonce, g.acr, g.amr, g.auth_time, g.redirect_uri, g.challenge, g.code_expires_at, g.code_used_at, g.expires_at,
 	CASE WHEN g.revoked_at IS NULL AND u.disabled_at IS NULL AND a.disabled_at IS NULL
@@ -86,7 +86,7 @@ type GrantReads struct{ r Reader }
 // Grants returns the view for reading.
 func (r Reader) Grants() GrantReads { return GrantReads{r} }
 
-// Add writes what a login gives an application, under its code.
+// Add writes a grant under its code.
 func (v Grants) Add(ctx context.Context, g Grant, code string) error {
 	_, err := v.tx.exec(ctx, "add grant", `
 		INSERT INTO oidc_grants (tenant_id, id, application_id, user_id, session_id, subject, sid, scope, offline, nonce,
@@ -98,10 +98,10 @@ func (v Grants) Add(ctx context.Context, g Grant, code string) error {
 	return err
 }
 
-// UseCode uses a code up and returns its grant. first is false for every call
-// but one, whatever the code was shown with: a code is good for one try
-// (RFC 6749, section 4.1.2), right or wrong, or its PKCE verifier could be
-// guessed. A code that never was is a NotFound.
+// UseCode uses up a code and returns its grant. first is true for one call only,
+// whatever else was sent with the code: a code works for one attempt (RFC 6749,
+// section 4.1.2), right or wrong, or its PKCE verifier could be guessed. For an
+// unknown code it returns a NotFound.
 func (v Grants) UseCode(ctx context.Context, tenant, code string) (g Grant, first bool, err error) {
 	n, err := v.tx.exec(ctx, "use code", `
 		UPDATE oidc_grants SET code_used_at = $3 WHERE tenant_id = $1 AND code_hash = $2 AND code_used_at IS NULL`,
@@ -125,9 +125,9 @@ func (v Grants) AddToken(ctx context.Context, tenant string, t Token, secret str
 	return err
 }
 
-// UseRefreshToken uses up a refresh token of an application and returns its
-// grant. first is false for every call but one. Whatever is no refresh token of
-// this application is a NotFound, which undoes the use with the transaction.
+// UseRefreshToken uses up a refresh token of an application and returns its grant.
+// first is true for one call only. For anything but a refresh token of this
+// application it returns a NotFound, and the use is rolled back with the transaction.
 func (v Grants) UseRefreshToken(ctx context.Context, tenant, application, secret string) (g Grant, t Token, first bool, err error) {
 	n, err := v.tx.exec(ctx, "use refresh token", `
 		UPDATE oidc_tokens SET used_at = $3 WHERE tenant_id = $1 AND token_hash = $2 AND used_at IS NULL`,
@@ -142,8 +142,8 @@ func (v Grants) UseRefreshToken(ctx context.Context, tenant, application, secret
 	return g, t, n == 1, err
 }
 
-// AccessToken returns the grant of an access token that is good now. Any other
-// is a NotFound: expired, revoked, or not an access token at all.
+// AccessToken returns the grant of a valid access token. For an expired or revoked
+// one, or anything else, it returns a NotFound.
 func (v GrantReads) AccessToken(ctx context.Context, tenant, secret string) (Grant, Token, error) {
 	g, t, err := v.token(ctx, tenant, AccessToken, secret)
 	if err == nil && (g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
@@ -152,9 +152,9 @@ func (v GrantReads) AccessToken(ctx context.Context, tenant, secret string) (Gra
 	return g, t, err
 }
 
-// LiveToken returns the grant of a token of an application, of either kind,
-// that is good now. Any other is a NotFound: another application's too, and a
-// refresh token that was used.
+// LiveToken returns the grant of a valid token, of either kind, of an application.
+// For anything else it returns a NotFound, such as for a token of another application
+// or a used refresh token.
 func (v GrantReads) LiveToken(ctx context.Context, tenant, application, secret string) (Grant, Token, error) {
 	g, t, err := v.token(ctx, tenant, "", secret)
 	if err == nil && (g.Application != application || g.Over || !t.UsedAt.IsZero() || !v.r.now().Before(t.ExpiresAt)) {
@@ -163,7 +163,7 @@ func (v GrantReads) LiveToken(ctx context.Context, tenant, application, secret s
 	return g, t, err
 }
 
-// token returns a token of a kind, or of any, with its grant, whatever has become of them.
+// token returns a token of a kind, or of any, with its grant, in whatever state.
 func (v GrantReads) token(ctx context.Context, tenant string, kind TokenKind, secret string) (g Grant, t Token, err error) {
 	g, err = scanGrant(v.r.q.QueryRowContext(ctx, `
 		SELECT `+grantColumns+`, t.kind, t.scope, t.expires_at, t.used_at
@@ -177,17 +177,16 @@ func (v GrantReads) token(ctx context.Context, tenant string, kind TokenKind, se
 	return g, t, nil
 }
 
-// Revoke ends a grant and with it every token it gave, and reports
-// whether this call did it.
+// Revoke revokes a grant with all its tokens, and reports whether this call did it.
 func (v Grants) Revoke(ctx context.Context, tenant, id string) (bool, error) {
 	n, err := v.tx.exec(ctx, "revoke grant", `
 		UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL`, tenant, id, at(v.tx.now()))
 	return n == 1, err
 }
 
-// RevokeToken revokes a token of an application: an access token alone, a
-// refresh token with all its family (RFC 7009, section 2.1). It returns the
-// grant; a token of somebody else's, or nobody's, is a NotFound.
+// RevokeToken revokes a token of an application: an access token alone, a refresh
+// token with its grant (RFC 7009, section 2.1). It returns the grant. For a token of
+// another application, or an unknown one, it returns a NotFound.
 func (v Grants) RevokeToken(ctx context.Context, tenant, application, secret string) (Grant, error) {
 	g, t, err := v.token(ctx, tenant, "", secret)
 	if err != nil {
@@ -206,15 +205,15 @@ func (v Grants) RevokeToken(ctx context.Context, tenant, application, secret str
 	return g, err
 }
 
-// RevokeAll revokes every grant of a user, with the codes and tokens it
-// gave, those for use offline too, and reports how many there were.
+// RevokeAll revokes all grants of a user with their codes and tokens, those for
+// offline use too, and returns how many there were.
 func (v Grants) RevokeAll(ctx context.Context, tenant, user string) (int64, error) {
 	return v.tx.exec(ctx, "revoke grants of "+user, `
 		UPDATE oidc_grants SET revoked_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3`,
 		tenant, user, at(v.tx.now()))
 }
 
-// RevokeOtherSessions is [Grants.RevokeAll] but for the grants of one session.
+// RevokeOtherSessions is [Grants.RevokeAll] without the grants of one session.
 func (v Grants) RevokeOtherSessions(ctx context.Context, tenant, user, session string) (int64, error) {
 	return v.tx.exec(ctx, "revoke other grants of "+user, `
 		UPDATE oidc_grants SET revoked_at = $3
@@ -222,8 +221,8 @@ func (v Grants) RevokeOtherSessions(ctx context.Context, tenant, user, session s
 		tenant, user, at(v.tx.now()), session)
 }
 
-// RevokeSession revokes what one session of a user was granted, for use
-// offline too.
+// RevokeSession revokes the grants of one session of a user, those for offline use
+// too.
 func (v Grants) RevokeSession(ctx context.Context, tenant, user, session string) (int64, error) {
 	return v.tx.exec(ctx, "revoke grants of "+session, `
 		UPDATE oidc_grants SET revoked_at = $3

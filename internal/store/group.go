@@ -28,7 +28,7 @@ func scanGroup(row scanner) (g identity.Group, err error) {
 	return g, row.Scan(&g.Tenant, &g.ID, &g.Name, nullTime{&g.CreatedAt})
 }
 
-// ByName returns the group whose name folds to the same as name.
+// ByName returns the group of a name, ignoring case and the like (identity.FoldName).
 func (v GroupReads) ByName(ctx context.Context, tenant, name string) (identity.Group, error) {
 	g, err := scanGroup(v.r.q.QueryRowContext(ctx, `SELECT `+groupColumns+` FROM groups g WHERE g.tenant_id = $1 AND g.name_folded = $2`,
 		tenant, identity.FoldName(name)))
@@ -38,34 +38,34 @@ func (v GroupReads) ByName(ctx context.Context, tenant, name string) (identity.G
 	return g, nil
 }
 
-// All yields a tenant's groups by name.
+// All yields a tenant's groups in the order of names.
 func (v GroupReads) All(ctx context.Context, tenant string) iter.Seq2[identity.Group, error] {
 	return list(ctx, v.r, "groups", scanGroup, `SELECT `+groupColumns+` FROM groups g WHERE g.tenant_id = $1 ORDER BY g.name_folded`, tenant)
 }
 
-// OfUser yields the groups a user is a member of, by name.
+// OfUser yields the groups of a user in the order of names.
 func (v GroupReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.Group, error] {
 	return list(ctx, v.r, "groups of "+user, scanGroup, `
 		SELECT `+groupColumns+` FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
 		WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY g.name_folded`, tenant, user)
 }
 
-// IDsOfUser returns the ids of the groups a user is a member of.
+// IDsOfUser returns the ids of the groups of a user.
 func (v GroupReads) IDsOfUser(ctx context.Context, tenant, user string) ([]string, error) {
 	return Collect(list(ctx, v.r, "groups of "+user, scanID, `
 		SELECT group_id FROM group_members WHERE tenant_id = $1 AND user_id = $2`, tenant, user))
 }
 
-// Members yields a group's members by name. Were the names sorted as they
-// are, SQLite would walk through all users in the order of their names, and ask
-// of each whether it is a member.
+// Members yields the members of a group in the order of names. The concatenation
+// keeps SQLite from scanning all users by the index of their names, and looking for
+// each in the group.
 func (v GroupReads) Members(ctx context.Context, tenant, group string) iter.Seq2[identity.User, error] {
 	return list(ctx, v.r, "members of "+group, scanUser, `
 		SELECT `+userColumns+` FROM group_members m JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
 		WHERE m.tenant_id = $1 AND m.group_id = $2 ORDER BY u.name_folded || ''`, tenant, group)
 }
 
-// Add adds a group; a Conflict says that the name is taken.
+// Add adds a group. It returns a Conflict if the name is taken.
 func (v Groups) Add(ctx context.Context, g identity.Group) error {
 	n, err := v.tx.exec(ctx, "add group", `
 		INSERT INTO groups (tenant_id, id, name, name_folded, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -79,14 +79,14 @@ func (v Groups) Add(ctx context.Context, g identity.Group) error {
 	return nil
 }
 
-// AddMember makes a user a member of a group; being one already is no error.
+// AddMember adds a user to a group. It is no error if the user is a member already.
 func (v Groups) AddMember(ctx context.Context, tenant, group, user string) error {
 	_, err := v.tx.exec(ctx, "add member", `
 		INSERT INTO group_members (tenant_id, group_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, tenant, group, user)
 	return err
 }
 
-// RemoveMember ends a membership; having none is no error.
+// RemoveMember removes a user from a group. It is no error if the user is no member.
 func (v Groups) RemoveMember(ctx context.Context, tenant, group, user string) error {
 	_, err := v.tx.exec(ctx, "remove member", `
 		DELETE FROM group_members WHERE tenant_id = $1 AND group_id = $2 AND user_id = $3`, tenant, group, user)

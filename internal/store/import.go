@@ -13,23 +13,24 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Copy is a backup of a database, of this or the other kind, as far as
-// filling one with it needs to know.
+// A Backup is a backup of a database of either kind, as far as importing it needs to
+// know.
 type Backup struct {
 	Schema int64
 	Least  int64
 	Tables []Table
 	MadeAt time.Time
-	// Rows yields the rows of one table after the other, in the order of
-	// Tables, each time it is called.
+	// Rows yields the rows of one table after the other, in the order of Tables, each
+	// time it is called.
 	Rows func(Table) iter.Seq2[[]any, error]
 }
 
-// ErrNotEmpty says that a database that is to be filled has something in it.
+// ErrNotEmpty says that the database into which a backup is to be imported has data
+// in it.
 var ErrNotEmpty = errors.New("the database is not empty: a backup is restored into an empty one only")
 
-// Suits refuses a copy that this program cannot fill a database with.
-func (c Backup) Suits() error {
+// Check returns an error for a backup that this program cannot import.
+func (c Backup) Check() error {
 	known, err := tables(c.Schema)
 	if err != nil {
 		return err
@@ -51,8 +52,7 @@ func (c Backup) Suits() error {
 	return nil
 }
 
-// Empty reports whether nothing of ours is in the database: no tables, or no
-// tenant in them.
+// Empty reports whether the database has no tables of ours, or no tenant in them.
 func (db *DB) Empty(ctx context.Context) (bool, error) {
 	there, err := db.dialect.has(ctx, db.pool, "tenants")
 	if err != nil || !there {
@@ -60,17 +60,17 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 	}
 	var n int64
 	if err := db.pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM tenants LIMIT 1) t`).Scan(&n); err != nil {
-		return false, fmt.Errorf("store: is it empty: %w", classify(err))
+		return false, fmt.Errorf("store: look whether the database is empty: %w", classify(err))
 	}
 	return n == 0, nil
 }
 
-// Import fills an empty database with a copy and begins a new epoch, in one
-// transaction: whoever looks meanwhile finds it empty. Migrations made since
-// the copy follow. progress is called with each row.
+// Import imports a backup into an empty database and begins a new restore generation,
+// in one transaction: until it commits, others see an empty database. Then it runs
+// the migrations that are newer than the backup. It calls progress for each row.
 func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, progress func()) (RestoreReport, error) {
 	var ended RestoreReport
-	if err := c.Suits(); err != nil {
+	if err := c.Check(); err != nil {
 		return ended, err
 	}
 	empty, err := db.Empty(ctx)
@@ -102,31 +102,31 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, prog
 	return ended, db.Migrate(ctx)
 }
 
-// importTable inserts the rows of a table, each value as the type that its column has
-// here.
+// importTable inserts the rows of a table. Each value is converted to the type that
+// its column has in this database.
 func importTable(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error], progress func()) error {
 	here, types, err := columns(ctx, tx, t.Name)
 	if err != nil {
-		return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
+		return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
 	}
 	kinds := make([]string, len(t.Columns))
-	for i, name := range t.Columns { // which also keeps anything but a column's name out of the statement
+	for i, name := range t.Columns { // this check also keeps anything but the names of columns out of the statement
 		at := slices.Index(here, name)
 		if at < 0 {
-			return fmt.Errorf("store: fill %s: it has no column %q", t.Name, name)
+			return fmt.Errorf("store: import %s: it has no column %q", t.Name, name)
 		}
 		kinds[i] = types[at]
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO `+t.Name+` (`+strings.Join(t.Columns, ", ")+`) VALUES (`+numbered(1, len(t.Columns))+`)`)
 	if err != nil {
-		return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
+		return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
 	}
 	defer insert.Close()
-	// A server that was started on the empty database has written in these
-	// three; nothing else is ever deleted for a copy.
+	// A server that was started on the empty database has written to these three
+	// tables. No other rows are ever deleted for an import.
 	if t.Name == "meta" || t.Name == "leases" || t.Name == "vapid_keys" {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM `+t.Name); err != nil {
-			return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
+			return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
 		}
 	}
 	n := int64(0)
@@ -138,19 +138,19 @@ func importTable(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any,
 			row[i] = convert(kinds[i], v)
 		}
 		if _, err := insert.ExecContext(ctx, row...); err != nil {
-			return fmt.Errorf("store: fill %s: %w", t.Name, classify(err))
+			return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
 		}
 		n++
 		progress()
 	}
 	if n != t.Rows {
-		return fmt.Errorf("store: fill %s: %d rows, %d are announced", t.Name, n, t.Rows)
+		return fmt.Errorf("store: import %s: %d rows, %d are announced", t.Name, n, t.Rows)
 	}
 	return nil
 }
 
-// convert is a value in the type of a column. SQLite keeps whatever it is given, and
-// PostgreSQL takes only what the column says.
+// convert returns a value in the type of a column. SQLite stores any type, PostgreSQL
+// only the one of the column.
 func convert(kind string, v any) any {
 	switch v := v.(type) {
 	case string:

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// The questions here are an operator's about the whole server, so they cross
-// tenants and none of them returns what a tenant holds.
+// These queries answer questions of an operator about the whole server, so they cross
+// tenants. None of them returns data of a tenant.
 
-// A DataKey is what seals a tenant's secrets, told without the key.
+// A DataKey describes a key that seals a tenant's secrets, without the key itself.
 type DataKey struct {
 	Tenant        string
 	ID            int64
-	Root          int64 // that wraps it
+	Root          int64 // under which it is wrapped
 	RootAvailable bool  // whether that root is in the keys file
 	CreatedAt     time.Time
 }
 
-// Installation answers an operator's questions about the whole installation. It crosses tenants, and returns nothing that a tenant holds.
+// Installation answers questions of an operator about the whole installation. It
+// crosses tenants, and returns no data of a tenant.
 type Installation struct {
 	InstallationReads
 	tx *Tx
@@ -44,12 +45,12 @@ func (v InstallationReads) DataKeys(ctx context.Context) iter.Seq2[DataKey, erro
 	}, `SELECT tenant_id, id, root, created_at FROM data_keys ORDER BY tenant_id, id`)
 }
 
-// Clock returns the time by the database server's own clock; the zero time
-// where the database is a file.
+// Clock returns the time of the database server's clock; zero if the database is a
+// file.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.clock(ctx, db.pool) }
 
-// NoteOrigin remembers since when people have reached the server by an address.
-// A web authenticator belongs to the one it was made at.
+// NoteOrigin records an address at which people reach the server, and since when. A
+// web authenticator belongs to the address at which it was made.
 func (v Installation) NoteOrigin(ctx context.Context, address string) error {
 	_, err := v.tx.exec(ctx, "note origin", `
 		INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
@@ -57,13 +58,13 @@ func (v Installation) NoteOrigin(ctx context.Context, address string) error {
 	return err
 }
 
-// An Origin is an address that people reached the server by.
+// An Origin is an address at which people have reached the server.
 type Origin struct {
 	Address string
 	Since   time.Time
 }
 
-// Origins yields every address that people ever reached the server by, oldest
+// Origins yields all addresses at which people have ever reached the server, oldest
 // first.
 func (v InstallationReads) Origins(ctx context.Context) iter.Seq2[Origin, error] {
 	return list(ctx, v.r, "origins", func(row scanner) (o Origin, err error) {
@@ -74,11 +75,11 @@ func (v InstallationReads) Origins(ctx context.Context) iter.Seq2[Origin, error]
 	}, `SELECT name, CAST(value AS BIGINT) FROM meta WHERE name LIKE '`+originPrefix+`%' ORDER BY 2`)
 }
 
-// originPrefix begins the name under which an originPrefix is in meta.
+// originPrefix is the prefix of the names of origins in table meta.
 const originPrefix = "origin "
 
-// WebAuthenticatorsBefore counts the active authenticators in browsers, of all
-// tenants, that were enrolled before a time.
+// WebAuthenticatorsBefore counts the active web authenticators of all tenants that
+// were enrolled before a time.
 func (v InstallationReads) WebAuthenticatorsBefore(ctx context.Context, before time.Time) (n int64, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*) FROM authenticators

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An Invitation is a user's leave to enrol an authenticator by the link of a
-// mail that an operator sent (ENR-19). Its secret is kept as a hash alone.
+// An Invitation permits a user to enrol an authenticator by the link of a mail that
+// an operator sent (ENR-19). Of its secret only a hash is stored.
 type Invitation struct {
 	Tenant     string
 	ID         string
@@ -15,12 +15,12 @@ type Invitation struct {
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	UsedAt     time.Time
-	Journey    string // in which it was used; empty until then
+	Journey    string // in which it was used; empty before
 	RevokedAt  time.Time
 	ReplacedAt time.Time
 }
 
-// An InvitationState is where an invitation stands.
+// An InvitationState is the state of an invitation.
 type InvitationState string
 
 const (
@@ -31,11 +31,11 @@ const (
 	InvitationExpired  InvitationState = "expired"
 )
 
-// InvitationStates lists them all.
+// InvitationStates are all states.
 var InvitationStates = []InvitationState{InvitationOpen, InvitationUsed, InvitationRevoked, InvitationReplaced, InvitationExpired}
 
-// State derives the state at a moment. What somebody did tells more than that
-// time has passed since.
+// State returns the state at a time. What was done to an invitation takes precedence
+// over its having expired since.
 func (i Invitation) State(now time.Time) InvitationState {
 	switch {
 	case !i.UsedAt.IsZero():
@@ -50,7 +50,7 @@ func (i Invitation) State(now time.Time) InvitationState {
 	return InvitationOpen
 }
 
-// InvitationMail is the key against duplicates of an invitation's mail.
+// InvitationMail is the deduplication key of the mail of an invitation.
 func InvitationMail(id string) string { return "invitation " + id }
 
 const invitationColumns = `i.tenant_id, i.id, i.user_id, i.created_at, i.expires_at, i.used_at, i.journey_id, i.revoked_at, i.replaced_at`
@@ -89,8 +89,7 @@ func (v InvitationReads) Get(ctx context.Context, tenant, id string) (Invitation
 	return i, nil
 }
 
-// BySecret returns the invitation a link's secret names in a tenant,
-// in whatever state.
+// BySecret returns the invitation of a link's secret, in any state.
 func (v InvitationReads) BySecret(ctx context.Context, tenant, secret string) (Invitation, error) {
 	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i WHERE i.tenant_id = $1 AND i.secret_hash = $2`, tenant, Hash(secret)))
@@ -100,8 +99,8 @@ func (v InvitationReads) BySecret(ctx context.Context, tenant, secret string) (I
 	return i, nil
 }
 
-// Open returns the one invitation of a user that was neither used nor
-// revoked nor replaced; it may have expired. A NotFound says that there is none.
+// Open returns the invitation of a user that was neither used nor revoked nor
+// replaced; it may have expired. Without one it returns a NotFound.
 func (v InvitationReads) Open(ctx context.Context, tenant, user string) (Invitation, error) {
 	i, err := scanInvitation(v.r.q.QueryRowContext(ctx, `
 		SELECT `+invitationColumns+` FROM invitations i
@@ -112,22 +111,23 @@ func (v InvitationReads) Open(ctx context.Context, tenant, user string) (Invitat
 	return i, nil
 }
 
-// openInvitation is which invitations can be used, if it is not too late.
+// openInvitation is the condition that an invitation can be used, unless it has
+// expired.
 const openInvitation = `used_at IS NULL AND revoked_at IS NULL AND replaced_at IS NULL`
 
-// A SentInvitation is an invitation with whom it is for and what became of its
+// A SentInvitation is an invitation with the name of its user and the state of its
 // mail.
 type SentInvitation struct {
 	Invitation
 	Name     string // of the user
-	To       string // the address it was sent to; empty once the outbox forgot
+	To       string // the address it was sent to; empty once the mail is erased
 	MailedAt time.Time
 	FailedAt time.Time // the mail was given up
 	Attempts int64
 }
 
-// List yields a tenant's invitations, the newest first: of one user, or
-// with an empty id of all.
+// List yields the invitations of a user or, if user is empty, of the tenant, newest
+// first.
 func (v InvitationReads) List(ctx context.Context, tenant, user string) iter.Seq2[SentInvitation, error] {
 	return list(ctx, v.r, "invitations", func(row scanner) (s SentInvitation, err error) {
 		var to *string
@@ -145,9 +145,8 @@ func (v InvitationReads) List(ctx context.Context, tenant, user string) iter.Seq
 		ORDER BY i.created_at DESC, i.id DESC`, tenant, user)
 }
 
-// Add adds an invitation under a secret. It reports false, and adds
-// nothing, if the user has an open one: the caller replaces that and tries
-// again.
+// Add adds an invitation under a secret. It reports false, and adds nothing, if the
+// user has an open one; the caller then replaces that and tries again.
 func (v Invitations) Add(ctx context.Context, i Invitation, secret string) (bool, error) {
 	n, err := v.tx.exec(ctx, "add invitation", `
 		INSERT INTO invitations (tenant_id, id, user_id, secret_hash, created_at, expires_at)
@@ -156,26 +155,24 @@ func (v Invitations) Add(ctx context.Context, i Invitation, secret string) (bool
 	return n == 1, err
 }
 
-// Replace ends an invitation for a newer one, and reports whether it
-// could still be ended.
+// Replace ends an open invitation because of a newer one, and reports whether it was
+// still open.
 func (v Invitations) Replace(ctx context.Context, i Invitation) (bool, error) {
 	n, err := v.tx.exec(ctx, "replace invitation", `
 		UPDATE invitations SET replaced_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
-// Revoke ends an invitation for good, and reports whether it could
-// still be ended.
+// Revoke ends an open invitation, and reports whether it was still open.
 func (v Invitations) Revoke(ctx context.Context, i Invitation) (bool, error) {
 	n, err := v.tx.exec(ctx, "revoke invitation", `
 		UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation, i.Tenant, i.ID, at(v.tx.now()))
 	return n == 1, err
 }
 
-// Use uses an invitation up in a journey. Of any number of journeys
-// one does; false tells the others, and who comes after a revocation. What was
-// begun before its time was over may be finished a little later: it does not
-// look at the time.
+// Use uses up an invitation in a journey. Of several journeys at once one succeeds;
+// for the others, and after a revocation, Use reports false. It does not check the
+// time: what was begun before the invitation expired may be finished afterwards.
 func (v Invitations) Use(ctx context.Context, i Invitation, journey string) (bool, error) {
 	n, err := v.tx.exec(ctx, "use invitation", `
 		UPDATE invitations SET used_at = $3, journey_id = $4 WHERE tenant_id = $1 AND id = $2 AND `+openInvitation,
@@ -183,8 +180,8 @@ func (v Invitations) Use(ctx context.Context, i Invitation, journey string) (boo
 	return n == 1, err
 }
 
-// NotifyJourneys wakes the pages of every journey that an invitation began, so
-// that each says how it stands now.
+// NotifyJourneys notifies the pages of all open journeys that an invitation began, so
+// that they show its new state.
 func (v Invitations) NotifyJourneys(ctx context.Context, i Invitation) error {
 	for id, err := range list(ctx, v.tx.Reader, "journeys of "+i.ID, scanID, `
 		SELECT id FROM journeys WHERE tenant_id = $1 AND user_id = $2 AND invitation_id = $3 AND ended_at IS NULL AND expires_at > $4`,

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// journeyState are the columns a step may change, in the order of stateArgs.
+// journeyState are the columns that a step can change, in the order of stateArgs.
 var journeyState = []string{
 	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
@@ -96,10 +96,11 @@ func (v JourneyReads) StepsTaken(ctx context.Context, tenant, id string) ([]iden
 	return steps, nil
 }
 
-// Step writes one step of a journey, decided on the version j has, and raises
-// that. If the journey has moved on meanwhile, or ended, nothing is written and a
-// Conflict is reported: of two answers given to one page the second changes
-// nothing. The record of the step goes into the same row.
+// Step writes one step of a journey that was decided on version j.Version, and
+// increments the version. If the journey has another version by now, or has ended,
+// nothing is written and Step returns a Conflict: of two answers to one page the
+// second changes nothing. The record of
+// the step goes into the same row.
 func (v Journeys) Step(ctx context.Context, j *identity.Journey) error {
 	taken, err := json.Marshal(j.Taken)
 	if err != nil {
@@ -118,9 +119,9 @@ func (v Journeys) Step(ctx context.Context, j *identity.Journey) error {
 	return v.recordValidations(ctx, j)
 }
 
-// recordValidations brings the rows in line with j: what is newly required or
-// passed is inserted; what j no longer holds is revoked by time, not deleted.
-// What did not change since the rows were read costs no statement.
+// recordValidations writes the difference between the rows and j: it inserts what is
+// newly required or passed, and revokes, by time, what j no longer has. What did not
+// change since the rows were read needs no statement.
 func (v Journeys) recordValidations(ctx context.Context, j *identity.Journey) error {
 	now := identity.Recorded{Required: slices.Clone(j.Required)}
 	for place, needed := range j.Required {
@@ -154,7 +155,7 @@ func (v Journeys) recordValidations(ctx context.Context, j *identity.Journey) er
 	return err
 }
 
-// revokeValidations revokes those of before that are not kept.
+// revokeValidations revokes the validations of before that are not in kept.
 func (v Journeys) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
 	for _, gone := range before {
 		if slices.Contains(kept, gone) {
@@ -182,9 +183,9 @@ var selectJourney = bothTexts(func(json jsonSQL) string {
 	WHERE j.tenant_id = $1 AND j.id = $2`
 })
 
-// Get returns a journey with what it requires and has passed, and what its
-// application, as it is now, can show. It is one query, since every page and every
-// step begins with it.
+// Get returns a journey with what it requires and has passed, and with what its
+// application can show now. It is one query, since every page and every step begins
+// with it.
 func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Journey, error) {
 	j := &identity.Journey{}
 	var user *string

@@ -7,8 +7,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// provedJourney is which open journeys somebody showed to be their user's: by a
-// password, an authenticator, a session, a mailed code, or a mailed link.
+// provedJourney is the condition that somebody has proved, in an open journey, to be
+// its user: by a password, an authenticator, a session, a mailed code, or a mailed
+// link.
 const provedJourney = `(code_passed_at IS NOT NULL OR EXISTS (SELECT 1 FROM journey_passed p
 	WHERE p.tenant_id = journeys.tenant_id AND p.journey_id = journeys.id AND p.revoked_at IS NULL))`
 
@@ -23,8 +24,8 @@ func (v Journeys) endAll(ctx context.Context, tenant, user string) ([]string, er
 	for _, id := range ended {
 		v.tx.Notify(JourneyTopic(id))
 	}
-	// A code that was mailed must be wrong from now on, not gone: a decoy waits
-	// for one that nobody was sent.
+	// A mailed code must be wrong from now on instead of missing: a decoy also waits
+	// for a code, which nobody was sent.
 	wrong := make([]byte, 32)
 	rand.Read(wrong)
 	if _, err := v.tx.exec(ctx, "void codes of "+user, `
@@ -39,14 +40,14 @@ func (v Journeys) endAll(ctx context.Context, tenant, user string) ([]string, er
 	return ended, err
 }
 
-// RevokePassword makes a user's unfinished journeys ask for the password
-// again: the one they were given is no longer it. Those that are about to set
-// another begin anew too. All but the journey beside, in which it was changed.
-func (v Journeys) RevokePassword(ctx context.Context, tenant, user, beside string) error {
+// RevokePassword makes a user's open journeys ask for the password again, because the
+// password was changed. Those that are about to set a new password begin again too.
+// Not included is the journey except, in which the password was changed.
+func (v Journeys) RevokePassword(ctx context.Context, tenant, user, except string) error {
 	journeys, err := Collect(list(ctx, v.tx.Reader, "take back the password of "+user, scanID, `
 		UPDATE journeys SET version = version + 1, reset = ''
 		WHERE tenant_id = $1 AND user_id = $2 AND id <> $4 AND ended_at IS NULL AND expires_at > $3 AND `+provedJourney+`
-		RETURNING id`, tenant, user, at(v.tx.now()), beside))
+		RETURNING id`, tenant, user, at(v.tx.now()), except))
 	if err != nil {
 		return err
 	}
@@ -62,9 +63,9 @@ func (v Journeys) RevokePassword(ctx context.Context, tenant, user, beside strin
 	return nil
 }
 
-// RevokeFactor revokes, in a user's unfinished journeys, what an authenticator
-// provedJourney that is revoked now, and raises their versions, so that no step decided
-// before applies.
+// RevokeFactor revokes, in a user's open journeys, what a revoked authenticator had
+// proved, and increments their versions, so that no step that was decided before
+// applies.
 func (v Journeys) RevokeFactor(ctx context.Context, tenant, user, authenticator string) error {
 	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys with "+authenticator, scanID, `
 		UPDATE journeys SET version = version + 1
@@ -87,9 +88,9 @@ func (v Journeys) RevokeFactor(ctx context.Context, tenant, user, authenticator 
 	return nil
 }
 
-// revokeSession revokes, in the unfinished journeys of a session's user and
-// browser, what was passed before they began, and raises their versions, so
-// that no step decided before applies.
+// revokeSession revokes, in the open journeys of a session's user and browser, what
+// was passed before they began, and increments their versions, so that no step that
+// was decided before applies.
 func (v Journeys) revokeSession(ctx context.Context, tenant, session string) error {
 	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of session", scanID, `
 		UPDATE journeys SET version = version + 1

@@ -152,13 +152,13 @@ func TestRequest_IsUsedOnceAndWithinItsMinute(t *testing.T) {
 func TestCRED20_TwoHundredTriesAtOnceEvaluateNoMoreThanTheLimit(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := newFixture(t, db)
-		tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
+		counter := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 		var evaluated atomic.Int32
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
 				err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
-					ok, err := tx.Attempts().Reserve(t.Context(), tally, 5)
+					ok, err := tx.Attempts().Reserve(t.Context(), counter, 5)
 					if ok {
 						evaluated.Add(1)
 					}
@@ -187,14 +187,14 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newFixture(t, db)
-	tally := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
+	counter := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 	wrong := func() (tried, locked bool) {
 		t.Helper()
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) (err error) {
-			if tried, err = tx.Attempts().Reserve(t.Context(), tally, 5); err != nil || !tried {
+			if tried, err = tx.Attempts().Reserve(t.Context(), counter, 5); err != nil || !tried {
 				return err
 			}
-			locked, err = tx.Attempts().LockIfExceeded(t.Context(), tally, 5, now.Add(15*time.Minute))
+			locked, err = tx.Attempts().LockIfExceeded(t.Context(), counter, 5, now.Add(15*time.Minute))
 			return err
 		})
 		if err != nil {
@@ -216,10 +216,10 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 	}
 	now = now.Add(15 * time.Minute)
 	err = db.InTx(t.Context(), h.who, func(tx *Tx) error {
-		if ok, err := tx.Attempts().Reserve(t.Context(), tally, 5); err != nil || !ok {
+		if ok, err := tx.Attempts().Reserve(t.Context(), counter, 5); err != nil || !ok {
 			t.Errorf("Reserve = %v, %v", ok, err)
 		}
-		if err := tx.Attempts().Refund(t.Context(), tally); err != nil {
+		if err := tx.Attempts().Refund(t.Context(), counter); err != nil {
 			return err
 		}
 		return tx.Users().RecordLogin(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush)
@@ -235,22 +235,22 @@ func TestCRED20_LocksWhenExceededAndAdmitsOneTryAfterwards(t *testing.T) {
 func TestCRED20_AKnownBrowserCountsByItself(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := newFixture(t, db)
-		stranger := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
+		unknown := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID}
 		known := FailureCounter{Tenant: h.tenant.ID, User: h.user.ID, Browser: "b"}
 		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
 			if err := tx.Users().RecordLogin(t.Context(), h.tenant.ID, h.user.ID, "b", false, identity.ByPush); err != nil {
 				return err
 			}
 			for range 6 {
-				if _, err := tx.Attempts().Reserve(t.Context(), stranger, 5); err != nil {
+				if _, err := tx.Attempts().Reserve(t.Context(), unknown, 5); err != nil {
 					return err
 				}
 			}
-			if _, err := tx.Attempts().LockIfExceeded(t.Context(), stranger, 5, time.Now().Add(time.Hour)); err != nil {
+			if _, err := tx.Attempts().LockIfExceeded(t.Context(), unknown, 5, time.Now().Add(time.Hour)); err != nil {
 				return err
 			}
-			if ok, err := tx.Attempts().Reserve(t.Context(), stranger, 5); err != nil || ok {
-				t.Errorf("the stranger may try: %v, %v", ok, err)
+			if ok, err := tx.Attempts().Reserve(t.Context(), unknown, 5); err != nil || ok {
+				t.Errorf("the unknown browser may try: %v, %v", ok, err)
 			}
 			if ok, err := tx.Attempts().Reserve(t.Context(), known, 5); err != nil || !ok {
 				t.Errorf("the person may not try in the own browser: %v, %v", ok, err)

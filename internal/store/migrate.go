@@ -18,14 +18,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Release is this program's place in the order of releases. A database names
-// the least one that may open it, so that nodes can be upgraded one by one and
-// an old node never writes what a newer one would misread.
+// Release is the number of this program's release. A database names the lowest
+// release that may open it, so that nodes can be upgraded one by one and an old node
+// never writes what a newer one would misread.
 const Release = 1
 
-// Migrate brings the schema up to date, each migration in a transaction of its
-// own, and refuses a database that says this program is too old for it. What an
-// installation has one of is made here, the first time.
+// Migrate brings the schema up to date, each migration in a transaction of its own.
+// It refuses a database that requires a newer release. It also creates what an
+// installation has one of.
 func (db *DB) Migrate(ctx context.Context) error {
 	provider, err := db.migrator()
 	if err != nil {
@@ -48,8 +48,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 	})
 }
 
-// Pending lists the migrations Migrate would run, by file name. It refuses what
-// Migrate would refuse.
+// Pending lists the migrations that Migrate would run, by file name. It returns the
+// same errors.
 func (db *DB) Pending(ctx context.Context) ([]string, error) {
 	if err := db.tooOld(ctx); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (db *DB) Pending(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// newestMigration is the version of the newest migration this program has.
+// newestMigration is the version of the newest migration in this program.
 func newestMigration() (int64, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
 	if err != nil {
@@ -80,7 +80,7 @@ func newestMigration() (int64, error) {
 	return numberOf(files[len(files)-1])
 }
 
-// numberOf is the version of a migration by its file's name.
+// numberOf is the version of a migration, from the name of its file.
 func numberOf(file string) (int64, error) {
 	number, _, _ := strings.Cut(path.Base(file), "_")
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -106,7 +106,7 @@ func (db *DB) migrator() (*goose.Provider, error) {
 	return p, nil
 }
 
-// ErrTooOld says that a newer release has changed the database in a way this
+// ErrTooOld says that a newer release has changed the database in a way that this
 // program does not understand.
 var ErrTooOld = errors.New("the database was changed by a newer release that this one must not open; install that release")
 

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// A NotificationKind says what a notification tells.
+// A NotificationKind is the content of a notification.
 type NotificationKind string
 
 const (
 	NotifyRequest NotificationKind = "request" // a push request waits
-	NotifyEnded   NotificationKind = "ended"   // it has ended, and was rung before
+	NotifyEnded   NotificationKind = "ended"   // it has ended, after a notification of it
 )
 
-// A Notification is one that is to leave for an authenticator.
+// A Notification is a Web Push notification to be sent to an authenticator.
 type Notification struct {
 	Tenant        string
 	Push          string
 	Authenticator string
 	Kind          NotificationKind
 	ExpiresAt     time.Time // of the request
-	Attempts      int64     // that failed
-	Notified      bool      // whether the request was rung
+	Attempts      int64     // failed ones
+	Notified      bool      // whether one of the request was sent
 }
 
-// NotificationTopic is woken when there are notifications to send.
+// NotificationTopic is notified when there are notifications to send.
 const NotificationTopic = "notifications"
 
 // Notifications queues Web Push notifications and hands them to the sender.
@@ -42,8 +42,8 @@ type NotificationReads struct{ r Reader }
 // Notifications returns the view for reading.
 func (r Reader) Notifications() NotificationReads { return NotificationReads{r} }
 
-// Queue queues one for every authenticator of the user that has a
-// subscription. Which of them can answer is looked at when it is sent.
+// Queue queues a notification for each authenticator of the user with a subscription.
+// Whether it can answer is checked when the notification is sent.
 func (v Notifications) Queue(ctx context.Context, p PushRequest) error {
 	n, err := v.tx.exec(ctx, "queue notifications", `
 		INSERT INTO push_notifications (tenant_id, push_id, authenticator_id, kind, due_at, expires_at)
@@ -56,9 +56,9 @@ func (v Notifications) Queue(ctx context.Context, p PushRequest) error {
 	return err
 }
 
-// end has the phones told that a request ended, but the one that
-// answered it, which knows. One that was never rung has nothing to be told; one
-// that is being rung at this moment is told afterwards.
+// end queues the notifications that a request has ended, except for the authenticator
+// that answered it. If none of the request was sent yet, none of its end is. If one
+// is just being sent, the other follows it.
 func (v Notifications) end(ctx context.Context, tenant, push, answered string) error {
 	n, err := v.tx.exec(ctx, "end notifications", `
 		UPDATE push_notifications SET kind = 'ended', attempts = 0,
@@ -70,11 +70,11 @@ func (v Notifications) end(ctx context.Context, tenant, push, answered string) e
 	return err
 }
 
-// notificationDue is which notifications are to be sent at $1. One whose
-// request has expired is not: it would ring for nothing.
+// notificationDue is the condition that a notification is to be sent at $1. None is
+// sent of an expired request.
 const notificationDue = `due_at <= $1 AND leased_until <= $1 AND expires_at > $1`
 
-// Due reports whether there is a notification to be sent.
+// Due reports whether there is a notification to send.
 func (v NotificationReads) Due(ctx context.Context) (bool, error) {
 	var n int64
 	err := v.r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM push_notifications WHERE `+notificationDue+` LIMIT 1) d`,
@@ -85,8 +85,8 @@ func (v NotificationReads) Due(ctx context.Context) (bool, error) {
 	return n > 0, nil
 }
 
-// Lease hands holder up to limit notifications that are due, for it
-// alone until a time. It serves all tenants: one sender runs a node.
+// Lease leases at most limit due notifications to holder until a time. It crosses
+// tenants: each node has one sender.
 func (v Notifications) Lease(ctx context.Context, holder string, until time.Time, limit int) ([]Notification, error) {
 	return Collect(list(ctx, v.tx.Reader, "lease notifications", func(row scanner) (n Notification, err error) {
 		var sent time.Time
@@ -100,23 +100,22 @@ func (v Notifications) Lease(ctx context.Context, holder string, until time.Time
 		RETURNING tenant_id, push_id, authenticator_id, kind, expires_at, attempts, sent_at`, at(v.tx.now()), holder, at(until), limit))
 }
 
-// Done notes that there is nothing more to do for a notification;
-// rung says that it left. What came up meanwhile, the end of its request, stays
-// due.
-func (v Notifications) Done(ctx context.Context, n Notification, rung bool) error {
-	sent := any(nil)
-	if rung {
-		sent = at(v.tx.now())
+// Done records that a notification needs nothing more; sent says that it was sent. If
+// its request has ended meanwhile, the notification of that stays due.
+func (v Notifications) Done(ctx context.Context, n Notification, sent bool) error {
+	var sentAt any
+	if sent {
+		sentAt = at(v.tx.now())
 	}
 	_, err := v.tx.exec(ctx, "notification done", `
 		UPDATE push_notifications SET due_at = CASE WHEN kind = $4 THEN NULL ELSE due_at END, leased_until = 0,
 			sent_at = COALESCE(CAST($5 AS BIGINT), sent_at)
-		WHERE tenant_id = $1 AND push_id = $2 AND authenticator_id = $3`, n.Tenant, n.Push, n.Authenticator, string(n.Kind), sent)
+		WHERE tenant_id = $1 AND push_id = $2 AND authenticator_id = $3`, n.Tenant, n.Push, n.Authenticator, string(n.Kind), sentAt)
 	return err
 }
 
-// Postpone notes when to try a notification again; failed says that
-// this was a try.
+// Postpone records when to try a notification again; failed says that an attempt
+// failed.
 func (v Notifications) Postpone(ctx context.Context, n Notification, due time.Time, failed bool) error {
 	_, err := v.tx.exec(ctx, "notification later", `
 		UPDATE push_notifications SET due_at = CASE WHEN kind = $4 THEN CAST($5 AS BIGINT) ELSE due_at END, leased_until = 0,

@@ -2,23 +2,23 @@ package store
 
 import "sync"
 
-// Notify wakes whoever subscribed to topic, here and on other nodes, once the
-// transaction has committed. A wake-up says only "look again": the state is
-// always read from the tables, so a lost or doubled one does no harm.
+// Notify notifies the subscribers of a topic, on this node and on others, once the
+// transaction has committed. A notification carries no data: subscribers read the
+// tables again, so a lost or repeated one does no harm.
 func (tx *Tx) Notify(topic string) { tx.topics = append(tx.topics, topic) }
 
-// Topics of wake-ups.
+// Topics of notifications.
 func JourneyTopic(id string) string       { return "journey:" + id }
 func AuthenticatorTopic(id string) string { return "authenticator:" + id }
 func UserTopic(id string) string          { return "user:" + id }
 
-// OutboxTopic is woken when a message was queued.
+// OutboxTopic is notified when a message was queued.
 const OutboxTopic = "outbox"
 
-// Subscribe returns a channel that receives after each wake-up of topic, and a
-// function that ends the subscription. Wake-ups that come while one waits in
-// the channel are one.
-func (db *DB) Subscribe(topic string) (woken <-chan struct{}, stop func()) {
+// Subscribe returns a channel that receives after each notification of a topic, and a
+// function that ends the subscription. Notifications that come while one waits in the
+// channel are merged with it.
+func (db *DB) Subscribe(topic string) (notified <-chan struct{}, stop func()) {
 	return db.bus.subscribe(topic)
 }
 

@@ -7,13 +7,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// UseOnce uses up key, of a kind such as "request" or "jti", and reports a
-// Conflict if it was used before. It belongs in the transaction of the effect
-// it guards: both happen, or neither does. The key is remembered until a time
-// after which it would be refused for its age anyway.
+// UseOnce uses up a key of a kind, such as "request" or "jti", and returns a Conflict
+// if it was used before. It belongs in the transaction of the effect that it guards:
+// both happen, or neither. The key is kept until a time from which on it would be
+// refused for its age anyway.
 //
-// Of any number of transactions on any number of nodes exactly one inserts the
-// row; the others wait for it to commit and then find the key used.
+// Of any number of transactions on any number of nodes exactly one inserts the row.
+// The others wait until it commits and then find the key used.
 func (tx *Tx) UseOnce(ctx context.Context, tenant, kind, key string, until time.Time) error {
 	n, err := tx.exec(ctx, "use "+kind+" once", `
 		INSERT INTO used_once (tenant_id, kind, used_key, until) VALUES ($1, $2, $3, $4)
@@ -27,9 +27,9 @@ func (tx *Tx) UseOnce(ctx context.Context, tenant, kind, key string, until time.
 	return nil
 }
 
-// Sweep deletes what has expired and is of no further use, a batch at a time
-// so that no lock is held long, and reports how many rows went. It crosses
-// tenants: age alone decides.
+// Sweep deletes rows that have expired and are of no further use, and returns how
+// many. It deletes a batch at a time, so that no lock is held for long. It crosses
+// tenants: only age decides.
 func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
 	now := tx.now().Unix()
 	var total int64
@@ -61,8 +61,8 @@ func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// Lease takes or renews a piece of work that one node at a time does, and
-// reports whether holder has it until the given time.
+// Lease takes or renews the lease of a piece of work that one node at a time does,
+// and reports whether holder has it until the given time.
 func (tx *Tx) Lease(ctx context.Context, name, holder string, until time.Time) (bool, error) {
 	n, err := tx.exec(ctx, "lease "+name, `
 		INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)

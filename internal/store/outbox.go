@@ -13,7 +13,7 @@ type Message struct {
 	Kind      string
 	Recipient string
 	Language  string
-	Arguments []byte // in clear when written and when leased; sealed in between
+	Arguments []byte // plain when queued and when leased; sealed in the table
 	Dedupe    string
 	MessageID string
 	CreatedAt time.Time
@@ -40,8 +40,8 @@ type OutboxReads struct{ r Reader }
 // Outbox returns the view for reading.
 func (r Reader) Outbox() OutboxReads { return OutboxReads{r} }
 
-// Queue puts a message into the outbox. One with the same key against
-// duplicates is there already: nothing happens.
+// Queue adds a message to the outbox, unless one with the same deduplication key was
+// queued before.
 func (v Outbox) Queue(ctx context.Context, m Message) error {
 	sealed, err := v.tx.Seal(ctx, messagePlace(m.Tenant, m.ID), m.Arguments)
 	if err != nil {
@@ -55,7 +55,7 @@ func (v Outbox) Queue(ctx context.Context, m Message) error {
 	return err
 }
 
-// due is which messages are to be sent, or given up, at $1.
+// due is the condition that a message is to be sent, or given up, at $1.
 const due = `sent_at IS NULL AND failed_at IS NULL AND leased_until <= $1 AND (due_at <= $1 OR expires_at <= $1)`
 
 // Due reports whether there is a message to be sent or given up.
@@ -68,9 +68,8 @@ func (v OutboxReads) Due(ctx context.Context) (bool, error) {
 	return n > 0, nil
 }
 
-// Lease hands holder up to limit messages that are due, the oldest
-// first, for it alone until a time. It serves all tenants: one outbox runs a
-// node.
+// Lease leases at most limit due messages, oldest first, to holder until a time. It
+// crosses tenants: each node has one sender.
 func (v Outbox) Lease(ctx context.Context, holder string, until time.Time, limit int) ([]Message, error) {
 	leased, err := Collect(list(ctx, v.tx.Reader, "lease messages", func(row scanner) (m Message, err error) {
 		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient, &m.Language, &m.Arguments, &m.Dedupe, &m.MessageID,
@@ -92,7 +91,7 @@ func (v Outbox) Lease(ctx context.Context, holder string, until time.Time, limit
 	return leased, nil
 }
 
-// RenewLeases prolongs the leases that holder has.
+// RenewLeases extends the leases of holder.
 func (v Outbox) RenewLeases(ctx context.Context, holder string, until time.Time) error {
 	_, err := v.tx.exec(ctx, "renew leases of messages", `
 		UPDATE outbox SET leased_until = $3
@@ -100,14 +99,14 @@ func (v Outbox) RenewLeases(ctx context.Context, holder string, until time.Time)
 	return err
 }
 
-// Release ends holder's lease of a message it has not sent.
+// Release ends the lease by holder of a message that it has not sent.
 func (v Outbox) Release(ctx context.Context, m Message, holder string) error {
 	_, err := v.tx.exec(ctx, "end lease of message", `
 		UPDATE outbox SET leased_until = 0 WHERE tenant_id = $1 AND id = $2 AND leased_by = $3`, m.Tenant, m.ID, holder)
 	return err
 }
 
-// Sent notes that a message left, and wipes its arguments.
+// Sent records that a message was sent, and erases its arguments.
 func (v Outbox) Sent(ctx context.Context, m Message) error {
 	_, err := v.tx.exec(ctx, "message sent", `
 		UPDATE outbox SET sent_at = $3, arguments = NULL, attempts = attempts + 1, last_error = '' WHERE tenant_id = $1 AND id = $2`,
@@ -115,7 +114,7 @@ func (v Outbox) Sent(ctx context.Context, m Message) error {
 	return err
 }
 
-// GiveUp notes that a message will not be sent, and wipes its arguments.
+// GiveUp records that a message will not be sent, and erases its arguments.
 func (v Outbox) GiveUp(ctx context.Context, m Message, why string) error {
 	_, err := v.tx.exec(ctx, "message given up", `
 		UPDATE outbox SET failed_at = $3, arguments = NULL, last_error = $4 WHERE tenant_id = $1 AND id = $2`,
@@ -123,7 +122,7 @@ func (v Outbox) GiveUp(ctx context.Context, m Message, why string) error {
 	return err
 }
 
-// Postpone notes a failed attempt and when to try again.
+// Postpone records a failed attempt, and when to try again.
 func (v Outbox) Postpone(ctx context.Context, m Message, due time.Time, why string) error {
 	_, err := v.tx.exec(ctx, "message later", `
 		UPDATE outbox SET attempts = attempts + 1, due_at = $3, leased_until = 0, last_error = $4 WHERE tenant_id = $1 AND id = $2`,
@@ -131,8 +130,8 @@ func (v Outbox) Postpone(ctx context.Context, m Message, due time.Time, why stri
 	return err
 }
 
-// Withdraw gives up the message of a key if it has not left, and wipes
-// its arguments. One that is being sent at this moment is sent.
+// Withdraw gives up the message of a deduplication key if it was not sent yet, and
+// erases its arguments. One that is just being sent is sent.
 func (v Outbox) Withdraw(ctx context.Context, tenant, dedupe, why string) error {
 	_, err := v.tx.exec(ctx, "withdraw message", `
 		UPDATE outbox SET failed_at = $3, arguments = NULL, last_error = $4
@@ -140,14 +139,14 @@ func (v Outbox) Withdraw(ctx context.Context, tenant, dedupe, why string) error 
 	return err
 }
 
-// Outbox says how the mails of all tenants get on.
+// OutboxState is the state of the outbox of all tenants.
 type OutboxState struct {
 	Waiting int64
-	Oldest  time.Time // of those that wait; zero when none does
-	GivenUp int64     // since the time asked for
+	Oldest  time.Time // of the waiting ones; zero if there are none
+	GivenUp int64     // since the given time
 }
 
-// State returns how the outbox stands, and what was given up since a time.
+// State returns the state of the outbox. GivenUp is counted from since on.
 func (v OutboxReads) State(ctx context.Context, since time.Time) (o OutboxState, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL`).Scan(&o.Waiting, nullTime{&o.Oldest})

@@ -9,22 +9,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Passkey is the credential of WebAuthn behind an authenticator of that kind.
+// A Passkey is the WebAuthn credential of an authenticator of that kind.
 type Passkey struct {
 	Tenant        string
 	Authenticator string // id
-	User          string // id; a passkey is nobody else's
+	User          string // id; a passkey has one user
 	Credential    []byte // id of the credential
 	Key           []byte // COSE
-	Count         int64  // of its signatures, as it said last; 0 of one that has none
-	AAGUID        string // of its model, in hexadecimal; nobody attests it
+	Count         int64  // signature counter; 0 if it has none
+	AAGUID        string // its model, in hexadecimal; not attested
 	Transports    []string
-	Eligible      bool // may be copied to other devices; never changes
-	BackedUp      bool // was, when it was last used
+	Eligible      bool // for backup; never changes
+	BackedUp      bool // at its last use
 }
 
-// credentialText is how a credential's id is kept, so that it can be told apart
-// by an index on either database.
+// credentialText is the id of a credential as it is stored, so that either database
+// can index it.
 func credentialText(id []byte) string { return base64.RawURLEncoding.EncodeToString(id) }
 
 const passkeyColumns = `tenant_id, authenticator_id, user_id, credential_id, public_key, sign_count, aaguid, transports, backup_eligible, backed_up`
@@ -56,9 +56,9 @@ type PasskeyReads struct{ r Reader }
 // Passkeys returns the view for reading.
 func (r Reader) Passkeys() PasskeyReads { return PasskeyReads{r} }
 
-// Add keeps the credential of an authenticator that was added in the same
-// transaction. A credential that the tenant has already, whoever's it is, is a
-// Conflict.
+// Add stores the credential of an authenticator that was added in the same
+// transaction. If the tenant has the credential already, of whichever user, it
+// returns a Conflict.
 func (v Passkeys) Add(ctx context.Context, p Passkey) error {
 	n, err := v.tx.exec(ctx, "add passkey", `
 		INSERT INTO passkeys (`+passkeyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
@@ -70,8 +70,8 @@ func (v Passkeys) Add(ctx context.Context, p Passkey) error {
 	return err
 }
 
-// ByCredential finds a passkey by its credential's id; one whose
-// authenticator was revoked too.
+// ByCredential returns the passkey of a credential id, even if its authenticator was
+// revoked.
 func (v PasskeyReads) ByCredential(ctx context.Context, tenant string, credential []byte) (Passkey, error) {
 	p, err := scanPasskey(v.r.q.QueryRowContext(ctx, `
 		SELECT `+passkeyColumns+` FROM passkeys WHERE tenant_id = $1 AND credential_id = $2`, tenant, credentialText(credential)))
@@ -81,8 +81,7 @@ func (v PasskeyReads) ByCredential(ctx context.Context, tenant string, credentia
 	return p, nil
 }
 
-// OfUser yields those of a user's passkeys whose authenticators were not
-// revoked.
+// OfUser yields a user's passkeys whose authenticators are not revoked.
 func (v PasskeyReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[Passkey, error] {
 	return list(ctx, v.r, "passkeys of "+user, scanPasskey, `
 		SELECT p.tenant_id, p.authenticator_id, p.user_id, p.credential_id, p.public_key, p.sign_count, p.aaguid, p.transports, p.backup_eligible, p.backed_up
@@ -90,10 +89,10 @@ func (v PasskeyReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2
 		WHERE p.tenant_id = $1 AND p.user_id = $2 AND a.revoked_at IS NULL ORDER BY p.authenticator_id`, tenant, user)
 }
 
-// Use notes a signature of a passkey and what it said of itself, and
-// reports whether it counts: the authenticator is active and its counter goes
-// forward, or is of one that has none (WebAuthn, section 6.1.1). Of two signatures
-// with one count, on any node, one counts.
+// Use records a signature by a passkey and its backup state, and reports whether the
+// signature counts: the authenticator is active, and its counter has increased or is
+// not used (WebAuthn, section 6.1.1). Of two signatures with one count, on any node,
+// one counts.
 func (v Passkeys) Use(ctx context.Context, p Passkey, count int64, backedUp bool) (bool, error) {
 	n, err := v.tx.exec(ctx, "use passkey "+p.Authenticator, `
 		UPDATE passkeys SET sign_count = $3, backed_up = $4

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// A PIN is what the server knows of an app token's PIN (CRED-7): how a proof of
-// it is made, and how often somebody was wrong. What the PIN is, it never hears.
+// A PIN is what the server knows of the PIN of an app token (CRED-7): how a proof of
+// it is made, and how often it was wrong. The server does not know the PIN itself.
 type PIN struct {
 	Salt       []byte
 	Iterations int64
 	Failures   int64     // wrong ones in a row
-	Initial    bool      // made by the server, and to be changed before anything else
-	LockedAt   time.Time // by too many wrong ones; it stays so (SP-16)
-	Credential []byte    // of WebAuthn, JSON; empty without biometric unlock (CRED-8)
+	Initial    bool      // made by the server; must be changed first
+	LockedAt   time.Time // because of wrong ones; for good (SP-16)
+	Credential []byte    // WebAuthn, JSON; empty without biometric unlock (CRED-8)
 }
 
-// A NewPIN is a PIN that was chosen, as the server is told of it.
+// A NewPIN is what the server is told of a chosen PIN.
 type NewPIN struct {
 	Salt       []byte
 	Iterations int64
-	Proof      []byte // what the app makes of the PIN
-	Half       []byte // the server's half of the key of the seed; made by the app, for each PIN anew
+	Proof      []byte // derived from the PIN by the app
+	Half       []byte // the server's half of the key that seals the seed; made by the app for each PIN
 }
 
 func halfPlace(tenant, id string) Place {
@@ -49,15 +49,14 @@ type PINReads struct{ r Reader }
 // PINs returns the view for reading.
 func (r Reader) PINs() PINReads { return PINReads{r} }
 
-// proofMAC makes what is stored of a proof. A PIN has some thirty bits at best,
-// so without the key, which is outside the database, a copy of the database must
-// not tell right from wrong.
+// proofMAC returns what is stored of a proof. A PIN has some thirty bits at most, so
+// that a copy of the database must not suffice to check a guess; the key is outside
+// it.
 func (v PINReads) proofMAC(tenant, id string, proof []byte) ([]byte, int64, error) {
 	return v.r.MAC(string(proof), "pin proof", tenant, id)
 }
 
-// Get returns what is known of an authenticator's PIN; a NotFound says that it
-// has none.
+// Get returns the PIN of an authenticator. If it has none, it returns a NotFound.
 func (v PINReads) Get(ctx context.Context, tenant, id string) (p PIN, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT salt, iterations, failures, half IS NULL, locked_at, credential
@@ -69,8 +68,8 @@ func (v PINReads) Get(ctx context.Context, tenant, id string) (p PIN, err error)
 	return p, nil
 }
 
-// Initial opens the PIN an authenticator was given, for the page of its
-// enrolment. Once it is changed, it is gone: a NotFound.
+// Initial decrypts the initial PIN of an authenticator, for the page of its
+// enrolment. After it was changed, Initial returns a NotFound.
 func (v PINReads) Initial(ctx context.Context, tenant, id string) (string, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `
@@ -82,7 +81,7 @@ func (v PINReads) Initial(ctx context.Context, tenant, id string) (string, error
 	return string(pin), err
 }
 
-// Add gives an authenticator its initial PIN.
+// Add stores the initial PIN of an authenticator.
 func (v PINs) Add(ctx context.Context, tenant, id, initial string, first NewPIN) error {
 	sealed, err := v.tx.Seal(ctx, initialPlace(tenant, id), []byte(initial))
 	if err != nil {
@@ -98,23 +97,23 @@ func (v PINs) Add(ctx context.Context, tenant, id, initial string, first NewPIN)
 	return err
 }
 
-// A PINVerdict is what a proof of a PIN is worth.
+// A PINResult is the result of a proof of a PIN.
 type PINResult uint8
 
 const (
-	PINLocked PINResult = iota // nothing was looked at: there are no tries left
+	PINLocked PINResult = iota // the proof was not checked: there are no attempts left
 	PINWrong
 	PINRight
 )
 
-// Try counts a try at an authenticator's PIN, and only then looks at its
-// proof; a right one takes all counts back, and the most-th wrong one in a row
-// locks the PIN for good. It returns the tries left. The transaction must commit
-// whatever it was worth, or it would not count.
+// Try counts an attempt at the PIN of an authenticator, and then checks the proof. A
+// right one resets the count; the most-th wrong one in a row locks the PIN for good.
+// It returns the attempts left. The transaction must commit whatever the result, or
+// the attempt would not count.
 //
-// The count is one conditional update, whose row nobody else changes until the
-// transaction ends: of any number at once, on any number of nodes, no more than
-// most proofs are looked at.
+// The count is one conditional update, and the transaction keeps the lock on the row
+// until it ends: of any number at once, on any number of nodes, no more than most
+// proofs are checked.
 func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []byte) (verdict PINResult, left int64, err error) {
 	var mac []byte
 	var root, failures int64
@@ -143,10 +142,10 @@ func (v PINs) Try(ctx context.Context, tenant, id string, most int64, proof []by
 	return PINWrong, most - failures, err
 }
 
-// Change puts another PIN in the place of an authenticator's. What the old
-// one had opened is shut, and so is biometric unlock, which the app has to set up
-// anew: it wrapped the seed with the old half. The old PIN must have been proved
-// in the same transaction.
+// Change replaces the PIN of an authenticator. What the old one had unlocked is
+// locked again, and biometric unlock ends: it had sealed the seed with the old half,
+// so the app has to set it up again. The old PIN must have been proved in the same
+// transaction.
 func (v PINs) Change(ctx context.Context, tenant, id string, to NewPIN) error {
 	half, err := v.tx.Seal(ctx, halfPlace(tenant, id), to.Half)
 	if err != nil {
@@ -163,8 +162,8 @@ func (v PINs) Change(ctx context.Context, tenant, id string, to NewPIN) error {
 	return err
 }
 
-// Half opens the server's half of the key of an authenticator's seed. A
-// NotFound says that the initial PIN was not changed yet.
+// Half decrypts the server's half of the key that seals the seed of an authenticator.
+// Until the initial PIN was changed, it returns a NotFound.
 func (v PINReads) Half(ctx context.Context, tenant, id string) ([]byte, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `
@@ -175,8 +174,8 @@ func (v PINReads) Half(ctx context.Context, tenant, id string) ([]byte, error) {
 	return v.r.Unseal(ctx, halfPlace(tenant, id), sealed)
 }
 
-// UnlockFor lets an authenticator approve one push request until a time: its
-// person proved the PIN for that request.
+// UnlockFor permits an authenticator to approve one push request until a time,
+// because the PIN was proved for that request.
 func (v PINs) UnlockFor(ctx context.Context, tenant, id, request string, until time.Time) error {
 	_, err := v.tx.exec(ctx, "unlock "+id+" for a request", `
 		UPDATE authenticator_pins SET unlocked_for = $3, unlocked_until = $4
@@ -184,7 +183,7 @@ func (v PINs) UnlockFor(ctx context.Context, tenant, id, request string, until t
 	return err
 }
 
-// UseUnlock uses up the leave to approve a push request, and reports whether
+// UseUnlock uses up the permission to approve a push request, and reports whether
 // there was one.
 func (v PINs) UseUnlock(ctx context.Context, tenant, id, request string) (bool, error) {
 	n, err := v.tx.exec(ctx, "use unlock of "+id, `
@@ -194,7 +193,7 @@ func (v PINs) UseUnlock(ctx context.Context, tenant, id, request string) (bool, 
 	return n == 1, err
 }
 
-// remove forgets a PIN with the seed that it guarded.
+// remove deletes the PIN of an authenticator whose seed is erased.
 func (v PINs) remove(ctx context.Context, tenant, id string) error {
 	_, err := v.tx.exec(ctx, "remove PIN of "+id, `
 		DELETE FROM authenticator_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id)

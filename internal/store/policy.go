@@ -9,15 +9,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// A Policy is a tenant's document of one kind, as JSON, and its version, which
-// every change raises. Version 0 means that nobody set one: the kind's default.
+// A Policy is a tenant's document of one kind, as JSON, and its version, which every
+// change increments. Version 0 means that none was set; the default of the kind
+// applies.
 type Policy struct {
 	Kind     policy.Kind
 	Version  int64
 	Document []byte
 }
 
-// Policies reads and writes the policy documents of a tenant, and reads whom a push policy would concern.
+// Policies reads and writes the policy documents of a tenant, and reads which users a
+// push policy concerns.
 type Policies struct {
 	PolicyReads
 	tx *Tx
@@ -46,7 +48,7 @@ func (v PolicyReads) Get(ctx context.Context, tenant string, kind policy.Kind) (
 	return p, nil
 }
 
-// All returns all a tenant's documents, by kind.
+// All returns all documents of a tenant, by kind.
 func (v PolicyReads) All(ctx context.Context, tenant string) (map[policy.Kind]Policy, error) {
 	all := make(map[policy.Kind]Policy)
 	for p, err := range list(ctx, v.r, "policies", func(row scanner) (p Policy, err error) {
@@ -60,8 +62,8 @@ func (v PolicyReads) All(ctx context.Context, tenant string) (map[policy.Kind]Po
 	return all, nil
 }
 
-// Set replaces a document if it still has the version the change was
-// made from; a Conflict says that a colleague was faster.
+// Set replaces a document if it still has the version from which the change was made.
+// Otherwise it returns a Conflict.
 func (v Policies) Set(ctx context.Context, tenant string, kind policy.Kind, version int64, document []byte) error {
 	query := `
 		UPDATE policies SET document = $4, version = $3 + 1, changed_at = $5

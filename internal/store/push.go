@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// A PushOutcome is how a push request ended (PUSH-26), in the words that the
-// authenticator apps' API uses too.
+// A PushOutcome is how a push request ended (PUSH-26), in the words of the
+// authenticator apps' API.
 type PushOutcome string
 
 const (
@@ -25,14 +25,14 @@ const (
 	PushCancelled   PushOutcome = "cancelled"
 	PushResync      PushOutcome = "resync-required"
 
-	// PushNoLonger is what the browser is told of an approval that could not
-	// count any more when it was to be claimed: the user was disabled since, or
-	// the authenticator lost. No row and no app has it.
+	// PushNoLonger is what the browser is told of an approval that could no longer be
+	// claimed, because the user was disabled since, or the authenticator lost. No row
+	// and no app has it.
 	PushNoLonger PushOutcome = "no-longer-allowed"
 )
 
-// A PushRequest is one push sent for one journey. What stands in the row may
-// be behind the clock: ask package push how a request stands.
+// A PushRequest is a push request of a journey. The row can be behind the clock;
+// package push says in which state a request is.
 type PushRequest struct {
 	Tenant        string
 	ID            string
@@ -40,22 +40,22 @@ type PushRequest struct {
 	Journey       string
 	ApplicationID string // of the journey
 	Browser       string
-	Application   string // name, as shown on the phone
+	Application   string // its name on the phone
 	Name          string // user name as typed
 	IP            string
 	Place         string
 	Presence      policy.Presence
-	Number        string   // only to write it; PushNumber reads it
-	Options       []string // only to write them; PushOptions reads them
+	Number        string   // only for writing; see PushReads.Number
+	Options       []string // only for writing; see PushReads.Options
 	Nonce         string
 	LoginAt       time.Time
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 	EndedAt       time.Time
 	Outcome       PushOutcome
-	Authenticator string // which answered
+	Authenticator string // that answered
 	ClaimedAt     time.Time
-	RefusedAt     time.Time // when the approval was to be claimed, and could not count any more
+	RefusedAt     time.Time // when the approval could no longer be claimed
 	Resync        Passcode  // with PushResync
 }
 
@@ -101,8 +101,8 @@ func (v PushReads) Get(ctx context.Context, tenant, id string) (PushRequest, err
 	return p, nil
 }
 
-// Open returns the push request of a user that can still be answered; a
-// NotFound says that there is none.
+// Open returns the push request of a user that can still be answered. If there is
+// none, it returns a NotFound.
 func (v PushReads) Open(ctx context.Context, tenant, user string) (PushRequest, error) {
 	p, err := scanPush(v.r.q.QueryRowContext(ctx, `SELECT `+pushColumns+pushTables+`
 		WHERE p.tenant_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.expires_at > $3`, tenant, user, at(v.r.now())))
@@ -112,15 +112,15 @@ func (v PushReads) Open(ctx context.Context, tenant, user string) (PushRequest, 
 	return p, nil
 }
 
-// Number opens the number of a request that has not ended; it is empty
-// where there is none to be shown any more.
+// Number decrypts the number of a request. It is empty if the request has none, or
+// has ended.
 func (v PushReads) Number(ctx context.Context, tenant, id string) (string, error) {
 	number, err := v.secret(ctx, tenant, id, "number")
 	return string(number), err
 }
 
-// Options opens what the phone shows to pick from, in its order; there is
-// nothing where nothing is picked, and once the request has ended.
+// Options decrypts the numbers that the phone offers, in order. It returns nil if the
+// request has none, or has ended.
 func (v PushReads) Options(ctx context.Context, tenant, id string) (options []string, err error) {
 	list, err := v.secret(ctx, tenant, id, "options")
 	if err != nil || list == nil {
@@ -132,7 +132,8 @@ func (v PushReads) Options(ctx context.Context, tenant, id string) (options []st
 	return options, nil
 }
 
-// secret opens a sealed column of a request; nil where it is empty.
+// secret decrypts a sealed column of a request. It returns nil if the column is
+// empty.
 func (v PushReads) secret(ctx context.Context, tenant, id, column string) ([]byte, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `SELECT `+column+` FROM push_requests WHERE tenant_id = $1 AND id = $2`, tenant, id).Scan(&sealed)
@@ -155,8 +156,8 @@ func (v PushReads) CountOfJourney(ctx context.Context, tenant, journey string) (
 	return n, nil
 }
 
-// LastAt returns when the newest push request of a user was made; zero when
-// there is none.
+// LastAt returns when the newest push request of a user was made; zero if there is
+// none.
 func (v PushReads) LastAt(ctx context.Context, tenant, user string) (time.Time, error) {
 	var last time.Time
 	err := v.r.q.QueryRowContext(ctx, `SELECT MAX(created_at) FROM push_requests WHERE tenant_id = $1 AND user_id = $2`, tenant, user).Scan(nullTime{&last})
@@ -166,9 +167,9 @@ func (v PushReads) LastAt(ctx context.Context, tenant, user string) (time.Time, 
 	return last, nil
 }
 
-// Add adds a push request, its number and its options sealed. It reports false, and adds
-// nothing, if the user has one that has not ended: the index on those is the
-// judge, whatever two browsers do at the same moment (PUSH-10).
+// Add adds a push request, with its number and options sealed. It reports false, and
+// adds nothing, if the user has one that has not ended: a unique index decides,
+// whatever two browsers do at the same moment (PUSH-10).
 func (v Push) Add(ctx context.Context, p PushRequest) (bool, error) {
 	var number, options []byte
 	var err error
@@ -195,9 +196,9 @@ func (v Push) Add(ctx context.Context, p PushRequest) (bool, error) {
 	return n == 1, err
 }
 
-// Replace ends what stands in the way of a new push request from a browser:
-// one that has expired, and one from that browser made at a time or before. The
-// journeys of those it ended are returned, for whoever waits there.
+// Replace ends the requests that prevent a new one from a browser: those that have
+// expired, and those from that browser made at a time or before. It returns their
+// journeys, whose pages wait.
 func (v Push) Replace(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
 	return Collect(list(ctx, v.tx.Reader, "replace push request", scanID, `
 		UPDATE push_requests SET number = NULL, options = NULL,
@@ -207,9 +208,8 @@ func (v Push) Replace(ctx context.Context, tenant, user, browser string, before 
 		RETURNING journey_id`, tenant, user, browser, at(v.tx.now()), at(before)))
 }
 
-// End ends a request that is open and unexpired, and reports whether this
-// call did it: of any number of answers one is the first, and the others change
-// nothing. The number is of no more use and goes.
+// End ends an open, unexpired request, and reports whether this call did it: of
+// several answers the first counts. The number is erased.
 func (v Push) End(ctx context.Context, tenant, id string, outcome PushOutcome, authenticator string) (bool, error) {
 	n, err := v.tx.exec(ctx, "end push request "+id, `
 		UPDATE push_requests SET ended_at = $3, outcome = $4, authenticator_id = $5, number = NULL, options = NULL
@@ -221,7 +221,7 @@ func (v Push) End(ctx context.Context, tenant, id string, outcome PushOutcome, a
 	return true, v.tx.Notifications().end(ctx, tenant, id, authenticator)
 }
 
-// SetResync keeps which passcode came with an approval that ended in
+// SetResync stores which passcode came with an approval that ended in
 // resync-required.
 func (v Push) SetResync(ctx context.Context, tenant, id string, far Passcode) error {
 	_, err := v.tx.exec(ctx, "keep passcode of "+id, `
@@ -229,8 +229,8 @@ func (v Push) SetResync(ctx context.Context, tenant, id string, far Passcode) er
 	return err
 }
 
-// Claim claims a journey's approved request once, unless the approval is
-// from before a time, and returns the authenticator that approved.
+// Claim claims the approved request of a journey, once, unless it was approved before
+// since. It returns the authenticator that approved.
 func (v Push) Claim(ctx context.Context, tenant, id, journey string, since time.Time) (authenticator string, ok bool, err error) {
 	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE push_requests SET claimed_at = $4
@@ -245,7 +245,7 @@ func (v Push) Claim(ctx context.Context, tenant, id, journey string, since time.
 	return authenticator, true, nil
 }
 
-// RefuseClaim takes a claim back for good: the approval may not count any more.
+// RefuseClaim takes back a claim for good, because the approval may no longer count.
 func (v Push) RefuseClaim(ctx context.Context, tenant, id string) error {
 	_, err := v.tx.exec(ctx, "refuse push request "+id, `
 		UPDATE push_requests SET claimed_at = NULL, refused_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, id, at(v.tx.now()))

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// A PushFilter narrows what Pushes yields; zero fields narrow nothing.
+// A PushFilter selects push requests. Zero fields select all.
 type PushFilter struct {
 	User    string // id
 	Outcome PushOutcome
 	Waiting bool          // only those that can still be answered; with no Outcome
-	Grace   time.Duration // for which an approval can be claimed, and is not yet expired
+	Grace   time.Duration // how long an approval can be claimed; after it the request has expired
 	Since   time.Time     // made from then on
 	Until   time.Time     // made before then
 	Limit   int           // 0 means 100, less than 0 all
 }
 
-// longestLife is longer than any request waits for its answer.
+// longestLife is longer than any request waits for an answer.
 const longestLife = 10 * time.Minute
 
-// List yields a tenant's push requests, newest first; of those of one second
-// the order is by id. It reads page by page, and holds nothing open between two.
+// List yields the push requests of a tenant, newest first, those of one second in the
+// order of ids. It reads page by page, and holds nothing open between two pages.
 //
-// An outcome is asked for as the clock sees it, which the rows may be behind
-// (PUSH-26): expired is what nobody ended in time, too, and an approval that
-// nobody claimed.
+// The outcome in the filter is the one at the present time, which the rows may not
+// have yet (PUSH-26): a request that nobody ended in time has expired, and so has an
+// approval that was not claimed.
 func (v PushReads) List(ctx context.Context, tenant string, f PushFilter) iter.Seq2[PushRequest, error] {
 	left := cmp.Or(f.Limit, 100)
 	return func(yield func(PushRequest, error) bool) {
@@ -60,7 +60,7 @@ func (v PushReads) List(ctx context.Context, tenant string, f PushFilter) iter.S
 	}
 }
 
-// query is the text and arguments of a page that begins after a request.
+// query returns the text and arguments of the page after a request.
 func (f PushFilter) query(tenant string, now time.Time, after PushRequest, page int) (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -72,9 +72,9 @@ func (f PushFilter) query(tenant string, now time.Time, after PushRequest, page 
 	order := "p.created_at"
 	if f.User != "" {
 		also("p.user_id = " + arg(f.User))
-		// What one user was asked is found by its own index and sorted. Without
-		// the sum SQLite would take the index that needs no sorting, and walk
-		// through everybody's for it.
+		// The requests of one user are found by their own index and sorted. Without
+		// the addition SQLite would take the index that needs no sorting, and scan
+		// the requests of all users.
 		order = "p.created_at + 0"
 	}
 	if !f.Since.IsZero() {
@@ -100,12 +100,12 @@ func (f PushFilter) query(tenant string, now time.Time, after PushRequest, page 
 		also("p.refused_at IS NULL AND (p.outcome = '" + string(PushExpired) + "' OR p.ended_at IS NULL AND p.expires_at <= " + arg(at(now)) +
 			" OR p.outcome = '" + string(PushApproved) + "' AND " + lapsed() + ")")
 	default:
-		// SQLite takes a partial index only where its condition stands in the
-		// query as it is.
+		// SQLite uses a partial index only if its condition stands in the query
+		// literally.
 		also("p.outcome = " + arg(string(f.Outcome)) + " AND p.outcome NOT IN ('', 'approved', 'expired')")
 	}
-	// The page is found before it is joined: a planner that knows little of the
-	// table would else join all of it.
+	// The page is selected before it is joined: a planner without statistics might
+	// join the whole table first.
 	tail := " ORDER BY " + order + " DESC, p.id DESC LIMIT " + arg(page)
 	return "SELECT " + pushColumns + " FROM (SELECT * FROM push_requests p WHERE " + strings.Join(conditions, " AND ") + tail +
 		") AS p JOIN journeys j ON j.tenant_id = p.tenant_id AND j.id = p.journey_id" + tail, args

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Acquire takes a user's turn in all that concerns push: until the transaction
-// ends, others who ask for it wait. What is read afterwards is what those before
-// left (SQLite gives one turn to everybody, PostgreSQL one to each row). It
-// returns until when push is, or was, locked; zero when it never was.
+// Acquire locks the row of a user for all that concerns push: until the transaction
+// ends, other transactions that acquire it wait, and then read what this one wrote.
+// (SQLite has one writer, PostgreSQL locks each row.) It returns until when push is,
+// or was, locked; zero if it never was.
 func (v Push) Acquire(ctx context.Context, tenant, user string) (until time.Time, err error) {
 	err = v.tx.q.QueryRowContext(ctx, `
 		UPDATE users SET push_locked_until = push_locked_until WHERE tenant_id = $1 AND id = $2 RETURNING push_locked_until`,
 		tenant, user).Scan(nullTime{&until})
 	if err != nil {
-		return until, notFound("turn of "+user, err)
+		return until, notFound("push state of "+user, err)
 	}
 	return until, nil
 }
 
-// CountSince counts the requests of a user from a time on that were neither
-// followed by an approved one nor forgiven by an operator (PUSH-9).
+// CountSince counts the requests of a user from a time on, without those that were
+// followed by an approved one or forgiven by an operator (PUSH-9).
 func (v PushReads) CountSince(ctx context.Context, tenant, user string, since time.Time) (n int64, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3 AND forgiven_at IS NULL`,
@@ -38,7 +38,7 @@ func (v Push) Lock(ctx context.Context, tenant, user string, until time.Time) er
 	return err
 }
 
-// Unlock ends a lock, and reports whether there was one.
+// Unlock ends the lock of push for a user, and reports whether there was one.
 func (v Push) Unlock(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "unlock push of "+user, `
 		UPDATE users SET push_locked_until = NULL WHERE tenant_id = $1 AND id = $2 AND push_locked_until > $3`,
@@ -46,7 +46,7 @@ func (v Push) Unlock(ctx context.Context, tenant, user string) (bool, error) {
 	return n == 1, err
 }
 
-// Forgive takes all requests of a user so far out of the count.
+// Forgive excludes all earlier requests of a user from the count.
 func (v Push) Forgive(ctx context.Context, tenant, user string) error {
 	now := v.tx.now()
 	_, err := v.tx.exec(ctx, "forgive pushes of "+user, `
@@ -55,11 +55,11 @@ func (v Push) Forgive(ctx context.Context, tenant, user string) error {
 	return err
 }
 
-// longestWindow is longer than any request counts.
+// longestWindow is longer than requests are counted.
 const longestWindow = 2 * time.Hour
 
-// ShownNumbers opens the numbers that screens show now to be picked on phones,
-// limit at most.
+// ShownNumbers decrypts at most limit numbers that pages show now, to be picked on
+// phones.
 func (v PushReads) ShownNumbers(ctx context.Context, tenant string, limit int) ([]string, error) {
 	type shown struct {
 		id     string

@@ -15,11 +15,10 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// scanner is a row or rows.
+// A scanner is a row or the current one of rows.
 type scanner interface{ Scan(dest ...any) error }
 
-// list yields what a query finds, each row scanned by one. An error ends the
-// sequence and comes with a zero value.
+// list yields the rows of a query, each scanned by one. An error ends the sequence.
 func list[T any](ctx context.Context, r Reader, what string, one func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -45,7 +44,7 @@ func list[T any](ctx context.Context, r Reader, what string, one func(scanner) (
 	}
 }
 
-// Collect gathers a sequence into a slice, or returns its error.
+// Collect returns a sequence as a slice, or its error.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for v, err := range seq {
@@ -59,7 +58,8 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 
 func scanID(row scanner) (id string, err error) { return id, row.Scan(&id) }
 
-// nullTime scans a nullable column of unix seconds; NULL is the zero time.
+// nullTime scans a nullable column of unix seconds into a time. NULL is the zero
+// time.
 type nullTime struct{ t *time.Time }
 
 func (m nullTime) Scan(src any) error {
@@ -90,7 +90,8 @@ func flag(b bool) int64 {
 	return 0
 }
 
-// numbered returns $from … for n arguments, comma-separated.
+// numbered returns the placeholders of n arguments beginning with $from, separated by
+// commas.
 func numbered(from, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -102,7 +103,7 @@ func numbered(from, n int) string {
 	return b.String()
 }
 
-// placeholders names the next two arguments after n.
+// placeholders returns the placeholders of the two arguments that follow n others.
 func placeholders(n int) (first, second string) {
 	return "$" + string(rune('1'+n)), "$" + string(rune('2'+n))
 }

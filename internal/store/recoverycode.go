@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A RecoverySet says how a user's recovery codes stand. The zero value is a user
-// who has none.
+// A RecoverySet describes a user's recovery codes. The zero value is a user without
+// any.
 type RecoverySet struct {
 	MadeAt time.Time
 	Made   int
-	Left   int // not used yet
+	Left   int // unused ones
 }
 
-// recoveryCodeUse is what the MAC of a recovery code is bound to: the same code of
-// another user, or another tenant, has another MAC.
+// recoveryCodeUse is what the MAC of a recovery code is bound to: the same code has
+// another MAC for another user or tenant.
 func recoveryCodeUse(tenant, user string) []string { return []string{"recovery code", tenant, user} }
 
 // RecoveryCodes reads and writes recovery codes.
@@ -32,7 +32,7 @@ type RecoveryCodeReads struct{ r Reader }
 // RecoveryCodes returns the view for reading.
 func (r Reader) RecoveryCodes() RecoveryCodeReads { return RecoveryCodeReads{r} }
 
-// Get returns how a user's recovery codes stand.
+// Get describes a user's recovery codes.
 func (v RecoveryCodeReads) Get(ctx context.Context, tenant, user string) (s RecoverySet, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT MIN(made_at), COUNT(*), COUNT(*) - COUNT(used_at) FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`,
@@ -43,11 +43,10 @@ func (v RecoveryCodeReads) Get(ctx context.Context, tenant, user string) (s Reco
 	return s, nil
 }
 
-// Replace puts a user's new recovery codes, in their canonical form,
-// in the place of all earlier ones.
+// Replace replaces all recovery codes of a user by new ones, given in canonical form.
 func (v RecoveryCodes) Replace(ctx context.Context, tenant, user string, codes []string) error {
-	// Whoever makes a set holds the user's row until the end of the transaction:
-	// of two sets made at once one is whole, and not two of them mixed.
+	// The row of the user is locked until the transaction ends: of two sets that are
+	// made at once, one is stored and whole.
 	if _, err := v.tx.exec(ctx, "recovery codes of "+user, `
 		UPDATE users SET failures = failures WHERE tenant_id = $1 AND id = $2`, tenant, user); err != nil {
 		return err
@@ -69,23 +68,23 @@ func (v RecoveryCodes) Replace(ctx context.Context, tenant, user string, codes [
 	return nil
 }
 
-// Remove removes all recovery codes of a user.
+// Remove deletes all recovery codes of a user.
 func (v RecoveryCodes) Remove(ctx context.Context, tenant, user string) error {
 	_, err := v.tx.exec(ctx, "remove recovery codes of "+user, `
 		DELETE FROM recovery_codes WHERE tenant_id = $1 AND user_id = $2`, tenant, user)
 	return err
 }
 
-// Use uses up one of a user's recovery codes, given in its canonical
-// form, and reports whether it was still to be had. The condition is part of the
-// UPDATE: of any number of copies of one, on any node, one gets it (T-LOG-30).
+// Use uses up a recovery code of a user, given in canonical form, and reports whether
+// it was unused. The condition is part of the UPDATE: of several uses of one code at
+// once, on any node, one succeeds (T-LOG-30).
 func (v RecoveryCodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
 	macs, err := v.tx.MACs(code, recoveryCodeUse(tenant, user)...)
 	if err != nil {
 		return false, err
 	}
 	used := false
-	for _, mac := range macs { // a root a try; no code is under two of them
+	for _, mac := range macs { // one for each root; no code is stored under two
 		n, err := v.tx.exec(ctx, "use recovery code of "+user, `
 			UPDATE recovery_codes SET used_at = $4 WHERE tenant_id = $1 AND user_id = $2 AND mac = $3 AND used_at IS NULL`,
 			tenant, user, mac, at(v.tx.now()))
@@ -97,9 +96,8 @@ func (v RecoveryCodes) Use(ctx context.Context, tenant, user, code string) (bool
 	return used, nil
 }
 
-// Has reports whether a code is one of the set a user has, used or
-// not: whoever is asked to hand a set out as a file hands out that and nothing
-// else.
+// Has reports whether a code is one of a user's present set, used or not. It makes
+// sure that nothing else is offered as a file of recovery codes.
 func (v RecoveryCodeReads) Has(ctx context.Context, tenant, user, code string) (bool, error) {
 	macs, err := v.r.MACs(code, recoveryCodeUse(tenant, user)...)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Request is what a protocol asked for, stored unbound until the browser
-// that brought it comes back by GET.
+// A Request is a request of a protocol. It is stored, bound to no browser, until the
+// browser that brought it follows the redirect.
 type Request struct {
 	Tenant      string
 	ID          string
@@ -17,7 +17,7 @@ type Request struct {
 	ExpiresAt   time.Time
 }
 
-// Requests keeps the requests of protocols until their browser comes back.
+// Requests stores the requests of protocols until their browser follows the redirect.
 type Requests struct {
 	tx *Tx
 }
@@ -25,7 +25,7 @@ type Requests struct {
 // Requests returns the view; what it writes is part of the transaction.
 func (tx *Tx) Requests() Requests { return Requests{tx} }
 
-// Add stores a protocol's request.
+// Add stores a request.
 func (v Requests) Add(ctx context.Context, r Request) error {
 	_, err := v.tx.exec(ctx, "add request", `
 		INSERT INTO requests (tenant_id, id, application_id, wants, expires_at) VALUES ($1, $2, $3, $4, $5)`,
@@ -33,8 +33,8 @@ func (v Requests) Add(ctx context.Context, r Request) error {
 	return err
 }
 
-// Take uses up a request and returns it. One that was used, has expired
-// or never was is an Expired: nobody learns which.
+// Take uses up a request and returns it. It returns an Expired, with no difference
+// for the client, if the request was used, has expired or never existed.
 func (v Requests) Take(ctx context.Context, tenant, id string) (Request, error) {
 	gone := &identity.Error{Kind: identity.Expired, Key: "error.request.expired"}
 	r := Request{Tenant: tenant, ID: id}

@@ -18,9 +18,9 @@ import (
 	"sync"
 )
 
-// A Keyring holds the numbered 256-bit roots from which every key that
-// protects the database is derived. It lives in a file or variable outside the
-// database; whoever has only one of the two can read no secret.
+// A Keyring holds the numbered 256-bit roots from which every key that protects the
+// database is derived. It is a file or variable outside the database; neither of the
+// two alone reveals a secret.
 type Keyring struct {
 	roots  map[int64][]byte
 	newest int64
@@ -33,8 +33,8 @@ func NewKeyring() *Keyring {
 	return k
 }
 
-// Add adds a fresh root and makes it the one that new values are sealed under.
-// Older ones stay for what still refers to them.
+// Add adds a fresh root, under which new values are sealed from then on. Older roots
+// stay for the values that refer to them.
 func (k *Keyring) Add() {
 	root := make([]byte, 32)
 	rand.Read(root)
@@ -42,8 +42,8 @@ func (k *Keyring) Add() {
 	k.roots[k.newest] = root
 }
 
-// ParseKeyring reads what Encode wrote: a line a root, its number and its
-// base64. Lines that are empty or begin with # are passed over.
+// ParseKeyring parses the text that Encode returns: one line for each root, its
+// number and its base64. Empty lines and those that begin with # are ignored.
 func ParseKeyring(text string) (*Keyring, error) {
 	k := &Keyring{roots: make(map[int64][]byte)}
 	for i, line := range strings.Split(text, "\n") {
@@ -72,7 +72,7 @@ func ParseKeyring(text string) (*Keyring, error) {
 	return k, nil
 }
 
-// Encode is the text ParseKeyring reads. It is secret.
+// Encode returns the text that ParseKeyring parses. It is secret.
 func (k *Keyring) Encode() string {
 	var b strings.Builder
 	b.WriteString("# Latchkey's roots. Without this file nothing sealed in the database can be read. Keep a copy apart from it.\n")
@@ -84,7 +84,7 @@ func (k *Keyring) Encode() string {
 	return b.String()
 }
 
-// Contains reports whether every root of another keyring is in k.
+// Contains reports whether k has every root of another keyring.
 func (k *Keyring) Contains(other *Keyring) bool {
 	for n, root := range other.roots {
 		if subtle.ConstantTimeCompare(k.roots[n], root) != 1 {
@@ -102,7 +102,7 @@ const (
 	codeLabel = "latchkey codes v1"
 )
 
-// derive returns the key a root yields for a label.
+// derive returns the key of a root for a label.
 func (k *Keyring) derive(root int64, label string) ([]byte, error) {
 	secret, ok := k.roots[root]
 	if !ok {
@@ -111,7 +111,7 @@ func (k *Keyring) derive(root int64, label string) ([]byte, error) {
 	return hkdf.Key(sha256.New, secret, nil, label, 32)
 }
 
-// keys are the keyring and the tenants' data keys opened so far.
+// keys are the keyring and the tenants' data keys that were unwrapped so far.
 type keys struct {
 	ring   *Keyring
 	mu     sync.Mutex
@@ -128,14 +128,14 @@ func newKeys(ring *Keyring) *keys {
 	return &keys{ring: ring, data: make(map[dataKeyID]cipher.AEAD), newest: make(map[string]int64)}
 }
 
-// A Place is where a sealed value lies. It is authenticated with the value, so
-// that a value moved to another row, column or tenant does not open.
+// A Place is where a sealed value is stored. It is authenticated with the value, so
+// that a value that was moved to another row, column or tenant cannot be unsealed.
 type Place struct {
 	Tenant, Table, Column, Row string
 }
 
-// aad encodes the place, each part with its length so that no two places share
-// an encoding.
+// aad encodes the place as associated data, each part with its length, so that no two
+// places have the same encoding.
 func (p Place) aad() []byte {
 	var b []byte
 	for _, part := range []string{p.Table, p.Column, p.Row, p.Tenant} {
@@ -145,8 +145,8 @@ func (p Place) aad() []byte {
 	return b
 }
 
-// sealVersion is the first byte of a sealed value: AES-256-GCM under a data
-// key. Then come the key's id (8 bytes), the nonce (12) and the ciphertext.
+// sealVersion is the first byte of a sealed value: AES-256-GCM under a data key. The
+// id of the key (8 bytes), the nonce (12 bytes) and the ciphertext follow.
 const sealVersion = 1
 
 const sealHeader = 1 + 8
@@ -164,8 +164,8 @@ func (tx *Tx) Seal(ctx context.Context, p Place, secret []byte) ([]byte, error) 
 	return aead.Seal(out, nonce, secret, p.aad()), nil
 }
 
-// Unseal opens a sealed value. It fails if the value was changed, or was
-// sealed for another place.
+// Unseal decrypts a sealed value. It fails if the value was changed, or was sealed
+// for another place.
 func (r Reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, error) {
 	if len(sealed) < sealHeader || sealed[0] != sealVersion {
 		return nil, fmt.Errorf("store: %s.%s of %s is not sealed", p.Table, p.Column, p.Row)
@@ -189,7 +189,7 @@ func (r Reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, err
 	return secret, nil
 }
 
-// dataKey returns a tenant's data key by id, 0 meaning the newest.
+// dataKey returns a data key of a tenant by id; 0 is the newest.
 func (r Reader) dataKey(ctx context.Context, tenant string, id int64) (int64, cipher.AEAD, error) {
 	r.keys.mu.Lock()
 	defer r.keys.mu.Unlock()
@@ -239,7 +239,7 @@ func dataKeyPlace(tenant string, id int64) Place {
 	return Place{Tenant: tenant, Table: "data_keys", Column: "wrapped", Row: strconv.FormatInt(id, 10)}
 }
 
-// addDataKey makes a tenant's first data key and wraps it under the newest root.
+// addDataKey creates the first data key of a tenant, wrapped under the newest root.
 func (tx *Tx) addDataKey(ctx context.Context, tenant string) error {
 	root := tx.keys.ring.newest
 	kek, err := tx.keys.ring.derive(root, wrapLabel)
@@ -268,15 +268,15 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// MAC returns the HMAC of a code that is too short to be stored as a plain
-// hash, bound to what it is for, and the number of the root it was made under.
+// MAC returns the HMAC of a code that is too short to be stored as a plain hash,
+// bound to its use, and the number of the root under which it was made.
 func (r Reader) MAC(code string, bound ...string) (mac []byte, root int64, err error) {
 	root = r.keys.ring.newest
 	mac, err = r.mac(root, code, bound)
 	return mac, root, err
 }
 
-// CheckMAC reports in constant time whether code is the one a MAC was made of.
+// CheckMAC reports in constant time whether a MAC is that of a code.
 func (r Reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (bool, error) {
 	want, err := r.mac(root, code, bound)
 	if err != nil {
@@ -285,7 +285,8 @@ func (r Reader) CheckMAC(mac []byte, root int64, code string, bound ...string) (
 	return hmac.Equal(mac, want), nil
 }
 
-// MACs returns a code's HMAC under every root, for codes that are looked up.
+// MACs returns the HMACs of a code under all roots, for codes that are looked up by
+// it.
 func (r Reader) MACs(code string, bound ...string) ([][]byte, error) {
 	var all [][]byte
 	for root := range r.keys.ring.roots {

@@ -55,8 +55,8 @@ func TestCRED2_SealedValuesOpenOnlyInTheirPlace(t *testing.T) {
 			}
 		}
 		// With other roots, the database alone is worth nothing.
-		stranger := &DB{Reader: Reader{q: db.pool, keys: newKeys(NewKeyring()), now: db.now}}
-		if _, err := stranger.Unseal(t.Context(), place, sealed); err == nil || !strings.Contains(err.Error(), "keys file") {
+		otherKeys := &DB{Reader: Reader{q: db.pool, keys: newKeys(NewKeyring()), now: db.now}}
+		if _, err := otherKeys.Unseal(t.Context(), place, sealed); err == nil || !strings.Contains(err.Error(), "keys file") {
 			t.Errorf("with another keys file: %v", err)
 		}
 	})

@@ -10,7 +10,8 @@ func serverKeyPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "authenticators", Column: "server_key", Row: id}
 }
 
-// ServerKeys reads and writes the keys that the server signs with, one for each authenticator that needs one.
+// ServerKeys reads and writes the keys with which the server signs for single
+// authenticators.
 type ServerKeys struct {
 	ServerKeyReads
 	tx *Tx
@@ -25,8 +26,8 @@ type ServerKeyReads struct{ r Reader }
 // ServerKeys returns the view for reading.
 func (r Reader) ServerKeys() ServerKeyReads { return ServerKeyReads{r} }
 
-// Get opens the key that the server signs with for one authenticator, as
-// PKCS #8. A NotFound says that it has none.
+// Get decrypts the key with which the server signs for an authenticator, as PKCS #8.
+// If there is none, it returns a NotFound.
 func (v ServerKeyReads) Get(ctx context.Context, tenant, id string) ([]byte, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `
@@ -37,8 +38,8 @@ func (v ServerKeyReads) Get(ctx context.Context, tenant, id string) ([]byte, err
 	return v.r.Unseal(ctx, serverKeyPlace(tenant, id), sealed)
 }
 
-// Set gives an authenticator the key the server signs with for it,
-// PKCS #8, sealed. One that has a key is a Conflict: its app knows that one.
+// Set seals and stores the key with which the server signs for an authenticator, as
+// PKCS #8. If there is one already, it returns a Conflict: the app knows that one.
 func (v ServerKeys) Set(ctx context.Context, tenant, id string, pkcs8 []byte) error {
 	sealed, err := v.tx.Seal(ctx, serverKeyPlace(tenant, id), pkcs8)
 	if err != nil {

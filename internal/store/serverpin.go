@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// pinHistory is how many of an authenticator's PINs, the present one among them,
-// cannot be chosen anew.
+// pinHistory is how many of the last PINs of an authenticator, the present one
+// included, cannot be chosen again.
 const pinHistory = 5
 
 // ServerPINs reads and writes the PINs that the server checks (CRED-2).
@@ -25,9 +25,9 @@ type ServerPINReads struct{ r Reader }
 // ServerPINs returns the view for reading.
 func (r Reader) ServerPINs() ServerPINReads { return ServerPINReads{r} }
 
-// mac is kept as a MAC under a key that is outside the database: it has
-// some thirteen bits at least, which no slow hash protects against whoever has a
-// copy, and every login checks it (CRED-2).
+// mac returns what is stored of a PIN that the server checks. A PIN has some thirteen
+// bits, which no slow hash would protect, and every sign-in checks it; so it is a MAC
+// under a key outside the database (CRED-2).
 func (v ServerPINReads) mac(tenant, id, pin string) ([]byte, int64, error) {
 	return v.r.MAC(pin, "server pin", tenant, id)
 }
@@ -36,8 +36,8 @@ func initialPINPlace(tenant, id string) Place {
 	return Place{Tenant: tenant, Table: "server_pins", Column: "initial", Row: id}
 }
 
-// InUse reports whether any authenticator of a tenant has a PIN that the
-// server checks, whoever's it is.
+// InUse reports whether any authenticator of a tenant has a PIN that the server
+// checks.
 func (v ServerPINReads) InUse(ctx context.Context, tenant string) (bool, error) {
 	var n int64
 	err := v.r.q.QueryRowContext(ctx, `
@@ -49,7 +49,7 @@ func (v ServerPINReads) InUse(ctx context.Context, tenant string) (bool, error) 
 	return n > 0, nil
 }
 
-// ChangeDue reports whether another PIN must be chosen for an authenticator.
+// ChangeDue reports whether the PIN of an authenticator must be changed.
 func (v ServerPINReads) ChangeDue(ctx context.Context, tenant, id string) (due bool, err error) {
 	err = v.r.q.QueryRowContext(ctx, `SELECT due FROM server_pins WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&due)
 	if err != nil {
@@ -58,8 +58,8 @@ func (v ServerPINReads) ChangeDue(ctx context.Context, tenant, id string) (due b
 	return due, nil
 }
 
-// Initial opens the PIN that an authenticator was given, to be shown. Once it was
-// used, or another chosen, it is gone: a NotFound.
+// Initial decrypts the PIN that was made for an authenticator, so that it can be
+// shown. After it was used or replaced, Initial returns a NotFound.
 func (v ServerPINReads) Initial(ctx context.Context, tenant, id string) (string, error) {
 	var sealed []byte
 	err := v.r.q.QueryRowContext(ctx, `
@@ -71,7 +71,7 @@ func (v ServerPINReads) Initial(ctx context.Context, tenant, id string) (string,
 	return string(pin), err
 }
 
-// Check reports whether a PIN is an authenticator's.
+// Check reports whether a PIN is that of an authenticator.
 func (v ServerPINReads) Check(ctx context.Context, tenant, id, pin string) (bool, error) {
 	var mac []byte
 	var root int64
@@ -82,10 +82,10 @@ func (v ServerPINReads) Check(ctx context.Context, tenant, id, pin string) (bool
 	return v.r.CheckMAC(mac, root, pin, "server pin", tenant, id)
 }
 
-// Try counts a try at the PIN that comes with an approval, and only then
-// looks at it; a right one takes all counts back. It returns the tries left of
-// most in a row; with none, nothing is looked at. As with [PINs.Try] the count is
-// one conditional update: of any number at once no more than most are looked at.
+// Try counts an attempt at the PIN that comes with an approval, and then checks it. A
+// right one resets the count. It returns how many of most attempts in a row are left;
+// without any left nothing is checked. As with [PINs.Try] the count is one
+// conditional update: of any number at once no more than most are checked.
 func (v ServerPINs) Try(ctx context.Context, tenant, id string, most int64, pin string) (right bool, left int64, err error) {
 	var mac []byte
 	var root, failures int64
@@ -105,8 +105,8 @@ func (v ServerPINs) Try(ctx context.Context, tenant, id string, most int64, pin 
 	return true, most, v.ResetCount(ctx, tenant, id)
 }
 
-// ResetCount notes that the PIN was right: wrong ones are counted from the
-// start, and one that need not be changed is shown no more.
+// ResetCount records that the PIN was right: the count of wrong ones is reset, and an
+// initial PIN that need not be changed is no longer shown.
 func (v ServerPINs) ResetCount(ctx context.Context, tenant, id string) error {
 	_, err := v.tx.exec(ctx, "server PIN of "+id+" was right", `
 		UPDATE server_pins SET failures = 0, initial = CASE WHEN due = 1 THEN initial END
@@ -114,7 +114,7 @@ func (v ServerPINs) ResetCount(ctx context.Context, tenant, id string) error {
 	return err
 }
 
-// HadBefore reports whether a PIN is among the last an authenticator had, the
+// HadBefore reports whether a PIN is among the last ones of an authenticator, the
 // present one included.
 func (v ServerPINReads) HadBefore(ctx context.Context, tenant, id, pin string) (bool, error) {
 	type kept struct {
@@ -134,9 +134,9 @@ func (v ServerPINReads) HadBefore(ctx context.Context, tenant, id, pin string) (
 	return false, nil
 }
 
-// Set gives an authenticator a PIN in the place of any it had. One that
-// was made for its user is first, to be shown until it is used; due says that
-// another must be chosen then.
+// Set stores a PIN of an authenticator in place of an earlier one. If it was made for
+// the user, first says that it is shown until it is used, and due that it must be
+// changed then.
 func (v ServerPINs) Set(ctx context.Context, tenant, id, pin string, first, due bool) error {
 	mac, root, err := v.mac(tenant, id, pin)
 	if err != nil {
@@ -154,7 +154,8 @@ func (v ServerPINs) Set(ctx context.Context, tenant, id, pin string, first, due 
 			due = excluded.due, failures = 0`, tenant, id, mac, root, sealed, flag(due)); err != nil {
 		return err
 	}
-	// The row above is held until the end: nobody else counts at the same time.
+	// The row above is locked until the transaction ends, so that no other one takes
+	// the same place.
 	var place int64
 	err = v.tx.q.QueryRowContext(ctx, `
 		SELECT COALESCE(MAX(place), 0) + 1 FROM server_pin_history WHERE tenant_id = $1 AND authenticator_id = $2`, tenant, id).Scan(&place)

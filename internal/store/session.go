@@ -10,7 +10,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Hash is how secrets of 128 random bits or more are stored: SHA-256, hex.
+// Hash returns how secrets of 128 random bits or more are stored: their SHA-256 in
+// hexadecimal.
 func Hash(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
@@ -41,9 +42,10 @@ type SessionReads struct{ r Reader }
 // Sessions returns the view for reading.
 func (r Reader) Sessions() SessionReads { return SessionReads{r} }
 
-// BySecret returns the live session a browser's secret opens, with what was
-// passed in it: not ended, not past its absolute end, not left idle, of
-// this browser, and of a user who is enabled. Anything else is Unauthenticated.
+// BySecret returns the live session of a browser's secret, with what was passed in
+// it. Live is a session that has not ended, is before its absolute end, was not idle
+// for too long, and is of this browser and of an enabled user. For all others
+// BySecret returns an Unauthenticated.
 func (v SessionReads) BySecret(ctx context.Context, tenant, secret, browser string) (identity.Session, error) {
 	now := v.r.now()
 	s, err := scanSession(v.r.q.QueryRowContext(ctx, `
@@ -58,8 +60,8 @@ func (v SessionReads) BySecret(ctx context.Context, tenant, secret, browser stri
 	return s, err
 }
 
-// OfUser yields a user's live sessions, the one seen last first, without what
-// was passed in them.
+// OfUser yields a user's live sessions, without what was passed in them. The one used
+// last comes first.
 func (v SessionReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2[identity.Session, error] {
 	return list(ctx, v.r, "sessions of "+user, scanSession, `
 		SELECT `+sessionColumns+` FROM sessions
@@ -73,9 +75,9 @@ func (v SessionReads) validations(ctx context.Context, tenant, session string) (
 		WHERE tenant_id = $1 AND session_id = $2 ORDER BY passed_at`, tenant, session))
 }
 
-// Save writes a session under a new secret: a new row, or, where the
-// same person proved more, the same row with the old secret dead. The
-// applications logged in to stay with it.
+// Save writes a session under a new secret. It inserts a row, or, if the same person
+// has proved more, updates the row, so that the old secret no longer works. The
+// applications of the session stay.
 func (v Sessions) Save(ctx context.Context, s identity.Session, secret string) error {
 	_, err := v.tx.exec(ctx, "keep session", `
 		INSERT INTO sessions (tenant_id, id, secret_hash, user_id, browser, auth_time, created_at, seen_at, idle, expires_at, agent, ip)
@@ -99,8 +101,8 @@ func (v Sessions) Save(ctx context.Context, s identity.Session, secret string) e
 	return nil
 }
 
-// Touch moves a session's idle end. It writes at most once a minute, so
-// that reading pages does not become writing.
+// Touch moves the idle end of a session. It writes at most once a minute, so that
+// reading pages does not become writing.
 func (v Sessions) Touch(ctx context.Context, s identity.Session) error {
 	now := v.tx.now()
 	if !s.Stale(now) {
@@ -110,9 +112,9 @@ func (v Sessions) Touch(ctx context.Context, s identity.Session) error {
 	return err
 }
 
-// End ends a session and its applications; ending one twice is no error.
-// What the browser's unfinished journeys took over from it goes too, or a page
-// left open would outlive the signing out.
+// End ends a session and its applications; ending one twice is no error. What the
+// browser's open journeys had taken over from the session is revoked too, or a page
+// that was left open would survive signing out.
 func (v Sessions) End(ctx context.Context, tenant, id string) error {
 	now := at(v.tx.now())
 	if err := v.tx.Journeys().revokeSession(ctx, tenant, id); err != nil {
@@ -127,7 +129,7 @@ func (v Sessions) End(ctx context.Context, tenant, id string) error {
 	return err
 }
 
-// EndAll ends every live session of a user, and reports how many there were.
+// EndAll ends all live sessions of a user and returns how many there were.
 func (v Sessions) EndAll(ctx context.Context, tenant, user string) (int64, error) {
 	ids, err := Collect(list(ctx, v.tx.Reader, "sessions of "+user, scanID, `
 		SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3`, tenant, user, at(v.tx.now())))
@@ -142,8 +144,8 @@ func (v Sessions) EndAll(ctx context.Context, tenant, user string) (int64, error
 	return int64(len(ids)), nil
 }
 
-// Join notes that a session logged in to an application, and returns
-// the row: the first one's index and subject stay while the session lives.
+// Join records that a session was used to sign in to an application, and returns the
+// row. The session index of the first time stays while the session lives.
 func (v Sessions) Join(ctx context.Context, tenant string, a identity.SessionApplication) (identity.SessionApplication, error) {
 	err := v.tx.q.QueryRowContext(ctx, `
 		INSERT INTO session_applications (tenant_id, session_id, application_id, protocol, session_index, subject, started_at)
@@ -157,7 +159,7 @@ func (v Sessions) Join(ctx context.Context, tenant string, a identity.SessionApp
 	return a, nil
 }
 
-// Applications yields what a session is logged in to.
+// Applications yields the applications that a session is signed in to.
 func (v SessionReads) Applications(ctx context.Context, tenant, session string) iter.Seq2[identity.SessionApplication, error] {
 	return list(ctx, v.r, "session applications", func(row scanner) (a identity.SessionApplication, err error) {
 		return a, row.Scan(&a.Session, &a.Application, &a.Protocol, &a.Index, &a.Subject, nullTime{&a.StartedAt}, nullTime{&a.EndedAt})

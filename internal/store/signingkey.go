@@ -7,7 +7,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A SigningKey signs what a tenant says in a protocol.
+// A SigningKey signs the messages of a tenant in a protocol.
 type SigningKey struct {
 	Tenant      string
 	ID          string
@@ -60,7 +60,7 @@ func (v SigningKeyReads) Active(ctx context.Context, tenant string, purpose iden
 	return all, nil
 }
 
-// Add seals and keeps a key.
+// Add seals a key and stores it.
 func (v SigningKeys) Add(ctx context.Context, k SigningKey) error {
 	sealed, err := v.tx.Seal(ctx, signingKeyPlace(k.Tenant, k.ID), k.Private)
 	if err != nil {

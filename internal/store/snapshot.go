@@ -11,30 +11,29 @@ import (
 	"strings"
 )
 
-// A Snapshot is the whole database as it was at one moment, for a copy of it.
-// Others go on writing meanwhile.
+// A Snapshot is the whole database in one state, to be copied. Others go on writing
+// meanwhile.
 type Snapshot struct {
 	// Schema is the newest migration that was applied.
 	Schema int64
-	// Least is the least release that may open the database.
+	// Least is the lowest release that may open the database.
 	Least int64
-	// Tables are all there are, in an order in which each follows those it
-	// refers to.
+	// Tables are all tables, each after those that it refers to.
 	Tables []Table
 
 	tx *sql.Tx
 }
 
-// A Table is one of a snapshot's.
+// A Table is a table of a snapshot.
 type Table struct {
 	Name    string   `json:"name"`
 	Columns []string `json:"columns"`
 	Rows    int64    `json:"rows"`
 }
 
-// Snapshot opens a snapshot: a read transaction on SQLite, which in WAL mode
-// sees one state and keeps nobody from writing; on PostgreSQL one of REPEATABLE
-// READ. Close ends it.
+// Snapshot opens a snapshot. On SQLite it is a read transaction, which in WAL mode
+// sees one state and blocks no writer; on PostgreSQL one at REPEATABLE READ. The
+// caller closes it.
 func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot(), ReadOnly: true})
 	if err != nil {
@@ -80,8 +79,8 @@ func (s *Snapshot) load(ctx context.Context) error {
 	return nil
 }
 
-// Rows yields the rows of a table, a value for each column: nil, an int64, a
-// string or a []byte. The slice is the caller's until the next row.
+// Rows yields the rows of a table, as one value for each column: nil, an int64, a
+// string or a []byte. The slice is valid until the next row.
 func (s *Snapshot) Rows(ctx context.Context, t Table) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		rows, err := s.tx.QueryContext(ctx, `SELECT `+strings.Join(t.Columns, ", ")+` FROM `+t.Name)
@@ -111,9 +110,9 @@ func (s *Snapshot) Rows(ctx context.Context, t Table) iter.Seq2[[]any, error] {
 
 var creates = regexp.MustCompile(`(?m)^CREATE TABLE ([a-z_]+) \($`)
 
-// tables lists what migrations up to a version create, in their order. A table
-// refers only to those before it: PostgreSQL takes no migration that says
-// otherwise. Whatever else lies in the database is not ours to copy.
+// tables lists the tables that the migrations up to a version create, in that order.
+// A table refers only to earlier ones: PostgreSQL accepts no other migration. Tables
+// that we did not create are not copied.
 func tables(version int64) ([]string, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// statements keeps the prepared form of each query. Our queries are constants,
-// so there are as many as the program has; parsing them anew each time would
-// be a quarter of all the work of a login on SQLite.
+// statements keeps the prepared form of each query. Queries are constants, so their
+// number is bounded. Parsing them anew each time would be a quarter of the work of a
+// sign-in on SQLite.
 type statements struct {
 	pool *sql.DB
 	kept sync.Map // query → *sql.Stmt
 }
 
-// of returns a query's statement, or nil if it cannot be prepared: asking the
-// database itself then says why.
+// of returns the prepared statement of a query; nil if it cannot be prepared, in
+// which case running the query as text returns the error.
 func (s *statements) of(ctx context.Context, query string) *sql.Stmt {
 	if kept, ok := s.kept.Load(query); ok {
 		return kept.(*sql.Stmt)
@@ -31,8 +31,8 @@ func (s *statements) of(ctx context.Context, query string) *sql.Stmt {
 	return stmt
 }
 
-// on returns what runs queries on plain, prepared where that helps: a pool, or
-// the transaction tx.
+// on returns a querier that runs prepared statements on a pool or, if tx is not nil,
+// in a transaction. It is plain itself if the driver prepares statements.
 func (s *statements) on(plain querier, tx *sql.Tx) querier {
 	if s == nil {
 		return plain
@@ -40,8 +40,8 @@ func (s *statements) on(plain querier, tx *sql.Tx) querier {
 	return &preparing{statements: s, plain: plain, tx: tx}
 }
 
-// learn prepares what a transaction that has ended had to run as text: while it
-// lasted, it held the only connection.
+// learn prepares the queries that a transaction ran as text. It is called after the
+// transaction, which held the only connection.
 func (s *statements) learn(ctx context.Context, q querier) {
 	if p, ok := q.(*preparing); ok {
 		for _, query := range p.missed {
@@ -50,12 +50,12 @@ func (s *statements) learn(ctx context.Context, q querier) {
 	}
 }
 
-// preparing runs prepared statements in place of texts.
+// preparing is a querier that runs prepared statements instead of texts.
 type preparing struct {
 	statements *statements
 	plain      querier
 	tx         *sql.Tx  // nil outside a transaction
-	missed     []string // queries of the transaction that nobody has prepared
+	missed     []string // queries of the transaction that are not prepared yet
 }
 
 func (p *preparing) statement(ctx context.Context, query string) *sql.Stmt {

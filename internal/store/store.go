@@ -42,9 +42,9 @@ type DB struct {
 	Reader
 	writer *sql.DB // SQLite: one connection, immediate transactions; PostgreSQL: the pool
 	pool   *sql.DB // SQLite: readers; PostgreSQL: the same pool
-	// Statements prepared once: for reads outside and for all inside transactions.
+	// Statements that are prepared once: of reads outside transactions, and of all inside.
 	prepared, preparedWrites *statements
-	tenants                  sync.Map // slug → knownTenant
+	tenants                  sync.Map // slug → cachedTenant
 
 	log  *slog.Logger
 	bus  *bus
@@ -52,8 +52,8 @@ type DB struct {
 	done sync.WaitGroup
 }
 
-// A Tx is a transaction of somebody's doing. Its events and wake-ups share its
-// fate.
+// A Tx is a transaction on behalf of a principal. Its events and notifications are
+// written with it, or not at all.
 type Tx struct {
 	Reader
 	db     *DB
@@ -70,8 +70,8 @@ type Reader struct {
 	now     func() time.Time
 }
 
-// Open opens the database and starts listening for wake-ups. It does not
-// migrate; see Migrate.
+// Open opens the database and starts to listen for notifications. It does not
+// migrate; see [DB.Migrate].
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -123,11 +123,11 @@ func (db *DB) connect(o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("store: open: %w", err)
 	}
-	// FULL makes a commit survive a loss of power: a passcode that was used up
-	// must not come back. Immediate transactions wait for the lock; deferred
-	// ones that read first would fail at once when they come to write. The log
-	// is copied into the file at 16 MB, not at 4: logins write the same pages
-	// over and over, and each is copied once.
+	// FULL makes a commit survive a loss of power: a passcode that was used up must
+	// not come back. Immediate transactions wait for the lock when they begin; a
+	// deferred one that reads first would fail at its first write. The log is copied
+	// into the file at 16 MB instead of 4 MB: sign-ins write the same pages again and
+	// again, and each page is copied once.
 	dsn := func(extra ...string) string {
 		q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", maxWait.Milliseconds()), "journal_mode(WAL)",
 			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}, extra...), "_txlock": {"immediate"}}
@@ -160,7 +160,7 @@ func (db *DB) closePools() error {
 	return err
 }
 
-// Now is the database's clock: the one every expiry is measured by.
+// Now is the time by which every expiry is measured.
 func (r Reader) Now() time.Time { return r.now() }
 
 // Ping reports whether the database can be written to, for /readyz.
@@ -171,14 +171,14 @@ func (db *DB) Ping(ctx context.Context) error {
 	})
 }
 
-// InTx runs f in a transaction of who's doing and commits what it did, or
-// nothing if it returns an error. A database that is busy, full or gone is an
+// InTx runs f in a transaction on behalf of who and commits it, or rolls it back if f
+// returns an error. If the database is busy, full or gone, the error is an
 // identity.Unavailable.
 func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) error) error {
 	return db.inTx(ctx, who, func(_ *sql.Tx, tx *Tx) error { return f(tx) })
 }
 
-// inTx is InTx for what needs the database's own transaction too.
+// inTx is InTx for callers that need the sql.Tx too.
 func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
 	conn, err := db.acquireWriter(ctx)
 	if err != nil {
@@ -201,23 +201,23 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("store: commit: %w", classify(err))
 	}
-	_ = conn.Close() // back to the pool: the next one's turn
+	_ = conn.Close() // back to the pool, for the next transaction
 	db.bus.notify(tx.topics...)
 	db.preparedWrites.learn(ctx, q)
 	return nil
 }
 
-// maxWait bounds how long a transaction waits for a connection, and again for
-// a lock that somebody holds (QLT-3): past it, people are told to come again.
+// maxWait bounds how long a transaction waits for a connection, and then for a lock
+// (QLT-3). After it the client is told to try again.
 const maxWait = 5 * time.Second
 
-// acquireWriter waits for a connection to write on. SQLite has one, so this is the queue
-// of those who wait for each other.
+// acquireWriter waits for a connection to write on. SQLite has one, so transactions
+// queue here.
 func (db *DB) acquireWriter(ctx context.Context) (*sql.Conn, error) {
 	waiting, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	return db.writer.Conn(waiting)
 }
 
-// Who is the principal the transaction was begun for.
+// Who is the principal on whose behalf the transaction runs.
 func (tx *Tx) Who() identity.Principal { return tx.who }

@@ -10,17 +10,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// A PushSubscription is where an authenticator in a browser can be rung.
+// A PushSubscription is the Web Push subscription of an authenticator in a browser.
 type PushSubscription struct {
 	Tenant        string
 	Authenticator string
 	Host          string // of the push service
 	CreatedAt     time.Time
-	SentAt        time.Time // when the push service last took a message
-	FailedAt      time.Time // when it last did not; zero once it takes one again
-	Failure       string    // why not, in a word
+	SentAt        time.Time // when the push service last accepted a message
+	FailedAt      time.Time // when it last refused one; zero after it has accepted one again
+	Failure       string    // why, as a machine word
 
-	endpoint, p256dh, auth []byte // two of them sealed
+	endpoint, p256dh, auth []byte // endpoint and auth are sealed
 }
 
 func endpointPlace(tenant, id string) Place {
@@ -46,8 +46,8 @@ type SubscriptionReads struct{ r Reader }
 // Subscriptions returns the view for reading.
 func (r Reader) Subscriptions() SubscriptionReads { return SubscriptionReads{r} }
 
-// Get returns an authenticator's subscription; a NotFound says
-// that it has none.
+// Get returns the subscription of an authenticator. If there is none, it returns a
+// NotFound.
 func (v SubscriptionReads) Get(ctx context.Context, tenant, authenticator string) (p PushSubscription, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT tenant_id, authenticator_id, host, endpoint, p256dh, auth, created_at, sent_at, failed_at, failure
@@ -59,7 +59,7 @@ func (v SubscriptionReads) Get(ctx context.Context, tenant, authenticator string
 	return p, nil
 }
 
-// Unseal opens what is sealed in a subscription.
+// Unseal decrypts a subscription.
 func (v SubscriptionReads) Unseal(ctx context.Context, p PushSubscription) (webpush.Subscription, error) {
 	endpoint, err := v.r.Unseal(ctx, endpointPlace(p.Tenant, p.Authenticator), p.endpoint)
 	if err != nil {
@@ -69,8 +69,8 @@ func (v SubscriptionReads) Unseal(ctx context.Context, p PushSubscription) (webp
 	return webpush.Subscription{Endpoint: string(endpoint), P256DH: p.p256dh, Auth: auth}, err
 }
 
-// Set gives an authenticator a subscription, in place of any it had, and
-// reports whether that changed anything: an app may say the same at each start.
+// Set stores the subscription of an authenticator in place of an earlier one, and
+// reports whether that changed anything: an app may send the same at each start.
 func (v Subscriptions) Set(ctx context.Context, tenant, authenticator string, s webpush.Subscription) (bool, error) {
 	has, err := v.Get(ctx, tenant, authenticator)
 	if err != nil && !errors.Is(err, identity.NotFound) {
@@ -102,7 +102,7 @@ func (v Subscriptions) Set(ctx context.Context, tenant, authenticator string, s 
 	return err == nil, err
 }
 
-// Remove ends an authenticator's subscription and reports whether it had
+// Remove deletes the subscription of an authenticator, and reports whether there was
 // one.
 func (v Subscriptions) Remove(ctx context.Context, tenant, authenticator string) (bool, error) {
 	n, err := v.tx.exec(ctx, "unsubscribe "+authenticator, `
@@ -110,8 +110,8 @@ func (v Subscriptions) Remove(ctx context.Context, tenant, authenticator string)
 	return n == 1, err
 }
 
-// Gone ends a subscription that its push service no longer knows,
-// unless another has taken its place meanwhile, and reports whether it did.
+// Gone deletes a subscription that its push service no longer knows, unless it was
+// replaced meanwhile. It reports whether it did.
 func (v Subscriptions) Gone(ctx context.Context, p PushSubscription) (bool, error) {
 	n, err := v.tx.exec(ctx, "subscription gone", `
 		DELETE FROM push_subscriptions WHERE tenant_id = $1 AND authenticator_id = $2 AND endpoint = $3`,
@@ -119,8 +119,8 @@ func (v Subscriptions) Gone(ctx context.Context, p PushSubscription) (bool, erro
 	return n == 1, err
 }
 
-// Served notes that the push service took a message, or, with a
-// failure, why it did not.
+// Served records that the push service accepted a message or, if failure is not
+// empty, why it did not.
 func (v Subscriptions) Served(ctx context.Context, p PushSubscription, failure string) error {
 	query := `UPDATE push_subscriptions SET sent_at = $4, failed_at = NULL, failure = ''
 		WHERE tenant_id = $1 AND authenticator_id = $2 AND endpoint = $3`
@@ -134,15 +134,15 @@ func (v Subscriptions) Served(ctx context.Context, p PushSubscription, failure s
 	return err
 }
 
-// A PushHost is a push service that browsers are subscribed at.
+// A PushHost is a push service with subscriptions.
 type PushHost struct {
 	Host          string
 	Subscriptions int64
-	Failing       int64 // whose last message it did not take
+	Failing       int64 // of which it refused the last message
 }
 
-// Hosts yields the push services in use by all tenants, the most used
-// first: a question about the server, of which no tenant is told anything.
+// Hosts yields the push services that are in use, the most used first. It crosses
+// tenants, for questions about the server.
 func (v SubscriptionReads) Hosts(ctx context.Context) iter.Seq2[PushHost, error] {
 	return list(ctx, v.r, "push hosts", func(row scanner) (h PushHost, err error) {
 		return h, row.Scan(&h.Host, &h.Subscriptions, &h.Failing)

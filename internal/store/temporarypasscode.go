@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// A Temporary is a passcode that an operator made for a user.
+// A TemporaryPasscode is a passcode that an operator made for a user.
 type TemporaryPasscode struct {
 	Tenant    string
 	User      string
-	Many      bool // it may be used until it expires, and not once
+	Many      bool // may be used until it expires, not only once
 	MadeAt    time.Time
 	ExpiresAt time.Time
 }
@@ -21,8 +21,8 @@ func temporaryPasscodeUse(tenant, user string) []string {
 	return []string{"temporary passcode", tenant, user}
 }
 
-// openTemporary is the condition under which a temporary passcode can still be
-// typed at the time $3.
+// openTemporary is the condition that a temporary passcode can be used at the time
+// $3.
 const openTemporary = `ended_at IS NULL AND expires_at > $3`
 
 // TemporaryPasscodes writes the passcodes that operators make for users (CRED-9).
@@ -33,8 +33,7 @@ func (tx *Tx) TemporaryPasscodes() TemporaryPasscodes {
 	return TemporaryPasscodes{tx}
 }
 
-// Set puts a user's new temporary passcode in the place of an earlier
-// one. Its digits are given in ASCII.
+// Set replaces the temporary passcode of a user. Its digits are ASCII.
 func (v TemporaryPasscodes) Set(ctx context.Context, t TemporaryPasscode, code string) error {
 	mac, root, err := v.tx.MAC(code, temporaryPasscodeUse(t.Tenant, t.User)...)
 	if err != nil {
@@ -52,8 +51,8 @@ func (v TemporaryPasscodes) Set(ctx context.Context, t TemporaryPasscode, code s
 	return err
 }
 
-// End ends a user's temporary passcode, and reports whether one was
-// open.
+// End ends the temporary passcode of a user, and reports whether one could still be
+// used.
 func (v TemporaryPasscodes) End(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "end temporary passcode of "+user, `
 		UPDATE temporary_passcodes SET ended_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND `+openTemporary,
@@ -61,9 +60,9 @@ func (v TemporaryPasscodes) End(ctx context.Context, tenant, user string) (bool,
 	return n == 1, err
 }
 
-// Use uses a temporary passcode of a user and reports whether this was
-// one that is open. One for a single use ends with it: the condition is part of
-// the UPDATE, so of a hundred copies one gets it (CRED-9).
+// Use uses a temporary passcode of a user, and reports whether it was right and could
+// be used. If it is for a single use, it ends: the condition is part of the UPDATE,
+// so that of a hundred uses at once one succeeds (CRED-9).
 func (v TemporaryPasscodes) Use(ctx context.Context, tenant, user, code string) (bool, error) {
 	macs, err := v.tx.MACs(code, temporaryPasscodeUse(tenant, user)...)
 	if err != nil {
@@ -82,9 +81,9 @@ func (v TemporaryPasscodes) Use(ctx context.Context, tenant, user, code string) 
 	return used, nil
 }
 
-// CountInvalid counts a wrong passcode against a user's temporary one, which
-// the limit-th ends: there may be no authenticator whose lock would end the
-// guessing. It reports whether this one ended it.
+// CountInvalid counts a wrong passcode against the temporary passcode of a user. The
+// limit-th ends it, because the user may have no authenticator whose lock would end
+// the guessing. It reports whether this call ended it.
 func (v TemporaryPasscodes) CountInvalid(ctx context.Context, tenant, user string, limit int64) (ended bool, err error) {
 	var since time.Time
 	err = v.tx.q.QueryRowContext(ctx, `

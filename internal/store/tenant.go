@@ -35,7 +35,7 @@ type TenantReads struct{ r Reader }
 // Tenants returns the view for reading.
 func (r Reader) Tenants() TenantReads { return TenantReads{r} }
 
-// Get returns the tenant with an id.
+// Get returns a tenant by id.
 func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error) {
 	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
 	if err != nil {
@@ -44,7 +44,7 @@ func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error
 	return t, nil
 }
 
-// BySlug returns the tenant whose addresses carry slug.
+// BySlug returns a tenant by the slug in its addresses.
 func (v TenantReads) BySlug(ctx context.Context, slug string) (identity.Tenant, error) {
 	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
 	if err != nil {
@@ -53,19 +53,18 @@ func (v TenantReads) BySlug(ctx context.Context, slug string) (identity.Tenant, 
 	return t, nil
 }
 
-// tenantCacheTime is how long a tenant is taken as it was read: every request begins
-// with its tenant, and what a command changes beside the server is to be seen
-// within this time.
+// tenantCacheTime is how long a tenant is cached: every request begins with its
+// tenant. A change by a command beside the server is seen within this time.
 const tenantCacheTime = 250 * time.Millisecond
 
-// A knownTenant is one that was read a moment ago.
+// A cachedTenant is a tenant, and when it was read.
 type cachedTenant struct {
 	identity.Tenant
 	at time.Time
 }
 
-// TenantBySlug returns the tenant whose addresses carry slug, as it was within
-// the last quarter of a second. Only those that exist are remembered.
+// TenantBySlug is BySlug with a cache of a quarter of a second. Only existing tenants
+// are cached.
 func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, error) {
 	if known, ok := db.tenants.Load(slug); ok && time.Since(known.(cachedTenant).at) < tenantCacheTime {
 		return known.(cachedTenant).Tenant, nil
@@ -78,7 +77,7 @@ func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, e
 	return t, err
 }
 
-// All yields every tenant, by slug.
+// All yields all tenants in the order of slugs.
 func (v TenantReads) All(ctx context.Context) iter.Seq2[identity.Tenant, error] {
 	return list(ctx, v.r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
 }
@@ -89,7 +88,7 @@ type Census struct {
 	Disabled       int64 `json:"users_disabled"`
 	Groups         int64 `json:"groups"`
 	Applications   int64 `json:"applications"`
-	Authenticators int64 `json:"authenticators"` // active or to be, not revoked
+	Authenticators int64 `json:"authenticators"` // active or pending, not revoked
 }
 
 // Census counts what is in a tenant.
@@ -107,7 +106,7 @@ func (v TenantReads) Census(ctx context.Context, tenant string) (c Census, err e
 	return c, nil
 }
 
-// Add adds a tenant and makes its data key.
+// Add adds a tenant and creates its data key.
 func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 	alerts, err := json.Marshal(append([]string{}, t.Alerts...))
 	if err != nil {
@@ -126,8 +125,8 @@ func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 	return v.tx.addDataKey(ctx, t.ID)
 }
 
-// SetAlerts sets the mail addresses of a tenant's operators who are told of
-// what needs attention.
+// SetAlerts sets the mail addresses of the operators who are notified of what needs
+// attention in a tenant.
 func (v Tenants) SetAlerts(ctx context.Context, tenant string, addresses []string) error {
 	alerts, err := json.Marshal(append([]string{}, addresses...))
 	if err != nil {

@@ -14,7 +14,7 @@ func scanUser(row scanner) (u identity.User, err error) {
 	return u, row.Scan(userFields(&u)...)
 }
 
-// userFields are where userColumns go.
+// userFields are the destinations of userColumns.
 func userFields(u *identity.User) []any {
 	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, nullTime{&u.PasswordChanged}, &u.PasswordDue,
 		&u.Failures, nullTime{&u.LockedUntil}, nullTime{&u.LockedAt}, nullTime{&u.PushLockedUntil}, nullTime{&u.PasscodesLocked}, &u.PasscodeFailures,
@@ -37,7 +37,7 @@ type UserReads struct{ r Reader }
 // Users returns the view for reading.
 func (r Reader) Users() UserReads { return UserReads{r} }
 
-// Get returns a user by id, a removed one too: what is left of one has no name.
+// Get returns a user by id, a removed one too; a removed user has no name.
 func (v UserReads) Get(ctx context.Context, tenant, id string) (identity.User, error) {
 	u, err := scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.id = $2`, tenant, id))
 	if err != nil {
@@ -46,7 +46,7 @@ func (v UserReads) Get(ctx context.Context, tenant, id string) (identity.User, e
 	return u, nil
 }
 
-// ByName returns the user whose name folds to the same as name.
+// ByName returns the user of a name, ignoring case and the like (identity.FoldName).
 func (v UserReads) ByName(ctx context.Context, tenant, name string) (identity.User, error) {
 	u, err := scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = $2 AND u.removed_at IS NULL`,
 		tenant, identity.FoldName(name)))
@@ -56,14 +56,14 @@ func (v UserReads) ByName(ctx context.Context, tenant, name string) (identity.Us
 	return u, nil
 }
 
-// List yields users by name, from the one after a name on, limit at most.
+// List yields at most limit users in the order of names, beginning after a name.
 func (v UserReads) List(ctx context.Context, tenant, after string, limit int) iter.Seq2[identity.User, error] {
 	return list(ctx, v.r, "users", scanUser, `
 		SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded > $2 AND u.removed_at IS NULL
 		ORDER BY u.name_folded LIMIT $3`, tenant, identity.FoldName(after), limit)
 }
 
-// Add adds a user; a Conflict says that the name is taken.
+// Add adds a user. It returns a Conflict if the name is taken.
 func (v Users) Add(ctx context.Context, u identity.User) error {
 	n, err := v.tx.exec(ctx, "add user", `
 		INSERT INTO users (tenant_id, id, name, name_folded, display_name, mail, language, password, password_due, password_changed_at, created_at)
@@ -78,7 +78,7 @@ func (v Users) Add(ctx context.Context, u identity.User) error {
 	return nil
 }
 
-// Change writes what an operator may change of a user: display name, mail,
+// Change writes what an operator can change of a user: display name, mail address,
 // language, the password's hash and whether it must be changed.
 func (v Users) Change(ctx context.Context, u identity.User) error {
 	_, err := v.tx.exec(ctx, "change user", `
@@ -89,8 +89,9 @@ func (v Users) Change(ctx context.Context, u identity.User) error {
 	return err
 }
 
-// ReplacePassword puts another hash in the place of the one that was checked, and
-// reports whether that was still it. It was chosen now, and is due no more.
+// ReplacePassword replaces the hash that was checked with that of a new password,
+// which need not be changed again, and reports whether the hash that was checked was
+// still the one stored.
 func (v Users) ReplacePassword(ctx context.Context, tenant, user, checked, hash string) (bool, error) {
 	n, err := v.tx.exec(ctx, "replace password", `
 		UPDATE users SET password = $4, password_changed_at = $5, password_due = 0
@@ -98,28 +99,29 @@ func (v Users) ReplacePassword(ctx context.Context, tenant, user, checked, hash 
 	return n == 1, err
 }
 
-// RehashPassword is ReplacePassword for another hash of the same password: when it
-// was chosen stays.
+// RehashPassword replaces the hash that was checked with another one of the same
+// password; when the password was chosen does not change.
 func (v Users) RehashPassword(ctx context.Context, tenant, user, checked, hash string) (bool, error) {
 	n, err := v.tx.exec(ctx, "rehash password", `
 		UPDATE users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 AND removed_at IS NULL`, tenant, user, checked, hash)
 	return n == 1, err
 }
 
-// SetLanguage keeps the language a person picked.
+// SetLanguage stores the language that a person picked.
 func (v Users) SetLanguage(ctx context.Context, tenant, user, language string) error {
 	_, err := v.tx.exec(ctx, "set language", `UPDATE users SET language = $3 WHERE tenant_id = $1 AND id = $2`, tenant, user, language)
 	return err
 }
 
-// AllowEnrollment gives an operator's leave to enrol once more (ENR-1).
+// AllowEnrollment permits a user to enrol once more, on behalf of an operator
+// (ENR-1).
 func (v Users) AllowEnrollment(ctx context.Context, tenant, user string) error {
 	_, err := v.tx.exec(ctx, "allow enrolment", `UPDATE users SET may_enroll_at = $3 WHERE tenant_id = $1 AND id = $2`, tenant, user, at(v.tx.now()))
 	return err
 }
 
-// SetEnrolled notes that a user has an active authenticator now, which uses up an
-// operator's leave.
+// SetEnrolled records that a user has an active authenticator now. That uses up an
+// operator's permission to enrol.
 func (v Users) SetEnrolled(ctx context.Context, tenant, user string) error {
 	_, err := v.tx.exec(ctx, "enrolled", `
 		UPDATE users SET ever_enrolled_at = COALESCE(ever_enrolled_at, $3), may_enroll_at = NULL
@@ -127,7 +129,7 @@ func (v Users) SetEnrolled(ctx context.Context, tenant, user string) error {
 	return err
 }
 
-// Notify wakes whoever watches a user or one of the user's authenticators.
+// Notify notifies the topics of a user and of all authenticators of the user.
 func (v Users) Notify(ctx context.Context, tenant, user string) error {
 	v.tx.Notify(UserTopic(user))
 	for a, err := range v.tx.Authenticators().OfUser(ctx, tenant, user) {

@@ -9,16 +9,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Cut counts what CutOff ended.
+// RevokedAccess counts what RevokeAllAccess ended.
 type RevokedAccess struct{ Sessions, Journeys, Pushes, Grants int64 }
 
-// RevokeAllAccess ends all a user has open, at once: sessions and what they are logged in
-// to, push requests, journeys, and the grants of OpenID Connect with every token
-// they gave. It belongs in the transaction that disables or removes the user.
+// RevokeAllAccess ends everything that a user has open: sessions and the applications
+// they are signed in to, push requests, journeys, and the grants of OpenID Connect
+// with all their tokens. It belongs in the transaction that disables or removes the
+// user.
 //
 // A journey in which nothing was proved becomes a decoy instead, and keeps its
-// version: whoever sits in front of it may be anybody, and must not learn from
-// it that the name was somebody's (ENR-4). It goes on as for an unknown name.
+// version. The person at that browser may be anybody, and must not learn that the
+// name belonged to a user (ENR-4). It goes on like the journey of an unknown name.
 func (v Users) RevokeAllAccess(ctx context.Context, tenant, user string) (RevokedAccess, error) {
 	var e RevokedAccess
 	if err := v.Notify(ctx, tenant, user); err != nil {
@@ -42,12 +43,12 @@ func (v Users) RevokeAllAccess(ctx context.Context, tenant, user string) (Revoke
 	if e.Grants, err = v.tx.Grants().RevokeAll(ctx, tenant, user); err != nil {
 		return e, err
 	}
-	_, err = v.tx.Devices().ForgetAll(ctx, tenant, user, "user disabled") // enabled again, the user is asked again
+	_, err = v.tx.Devices().ForgetAll(ctx, tenant, user, "user disabled") // or they would count again once the user is enabled
 	return e, err
 }
 
-// Lock locks a user's logins until an operator unlocks them, in all
-// browsers, and reports whether they were not locked so before.
+// Lock locks a user's sign-ins in all browsers until an operator unlocks them, and
+// reports whether they were not locked by an operator before.
 func (v Users) Lock(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "lock user", `
 		UPDATE users SET locked_at = $3 WHERE tenant_id = $1 AND id = $2 AND locked_at IS NULL AND removed_at IS NULL`,
@@ -55,8 +56,8 @@ func (v Users) Lock(ctx context.Context, tenant, user string) (bool, error) {
 	return n == 1, err
 }
 
-// Unlock ends every lock of a user's logins, an operator's too, and of the user's
-// passcodes, and clears the counts, in all browsers.
+// Unlock ends all locks of a user's sign-ins, those by operators too, and of the
+// user's passcodes, and resets the counts in all browsers.
 func (v Users) Unlock(ctx context.Context, tenant, user string) error {
 	if _, err := v.tx.exec(ctx, "unlock", `
 		UPDATE users SET failures = 0, locked_until = NULL, locked_at = NULL,
@@ -69,24 +70,24 @@ func (v Users) Unlock(ctx context.Context, tenant, user string) error {
 	return err
 }
 
-// Disable keeps a user from logging in and using anything, and reports
-// whether that was possible before. What is open is for CutOff to end.
+// Disable disables a user and reports whether the user was enabled before. See
+// RevokeAllAccess for what the user has open.
 func (v Users) Disable(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "disable user", `
 		UPDATE users SET disabled_at = $3 WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NULL`, tenant, user, at(v.tx.now()))
 	return n == 1, err
 }
 
-// Enable lets a disabled user log in again, and reports whether that
-// changed anything. A removed one stays so.
+// Enable enables a disabled user and reports whether that changed anything. A removed
+// user stays disabled.
 func (v Users) Enable(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "enable user", `
 		UPDATE users SET disabled_at = NULL WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NOT NULL AND removed_at IS NULL`, tenant, user)
 	return n == 1, err
 }
 
-// TakeUnlockMail reports whether a user was told of a lock of logins and not yet
-// of its end, though it is over; from then on it is told.
+// TakeUnlockMail reports whether a user was told by mail of a lock that is over, and
+// not yet of its end. It reports that once.
 func (v Users) TakeUnlockMail(ctx context.Context, tenant, user string) (bool, error) {
 	n, err := v.tx.exec(ctx, "tell end of lock of "+user, `
 		UPDATE users SET unlock_due = 0 WHERE tenant_id = $1 AND id = $2 AND unlock_due = 1
@@ -94,14 +95,15 @@ func (v Users) TakeUnlockMail(ctx context.Context, tenant, user string) (bool, e
 	return n == 1, err
 }
 
-// RecordLogin notes a finished login: the browser is known from now on, its count
-// or the user's starts anew, and the method is remembered for next time.
+// RecordLogin records a finished sign-in: the browser is known from then on, the
+// count of failures of the browser, or of the user, is reset, and the method is
+// remembered for the next time.
 //
-// It is a Forbidden for a user who was disabled or locked since this
-// transaction looked: the row is the judge, so that of a login and an operator
-// at the same moment, on any two nodes, one waits for the other.
+// It returns a Forbidden if the user was disabled or locked since the transaction
+// read it. The row decides: of a sign-in and an operator at the same moment, on any
+// two nodes, one waits for the other.
 func (v Users) RecordLogin(ctx context.Context, tenant, user, browser string, knownBefore bool, method identity.Method) error {
-	// A login in a browser not known before was counted against the user.
+	// Failures in a browser that was not known were counted against the user.
 	n, err := v.tx.exec(ctx, "logged in", `
 		UPDATE users SET failures = CASE WHEN $3 = 1 THEN failures ELSE 0 END,
 			locked_until = CASE WHEN $3 = 1 THEN locked_until ELSE NULL END
@@ -121,8 +123,8 @@ func (v Users) RecordLogin(ctx context.Context, tenant, user, browser string, kn
 	return err
 }
 
-// KnownBrowser reports whether a user has logged in from a browser before, and
-// by which method last.
+// KnownBrowser reports whether a user has signed in from a browser before, and by
+// which method the last time.
 func (v UserReads) KnownBrowser(ctx context.Context, tenant, user, browser string) (known bool, last identity.Method, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT last_method FROM browser_users WHERE tenant_id = $1 AND user_id = $2 AND browser = $3`,

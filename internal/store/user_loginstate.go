@@ -7,24 +7,24 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Person is a user with what surrounds each page and step of a login: one
-// row of one query, since every page of every login begins with it.
+// LoginState is what each page and step of a sign-in needs of a user. It is read in
+// one query, since every page begins with it.
 type LoginState struct {
 	User   identity.User
 	Groups []string // ids
 
-	// Of the browser: whether the user has logged in from it before, by which
-	// method last, and until when its own tally is locked.
+	// Of the browser: whether the user has signed in from it before, by which method
+	// the last time, and until when its own failure counter is locked.
 	KnownBrowser       bool
 	LastMethod         identity.Method
 	BrowserLockedUntil time.Time
 
-	// RecoveryCodes counts those not used yet; Temporary reports that an operator
-	// made a passcode for the user that can still be typed.
+	// RecoveryCodes is the number of unused ones. Temporary reports whether a
+	// passcode that an operator made for the user can still be used.
 	RecoveryCodes int64
 	Temporary     bool
 
-	// Rejected reports that the user said *it wasn't me* to a push lately.
+	// Rejected reports whether the user recently answered a push with "it wasn't me".
 	Rejected bool
 }
 
@@ -40,7 +40,8 @@ var selectLoginState = bothTexts(func(j jsonSQL) string {
 		WHERE u.tenant_id = $1 AND u.id = $2`
 })
 
-// LoginState returns a user, seen from a browser, with the rejections since a time.
+// LoginState returns the state of a user in a browser. since is from when on a
+// rejected push counts.
 func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, since time.Time) (LoginState, error) {
 	var p LoginState
 	var last *string
@@ -58,12 +59,12 @@ func (v UserReads) LoginState(ctx context.Context, tenant, id, browser string, s
 	return p, nil
 }
 
-// endOfTime is when an operator's lock ends by itself.
+// endOfTime stands for the end of a lock by an operator, which has none.
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// LockedUntil reports until when a tally of the person in the browser it was read
-// for is locked; zero when it is not. An operator's lock holds in every browser
-// and has no end that anybody lives to see.
+// LockedUntil returns until when a failure counter, of the browser for which the
+// state was read or of the user, is locked; zero if it is not. A lock by an operator
+// applies in every browser and has no end.
 func (p LoginState) LockedUntil(t FailureCounter, now time.Time) time.Time {
 	if !p.User.LockedAt.IsZero() {
 		return endOfTime

@@ -7,15 +7,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Belongings count what goes with a user who is removed.
+// Belongings counts what is removed with a user.
 type Belongings struct {
-	Authenticators int64 // not revoked, and nobody else's
+	Authenticators int64 // not revoked, and not shared with others
 	Groups         int64 // memberships
 	Sessions       int64 // live
-	Events         int64 // whose personal part is erased
+	Events         int64 // of which the personal part is erased
 }
 
-// Belongings counts what would go with a user.
+// Belongings counts what would be removed with a user.
 func (v UserReads) Belongings(ctx context.Context, tenant, user string) (b Belongings, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
 		SELECT (SELECT COUNT(*) FROM authenticator_users u JOIN authenticators a ON a.tenant_id = u.tenant_id AND a.id = u.authenticator_id
@@ -30,8 +30,8 @@ func (v UserReads) Belongings(ctx context.Context, tenant, user string) (b Belon
 	return b, nil
 }
 
-// erasures blank every column that tells of a person, wherever it stands. $1 is
-// the tenant, $2 the user. Rows stay where others refer to them.
+// erasures erase every column with personal data. $1 is the tenant, $2 the user. Rows
+// to which others refer stay.
 var erasures = []string{
 	`DELETE FROM group_members WHERE tenant_id = $1 AND user_id = $2`,
 	`DELETE FROM browser_users WHERE tenant_id = $1 AND user_id = $2`,
@@ -42,23 +42,23 @@ var erasures = []string{
 	`UPDATE push_requests SET name = '', ip = '', place = '', number = NULL, options = NULL WHERE tenant_id = $1 AND user_id = $2`,
 	`UPDATE remembered_devices SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2 /* full scan */`,
 	`UPDATE activations SET sealed = NULL, language = '' WHERE tenant_id = $1 AND user_id = $2 /* full scan */`,
-	// An app that asks is still told, by its key, that it was revoked.
+	// The rows stay, so that the app, which is known by its key, is told that it was
+	// revoked.
 	`UPDATE authenticators AS a SET name = '' WHERE a.tenant_id = $1 AND a.id IN (SELECT u.authenticator_id
 		FROM authenticator_users u WHERE u.tenant_id = $1 AND u.user_id = $2) AND ` + onlyTheirs,
 	`UPDATE session_applications SET subject = '' WHERE tenant_id = $1 AND session_id IN (SELECT s.id
 		FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2)`,
 	`UPDATE sessions SET agent = '', ip = '' WHERE tenant_id = $1 AND user_id = $2`,
 	`UPDATE oidc_grants SET subject = '', nonce = '' WHERE tenant_id = $1 AND user_id = $2`,
-	// An application's request may name the person too (login_hint, Subject).
+	// The request of an application can name the person too (login_hint, Subject).
 	`UPDATE journeys SET name = '', ip = '', fingerprint = '', language = '', request = '{}' WHERE tenant_id = $1 AND user_id = $2`,
 	`UPDATE events SET salt = NULL, personal = NULL WHERE tenant_id = $1 AND user_id = $2 AND personal IS NOT NULL`,
 }
 
-// Remove erases a person: of the user nothing is left but the id, under
-// which no new one ever comes. The name is free. Events keep what happened; who
-// it happened to cannot be told any more, and the chain over them stays whole,
-// since it covers a salted hash of the personal part. What the user has open is
-// for CutOff to end before, in the same transaction.
+// Remove erases a user. Only the id remains, and is never used again; the name is
+// free. Events keep what happened, but no longer to whom. The chain over them stays
+// valid, since it covers a salted hash of the personal part. RevokeAllAccess must
+// have been called before, in the same transaction.
 func (v Users) Remove(ctx context.Context, u identity.User) error {
 	for _, erase := range erasures {
 		if _, err := v.tx.exec(ctx, "erase "+u.ID, erase, u.Tenant, u.ID); err != nil {
@@ -66,7 +66,7 @@ func (v Users) Remove(ctx context.Context, u identity.User) error {
 		}
 	}
 	if u.Mail != "" {
-		// Somebody else may read mail at the same address.
+		// Another user may have the same address.
 		if _, err := v.tx.exec(ctx, "erase mails to "+u.ID, `
 			/* full scan */ DELETE FROM outbox WHERE tenant_id = $1 AND recipient = $3 AND NOT EXISTS (SELECT 1 FROM users o
 				WHERE o.tenant_id = $1 AND o.mail = $3 AND o.id <> $2)`, u.Tenant, u.ID, u.Mail); err != nil {

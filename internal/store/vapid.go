@@ -11,13 +11,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// vapidLabel derives what the installation's key of Web Push is sealed with. It
-// is no tenant's, so no data key is.
+// vapidLabel is the label of the key that seals the installation's Web Push key. It
+// belongs to no tenant, so no data key seals it.
 const vapidLabel = "latchkey web push v1"
 
 func vapidPlace() Place { return Place{Table: "vapid_keys", Column: "private", Row: "1"} }
 
-// VAPID reads the key of the installation for Web Push.
+// VAPID reads the installation's key for Web Push.
 type VAPID struct {
 	VAPIDReads
 	tx *Tx
@@ -32,9 +32,8 @@ type VAPIDReads struct{ r Reader }
 // VAPID returns the view for reading.
 func (r Reader) VAPID() VAPIDReads { return VAPIDReads{r} }
 
-// create makes the installation's key of Web Push if there is none. Of
-// several nodes that start at once one makes it: its number can stand in the
-// table once.
+// create creates the installation's key for Web Push if there is none. Of several
+// nodes that start at once one creates it: the table holds one row.
 func (v VAPID) create(ctx context.Context) error {
 	if _, _, err := v.Public(ctx); !errors.Is(err, identity.NotFound) {
 		return err
@@ -65,8 +64,7 @@ func (v VAPID) create(ctx context.Context) error {
 	return err
 }
 
-// Public returns the public part of the installation's key of Web Push and
-// when it was made.
+// Public returns the public part of the key, and when it was created.
 func (v VAPIDReads) Public(ctx context.Context) (public []byte, made time.Time, err error) {
 	err = v.r.q.QueryRowContext(ctx, `SELECT public, created_at FROM vapid_keys WHERE id = 1`).Scan(&public, nullTime{&made})
 	if err != nil {
@@ -75,7 +73,7 @@ func (v VAPIDReads) Public(ctx context.Context) (public []byte, made time.Time, 
 	return public, made, nil
 }
 
-// Key opens the installation's key of Web Push.
+// Key decrypts the key.
 func (v VAPIDReads) Key(ctx context.Context) (webpush.Key, error) {
 	var root int64
 	var sealed []byte
