@@ -6,7 +6,7 @@ import (
 )
 
 // traceCookie is what the web authenticator's page sets while it holds accounts
-// (static/authenticator/traces.js), so that it can tell, once a browser has
+// (static/authenticator/presence-cookie.js), so that it can tell, once a browser has
 // thrown them away, that there were some. It grants nothing and says nothing
 // else; the page's scripts read it.
 const traceCookie = "latchkey_authenticator"

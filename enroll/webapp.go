@@ -98,8 +98,8 @@ func (app *webApp) index() error {
 		data, err := fs.ReadFile(authenticator.Files, name)
 		if path.Ext(name) == ".js" && !strings.HasPrefix(name, "scanner/") {
 			// A quarter of what a phone would fetch are comments. Their lines stay,
-			// so that a fault is found where the browser says it is.
-			data = comment.ReplaceAll(data, nil)
+			// so that the line numbers of errors are those of the source.
+			data = unsent.ReplaceAll(data, nil)
 		}
 		app.files[name] = static.NewFile(data)
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(data), data)
@@ -142,8 +142,10 @@ var mediaTypes = map[string]string{
 	".png": "image/png",
 }
 
-// comment is a line of a module that is nothing else.
-var comment = regexp.MustCompile(`(?m)^[\t ]*//.*$`)
+// unsent is what of a module is not sent: indentation, comments of a whole line,
+// and comments at the end of a line, if no quote follows that could be the end of a
+// string in which they stand.
+var unsent = regexp.MustCompile("(?m)^[\\t ]+(?://.*$)?|^//.*$|[\\t ]+// [^\"'`\\n]*$")
 
 // printer chooses the language: what was picked in the app, on a page of ours,
 // or in the browser. No tenant has a say: the app may hold accounts of several.

@@ -136,8 +136,8 @@ func TestWebAppIsSmall(t *testing.T) {
 	t.Logf("%d bytes compressed in %d files", total, len(addresses)+2)
 }
 
-// Comments are not sent, which takes lines out; none of them may be one that
-// says something, within a text of several lines.
+// Comments and indentation are not sent; what looks like either must not be part of
+// a string of several lines.
 func TestWebAppLeavesOutOnlyComments(t *testing.T) {
 	names, err := fs.Glob(authenticator.Files, "*.js")
 	if err != nil {
@@ -148,8 +148,8 @@ func TestWebAppLeavesOutOnlyComments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, found := range comment.FindAllIndex(data, -1) {
-			before := comment.ReplaceAll(data[:found[0]], nil)
+		for _, found := range unsent.FindAllIndex(data, -1) {
+			before := unsent.ReplaceAll(data[:found[0]], nil)
 			if bytes.Count(before, []byte("`"))%2 == 1 {
 				t.Errorf("%s: within a text: %s", name, data[found[0]:found[1]])
 			}

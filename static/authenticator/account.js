@@ -1,42 +1,42 @@
 // One account: its card with the passcode, and the sheet with its settings.
 
+import { isFinal, pushEnabled, withStatus } from "./account-status.js";
 import { el, icon } from "./dom.js";
-import { maker } from "./made.js";
+import { errorText } from "./error-text.js";
+import * as keyStore from "./key-store.js";
+import * as notifications from "./notification-permission.js";
+import { passcodeView } from "./passcode-view.js";
 import * as pin from "./pin.js";
-import { problem } from "./problem.js";
 import { call } from "./protocol.js";
-import * as push from "./push.js";
-import { test } from "./pushtest.js";
+import { showPushTest } from "./push-test.js";
 import * as sheet from "./sheet.js";
-import { dead, reported, rung } from "./standing.js";
 import { t, when, words } from "./texts.js";
-import * as vault from "./vault.js";
 
-const dots = "M5 12h.01M12 12h.01M19 12h.01";
+const menuIcon = "M5 12h.01M12 12h.01M19 12h.01";
 
-// card shows an account. Its tick must be called every second. used hears the id
-// when a passcode was taken.
-export function card(account, changed, announce, used) {
+// accountCard shows an account. The caller calls its tick every second. used is
+// called with the id when a passcode was copied or shown.
+export function accountCard(account, changed, announce, used) {
 	const heading = el("h2", {}, el("bdi", {}, account.organisation));
 	const node = el("section", { class: "account", "data-authenticator": account.id },
 		el("div", { class: "row spread top" },
 			heading,
 			el("button", { type: "button", class: "quiet", "aria-label": t("app.account.settings", { organisation: account.organisation }),
-				click: () => settings(account, changed) }, icon(dots, 3))),
-		el("div", { class: "row spread" }, el("bdi", { class: "soft" }, account.user), tag(account)));
+				click: () => showSettings(account, changed) }, icon(menuIcon, 3))),
+		el("div", { class: "row spread" }, el("bdi", { class: "soft" }, account.user), stateTag(account)));
 	if (account.state === "active") {
-		const { nodes, tick } = maker(account, announce, used);
+		const { nodes, tick } = passcodeView(account, announce, used);
 		node.append(...nodes);
 		tick();
 		return { node, tick };
 	}
 	const why = account.state === "locked" && account.tries === 0 ? "app.pin.locked" : `app.state.${account.state}`;
-	node.append(el("p", { class: dead(account.state) ? "notice bad" : "notice" }, words(why)));
-	if (dead(account.state)) node.append(el("button", { type: "button", class: "plain", click: () => forget(account, changed) }, words("app.forget")));
+	node.append(el("p", { class: isFinal(account.state) ? "notice bad" : "notice" }, words(why)));
+	if (isFinal(account.state)) node.append(el("button", { type: "button", class: "plain", click: () => removeHere(account, changed) }, words("app.forget")));
 	return { node, tick: () => {} };
 }
 
-function tag({ state, push }) {
+function stateTag({ state, push }) {
 	if (state !== "active") return el("span", { class: "tag bad" }, words("app.tag.inactive"));
 	switch (push.state) {
 	case "enabled": return el("span", { class: push.allowed ? "tag on" : "tag" }, words(push.allowed ? "app.tag.on" : "app.tag.off"));
@@ -45,20 +45,20 @@ function tag({ state, push }) {
 	}
 }
 
-async function forget(account, changed) {
-	await vault.remove(account.id);
+async function removeHere(account, changed) {
+	await keyStore.remove(account.id);
 	sheet.close();
 	await changed();
 }
 
-function settings(account, changed) {
+function showSettings(account, changed) {
 	const error = el("p", { class: "error", role: "alert", hidden: true });
 	const attempt = (act) => sheet.busy(async () => {
 		error.hidden = true;
 		try {
 			await act();
 		} catch (failure) {
-			error.textContent = problem(failure);
+			error.textContent = errorText(failure);
 			error.hidden = false;
 		}
 	});
@@ -69,9 +69,9 @@ function settings(account, changed) {
 		attempt(async () => {
 			const wanted = { name: name.value.trim() || account.name };
 			if (on.checked !== (account.push?.state === "enabled")) wanted.push = on.checked;
-			if (wanted.push) await push.ask(); // now, while it is a tap that asks
+			if (wanted.push) await notifications.requestPermission(); // first: browsers allow it only in response to a tap
 			const status = await call(account, "settings", wanted);
-			await vault.put(reported(account, status));
+			await keyStore.put(withStatus(account, status));
 			sheet.close();
 			await changed();
 		});
@@ -89,36 +89,36 @@ function settings(account, changed) {
 			el("div", {}, el("label", { for: "name" }, words("app.name")), name, el("small", {}, words("app.name.help"))),
 			error,
 			el("button", {}, words("app.save"))),
-		rung(account) && account.push.web && notifications(account, changed),
-		pin.settings(account, changed),
-		el("button", { type: "button", class: "quiet", click: () => removal(account, changed) }, words("app.account.remove")));
+		pushEnabled(account) && account.push.web && notificationSection(account, changed),
+		pin.settingsButtons(account, changed),
+		el("button", { type: "button", class: "quiet", click: () => confirmRemoval(account, changed) }, words("app.account.remove")));
 }
 
-// notifications says whether requests show while the app is closed, and offers
-// to try it.
-function notifications(account, changed) {
-	const way = push.way();
-	const key = { granted: account.push.web.subscribed ? "on" : "failed", default: "off" }[way] ?? way;
+// notificationSection says whether requests are shown while the app is closed,
+// and has a button to test it.
+function notificationSection(account, changed) {
+	const permission = notifications.permission();
+	const key = { granted: account.push.web.subscribed ? "on" : "failed", default: "off" }[permission] ?? permission;
 	return el("section", { class: "stack tight" },
 		el("h2", {}, words("app.notify.heading")),
 		el("p", { class: "soft" }, words(`app.notify.${key}`)),
 		account.push.web.failed && el("p", { class: "soft" }, account.push.web.failed),
-		["granted", "default"].includes(way) && el("button", { type: "button", class: "plain", click: () => test(account, changed) }, words("app.test.button")));
+		["granted", "default"].includes(permission) && el("button", { type: "button", class: "plain", click: () => showPushTest(account, changed) }, words("app.test.button")));
 }
 
-// removal warns, and then gives the authenticator up: here in any case, and at
-// the server if it can be reached.
-function removal(account, changed) {
+// confirmRemoval warns, and then removes the authenticator: from this browser in
+// any case, and at the server if it can be reached.
+function confirmRemoval(account, changed) {
 	const remove = () => sheet.busy(async () => {
 		try {
-			if (!dead(account.state)) await call(account, "remove", {});
-			await forget(account, changed);
+			if (!isFinal(account.state)) await call(account, "remove", {});
+			await removeHere(account, changed);
 		} catch (failure) {
-			await vault.remove(account.id);
+			await keyStore.remove(account.id);
 			await changed();
 			sheet.show({ above: account.organisation, heading: t("app.removed.heading") },
 				el("p", {}, words("app.removed.unreported", { serial: account.serial })),
-				el("p", { class: "soft" }, problem(failure)), sheet.done());
+				el("p", { class: "soft" }, errorText(failure)), sheet.doneButton());
 		}
 	});
 	sheet.show({ above: account.organisation, heading: t("app.remove.heading", { user: account.user }) },

@@ -1,16 +1,15 @@
-// A finger or a face in place of the PIN (CRED-8): a credential of WebAuthn that
-// the device uses only after it has verified its user. The server checks that and
-// gives its half of the key; the other half is here.
+// Biometric unlock in place of the PIN (CRED-8): a WebAuthn credential that the
+// device uses only after it has verified its user. The server checks the assertion
+// and returns its half of the key; the other half is here.
 //
-// Where the browser has the PRF extension, what opens the seed comes out of the
-// credential itself, so that it does without the server, and without a network.
-// Where it has not, it comes from a key that cannot be exported, and the server's
-// half is needed.
+// Where the browser has the PRF extension, the key of the seed is derived from the
+// credential itself, and neither the server nor a network is needed. Where it has
+// not, it is derived from a key that cannot be exported and the server's half.
 
 import { base64url, bytes, encode } from "./bytes.js";
-import { lend } from "./passcode.js";
+import { keepUnlocked } from "./passcode.js";
+import { deriveKey, randomBytes, unwrapKey, wrap } from "./pin-crypto.js";
 import { call, Failure } from "./protocol.js";
-import { keyOf, open, random, wrap } from "./wrap.js";
 
 // available reports whether this device can verify its user.
 export async function available() {
@@ -24,13 +23,14 @@ export async function available() {
 // The algorithms of COSE that the server takes: ES256, EdDSA, RS256.
 const algorithms = [-7, -8, -257].map((alg) => ({ type: "public-key", alg }));
 
-// setUp makes a credential, tells the server, and returns what is kept of it
-// here. proof is that of the PIN, half the server's.
+// setUp makes a credential, registers it with the server, and returns what is
+// stored of it here. proof is the proof of the PIN, half the server's half of the
+// key.
 export async function setUp(account, seed, proof, half) {
-	const salt = random(32);
+	const salt = randomBytes(32);
 	const { challenge } = await call(account, "challenge", { for: "register" });
 	const made = await navigator.credentials.create({ publicKey: {
-		rp: { name: document.title }, user: { id: random(32), name: account.user, displayName: `${account.user}, ${account.organisation}` },
+		rp: { name: document.title }, user: { id: randomBytes(32), name: account.user, displayName: `${account.user}, ${account.organisation}` },
 		challenge: bytes(challenge), pubKeyCredParams: algorithms, attestation: "none", timeout: 60_000,
 		authenticatorSelection: { authenticatorAttachment: "platform", userVerification: "required", residentKey: "discouraged" },
 		extensions: { prf: { eval: { first: salt } } },
@@ -41,40 +41,40 @@ export async function setUp(account, seed, proof, half) {
 	} });
 	const entry = { credential: made.id, salt: base64url(salt) };
 	const { prf } = made.getClientExtensionResults();
-	// Some say what it yields only when it is used.
-	const secret = prf?.results?.first ?? (prf?.enabled ? (await show(entry, random(32))).secret : undefined);
-	if (secret) return { ...entry, ...await wrap(account.id, seed, await keyOf(new Uint8Array(secret))) };
+	// Some authenticators return a PRF result only for an assertion.
+	const secret = prf?.results?.first ?? (prf?.enabled ? (await getAssertion(entry, randomBytes(32))).secret : undefined);
+	if (secret) return { ...entry, ...await wrap(account.id, seed, await deriveKey(new Uint8Array(secret))) };
 	const local = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-	return { ...entry, local, ...await wrap(account.id, seed, await keyOf(await known(local), half)) };
+	return { ...entry, local, ...await wrap(account.id, seed, await deriveKey(await localSecret(local), half)) };
 }
 
-// known is what a key that cannot be exported knows.
-const known = async (local) => new Uint8Array(await crypto.subtle.sign("HMAC", local, encode("latchkey biometric v1")));
+// localSecret derives bytes from a key that cannot be exported.
+const localSecret = async (local) => new Uint8Array(await crypto.subtle.sign("HMAC", local, encode("latchkey biometric v1")));
 
-// show has a finger or a face verified for a challenge.
-async function show({ credential, salt }, challenge) {
-	const shown = await navigator.credentials.get({ publicKey: {
+// getAssertion has the device verify its user and sign a challenge.
+async function getAssertion({ credential, salt }, challenge) {
+	const asserted = await navigator.credentials.get({ publicKey: {
 		challenge, allowCredentials: [{ type: "public-key", id: bytes(credential), transports: ["internal"] }],
 		userVerification: "required", timeout: 60_000, extensions: { prf: { eval: { first: bytes(salt) } } },
 	} });
-	const { authenticatorData, clientDataJSON, signature } = shown.response;
+	const { authenticatorData, clientDataJSON, signature } = asserted.response;
 	return {
-		secret: shown.getClientExtensionResults().prf?.results?.first,
-		assertion: { id: shown.id, rawId: shown.id, type: shown.type, clientExtensionResults: {}, response: {
+		secret: asserted.getClientExtensionResults().prf?.results?.first,
+		assertion: { id: asserted.id, rawId: asserted.id, type: asserted.type, clientExtensionResults: {}, response: {
 			authenticatorData: base64url(authenticatorData), clientDataJSON: base64url(clientDataJSON), signature: base64url(signature) } },
 	};
 }
 
-// unlock opens the seed by a finger or a face: for a request, if there is one,
-// which may then be approved. Passcodes do without the server where PRF is.
+// unlock unlocks the seed by biometrics; with a request, for its approval.
+// Passcodes need no server where the browser has PRF.
 export async function unlock(account, request) {
 	const entry = account.biometric;
 	const { challenge } = await call(account, "challenge", { for: "unlock", request }).catch((failure) => {
 		if (request || entry.local || !(failure instanceof Failure && failure.code === "network")) throw failure;
 		return {};
 	});
-	const { secret, assertion } = await show(entry, challenge ? bytes(challenge) : random(32));
+	const { secret, assertion } = await getAssertion(entry, challenge ? bytes(challenge) : randomBytes(32));
 	const half = challenge && bytes((await call(account, "unlock", { assertion, request })).half);
-	const key = entry.local ? await keyOf(await known(entry.local), half) : await keyOf(new Uint8Array(secret));
-	lend(account, await open(account, entry, key));
+	const key = entry.local ? await deriveKey(await localSecret(entry.local), half) : await deriveKey(new Uint8Array(secret));
+	keepUnlocked(account, await unwrapKey(account, entry, key));
 }

@@ -1,4 +1,4 @@
-// Bytes and the ways they are written in the protocol (section 1).
+// Encodings of bytes in the protocol (section 1).
 
 const utf8 = new TextEncoder();
 
@@ -9,11 +9,11 @@ export function base64url(bytes) {
 		.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-// bytes reads base64url.
+// bytes decodes base64url.
 export const bytes = (text) =>
 	Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
 
-// base32 reads a seed (RFC 4648, section 6).
+// base32 decodes a seed (RFC 4648, section 6).
 export function base32(text) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	const bytes = [];

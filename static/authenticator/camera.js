@@ -1,42 +1,42 @@
-// The camera, and what is read from it and from pictures. Where the browser
-// itself reads QR codes it does so first; a decoder of ours comes when scanning
-// begins, for all others, and beside those that find nothing.
+// The camera, and reading QR codes from its frames and from pictures. A browser's
+// own detector is used first where there is one. Our decoder is loaded when
+// scanning begins, for browsers without a detector and where the detector finds
+// nothing.
 
-// Frames are shrunk to this: a code that fills a fifth of one still has more
-// than two pixels a module, and shrinking takes the noise of a dim room out,
-// which is what the decoder stumbles over.
-const side = 512;
-// pause is what lies between two frames, in milliseconds: ten a second are as
-// quick as a hand, and leave the battery alone.
-const pause = 80;
-// After so many frames in which the browser's own detector has seen nothing,
-// ours looks too: some browsers have one that never finds anything.
-const grace = 20;
+// frameSide is the longer side of a frame in pixels when it is decoded. A code that
+// fills a fifth of it still has more than two pixels a module, and scaling down
+// removes the noise of a dim room, which the decoder cannot cope with.
+const frameSide = 512;
+// framePause is the pause between two frames, in milliseconds: some ten frames a
+// second are fast enough and save the battery.
+const framePause = 80;
+// nativeOnlyFrames is after how many frames without a result our decoder is used
+// beside the browser's detector: some browsers have one that never finds anything.
+const nativeOnlyFrames = 20;
 
 const canvas = document.createElement("canvas");
 const context = canvas.getContext("2d", { willReadFrequently: true });
 const sleep = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-// A worker's address is a thing the page's policy (trusted types) guards: this
-// is the only one there is.
-const ours = new URL("./scanner/decoder.js", import.meta.url).href;
-const policy = self.trustedTypes?.createPolicy("latchkey-decoder", { createScriptURL: () => ours });
+// The page's policy (trusted types) allows this address alone for a worker.
+const decoderURL = new URL("./scanner/decoder.js", import.meta.url).href;
+const policy = self.trustedTypes?.createPolicy("latchkey-decoder", { createScriptURL: () => decoderURL });
 
-// A Reader finds the QR code in a picture. It must be closed.
-export class Reader {
-	#detector = native();
+// A QRReader finds the QR code in a picture. It must be closed.
+export class QRReader {
+	#detector = nativeDetector();
 	#worker;
 
-	// read returns the text of a code in what can be drawn on a canvas, or "". n
-	// counts the frames, which are looked at in turn as a whole and in the middle.
+	// read returns the text of a code in a source that can be drawn on a canvas, or
+	// "". n counts the frames: even ones are read whole, of odd ones the middle.
 	async read(source, width, height, n) {
 		const seen = await this.#native(source);
-		if (seen || (seen === "" && n < grace)) return seen;
+		if (seen || (seen === "" && n < nativeOnlyFrames)) return seen;
 		const part = n % 2 ? 0.5 : 1;
-		return this.#decode(source, { width, height, part, side, inversionAttempts: "dontInvert" });
+		return this.#decode(source, { width, height, part, side: frameSide, inversionAttempts: "dontInvert" });
 	}
 
-	// readPicture takes its time: there is only this one.
+	// readPicture tries several sizes, and inverted colours: there is only one picture.
 	async readPicture(source) {
 		const { width, height } = source;
 		let text = await this.#native(source);
@@ -53,7 +53,7 @@ export class Reader {
 			const codes = await (await this.#detector)?.detect(source);
 			return codes && (codes[0]?.rawValue ?? "");
 		} catch {
-			this.#detector = undefined; // it is there, and does not work
+			this.#detector = undefined; // it exists and does not work
 			return undefined;
 		}
 	}
@@ -66,7 +66,7 @@ export class Reader {
 		const edge = (1 - part) / 2;
 		context.drawImage(source, width * edge, height * edge, width * part, height * part, 0, 0, canvas.width, canvas.height);
 		const image = context.getImageData(0, 0, canvas.width, canvas.height);
-		this.#worker ??= new Worker(policy?.createScriptURL("") ?? ours, { type: "module" });
+		this.#worker ??= new Worker(policy?.createScriptURL("") ?? decoderURL, { type: "module" });
 		return new Promise((resolve, reject) => {
 			this.#worker.onmessage = ({ data }) => resolve(data);
 			this.#worker.onerror = () => reject(new DOMException("the decoder did not load", "NetworkError"));
@@ -75,7 +75,7 @@ export class Reader {
 	}
 }
 
-async function native() {
+async function nativeDetector() {
 	try {
 		const formats = await BarcodeDetector.getSupportedFormats();
 		return formats.includes("qr_code") ? new BarcodeDetector({ formats: ["qr_code"] }) : undefined;
@@ -84,29 +84,30 @@ async function native() {
 	}
 }
 
-// open starts a camera, that of the given id or the one that looks away from the
-// person, and shows it in video. It throws what getUserMedia throws.
-export async function open(video, deviceId) {
+// openCamera starts a camera, by default the one at the back of the device, and
+// shows it in video. It throws what getUserMedia throws.
+export async function openCamera(video, deviceId) {
 	if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("no cameras for pages here", "NotSupportedError");
 	const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: "environment" } };
 	const stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...which, width: { ideal: 1280 }, height: { ideal: 720 } } });
 	video.srcObject = stream;
 	video.muted = true;
-	await video.play().catch(() => {}); // closed meanwhile; the frames simply do not come
+	await video.play().catch(() => {}); // the camera was closed meanwhile: no frames will come
 	return stream;
 }
 
-// close stops a camera, and its light.
-export function close(stream) {
+// closeCamera stops a camera and its light.
+export function closeCamera(stream) {
 	stream?.getTracks().forEach((track) => track.stop());
 }
 
-// watch reads frame after frame and tells seen each text, until it says stop.
-export async function watch(video, seen, stopped) {
-	const reader = new Reader();
+// readFrames reads frame after frame and calls seen with each text, until stopped
+// returns true.
+export async function readFrames(video, seen, stopped) {
+	const reader = new QRReader();
 	try {
 		for (let n = 0; !stopped(); n++) {
-			await sleep(pause);
+			await sleep(framePause);
 			if (stopped() || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) continue;
 			const text = await reader.read(video, video.videoWidth, video.videoHeight, n);
 			if (text && !stopped()) seen(text);

@@ -1,8 +1,8 @@
-// What this browser is, as far as it says.
+// The platform and a name for this browser, from its user agent.
 
 import { t } from "./texts.js";
 
-// platform is what this browser runs on, as the protocol names it.
+// platform is what this browser runs on, in the words of the protocol.
 export function platform() {
 	const agent = navigator.userAgent;
 	if (/iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && navigator.maxTouchPoints > 1)) return "ios";
@@ -11,8 +11,8 @@ export function platform() {
 	return found?.[1];
 }
 
-// device is a name people recognise this browser by.
-export function device() {
+// deviceName is a name by which people recognise this browser.
+export function deviceName() {
 	const agent = navigator.userAgent;
 	const browser = [[/Edg/, "Edge"], [/OPR\//, "Opera"], [/Firefox|FxiOS/, "Firefox"], [/Chrome|CriOS/, "Chrome"], [/Safari/, "Safari"]]
 		.find(([pattern]) => pattern.test(agent))?.[1];

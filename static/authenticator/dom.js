@@ -1,13 +1,14 @@
-// Elements, and nothing but elements: what a request or a server says becomes
-// text, never markup, and the page's policy (trusted types) holds us to it.
+// Making elements. What a request or a server says becomes text, never markup; the
+// page's policy (trusted types) enforces that.
 
-// el makes an element. An attribute that is a function listens to the event of
-// that name; one that is false or missing is left out. So is a missing child.
+// el makes an element. An attribute that is a function becomes a listener of the
+// event of that name. Attributes and children that are false or missing are left
+// out.
 export function el(name, attributes, ...children) {
 	return fill(document.createElement(name), attributes, children);
 }
 
-// icon makes a drawing of one path, 24 units wide, that says nothing by itself.
+// icon makes an SVG of one path, 24 units wide, hidden from screen readers.
 export function icon(path, width = 1.8) {
 	const svg = shape("svg", { viewBox: "0 0 24 24", width: 24, height: 24, fill: "none",
 		stroke: "currentColor", "stroke-width": width, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" });
@@ -15,7 +16,7 @@ export function icon(path, width = 1.8) {
 	return svg;
 }
 
-// drawing is an icon with a second path, what it is about, that stands out.
+// drawing is an icon with a second, emphasised path.
 export function drawing(path, about) {
 	const svg = icon(path, 1.4);
 	svg.append(shape("path", { d: about, class: "about" }));
@@ -33,8 +34,8 @@ function fill(node, attributes, children) {
 	return node;
 }
 
-// digits reads what people type as a number: the digits of any script become
-// those of ASCII, spaces, hyphens and direction marks go.
+// digits normalises a number as people type it: the digits of any script become
+// ASCII; spaces, hyphens and direction marks are removed.
 export function digits(typed) {
 	return typed.normalize("NFKC")
 		.replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (d) => d.charCodeAt(0) & 15)

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// What is copied in is what was published, byte for byte: a change to it would
-// be nobody's to review. Another version comes with another hash, that of the
-// file in the package that npm has.
+// The copied decoder is byte for byte the published one: nobody would review a
+// change to it. Another version has another hash, that of the file in the npm
+// package.
 func TestDecoderIsAsPublished(t *testing.T) {
 	const want = "bc40c8a15196236b2314db0856f72ca0b49980cd5413b8c852a7349f5fee0859"
 	data, err := fs.ReadFile(Files, "scanner/jsqr/jsQR.js")
@@ -21,6 +21,6 @@ func TestDecoderIsAsPublished(t *testing.T) {
 		t.Errorf("jsQR 1.4.0 has SHA-256 %s, want %s", got, want)
 	}
 	if _, err := fs.Stat(Files, "scanner/jsqr/LICENSE"); err != nil {
-		t.Errorf("its licence goes where it goes: %v", err)
+		t.Errorf("its licence is missing: %v", err)
 	}
 }

@@ -1,48 +1,48 @@
-// The web authenticator. It holds accounts, shows their passcodes, and asks
-// about the sign-ins that wait for an answer.
+// The web authenticator: it holds accounts, shows their passcodes, and shows the
+// push requests that wait for an answer.
 
-import { card } from "./account.js";
-import { resume } from "./activate.js";
-import { begin } from "./add.js";
-import { register, renew } from "./background.js";
-import { takeLink } from "./code.js";
-import { listen } from "./doorbell.js";
+import { pushEnabled, withStatus } from "./account-status.js";
+import { accountCard } from "./account.js";
+import { takeLinkFromAddress } from "./activation-code.js";
+import { resumeActivation } from "./activation.js";
+import { showAddAccount } from "./add-account.js";
+import { emptyPage } from "./data-loss.js";
 import { el } from "./dom.js";
-import { offer, offered, watch } from "./install.js";
-import { empty } from "./lost.js";
-import { notice, problem, stop } from "./problem.js";
+import { errorText, notice, showFatal } from "./error-text.js";
+import { listen } from "./event-stream.js";
+import { canInstall, installButton, watchInstall } from "./install.js";
+import * as keyStore from "./key-store.js";
+import * as notifications from "./notification-permission.js";
+import * as presenceCookie from "./presence-cookie.js";
 import { call, Failure, version } from "./protocol.js";
-import * as push from "./push.js";
-import { ask } from "./request.js";
+import { showRequest } from "./request.js";
 import * as sheet from "./sheet.js";
-import { reported, rung } from "./standing.js";
 import * as texts from "./texts.js";
-import * as traces from "./traces.js";
-import * as vault from "./vault.js";
+import { registerWorker, reloadIfNewer } from "./worker-registration.js";
 
 const { t, words } = texts;
 const main = document.getElementById("main");
 const status = document.getElementById("status");
-const others = new BroadcastChannel("latchkey-authenticator"); // the app in other tabs
-const pushes = new BroadcastChannel("latchkey-push"); // what the service worker shows
+const tabsChannel = new BroadcastChannel("latchkey-authenticator"); // the app in other tabs
+const pushChannel = new BroadcastChannel("latchkey-push"); // what the service worker shows
 
-let link = takeLink();
+let link = takeLinkFromAddress();
 let accounts = [];
 let cards = [];
 let languages;
-let lost; // what there was here, if the browser has thrown it away
-let shown; // what render has drawn, to leave the page alone while it is the same
-let news; // what last went wrong on its own, such as no connection
-let asking; // the request on the screen
-const dismissed = new Map(); // requests closed undecided, by id, with how to ask again
-let hearing = new AbortController();
+let lostAccounts; // the accounts that were here, if the browser has deleted them
+let rendered; // the state that render has drawn, so that it draws only changes
+let message; // about a failure outside any sheet, such as no connection
+let openRequest; // the request on the screen
+const dismissed = new Map(); // requests closed undecided, by id, with what is needed to show them again
+let listening = new AbortController();
 let order; // of the accounts, by last use, as it was when the app was opened
 let registration; // of the service worker
-let invitation; // to be notified of requests while the app is closed
+let notificationOffer; // a panel that offers notifications while the app is closed
 
-// picked is the language chosen here before. A browser that keeps nothing has
-// none, and is told so further on, in its own.
-function picked() {
+// pickedLanguage is the language chosen here before. A browser without storage has
+// none; startApp reports that later.
+function pickedLanguage() {
 	try {
 		return localStorage.getItem("latchkey.language");
 	} catch {
@@ -50,149 +50,152 @@ function picked() {
 	}
 }
 
-async function start() {
-	({ languages } = await texts.load(picked()));
+async function startApp() {
+	({ languages } = await texts.load(pickedLanguage()));
 	document.getElementById("title").textContent = t("app.title");
-	if (!window.isSecureContext || !crypto.subtle) return stop(main, "app.stop.insecure", "app.stop.insecure.help");
+	if (!window.isSecureContext || !crypto.subtle) return showFatal(main, "app.stop.insecure", "app.stop.insecure.help");
 	try {
-		await vault.open();
+		await keyStore.open();
 	} catch (error) {
 		console.error(error);
-		const why = traces.read() ? "damaged" : "storage";
-		return stop(main, `app.stop.${why}`, `app.stop.${why}.help`);
+		const why = presenceCookie.read() ? "damaged" : "storage";
+		return showFatal(main, `app.stop.${why}`, `app.stop.${why}.help`);
 	}
-	if ((await vault.accounts()).length === 0) lost = traces.read();
+	if ((await keyStore.accounts()).length === 0) lostAccounts = presenceCookie.read();
 	const add = document.getElementById("add");
 	add.setAttribute("aria-label", t("app.add.heading"));
-	add.addEventListener("click", () => begin(undefined, changed));
+	add.addEventListener("click", () => showAddAccount(undefined, accountsChanged));
 	add.hidden = false;
 	document.getElementById("footer").replaceChildren(
-		el("button", { type: "button", class: "quiet", click: about }, words("app.about")));
+		el("button", { type: "button", class: "quiet", click: showAbout }, words("app.about")));
 
-	push.use(registration = await register());
-	watch(render);
+	notifications.setRegistration(registration = await registerWorker());
+	watchInstall(render);
 	await refresh();
-	// Without this the browser may empty the vault when space is short.
+	// Without this the browser may delete the key store when space is short.
 	if (accounts.length) navigator.storage?.persist?.();
 	setInterval(() => {
 		cards.forEach(({ tick }) => tick());
 		if (dismissed.size) render();
 	}, 1_000);
-	addEventListener("hashchange", () => { link = takeLink(); if (link) begin(link, changed); });
-	addEventListener("online", wake);
-	addEventListener("offline", () => { news = t("app.error.network", { host: location.host }); render(); });
-	document.addEventListener("visibilitychange", wake);
-	others.addEventListener("message", refresh);
-	pushes.addEventListener("message", ({ data }) => {
+	addEventListener("hashchange", () => { link = takeLinkFromAddress(); if (link) showAddAccount(link, accountsChanged); });
+	addEventListener("online", checkAndListen);
+	addEventListener("offline", () => { message = t("app.error.network", { host: location.host }); render(); });
+	document.addEventListener("visibilitychange", checkAndListen);
+	tabsChannel.addEventListener("message", refresh);
+	pushChannel.addEventListener("message", ({ data }) => {
 		const account = accounts.find(({ id }) => id === data.authenticator);
-		if (account && data.kind !== "test") look(account);
+		if (account && data.kind !== "test") fetchRequest(account);
 	});
-	link = takeLink() ?? link; // one may have been opened while we began
-	if (link) begin(link, changed);
-	else await resume(changed);
+	link = takeLinkFromAddress() ?? link; // one may have been opened meanwhile
+	if (link) showAddAccount(link, accountsChanged);
+	else await resumeActivation(accountsChanged);
 }
 
-// changed is called when the vault has changed here.
-async function changed() {
-	others.postMessage("changed");
+// accountsChanged is called when this tab has changed the key store.
+async function accountsChanged() {
+	tabsChannel.postMessage("changed");
 	await refresh();
 }
 
 async function refresh() {
-	accounts = ordered(await vault.accounts());
-	if (accounts.length) lost = undefined;
-	if (!lost) traces.write(accounts);
+	accounts = byLastUse(await keyStore.accounts());
+	if (accounts.length) lostAccounts = undefined;
+	if (!lostAccounts) presenceCookie.write(accounts);
 	render();
-	await wake();
+	await checkAndListen();
 }
 
-// ordered puts what was used last first. The order is that of the opening, and
-// new accounts come last: nothing moves under a finger.
-function ordered(all) {
+// byLastUse sorts accounts by their last use, the latest first. The order stays as it
+// was when the app was opened, and new accounts come last, so that nothing moves
+// while somebody is about to tap it.
+function byLastUse(all) {
 	const last = ({ used, added }) => used ?? added;
 	order ??= all.toSorted((a, b) => last(b) - last(a)).map(({ id }) => id);
 	const place = ({ id }) => order.includes(id) ? order.indexOf(id) : order.length;
 	return all.toSorted((a, b) => place(a) - place(b));
 }
 
-// use notes that an account was used.
-async function use(id) {
+// markUsed stores that an account was used.
+async function markUsed(id) {
 	accounts = accounts.map((account) => account.id === id ? { ...account, used: Date.now() } : account);
 	const now = accounts.find((account) => account.id === id);
-	if (now) await vault.update(now);
+	if (now) await keyStore.update(now);
 }
 
-// wake looks at everything and, while the app can be seen, keeps listening.
-async function wake() {
-	hearing.abort();
-	hearing = new AbortController();
-	if (document.visibilityState !== "visible" || renew(registration)) return;
-	const { signal } = hearing;
-	push.seen();
+// checkAndListen fetches the status of all accounts and then, while the page is
+// visible, listens for requests.
+async function checkAndListen() {
+	listening.abort();
+	listening = new AbortController();
+	if (document.visibilityState !== "visible" || reloadIfNewer(registration)) return;
+	const { signal } = listening;
+	notifications.closeNotifications();
 	await Promise.all(accounts.map(check));
 	if (signal.aborted) return;
-	listen(accounts.filter(rung), look, signal);
-	// Push services take their time, or are out of reach: nothing waits for them.
-	agree().catch((error) => { console.error(error); });
+	listen(accounts.filter(pushEnabled), fetchRequest, signal);
+	// Not awaited: push services may be slow or unreachable.
+	offerAndSubscribe().catch((error) => { console.error(error); });
 }
 
-// agree has the browser subscribed for the accounts that are rung, and offers to
-// be notified where that was not decided.
-async function agree() {
-	invitation = accounts.some((account) => rung(account) && account.push.web) ? await push.offer(refresh) : undefined;
+// offerAndSubscribe subscribes the browser for the accounts with push enabled, and
+// offers notifications where the person has not decided about them yet.
+async function offerAndSubscribe() {
+	notificationOffer = accounts.some((account) => pushEnabled(account) && account.push.web) ? await notifications.permissionOffer(refresh) : undefined;
 	render();
-	for (const now of await push.look(accounts)) accounts = accounts.map((account) => account.id === now.id ? now : account);
+	for (const now of await notifications.syncSubscriptions(accounts)) accounts = accounts.map((account) => account.id === now.id ? now : account);
 	render();
 }
 
-// check asks how the account stands, and keeps what it hears: another tab, an
-// operator or a policy may have changed it.
+// check fetches the status of an account and stores it: another tab, an operator or
+// a policy may have changed it.
 async function check(account) {
 	try {
-		await keep(account, reported(account, await call(account, "status")));
-		news = undefined;
+		await storeIfChanged(account, withStatus(account, await call(account, "status")));
+		message = undefined;
 	} catch (failure) {
-		if (failure instanceof Failure && failure.code === "unknown") await keep(account, { ...account, state: "unknown" });
-		else news = problem(failure);
+		if (failure instanceof Failure && failure.code === "unknown") await storeIfChanged(account, { ...account, state: "unknown" });
+		else message = errorText(failure);
 	}
 	render();
 }
 
-async function keep(old, now) {
+async function storeIfChanged(old, now) {
 	if (JSON.stringify(old) === JSON.stringify(now)) return;
-	await vault.update(now);
+	await keyStore.update(now);
 	accounts = accounts.map((account) => account.id === now.id ? now : account);
 }
 
-// look fetches what waits for an account and asks about it.
-async function look(account) {
+// fetchRequest fetches the pending request of an account, and shows it.
+async function fetchRequest(account) {
 	try {
 		const { request, time } = await call(account, "pending");
-		news = undefined;
-		if (asking && asking.account === account.id && asking.id !== request?.id) asking.gone();
+		message = undefined;
+		if (openRequest && openRequest.account === account.id && openRequest.id !== request?.id) openRequest.withdraw();
 		if (!request) {
 			for (const [id, waiting] of dismissed) if (waiting.account.id === account.id) dismissed.delete(id);
-		} else if (asking?.id !== request.id && !dismissed.has(request.id)) {
+		} else if (openRequest?.id !== request.id && !dismissed.has(request.id)) {
 			const until = performance.now() + (request.expires - time) * 1000;
-			if (!asking && !sheet.taken()) return put(account, request, until);
-			dismissed.set(request.id, { account, request, until }); // it waits its turn
+			if (!openRequest && !sheet.mustStay()) return showPending(account, request, until);
+			dismissed.set(request.id, { account, request, until }); // it is shown as a notice until then
 		}
 	} catch (failure) {
-		if (failure instanceof Failure && ["state", "unknown"].includes(failure.code)) return wake();
-		news = problem(failure);
+		if (failure instanceof Failure && ["state", "unknown"].includes(failure.code)) return checkAndListen();
+		message = errorText(failure);
 	}
 	render();
 }
 
-// put asks about a request. Closed undecided, it stays at hand on the page.
-function put(account, request, until) {
+// showPending shows a request. If it is closed undecided, a notice on the page leads
+// back to it.
+function showPending(account, request, until) {
 	const left = Math.ceil((until - performance.now()) / 1000);
 	if (left <= 0) return;
 	dismissed.delete(request.id);
-	asking = { account: account.id, ...ask(account, request, left, (undecided) => {
-		asking = undefined;
+	openRequest = { account: account.id, ...showRequest(account, request, left, (undecided) => {
+		openRequest = undefined;
 		if (undecided) dismissed.set(request.id, { account, request, until });
-		else use(account.id);
+		else markUsed(account.id);
 		render();
 	}) };
 	render();
@@ -203,27 +206,27 @@ function announce(text) {
 	requestAnimationFrame(() => { status.textContent = text; });
 }
 
-// render draws the page anew if it is to look different: who is reading it, or
-// has the focus in it, is not to be thrown out by a look that found nothing.
+// render redraws the page if its state has changed. Otherwise it leaves the page
+// alone, so that a reader keeps their place and the focus stays where it is.
 function render() {
 	const waiting = [...dismissed.values()].filter(({ until }) => performance.now() < until);
-	const now = JSON.stringify([accounts, lost, offered(), news, waiting.map(({ request }) => request.id), Boolean(invitation)],
+	const now = JSON.stringify([accounts, lostAccounts, canInstall(), message, waiting.map(({ request }) => request.id), Boolean(notificationOffer)],
 		(key, value) => key === "used" ? undefined : value);
-	if (now === shown) return;
-	shown = now;
-	cards = accounts.map((account) => card(account, changed, announce, use));
+	if (now === rendered) return;
+	rendered = now;
+	cards = accounts.map((account) => accountCard(account, accountsChanged, announce, markUsed));
 	main.replaceChildren(
 		el("h1", { class: "unseen" }, words("app.accounts")),
-		...news ? [notice(news)] : [],
+		...message ? [notice(message)] : [],
 		...waiting.map(({ account, request, until }) => el("div", { class: "notice stack" },
 			el("p", {}, words("app.request.waiting", { application: request.application })),
-			el("button", { type: "button", click: () => put(account, request, until) }, words("app.request.look")))),
-		...accounts.length ? cards.map(({ node }) => node) : [empty(lost, () => begin(undefined, changed), () => { lost = undefined; refresh(); })],
-		...invitation ? [invitation] : []);
+			el("button", { type: "button", click: () => showPending(account, request, until) }, words("app.request.look")))),
+		...accounts.length ? cards.map(({ node }) => node) : [emptyPage(lostAccounts, () => showAddAccount(undefined, accountsChanged), () => { lostAccounts = undefined; refresh(); })],
+		...notificationOffer ? [notificationOffer] : []);
 }
 
-// about holds what concerns the app, not an account.
-function about() {
+// showAbout shows what concerns the app and not one account.
+function showAbout() {
 	const pick = el("select", { id: "language", change: async () => {
 		localStorage.setItem("latchkey.language", pick.value);
 		location.reload();
@@ -231,12 +234,12 @@ function about() {
 	sheet.show({ heading: t("app.about") },
 		el("div", {}, el("label", { for: "language" }, words("app.language")), pick),
 		el("p", { class: "soft" }, words("app.about.keys")),
-		offer(),
+		installButton(),
 		el("p", { class: "soft" }, el("bdi", {}, version)),
-		sheet.done());
+		sheet.doneButton());
 }
 
-start().catch((error) => {
+startApp().catch((error) => {
 	console.error(error);
 	main.replaceChildren(el("p", { class: "notice bad" }, document.getElementById("failed").textContent));
 });

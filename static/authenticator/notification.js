@@ -1,47 +1,48 @@
-// Notifications, in the service worker. A push is a doorbell (PUSH-27): what it
-// says is shown as text, and decides nothing.
+// Notifications, in the service worker. A push message only says that there is
+// something to look at (PUSH-27): its text is shown, and decides nothing.
 
-import { sentences } from "./offline.js";
+import * as keyStore from "./key-store.js";
+import { loadTexts } from "./offline.js";
 import { passcode } from "./passcode.js";
 import { call } from "./protocol.js";
-import { agree } from "./subscription.js";
-import { has, speak, t } from "./texts.js";
-import * as vault from "./vault.js";
+import { syncSubscription } from "./subscription.js";
+import { has, setCatalogue, t } from "./texts.js";
 
 const pages = new BroadcastChannel("latchkey-push");
 
-// show shows a push, whatever it is. Browsers allow no push that shows nothing:
-// some end the subscription over it, and never say so. What cannot be read, or
-// is for no account here, is said in words of our own and none of the push's.
-export async function show(stock, data) {
-	const { about, notification } = read(data);
-	const account = about && await find(about.authenticator);
-	speak(await sentences(stock, account ? notification.lang : undefined));
-	const icon = (name) => new URL(`${stock.version}/${name}`, stock.home).href;
-	const looks = { icon: icon("icon-192.png"), badge: icon("icon-badge-96.png") };
+// showPush shows a notification for a push message, whatever is in it. Browsers
+// allow no push message without a notification: some end the subscription because
+// of it, without saying so. A message that cannot be read, or is for no account
+// here, shows a fixed text and none of its own.
+export async function showPush(release, data) {
+	const { about, notification } = parsePush(data);
+	const account = about && await findAccount(about.authenticator);
+	setCatalogue(await loadTexts(release, account ? notification.lang : undefined));
+	const icon = (name) => new URL(`${release.version}/${name}`, release.home).href;
+	const icons = { icon: icon("icon-192.png"), badge: icon("icon-badge-96.png") };
 	if (!account) {
-		await self.registration.showNotification(say("app.title", "Latchkey"), { ...looks, body: say("app.notify.look", ""), tag: "push" });
+		await self.registration.showNotification(textOr("app.title", "Latchkey"), { ...icons, body: textOr("app.notify.look", ""), tag: "push" });
 		return;
 	}
 	const request = about.kind === "request";
 	await self.registration.showNotification(notification.title, {
-		...looks, body: notification.body, lang: notification.lang, dir: notification.dir,
-		// Of one account a newer takes an older one's place; two accounts have two.
+		...icons, body: notification.body, lang: notification.lang, dir: notification.dir,
+		// A newer notification of the same account replaces an older one.
 		tag: account.id, renotify: request, requireInteraction: request, silent: about.kind === "ended" ? true : null,
 		data: { authenticator: account.id, request: about.request },
-		actions: request && about.plain === true && unasked(account) ? buttons() : [],
+		actions: request && about.plain === true && needsNoPIN(account) ? requestActions() : [],
 	});
 	if (request) await self.navigator.setAppBadge?.(1);
 	if (about.kind === "ended") await self.navigator.clearAppBadge?.();
 	pages.postMessage({ kind: about.kind, authenticator: account.id });
 }
 
-// read takes a push apart. All in it is text, and short; what is not, is not
-// there.
-function read(data) {
+// parsePush reads a push message. Its texts are cut to a length; what is no text
+// counts as missing.
+function parsePush(data) {
 	try {
 		const { notification, latchkey } = data.json();
-		const text = (value, most) => typeof value === "string" ? value.slice(0, most) : "";
+		const text = (value, maxLength) => typeof value === "string" ? value.slice(0, maxLength) : "";
 		if (!text(notification.title) || !["request", "ended", "test"].includes(latchkey.kind)) return {};
 		return {
 			notification: { title: text(notification.title, 200), body: text(notification.body, 500), lang: text(notification.lang, 35),
@@ -53,37 +54,38 @@ function read(data) {
 	}
 }
 
-// find returns the account with an id, if it is here and in use. A vault that
-// cannot be opened has none.
-async function find(id) {
+// findAccount returns the active account with an id; undefined if there is none or
+// the key store cannot be opened.
+async function findAccount(id) {
 	try {
-		await vault.open();
-		return (await vault.accounts()).find((account) => account.id === id && account.state === "active");
+		await keyStore.open();
+		return (await keyStore.accounts()).find((account) => account.id === id && account.state === "active");
 	} catch (error) {
 		console.error(error);
 		return undefined;
 	}
 }
 
-// unasked says of an account that its passcodes are made without asking for
-// anything: its seed is a key that is there to be used.
-const unasked = ({ seed, serverPIN }) => seed instanceof CryptoKey && !serverPIN;
+// needsNoPIN reports whether passcodes of an account are made without asking for a
+// PIN: its seed is stored as a key that can be used.
+const needsNoPIN = ({ seed, serverPIN }) => seed instanceof CryptoKey && !serverPIN;
 
-const say = (key, otherwise) => has(key) ? t(key) : otherwise;
+const textOr = (key, otherwise) => has(key) ? t(key) : otherwise;
 
-// buttons are those of a request that nothing else is asked for. Denying has two
-// ways (PUSH-14), so its button leads to where both are. Some browsers show none.
-function buttons() {
+// requestActions are the buttons of a notification about a request without a
+// presence check. There are two ways to deny (PUSH-14), so the deny button opens
+// the app, which has both. Some browsers show no buttons.
+function requestActions() {
 	if (!(self.Notification?.maxActions >= 2)) return [];
 	return [{ action: "approve", title: t("app.request.approve") }, { action: "deny", title: t("app.notify.deny") }];
 }
 
-// clicked does what a notification was tapped for: it approves, if that is all
-// there is to it, and opens the app in every other case.
-export async function clicked(stock, notification, action) {
+// notificationClicked approves the request, if the approve button was pressed and
+// nothing else is asked for, and opens the app in every other case.
+export async function notificationClicked(release, notification, action) {
 	notification.close();
 	if (action === "approve") {
-		speak(await sentences(stock, notification.lang));
+		setCatalogue(await loadTexts(release, notification.lang));
 		const outcome = await approve(notification).catch((error) => { console.error(error); });
 		if (outcome) {
 			await self.navigator.clearAppBadge?.();
@@ -92,16 +94,16 @@ export async function clicked(stock, notification, action) {
 			return;
 		}
 	}
-	await openApp(stock);
+	await openApp(release);
 }
 
-// approve approves the request that a notification showed, and returns how it
-// ended; nothing where there is more to it than that. Not the push says so but
-// the server, asked now: the same request, for the application that was read, and
-// with no presence check.
+// approve approves the request that a notification showed, and returns the outcome;
+// undefined where the app has to ask for more. It does not trust the push message
+// but asks the server: the request must be the same, for the application that the
+// notification named, and have no presence check.
 async function approve({ data, title, body }) {
-	const account = await find(data?.authenticator);
-	if (!account || !unasked(account)) return undefined;
+	const account = await findAccount(data?.authenticator);
+	if (!account || !needsNoPIN(account)) return undefined;
 	const { request } = await call(account, "pending");
 	if (request?.id !== data.request || request.presence || !`${title} ${body}`.includes(request.application)) return undefined;
 	const { outcome } = await call(account, "answer", {
@@ -115,14 +117,14 @@ async function openApp({ home }) {
 	try {
 		if (open) return await open.focus();
 	} catch {
-		// It is being closed.
+		// the window is being closed
 	}
 	return self.clients.openWindow(home);
 }
 
-// changed subscribes anew where the browser has ended or replaced its
-// subscription, and tells the server.
-export async function changed() {
-	await vault.open();
-	await agree(self.registration, await vault.accounts(), self.Notification?.permission === "granted", console.warn);
+// subscriptionChanged subscribes anew, when the browser has ended or replaced its
+// subscription, and registers that with the server.
+export async function subscriptionChanged() {
+	await keyStore.open();
+	await syncSubscription(self.registration, await keyStore.accounts(), self.Notification?.permission === "granted", console.warn);
 }

@@ -1,93 +1,94 @@
 // Passcodes by time (RFC 6238) or by a counter (RFC 4226), and responses to
-// challenges (RFC 6287). The seed is a key the browser keeps and does not show,
-// not even to us; and the time is the device's own, never corrected: the server
-// learns its drift from the passcodes.
+// challenges (RFC 6287). The seed is a key of the browser that cannot be exported.
+// The time is the device's own, never corrected: the server learns its drift from
+// the passcodes.
 //
-// Where a PIN guards it, only the wrapped seed is kept; its key is here, in
-// memory, for a minute after an unlock, and no longer than the app is seen.
+// Where a PIN protects it, only the wrapped seed is stored. Its key is in memory for
+// a minute after an unlock, and no longer than the app is visible.
 
 import { base32, encode, sha256 } from "./bytes.js";
-import * as vault from "./vault.js";
+import * as keyStore from "./key-store.js";
 
-const lent = new Map(); // seeds that a PIN opened, by account
+const unlockedSeeds = new Map(); // seeds unlocked by a PIN, by account
 
-// lend has the seed of an account at hand for a minute.
-export function lend({ id }, seed) {
-	clearTimeout(lent.get(id)?.timer);
-	lent.set(id, { seed, timer: setTimeout(() => lent.delete(id), 60_000) });
+// keepUnlocked keeps the unlocked seed of an account in memory for a minute.
+export function keepUnlocked({ id }, seed) {
+	clearTimeout(unlockedSeeds.get(id)?.timer);
+	unlockedSeeds.set(id, { seed, timer: setTimeout(() => unlockedSeeds.delete(id), 60_000) });
 }
 
-// withdraw shuts what was opened.
-export function withdraw() {
-	lent.forEach(({ timer }) => clearTimeout(timer));
-	lent.clear();
+// lockAll forgets all unlocked seeds.
+export function lockAll() {
+	unlockedSeeds.forEach(({ timer }) => clearTimeout(timer));
+	unlockedSeeds.clear();
 }
 
-// closed says of an account that it must be unlocked before it makes passcodes.
-export const closed = ({ id, seed }) => !seed && !lent.has(id);
+// isLocked reports whether an account must be unlocked before it makes passcodes.
+export const isLocked = ({ id, seed }) => !seed && !unlockedSeeds.has(id);
 
-// hashOf is the browser's name of an algorithm.
+// hashOf is WebCrypto's name of an algorithm.
 export function hashOf(algorithm) {
 	const hash = { SHA1: "SHA-1", SHA256: "SHA-256", SHA512: "SHA-512" }[algorithm];
 	if (!hash) throw new Error(`unknown algorithm ${algorithm}`);
 	return hash;
 }
 
-// keep turns a seed into a key that makes passcodes and cannot be exported.
-export const keep = (seed, algorithm) =>
+// importSeed turns a seed into a key that makes passcodes and cannot be exported.
+export const importSeed = (seed, algorithm) =>
 	crypto.subtle.importKey("raw", base32(seed), { name: "HMAC", hash: hashOf(algorithm) }, false, ["sign"]);
 
-// step counts the periods since 1970.
-export const step = (account) => Math.floor(Date.now() / 1000 / account.period);
+// timeStep is how many periods have passed since 1970.
+export const timeStep = (account) => Math.floor(Date.now() / 1000 / account.period);
 
-// left is how many seconds the passcode of now still has.
-export const left = (account) => account.period - Math.floor(Date.now() / 1000) % account.period;
+// secondsLeft is for how many seconds the current passcode is still shown.
+export const secondsLeft = (account) => account.period - Math.floor(Date.now() / 1000) % account.period;
 
-// byTime, byCounter and answers say what an account makes: one of them is true.
-export const answers = ({ mode }) => mode === "challenge";
-export const byTime = (account) => !answers(account) && account.period > 0;
-export const byCounter = (account) => !answers(account) && !byTime(account);
+// isChallengeResponse, isTimeBased and isCounterBased tell the kind of an account:
+// one of them is true.
+export const isChallengeResponse = ({ mode }) => mode === "challenge";
+export const isTimeBased = (account) => !isChallengeResponse(account) && account.period > 0;
+export const isCounterBased = (account) => !isChallengeResponse(account) && !isTimeBased(account);
 
-// passcode is the one of a step or counter (RFC 4226, section 5.3).
-export async function passcode(account, at = step(account)) {
+// passcode is that of a time step or counter (RFC 4226, section 5.3).
+export async function passcode(account, at = timeStep(account)) {
 	const counter = new DataView(new ArrayBuffer(8));
 	counter.setBigUint64(0, BigInt(at));
-	return truncated(account, counter.buffer);
+	return truncate(account, counter.buffer);
 }
 
-// next is the passcode of the next counter, which is used up by it whether or not
-// anybody types it.
-export const next = async (account) => passcode(account, await vault.count(account.id));
+// nextPasscode is the passcode of the next counter. It uses the counter up, whether
+// or not anybody types the passcode.
+export const nextPasscode = async (account) => passcode(account, await keyStore.nextCounter(account.id));
 
-// response answers a challenge that was typed, of eight digits.
-export const response = (account, challenge) =>
-	answer(account, `OCRA-1:HOTP-SHA256-${account.digits}:QN08`, BigInt(challenge).toString(16));
+// challengeResponse is the response to a typed challenge of eight digits.
+export const challengeResponse = (account, challenge) =>
+	ocra(account, `OCRA-1:HOTP-SHA256-${account.digits}:QN08`, BigInt(challenge).toString(16));
 
-// consent is what goes with an approval: a passcode, or the response to the
-// request's nonce, by a suite in which nothing is typed.
-export async function consent(account, nonce) {
-	if (byTime(account)) return passcode(account);
-	if (byCounter(account)) return next(account);
+// approvalCode is the code that an approval carries: a passcode, or the response to
+// the request's nonce.
+export async function approvalCode(account, nonce) {
+	if (isTimeBased(account)) return passcode(account);
+	if (isCounterBased(account)) return nextPasscode(account);
 	const sum = new Uint8Array(await sha256(encode(nonce)));
-	return answer(account, `OCRA-1:HOTP-SHA256-${account.digits}:QH64`, hex(sum));
+	return ocra(account, `OCRA-1:HOTP-SHA256-${account.digits}:QH64`, hex(sum));
 }
 
 const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// answer is the response to a question in hexadecimal, which fills 128 bytes from
-// the left (RFC 6287, section 5.1).
-function answer(account, suite, question) {
-	const filled = question.padEnd(256, "0").match(/../g).map((pair) => parseInt(pair, 16));
-	return truncated(account, new Uint8Array([...encode(suite), 0, ...filled]));
+// ocra is the response to a question in hexadecimal, which is padded on the right to
+// 128 bytes (RFC 6287, section 5.1).
+function ocra(account, suite, question) {
+	const padded = question.padEnd(256, "0").match(/../g).map((pair) => parseInt(pair, 16));
+	return truncate(account, new Uint8Array([...encode(suite), 0, ...padded]));
 }
 
-// truncated makes digits of what the seed signs (RFC 4226, section 5.3).
-async function truncated(account, data) {
-	const mac = new DataView(await crypto.subtle.sign("HMAC", account.seed ?? lent.get(account.id).seed, data));
+// truncate makes digits of the HMAC of data under the seed (RFC 4226, section 5.3).
+async function truncate(account, data) {
+	const mac = new DataView(await crypto.subtle.sign("HMAC", account.seed ?? unlockedSeeds.get(account.id).seed, data));
 	const offset = mac.getUint8(mac.byteLength - 1) & 0xf;
 	const number = (mac.getUint32(offset) & 0x7fffffff) % 10 ** account.digits;
 	return String(number).padStart(account.digits, "0");
 }
 
-// grouped parts a passcode in halves, as people read it.
-export const grouped = (code) => `${code.slice(0, code.length / 2)}\u00a0${code.slice(code.length / 2)}`;
+// inGroups writes a passcode in two groups, as people read it.
+export const inGroups = (code) => `${code.slice(0, code.length / 2)}\u00a0${code.slice(code.length / 2)}`;

@@ -1,6 +1,6 @@
-// The authenticator apps' API, version 1 (docs/protocol-authenticator.md):
-// every call signed by the account's key, one correction of the clock, errors
-// by their code.
+// The client of the authenticator apps' API, version 1
+// (docs/protocol-authenticator.md): every call is signed with the account's key, a
+// wrong clock is corrected once, and errors are told by their code.
 
 import { base64url, encode, sha256 } from "./bytes.js";
 import { language } from "./texts.js";
@@ -26,7 +26,7 @@ export class Failure extends Error {
 	}
 }
 
-// makeKey makes the key of a new account. Its private half cannot be exported.
+// makeKey makes the key pair of a new account. Its private key cannot be exported.
 export async function makeKey() {
 	const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
 	const { x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
@@ -35,8 +35,8 @@ export async function makeKey() {
 	return { key: pair.privateKey, jwk: { kty: "EC", crv: "P-256", x, y }, thumbprint: base64url(thumbprint) };
 }
 
-// call makes a call for an account, which is anything with a key, and an id
-// once it has been activated. It returns the answer or throws a Failure.
+// call makes a call for an account: an object with a key and, once it has been
+// activated, an id. It returns the answer or throws a Failure.
 export async function call(account, type, body) {
 	const reply = await send(account, type, body);
 	return reply.json();
@@ -48,7 +48,7 @@ export async function open(account, signal) {
 }
 
 async function send(account, type, body, signal) {
-	for (let again = false; ; again = true) {
+	for (let retried = false; ; retried = true) {
 		let reply;
 		const text = body === undefined ? "" : JSON.stringify(body);
 		try {
@@ -68,7 +68,7 @@ async function send(account, type, body, signal) {
 		}
 		if (reply.ok) return reply;
 		const detail = await reply.json().catch(() => ({}));
-		if (detail.error === "clock" && Number.isInteger(detail.time) && !again) {
+		if (detail.error === "clock" && Number.isInteger(detail.time) && !retried) {
 			correction = detail.time - Math.floor(Date.now() / 1000);
 			continue;
 		}
@@ -76,7 +76,7 @@ async function send(account, type, body, signal) {
 	}
 }
 
-// sign makes the compact JWS that proves who calls, what, and when.
+// sign makes the compact JWS that authenticates a call: who, what, and when.
 async function sign(account, type, body) {
 	const part = (object) => base64url(encode(JSON.stringify(object)));
 	const header = part({

@@ -1,21 +1,21 @@
-// A push request on the screen: what it says (PUSH-12), the number where one is
-// asked, to enter or to pick (PUSH-18), approve (PUSH-13) and both ways to deny
-// (PUSH-14).
+// A push request on the screen: its facts (PUSH-12), a number to enter or to pick
+// where there is a presence check (PUSH-18), approving (PUSH-13) and both ways to
+// deny (PUSH-14).
 
 import { digits, el } from "./dom.js";
-import { consent } from "./passcode.js";
+import { errorText } from "./error-text.js";
+import { approvalCode } from "./passcode.js";
 import * as pin from "./pin.js";
-import { problem } from "./problem.js";
 import { call, Failure } from "./protocol.js";
 import * as sheet from "./sheet.js";
 import { t, when, words } from "./texts.js";
 
-// ask shows a request of an account. left is how many seconds it still has. It
-// returns what ends the asking from outside: gone, when the server no longer
-// has the request. onClose hears whether it was closed undecided.
-export function ask(account, request, left, onClose) {
+// showRequest shows a request of an account, which expires in left seconds. It
+// returns the request's id and withdraw, to be called when the server no longer has
+// the request. onClose is called with whether it was closed undecided.
+export function showRequest(account, request, left, onClose) {
 	const until = performance.now() + left * 1000;
-	const check = asked(request);
+	const check = presenceCheck(request);
 	let settled = false;
 
 	const bar = el("progress", { max: left, value: left, "aria-label": t("app.request.left") });
@@ -35,7 +35,7 @@ export function ask(account, request, left, onClose) {
 			clearInterval(ticking);
 			onClose(undecided);
 		},
-	}, facts(request), bar, error, stage);
+	}, requestFacts(request), bar, error, stage);
 	decide();
 
 	function decide() {
@@ -44,15 +44,15 @@ export function ask(account, request, left, onClose) {
 		else enter(check.digits);
 	}
 
-	// approve goes on with the number, where one was asked, once whoever holds the
-	// device has shown to be its owner.
+	// approve approves, with the number where one is asked for, once the person has
+	// entered the PIN or unlocked by biometrics where the account has either.
 	function approve(number) {
 		say("");
-		if (account.serverPIN) return pin.ask(stage, { cancel: decide, given: (typed) => answer("approve", number, typed) });
+		if (account.serverPIN) return pin.askForServerPIN(stage, { cancel: decide, given: (typed) => answer("approve", number, typed) });
 		return pin.unlock(account, stage, { request: request.id, cancel: decide, opened: () => answer("approve", number) });
 	}
 
-	// enter asks for a number of so many digits; without any, for yes or no alone.
+	// enter asks for a number of so many digits; with none, only for yes or no.
 	function enter(length) {
 		const field = length > 0 && el("input", {
 			id: "number", class: "code", inputmode: "numeric", autocomplete: "off", maxlength: length + 8, dir: "ltr",
@@ -80,8 +80,8 @@ export function ask(account, request, left, onClose) {
 		if (field) field.focus();
 	}
 
-	// pick asks which of some numbers is on the sign-in page. There is one try, as
-	// with a number entered: a second would make guessing pay.
+	// pick asks which of some numbers is on the sign-in page. There is one attempt, as
+	// with a number that is entered: a second would help who guesses.
 	function pick(options) {
 		stage.replaceChildren(
 			el("div", { role: "group", class: "stack tight", "aria-labelledby": "pick", "aria-describedby": "pick-help" },
@@ -105,7 +105,7 @@ export function ask(account, request, left, onClose) {
 		first.focus();
 	}
 
-	// A check this version does not know: never approve, but let people deny.
+	// tooOld is for a check that this version does not know: the person can only deny.
 	function tooOld() {
 		deny();
 		say(t("app.error.capability"));
@@ -117,12 +117,12 @@ export function ask(account, request, left, onClose) {
 			try {
 				const { outcome } = await call(account, "answer", {
 					request: request.id, nonce: request.nonce, decision, number: typed, pin: secret,
-					passcode: decision === "approve" ? await consent(account, request.nonce) : undefined,
+					passcode: decision === "approve" ? await approvalCode(account, request.nonce) : undefined,
 				});
 				end(outcome);
 			} catch (failure) {
 				if (failure instanceof Failure && failure.code === "ended") end(failure.detail.outcome);
-				else say(pin.denied(failure) || problem(failure));
+				else say(pin.serverPINError(failure) || errorText(failure));
 			}
 		});
 	}
@@ -132,7 +132,7 @@ export function ask(account, request, left, onClose) {
 		error.hidden = text === "";
 	}
 
-	// end shows how it ended, in words.
+	// end shows the outcome.
 	function end(outcome) {
 		if (settled) return;
 		settled = true;
@@ -142,16 +142,16 @@ export function ask(account, request, left, onClose) {
 		const key = known ? outcome : "gone";
 		sheet.show({ above: request.organisation, heading: t(`app.outcome.${key}`) },
 			el("p", {}, words(`app.outcome.${key}.help`)),
-			sheet.done());
+			sheet.doneButton());
 	}
 
-	return { id: request.id, gone: () => end("gone") };
+	return { id: request.id, withdraw: () => end("gone") };
 }
 
-// asked is what a request's presence check takes: so many digits, none without a
-// check; or one of some options. It is undefined where this version does not know
-// the check, or cannot make sense of it (PUSH-22).
-function asked({ presence }) {
+// presenceCheck is what a request's presence check asks for: a number of digits, 0
+// without a check; or one of some options. It is undefined where this version does
+// not know the check, or it is malformed (PUSH-22).
+function presenceCheck({ presence }) {
 	if (!presence) return { digits: 0 };
 	const { type, executor, challenge } = presence;
 	if (type !== "USER_PRESENCE" || executor !== "PHONE" || challenge?.type !== "SUBMIT_CODE" || !(challenge.digits > 0)) return undefined;
@@ -161,7 +161,7 @@ function asked({ presence }) {
 	return Array.isArray(options) && options.length > 1 && options.every(number) ? { digits, options } : undefined;
 }
 
-function facts(request) {
+function requestFacts(request) {
 	const row = (key, value) => value && [el("dt", {}, words(key)), el("dd", {}, el("bdi", {}, value))];
 	return el("dl", { class: "facts" },
 		row("app.request.user", request.user),

@@ -1,22 +1,22 @@
-// What is seen of scanning: a camera, or a picture, and in words why not.
+// Scanning on the page: the camera's picture, a picture from a file, and messages.
 
-import { close, open, Reader, watch } from "./camera.js";
-import { read } from "./code.js";
+import { parseScanned } from "./activation-code.js";
+import { closeCamera, openCamera, QRReader, readFrames } from "./camera.js";
 import { el, icon } from "./dom.js";
 import { t, words } from "./texts.js";
 
 const corners = "M4 8V5a1 1 0 0 1 1-1h3M16 4h3a1 1 0 0 1 1 1v3M20 16v3a1 1 0 0 1-1 1h-3M8 20H5a1 1 0 0 1-1-1v-3M8 12h8";
 
-// refused says why there is no camera, by what getUserMedia throws.
-const refused = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "none", OverconstrainedError: "none",
+// cameraErrors are the reasons for no camera, by what getUserMedia throws.
+const cameraErrors = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "none", OverconstrainedError: "none",
 	NotReadableError: "busy", AbortError: "busy", NotSupportedError: "unsupported", NetworkError: "failed" };
 
-// scanner is the part of a sheet that scans. It calls found with an activation,
-// which is async, and tells of any other code what it is, going on. Who leaves the sheet must
-// call stop: a camera must not run where nobody sees what it sees.
+// scanner is the part of a sheet that scans. It calls the async function found with
+// an activation. Of any other code it says what it is, and goes on. When the sheet
+// is left, stop must be called: a camera must not run unseen.
 export function scanner(found) {
 	let stream, current = 0, paused = false;
-	const said = el("p", { class: "soft", role: "status", hidden: true });
+	const message = el("p", { class: "soft", role: "status", hidden: true });
 	const error = el("p", { class: "notice", role: "alert", hidden: true });
 	const video = el("video", { playsinline: true, "aria-label": t("app.scan.view"), hidden: true });
 	const tools = el("div", { class: "row", hidden: true });
@@ -24,31 +24,31 @@ export function scanner(found) {
 	const file = el("input", { type: "file", accept: "image/*", hidden: true, change: picture });
 	const pick = el("button", { type: "button", class: "plain", click: () => file.click() }, words("app.scan.picture"));
 
-	function tell(node, text = "") {
+	function setText(node, text = "") {
 		node.textContent = text;
 		node.hidden = text === "";
-		said.className = "soft";
+		message.className = "soft";
 	}
 
-	// begin asks for the camera. What is asked may be answered when nobody wants
-	// it any more: each run knows itself by its number.
+	// begin asks for the camera. The answer may come when scanning was stopped or begun
+	// anew meanwhile: each run has a number, and only the current one goes on.
 	async function begin(deviceId) {
 		stop();
 		const run = ++current;
 		const over = () => run !== current;
-		tell(error);
-		tell(said, t("app.scan.asking"));
+		setText(error);
+		setText(message, t("app.scan.asking"));
 		start.hidden = true;
 		try {
-			const opened = await open(video, deviceId);
-			if (over()) return close(opened);
+			const opened = await openCamera(video, deviceId);
+			if (over()) return closeCamera(opened);
 			stream = opened;
 			const [track] = stream.getVideoTracks();
 			track.addEventListener("ended", () => { if (!over()) fail("AbortError"); });
 			video.hidden = false;
-			tell(said, t("app.scan.searching"));
-			await equip(track);
-			await watch(video, look, over);
+			setText(message, t("app.scan.searching"));
+			await addTools(track);
+			await readFrames(video, handleText, over);
 		} catch (failure) {
 			if (!over()) fail(failure.name);
 		}
@@ -56,11 +56,11 @@ export function scanner(found) {
 
 	function fail(name) {
 		stop();
-		tell(error, t(`app.scan.${refused[name] ?? "failed"}`));
+		setText(error, t(`app.scan.${cameraErrors[name] ?? "failed"}`));
 	}
 
-	// equip offers what this camera can: a light, other cameras, an end.
-	async function equip(track) {
+	// addTools adds buttons for what this camera can do: stop, light, another camera.
+	async function addTools(track) {
 		const light = track.getCapabilities?.().torch && el("button", { type: "button", class: "quiet", "aria-pressed": "false", click: async () => {
 			const on = light.getAttribute("aria-pressed") !== "true";
 			await track.applyConstraints({ advanced: [{ torch: on }] }).then(() => light.setAttribute("aria-pressed", on), () => {});
@@ -75,41 +75,41 @@ export function scanner(found) {
 		end.focus();
 	}
 
-	function look(text) {
-		const code = read(text);
+	function handleText(text) {
+		const code = parseScanned(text);
 		if (code.secret) {
 			stop();
-			tell(said, t("app.scan.found"));
-			return found(code).finally(() => tell(said));
+			setText(message, t("app.scan.found"));
+			return found(code).finally(() => setText(message));
 		}
-		const what = foreign(code);
-		if (said.textContent === what) return; // once is enough for a screen reader
-		tell(said, what);
-		said.className = "notice";
+		const what = foreignCodeText(code);
+		if (message.textContent === what) return; // a screen reader says it once
+		setText(message, what);
+		message.className = "notice";
 	}
 
-	// picture reads one from a file: for who has no camera here, or allows none.
+	// picture reads a picture from a file, for people without a camera or permission.
 	async function picture() {
 		const [chosen] = file.files;
 		file.value = ""; // the same picture may be tried again
 		if (!chosen) return;
 		stop();
-		tell(error);
-		tell(said, t("app.scan.picture.reading"));
+		setText(error);
+		setText(message, t("app.scan.picture.reading"));
 		const run = ++current;
-		const reader = new Reader();
+		const reader = new QRReader();
 		try {
 			const image = await createImageBitmap(chosen);
 			const text = await reader.readPicture(image);
 			image.close();
 			if (run !== current) return;
-			tell(said);
-			if (text) look(text);
-			else tell(error, t("app.scan.picture.none"));
+			setText(message);
+			if (text) handleText(text);
+			else setText(error, t("app.scan.picture.none"));
 		} catch (failure) {
 			if (run !== current) return;
-			tell(said);
-			tell(error, t(failure.name === "NetworkError" ? "app.scan.failed" : "app.scan.picture.bad"));
+			setText(message);
+			setText(error, t(failure.name === "NetworkError" ? "app.scan.failed" : "app.scan.picture.bad"));
 		} finally {
 			reader.close();
 		}
@@ -117,15 +117,16 @@ export function scanner(found) {
 
 	function stop() {
 		current++;
-		close(stream);
+		closeCamera(stream);
 		stream = video.srcObject = undefined;
 		video.hidden = tools.hidden = true;
 		start.hidden = false;
-		tell(said);
+		setText(message);
 	}
 
-	// Hidden, the camera rests; seen again, it goes on where it was.
-	const rest = () => {
+	// The camera is stopped while the page is hidden, and started again when it is
+	// visible.
+	const onVisibility = () => {
 		if (document.visibilityState === "hidden") {
 			paused = stream !== undefined;
 			if (paused) stop();
@@ -134,19 +135,19 @@ export function scanner(found) {
 			begin();
 		}
 	};
-	document.addEventListener("visibilitychange", rest);
+	document.addEventListener("visibilitychange", onVisibility);
 
 	return {
-		node: el("div", { class: "scanner stack" }, video, said, tools, error, start, pick, file),
+		node: el("div", { class: "scanner stack" }, video, message, tools, error, start, pick, file),
 		stop() {
-			document.removeEventListener("visibilitychange", rest);
+			document.removeEventListener("visibilitychange", onVisibility);
 			stop();
 		},
 	};
 }
 
-// foreign says what a code is that activates nothing here.
-export function foreign({ newer, foreign: kind, host }) {
+// foreignCodeText says what a code is that is no activation of this server.
+export function foreignCodeText({ newer, foreign: kind, host }) {
 	if (newer !== undefined) return t(newer ? "app.error.capability" : "app.error.activation");
 	return t(`app.scan.foreign.${kind}`, { host, own: location.host });
 }

@@ -1,22 +1,22 @@
-// The sheet that comes up at the thumb: a modal dialog, so that the keyboard
-// and a screen reader stay in it. One at a time; closing one decides nothing.
+// The bottom sheet: a modal dialog, so that the keyboard and a screen reader stay in
+// it. There is one at a time, and closing it decides nothing.
 
 import { el, icon } from "./dom.js";
 import { t, words } from "./texts.js";
 
 const cross = "M6 6l12 12M18 6L6 18";
 const dialog = document.getElementById("sheet");
-let closed = () => {};
-let kept = false;
+let onSheetClose = () => {};
+let keepContent = false;
 
-// show fills the sheet, its heading first. onClose is called once, when this
-// content leaves the sheet, be it by Escape, by close, or for another. Content
-// with keep is not to be replaced by what comes unasked. What is false or missing
-// in content is left out.
+// show shows content in the sheet, under a heading. onClose is called once, when the
+// sheet is closed or other content replaces this. Content with keep must not be
+// replaced by something that the person has not asked for. Content that is false or
+// missing is left out.
 export function show({ heading, above, keep = false, onClose = () => {} }, ...content) {
-	leave();
-	closed = onClose;
-	kept = keep;
+	contentLeaves();
+	onSheetClose = onClose;
+	keepContent = keep;
 	const title = el("h1", { id: "sheet-heading", tabindex: -1 }, heading);
 	dialog.replaceChildren(
 		el("div", { class: "stack" },
@@ -34,13 +34,13 @@ export function close() {
 	dialog.close();
 }
 
-// taken reports whether what is shown is not to be replaced.
-export const taken = () => dialog.open && kept;
+// mustStay reports whether the content must not be replaced.
+export const mustStay = () => dialog.open && keepContent;
 
-// renewable reports whether the page may be loaded anew: nobody is being asked.
-export const renewable = () => !dialog.open;
+// isClosed reports whether the sheet is closed, so that the page may be reloaded.
+export const isClosed = () => !dialog.open;
 
-// busy keeps what was pressed from being pressed twice while act runs.
+// busy disables all buttons while act runs, so that none is pressed twice.
 export async function busy(act) {
 	const buttons = [...dialog.querySelectorAll("button:not(:disabled), input:not(:disabled)")];
 	buttons.forEach((button) => { button.disabled = true; });
@@ -51,13 +51,13 @@ export async function busy(act) {
 	}
 }
 
-// done is the button that ends a sheet with nothing left to decide.
-export const done = () => el("button", { type: "button", click: close, autofocus: true }, words("app.done"));
+// doneButton closes a sheet in which nothing is left to decide.
+export const doneButton = () => el("button", { type: "button", click: close, autofocus: true }, words("app.done"));
 
-function leave() {
-	const leaving = closed;
-	closed = () => {};
+function contentLeaves() {
+	const leaving = onSheetClose;
+	onSheetClose = () => {};
 	leaving();
 }
 
-dialog.addEventListener("close", leave);
+dialog.addEventListener("close", contentLeaves);

@@ -1,26 +1,25 @@
-// The service worker: what of the app is there when no page is. sw.js, which
-// names the version and its files, begins it.
+// The service worker. sw.js, which names the version and its files, calls serve.
 
-import { changed, clicked, show } from "./notification.js";
-import { held, install, keepOnly } from "./offline.js";
+import { notificationClicked, showPush, subscriptionChanged } from "./notification.js";
+import { cachedHandler, deleteOtherVersions, installVersion } from "./offline.js";
 
-// serve is called while the worker is first evaluated: the browser takes no
-// listener later. home is the page, version that of the app's files, and files
-// all that the page needs, addresses relative to the worker.
+// serve adds the listeners. It must be called while the worker is first evaluated:
+// browsers accept no listener later. version is that of the app's files, and files
+// are the addresses, relative to the worker, of all that the page needs.
 export function serve({ version, files }) {
-	const stock = { version, files, home: new URL("./", self.location).href };
+	const release = { version, files, home: new URL("./", self.location).href };
 	self.addEventListener("install", (event) => {
-		// The newest takes over at once: a page that is open has its modules, and
-		// who opens one gets the new ones.
+		// The newest version takes over at once: an open page has loaded its modules,
+		// and a page that is opened gets the new ones.
 		self.skipWaiting();
-		event.waitUntil(install(stock));
+		event.waitUntil(installVersion(release));
 	});
-	self.addEventListener("activate", (event) => event.waitUntil(keepOnly(stock).then(() => self.clients.claim())));
+	self.addEventListener("activate", (event) => event.waitUntil(deleteOtherVersions(release).then(() => self.clients.claim())));
 	self.addEventListener("fetch", (event) => {
-		const answer = held(stock, event.request);
+		const answer = cachedHandler(release, event.request);
 		if (answer) event.respondWith(answer(event));
 	});
-	self.addEventListener("push", (event) => event.waitUntil(show(stock, event.data)));
-	self.addEventListener("notificationclick", (event) => event.waitUntil(clicked(stock, event.notification, event.action)));
-	self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(changed()));
+	self.addEventListener("push", (event) => event.waitUntil(showPush(release, event.data)));
+	self.addEventListener("notificationclick", (event) => event.waitUntil(notificationClicked(release, event.notification, event.action)));
+	self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(subscriptionChanged()));
 }

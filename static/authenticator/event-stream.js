@@ -1,12 +1,15 @@
-// The doorbell: while the app is on screen it hears, by one stream an account,
-// that there may be something to look at. Looking is the caller's.
+// The event streams: while the app is visible, one stream an account says when
+// there may be something new. The caller fetches it.
 
 import { open } from "./protocol.js";
 
-// Browsers hold six connections to a server without HTTP/2; calls need some.
-const streams = 3;
-const silence = 40_000;
-const patience = 5_000;
+// maxStreams is how many streams are open at once. Browsers open six connections
+// to a server without HTTP/2, and calls need some of them.
+const maxStreams = 3;
+// Milliseconds without a byte after which a stream is given up: before its first
+// event, and after it.
+const firstEventTimeout = 5_000;
+const silenceTimeout = 40_000;
 
 const sleep = (milliseconds, signal) => new Promise((resolve) => {
 	const wake = () => {
@@ -19,10 +22,10 @@ const sleep = (milliseconds, signal) => new Promise((resolve) => {
 });
 
 // listen calls look(account) whenever there may be something new for one of the
-// accounts, until the signal stops it.
+// accounts, until signal aborts.
 export function listen(accounts, look, signal) {
 	accounts.forEach((account, n) => {
-		if (n < streams) hear(account, look, signal);
+		if (n < maxStreams) followAndPoll(account, look, signal);
 		else poll(account, look, signal);
 	});
 }
@@ -34,41 +37,42 @@ async function poll(account, look, signal, times = Infinity) {
 	}
 }
 
-// hear keeps a stream open. Where it fails, or something between holds it back,
-// the account is polled meanwhile.
-async function hear(account, look, signal) {
+// followAndPoll keeps a stream open. When it fails, or a proxy buffers it, the
+// account is polled until the next attempt.
+async function followAndPoll(account, look, signal) {
 	for (let wait = 1_000; !signal.aborted; wait = Math.min(2 * wait, 30_000)) {
-		const rang = await follow(account, look, signal);
+		const received = await readStream(account, look, signal);
 		if (signal.aborted) return;
-		if (rang) wait = 1_000;
+		if (received) wait = 1_000;
 		await poll(account, look, signal, Math.ceil(wait / 3_000));
 	}
 }
 
-// follow reads one stream to its end and reports whether it ever rang. A stream
-// rings at once when it opens, and breathes every 15 seconds (section 5.8).
-async function follow(account, look, signal) {
+// readStream reads one stream to its end and reports whether any event arrived. The
+// server sends an event when the stream opens and a comment every 15 seconds
+// (protocol, section 5.8).
+async function readStream(account, look, signal) {
 	const silent = new AbortController();
-	let rang = false;
-	let timer = setTimeout(() => silent.abort(), patience);
+	let received = false;
+	let timer = setTimeout(() => silent.abort(), firstEventTimeout);
 	try {
 		const body = await open(account, AbortSignal.any([signal, silent.signal]));
 		const reader = body.pipeThrough(new TextDecoderStream()).getReader();
 		let rest = "";
 		for (;;) {
 			const { value, done } = await reader.read();
-			if (done) return rang;
+			if (done) return received;
 			clearTimeout(timer);
-			timer = setTimeout(() => silent.abort(), rang ? silence : patience);
+			timer = setTimeout(() => silent.abort(), received ? silenceTimeout : firstEventTimeout);
 			const lines = (rest + value).split(/\r\n|\n|\r/);
 			rest = lines.pop();
 			if (lines.includes("event: look")) {
-				rang = true;
+				received = true;
 				look(account);
 			}
 		}
 	} catch {
-		return rang;
+		return received;
 	} finally {
 		clearTimeout(timer);
 	}

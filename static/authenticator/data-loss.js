@@ -1,19 +1,19 @@
-// The page while no account is here: because there never was one, or because
-// the browser has thrown it away.
+// The page without an account: there never was one, or the browser has deleted its
+// data.
 
 import { el } from "./dom.js";
-import { offer } from "./install.js";
+import { installButton } from "./install.js";
 import { words } from "./texts.js";
 
-// empty greets, or says what was lost, what it means and what to do. add begins
-// an account; forget, that the loss is understood.
-export function empty(lost, add, forget) {
+// emptyPage welcomes the person or, if accounts were lost, says which they were,
+// why, and what to do. add begins a new account; forget dismisses the message.
+export function emptyPage(lost, add, forget) {
 	const button = el("button", { type: "button", click: add }, words("app.empty.button"));
 	if (!lost) {
 		return el("section", { class: "panel" },
 			el("h2", {}, words("app.empty.heading")),
 			el("p", {}, words("app.empty.help")),
-			button, offer(),
+			button, installButton(),
 			el("details", {}, el("summary", {}, words("app.empty.lost")), el("p", {}, words("app.empty.lost.help"))));
 	}
 	return el("section", { class: "panel" },
@@ -25,6 +25,6 @@ export function empty(lost, add, forget) {
 			el("dt", {}, words("app.account.serial")), el("dd", {}, el("bdi", {}, serial)))),
 		el("p", {}, words("app.lost.do")),
 		lost.length > 0 && el("p", {}, words("app.lost.serial")),
-		button, offer(),
+		button, installButton(),
 		el("button", { type: "button", class: "quiet", click: forget }, words("app.lost.forget")));
 }

@@ -1,12 +1,12 @@
-// What went wrong, in words.
+// Errors as texts for the person.
 
-import { Failure } from "./protocol.js";
 import { el } from "./dom.js";
+import { Failure } from "./protocol.js";
 import { has, t, words } from "./texts.js";
 
-// problem says a failure: by its code where we know it, else as the server put
-// it, which is in the person's language too.
-export function problem(error) {
+// errorText is the text for an error: by its code where the app has a text for it,
+// else the server's message, which is in the person's language too.
+export function errorText(error) {
 	if (!(error instanceof Failure)) {
 		console.error(error);
 		return t("app.error.internal");
@@ -17,12 +17,12 @@ export function problem(error) {
 	return has(key) ? t(key) : error.detail.message ?? t("app.error.internal");
 }
 
-// notice is a problem or a piece of news as a block of its own.
+// notice is a paragraph that stands out.
 export function notice(text) {
 	return el("p", { class: "notice" }, text);
 }
 
-// stop replaces the whole app by the one thing to know.
-export function stop(main, heading, text) {
+// showFatal replaces the whole page by one message.
+export function showFatal(main, heading, text) {
 	main.replaceChildren(el("div", { class: "panel" }, el("h1", {}, words(heading)), el("p", {}, words(text))));
 }

@@ -1,36 +1,36 @@
-// Adding an account: the code is scanned, typed or pasted, or came with the
-// link that was opened.
+// Adding an account: its code is scanned, typed or pasted, or comes with the link
+// that was opened.
 
-import { activate } from "./activate.js";
-import { read, shortCode } from "./code.js";
+import { parseScanned, parseShortCode } from "./activation-code.js";
+import { activate } from "./activation.js";
 import { el } from "./dom.js";
-import { byHand, home } from "./install.js";
-import { notice } from "./problem.js";
-import { foreign, scanner } from "./scan.js";
+import { notice } from "./error-text.js";
+import { installsByHand, showHomeScreenSteps } from "./install.js";
+import { foreignCodeText, scanner } from "./scan.js";
 import * as sheet from "./sheet.js";
 import { t, words } from "./texts.js";
 
-// begin asks whether the link that was opened is to be used, or for a code.
-// ready is called with the new account.
-export function begin(link, ready) {
-	if (link?.secret) return byHand() ? home(link, () => confirm(link, ready)) : confirm(link, ready);
+// showAddAccount asks whether to use the link that was opened, or without one for
+// a code. ready is called when there is a new account.
+export function showAddAccount(link, ready) {
+	if (link?.secret) return installsByHand() ? showHomeScreenSteps(link, () => confirmLink(link, ready)) : confirmLink(link, ready);
 	const field = el("input", { id: "code", class: "code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
 		maxlength: 300, dir: "ltr", placeholder: "XXXX-XXXX", "aria-describedby": "code-help" });
 	const error = el("p", { class: "error", role: "alert", hidden: !link }, link && t(link.newer ? "app.error.capability" : "app.error.activation"));
 	const scan = scanner(async (code) => {
 		await activate(code, error, ready);
-		error.scrollIntoView({ block: "nearest" }); // it may be below what can be seen
+		error.scrollIntoView({ block: "nearest" }); // it may be outside the visible part
 	});
 	const submit = (event) => {
 		event.preventDefault();
 		scan.stop();
 		field.removeAttribute("aria-invalid");
-		const short = shortCode(field.value);
-		const pasted = /[:/]/.test(field.value) ? read(field.value) : undefined;
+		const short = parseShortCode(field.value);
+		const pasted = /[:/]/.test(field.value) ? parseScanned(field.value) : undefined;
 		if (short) return activate({ short_code: short }, error, ready);
 		if (pasted?.secret) return activate(pasted, error, ready);
 		field.setAttribute("aria-invalid", "true");
-		error.textContent = pasted ? foreign(pasted) : t("app.add.format");
+		error.textContent = pasted ? foreignCodeText(pasted) : t("app.add.format");
 		error.hidden = false;
 		field.focus();
 	};
@@ -44,7 +44,7 @@ export function begin(link, ready) {
 		el("details", {}, el("summary", {}, words("app.add.link")), el("p", { class: "soft" }, words("app.add.link.help"))));
 }
 
-function confirm(code, ready) {
+function confirmLink(code, ready) {
 	const error = el("p", { class: "error", role: "alert", hidden: true });
 	sheet.show({ heading: t("app.link.heading") },
 		el("p", {}, words("app.link.how")),
