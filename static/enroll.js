@@ -1,13 +1,13 @@
-// Takes the secret of an enrolment mail's link out of the address, where no
-// server and no Referer sees it, into the form that begins the enrolment. Who
-// has no scripts pastes it there.
-const mark = "#i1.";
+// Moves the secret of an enrolment mail's link from the address's fragment, which is
+// sent to no server and in no Referer, into the form that begins the enrolment.
+// Without scripts the person pastes it there.
+const prefix = "#i1.";
 const field = document.getElementById("secret");
 
-if (location.hash.startsWith(mark)) {
-  field.value = location.hash.slice(mark.length);
+if (location.hash.startsWith(prefix)) {
+  field.value = location.hash.slice(prefix.length);
   document.getElementById("by-hand").hidden = true;
 }
 
-// What was used needs no place in the browser's history.
+// A used secret must not stay in the browser's history.
 field.form.addEventListener("submit", () => history.replaceState(null, "", location.pathname));

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A File is content that is served again and again, compressed once.
+// A File is content that is compressed once and served many times.
 type File struct {
 	plain   []byte
 	gzipped []byte // nil where it would be no smaller
@@ -28,24 +28,24 @@ func NewFile(content []byte) File {
 	return f
 }
 
-// Serve sends a file, to be kept for ever: another content has another name.
-// It is compressed for who takes that (RFC 9110, section 12.5.3). Nothing in it
-// is secret, or its length could tell of it.
+// Serve sends a file that may be cached for ever: changed content has another name.
+// It is sent compressed to clients that accept that (RFC 9110, section 12.5.3).
+// Nothing in it may be secret, or the compressed length could reveal it.
 func (f File) Serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
 	content := f.plain
-	if f.gzipped != nil && r.Header.Get("Range") == "" && takesGzip(r.Header.Values("Accept-Encoding")) {
+	if f.gzipped != nil && r.Header.Get("Range") == "" && acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
 		content = f.gzipped
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// takesGzip reports whether gzip is named and not refused. Who names it as the
-// last resort gets it too: it is what we have.
-func takesGzip(accepted []string) bool {
+// acceptsGzip reports whether gzip is named and its weight is not 0. Other weights
+// are ignored: gzip is the only coding there is.
+func acceptsGzip(accepted []string) bool {
 	for coding := range strings.SplitSeq(strings.Join(accepted, ","), ",") {
 		name, weight, _ := strings.Cut(coding, ";")
 		if !strings.EqualFold(strings.TrimSpace(name), "gzip") {

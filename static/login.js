@@ -1,24 +1,24 @@
-// What scripts add to the pages of a login. Every page works without them;
-// they hang on data attributes and say nothing the page did not bring along.
+// What scripts add to the sign-in pages. Every page works without them. They act on
+// data attributes, and all their texts come with the page.
 //
 //   body[data-stream]      address of the event stream; on "go" the form is sent
-//   body[data-texts]       texts to say, by key, with plural forms
+//   body[data-texts]       texts for screen readers and counters, by key, with plural forms
 //   [data-left]            seconds left, counted down, beside a <progress>
 //   [data-minutes]         seconds left, shown in minutes
 //   [data-say]             a live region, empty at load
 //   button[data-wait]      seconds until it may be pressed
-//   [data-noscript]        only true, or needed, without scripts
-//   [data-script]          only true with scripts
+//   [data-noscript]        shown only without scripts
+//   [data-script]          shown only with scripts
 //   button[data-show]      shows the password in the field of that id
 //   button[data-copy]      copies the text of the element of that id
-//   time[datetime]         shown in the reader's own zone; with data-day, the day alone
+//   time[datetime]         shown in the reader's own time zone; with data-day, only the day
 
 const texts = JSON.parse(document.body.dataset.texts ?? "{}");
 const lang = document.documentElement.lang;
 const plural = new Intl.PluralRules(lang);
 const form = document.getElementById("step");
 const loaded = performance.now();
-const passed = () => Math.floor((performance.now() - loaded) / 1000);
+const secondsSinceLoad = () => Math.floor((performance.now() - loaded) / 1000);
 
 function text(key, args = {}) {
   let forms = texts[key] ?? "";
@@ -26,17 +26,17 @@ function text(key, args = {}) {
   return forms.replace(/\{(\w+)\}/g, (whole, name) => args[name] ?? whole);
 }
 
-function say(words) {
+function announce(words) {
   const live = document.querySelector("[data-say]");
   if (live) live.textContent = words;
 }
 
-// Sends the form as its "continue" button does, once, whatever asks for it.
-let gone = false;
-function go() {
-  if (gone) return;
-  gone = true;
-  say(text("live.go"));
+// submitOnce sends the form as its "continue" button does, and only once.
+let submitted = false;
+function submitOnce() {
+  if (submitted) return;
+  submitted = true;
+  announce(text("live.go"));
   const field = document.createElement("input");
   field.type = "hidden";
   field.name = "do";
@@ -45,77 +45,78 @@ function go() {
   form.submit();
 }
 
-// Waiting: an event stream that says go and nothing else. Where something on
-// the way swallows streams, the same address is asked again and again instead:
-// it answers 204 while there is nothing new, 200 once there is. A refusal means
-// that the journey is over, which the page will say; a failure means nothing.
-function wait(address) {
+// waitForEvent waits for an event stream to send "go", its only event. Where a proxy
+// blocks streams, the same address is polled instead: it answers 204 while there is
+// nothing new, and 200 once there is. 403, 404 and 410 mean that the journey is over,
+// and the next page says so; other failures are ignored.
+function waitForEvent(address) {
   let source, timer, pause = 2000, failures = 0;
 
-  function look() {
+  function poll() {
     clearTimeout(timer);
     fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" })
-      .then(({ status }) => { if (status === 200 || [403, 404, 410].includes(status)) go(); })
+      .then(({ status }) => { if (status === 200 || [403, 404, 410].includes(status)) submitOnce(); })
       .catch(() => {})
       .finally(() => {
-        if (gone || source) return;
-        timer = setTimeout(look, pause);
+        if (submitted || source) return;
+        timer = setTimeout(poll, pause);
         pause = Math.min(pause + 500, 5000);
       });
   }
 
   function listen() {
     source = new EventSource(address);
-    source.addEventListener("go", go);
+    source.addEventListener("go", submitOnce);
     source.onopen = () => { failures = 0; };
     source.onerror = () => {
       failures++;
       if (failures < 3 && source.readyState !== EventSource.CLOSED) return;
       source.close();
       source = undefined;
-      look();
+      poll();
     };
   }
 
   listen();
-  // A phone may have put this tab to sleep and missed the event.
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  // A phone may have suspended this tab, so that it missed the event.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 }
 
-// Counting down. Screen readers hear of it three times, not every second.
+// countdown shows the seconds left. Screen readers are told three times, not every
+// second.
 function countdown(element) {
   const total = Number(element.dataset.left);
   const bar = element.closest("main").querySelector("progress[max][aria-label]");
   const spoken = new Set([30, 10]);
-  say(text("live.sent"));
+  announce(text("live.sent"));
   element.textContent = text("live.left", { n: total });
   const timer = setInterval(() => {
-    const left = Math.max(0, total - passed());
+    const left = Math.max(0, total - secondsSinceLoad());
     element.textContent = text("live.left", { n: left });
     if (bar) bar.value = left;
-    if (spoken.delete(left)) say(text("live.left", { n: left }));
+    if (spoken.delete(left)) announce(text("live.left", { n: left }));
     if (left > 0) return;
     clearInterval(timer);
-    say(text("live.over"));
-    setTimeout(go, 1500); // the page that says what now
+    announce(text("live.over"));
+    setTimeout(submitOnce, 1500); // the next page says what can be done
   }, 1000);
 }
 
-function minutes(element) {
+function countdownMinutes(element) {
   const total = Number(element.dataset.minutes);
   const timer = setInterval(() => {
-    const left = Math.max(0, total - passed());
+    const left = Math.max(0, total - secondsSinceLoad());
     element.textContent = text("live.minutes", { n: Math.ceil(left / 60) });
-    if (left === 0) { clearInterval(timer); setTimeout(go, 1500); }
+    if (left === 0) { clearInterval(timer); setTimeout(submitOnce, 1500); }
   }, 1000);
 }
 
-function delay(button) {
+function enableLater(button) {
   const total = Number(button.dataset.wait);
   const label = button.textContent;
   button.disabled = true;
   const tick = () => {
-    const left = total - passed();
+    const left = total - secondsSinceLoad();
     button.disabled = left > 0;
     button.textContent = left > 0 ? text("live.wait", { label, n: left }) : label;
     if (left <= 0) clearInterval(timer);
@@ -133,7 +134,7 @@ function show(button) {
     button.setAttribute("aria-pressed", String(open));
     field.focus();
   });
-  // Managers of passwords save what is a password when it is sent.
+  // Password managers save a field that is of type password when it is sent.
   form.addEventListener("submit", () => { field.type = "password"; });
 }
 
@@ -144,13 +145,14 @@ function copy(button) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = text("live.copied");
-    say(text("live.copied"));
+    announce(text("live.copied"));
     setTimeout(() => { button.textContent = label; }, 3000);
   });
 }
 
-// The reader's own time and, of the page's language, the reader's own region:
-// of today the clock alone, else with the day. Latin digits, as everywhere.
+// Times are shown in the reader's own time zone and in the reader's regional variant
+// of the page's language; a time of today without the day. Digits are Latin, as
+// everywhere on the pages.
 const region = navigator.languages.find((l) => l.split("-")[0] === lang.split("-")[0]) ?? lang;
 function localise(element) {
   const at = new Date(element.dateTime);
@@ -165,7 +167,7 @@ function localise(element) {
   element.textContent = new Intl.DateTimeFormat(region, options).format(at);
 }
 
-// Of the last week the day as people say it, such as "yesterday"; else its date.
+// day is a day of the last week in words, such as "yesterday", else its date.
 function day(at) {
   const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
   const ago = Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
@@ -178,12 +180,12 @@ const each = (selector, act) => document.querySelectorAll(selector).forEach(act)
 each("[data-noscript]", (element) => { element.hidden = true; });
 each("[data-script]", (element) => { element.hidden = false; });
 each("[data-left]", countdown);
-each("[data-minutes]", minutes);
-each("button[data-wait]", delay);
+each("[data-minutes]", countdownMinutes);
+each("button[data-wait]", enableLater);
 each("button[data-show]", show);
 each("button[data-copy]", copy);
 each("time[datetime]", localise);
-if (document.body.dataset.stream) wait(document.body.dataset.stream);
+if (document.body.dataset.stream) waitForEvent(document.body.dataset.stream);
 
-// A page the browser kept for "back" is of a step long past: ask anew.
+// A page that the browser kept for "back" shows a step that is over: reload it.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

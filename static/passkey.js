@@ -1,12 +1,13 @@
-// Passkeys on the pages of a login and of one's own: what the browser makes or
-// signs goes into the form as JSON, and the form is sent (WebAuthn level 3).
+// Passkeys on the sign-in and self-service pages: the browser's credential or
+// assertion goes into the form as JSON, and the form is sent (WebAuthn level 3).
 //
-//   button[data-passkey]   what to have signed, as JSON, when it is pressed
-//   button[data-creation]  what to have made
-//     data-do              the button as which the form is sent
-//     data-failed          what to say when nothing came of it
-//     data-offer           it is offered in the menu of the field too, where
-//                          browsers can (mediation "conditional")
+//   button[data-passkey]   options of an assertion, as JSON; it is requested when
+//                          the button is pressed
+//   button[data-creation]  options of a new credential
+//     data-do              value of the button as which the form is sent
+//     data-failed          what to say when it failed
+//     data-offer           offer passkeys in the autofill menu of the field too,
+//                          where browsers can (mediation "conditional")
 
 const form = document.getElementById("step");
 const problem = document.getElementById("passkey-problem");
@@ -14,30 +15,30 @@ const problem = document.getElementById("passkey-problem");
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
 const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
   .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const listed = (all) => all?.map((one) => ({ ...one, id: bytes(one.id) }));
+const decodedIDs = (all) => all?.map((one) => ({ ...one, id: bytes(one.id) }));
 
-let offered; // what ends the offer in the field's menu: a browser asks one thing at a time
+let autofill; // ends the offer in the autofill menu: a browser allows one request at a time
 
 function send(button, field, value) {
   form.elements[field].value = JSON.stringify(value);
-  const does = document.createElement("input");
-  does.type = "hidden";
-  does.name = "do";
-  does.value = button.dataset.do;
-  form.append(does);
+  const submitted = document.createElement("input");
+  submitted.type = "hidden";
+  submitted.name = "do";
+  submitted.value = button.dataset.do;
+  form.append(submitted);
   form.submit();
 }
 
-const described = ({ id, rawId, type, authenticatorAttachment }, response) =>
+const credentialJSON = ({ id, rawId, type, authenticatorAttachment }, response) =>
   ({ id, rawId: text(rawId), type, authenticatorAttachment, clientExtensionResults: {}, response });
 
 async function sign(button, more = {}) {
-  const asked = JSON.parse(button.dataset.passkey);
+  const options = JSON.parse(button.dataset.passkey);
   const got = await navigator.credentials.get({ ...more, publicKey: {
-    ...asked, challenge: bytes(asked.challenge), allowCredentials: listed(asked.allowCredentials),
+    ...options, challenge: bytes(options.challenge), allowCredentials: decodedIDs(options.allowCredentials),
   } });
   const { clientDataJSON, authenticatorData, signature, userHandle } = got.response;
-  send(button, "signed", described(got, {
+  send(button, "signed", credentialJSON(got, {
     clientDataJSON: text(clientDataJSON), authenticatorData: text(authenticatorData), signature: text(signature),
     userHandle: userHandle ? text(userHandle) : undefined,
   }));
@@ -45,13 +46,13 @@ async function sign(button, more = {}) {
 
 async function make(button) {
   if (!form.reportValidity()) return;
-  const asked = JSON.parse(button.dataset.creation);
+  const options = JSON.parse(button.dataset.creation);
   const made = await navigator.credentials.create({ publicKey: {
-    ...asked, challenge: bytes(asked.challenge), user: { ...asked.user, id: bytes(asked.user.id) },
-    excludeCredentials: listed(asked.excludeCredentials),
+    ...options, challenge: bytes(options.challenge), user: { ...options.user, id: bytes(options.user.id) },
+    excludeCredentials: decodedIDs(options.excludeCredentials),
   } });
   const { clientDataJSON, attestationObject } = made.response;
-  send(button, "made", described(made, {
+  send(button, "made", credentialJSON(made, {
     clientDataJSON: text(clientDataJSON), attestationObject: text(attestationObject), transports: made.response.getTransports?.() ?? [],
   }));
 }
@@ -62,7 +63,7 @@ function fail(button) {
 }
 
 function ready(button) {
-  if (!window.PublicKeyCredential) { // the other ways stay
+  if (!window.PublicKeyCredential) { // the other methods stay
     if (button.dataset.offer === undefined) fail(button);
     return;
   }
@@ -70,7 +71,7 @@ function ready(button) {
   button.addEventListener("click", async () => {
     problem.hidden = true;
     button.disabled = true;
-    offered?.abort();
+    autofill?.abort();
     try {
       await (button.dataset.creation ? make(button) : sign(button));
     } catch (error) {
@@ -83,13 +84,13 @@ function ready(button) {
   });
 }
 
-// offer puts passkeys into the menu of the field for the name. Who picks none is
-// asked nothing.
-async function offer(button) {
+// offerInAutofill puts passkeys into the autofill menu of the field for the user
+// name. The browser asks for nothing unless one is picked.
+async function offerInAutofill(button) {
   if (!await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) return;
-  offered = new AbortController();
+  autofill = new AbortController();
   try {
-    await sign(button, { mediation: "conditional", signal: offered.signal });
+    await sign(button, { mediation: "conditional", signal: autofill.signal });
   } catch (error) {
     if (error.name !== "AbortError") console.warn(error);
   }
@@ -97,4 +98,4 @@ async function offer(button) {
 
 document.querySelectorAll("button[data-passkey], button[data-creation]").forEach(ready);
 const field = document.querySelector("button[data-offer]");
-if (field) offer(field);
+if (field) offerInAutofill(field);

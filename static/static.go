@@ -1,10 +1,10 @@
 // Package static holds the files the browser fetches beside a page: the style
 // sheet, the scripts and the icons, compiled into the program.
 //
-// Each is served under a name that carries the hash of its content, so that a
-// browser may keep it for ever and still never shows a page of one release
-// dressed by another. Nothing comes from elsewhere: the pages work where there
-// is no network but ours.
+// Each file is served under a name that contains the hash of its content, so that a
+// browser may cache it for ever and still never shows a page of one release with
+// the style of another. No file refers to another origin: the pages work in a
+// network without access to the internet.
 package static
 
 import (
@@ -23,8 +23,8 @@ const Prefix = "/static/"
 //go:embed *.css *.js *.svg
 var embedded embed.FS
 
-// mediaTypes are said by us: the machine's own tables may be missing or odd,
-// and under nosniff a script of the wrong type does not run.
+// mediaTypes are fixed here: the machine's own tables may be missing or wrong, and
+// with nosniff a script of the wrong type does not run.
 var mediaTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
@@ -38,13 +38,13 @@ type asset struct {
 	media  string
 }
 
-// assets are all files, by name. They never change once the program runs.
+// assets are all files, by name. They never change while the program runs.
 var assets = index()
 
 func index() map[string]asset {
 	entries, err := embedded.ReadDir(".")
 	if err != nil {
-		panic(err) // the program was built wrong
+		panic(err) // the program was not built correctly
 	}
 	all := make(map[string]asset, len(entries))
 	for _, entry := range entries {
@@ -62,8 +62,8 @@ func index() map[string]asset {
 }
 
 // Asset returns the address of a file, such as
-// "/static/latchkey.mzxw6ytboi5ggzdf.css" for "latchkey.css". There must be
-// such a file: names are written by us, never by strangers.
+// "/static/latchkey.mzxw6ytboi5ggzdf.css" for "latchkey.css". It panics if there is
+// no such file: names stand in templates and code, never in input.
 func Asset(name string) string {
 	a, ok := assets[name]
 	if !ok {
@@ -72,7 +72,7 @@ func Asset(name string) string {
 	return Prefix + a.served
 }
 
-// Handler serves the files, to be kept for ever: another content has another
+// Handler serves the files. They may be cached for ever: changed content has another
 // name.
 func Handler() http.Handler {
 	served := make(map[string]asset, len(assets))

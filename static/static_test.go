@@ -38,7 +38,7 @@ func TestHandlerServesNothingElse(t *testing.T) {
 	}
 }
 
-// The login pages' style and scripts stay within 30 kB as they travel.
+// The style and scripts of the sign-in pages are at most 30 kB compressed.
 func TestLoginFitsItsBudget(t *testing.T) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -56,7 +56,7 @@ func TestLoginFitsItsBudget(t *testing.T) {
 	t.Logf("%d bytes", b.Len())
 }
 
-func TestNothingComesFromElsewhere(t *testing.T) {
+func TestNoFileRefersToAnotherOrigin(t *testing.T) {
 	for name, a := range assets {
 		content := strings.ReplaceAll(string(a.plain), "http://www.w3.org/2000/svg", "")
 		if strings.Contains(content, "http:") || strings.Contains(content, "https:") || strings.Contains(content, "url(//") {
@@ -65,8 +65,8 @@ func TestNothingComesFromElsewhere(t *testing.T) {
 	}
 }
 
-// Who takes gzip gets it, and the same content; who asks for a part, or takes
-// none, gets it as it is.
+// A client that accepts gzip gets it, with the same content; one that asks for a
+// range, or does not accept gzip, gets the content uncompressed.
 func TestFilesAreCompressed(t *testing.T) {
 	content := []byte(strings.Repeat("a line of a style sheet\n", 200))
 	for accepted, want := range map[string]string{"": "", "gzip": "gzip", "br, gzip;q=0.5": "gzip", "identity": "", "gzip;q=0": "", "deflate, GZIP": "gzip"} {
