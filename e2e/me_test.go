@@ -61,7 +61,7 @@ func TestCRED16_SelfService(t *testing.T) {
 				t.Errorf("of two authenticators the page names %q", got)
 			}
 
-			b.Follow(`.holding:nth-of-type(2) a`)
+			b.Follow(`.item:nth-of-type(2) a`)
 			b.Type(`#name`, "Work laptop")
 			b.Follow(press("rename"))
 			b.Follow(`a[href*="fresh=now"]`)
@@ -90,7 +90,7 @@ func TestCRED16_SelfService(t *testing.T) {
 			}
 
 			b.Follow(`nav a[href$="/me/authenticators"]`)
-			b.Follow(`.holding:nth-of-type(1) a`)
+			b.Follow(`.item:nth-of-type(1) a`)
 			b.Click(`details:has(button[value="lost"]) > summary`)
 			seen("lost")
 			b.Follow(press("lost"))

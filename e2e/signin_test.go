@@ -21,7 +21,7 @@ func TestENR2_SAMLWithPush(t *testing.T) {
 
 	w.Desk.Open(w.Demo.Base + "/t/" + w.Demo.Tenant + "/me")
 	w.Desk.Follow(`nav a[href$="/me/authenticators"]`)
-	w.Desk.See(".holding")
+	w.Desk.See(".item")
 	w.Desk.Inspect("me")
 }
 

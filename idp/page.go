@@ -37,10 +37,10 @@ func (b *browser) page(r *http.Request, p *journey.Prompt) (templates.Page, erro
 	page := templates.Page{L: b.idp.Site.Catalog.Negotiate(p.Language, "", "", ""), Tenant: web.Brand(b.Tenant),
 		Languages: b.idp.Site.Catalog.Languages(), State: p.State, Action: address(b.Tenant, p.Journey), Problem: p.Problem, Notice: p.Notice}
 	if p.Remember != nil {
-		page.Remember = &templates.Remember{Days: p.Remember.Days, Ticked: p.Remember.Ticked}
+		page.Remember = &templates.Remember{Days: p.Remember.Days, Checked: p.Remember.Ticked}
 	}
 	if pin := p.FirstPIN; pin != nil {
-		page.FirstPIN = &templates.FirstPIN{PIN: pin.PIN, After: pin.After, Change: pin.Change}
+		page.FirstPIN = &templates.FirstPIN{PIN: pin.PIN, AfterPasscode: pin.After, Change: pin.Change}
 	}
 	if p.Step.Executor() == journey.Phone {
 		page.Stream = page.Action + "/events?state=" + url.QueryEscape(p.State)
@@ -82,9 +82,9 @@ func (b *browser) body(r *http.Request, p *journey.Prompt, page *templates.Page)
 	case journey.AskedMailCode:
 		return mailCode(r, p, ask), nil
 	case journey.AskedPIN:
-		return templates.NewPIN{Application: p.Application, Name: p.Name, Least: int(ask.Least), Most: int(ask.Most), Trivial: ask.Trivial, After: ask.After}, nil
+		return templates.NewPIN{Application: p.Application, Name: p.Name, MinLength: int(ask.Least), MaxLength: int(ask.Most), TrivialAllowed: ask.Trivial, AfterPasscode: ask.After}, nil
 	case journey.AskedNewPassword:
-		return templates.NewPassword{Application: p.Application, Name: p.Name, Forgotten: ask.Forgotten, Least: int(ask.Least), Known: ask.Common}, nil
+		return templates.NewPassword{Application: p.Application, Name: p.Name, Forgotten: ask.Forgotten, MinLength: int(ask.Least), CommonAllowed: ask.Common}, nil
 	case journey.AskedToEnroll:
 		return templates.EnrollOffer{Application: p.Application, Name: p.Name, Address: ask.Address}, nil
 	case journey.AskedPlatform:
@@ -147,7 +147,7 @@ func passkeyRequest(ask journey.AskedPasskey) (string, error) {
 func methodRows(choices []journey.MethodChoice) []templates.Method {
 	var rows []templates.Method
 	for _, c := range choices {
-		row := templates.Method{Kind: string(c.Method), Picked: c.Picked, Used: c.LastUsed.Time}
+		row := templates.Method{Kind: string(c.Method), Preselected: c.Picked, Used: c.LastUsed.Time}
 		switch {
 		case c.Disabled != "":
 			row.Disabled = templates.Text{Key: disabledTexts[c.Disabled]}
@@ -251,7 +251,7 @@ func mailCode(r *http.Request, p *journey.Prompt, ask journey.AskedMailCode) tem
 func platformRows(choices []journey.PlatformChoice) []templates.PlatformChoice {
 	var rows []templates.PlatformChoice
 	for _, c := range choices {
-		rows = append(rows, templates.PlatformChoice{Platform: c.Platform, Here: c.Here, Picked: c.Picked})
+		rows = append(rows, templates.PlatformChoice{Platform: c.Platform, Here: c.Here, Preselected: c.Picked})
 	}
 	return rows
 }
@@ -306,8 +306,8 @@ var refusedPages = map[journey.Reason]string{
 	journey.ReasonNoPasskey:        templates.RefusedNoPasskey,
 	journey.ReasonNoReset:          templates.RefusedNoReset,
 	journey.ReasonPushOnly:         templates.RefusedPushOnly,
-	journey.ReasonNoWay:            templates.RefusedNoWay,
+	journey.ReasonNoWay:            templates.RefusedNoMethod,
 
-	journey.Reason(policy.NeedsLeave):         templates.RefusedLeave,
-	journey.Reason(policy.OperatorNeedsLeave): templates.RefusedLeave,
+	journey.Reason(policy.NeedsLeave):         templates.RefusedNoPermit,
+	journey.Reason(policy.OperatorNeedsLeave): templates.RefusedNoPermit,
 }

@@ -13,12 +13,11 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// The samples are what is looked at, by people and by axe-core. A page that can
-// look otherwise than any of them was looked at by nobody: so every condition
-// in every page and mail must hold in one sample and fail in another, and every
-// list have something in it here and nothing there.
+// The samples are what people and axe-core check. So that they show every state
+// of every page and mail, every condition must be true in one sample and false
+// in another, and every list must be empty in one sample and not in another.
 func TestEveryBranchHasASample(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	c := &coverage{t: t, ways: make(map[string]bool)}
 	pages := make(map[string]*texttemplate.Template)
 	for name, page := range set.pages {
@@ -33,7 +32,7 @@ func TestEveryBranchHasASample(t *testing.T) {
 	}
 	for _, s := range mailSamples() {
 		for _, help := range []string{"help@example.org", ""} {
-			written := s.mail.letter(l)
+			written := s.mail.draft(l)
 			written.L, written.Tenant = l, Brand{"Example Hospital", help}
 			if err := mail.ExecuteTemplate(io.Discard, "mail", written); err != nil {
 				t.Fatal(err)
@@ -47,22 +46,23 @@ func TestEveryBranchHasASample(t *testing.T) {
 	}
 }
 
-// coverage notes which ways through templates were gone.
+// coverage records which branches of templates were executed.
 type coverage struct {
 	t    *testing.T
 	ways map[string]bool
 }
 
-// instrument copies a page's templates into ones that tell which way they go.
-// They are not html/template's, whose escaping would stumble over that.
+// instrument copies a page's templates into ones that record their branches.
+// They are of text/template: the escaping of html/template would fail on the
+// copies.
 func (c *coverage) instrument(page *template.Template) *texttemplate.Template {
 	copied := texttemplate.New("page").Funcs(texttemplate.FuncMap{
 		"asset": func(string) string { return "" },
 		"t":     func(locales.Printer, string, ...any) string { return "" },
 		"say":   func(locales.Printer, Text) string { return "" },
-		"when":  When,
-		"day":   Day,
-		"steps": func() int { return wizard },
+		"when":  TimeHTML,
+		"day":   DayHTML,
+		"steps": func() int { return wizardSteps },
 		"gone":  func(way string) string { c.ways[way] = true; return "" },
 	})
 	for _, one := range page.Templates() {
@@ -78,7 +78,7 @@ func (c *coverage) instrument(page *template.Template) *texttemplate.Template {
 	return copied
 }
 
-// mark puts a note into both ways of each branch.
+// mark puts a call of "gone" into both sides of each branch.
 func (c *coverage) mark(tree *parse.Tree, list *parse.ListNode) {
 	if list == nil {
 		return
@@ -88,7 +88,7 @@ func (c *coverage) mark(tree *parse.Tree, list *parse.ListNode) {
 		case *parse.IfNode:
 			c.branch(tree, &n.BranchNode, true)
 		case *parse.WithNode:
-			// The body is always there, and where a form goes is not seen.
+			// There is always a body, and the address of a form is not visible.
 			looks := !slices.Contains([]string{".Body", ".Action", "$.Action"}, n.Pipe.String())
 			c.branch(tree, &n.BranchNode, looks)
 		case *parse.RangeNode:
@@ -102,18 +102,19 @@ func (c *coverage) branch(tree *parse.Tree, b *parse.BranchNode, both bool) {
 	c.mark(tree, b.ElseList)
 	at, _ := tree.ErrorContext(b)
 	where := fmt.Sprintf("{{%s}} at %s", b.Pipe, at)
-	b.List.Nodes = slices.Insert(b.List.Nodes, 0, c.note("into "+where))
+	b.List.Nodes = slices.Insert(b.List.Nodes, 0, c.noteNode("into "+where))
 	if !both {
 		return
 	}
 	if b.ElseList == nil {
 		b.ElseList = &parse.ListNode{NodeType: parse.NodeList}
 	}
-	b.ElseList.Nodes = slices.Insert(b.ElseList.Nodes, 0, c.note("past "+where))
+	b.ElseList.Nodes = slices.Insert(b.ElseList.Nodes, 0, c.noteNode("past "+where))
 }
 
-// note is the node of {{gone way}}, a way that is known now and not gone yet.
-func (c *coverage) note(way string) parse.Node {
+// noteNode is the node {{gone branch}}. It records the branch as known and not
+// executed yet.
+func (c *coverage) noteNode(way string) parse.Node {
 	if _, known := c.ways[way]; !known {
 		c.ways[way] = false
 	}

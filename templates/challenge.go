@@ -3,14 +3,14 @@ package templates
 import "strings"
 
 // Challenge shows a challenge, and asks for the response that an authenticator
-// makes of it (CRED-3). Fields: response. Buttons: continue, new where the
+// computes from it (CRED-3). Fields: response. Buttons: continue, new where the
 // challenge expired, recovery, back, cancel.
 type Challenge struct {
 	Application string
 	Name        string
 	Digits      string // eight; empty once it expired
-	Only        bool   // nothing else could be chosen: the page follows the password
-	Recovery    bool   // with Only: but a recovery code
+	Only        bool   // there is no other method: the page follows the password
+	Recovery    bool   // with Only: a recovery code may be used instead
 }
 
 func (Challenge) template() string { return "challenge.html" }
@@ -22,10 +22,11 @@ func (b Challenge) heading() Text {
 	return Text{Key: "challenge.heading"}
 }
 
-// Spaced is the challenge digit by digit, as a screen reader should say it.
+// Spaced is the challenge with a space between digits, so that a screen reader
+// reads each.
 func (b Challenge) Spaced() string { return strings.Join(strings.Split(b.Digits, ""), " ") }
 
-// Grouped is the challenge as people read it, in two groups.
+// Grouped is the challenge in two groups, for people.
 func (b Challenge) Grouped() string {
 	half := len(b.Digits) / 2
 	return b.Digits[:half] + "\u00a0" + b.Digits[half:]

@@ -6,18 +6,18 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Remember is the box beside a second factor: whether this device shall be
-// remembered. Field: remember.
+// Remember is the check box beside a second factor: whether to remember this
+// device. Field: remember.
 type Remember struct {
-	Days   int
-	Ticked bool
+	Days    int
+	Checked bool
 }
 
-// MeDevices lists where one is asked for no second factor. Fields: device, of a
-// button that forgets that one. Buttons: forget-all.
+// MeDevices lists the remembered devices, on which no second factor is asked
+// for. Fields: device, of a button that forgets that one. Buttons: forget-all.
 type MeDevices struct {
 	Name    string
-	Devices []MeDevice // the newest first
+	Devices []MeDevice // the newest comes first
 }
 
 func (MeDevices) template() string { return "me_devices.html" }
@@ -25,13 +25,13 @@ func (MeDevices) heading() Text    { return Text{Key: "devices.heading"} }
 
 // A MeDevice is one of them.
 type MeDevice struct {
-	ID      string
-	Browser string // and system, in words; may be empty
-	IP      string // from where it was last used
-	Since   time.Time
-	Used    time.Time
-	Until   time.Time // if it is not used until then
-	Here    bool      // it is the browser that shows the page
+	ID       string
+	Browser  string // and system, in words; may be empty
+	IP       string // from where it was last used
+	Since    time.Time
+	LastUsed time.Time
+	Until    time.Time // if it is not used until then
+	Here     bool      // the browser that shows the page
 }
 
 // DeviceRemembered tells that a device asks for no second factor for a while.
@@ -44,11 +44,11 @@ type DeviceRemembered struct {
 // DeviceStolen tells that a copy of a remembered device was used.
 type DeviceStolen struct {
 	Name   string
-	Device string // what it called itself when last used; may be empty
+	Device string // name of the browser when last used; may be empty
 	Origin Origin // of the copy
 }
 
-// DevicesForgotten tells that remembered devices are remembered no more.
+// DevicesForgotten tells that remembered devices were forgotten.
 type DevicesForgotten struct {
 	Name    string
 	Devices int64
@@ -58,8 +58,8 @@ type DevicesForgotten struct {
 // Kind implements Mail.
 func (DeviceRemembered) Kind() string { return "device-remembered" }
 
-func (m DeviceRemembered) letter(l locales.Printer) letter {
-	return letter{
+func (m DeviceRemembered) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.device.subject"},
 		Preview:   Text{"mail.device.preview", []any{"until", l.When(m.Until)}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -72,12 +72,12 @@ func (m DeviceRemembered) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (DeviceStolen) Kind() string { return "device-stolen" }
 
-func (m DeviceStolen) letter(l locales.Printer) letter {
+func (m DeviceStolen) draft(l locales.Printer) mailDraft {
 	facts := m.Origin.facts(l)
 	if m.Device != "" {
 		facts = append([]fact{{Text{Key: "mail.device.which"}, m.Device}}, facts...)
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.device.stolen.subject"},
 		Preview:   Text{Key: "mail.device.stolen.preview"},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -90,8 +90,8 @@ func (m DeviceStolen) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (DevicesForgotten) Kind() string { return "devices-forgotten" }
 
-func (m DevicesForgotten) letter(l locales.Printer) letter {
-	return letter{
+func (m DevicesForgotten) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.device.forgotten.subject"},
 		Preview:   Text{"mail.device.forgotten.preview", []any{"n", m.Devices}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

@@ -17,10 +17,10 @@ func (EnrollOffer) heading() Text    { return Text{Key: "enroll.offer.heading"} 
 type EnrollCode struct {
 	Application string
 	Name        string
-	Address     string // where it was sent, masked; empty says the sentence that tells nobody whether a user exists (ENR-4)
+	Address     string // where it was sent, masked; empty shows a sentence that does not tell whether the user exists (ENR-4)
 	ResendIn    int    // seconds until another may be sent
 	Minutes     int    // the code is valid for
-	Typed       string // what the field held when another language was picked (ENR-13)
+	Typed       string // value of the field when another language was picked (ENR-13)
 }
 
 func (EnrollCode) template() string { return "enroll_code.html" }
@@ -39,12 +39,12 @@ func (EnrollPlatform) heading() Text    { return Text{Key: "enroll.platform.head
 
 // A PlatformChoice is one row of the page.
 type PlatformChoice struct {
-	Platform identity.Platform
-	Here     bool // the very device this page is read on
-	Picked   bool // preselected
+	Platform    identity.Platform
+	Here        bool // the device on which this page is read
+	Preselected bool
 }
 
-// Title is what the row says, large.
+// Title is the large text of the row.
 func (c PlatformChoice) Title() Text {
 	switch {
 	case c.Here && c.Platform.Mobile():
@@ -55,7 +55,7 @@ func (c PlatformChoice) Title() Text {
 	return Text{Key: "platform.on." + string(c.Platform)}
 }
 
-// Kind is what it adds, small, when the title does not say all.
+// Kind is the small text of the row; empty when the title says all.
 func (c PlatformChoice) Kind() Text {
 	switch {
 	case c.Here, c.Platform == identity.ThirdParty:
@@ -72,15 +72,15 @@ type EnrollScan struct {
 	Application string
 	Name        string
 	Platform    identity.Platform
-	Here        bool   // the authenticator will be on the device this page is read on: a button, not a QR code (ENR-7)
+	Here        bool   // the authenticator will be on the device on which this page is read: there is a button and no QR code (ENR-7)
 	Link        string // the activation link, its secret in the fragment
-	Install     string // where to install the app first; empty when the link leads there
+	Install     string // where to install the app first; empty when the link leads to it
 	QR          QR     // of the link
 	Code        string // the short code, in groups
-	Address     string // where to type it, without its scheme
+	Address     string // where to type it, without the scheme
 	Left        int    // seconds until the activation expires
 	Taken       bool   // an app has used the activation and is being set up
-	PIN         string // while it is, in groups: what the app asks for first; empty where it asks for none (CRED-5)
+	PIN         string // with Taken: the initial PIN that the app asks for, in groups; may be empty (CRED-5)
 	Over        bool   // it expired or was replaced: a new one is needed
 }
 
@@ -96,10 +96,11 @@ func (b EnrollScan) heading() Text {
 	return Text{Key: "enroll.scan.computer"}
 }
 
-// Minutes left, rounded up.
+// Minutes are the minutes left, rounded up.
 func (b EnrollScan) Minutes() int { return (b.Left + 59) / 60 }
 
-// Instructions are what to do, in order; each has a picture in front.
+// Instructions are the steps, in order. The template shows a picture before
+// each.
 func (b EnrollScan) Instructions() []Text {
 	kind := "other"
 	switch b.Platform {

@@ -6,8 +6,8 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Invitation brings the link to enrol by (ENR-19). Code is the link's secret,
-// for a page that the link did not fill in.
+// Invitation contains the link to enrol with (ENR-19). Code is the link's
+// secret, to be typed where the link did not fill it in.
 type Invitation struct {
 	Name  string
 	Link  string
@@ -18,8 +18,8 @@ type Invitation struct {
 // Kind implements Mail.
 func (Invitation) Kind() string { return "enrolment-invitation" }
 
-func (m Invitation) letter(l locales.Printer) letter {
-	return letter{
+func (m Invitation) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.invitation.subject"},
 		Preview:   Text{Key: "mail.invitation.preview"},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -30,33 +30,33 @@ func (m Invitation) letter(l locales.Printer) letter {
 	}
 }
 
-// EnrollBegin is where the link of an enrolment mail leads. Scripts take the
-// link's secret out of the address and put it into the field "secret"; without
-// them the person pastes it. Buttons: begin.
+// EnrollBegin is the page that the link of an enrolment mail opens. Scripts
+// take the link's secret out of the address and put it into the field "secret";
+// without them the person pastes it. Buttons: begin.
 type EnrollBegin struct {
-	Secret string // brought already, when another language was picked (ENR-13)
+	Secret string // value of the field when another language was picked (ENR-13)
 }
 
 func (EnrollBegin) template() string { return "enroll_begin.html" }
 func (EnrollBegin) heading() Text    { return Text{Key: "enroll.begin.heading"} }
 
-// How an enrolment by mail ends, or why there is none.
+// How an enrolment by mail ended, or why it cannot begin.
 const (
 	InvitedDone      = "done"      // the authenticator is ready
-	InvitedUnknown   = "unknown"   // the link names nothing
+	InvitedUnknown   = "unknown"   // there is no such invitation
 	InvitedUsed      = "used"      // it was used before
-	InvitedExpired   = "expired"   // it came too late
+	InvitedExpired   = "expired"   // it has expired
 	InvitedRevoked   = "revoked"   // an operator ended it
 	InvitedReplaced  = "replaced"  // a newer mail was sent
 	InvitedHas       = "has"       // there is an authenticator already
 	InvitedRefused   = "refused"   // the user may not enrol now
 	InvitedLocked    = "locked"    // too many wrong passwords
 	InvitedCancelled = "cancelled" // the person left
-	InvitedLate      = "late"      // the pages are out of date; the link still works
+	InvitedLate      = "late"      // it took too long; the link still works
 
 	// Of a further authenticator, added on the self-service pages.
 	AddingDone      = "added"
-	AddingRefused   = "not-added"     // the person may not, or not any more
+	AddingRefused   = "not-added"     // the person may not, or no longer
 	AddingCancelled = "added-stopped" // the person left
 	AddingLate      = "added-late"    // it took too long
 )
@@ -65,8 +65,8 @@ const (
 type EnrollEnd struct {
 	Why   string // InvitedDone and so on
 	Name  string
-	Home  string    // the person's own pages, where the new authenticator can be tried; empty unless it is ready
-	Until time.Time // until when the link works, or the lock lasts; zero when that is of no use
+	Home  string    // address of the self-service pages, where the new authenticator can be tried; empty unless it is ready
+	Until time.Time // until when the link works, or the lock lasts; zero if not shown
 }
 
 func (EnrollEnd) template() string { return "enroll_end.html" }
@@ -75,8 +75,8 @@ func (b EnrollEnd) heading() Text  { return Text{Key: "enroll.end." + b.Why + ".
 // Ready reports whether there is an authenticator now.
 func (b EnrollEnd) Ready() bool { return b.Why == InvitedDone || b.Why == AddingDone }
 
-// Way names what the button at the end leads to.
-func (b EnrollEnd) Way() Text {
+// ButtonText is the text of the button, which leads to Home.
+func (b EnrollEnd) ButtonText() Text {
 	if b.Why == InvitedDone {
 		return Text{Key: "enroll.end.try"}
 	}

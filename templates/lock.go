@@ -16,18 +16,18 @@ const (
 	LockedByOperator  LockedBy = "operator"
 )
 
-// AuthenticatorLocked tells that authenticators of a user were locked. All were
-// by the same thing at the same moment: there is one mail.
+// AuthenticatorLocked tells that authenticators of a user were locked. All that
+// were locked at once for the same reason are in one mail.
 type AuthenticatorLocked struct {
 	Name      string
 	Devices   []string // what the authenticators are called
 	By        LockedBy
-	Until     time.Time // when the lock ends by itself; zero where it lasts
+	Until     time.Time // when the lock ends by itself; zero if it does not
 	Origin    Origin    // of the last attempt, where there was one
 	Operators bool      // whether they read it, and not the user
 }
 
-// AuthenticatorUnlocked tells a user that an authenticator is locked no more.
+// AuthenticatorUnlocked tells a user that an authenticator is no longer locked.
 type AuthenticatorUnlocked struct {
 	Name   string
 	Device string // what it is called
@@ -42,8 +42,8 @@ type PasscodesLocked struct {
 	Operators bool   // whether they read it, and not the user
 }
 
-// UserUnlocked tells a user that a lock of logins is over: an operator ended it,
-// or its time had passed when the user next signed in.
+// UserUnlocked tells a user that a lock of logins is over: an operator ended
+// it, or it had expired when the user next signed in.
 type UserUnlocked struct {
 	Name   string
 	Origin Origin
@@ -52,7 +52,7 @@ type UserUnlocked struct {
 // Kind implements Mail.
 func (AuthenticatorLocked) Kind() string { return "authenticator-locked" }
 
-func (m AuthenticatorLocked) letter(l locales.Printer) letter {
+func (m AuthenticatorLocked) draft(l locales.Printer) mailDraft {
 	key := "mail.lock." + string(m.By)
 	sentences := []Text{{Key: key + ".text"}}
 	if m.Operators {
@@ -66,7 +66,7 @@ func (m AuthenticatorLocked) letter(l locales.Printer) letter {
 	default:
 		sentences = append(sentences, Text{"mail.lock.until", []any{"until", l.When(m.Until)}})
 	}
-	return lockLetter(m.Name, m.Operators, letter{
+	return lockDraft(m.Name, m.Operators, mailDraft{
 		Subject:   Text{Key: "mail.lock.subject"},
 		Preview:   Text{"mail.lock.preview", []any{"devices", strings.Join(m.Devices, ", ")}},
 		Sentences: sentences,
@@ -78,8 +78,8 @@ func (m AuthenticatorLocked) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (PasscodesLocked) Kind() string { return "passcodes-locked" }
 
-func (m PasscodesLocked) letter(l locales.Printer) letter {
-	return lockLetter(m.Name, m.Operators, letter{
+func (m PasscodesLocked) draft(l locales.Printer) mailDraft {
+	return lockDraft(m.Name, m.Operators, mailDraft{
 		Subject:   Text{Key: "mail.passcodes.subject"},
 		Preview:   Text{"mail.passcodes.preview", []any{"name", m.Name}},
 		Sentences: []Text{{"mail.passcodes.until", []any{"name", m.Name, "until", l.When(m.Until)}}, {Key: "mail.passcodes.others"}},
@@ -88,9 +88,9 @@ func (m PasscodesLocked) letter(l locales.Printer) letter {
 	})
 }
 
-// lockLetter addresses a letter to the user, or to operators, whom it warns in
-// other words.
-func lockLetter(name string, operators bool, to letter) letter {
+// lockDraft addresses a mail to the user, or to operators with a warning of
+// their own.
+func lockDraft(name string, operators bool, to mailDraft) mailDraft {
 	to.Greeting = Text{"mail.greeting", []any{"name", name}}
 	if operators {
 		to.Greeting, to.Warning = Text{Key: "mail.greeting.operators"}, Text{Key: "mail.lock.operators.warning"}
@@ -101,8 +101,8 @@ func lockLetter(name string, operators bool, to letter) letter {
 // Kind implements Mail.
 func (AuthenticatorUnlocked) Kind() string { return "authenticator-unlocked" }
 
-func (m AuthenticatorUnlocked) letter(l locales.Printer) letter {
-	return letter{
+func (m AuthenticatorUnlocked) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.unlock.subject"},
 		Preview:   Text{"mail.unlock.preview", []any{"device", m.Device}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -115,8 +115,8 @@ func (m AuthenticatorUnlocked) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (UserUnlocked) Kind() string { return "user-unlocked" }
 
-func (m UserUnlocked) letter(l locales.Printer) letter {
-	return letter{
+func (m UserUnlocked) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.unlocked.subject"},
 		Preview:   Text{"mail.unlocked.preview", []any{"name", m.Name}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

@@ -9,7 +9,7 @@ import (
 type Identify struct {
 	Application string // its name; empty when the journey is not for one
 	Name        string // already known, from a hint or an earlier attempt
-	Passkey     string // JSON of a PasskeyRequest where a passkey may stand for name and password; else empty
+	Passkey     string // JSON of a PasskeyRequest where a passkey may replace name and password; else empty
 }
 
 func (Identify) template() string { return "identify.html" }
@@ -20,14 +20,14 @@ func (Identify) heading() Text    { return Text{Key: "identify.heading"} }
 type Password struct {
 	Application string
 	Name        string // as typed
-	Reset       bool   // a forgotten one can be set anew
+	Reset       bool   // whether a forgotten password can be reset
 }
 
 func (Password) template() string { return "password.html" }
 func (Password) heading() Text    { return Text{Key: "password.heading"} }
 
-// Choose asks which way to confirm. Fields: method. Buttons: continue, back,
-// cancel.
+// Choose asks for the method of the second factor. Fields: method. Buttons:
+// continue, back, cancel.
 type Choose struct {
 	Application string
 	Name        string
@@ -37,14 +37,14 @@ type Choose struct {
 func (Choose) template() string { return "choose.html" }
 func (Choose) heading() Text    { return Text{Key: "choose.heading"} }
 
-// A Method is one row of the page of choice.
+// A Method is one row of the Choose page.
 type Method struct {
-	Kind     string    // the field's value: "push", "passcode", "challenge", "passkey", "recovery code", or "enrol" for who has no authenticator yet
-	Detail   Text      // what helps to choose, such as which phone; may be empty
-	Used     time.Time // when the phone of the detail was last used; zero when not to be told
-	Picked   bool      // preselected
-	Disabled Text      // why it cannot be chosen now; empty when it can
-	Until    time.Time // when it can be again, with Disabled; zero when not to be told
+	Kind        string    // the field's value: "push", "passcode", "challenge", "passkey", "recovery code", or "enrol" for users without an authenticator
+	Detail      Text      // such as the name of the phone; may be empty
+	Used        time.Time // when the phone of Detail was last used; zero if not shown
+	Preselected bool
+	Disabled    Text      // why it cannot be chosen now; empty if it can
+	Until       time.Time // with Disabled: when it can be chosen again; zero if not shown
 }
 
 // Label names the method.
@@ -52,30 +52,31 @@ func (m Method) Label() Text {
 	return Text{Key: "choose.method." + strings.ReplaceAll(m.Kind, " ", "-")}
 }
 
-// Push waits for the phone. It has a Stream. Buttons: continue (what scripts
-// press when the stream says go, and people without scripts when they have
-// approved), again, passcode, cancel.
+// Push waits for the phone. It has a Stream. Buttons: continue (submitted by
+// scripts on the event of the stream, and pressed by people without scripts
+// after they have approved), again, passcode, cancel.
 type Push struct {
 	Application string
 	Name        string
-	Number      string // to be entered or picked on the phone; empty without a presence check
-	Pick        bool   // the phone shows it among others
-	IP          string // what the phone shows besides the application and the tenant's name
-	Place       string // where that address is; may be empty
+	Number      string // to enter or pick on the phone; empty without a presence check
+	Pick        bool   // the phone shows several numbers to pick from
+	IP          string // of the browser, as the phone shows it
+	Place       string // of that address; may be empty
 	At          time.Time
 	Left        int    // seconds until the request expires
 	Total       int    // seconds it had
 	AgainIn     int    // seconds until another may be sent
 	Again       bool   // whether another may be sent at all in this journey
 	Passcode    bool   // whether a passcode may be entered instead
-	Silent      bool   // among the apps asked is one that does not ring: it must be opened by hand
-	App         string // address of the web authenticator, where it may be in this very device; else empty
+	Silent      bool   // one of the apps gets no notification and must be opened by hand
+	App         string // address of the web authenticator, where it may be on this device; else empty
 }
 
 func (Push) template() string { return "push.html" }
 func (Push) heading() Text    { return Text{Key: "push.heading"} }
 
-// Spaced is the number digit by digit, as a screen reader should say it.
+// Spaced is the number with a space between digits, so that a screen reader
+// reads each.
 func (b Push) Spaced() string {
 	spaced := make([]byte, 0, 2*len(b.Number))
 	for i := range len(b.Number) {
@@ -87,7 +88,7 @@ func (b Push) Spaced() string {
 	return string(spaced)
 }
 
-// Grouped is the number as people read it: six digits in two groups.
+// Grouped is the number for people: six digits in two groups.
 func (b Push) Grouped() string {
 	if len(b.Number) < 6 {
 		return b.Number
@@ -95,7 +96,7 @@ func (b Push) Grouped() string {
 	return b.Number[:len(b.Number)/2] + "\u00a0" + b.Number[len(b.Number)/2:]
 }
 
-// How says what to do with the phone.
+// How says what to do on the phone.
 func (b Push) How() Text {
 	switch {
 	case b.Number == "":
@@ -106,18 +107,18 @@ func (b Push) How() Text {
 	return Text{"push.number", []any{"number", b.Grouped()}}
 }
 
-// Ways a push request ends without an approval, and reasons it was never sent.
+// How a push request ended without an approval, or why none was sent.
 const (
 	PushMistake     = "mistake"      // denied on the phone: I made a mistake
 	PushNotMe       = "not-me"       // denied on the phone: it wasn't me
 	PushExpired     = "expired"      // nobody answered in time
 	PushSuperseded  = "superseded"   // another one was sent from this browser
 	PushWrongNumber = "wrong-number" // the presence check failed
-	PushElsewhere   = "elsewhere"    // one sent from another browser still waits
+	PushElsewhere   = "elsewhere"    // a request from another browser is still open
 	PushLocked      = "locked"       // too many went unanswered
 	PushUnreachable = "unreachable"  // no authenticator can be reached by push now
 	PushResync      = "resync"       // approved, but the app's clock is too far off
-	PushNoLonger    = "no-longer"    // approved, but push was taken away meanwhile
+	PushNoLonger    = "no-longer"    // approved, but push was disabled meanwhile
 )
 
 // PushEnded says how a push request ended and what can be done. Buttons: again,
@@ -126,12 +127,12 @@ type PushEnded struct {
 	Application string
 	Name        string
 	Why         string    // PushMistake and so on
-	Again       bool      // whether push may be sent again in this journey
+	Again       bool      // whether another may be sent in this journey
 	AgainIn     int       // seconds until then
 	Passcode    bool      // whether a passcode may be entered instead
-	Last        bool      // no more can be sent in this journey
-	Until       time.Time // when push is back, with PushLocked; zero when not to be told
-	Newer       time.Time // when the newer one was sent, with PushSuperseded; zero when none was
+	Last        bool      // the limit of requests in this journey is reached
+	Until       time.Time // with PushLocked: when push is available again; zero if not shown
+	Newer       time.Time // with PushSuperseded: when the newer request was sent; zero if there is none
 }
 
 func (PushEnded) template() string { return "push_ended.html" }
@@ -146,24 +147,24 @@ type Passcode struct {
 	Application string
 	Name        string
 	Push        bool      // whether a push may be sent instead
-	Only        bool      // nothing else could be chosen: the page follows the password
-	Recovery    bool      // with Only: but a recovery code
-	PIN         string    // where it stands, before or after, for who types one with the passcode; else empty
-	Typed       string    // what the field held when another language was picked (ENR-13)
-	Approved    bool      // on the phone, whose clock is too far off: the next passcode ends that (PUSH-16)
-	Paused      time.Time // until when push is locked, where it would be offered; else zero
-	TooOld      []OldApp  // apps that keep push from being offered (PUSH-22)
+	Only        bool      // there is no other method: the page follows the password
+	Recovery    bool      // with Only: a recovery code may be used instead
+	PIN         string    // "before" or "after": where a PIN is typed with the passcode; empty without one
+	Typed       string    // value of the field when another language was picked (ENR-13)
+	Approved    bool      // the push was approved, but the clock of the phone is too far off: the passcode corrects that (PUSH-16)
+	Paused      time.Time // until when push is locked, where it would else be offered; zero if not
+	TooOld      []OldApp  // apps because of which push is not offered (PUSH-22)
 }
 
 // An OldApp is an authenticator whose app cannot do a presence check.
 type OldApp struct {
 	Name  string // of the authenticator
-	App   string // and its version, such as "latchkey-web 1.0.0"
-	Least string // the least version that can; empty where nobody knows one
+	App   string // app and version, such as "latchkey-web 1.0.0"
+	Least string // the lowest version that can; empty if unknown
 }
 
-// Says what it has, and what it needs.
-func (o OldApp) Says() Text {
+// Explanation says which version the app has and which it needs.
+func (o OldApp) Explanation() Text {
 	if o.Least == "" {
 		return Text{"old.app", []any{"device", o.Name, "app", o.App}}
 	}
@@ -183,25 +184,25 @@ func (b Passcode) heading() Text {
 const (
 	RefusedByPolicy  = "policy"     // the access policy denies it
 	RefusedNotTarget = "not-target" // no authenticator, and not a target user (ENR-3)
-	RefusedLeave     = "leave"      // none left, and no operator's leave to enrol another (ENR-1)
-	RefusedNoWay     = "no-way"     // no allowed method is to be had now (PUSH-9a)
-	RefusedPushOnly  = "push-only"  // so, and what the user has makes no passcodes
-	RefusedNoPasskey = "no-passkey" // one is asked for, and the user has none
-	RefusedNoReset   = "no-reset"   // of a forgotten password: no second factor to show besides the mail
+	RefusedNoPermit  = "leave"      // no authenticator left, and no permit to enrol another (ENR-1)
+	RefusedNoMethod  = "no-way"     // no allowed method is available now (PUSH-9a)
+	RefusedPushOnly  = "push-only"  // as RefusedNoMethod, and the user's authenticators make no passcodes
+	RefusedNoPasskey = "no-passkey" // a passkey is required, and the user has none
+	RefusedNoReset   = "no-reset"   // of a forgotten password: the user has no second factor beside the mail
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
-	RefusedLockedByOperator = "locked-by-operator" // until one unlocks
+	RefusedLockedByOperator = "locked-by-operator" // until an operator unlocks the user
 	RefusedPushLocked       = "push-locked"        // too many requests, and passcodes are refused (PUSH-9a)
-	RefusedAppTooOld        = "app-too-old"        // to do the presence check, and passcodes are refused
+	RefusedAppTooOld        = "app-too-old"        // for the presence check, and passcodes are refused
 )
 
-// Refused says that this login cannot succeed, and whom to ask. Buttons: back,
+// Refused says why this login cannot succeed, and whom to ask. Buttons: back,
 // cancel.
 type Refused struct {
 	Application string
 	Name        string
 	Why         string    // RefusedByPolicy and so on
-	Until       time.Time // when it may be tried again; zero when not to be told
+	Until       time.Time // when it may be tried again; zero if not shown
 	TooOld      []OldApp  // with RefusedAppTooOld
 }
 
@@ -211,7 +212,7 @@ func (b Refused) heading() Text  { return Text{Key: "refused." + b.Why + ".headi
 // Explanation says why, and what can be done.
 func (b Refused) Explanation() Text { return Text{Key: "refused." + b.Why + ".text"} }
 
-// Ended is shown for a journey that is over. It leads back to the application
+// Ended is the page of a journey that is over. It leads back to the application
 // and never answers it a second time (JRN-4).
 type Ended struct {
 	Application string
@@ -228,8 +229,8 @@ func (b Ended) heading() Text {
 	return Text{Key: "ended.heading"}
 }
 
-// Problem is the page for whatever no other page can say, with Page.Problem and
-// Page.ErrorID.
+// Problem is the page for errors that no other page shows. It has Page.Problem
+// and Page.ErrorID.
 type Problem struct {
 	Application string
 	Home        string // where to start again; may be empty
@@ -241,13 +242,14 @@ func (Problem) heading() Text    { return Text{Key: "problem.heading"} }
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
 
-// AutoPost sends the browser on with a form. Scripts press its button; without
-// them people do. The response's form-action must allow To.
+// AutoPost sends the browser to an application with a form. Scripts submit it;
+// without them the person presses its button. The response's form-action must
+// allow To.
 type AutoPost struct {
 	Application string
 	To          string // the application's address, validated by the protocol
 	Fields      []Field
-	Refused     bool // what is sent says why nobody was signed in
+	Refused     bool // the form carries an error and no sign-in
 }
 
 func (AutoPost) template() string { return "autopost.html" }
@@ -259,11 +261,12 @@ func (b AutoPost) heading() Text {
 	return Text{"autopost.heading", []any{"application", b.Application}}
 }
 
-// LogoutConfirm asks whether to sign out everywhere. Buttons: logout, stay.
+// LogoutConfirm asks whether to sign out of all applications. Buttons: logout,
+// stay.
 type LogoutConfirm struct {
 	Application string // that asked for it; may be empty
 	Name        string
-	Fields      []Field // what the protocol needs again
+	Fields      []Field // to be sent back to the protocol
 }
 
 func (LogoutConfirm) template() string { return "logout_confirm.html" }
@@ -272,8 +275,8 @@ func (LogoutConfirm) heading() Text    { return Text{Key: "logout.heading"} }
 // LoggedOut says that the session is over.
 type LoggedOut struct {
 	Application string   // that asked for it; may be empty
-	Home        string   // a way on; may be empty
-	Failed      []string // names of applications that could not be told
+	Home        string   // where to go on; may be empty
+	Failed      []string // names of applications that could not be signed out
 }
 
 func (LoggedOut) template() string { return "logged_out.html" }

@@ -12,15 +12,15 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// An Origin is where the browser was from which something was done.
+// An Origin is the browser from which something was done, and its address.
 type Origin struct {
 	IP      string
-	Place   string // where that address is; may be empty
+	Place   string // of that address; may be empty
 	Browser string // what the browser calls itself, for people; may be empty
 	At      time.Time
 }
 
-// VerificationCode brings the code of self-provisioning (ENR-6).
+// VerificationCode contains the code of self-provisioning (ENR-6).
 type VerificationCode struct {
 	Name        string // the user name as typed
 	Application string
@@ -29,7 +29,7 @@ type VerificationCode struct {
 	Origin      Origin
 }
 
-// AuthenticatorAdded tells that one can now log in with a new authenticator.
+// AuthenticatorAdded tells that a new authenticator can be used to log in.
 type AuthenticatorAdded struct {
 	Name   string
 	Device string // what the authenticator is called
@@ -42,11 +42,11 @@ type UserLocked struct {
 	Until  time.Time
 	Origin Origin // of the last attempt
 
-	Rejected *RejectedPush `json:",omitempty"` // which brought the lock about, where its reader is alerted of that too
+	Rejected *RejectedPush `json:",omitempty"` // which caused the lock, where its reader is told of that too
 }
 
-// A letter is a mail before it is written as text and as HTML.
-type letter struct {
+// A mailDraft is a mail before it is rendered as text and as HTML.
+type mailDraft struct {
 	L         locales.Printer
 	Tenant    Brand
 	Subject   Text
@@ -54,9 +54,9 @@ type letter struct {
 	Code      string
 	Greeting  Text
 	Sentences []Text
-	Link      string // the one thing to press; empty in all mails that ask for nothing
+	Link      string // the only link; empty in mails that ask for no action
 	Facts     []fact
-	Warning   Text // what to do if it was not the reader who did this
+	Warning   Text // what to do if the reader did not do this
 }
 
 type fact struct {
@@ -64,13 +64,13 @@ type fact struct {
 	Value string
 }
 
-// A Mail is what a mail says, before it is written for its reader. Each kind of
-// mail has one type. The outbox stores a mail as its kind and the JSON of its
-// struct, and renders it only when it is sent. To add a kind, add a type, its
-// line in mailTypes, and samples of it to samples_test.go.
+// A Mail is what a mail says, before it is rendered for its reader. Each kind
+// of mail has one type. The outbox stores a mail as its kind and the JSON of
+// its struct, and renders it only when it is sent. To add a kind, add a type,
+// its line in mailTypes, and samples of it to samples_test.go.
 type Mail interface {
 	Kind() string // as it is stored, such as "verification-code"
-	letter(l locales.Printer) letter
+	draft(l locales.Printer) mailDraft
 }
 
 // A mailType reads the mails of one kind.
@@ -129,8 +129,8 @@ func ParseMail(kind string, args []byte) (Mail, error) {
 // Kind implements Mail.
 func (VerificationCode) Kind() string { return "verification-code" }
 
-func (m VerificationCode) letter(l locales.Printer) letter {
-	return letter{
+func (m VerificationCode) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.code.subject"},
 		Preview:   Text{"mail.code.preview", []any{"code", m.Code}},
 		Code:      m.Code,
@@ -144,8 +144,8 @@ func (m VerificationCode) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (AuthenticatorAdded) Kind() string { return "authenticator-added" }
 
-func (m AuthenticatorAdded) letter(l locales.Printer) letter {
-	return letter{
+func (m AuthenticatorAdded) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.added.subject"},
 		Preview:   Text{"mail.added.preview", []any{"device", m.Device}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -158,12 +158,12 @@ func (m AuthenticatorAdded) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (UserLocked) Kind() string { return "user-locked" }
 
-func (m UserLocked) letter(l locales.Printer) letter {
+func (m UserLocked) draft(l locales.Printer) mailDraft {
 	sentences := []Text{{"mail.locked.until", []any{"name", m.Name, "until", l.When(m.Until)}}}
 	if m.Rejected != nil {
 		sentences = append(sentences, m.Rejected.sentence())
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.locked.subject"},
 		Preview:   Text{"mail.locked.preview", []any{"name", m.Name}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -195,53 +195,53 @@ type RenderedMail struct {
 	HTML    string
 }
 
-// RenderMail writes a mail in the reader's language.
+// RenderMail renders a mail in the reader's language.
 func (s *Set) RenderMail(m Mail, l locales.Printer, tenant Brand) (RenderedMail, error) {
-	draft := m.letter(l)
+	draft := m.draft(l)
 	draft.L, draft.Tenant = l, tenant
 	var b bytes.Buffer
 	if err := s.mail.ExecuteTemplate(&b, "mail", draft); err != nil {
 		return RenderedMail{}, fmt.Errorf("templates: %w", err)
 	}
-	return RenderedMail{Subject: draft.plain(draft.Subject), Text: draft.text(), HTML: b.String()}, nil
+	return RenderedMail{Subject: draft.translate(draft.Subject), Text: draft.plainText(), HTML: b.String()}, nil
 }
 
-func (d letter) plain(t Text) string { return d.L.T(t.Key, t.Args...) }
+func (d mailDraft) translate(t Text) string { return d.L.T(t.Key, t.Args...) }
 
-// Footer is the last line, which says who wrote and why there is no link, or
-// why there is one.
-func (d letter) Footer() Text {
+// Footer is the last line, which names the sender and says why there is a link
+// or none.
+func (d mailDraft) Footer() Text {
 	if d.Link != "" {
 		return Text{"mail.footer.link", []any{"tenant", d.Tenant.Name}}
 	}
 	return Text{"mail.footer", []any{"tenant", d.Tenant.Name}}
 }
 
-// text is the letter for readers without HTML. The preview comes first, so
+// plainText is the mail for readers without HTML. The preview comes first, so
 // that a code is seen before the mail is opened.
-func (d letter) text() string {
+func (d mailDraft) plainText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s\n\n", d.plain(d.Preview), d.plain(d.Greeting))
+	fmt.Fprintf(&b, "%s\n\n%s\n\n", d.translate(d.Preview), d.translate(d.Greeting))
 	for _, sentence := range d.Sentences {
-		fmt.Fprintf(&b, "%s\n", d.plain(sentence))
+		fmt.Fprintf(&b, "%s\n", d.translate(sentence))
 	}
 	if d.Link != "" {
 		fmt.Fprintf(&b, "\n%s\n", d.Link)
 	}
 	b.WriteString("\n")
 	for _, f := range d.Facts {
-		fmt.Fprintf(&b, "%s: %s\n", d.plain(f.Label), f.Value)
+		fmt.Fprintf(&b, "%s: %s\n", d.translate(f.Label), f.Value)
 	}
-	fmt.Fprintf(&b, "\n%s\n", d.plain(d.Warning))
+	fmt.Fprintf(&b, "\n%s\n", d.translate(d.Warning))
 	if d.Tenant.Help != "" {
 		fmt.Fprintf(&b, "%s\n", d.L.T("page.help.text", "help", d.Tenant.Help))
 	}
-	fmt.Fprintf(&b, "\n-- \n%s\n", d.plain(d.Footer()))
+	fmt.Fprintf(&b, "\n-- \n%s\n", d.translate(d.Footer()))
 	return b.String()
 }
 
-// Style is the mail's own style sheet: mail programs fetch none.
-func (d letter) Style() template.CSS { return mailStyle }
+// Style is the mail's own style sheet: mail programs do not load any.
+func (d mailDraft) Style() template.CSS { return mailStyle }
 
 const mailStyle template.CSS = `
 :root { color-scheme: light dark; }

@@ -10,7 +10,7 @@ import (
 type NavItem struct {
 	Name    string // of the page; empty for the overview
 	Address string
-	Here    bool // it is the page, or above the page, that is shown
+	Here    bool // the page shown is this one or below it
 }
 
 // Text names the page.
@@ -53,17 +53,17 @@ type MeSubjects struct {
 func (MeSubjects) template() string { return "me_subjects.html" }
 func (b MeSubjects) heading() Text  { return Text{Key: "me.nav." + b.Page} }
 
-// MeAuthenticators lists what one holds.
+// MeAuthenticators lists the person's authenticators.
 type MeAuthenticators struct {
 	Name           string
 	Authenticators []Authenticator
-	Cards          []NavItem // how to get another
+	Cards          []NavItem // pages to add another
 }
 
 func (MeAuthenticators) template() string { return "me_authenticators.html" }
 func (MeAuthenticators) heading() Text    { return Text{Key: "me.authenticators"} }
 
-// MeAdd is where a further authenticator is begun. Buttons: add.
+// MeAdd begins the enrolment of a further authenticator. Buttons: add.
 type MeAdd struct{ Name string }
 
 func (MeAdd) template() string { return "me_add.html" }
@@ -72,10 +72,10 @@ func (MeAdd) heading() Text    { return Text{Key: "me.nav.add"} }
 // A Link leads to an application.
 type Link struct {
 	Name    string
-	Address string // empty when it can only be opened from elsewhere
+	Address string // empty when sign-in can only begin at the application
 }
 
-// An Authenticator is one of the person's own.
+// An Authenticator is one of the person's authenticators.
 type Authenticator struct {
 	Address    string // of its own page
 	Name       string
@@ -85,7 +85,7 @@ type Authenticator struct {
 	Push       identity.PushState
 	EnrolledAt time.Time
 	LastUsedAt time.Time // zero when never
-	Confirmed  bool      // a sign-in, just now
+	Confirmed  bool      // it has just confirmed a sign-in
 }
 
 // StateText names the state.
@@ -102,7 +102,7 @@ func (a Authenticator) PushText() Text {
 	return Text{Key: "authenticator.push.off"}
 }
 
-// PlatformText names the platform, or the kind of thing where there is none.
+// PlatformText names the platform, or says "authenticator" where it has none.
 func (a Authenticator) PlatformText() Text {
 	if a.Platform == "" {
 		return Text{Key: "authenticator.kind"}

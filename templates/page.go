@@ -21,37 +21,36 @@ var files embed.FS
 // A Brand is how a tenant presents itself.
 type Brand struct {
 	Name string // the organisation's name
-	Help string // whom people turn to who cannot go on: a mail address, a phone number, an address of the web
+	Help string // whom to ask for help: a mail address, a phone number or a web address
 }
 
-// A Page is what every page is told, around the Body that is its own.
+// A Page is what all pages have in common, around the Body of one page.
 type Page struct {
 	L           locales.Printer
 	Tenant      Brand
-	Problem     string             // locale key of what went wrong; empty when nothing did
+	Problem     string             // locale key of what went wrong; may be empty
 	ProblemArgs []any              // its arguments
-	ErrorID     string             // by which the log knows the problem; shown so that people can quote it
-	Notice      string             // locale key of good news to say first; empty when there is none
-	Languages   []locales.Language // offered at the foot; empty for a page that cannot be shown again
+	ErrorID     string             // identifier of the problem in the log, shown so that people can quote it
+	Notice      string             // locale key of a success to report first; may be empty
+	Languages   []locales.Language // offered in the footer; empty for a page that cannot be shown again
 	Action      string             // where the form goes; empty means the page's own address
-	State       string             // what the page shows, for telling whether a form was decided on it
-	Remember    *Remember          // the box beside a second factor; nil of a page that asks for none, or may not
-	FirstPIN    *FirstPIN          // to be typed with the first passcode of a new authenticator; nil where there is none
-	Stream      string             // address of the event stream that says when to go on; empty for pages that wait for nothing
-	Nav         []NavItem          // the way through the self-service pages; empty everywhere else
-	Body        Body               // what is the page's own, such as Identify
+	State       string             // identifies what the page shows, so that a form from another state is recognised
+	Remember    *Remember          // the check box beside a second factor; nil where there is none
+	FirstPIN    *FirstPIN          // the initial PIN of a new authenticator, until it was used; else nil
+	Stream      string             // address of the event stream that says when to go on; empty on pages that do not wait
+	Nav         []NavItem          // navigation of the self-service pages; empty elsewhere
+	Body        Body               // the content of this page, such as an Identify
 }
 
-// A Body is what one page has for its own: a struct with the fields that its
-// template shows. Each file in the folder pages has one type of body, and each
-// type has one file. To add a page, add the two, and samples of it to
-// samples_test.go.
+// A Body is the content of one page: a struct with the fields that its template
+// shows. Each file in the folder pages has one type of body, and each type has
+// one file. To add a page, add the two, and samples of it to samples_test.go.
 type Body interface {
 	template() string // name of the file in the folder pages
 	heading() Text    // the one h1, and part of the title
 }
 
-// A Text is a sentence still to be said: a locale key and its arguments.
+// A Text is a locale key and its arguments.
 type Text struct {
 	Key  string
 	Args []any
@@ -60,8 +59,8 @@ type Text struct {
 // Heading is the one h1 of the page.
 func (p Page) Heading() Text { return p.Body.heading() }
 
-// Title is "Heading – Tenant", and says first if something is wrong: it is what
-// a screen reader says first.
+// Title is "Heading – Tenant", preceded by a word if there is a problem: it is
+// what a screen reader reads first.
 func (p Page) Title() string {
 	h := p.Heading()
 	title := p.L.T("page.title", "heading", p.L.T(h.Key, h.Args...), "tenant", p.Tenant.Name)
@@ -71,8 +70,8 @@ func (p Page) Title() string {
 	return title
 }
 
-// ProblemText is what to say about the problem: the text of its key or, if the
-// key is nobody's, that something went wrong on our side. Never a raw key.
+// ProblemText is the text of the problem's key or, if there is no such text,
+// that of an internal error. It is never a raw key.
 func (p Page) ProblemText() Text {
 	if p.L.Has(p.Problem) {
 		return Text{p.Problem, p.ProblemArgs}
@@ -80,18 +79,18 @@ func (p Page) ProblemText() Text {
 	return Text{Key: "error.internal"}
 }
 
-// Live is what static/login.js says by itself, as JSON.
+// Live are the texts that static/login.js uses, as JSON.
 func (p Page) Live() (string, error) { return p.L.JSON("live.") }
 
-// wizard is how many steps self-provisioning has.
-const wizard = 4
+// wizardSteps is how many steps self-provisioning has.
+const wizardSteps = 4
 
-// Progress tells how far self-provisioning has come, or 0 outside it.
+// Progress is the current step of self-provisioning, or 0 outside it.
 func (p Page) Progress() int {
 	switch b := p.Body.(type) {
 	case EnrollEnd:
 		if b.Ready() {
-			return wizard
+			return wizardSteps
 		}
 	case EnrollBegin, EnrollOffer, EnrollCode, EnrollNoMail:
 		return 1
@@ -101,7 +100,7 @@ func (p Page) Progress() int {
 		return 3
 	}
 	if p.Notice == "notice.enrolled" || p.Notice == "notice.enrolled.next" {
-		return wizard
+		return wizardSteps
 	}
 	return 0
 }
@@ -117,11 +116,11 @@ type Set struct {
 func New(asset func(name string) string) (*Set, error) {
 	base := template.New("page").Funcs(template.FuncMap{
 		"asset": asset,
-		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return Say(l, Text{key, args}) },
-		"say":   Say,
-		"when":  When,
-		"day":   Day,
-		"steps": func() int { return wizard },
+		"t":     func(l locales.Printer, key string, args ...any) template.HTML { return TextHTML(l, Text{key, args}) },
+		"say":   TextHTML,
+		"when":  TimeHTML,
+		"day":   DayHTML,
+		"steps": func() int { return wizardSteps },
 	})
 	base, err := base.ParseFS(files, "*.html")
 	if err != nil {
@@ -145,8 +144,8 @@ func New(asset func(name string) string) (*Set, error) {
 	return s, nil
 }
 
-// Render writes a page. On an error part of it may have been written: callers
-// buffer.
+// Render writes a page. On an error, part of it may have been written already:
+// callers write to a buffer.
 func (s *Set) Render(w io.Writer, p Page) error {
 	if p.Body == nil {
 		return errors.New("templates: a page without a body")
@@ -157,9 +156,9 @@ func (s *Set) Render(w io.Writer, p Page) error {
 	return nil
 }
 
-// Say makes a text fit for HTML: everything escaped, values in <bdi>, and the
+// TextHTML renders a text as HTML: everything escaped, values in <bdi>, and the
 // whole in a <span lang> if it is not in the page's language (WCAG 3.1.2).
-func Say(l locales.Printer, text Text) template.HTML {
+func TextHTML(l locales.Printer, text Text) template.HTML {
 	var b strings.Builder
 	foreign := l.Fallback(text.Key)
 	if foreign {
@@ -178,14 +177,16 @@ func Say(l locales.Printer, text Text) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // made here, of escaped parts alone
 }
 
-// Day is When where the day is enough: scripts say "yesterday".
-func Day(l locales.Printer, at time.Time) template.HTML {
+// DayHTML is TimeHTML for a day without the time: scripts replace it by words
+// such as "yesterday".
+func DayHTML(l locales.Printer, at time.Time) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-day>%s</time>`, //nolint:gosec // as in Say
 		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }
 
-// When makes a <time> that scripts turn into the reader's own zone.
-func When(l locales.Printer, at time.Time) template.HTML {
+// TimeHTML renders a <time>, which scripts convert to the reader's own time
+// zone.
+func TimeHTML(l locales.Printer, at time.Time) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // as in Say
 		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }

@@ -2,8 +2,8 @@ package templates
 
 import "time"
 
-// A PasskeyRequest is what a script of ours asks the browser to have signed: the
-// options of WebAuthn, section 5.5, with bytes in base64url.
+// A PasskeyRequest are the options of an assertion, which a script passes to
+// the browser (WebAuthn, section 5.5), with bytes in base64url.
 type PasskeyRequest struct {
 	Challenge        string              `json:"challenge"`
 	RPID             string              `json:"rpId"`
@@ -19,8 +19,8 @@ type PasskeyCredential struct {
 	Transports []string `json:"transports,omitempty"`
 }
 
-// A PasskeyCreation is what a script of ours asks the browser to make: the options
-// of WebAuthn, section 5.4, with bytes in base64url.
+// A PasskeyCreation are the options of a new credential, which a script passes
+// to the browser (WebAuthn, section 5.4), with bytes in base64url.
 type PasskeyCreation struct {
 	Challenge   string              `json:"challenge"`
 	RP          PasskeyParty        `json:"rp"`
@@ -32,26 +32,26 @@ type PasskeyCreation struct {
 	Attestation string              `json:"attestation"`
 }
 
-// A PasskeyParty is who asks.
+// A PasskeyParty is the relying party.
 type PasskeyParty struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// A PasskeyUser is for whom.
+// A PasskeyUser is the user of a new credential.
 type PasskeyUser struct {
-	ID          string `json:"id"` // the handle, in base64url: nothing that tells of the person
+	ID          string `json:"id"` // the user handle, in base64url, which identifies no person
 	Name        string `json:"name"`
 	DisplayName string `json:"displayName"`
 }
 
-// A PasskeyParameter is an algorithm, in COSE's numbers.
+// A PasskeyParameter is an algorithm, by its COSE identifier.
 type PasskeyParameter struct {
 	Type      string `json:"type"`
 	Algorithm int64  `json:"alg"`
 }
 
-// A PasskeySelection says what the passkey should be like.
+// A PasskeySelection are requirements for the passkey.
 type PasskeySelection struct {
 	ResidentKey      string `json:"residentKey"`
 	UserVerification string `json:"userVerification"`
@@ -69,21 +69,21 @@ type Passkey struct {
 func (Passkey) template() string { return "passkey.html" }
 func (Passkey) heading() Text    { return Text{Key: "passkey.heading"} }
 
-// MePasskeys lists one's passkeys and is where one is added. Fields: name,
-// nonce, made, which a script fills in. Buttons: add.
+// MePasskeys lists the person's passkeys, and adds one. Fields: name, nonce,
+// made, which a script fills in. Buttons: add.
 type MePasskeys struct {
 	Name     string
-	Passkeys []HeldPasskey
+	Passkeys []PasskeyItem
 	Creation string // JSON of a PasskeyCreation
-	Nonce    string // by which its challenge is known again
-	Typed    string // what the name's field held
+	Nonce    string // from which its challenge is derived again
+	Typed    string // value of the field for the name
 }
 
 func (MePasskeys) template() string { return "me_passkeys.html" }
 func (MePasskeys) heading() Text    { return Text{Key: "me.nav.passkeys"} }
 
-// A HeldPasskey is one of the person's own.
-type HeldPasskey struct {
+// A PasskeyItem is one of the person's passkeys.
+type PasskeyItem struct {
 	Address    string // of its own page
 	Name       string
 	Synced     bool // it may be copied to the person's other devices

@@ -6,7 +6,8 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// RejectedPush tells that a push was answered with *it wasn't me* (PUSH-14).
+// RejectedPush tells that a push request was answered with *it wasn't me*
+// (PUSH-14).
 type RejectedPush struct {
 	Name        string
 	Application string
@@ -14,22 +15,22 @@ type RejectedPush struct {
 	Operators   bool   // whether they read it, and not the user
 }
 
-// LockedPush tells that push is locked for a user, since too many requests were
-// sent (PUSH-9).
+// LockedPush tells that push is locked for a user because too many requests
+// were sent (PUSH-9).
 type LockedPush struct {
 	Name      string
 	Until     time.Time
-	Origin    Origin // of the browser that asked for one too many
+	Origin    Origin // of the browser that asked for the last one
 	Operators bool   // whether they read it, and not the user
 }
 
 // Kind implements Mail.
 func (RejectedPush) Kind() string { return "push-rejected" }
 
-func (m RejectedPush) letter(l locales.Printer) letter {
+func (m RejectedPush) draft(l locales.Printer) mailDraft {
 	facts := append([]fact{{Text{Key: "mail.application"}, m.Application}}, m.Origin.facts(l)...)
 	if m.Operators {
-		return letter{
+		return mailDraft{
 			Subject:   Text{Key: "mail.rejected.subject"},
 			Preview:   Text{"mail.rejected.preview", []any{"name", m.Name}},
 			Greeting:  Text{Key: "mail.greeting.operators"},
@@ -38,7 +39,7 @@ func (m RejectedPush) letter(l locales.Printer) letter {
 			Warning:   Text{Key: "mail.rejected.operators.warning"},
 		}
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.rejected.subject"},
 		Preview:   Text{"mail.rejected.preview", []any{"name", m.Name}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -48,8 +49,8 @@ func (m RejectedPush) letter(l locales.Printer) letter {
 	}
 }
 
-// sentence is the alert itself. It stands in the lockout mail too, when the
-// rejection brought the lock about: nobody gets two mails of one refusal.
+// sentence is the alert itself. The lockout mail contains it too, if the
+// rejection caused the lock, so that nobody gets two mails about one rejection.
 func (m RejectedPush) sentence() Text {
 	if m.Operators {
 		return Text{"mail.rejected.operators", []any{"name", m.Name, "application", m.Application}}
@@ -60,9 +61,9 @@ func (m RejectedPush) sentence() Text {
 // Kind implements Mail.
 func (LockedPush) Kind() string { return "push-locked" }
 
-func (m LockedPush) letter(l locales.Printer) letter {
+func (m LockedPush) draft(l locales.Printer) mailDraft {
 	if m.Operators {
-		return letter{
+		return mailDraft{
 			Subject:   Text{Key: "mail.pushlocked.subject"},
 			Preview:   Text{"mail.pushlocked.preview", []any{"name", m.Name}},
 			Greeting:  Text{Key: "mail.greeting.operators"},
@@ -71,7 +72,7 @@ func (m LockedPush) letter(l locales.Printer) letter {
 			Warning:   Text{Key: "mail.rejected.operators.warning"},
 		}
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.pushlocked.subject"},
 		Preview:   Text{"mail.pushlocked.preview", []any{"name", m.Name}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

@@ -30,20 +30,20 @@ type RecoveryCodeUsed struct {
 	Origin Origin
 }
 
-// TemporaryPasscode tells that an operator made a temporary passcode. It does not
-// bring the passcode: whoever reads the mail would have it.
+// TemporaryPasscode tells that an operator made a temporary passcode. It does
+// not contain the passcode: whoever reads the mail would have it.
 type TemporaryPasscode struct {
 	Name   string
 	Until  time.Time
-	Many   bool // it can be used until then, and not once
+	Many   bool // it can be used any number of times until then
 	Origin Origin
 }
 
 // Kind implements Mail.
 func (RecoveryCodesMade) Kind() string { return "recovery-codes-made" }
 
-func (m RecoveryCodesMade) letter(l locales.Printer) letter {
-	return letter{
+func (m RecoveryCodesMade) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.recovery.made.subject"},
 		Preview:   Text{"mail.recovery.made.preview", []any{"n", m.Codes}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -56,8 +56,8 @@ func (m RecoveryCodesMade) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (RecoveryCodeUsed) Kind() string { return "recovery-code-used" }
 
-func (m RecoveryCodeUsed) letter(l locales.Printer) letter {
-	return letter{
+func (m RecoveryCodeUsed) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.recovery.used.subject"},
 		Preview:   Text{"mail.recovery.used.preview", []any{"n", m.Left}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
@@ -70,12 +70,12 @@ func (m RecoveryCodeUsed) letter(l locales.Printer) letter {
 // Kind implements Mail.
 func (TemporaryPasscode) Kind() string { return "temporary-passcode" }
 
-func (m TemporaryPasscode) letter(l locales.Printer) letter {
+func (m TemporaryPasscode) draft(l locales.Printer) mailDraft {
 	how := Text{"mail.temporary.once", []any{"until", l.When(m.Until)}}
 	if m.Many {
 		how.Key = "mail.temporary.many"
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.temporary.subject"},
 		Preview:   Text{Key: "mail.temporary.preview"},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

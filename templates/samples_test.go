@@ -12,19 +12,19 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A sample is a page as somebody might see it. Every way through a template is
-// gone by one of them (TestEveryBranchHasASample).
+// A sample is a page in one state. Every branch of a template is executed by
+// some sample (TestEveryBranchHasASample).
 type sample struct {
-	name string // of the sample; one that ends in -bare has no help, languages or address
+	name string // of the sample; one that ends in -bare has no help, languages, address or state
 	page Page
 }
 
-// filled is the sample's page with what every page has.
+// filled is the sample's page with the fields that all pages have.
 func (s sample) filled(l locales.Printer, languages []locales.Language) Page {
 	p := s.page
 	p.L, p.Tenant.Name = l, "Example Hospital"
-	p.State = "7." + strings.TrimSuffix(p.Body.template(), ".html")
 	if !strings.HasSuffix(s.name, "-bare") {
+		p.State = "7." + strings.TrimSuffix(p.Body.template(), ".html")
 		p.Languages, p.Tenant.Help, p.Action = languages, "help@example.org", "/t/demo/login/jrn_x"
 	}
 	return p
@@ -40,12 +40,12 @@ var at = time.Date(2026, 3, 4, 8, 41, 0, 0, time.UTC)
 
 func samples() []sample {
 	methods := []Method{
-		{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Used: at, Picked: true},
+		{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Used: at, Preselected: true},
 		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}},
 	}
 	locked := []Method{
 		{Kind: "push", Disabled: Text{Key: "choose.disabled.locked"}, Until: at},
-		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}, Picked: true},
+		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}, Preselected: true},
 		{Kind: "enrol", Detail: Text{Key: "choose.detail.enrol"}},
 	}
 	const link = "https://login.example.org/authenticator/#a=3q5kz2m4n6p7r8s9t0v1w2x3y4"
@@ -96,16 +96,16 @@ func samples() []sample {
 		{"reset_code", Page{Body: ResetCode{Application: payroll, Name: anna, ResendIn: 24, Minutes: 10}}},
 		{"reset_code-bare", Page{Body: ResetCode{Application: payroll, Name: anna, Minutes: 10}}},
 		{"reset_code-problem", Page{Problem: "error.code.wrong", Body: ResetCode{Application: payroll, Name: anna, Minutes: 10, Typed: "48"}}},
-		{"new_pin", Page{Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8}}},
-		{"new_pin-problem", Page{Problem: "error.pin.used", Body: NewPIN{Application: payroll, Name: anna, Least: 4, Most: 8, Trivial: true, After: true}}},
+		{"new_pin", Page{Body: NewPIN{Application: payroll, Name: anna, MinLength: 4, MaxLength: 8}}},
+		{"new_pin-problem", Page{Problem: "error.pin.used", Body: NewPIN{Application: payroll, Name: anna, MinLength: 4, MaxLength: 8, TrivialAllowed: true, AfterPasscode: true}}},
 		{"passcode-pin", Page{Notice: "notice.enrolled", FirstPIN: &FirstPIN{PIN: "4917", Change: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "before"}}},
-		{"passcode-pin-after", Page{FirstPIN: &FirstPIN{PIN: "4917", After: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "after"}}},
-		{"new_password", Page{Body: NewPassword{Application: payroll, Name: anna, Least: 12}}},
-		{"new_password-forgotten", Page{Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8, Known: true}}},
-		{"new_password-problem", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, Least: 8}}},
+		{"passcode-pin-after", Page{FirstPIN: &FirstPIN{PIN: "4917", AfterPasscode: true}, Body: Passcode{Application: payroll, Name: anna, Only: true, PIN: "after"}}},
+		{"new_password", Page{Body: NewPassword{Application: payroll, Name: anna, MinLength: 12}}},
+		{"new_password-forgotten", Page{Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, MinLength: 8, CommonAllowed: true}}},
+		{"new_password-problem", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, MinLength: 8}}},
 		{"choose", Page{Body: Choose{payroll, anna, methods}}},
 		{"choose-locked", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
-		{"choose-bare", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Picked: true}}}}},
+		{"choose-bare", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Preselected: true}}}}},
 		{"push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
 		{"push-silent", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
@@ -120,7 +120,7 @@ func samples() []sample {
 		{"passcode-only", Page{Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"passcode-recovery", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Recovery: true}}},
 		{"choose-recovery", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}})}}},
-		{"choose-challenge", Page{Body: Choose{payroll, anna, []Method{{Kind: "challenge", Detail: Text{Key: "choose.detail.challenge"}, Picked: true}}}}},
+		{"choose-challenge", Page{Body: Choose{payroll, anna, []Method{{Kind: "challenge", Detail: Text{Key: "choose.detail.challenge"}, Preselected: true}}}}},
 		{"challenge", Page{Body: Challenge{Application: payroll, Name: anna, Digits: "48130275", Only: true, Recovery: true}}},
 		{"challenge-chosen", Page{Remember: &Remember{Days: 30}, Body: Challenge{Application: payroll, Name: anna, Digits: "00427191"}}},
 		{"challenge-problem", Page{Problem: "error.challenge.wrong", Body: Challenge{Application: payroll, Name: anna, Digits: "91550038", Only: true}}},
@@ -158,10 +158,10 @@ func samples() []sample {
 		{"passcode-next", Page{Notice: "notice.enrolled.next", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"enroll_nomail", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"passcode-remember", Page{Remember: &Remember{Days: 30}, Body: Passcode{Application: payroll, Name: anna, Push: true}}},
-		{"passcode-remember-ticked", Page{Remember: &Remember{Days: 30, Ticked: true}, Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
+		{"passcode-remember-ticked", Page{Remember: &Remember{Days: 30, Checked: true}, Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"choose-remember", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
-			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Picked: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
-		{"push-remember", Page{Remember: &Remember{Days: 30, Ticked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
+			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Preselected: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
+		{"push-remember", Page{Remember: &Remember{Days: 30, Checked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
 		{"enroll_nomail-bare", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended-bare", Page{Body: Ended{}}},
 		{"ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
@@ -188,18 +188,18 @@ func samples() []sample {
 			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at, false},
 		}, []NavItem{{Name: "add", Address: "/t/demo/me/add"}}}}},
 		{"me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
-			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Used: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
-			{ID: "dev_2", Since: at, Used: at, Until: at.Add(time.Hour)}}}}},
+			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, LastUsed: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
+			{ID: "dev_2", Since: at, LastUsed: at, Until: at.Add(time.Hour)}}}}},
 		{"me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
-		{"me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []HeldPasskey{
+		{"me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []PasskeyItem{
 			{"/t/demo/me/authenticators/aut_4", "Laptop", true, at.AddDate(0, -2, 0), at}, {"/t/demo/me/authenticators/aut_5", "Blue key", false, at, time.Time{}}}}}},
 		{"me_passkeys-none", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a"}}},
 		{"me_passkeys-problem", Page{Nav: nav("security"), Problem: "error.authenticator.name", Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Typed: "x"}}},
 		{"me_passkeys-off", Page{Nav: nav("security"), Body: MePasskeys{Name: anna}}},
-		{"me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, Least: 12}}},
-		{"me_password-problem", Page{Nav: nav("security"), Problem: "error.password.common", Body: MePassword{Name: anna, Least: 8}}},
-		{"me_password-old", Page{Nav: nav("security"), Problem: "error.password.old", Body: MePassword{Name: anna, Least: 8, Known: true}}},
-		{"me_password-none", Page{Nav: nav("security"), Body: MePassword{Name: anna, None: true}}},
+		{"me_password", Page{Nav: nav("security"), Body: MePassword{Name: anna, MinLength: 12}}},
+		{"me_password-problem", Page{Nav: nav("security"), Problem: "error.password.common", Body: MePassword{Name: anna, MinLength: 8}}},
+		{"me_password-old", Page{Nav: nav("security"), Problem: "error.password.old", Body: MePassword{Name: anna, MinLength: 8, CommonAllowed: true}}},
+		{"me_password-none", Page{Nav: nav("security"), Body: MePassword{Name: anna, NoPassword: true}}},
 		{"me_recovery-none", Page{Nav: nav("security"), Body: MeRecovery{Name: anna}}},
 		{"me_recovery_made", Page{Nav: nav("security"), Body: MeRecoveryMade{anna, "Example Hospital", []string{"1A2B-3C4D-5E6F-7G8H", "9J0K-1M2N-3P4Q-5R6S"}, "/t/demo/me/recovery-codes"}}},
 		{"me_devices-none", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna}}},
@@ -237,7 +237,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedLeave, RefusedNoWay, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedNoPermit, RefusedNoMethod, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		switch why {
 		case RefusedLocked, RefusedPushLocked:
@@ -251,7 +251,7 @@ func samples() []sample {
 	return list
 }
 
-// nav is the way through the self-service pages, from one of them.
+// nav is the navigation of the self-service pages, on one of them.
 func nav(here string) []NavItem {
 	items := []NavItem{{Address: "/t/demo/me"}}
 	for _, name := range []string{"authenticators", "security", "sessions"} {
@@ -263,13 +263,13 @@ func nav(here string) []NavItem {
 	return items
 }
 
-// A mailSample is a mail as somebody might get it.
+// A mailSample is a mail in one variant.
 type mailSample struct {
 	variant string // tells two of a kind apart
 	mail    Mail
 }
 
-// name is the sample's: the kind of the mail and the variant.
+// name is the name of the sample: the kind of the mail and the variant.
 func (s mailSample) name() string { return strings.TrimSuffix(s.mail.Kind()+" "+s.variant, " ") }
 
 func mailSamples() []mailSample {
@@ -316,7 +316,7 @@ func mailSamples() []mailSample {
 	}
 }
 
-// qr draws a link as the pages want it.
+// qr makes the QR code of a link.
 func qr(link string) QR {
 	code, err := qrcode.New(link, qrcode.Medium)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/static"
 )
 
-func mustNew(t testing.TB) *Set {
+func newSet(t testing.TB) *Set {
 	t.Helper()
 	set, err := New(static.Asset)
 	if err != nil {
@@ -33,7 +33,7 @@ func mustNew(t testing.TB) *Set {
 	return set
 }
 
-func mustLoad(t testing.TB) *locales.Catalog {
+func loadCatalog(t testing.TB) *locales.Catalog {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -42,11 +42,11 @@ func mustLoad(t testing.TB) *locales.Catalog {
 	return catalog
 }
 
-// TestEveryPageInEveryLanguage renders each sample in each language and looks
-// for what no page may have. With LATCHKEY_PAGES set to a folder it leaves the
-// pages there, for eyes and browsers.
+// TestEveryPageInEveryLanguage renders each sample in each language and checks
+// it by checkPage. With LATCHKEY_PAGES set to a folder it writes the pages
+// there, for people and browsers.
 func TestEveryPageInEveryLanguage(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	folder := os.Getenv("LATCHKEY_PAGES")
 	for _, s := range samples() {
 		for _, language := range catalog.Languages() {
@@ -62,7 +62,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				inspect(t, b.String())
+				checkPage(t, b.String())
 			})
 		}
 	}
@@ -71,7 +71,7 @@ func TestEveryPageInEveryLanguage(t *testing.T) {
 // TestEachTemplateHasOneType also executes the template of each type for the
 // zero value; the samples are executed by TestEveryPageInEveryLanguage.
 func TestEachTemplateHasOneType(t *testing.T) {
-	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	set, l := newSet(t), loadCatalog(t).Negotiate("en", "", "", "")
 	sampled := make(map[string]Body) // by the name of the type
 	for _, s := range samples() {
 		sampled[reflect.TypeOf(s.page.Body).Name()] = s.page.Body
@@ -128,13 +128,13 @@ func typesWith(t *testing.T, method string) []string {
 }
 
 func TestRenderRefusesAPageWithoutABody(t *testing.T) {
-	if err := mustNew(t).Render(io.Discard, Page{}); err == nil {
+	if err := newSet(t).Render(io.Discard, Page{}); err == nil {
 		t.Error("rendered a page without a body")
 	}
 }
 
-// inspect walks a page and reports what no page may have.
-func inspect(t *testing.T, page string) {
+// checkPage reports what no page may have.
+func checkPage(t *testing.T, page string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -149,7 +149,7 @@ func inspect(t *testing.T, page string) {
 			if strings.Contains(n.Data, "{") && n.Parent.DataAtom != atom.Style {
 				t.Errorf("text with an argument not given: %q", n.Data)
 			}
-			if words := strings.TrimSpace(n.Data); rawKey(words) {
+			if words := strings.TrimSpace(n.Data); isRawKey(words) {
 				t.Errorf("raw key %q", words)
 			}
 			continue
@@ -167,7 +167,7 @@ func inspect(t *testing.T, page string) {
 				ids[a.Val] = true
 			case a.Key == "for":
 				labelled[a.Val] = true
-			case (a.Key == "aria-label" || a.Key == "alt" || a.Key == "title") && (rawKey(a.Val) || strings.Contains(a.Val, "{")):
+			case (a.Key == "aria-label" || a.Key == "alt" || a.Key == "title") && (isRawKey(a.Val) || strings.Contains(a.Val, "{")):
 				t.Errorf("<%s %s=%q> is no text", n.Data, a.Key, a.Val)
 			case a.Key == "href" && strings.Contains(a.Val, "ZgotmplZ"), a.Key == "action" && strings.Contains(a.Val, "ZgotmplZ"):
 				t.Errorf("<%s %s>: unsafe address", n.Data, a.Key)
@@ -207,8 +207,8 @@ func inspect(t *testing.T, page string) {
 	}
 }
 
-// rawKey reports whether words look like a locale key that found no text.
-func rawKey(words string) bool {
+// isRawKey reports whether words look like a locale key without a text.
+func isRawKey(words string) bool {
 	area, rest, found := strings.Cut(words, ".")
 	return found && area != "" && rest != "" && !strings.ContainsAny(words, " @/0123456789") &&
 		strings.ToLower(words) == words && area != "anna" && !strings.HasSuffix(words, ".")
@@ -224,7 +224,7 @@ func attr(n *html.Node, key string) string {
 }
 
 func TestENR13_FallbackIsMarked(t *testing.T) {
-	set, catalog := mustNew(t), localestest.Partial(t)
+	set, catalog := newSet(t), localestest.Partial(t)
 	dutch := catalog.Negotiate("nl", "", "", "")
 	var b bytes.Buffer
 	if err := set.Render(&b, Page{L: dutch, Body: Ended{}}); err != nil {
@@ -238,13 +238,13 @@ func TestENR13_FallbackIsMarked(t *testing.T) {
 	}
 }
 
-// Whatever can be typed or picked on a page belongs to the form that the
-// buttons of the language menu send.
+// All fields of a page belong to the form that the buttons of the language menu
+// submit.
 func TestENR13_PickingALanguageLosesNothingTyped(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	for _, s := range samples() {
 		if _, sends := s.page.Body.(AutoPost); sends {
-			continue // sends the browser on at once; nothing to read in another language
+			continue // it is submitted at once and need not be read in another language
 		}
 		p := s.page
 		p.L, p.Languages = catalog.Negotiate("en", "", "", ""), catalog.Languages()
@@ -274,7 +274,7 @@ func TestENR13_PickingALanguageLosesNothingTyped(t *testing.T) {
 	}
 }
 
-// formOf is the id of the form a field stands in.
+// formOf is the id of the form that contains a field.
 func formOf(n *html.Node) string {
 	for ; n != nil; n = n.Parent {
 		if n.DataAtom == atom.Form {
@@ -294,7 +294,7 @@ func has(n *html.Node, key string) bool {
 }
 
 func TestENR4_WithoutAProvedPasswordThePageTellsNothing(t *testing.T) {
-	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	set, l := newSet(t), loadCatalog(t).Negotiate("en", "", "", "")
 	for _, body := range []Body{
 		EnrollOffer{Application: payroll, Name: anna},
 		EnrollCode{Application: payroll, Name: anna, Minutes: 10},
@@ -310,7 +310,7 @@ func TestENR4_WithoutAProvedPasswordThePageTellsNothing(t *testing.T) {
 }
 
 func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
-	set, l := mustNew(t), mustLoad(t).Negotiate("en", "", "", "")
+	set, l := newSet(t), loadCatalog(t).Negotiate("en", "", "", "")
 	for _, body := range []Body{Passcode{}, EnrollCode{}} {
 		var b bytes.Buffer
 		if err := set.Render(&b, Page{L: l, Body: body}); err != nil {
@@ -340,10 +340,10 @@ func TestJRN14_OneFieldThatTakesWhatIsPasted(t *testing.T) {
 	}
 }
 
-// What people type and what applications call themselves is shown on our
-// pages; none of it may become markup.
+// Names that people type and names of applications are shown on the pages; none
+// of them may become markup.
 func TestHostileNamesStayText(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	const evil = `"><script src=//evil.example></script><img onerror=x>'`
 	for _, body := range []Body{
 		Password{Application: evil, Name: evil},
@@ -367,14 +367,14 @@ func TestHostileNamesStayText(t *testing.T) {
 }
 
 func TestUnknownProblemSaysSomethingSensible(t *testing.T) {
-	p := Page{L: mustLoad(t).Negotiate("en", "", "", ""), Problem: "error.nobody.wrote.this"}
+	p := Page{L: loadCatalog(t).Negotiate("en", "", "", ""), Problem: "error.nobody.wrote.this"}
 	if got, want := p.ProblemText().Key, "error.internal"; got != want {
 		t.Errorf("ProblemText = %q, want %q", got, want)
 	}
 }
 
 func TestMailsInEveryLanguage(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	for _, s := range mailSamples() {
 		name := s.name()
 		mail := stored(t, s.mail)
@@ -401,7 +401,7 @@ func TestMailsInEveryLanguage(t *testing.T) {
 }
 
 func TestMailWithACode(t *testing.T) {
-	set, catalog := mustNew(t), mustLoad(t)
+	set, catalog := newSet(t), loadCatalog(t)
 	code := VerificationCode{Name: anna, Application: payroll, Code: "482913", Minutes: 10, Origin: Origin{IP: "192.0.2.17", At: at}}
 	m, err := set.RenderMail(code, catalog.Negotiate("en", "", "", ""), Brand{})
 	if err != nil {
@@ -443,7 +443,7 @@ func TestEachMailCanBeStored(t *testing.T) {
 		sampled[reflect.TypeOf(s.mail).Name()] = s.mail.Kind()
 	}
 	kinds := make(map[string]bool)
-	for _, name := range typesWith(t, "letter") {
+	for _, name := range typesWith(t, "draft") {
 		kind := sampled[name]
 		if kind == "" {
 			t.Errorf("no sample of %s", name)

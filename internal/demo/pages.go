@@ -158,10 +158,10 @@ func parsePages() (map[string]*template.Template, error) {
 	base, err := template.New("page").Funcs(template.FuncMap{
 		"asset": static.Asset,
 		"t": func(l locales.Printer, key string, args ...any) template.HTML {
-			return templates.Say(l, templates.Text{Key: key, Args: args})
+			return templates.TextHTML(l, templates.Text{Key: key, Args: args})
 		},
-		"say":  templates.Say,
-		"when": templates.When,
+		"say":  templates.TextHTML,
+		"when": templates.TimeHTML,
 	}).ParseFS(pageFiles, "pages/layout.html")
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)

@@ -55,7 +55,7 @@ func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 		return nil, err
 	}
 	body := templates.MeAuthenticator{Authenticator: p.holding(v, a), User: v.User.Name, Back: v.Address("authenticators"),
-		Renamed: identity.CleanTyped(v.Request.PostFormValue("name"))}
+		TypedName: identity.CleanTyped(v.Request.PostFormValue("name"))}
 	if a.State() != identity.Active {
 		return body, nil
 	}

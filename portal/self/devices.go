@@ -14,7 +14,7 @@ func (p *Portal) devices(v *Visit) (templates.Body, error) {
 		if err != nil {
 			return nil, err
 		}
-		body.Devices = append(body.Devices, templates.MeDevice{ID: d.ID, Browser: d.Agent, IP: d.IP, Since: d.CreatedAt, Used: d.UsedAt,
+		body.Devices = append(body.Devices, templates.MeDevice{ID: d.ID, Browser: d.Agent, IP: d.IP, Since: d.CreatedAt, LastUsed: d.UsedAt,
 			Until: d.EndsAt(), Here: d.Browser == v.Session.Browser})
 	}
 	return body, nil

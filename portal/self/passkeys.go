@@ -38,7 +38,7 @@ func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 			return nil, err
 		}
 		if a.Kind == identity.Passkey {
-			body.Passkeys = append(body.Passkeys, templates.HeldPasskey{Address: v.Address("authenticators/" + a.ID), Name: a.Name,
+			body.Passkeys = append(body.Passkeys, templates.PasskeyItem{Address: v.Address("authenticators/" + a.ID), Name: a.Name,
 				Synced: synced[a.ID], EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt})
 		}
 	}

@@ -20,7 +20,7 @@ func (p *Portal) sessions(v *Visit) (templates.Body, error) {
 		return nil, err
 	}
 	for _, s := range all {
-		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, Seen: s.SeenAt, Here: s.ID == v.Session.ID}
+		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, LastSeen: s.SeenAt, Here: s.ID == v.Session.ID}
 		for a, err := range p.DB.Sessions().Applications(ctx, v.Tenant.ID, s.ID) {
 			if err != nil {
 				return nil, err

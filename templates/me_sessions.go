@@ -7,12 +7,12 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// MeSessions lists where one is signed in. Fields: session, of a button that
-// ends that one. Buttons: end-others.
+// MeSessions lists the sessions. Fields: session, of a button that ends that
+// one. Buttons: end-others.
 type MeSessions struct {
 	Name     string
-	Sessions []MeSession // the one seen last first
-	Cards    []NavItem   // pages about what outlives a session
+	Sessions []MeSession // the one used last comes first
+	Cards    []NavItem   // pages about what lasts longer than a session
 }
 
 func (MeSessions) template() string { return "me_sessions.html" }
@@ -32,17 +32,17 @@ func (b MeSessions) Others() bool {
 type MeSession struct {
 	ID           string
 	Browser      string // and system, in words; may be empty
-	IP           string // from where something was last proved; may be empty
+	IP           string // of the last completed factor; may be empty
 	Since        time.Time
-	Seen         time.Time
+	LastSeen     time.Time
 	Applications []string // names
-	Here         bool     // it is the one that shows the page
+	Here         bool     // the one that shows the page
 }
 
-// MeHistory lists one's sign-ins.
+// MeHistory lists the person's sign-ins.
 type MeHistory struct {
 	Name  string
-	Days  int // that it goes back
+	Days  int // for which it goes back
 	Rows  []MeSignIn
 	Older string // address of the next page; empty on the last
 }
@@ -50,21 +50,21 @@ type MeHistory struct {
 func (MeHistory) template() string { return "me_history.html" }
 func (MeHistory) heading() Text    { return Text{Key: "me.nav.history"} }
 
-// A MeSignIn is one thing that happened.
+// A MeSignIn is one event of the history.
 type MeSignIn struct {
 	Kind        string // of the event, such as login.success
-	Good        bool   // somebody got in, or on
+	Good        bool   // it succeeded
 	At          time.Time
 	Application string   // may be empty
-	Methods     []string // by which something was proved
+	Methods     []string // factors that were completed
 	Browser     string   // may be empty
 	IP          string   // may be empty
 }
 
-// What says what happened.
+// What describes the event.
 func (s MeSignIn) What() Text { return Text{Key: "history." + s.Kind} }
 
-// By names the methods.
+// By are the methods as texts.
 func (s MeSignIn) By() (by []Text) {
 	for _, m := range s.Methods {
 		by = append(by, Text{Key: "history.by." + strings.ReplaceAll(m, " ", "-")})
@@ -72,7 +72,7 @@ func (s MeSignIn) By() (by []Text) {
 	return by
 }
 
-// SessionsEnded tells that all other sessions were ended by their user.
+// SessionsEnded tells that the user ended all other sessions.
 type SessionsEnded struct {
 	Name     string
 	Sessions int
@@ -82,8 +82,8 @@ type SessionsEnded struct {
 // Kind implements Mail.
 func (SessionsEnded) Kind() string { return "sessions-ended" }
 
-func (m SessionsEnded) letter(l locales.Printer) letter {
-	return letter{
+func (m SessionsEnded) draft(l locales.Printer) mailDraft {
+	return mailDraft{
 		Subject:   Text{Key: "mail.sessions.subject"},
 		Preview:   Text{"mail.sessions.preview", []any{"n", m.Sessions}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

@@ -9,12 +9,12 @@ import (
 type MeAuthenticator struct {
 	Authenticator
 
-	User    string // the login name
-	Switch  bool   // push can be switched here
-	Try     string // address at which a sign-in with it can be tried; empty while it can confirm none
-	Only    bool   // the person could confirm a sign-in with nothing else
-	Back    string // address of the list
-	Renamed string // as typed, where that cannot be its name
+	User      string // the login name
+	Switch    bool   // whether push can be turned on or off here
+	Try       string // address of a test sign-in with it; empty while it cannot confirm one
+	Only      bool   // the person has no other way to confirm a sign-in
+	Back      string // address of the list
+	TypedName string // as typed, where that was refused; else empty
 }
 
 func (MeAuthenticator) template() string { return "me_authenticator.html" }
@@ -23,21 +23,21 @@ func (b MeAuthenticator) heading() Text {
 	return Text{"me.authenticator.heading", []any{"name", b.Authenticator.Name}}
 }
 
-// Called is what stands in the field for the name.
-func (b MeAuthenticator) Called() string {
-	if b.Renamed != "" {
-		return b.Renamed
+// NameValue is the value of the field for the name.
+func (b MeAuthenticator) NameValue() string {
+	if b.TypedName != "" {
+		return b.TypedName
 	}
 	return b.Authenticator.Name
 }
 
-// Pushes reports whether push is on.
-func (b MeAuthenticator) Pushes() bool { return b.PushText().Key == "authenticator.push.on" }
+// PushEnabled reports whether push is on.
+func (b MeAuthenticator) PushEnabled() bool { return b.PushText().Key == "authenticator.push.on" }
 
 // A Change is what was done with an authenticator.
 type Change string
 
-// Changes that are told by mail.
+// Changes that a mail tells.
 const (
 	PushTurnedOn  Change = "push-on"
 	PushTurnedOff Change = "push-off"
@@ -46,11 +46,11 @@ const (
 	PasskeyCopied Change = "passkey-copied" // its counter went back
 
 	UnusedSoon     Change = "unused-soon"     // will become inactive in a week, unless it is used
-	BecameInactive Change = "became-inactive" // for want of use
+	BecameInactive Change = "became-inactive" // it was not used for too long
 )
 
-// AuthenticatorChanged tells that an authenticator was changed, or something with
-// it is not right.
+// AuthenticatorChanged tells of a change of an authenticator, or of a problem
+// with it.
 type AuthenticatorChanged struct {
 	Name   string
 	Device string // what the authenticator is called
@@ -61,9 +61,9 @@ type AuthenticatorChanged struct {
 // Kind implements Mail.
 func (AuthenticatorChanged) Kind() string { return "authenticator-changed" }
 
-func (m AuthenticatorChanged) letter(l locales.Printer) letter {
+func (m AuthenticatorChanged) draft(l locales.Printer) mailDraft {
 	key := "mail.changed." + string(m.What)
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: key + ".subject"},
 		Preview:   Text{key + ".preview", []any{"device", m.Device}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},

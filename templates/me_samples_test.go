@@ -6,7 +6,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// meSamples are those of self-service pages about one thing the person has.
+// meSamples are samples of self-service pages.
 func meSamples() []sample {
 	pixel := Authenticator{Address: "/t/demo/me/authenticators/aut_1", Name: "Pixel 9", Serial: "LK-4F7K-20QX", Platform: identity.Android,
 		State: identity.Active, Push: identity.PushEnabled, EnrolledAt: at.AddDate(0, -2, 0), LastUsedAt: at}
@@ -21,9 +21,9 @@ func meSamples() []sample {
 		return sample{name, p}
 	}
 	cards := []NavItem{{Name: "history", Address: "/t/demo/me/history"}, {Name: "devices", Address: "/t/demo/me/devices"}}
-	here := MeSession{ID: "ses_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, Seen: at.Add(time.Hour), Applications: []string{payroll, "Rota"}, Here: true}
+	here := MeSession{ID: "ses_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, LastSeen: at.Add(time.Hour), Applications: []string{payroll, "Rota"}, Here: true}
 	return []sample{
-		{"me_sessions", Page{Nav: nav("sessions"), Body: MeSessions{anna, []MeSession{here, {ID: "ses_2", Since: at, Seen: at}}, cards}}},
+		{"me_sessions", Page{Nav: nav("sessions"), Body: MeSessions{anna, []MeSession{here, {ID: "ses_2", Since: at, LastSeen: at}}, cards}}},
 		{"me_sessions-one", Page{Nav: nav("sessions"), Notice: "me.said.session-ended", Body: MeSessions{anna, []MeSession{here}, cards}}},
 		{"me_history", Page{Nav: nav("sessions"), Body: MeHistory{anna, 90, []MeSignIn{
 			{Kind: "login.success", Good: true, At: at, Application: payroll, Methods: []string{"password", "push"}, Browser: "Firefox, Linux", IP: "192.0.2.17"},
@@ -37,6 +37,6 @@ func meSamples() []sample {
 		{"me_history-none", Page{Nav: nav("sessions"), Body: MeHistory{Name: anna, Days: 90}}},
 		one("me_authenticator", Page{}, MeAuthenticator{Authenticator: pixel, Switch: true, Try: try, Only: true}),
 		one("me_authenticator-off", Page{Notice: "me.said.push-off"}, MeAuthenticator{Authenticator: laptop, Switch: true, Try: try}),
-		one("me_authenticator-locked", Page{Problem: "error.authenticator.name"}, MeAuthenticator{Authenticator: locked, Renamed: "x"}),
+		one("me_authenticator-locked", Page{Problem: "error.authenticator.name"}, MeAuthenticator{Authenticator: locked, TypedName: "x"}),
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// MeRecovery says how one's recovery codes stand. Buttons: make.
+// MeRecovery says how many recovery codes are left. Buttons: make.
 type MeRecovery struct {
 	Name   string
 	Left   int       // not used yet
-	MadeAt time.Time // zero where none were ever made
+	MadeAt time.Time // zero if there were never any
 }
 
 func (MeRecovery) template() string { return "me_recovery.html" }
 func (MeRecovery) heading() Text    { return Text{Key: "me.nav.recovery-codes"} }
 
-// MeRecoveryMade shows a set of recovery codes, once.
+// MeRecoveryMade shows a new set of recovery codes, once.
 type MeRecoveryMade struct {
 	Name   string
 	Tenant string
@@ -30,8 +30,8 @@ type MeRecoveryMade struct {
 func (MeRecoveryMade) template() string { return "me_recovery_made.html" }
 func (MeRecoveryMade) heading() Text    { return Text{Key: "me.recovery.made.heading"} }
 
-// File is the codes as a text file in the link itself: asking the server for one
-// would mean that it still had them.
+// File is a data link with the codes as a text file: the server does not keep
+// them, and could not serve a file.
 func (b MeRecoveryMade) File(l locales.Printer) template.URL {
 	lines := append([]string{l.T("me.recovery.made.file", "tenant", b.Tenant, "name", b.Name), ""}, b.Codes...)
 	return template.URL("data:text/plain;charset=utf-8," + url.PathEscape(strings.Join(lines, "\r\n")+"\r\n")) // #nosec G203 -- escaped

@@ -2,13 +2,13 @@ package templates
 
 import "github.com/latchkey-id/latchkey/locales"
 
-// MePassword is where one changes one's password. Fields: old, new, again,
-// end-others. Buttons: change.
+// MePassword changes the password. Fields: old, new, again, end-others.
+// Buttons: change.
 type MePassword struct {
-	Name  string
-	Least int  // characters of a new one
-	Known bool // whether common ones are allowed
-	None  bool // the person has none, and signs in by other means
+	Name          string
+	MinLength     int  // characters of a new one
+	CommonAllowed bool // whether common passwords are allowed
+	NoPassword    bool // the person has no password and signs in by other means
 }
 
 func (MePassword) template() string { return "me_password.html" }
@@ -16,8 +16,8 @@ func (MePassword) heading() Text    { return Text{Key: "me.nav.password"} }
 
 // Where the password was changed, other than on the self-service pages.
 const (
-	PasswordDue       = "due"       // in a login, since it was due
-	PasswordForgotten = "forgotten" // in a login, by who had forgotten the old one
+	PasswordDue       = "due"       // in a login, because it was due
+	PasswordForgotten = "forgotten" // in a login, after the old one was forgotten
 )
 
 // PasswordChanged tells that the password was changed.
@@ -30,7 +30,7 @@ type PasswordChanged struct {
 // Kind implements Mail.
 func (PasswordChanged) Kind() string { return "password-changed" }
 
-func (m PasswordChanged) letter(l locales.Printer) letter {
+func (m PasswordChanged) draft(l locales.Printer) mailDraft {
 	what := Text{Key: "mail.password.text"}
 	switch m.How {
 	case PasswordDue:
@@ -38,7 +38,7 @@ func (m PasswordChanged) letter(l locales.Printer) letter {
 	case PasswordForgotten:
 		what.Key = "mail.password.text.forgotten"
 	}
-	return letter{
+	return mailDraft{
 		Subject:   Text{Key: "mail.password.subject"},
 		Preview:   Text{Key: "mail.password.preview"},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
