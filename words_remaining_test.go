@@ -21,7 +21,6 @@ internal/directory: directory.*.Judge directory.*.fits door internal/directory/j
 internal/doctor: annexe epoch
 internal/identity: floor house identity.Passed pipush stranger
 internal/journey: door errand holding house journey.*.settle journey.class stranger tally visit walk
-internal/mail: door
 internal/notify: bell door house
 internal/outbound: stranger
 internal/phone: bell house
@@ -30,11 +29,7 @@ internal/push: bell obstacle stranger tally
 internal/server: annexe bell door house server.*.second server.Found
 internal/web: kit stranger
 internal/webpush: bell stranger
-locales: house stranger
 portal/self: holding kit self.Visit visit wayin
 scripts: stranger
-static: stranger
-static/authenticator: bell static/authenticator/former static/authenticator/lost static/authenticator/made static/authenticator/standing static/authenticator/traces vault veil
 static/authenticator/scanner: stranger
-templates: walk
 `

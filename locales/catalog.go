@@ -20,7 +20,7 @@ var embedded embed.FS
 type Catalog struct {
 	tables    []*table // sorted by tag
 	byTag     map[language.Tag]*table
-	supported []language.Tag // in the matcher's order: English first, its default
+	supported []language.Tag // in the order of the matcher: English, the default, comes first
 	matcher   language.Matcher
 }
 
@@ -31,21 +31,18 @@ type Language struct {
 	Dir  string // "ltr" or "rtl"
 }
 
-// A table is one language with everything it lacks filled in.
+// A table is one language, with texts of other languages for those it lacks.
 type table struct {
 	tag   language.Tag
 	lang  string
 	dir   string
 	texts map[string]*message
-	json  sync.Map // prefix → what Printer.JSON made of it
+	json  sync.Map // results of Printer.JSON, by prefix
 }
 
 // Load reads the catalogues compiled into the program. It fails only if one of
 // them is malformed.
 func Load() (*Catalog, error) { return LoadFrom(embedded) }
-
-// Files are the catalogues compiled into the program: en/login.json and so on.
-func Files() fs.FS { return embedded }
 
 // LoadFrom reads catalogues from other files than the program's own.
 func LoadFrom(files fs.FS) (*Catalog, error) {
@@ -60,7 +57,7 @@ func LoadFrom(files fs.FS) (*Catalog, error) {
 	c := &Catalog{byTag: make(map[language.Tag]*table), supported: []language.Tag{language.English}}
 	for tag := range own {
 		t := &table{tag: tag, lang: tag.String(), dir: direction(tag), texts: make(map[string]*message, len(english))}
-		// From the farthest ancestor to the language itself: the nearest wins.
+		// The language itself comes last, so that its texts win.
 		for _, ancestor := range slices.Backward(lineage(tag)) {
 			for key, m := range own[ancestor] {
 				t.texts[key] = m
@@ -92,7 +89,7 @@ func lineage(tag language.Tag) []language.Tag {
 	return tags
 }
 
-// read returns the texts of each language as its files have them.
+// read returns the texts of each language in its files.
 func read(files fs.FS) (map[language.Tag]map[string]*message, error) {
 	names, err := fs.Glob(files, "*/*.json")
 	if err != nil {
@@ -129,7 +126,7 @@ func read(files fs.FS) (map[language.Tag]map[string]*message, error) {
 	return own, nil
 }
 
-// direction tells which way a language's script runs.
+// direction is the direction of a language's script.
 func direction(tag language.Tag) string {
 	script, _ := tag.Script()
 	switch script.String() {
@@ -148,14 +145,16 @@ func (c *Catalog) Languages() []Language {
 	return list
 }
 
-// maxPreference bounds what is read of one source of preferences: parsing and
-// matching cost time in proportion, and these come from strangers.
+// maxPreference is how many bytes of one source of preferences are read:
+// sources come from requests, and parsing and matching them costs time in
+// proportion to their length.
 const maxPreference = 512
 
-// Negotiate picks the language of ENR-13: what the person picked, else what
-// the application asks (OpenID Connect's ui_locales, tags parted by spaces),
-// else the browser's Accept-Language, else the tenant's language, else English.
-// A source that is empty, garbage or names no language we speak is passed over.
+// Negotiate picks the language of ENR-13: what the person picked, else what the
+// application asks (OpenID Connect's ui_locales, tags parted by spaces), else
+// the browser's Accept-Language, else the tenant's language, else English. A
+// source that is empty, malformed or names no language of the catalogue is
+// skipped.
 func (c *Catalog) Negotiate(picked, uiLocales, acceptLanguage, tenantLanguage string) Printer {
 	asked := strings.Join(strings.Fields(bounded(uiLocales, ' ')), ",")
 	for _, source := range []string{bounded(picked, ','), asked, bounded(acceptLanguage, ','), bounded(tenantLanguage, ',')} {
@@ -163,8 +162,8 @@ func (c *Catalog) Negotiate(picked, uiLocales, acceptLanguage, tenantLanguage st
 		if err != nil || len(tags) == 0 {
 			continue
 		}
-		// The matched tag carries extensions (pt-BR-u-rg-ptzzzz); only the
-		// index says which of ours it is.
+		// The matched tag may have extensions (pt-BR-u-rg-ptzzzz), so the
+		// language is found by its index.
 		if _, i, confidence := c.matcher.Match(tags...); confidence > language.No {
 			return Printer{c.byTag[c.supported[i]]}
 		}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// complete lists the languages that must lack nothing.
+// complete lists the languages that must have all texts.
 var complete = []language.Tag{language.English, language.German, language.Arabic, language.French, language.Spanish}
 
 func TestENR13_CompleteLanguagesLackNothing(t *testing.T) {
@@ -51,8 +51,7 @@ func TestENR13_CompleteLanguagesLackNothing(t *testing.T) {
 	}
 }
 
-// arguments lists the arguments of a message, except that a form for exactly
-// none, one or two may leave out the count.
+// arguments lists the arguments of all forms of a message.
 func arguments(m *message) []string {
 	set := make(map[string]bool)
 	for _, pieces := range m.forms {
@@ -75,7 +74,8 @@ func categories(m *message) []plural.Form {
 	return forms
 }
 
-// needed probes which plural forms a language has for the numbers people meet.
+// needed returns the plural forms that a language has for numbers from 0 to
+// 200.
 func needed(tag language.Tag) []plural.Form {
 	set := make(map[plural.Form]bool)
 	for n := range 201 {
@@ -85,7 +85,7 @@ func needed(tag language.Tag) []plural.Form {
 }
 
 func TestENR13_Negotiate(t *testing.T) {
-	c := mustLoad(t)
+	c := loadCatalog(t)
 	for _, tt := range []struct {
 		name                           string
 		picked, asked, browser, tenant string
@@ -94,7 +94,7 @@ func TestENR13_Negotiate(t *testing.T) {
 		{"nothing known", "", "", "", "", "en"},
 		{"the person first", "ar", "de", "fr", "en", "ar"},
 		{"then the application", "", "de fr", "ar", "en", "de"},
-		{"its first that we speak", "", "ja de", "ar", "en", "de"},
+		{"its first that there is", "", "ja de", "ar", "en", "de"},
 		{"then the browser", "", "", "fr;q=0.5, de;q=0.9", "ar", "de"},
 		{"then the tenant", "", "", "ja", "de", "de"},
 		{"a region of a language", "", "", "de-AT", "", "de"},
@@ -114,13 +114,13 @@ func TestENR13_Negotiate(t *testing.T) {
 }
 
 func FuzzNegotiate(f *testing.F) {
-	c := mustLoad(f)
+	c := loadCatalog(f)
 	f.Add("de", "fr ar", "en-GB,en;q=0.8,*;q=0.1", "pt-BR-u-rg-ptzzzz")
 	f.Add("x-", "\xff", ";q=1e99", "i-klingon")
 	f.Fuzz(func(t *testing.T, picked, asked, browser, tenant string) {
 		lang := c.Negotiate(picked, asked, browser, tenant).Lang()
 		if !slices.ContainsFunc(c.Languages(), func(l Language) bool { return l.Tag == lang }) {
-			t.Errorf("Negotiate(%q, %q, %q, %q) = %q, which nobody speaks", picked, asked, browser, tenant, lang)
+			t.Errorf("Negotiate(%q, %q, %q, %q) = %q, which is no language of the catalogue", picked, asked, browser, tenant, lang)
 		}
 	})
 }
@@ -128,12 +128,12 @@ func FuzzNegotiate(f *testing.F) {
 func TestLanguages(t *testing.T) {
 	want := []Language{{"ar", "العربية", "rtl"}, {"de", "Deutsch", "ltr"}, {"en", "English", "ltr"},
 		{"es", "Español", "ltr"}, {"fr", "Français", "ltr"}}
-	if got := mustLoad(t).Languages(); !slices.Equal(got, want) {
+	if got := loadCatalog(t).Languages(); !slices.Equal(got, want) {
 		t.Errorf("Languages() = %v, want %v", got, want)
 	}
 }
 
-// small is a catalogue to try the machinery on.
+// small is a catalogue of a few texts.
 func small(t *testing.T) *Catalog {
 	c, err := LoadFrom(fstest.MapFS{
 		"en/a.json":    {Data: []byte(`{"hello": "Hello {name}", "left": {"one": "{n} second", "other": "{n} seconds"}, "bye": "Bye"}`)},
@@ -213,7 +213,7 @@ func TestLoadRefuses(t *testing.T) {
 
 func TestWhen(t *testing.T) {
 	at := time.Date(2026, 3, 4, 9, 5, 0, 0, time.FixedZone("", 3600))
-	c := mustLoad(t)
+	c := loadCatalog(t)
 	for lang, want := range map[string]string{"en": "4 March 2026, 08:05 UTC", "de": "4. März 2026, 08:05 Uhr UTC", "fr": "4 mars 2026, 08:05 UTC"} {
 		if got := c.Negotiate(lang, "", "", "").When(at); got != want {
 			t.Errorf("%s: When = %q, want %q", lang, got, want)
@@ -221,7 +221,7 @@ func TestWhen(t *testing.T) {
 	}
 }
 
-func mustLoad(t testing.TB) *Catalog {
+func loadCatalog(t testing.TB) *Catalog {
 	t.Helper()
 	c, err := Load()
 	if err != nil {

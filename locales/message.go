@@ -13,7 +13,7 @@ import (
 // A message is one text in one language, in each of its plural forms.
 type message struct {
 	tag   language.Tag // the language it is written in
-	lang  string       // the same as text: each page compares it some twenty times
+	lang  string       // tag as text, for comparisons, of which a page makes some twenty
 	forms [plural.Many + 1][]piece
 }
 
@@ -56,7 +56,7 @@ func parse(tag language.Tag, value json.RawMessage) (*message, error) {
 	return m, nil
 }
 
-// split parts a text at its arguments.
+// split splits a text at its arguments.
 func split(text string) ([]piece, error) {
 	if text == "" {
 		return nil, errors.New("empty text")
@@ -80,10 +80,10 @@ func split(text string) ([]piece, error) {
 	return pieces, nil
 }
 
-// form picks the pieces that go with a count.
+// form returns the pieces of the plural form for n.
 func (m *message) form(n int, counted bool) []piece {
 	if counted {
-		// Only whole numbers are counted here: no visible fraction digits.
+		// All counts are whole numbers without fraction digits.
 		if pieces := m.forms[plural.Cardinal.MatchPlural(m.tag, n, 0, 0, 0, 0)]; pieces != nil {
 			return pieces
 		}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/feature/plural"
 )
 
-// A Printer says things in one language. It is a small value, made by
+// A Printer looks up texts in one language. It is a small value, made by
 // [Catalog.Negotiate], and safe for concurrent use.
 type Printer struct {
 	t *table
@@ -22,12 +22,12 @@ func (p Printer) Lang() string { return p.t.lang }
 // Dir is the direction of the language's script, "ltr" or "rtl".
 func (p Printer) Dir() string { return p.t.dir }
 
-// Has reports whether there is a text of that key. Keys that travel in data,
-// such as an error's, are asked about before they are said.
+// Has reports whether there is a text of that key. It is asked for keys that
+// come from data, such as that of an error.
 func (p Printer) Has(key string) bool { return p.t.texts[key] != nil }
 
-// TextLang is the language the text of key is written in: the printer's own,
-// or the one it was borrowed from.
+// TextLang is the language in which the text of key is written: the printer's
+// own, or the one that replaces it.
 func (p Printer) TextLang(key string) string {
 	if m := p.t.texts[key]; m != nil {
 		return m.lang
@@ -36,15 +36,16 @@ func (p Printer) TextLang(key string) string {
 }
 
 // Fallback reports whether the text of key is missing in the printer's
-// language, so that T says it in another.
+// language, so that T returns it in another.
 func (p Printer) Fallback(key string) bool { return p.TextLang(key) != p.t.lang }
 
-// T says the text of key. Arguments alternate names and values; one named n
-// picks the plural form. Values are strings, numbers, or anything fmt prints.
+// T is the text of key. Arguments alternate names and values; one named n
+// selects the plural form. Values are strings, numbers, or anything fmt prints.
 //
-// In a right-to-left language a value is wrapped in isolating characters, so
-// that a Latin user name does not turn the punctuation around it. A key
-// without a text is said as it is; the tests keep that from happening.
+// In a right-to-left language a value is put between isolating characters, so
+// that a Latin user name does not move the punctuation around it. A key without
+// a text is returned as it is; the tests make sure that all keys in the sources
+// have one.
 func (p Printer) T(key string, args ...any) string {
 	var b strings.Builder
 	for _, part := range p.Parts(key, args...) {
@@ -63,8 +64,8 @@ type Part struct {
 	Arg  bool
 }
 
-// Parts says the text of key as T does, in parts, for who wants to set the
-// arguments apart from the words around them.
+// Parts is the text of key as T returns it, in parts, for callers that mark the
+// arguments.
 func (p Printer) Parts(key string, args ...any) []Part {
 	m := p.t.texts[key]
 	if m == nil {
@@ -83,7 +84,7 @@ func (p Printer) Parts(key string, args ...any) []Part {
 	return parts
 }
 
-// counter finds the argument that picks the plural form.
+// counter finds the argument that selects the plural form.
 func counter(args []any) (int, bool) {
 	for i := 0; i+1 < len(args); i += 2 {
 		if args[i] == "n" {
@@ -98,8 +99,8 @@ func counter(args []any) (int, bool) {
 	return 0, false
 }
 
-// argument prints the value of the argument named name; one not given stays
-// visible as {name}.
+// argument prints the value of an argument; one that is missing stays visible
+// as {name}.
 func argument(args []any, name string) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		if args[i] == name {
@@ -116,7 +117,8 @@ func argument(args []any, name string) string {
 	return "{" + name + "}"
 }
 
-// JSON is [Printer.Texts] as JSON. It is on every page, so it is made once.
+// JSON is [Printer.Texts] as JSON. It is on every page, so the result is
+// cached.
 func (p Printer) JSON(prefix string) (string, error) {
 	if made, ok := p.t.json.Load(prefix); ok {
 		return made.(string), nil
@@ -130,8 +132,7 @@ func (p Printer) JSON(prefix string) (string, error) {
 }
 
 // Texts returns the texts whose keys begin with prefix, each a string or a map
-// of plural forms, as in the catalogue's files: for programs in the browser
-// that say things themselves.
+// of plural forms, as in the catalogue's files, for scripts in the browser.
 func (p Printer) Texts(prefix string) map[string]any {
 	texts := make(map[string]any)
 	for key, m := range p.t.texts {
@@ -153,7 +154,7 @@ func (p Printer) Texts(prefix string) map[string]any {
 	return texts
 }
 
-// source turns pieces back into the text they were split from.
+// source joins pieces to the text from which they were split.
 func source(pieces []piece) string {
 	var b strings.Builder
 	for _, p := range pieces {
@@ -165,15 +166,15 @@ func source(pieces []piece) string {
 	return b.String()
 }
 
-// Date says a day, such as "3 January 2026".
+// Date formats a day, such as "3 January 2026".
 func (p Printer) Date(t time.Time) string {
 	t = t.UTC()
 	return p.T("date.day", "day", t.Day(), "month", p.T("date.month."+strconv.Itoa(int(t.Month()))), "year", t.Year())
 }
 
-// When says a day and a time of day, in UTC and saying so: the server does not
-// know where its reader is. On pages, scripts put the reader's own time in its
-// place.
+// When formats a day and time in UTC, with the zone's name, because the server
+// does not know the reader's. On pages, scripts replace it by the reader's
+// local time.
 func (p Printer) When(t time.Time) string {
 	return p.T("date.when", "day", p.Date(t), "time", t.UTC().Format("15:04"))
 }

@@ -13,17 +13,17 @@ import (
 	"golang.org/x/text/language"
 )
 
-// asked finds keys where a template, a program or a script asks for a text:
+// lookUp matches keys where a template, a program or a script looks up a text:
 //
-//	{{t $.L "key"}}   {{.L.T "key"}}   p.T("key"   Key: "key"   Notice = "key"
+// {{t $.L "key"}}   {{.L.T "key"}}   p.T("key"   Key: "key"   Notice = "key"
 //
-// A key ending in a dot is the beginning of several.
-var asked = regexp.MustCompile(`(?:\bt [$.\w]+ |\.T |\.(?:T|Parts|TextLang|Fallback)\(|\bt\(|\b(?:Key|Problem|Notice):?\s*[=:]\s*)"([a-z]+\.[a-z0-9._-]*)"`)
+// A key that ends in a dot is a prefix of several.
+var lookUp = regexp.MustCompile(`(?:\bt [$.\w]+ |\.T |\.(?:T|Parts|TextLang|Fallback)\(|\bt\(|\b(?:Key|Problem|Notice):?\s*[=:]\s*)"([a-z]+\.[a-z0-9._-]*)"`)
 
-// quoted finds whatever could be a key: places that pass one on.
+// quoted matches whatever could be a key.
 var quoted = regexp.MustCompile("[\"'`]([a-z]+\\.[a-z0-9._-]*)[\"'`]")
 
-// sources yields the files of the module that say things, tests left out.
+// sources reads the files of the module that may use texts, without tests.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
@@ -55,9 +55,9 @@ func sources(t *testing.T) map[string]string {
 }
 
 func TestEveryTextAskedForExists(t *testing.T) {
-	texts := mustLoad(t).byTag[language.English].texts
+	texts := loadCatalog(t).byTag[language.English].texts
 	for path, source := range sources(t) {
-		for _, found := range asked.FindAllStringSubmatch(source, -1) {
+		for _, found := range lookUp.FindAllStringSubmatch(source, -1) {
 			key := found[1]
 			if strings.HasSuffix(key, ".") {
 				if !slices.ContainsFunc(slices.Collect(maps.Keys(texts)), func(k string) bool { return strings.HasPrefix(k, key) }) {
@@ -70,14 +70,14 @@ func TestEveryTextAskedForExists(t *testing.T) {
 	}
 }
 
-// TestReportStrings fails for nothing; go test -v -run ReportStrings tells
-// which texts nobody asks for, and which are missing by language.
+// TestReportStrings never fails; go test -v -run ReportStrings reports which
+// texts are unused, and which are missing by language.
 func TestReportStrings(t *testing.T) {
 	own, err := read(embedded)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("nobody asks for: %s", strings.Join(unused(t, own[language.English]), " "))
+	t.Logf("unused: %s", strings.Join(unused(t, own[language.English]), " "))
 	for tag, texts := range own {
 		var missing []string
 		for key := range own[language.English] {
@@ -90,8 +90,8 @@ func TestReportStrings(t *testing.T) {
 	}
 }
 
-// unused lists the texts whose keys stand nowhere in the sources, neither
-// whole nor as a beginning that ends in a dot.
+// unused lists the texts whose keys are nowhere in the sources, neither whole
+// nor as a prefix that ends in a dot.
 func unused(t *testing.T, texts map[string]*message) []string {
 	var whole, beginnings []string
 	for _, source := range sources(t) {

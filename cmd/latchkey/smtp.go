@@ -48,7 +48,7 @@ func (c *smtpTest) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	trial, err := mail.Trial(catalog.Negotiate(c.Language, "", "", ""), conf.Mail.From, c.Address, base.Hostname())
+	trial, err := mail.TestMail(catalog.Negotiate(c.Language, "", "", ""), conf.Mail.From, c.Address, base.Hostname())
 	if err != nil {
 		return refuse("%w", err)
 	}

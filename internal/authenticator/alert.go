@@ -98,7 +98,7 @@ func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, use
 	if err != nil {
 		return err
 	}
-	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
+	to, err := mail.Recipients(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 		return err
 	}
 	rejected := templates.RejectedPush{Name: u.Name, Application: p.Application, Origin: from}
-	told, err := lockIfExceeded(ctx, tx, rules, t, u, p.Journey, from, func(r mail.Reader) *templates.RejectedPush {
+	told, err := lockIfExceeded(ctx, tx, rules, t, u, p.Journey, from, func(r mail.Recipient) *templates.RejectedPush {
 		if r.Operator && !alerts.Operators || !r.Operator && !alerts.User {
 			return nil
 		}
@@ -32,7 +32,7 @@ func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 	if err != nil {
 		return err
 	}
-	to, err := mail.Readers(ctx, tx, u, alerts.User, alerts.Operators)
+	to, err := mail.Recipients(ctx, tx, u, alerts.User, alerts.Operators)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 // operators if the alerts name them (PUSH-9). It belongs in the transaction that
 // locked it: there is one mail a lock.
 func TellPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u identity.User, until time.Time, from templates.Origin) error {
-	to, err := mail.Readers(ctx, tx, u, true, alerts.Operators)
+	to, err := mail.Recipients(ctx, tx, u, true, alerts.Operators)
 	if err != nil {
 		return err
 	}

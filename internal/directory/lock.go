@@ -18,14 +18,14 @@ import (
 // user, the operators (CRED-13). Every failure that counts ends here: a wrong
 // password, a wrong passcode, "it wasn't me", a wrong presence number.
 func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin) error {
-	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Reader) *templates.RejectedPush { return nil })
+	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Recipient) *templates.RejectedPush { return nil })
 	return err
 }
 
 // lockIfExceeded is LockIfExceeded for a failure of which each reader is told
 // something besides. It returns who was told of a lock.
 func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin,
-	besides func(mail.Reader) *templates.RejectedPush) (map[mail.Reader]bool, error) {
+	besides func(mail.Recipient) *templates.RejectedPush) (map[mail.Recipient]bool, error) {
 	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
 	locked, err := tx.Attempts().LockIfExceeded(ctx, t, rules.Threshold, until)
 	if err != nil || !locked {
@@ -36,11 +36,11 @@ func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	if err != nil {
 		return nil, err
 	}
-	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
+	to, err := mail.Recipients(ctx, tx, u, rules.NotifyUser, rules.NotifyOperators)
 	if err != nil {
 		return nil, err
 	}
-	told := make(map[mail.Reader]bool)
+	told := make(map[mail.Recipient]bool)
 	for _, r := range to {
 		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, To: r.Address, Language: r.Language,
 			Mail:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
@@ -64,7 +64,7 @@ func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u ide
 	if err != nil || !due {
 		return err
 	}
-	to, err := mail.Readers(ctx, tx, u, rules.NotifyUser, false)
+	to, err := mail.Recipients(ctx, tx, u, rules.NotifyUser, false)
 	if err != nil {
 		return err
 	}

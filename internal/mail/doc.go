@@ -1,11 +1,12 @@
-// Package mail is the outbox: a message is queued in the transaction of what it
-// tells of, and sent afterwards, so that a crash or a dead mail server loses
-// none (ADM-9).
+// Package mail is the outbox: a message is queued in the transaction of the
+// change that it reports, and sent afterwards, so that neither a crash nor a
+// failing mail server loses one (ADM-9).
 //
 // A row holds tenant, kind, recipient, the language fixed when queued, and the
 // sealed arguments; it is rendered when sent. The arguments are wiped once the
 // message is sent or has expired: a code stays in the database no longer than
-// it is good for, and an expired code is never sent. Repeats are avoided by a
-// key against duplicates, by a lease on each row, and by a Message-ID that stays
-// the same over retries, by which a mail server recognises the one it has.
+// it is valid, and an expired code is never sent. A message is not sent twice
+// because of a key against duplicates, a lease on each row, and a Message-ID
+// that stays the same over retries, so that a mail server can recognise a
+// message it already has.
 package mail

@@ -23,7 +23,8 @@ type Message struct {
 	Expires  time.Time
 }
 
-// Queue puts a message into the outbox, in the transaction of what it tells of.
+// Queue puts a message into the outbox, in the transaction of the change that
+// it reports.
 func Queue(ctx context.Context, tx *store.Tx, m Message) error {
 	if err := CheckAddress(m.To); err != nil {
 		return err
@@ -40,8 +41,8 @@ func Queue(ctx context.Context, tx *store.Tx, m Message) error {
 		Arguments: args, Dedupe: m.Dedupe, MessageID: identity.NewSecret(), ExpiresAt: m.Expires})
 }
 
-// CheckAddress refuses what is not one plain mail address. A line break in one
-// would add headers, and recipients, to the mail (T-ADM-06).
+// CheckAddress refuses anything but one plain mail address. A line break in it
+// could add headers, and recipients, to the mail (T-ADM-06).
 func CheckAddress(address string) error {
 	parsed, err := mail.ParseAddress(address)
 	if err != nil || parsed.Address != address || strings.ContainsAny(address, "\r\n\x00") || len(address) > 254 {

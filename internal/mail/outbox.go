@@ -14,31 +14,31 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// An Outbox sends what is queued.
+// An Outbox sends the queued messages.
 type Outbox struct {
 	DB      *store.DB
 	Sender  Sender
 	Pages   *templates.Set
 	Catalog *locales.Catalog
-	From    string // address all mails come from
+	From    string // sender address of all mails
 	Domain  string // of the Message-IDs
 	Log     *slog.Logger
 	Node    string // name of this node, for the leases
 }
 
 const (
-	batch      = 5
-	leaseLife  = 15 * time.Second // what a node that died held, another takes on after this
-	renewal    = 5 * time.Second  // of the leases, however long sending takes
-	slowPoll   = 2 * time.Second  // behind the wake-ups
-	firstPause = 5 * time.Second
-	mostPause  = 5 * time.Minute
+	batch         = 5
+	leaseDuration = 15 * time.Second // after which another node takes over the messages of one that died
+	renewEvery    = 5 * time.Second  // of the leases, while a message is being sent
+	slowPoll      = 2 * time.Second  // beside the notifications
+	minPause      = 5 * time.Second
+	maxPause      = 5 * time.Minute
 )
 
-// Run sends until ctx ends. Errors of sending are kept with the message and
-// tried again; errors of the database are logged and tried again.
+// Run sends until ctx ends. Errors of sending are stored with the message, and
+// errors of the database are logged; both are tried again.
 func (o *Outbox) Run(ctx context.Context) {
-	woken, stop := o.DB.Subscribe(store.OutboxTopic)
+	notified, stop := o.DB.Subscribe(store.OutboxTopic)
 	defer stop()
 	for {
 		sent, err := o.Flush(ctx)
@@ -51,7 +51,7 @@ func (o *Outbox) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-woken:
+		case <-notified:
 		case <-time.After(slowPoll):
 		}
 	}
@@ -59,16 +59,16 @@ func (o *Outbox) Run(ctx context.Context) {
 
 var system = identity.Principal{Kind: identity.System, Name: "outbox"}
 
-// Flush makes one attempt at each message that is due, a batch at most, and
-// reports how many it took on.
+// Flush makes one attempt at each message that is due, up to a batch, and
+// returns how many it leased.
 func (o *Outbox) Flush(ctx context.Context) (int, error) {
-	// Looking takes no lock; with nothing to do, none is taken.
+	// This read takes no lock, and usually there is nothing to send.
 	if due, err := o.DB.Outbox().Due(ctx); err != nil || !due {
 		return 0, err
 	}
 	var due []store.Message
 	err := o.DB.InTx(ctx, system, func(tx *store.Tx) (err error) {
-		due, err = tx.Outbox().Lease(ctx, o.Node, tx.Now().Add(leaseLife), batch)
+		due, err = tx.Outbox().Lease(ctx, o.Node, tx.Now().Add(leaseDuration), batch)
 		return err
 	})
 	if err != nil {
@@ -77,19 +77,20 @@ func (o *Outbox) Flush(ctx context.Context) (int, error) {
 	defer o.renewing(ctx)()
 	for i, m := range due {
 		if err := o.attempt(ctx, m); err != nil {
-			return len(due), errors.Join(err, o.giveBack(ctx, due[i:]))
+			return len(due), errors.Join(err, o.releaseRest(ctx, due[i:]))
 		}
 	}
 	return len(due), nil
 }
 
-// renewing keeps this node's leases alive until stop. A mail server may let us
-// wait for longer than somebody whose code was being sent when a node died.
+// renewing renews this node's leases until stop. A lease is short, so that the
+// code of a node that died is sent soon, and a slow mail server may take
+// longer.
 func (o *Outbox) renewing(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		tick := time.NewTicker(renewal)
+		tick := time.NewTicker(renewEvery)
 		defer tick.Stop()
 		for {
 			select {
@@ -97,7 +98,7 @@ func (o *Outbox) renewing(ctx context.Context) (stop func()) {
 				return
 			case <-tick.C:
 			}
-			err := o.DB.InTx(ctx, system, func(tx *store.Tx) error { return tx.Outbox().RenewLeases(ctx, o.Node, tx.Now().Add(leaseLife)) })
+			err := o.DB.InTx(ctx, system, func(tx *store.Tx) error { return tx.Outbox().RenewLeases(ctx, o.Node, tx.Now().Add(leaseDuration)) })
 			if err != nil && ctx.Err() == nil {
 				o.Log.WarnContext(ctx, "leases of mails not renewed: another node may send them too", "err", err)
 			}
@@ -106,9 +107,9 @@ func (o *Outbox) renewing(ctx context.Context) (stop func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// giveBack ends the leases of messages that this node will not send, so that
-// none waits for them to run out after an orderly end.
-func (o *Outbox) giveBack(ctx context.Context, rest []store.Message) error {
+// releaseRest ends the leases of messages that this node will not send, so that
+// after an orderly end no message waits until its lease expires.
+func (o *Outbox) releaseRest(ctx context.Context, rest []store.Message) error {
 	ctx = context.WithoutCancel(ctx)
 	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {
 		for _, m := range rest {
@@ -120,31 +121,31 @@ func (o *Outbox) giveBack(ctx context.Context, rest []store.Message) error {
 	})
 }
 
-// attempt sends one message and notes what came of it.
+// attempt sends one message and records the result.
 func (o *Outbox) attempt(ctx context.Context, m store.Message) error {
 	if !o.DB.Now().Before(m.ExpiresAt) {
-		return o.note(ctx, m, audit.MailFailed, "expired", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, "expired") })
+		return o.record(ctx, m, audit.MailFailed, "expired", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, "expired") })
 	}
 	err := o.send(ctx, m)
 	var permanent Permanent
 	switch {
 	case err == nil:
-		return o.note(ctx, m, audit.MailSent, "", func(tx *store.Tx) error { return tx.Outbox().Sent(ctx, m) })
+		return o.record(ctx, m, audit.MailSent, "", func(tx *store.Tx) error { return tx.Outbox().Sent(ctx, m) })
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &permanent):
 		o.Log.WarnContext(ctx, "mail refused", "message", m.ID, "kind", m.Kind, "err", err)
-		return o.note(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, err.Error()) })
+		return o.record(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, err.Error()) })
 	}
-	pause := min(firstPause<<min(m.Attempts, 10), mostPause)
+	pause := min(minPause<<min(m.Attempts, 10), maxPause)
 	o.Log.WarnContext(ctx, "mail not sent, trying again", "message", m.ID, "kind", m.Kind, "in", pause, "err", err)
 	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {
 		return tx.Outbox().Postpone(ctx, m, tx.Now().Add(pause), err.Error())
 	})
 }
 
-func (o *Outbox) note(ctx context.Context, m store.Message, kind audit.Kind, reason string, change func(tx *store.Tx) error) error {
-	// Once a mail has left, that must be noted even while shutting down, or it
+func (o *Outbox) record(ctx context.Context, m store.Message, kind audit.Kind, reason string, change func(tx *store.Tx) error) error {
+	// That a mail was sent must be recorded even while shutting down, or it
 	// would be sent again.
 	ctx = context.WithoutCancel(ctx)
 	return o.DB.InTx(ctx, system, func(tx *store.Tx) error {

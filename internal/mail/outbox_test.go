@@ -26,8 +26,8 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A postOffice is a real SMTP server that keeps what it gets, or refuses it.
-type postOffice struct {
+// An smtpServer is an SMTP server that keeps the mails it gets, or refuses them.
+type smtpServer struct {
 	mu     sync.Mutex
 	mails  []string
 	from   *smtp.SMTPError // refuses senders
@@ -36,27 +36,27 @@ type postOffice struct {
 	server *smtp.Server
 }
 
-func (p *postOffice) NewSession(*smtp.Conn) (smtp.Session, error) { return session{p}, nil }
+func (p *smtpServer) NewSession(*smtp.Conn) (smtp.Session, error) { return smtpSession{p}, nil }
 
-// set changes how the office behaves.
-func (p *postOffice) set(change func()) {
+// set changes the behaviour of the server.
+func (p *smtpServer) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
 }
 
-func (p *postOffice) got() []string {
+func (p *smtpServer) got() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.mails...)
 }
 
-type session struct{ p *postOffice }
+type smtpSession struct{ p *smtpServer }
 
-func (session) Reset()        {}
-func (session) Logout() error { return nil }
+func (smtpSession) Reset()        {}
+func (smtpSession) Logout() error { return nil }
 
-func (s session) Mail(string, *smtp.MailOptions) error {
+func (s smtpSession) Mail(string, *smtp.MailOptions) error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	if s.p.from != nil {
@@ -65,7 +65,7 @@ func (s session) Mail(string, *smtp.MailOptions) error {
 	return nil
 }
 
-func (s session) Rcpt(string, *smtp.RcptOptions) error {
+func (s smtpSession) Rcpt(string, *smtp.RcptOptions) error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	if s.p.rcpt != nil {
@@ -74,7 +74,7 @@ func (s session) Rcpt(string, *smtp.RcptOptions) error {
 	return nil
 }
 
-func (s session) Data(r io.Reader) error {
+func (s smtpSession) Data(r io.Reader) error {
 	b, err := io.ReadAll(r)
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -85,7 +85,7 @@ func (s session) Data(r io.Reader) error {
 	return err
 }
 
-func (p *postOffice) listen(t *testing.T, address string) net.Addr {
+func (p *smtpServer) listen(t *testing.T, address string) net.Addr {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -102,7 +102,7 @@ func smtpAt(a net.Addr) SMTP {
 	return SMTP{Host: "127.0.0.1", Port: a.(*net.TCPAddr).Port, TLS: Unencrypted, Timeout: 5 * time.Second}
 }
 
-// newOutbox returns an outbox of a node of the fixture.
+// newOutbox returns the outbox of a node.
 func newOutbox(t *testing.T, h *storetest.Fixture, node string, sender Sender) *Outbox {
 	t.Helper()
 	catalog, err := locales.Load()
@@ -143,14 +143,14 @@ func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 
 func TestADM9_MailLeavesOnceInTheReadersLanguage(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		office := &postOffice{}
-		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+		server := &smtpServer{}
+		o := newOutbox(t, h, "one", smtpAt(server.listen(t, "127.0.0.1:0")))
 		queue(t, h, "de", "code 1")
 		queue(t, h, "de", "code 1") // a repeat of the same
 		for range 3 {
 			flush(t, o)
 		}
-		mails := office.got()
+		mails := server.got()
 		if len(mails) != 1 {
 			t.Fatalf("%d mails, want 1", len(mails))
 		}
@@ -182,10 +182,10 @@ func TestADM9_ADeadServerLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		address := l.Addr()
-		l.Close() // nobody listens there now
+		l.Close() // nothing listens there now
 		o := newOutbox(t, h, "one", smtpAt(address))
 		queue(t, h, "", "")
-		// The pauses grow, up to five minutes.
+		// The pauses become longer, up to five minutes.
 		for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160} {
 			if n, err := o.Flush(t.Context()); n != 1 || err != nil {
 				t.Fatalf("%d messages tried, %v, want 1", n, err)
@@ -196,17 +196,17 @@ func TestADM9_ADeadServerLosesNothing(t *testing.T) {
 			}
 			h.Clock.Advance(time.Second)
 		}
-		office := &postOffice{}
-		office.listen(t, address.String())
+		server := &smtpServer{}
+		server.listen(t, address.String())
 		flush(t, o)
-		if n := len(office.got()); n != 1 {
+		if n := len(server.got()); n != 1 {
 			t.Errorf("%d mails after the server came back, want 1", n)
 		}
 	})
 }
 
-// A server that accepts a connection and then says nothing holds nobody up for
-// longer than our patience.
+// A server that accepts a connection and then does not answer is given up after
+// the timeout.
 func TestADM9_ASlowServerIsLeft(t *testing.T) {
 	h := storetest.SQLite(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -223,17 +223,17 @@ func TestADM9_ASlowServerIsLeft(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("waited %s for a silent server", took)
 	}
-	office := &postOffice{}
-	o.Sender = smtpAt(office.listen(t, "127.0.0.1:0"))
+	server := &smtpServer{}
+	o.Sender = smtpAt(server.listen(t, "127.0.0.1:0"))
 	h.Clock.Advance(5 * time.Second)
 	flush(t, o)
-	if n := len(office.got()); n != 1 {
+	if n := len(server.got()); n != 1 {
 		t.Errorf("%d mails by another server, want 1", n)
 	}
 }
 
-// Only the refusal of a recipient is final. Of us, or for now, is for an
-// operator, or time, to mend.
+// Only the refusal of a recipient is final. One of the sender, or a temporary
+// one, is tried again.
 func TestADM9_RefusalsAreToldApart(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -246,14 +246,14 @@ func TestADM9_RefusalsAreToldApart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := storetest.SQLite(t)
-			office := &postOffice{from: tt.from, rcpt: tt.rcpt}
-			o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+			server := &smtpServer{from: tt.from, rcpt: tt.rcpt}
+			o := newOutbox(t, h, "one", smtpAt(server.listen(t, "127.0.0.1:0")))
 			queue(t, h, "", "")
 			flush(t, o)
-			office.set(func() { office.from, office.rcpt = nil, nil })
+			server.set(func() { server.from, server.rcpt = nil, nil })
 			h.Clock.Advance(time.Minute)
 			flush(t, o)
-			if n := len(office.got()); n != tt.later {
+			if n := len(server.got()); n != tt.later {
 				t.Errorf("%d mails later, want %d", n, tt.later)
 			}
 			if failed := events(t, h, audit.MailFailed); len(failed) != 1-tt.later {
@@ -265,14 +265,14 @@ func TestADM9_RefusalsAreToldApart(t *testing.T) {
 
 func TestENR6_AnExpiredCodeIsNeverSent(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		office := &postOffice{rcpt: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}
-		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+		server := &smtpServer{rcpt: &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"}}
+		o := newOutbox(t, h, "one", smtpAt(server.listen(t, "127.0.0.1:0")))
 		queue(t, h, "", "")
 		flush(t, o)
-		office.set(func() { office.rcpt = nil })
+		server.set(func() { server.rcpt = nil })
 		h.Clock.Advance(10 * time.Minute)
 		flush(t, o)
-		if n := len(office.got()); n != 0 {
+		if n := len(server.got()); n != 0 {
 			t.Errorf("%d expired mails left", n)
 		}
 		if failed := events(t, h, audit.MailFailed); len(failed) != 1 || failed[0].Reason != "expired" {
@@ -281,11 +281,11 @@ func TestENR6_AnExpiredCodeIsNeverSent(t *testing.T) {
 	})
 }
 
-// Two nodes look at once: each message is leased to one of them.
+// Two nodes flush at the same time: each message is leased to one of them.
 func TestADM9_TwoNodesSendItOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		office := &postOffice{}
-		sender := smtpAt(office.listen(t, "127.0.0.1:0"))
+		server := &smtpServer{}
+		sender := smtpAt(server.listen(t, "127.0.0.1:0"))
 		for range 20 {
 			queue(t, h, "", "")
 		}
@@ -306,23 +306,23 @@ func TestADM9_TwoNodesSendItOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := len(office.got()); n != 20 {
+		if n := len(server.got()); n != 20 {
 			t.Errorf("%d mails of 20", n)
 		}
 	})
 }
 
-// A node dies after the server took the mail and before that is noted. The next
-// sends it again once the lease is over, under the same Message-ID, by which
-// the server or the reader's program knows that it has it.
+// A node dies after the server accepted the mail and before that is recorded.
+// The next sends it again once the lease has expired, with the same Message-ID,
+// by which the server or the reader's program recognises it.
 func TestADM9_AfterADeathTheMessageIDIsTheSame(t *testing.T) {
 	h := storetest.SQLite(t)
-	office := &postOffice{}
-	sender := smtpAt(office.listen(t, "127.0.0.1:0"))
+	server := &smtpServer{}
+	sender := smtpAt(server.listen(t, "127.0.0.1:0"))
 	queue(t, h, "", "")
 	var leased []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
-		leased, err = tx.Outbox().Lease(t.Context(), "dead", tx.Now().Add(leaseLife), batch)
+		leased, err = tx.Outbox().Lease(t.Context(), "dead", tx.Now().Add(leaseDuration), batch)
 		return err
 	})
 	dead := newOutbox(t, h, "dead", sender)
@@ -331,13 +331,13 @@ func TestADM9_AfterADeathTheMessageIDIsTheSame(t *testing.T) {
 	}
 	next := newOutbox(t, h, "next", sender)
 	flush(t, next)
-	if n := len(office.got()); n != 1 {
+	if n := len(server.got()); n != 1 {
 		t.Fatalf("%d mails while the lease lasts, want 1", n)
 	}
-	h.Clock.Advance(leaseLife)
+	h.Clock.Advance(leaseDuration)
 	flush(t, next)
 	var ids []string
-	for _, text := range office.got() {
+	for _, text := range server.got() {
 		m, err := mail.ReadMessage(bufio.NewReader(strings.NewReader(text)))
 		if err != nil {
 			t.Fatal(err)
@@ -349,24 +349,24 @@ func TestADM9_AfterADeathTheMessageIDIsTheSame(t *testing.T) {
 	}
 }
 
-// An orderly end notes the mail that has just left, and gives the others back.
+// An orderly end records the mail that was just sent, and releases the others.
 func TestADM9_OrderlyEnd(t *testing.T) {
 	h := storetest.SQLite(t)
-	office := &postOffice{}
-	sender := smtpAt(office.listen(t, "127.0.0.1:0"))
+	server := &smtpServer{}
+	sender := smtpAt(server.listen(t, "127.0.0.1:0"))
 	for range 3 {
 		queue(t, h, "", "")
 	}
 	ctx, end := context.WithCancel(t.Context())
-	office.set(func() { office.kept = end })
+	server.set(func() { server.kept = end })
 	_, err := newOutbox(t, h, "one", sender).Flush(ctx)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Flush while ending: %v, want Canceled", err)
 	}
-	office.set(func() { office.kept = nil })
-	flush(t, newOutbox(t, h, "two", sender)) // at once: no lease is left to run out
+	server.set(func() { server.kept = nil })
+	flush(t, newOutbox(t, h, "two", sender)) // at once: no lease is left to expire
 	seen := make(map[string]bool)
-	for _, text := range office.got() {
+	for _, text := range server.got() {
 		m, err := mail.ReadMessage(strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
@@ -378,11 +378,11 @@ func TestADM9_OrderlyEnd(t *testing.T) {
 	}
 }
 
-// Of two codes the newer one arrives last, also where the older one had to wait.
+// Of two codes the newer one arrives last, even if the older one had to wait.
 func TestADM9_OldestFirst(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		office := &postOffice{}
-		o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+		server := &smtpServer{}
+		o := newOutbox(t, h, "one", smtpAt(server.listen(t, "127.0.0.1:0")))
 		var want []string
 		for i := range 3 * batch {
 			address := string(rune('a'+i)) + "@example.org"
@@ -397,7 +397,7 @@ func TestADM9_OldestFirst(t *testing.T) {
 			flush(t, o)
 		}
 		var got []string
-		for _, text := range office.got() {
+		for _, text := range server.got() {
 			m, err := mail.ReadMessage(strings.NewReader(text))
 			if err != nil {
 				t.Fatal(err)
@@ -410,13 +410,13 @@ func TestADM9_OldestFirst(t *testing.T) {
 	})
 }
 
-// Run wakes when a message is queued, and ends with its context.
+// Run sends when a message is queued, and ends with its context.
 func TestRun(t *testing.T) {
 	h := storetest.SQLite(t)
-	office := &postOffice{}
+	server := &smtpServer{}
 	kept := make(chan struct{}, 1)
-	office.kept = func() { kept <- struct{}{} }
-	o := newOutbox(t, h, "one", smtpAt(office.listen(t, "127.0.0.1:0")))
+	server.kept = func() { kept <- struct{}{} }
+	o := newOutbox(t, h, "one", smtpAt(server.listen(t, "127.0.0.1:0")))
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { o.Run(ctx); close(done) }()
@@ -434,7 +434,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestTADM06_NoHeadersByTheBackDoor(t *testing.T) {
+func TestTADM06_NoInjectedHeaders(t *testing.T) {
 	for _, bad := range []string{"", "anna", "anna@example.org\r\nBcc: all@example.org", "anna@example.org, ole@example.org",
 		"Anna <anna@example.org>", "anna@example.org\n", strings.Repeat("a", 250) + "@example.org"} {
 		if err := CheckAddress(bad); !errors.Is(err, identity.Invalid) {
@@ -461,12 +461,12 @@ func TestTADM06_NoHeadersByTheBackDoor(t *testing.T) {
 	}
 }
 
-// Folder writes a file a mail; what an organisation is called breaks none.
+// Folder writes one file for each mail, whatever the name of the organisation.
 func TestFolder(t *testing.T) {
 	folder := Folder{Dir: filepath.Join(t.TempDir(), "mails")}
 	e := Envelope{From: "latchkey@example.org", FromName: `Hospital "St. Mary", Bergen – الصحة`, To: "anna@example.org",
 		MessageID: "../../x@example.org", Subject: "Ihr Code für heute", Text: "314159", HTML: "<p>314159</p>"}
-	for range 2 { // a second time replaces the first
+	for range 2 { // the second replaces the first
 		if err := folder.Send(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// A Stage is one of those a mail goes through on its way out.
+// A Stage is a step of sending a mail.
 type Stage string
 
 // The stages, in their order.
@@ -29,27 +29,28 @@ const (
 	Accepted Stage = "accepted"
 )
 
-// A Fault is where a mail gets stuck, and what an operator can do about it.
+// A Fault is the stage at which sending fails, and what an operator can do
+// about it.
 type Fault struct {
 	Stage Stage
-	Hint  string // names the keys of the configuration to look at
+	Hint  string // names the keys of the configuration to check
 	Err   error
 }
 
 func (f *Fault) Error() string { return f.Hint + " (" + f.Err.Error() + ")" }
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Probe goes the way of a mail as far as the login, mailing nothing, and tells
-// each stage that was passed. What stands in the way is a [*Fault].
-func (s SMTP) Probe(ctx context.Context, tell func(passed Stage, how string)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.patience())
+// Probe does all stages up to the login, without sending a mail, and reports
+// each that succeeds. It fails with a [*Fault].
+func (s SMTP) Probe(ctx context.Context, report func(passed Stage, how string)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	how, err := s.secure(ctx, tell)
+	how, err := s.secure(ctx, report)
 	if err != nil {
 		return err
 	}
-	tell(Secure, how)
-	// The rest is what happens before each mail, on a connection of its own.
+	report(Secure, how)
+	// The login is done as before each mail, on a connection of its own.
 	client, err := s.client()
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
@@ -62,12 +63,12 @@ func (s SMTP) Probe(ctx context.Context, tell func(passed Stage, how string)) er
 	if s.User == "" {
 		how = "none is configured"
 	}
-	tell(Login, how)
+	report(Login, how)
 	return client.CloseWithSMTPClient(dialled)
 }
 
-// secure connects and, where that is configured, encrypts.
-func (s SMTP) secure(ctx context.Context, tell func(Stage, string)) (how string, err error) {
+// secure connects and, if so configured, encrypts.
+func (s SMTP) secure(ctx context.Context, report func(Stage, string)) (how string, err error) {
 	began := time.Now()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
@@ -80,13 +81,13 @@ func (s SMTP) secure(ctx context.Context, tell func(Stage, string)) (how string,
 			return "", fmt.Errorf("mail: %w", err)
 		}
 	}
-	tell(Connect, fmt.Sprintf("%s, in %d ms", conn.RemoteAddr(), time.Since(began).Milliseconds()))
+	report(Connect, fmt.Sprintf("%s, in %d ms", conn.RemoteAddr(), time.Since(began).Milliseconds()))
 	if s.TLS == ImplicitTLS {
 		secured := tls.Client(conn, s.tlsConfig())
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return "", &Fault{Secure, tlsHint(s, err), err}
 		}
-		return described(secured.ConnectionState()), nil
+		return describe(secured.ConnectionState()), nil
 	}
 	client, err := smtp.NewClient(conn, s.Host)
 	if err != nil {
@@ -104,11 +105,12 @@ func (s SMTP) secure(ctx context.Context, tell func(Stage, string)) (how string,
 		return "", &Fault{Secure, tlsHint(s, err), err}
 	}
 	state, _ := client.TLSConnectionState()
-	return described(state), nil
+	return describe(state), nil
 }
 
-// described says how a connection is encrypted, and until when that will do.
-func described(state tls.ConnectionState) string {
+// describe says how a connection is encrypted, and until when the certificate
+// is valid.
+func describe(state tls.ConnectionState) string {
 	how := tls.VersionName(state.Version)
 	if len(state.PeerCertificates) > 0 {
 		how += ", certificate good until " + state.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly)
@@ -125,14 +127,14 @@ func connectHint(s SMTP, err error) string {
 		return fmt.Sprintf("the name %q cannot be looked up now: look at this machine's DNS", s.Host)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("nothing listens on port %d of %s: look at mail.host and mail.port", s.Port, s.Host)
-	case late(err):
+	case isTimeout(err):
 		return fmt.Sprintf("port %d of %s does not answer: a firewall in between, or look at mail.port", s.Port, s.Host)
 	}
 	return "no connection: look at mail.host and mail.port"
 }
 
 func greetingHint(s SMTP, err error) string {
-	if late(err) {
+	if isTimeout(err) {
 		return fmt.Sprintf(`the server is there and says nothing: port %d may want TLS from the start, mail.tls = "tls"`, s.Port)
 	}
 	return fmt.Sprintf("what listens on port %d does not greet as a mail server does: look at mail.port and mail.tls", s.Port)
@@ -152,18 +154,18 @@ func tlsHint(s SMTP, err error) string {
 		return fmt.Sprintf("the server's certificate is for another name than %q: set mail.host to the one it is for", s.Host)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the server's certificate has expired, or the clock of this machine is wrong"
-	case late(err):
+	case isTimeout(err):
 		return "the server does not answer while encrypting: look at mail.port and mail.tls"
 	}
 	return "encrypting failed: look at mail.tls"
 }
 
 func loginHint(s SMTP, err error) string {
-	var said *textproto.Error
+	var reply *textproto.Error
 	switch {
-	case errors.As(err, &said) && said.Code == 535:
+	case errors.As(err, &reply) && reply.Code == 535:
 		return fmt.Sprintf("the server refuses the name %q or its password: look at mail.user and mail.password_file", s.User)
-	case errors.As(err, &said) && (said.Code == 534 || said.Code == 538):
+	case errors.As(err, &reply) && (reply.Code == 534 || reply.Code == 538):
 		return "the server refuses this way of logging in"
 	case errors.Is(err, gomail.ErrNoSupportedAuthDiscovered) && s.TLS == Unencrypted:
 		return "the server offers no login that keeps the password from being read on the way: mail.tls must not be \"none\""
@@ -173,7 +175,7 @@ func loginHint(s SMTP, err error) string {
 	return "the server was reached, and the login failed: look at mail.user and mail.password_file"
 }
 
-// SendFault says of an error of Send where the mail got stuck.
+// SendFault is the fault of an error of Send.
 func (s SMTP) SendFault(err error) *Fault {
 	var refused *gomail.SendError
 	if !errors.As(err, &refused) {
@@ -190,8 +192,8 @@ func (s SMTP) SendFault(err error) *Fault {
 	return &Fault{Accepted, "the server did not take the mail", err}
 }
 
-// late reports whether an error is that of a time that was over.
-func late(err error) bool {
+// isTimeout reports whether an error is a timeout.
+func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

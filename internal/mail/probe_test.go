@@ -16,21 +16,21 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// A guarded office wants a login.
-type guarded struct{ *postOffice }
+// An authServer requires a login.
+type authServer struct{ *smtpServer }
 
-func (g guarded) NewSession(*smtp.Conn) (smtp.Session, error) {
-	return &guardedSession{session: session{g.postOffice}}, nil
+func (g authServer) NewSession(*smtp.Conn) (smtp.Session, error) {
+	return &authSession{smtpSession: smtpSession{g.smtpServer}}, nil
 }
 
-type guardedSession struct {
-	session
+type authSession struct {
+	smtpSession
 	in bool
 }
 
-func (*guardedSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (*authSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
-func (s *guardedSession) Auth(string) (sasl.Server, error) {
+func (s *authSession) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, name, password string) error {
 		if name != "latchkey" || password != "secret" {
 			return smtp.ErrAuthFailed
@@ -40,16 +40,16 @@ func (s *guardedSession) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-func (s *guardedSession) Mail(from string, o *smtp.MailOptions) error {
+func (s *authSession) Mail(from string, o *smtp.MailOptions) error {
 	if !s.in {
 		return smtp.ErrAuthRequired
 	}
-	return s.session.Mail(from, o)
+	return s.smtpSession.Mail(from, o)
 }
 
-// secured opens an office with a certificate for 127.0.0.1, and returns the way
-// to it: with STARTTLS, or with TLS from the start.
-func secured(t *testing.T, backend smtp.Backend, way string) SMTP {
+// tlsServer starts a server with a certificate for 127.0.0.1, and returns how
+// to reach it: with STARTTLS, or with TLS from the start.
+func tlsServer(t *testing.T, backend smtp.Backend, mode string) SMTP {
 	t.Helper()
 	web := httptest.NewTLSServer(nil) // for its certificate
 	t.Cleanup(web.Close)
@@ -57,12 +57,12 @@ func secured(t *testing.T, backend smtp.Backend, way string) SMTP {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, TLS: way, Timeout: 2 * time.Second, Roots: x509.NewCertPool()}
+	to := SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, TLS: mode, Timeout: 2 * time.Second, Roots: x509.NewCertPool()}
 	to.Roots.AddCert(web.Certificate())
 	server := smtp.NewServer(backend)
 	server.Domain = "localhost"
 	server.TLSConfig = &tls.Config{Certificates: web.TLS.Certificates}
-	if way == ImplicitTLS {
+	if mode == ImplicitTLS {
 		l = tls.NewListener(l, server.TLSConfig)
 	}
 	go server.Serve(l)
@@ -70,12 +70,12 @@ func secured(t *testing.T, backend smtp.Backend, way string) SMTP {
 	return to
 }
 
-// Each thing that can be wrong on the way is said by its stage, with the key to
-// look at.
+// Each fault is reported with its stage and the key of the configuration to
+// check.
 func TestProbe(t *testing.T) {
-	office := guarded{&postOffice{}}
-	plain := smtpAt((&postOffice{}).listen(t, "127.0.0.1:0"))
-	start, whole := secured(t, office, StartTLS), secured(t, office, ImplicitTLS)
+	server := authServer{&smtpServer{}}
+	plain := smtpAt((&smtpServer{}).listen(t, "127.0.0.1:0"))
+	start, whole := tlsServer(t, server, StartTLS), tlsServer(t, server, ImplicitTLS)
 	dumb, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestProbe(t *testing.T) {
 			}
 		})
 	}
-	if n := len(office.got()); n != 0 {
+	if n := len(server.got()); n != 0 {
 		t.Errorf("%d mails were sent", n)
 	}
 }
@@ -139,15 +139,15 @@ func closedPort(t *testing.T) int {
 func TestSendFault(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		refuse func(*postOffice)
+		refuse func(*smtpServer)
 		hint   string
 	}{
-		{"sender", func(p *postOffice) { p.from = &smtp.SMTPError{Code: 550, Message: "not you"} }, "mail.from"},
-		{"recipient", func(p *postOffice) { p.rcpt = &smtp.SMTPError{Code: 554, Message: "relay access denied"} }, "recipient"},
+		{"sender", func(p *smtpServer) { p.from = &smtp.SMTPError{Code: 550, Message: "not you"} }, "mail.from"},
+		{"recipient", func(p *smtpServer) { p.rcpt = &smtp.SMTPError{Code: 554, Message: "relay access denied"} }, "recipient"},
 	} {
-		office := &postOffice{}
-		tt.refuse(office)
-		to := smtpAt(office.listen(t, "127.0.0.1:0"))
+		server := &smtpServer{}
+		tt.refuse(server)
+		to := smtpAt(server.listen(t, "127.0.0.1:0"))
 		err := to.Send(t.Context(), Envelope{From: "a@example.org", To: "b@example.org", MessageID: "m@example.org", Subject: "s", Text: "t", HTML: "t"})
 		if err == nil {
 			t.Fatalf("%s: sent", tt.name)

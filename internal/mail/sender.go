@@ -16,7 +16,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// An Envelope is a mail rendered and ready to leave.
+// An Envelope is a rendered mail, ready to be sent.
 type Envelope struct {
 	From      string // address
 	FromName  string
@@ -27,21 +27,21 @@ type Envelope struct {
 	HTML      string
 }
 
-// A Sender hands a mail on. An error it wraps in a Permanent will not go away
-// by trying again.
+// A Sender sends a mail. An error wrapped in Permanent must not be tried again.
 type Sender interface {
 	Send(ctx context.Context, e Envelope) error
 }
 
-// A Permanent error says that this mail is refused for good.
+// A Permanent error means that this mail will never be accepted.
 type Permanent struct{ Err error }
 
 func (p Permanent) Error() string { return p.Err.Error() }
 func (p Permanent) Unwrap() error { return p.Err }
 
-// build makes the message both senders send.
+// build makes the message that both senders send.
 func (e Envelope) build() (*gomail.Msg, error) {
-	// A line break in what becomes a header would begin another one (T-ADM-06).
+	// A line break in the value of a header would begin another header
+	// (T-ADM-06).
 	for _, part := range []string{e.From, e.FromName, e.To, e.MessageID, e.Subject} {
 		if strings.ContainsAny(part, "\r\n\x00") {
 			return nil, Permanent{fmt.Errorf("mail: line break in %q", part)}
@@ -55,7 +55,7 @@ func (e Envelope) build() (*gomail.Msg, error) {
 	m.SetMessageIDWithValue(e.MessageID)
 	m.SetDate()
 	m.Subject(e.Subject)
-	// No out-of-office reply comes back to a verification code (RFC 3834).
+	// This prevents out-of-office replies (RFC 3834).
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetBodyString(gomail.TypeTextPlain, e.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, e.HTML)
@@ -69,10 +69,10 @@ const (
 	Unencrypted = "none" // for a server on this machine
 )
 
-// patience is how long a server may take over one mail.
-const patience = 20 * time.Second
+// defaultTimeout is how long a server may take for one mail.
+const defaultTimeout = 20 * time.Second
 
-// SMTP sends by a mail server.
+// SMTP sends through a mail server.
 type SMTP struct {
 	Host     string
 	Port     int
@@ -80,14 +80,14 @@ type SMTP struct {
 	User     string
 	Password string
 	Timeout  time.Duration // for one mail; 0 means 20 seconds
-	// Roots are the authorities whose certificates are believed; nil means those
-	// that this machine knows.
+	// Roots are the trusted certificate authorities; nil means those of this
+	// machine.
 	Roots *x509.CertPool
 }
 
-// Send hands e to the server. Only its refusal of the recipient is permanent:
-// any other, of our password or of the sender, is for an operator to mend, and
-// no mail must be lost until that is done.
+// Send sends e to the server. Only a refusal of the recipient is permanent: an
+// operator can correct any other, such as one of the password or of the sender,
+// and no mail must be lost until then.
 func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	m, err := e.build()
 	if err != nil {
@@ -97,7 +97,7 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.patience())
+	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	err = client.DialAndSendWithContext(ctx, m)
 	var refused *gomail.SendError
@@ -110,16 +110,16 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	return nil
 }
 
-// patience is how long the server may take.
-func (s SMTP) patience() time.Duration { return cmp.Or(s.Timeout, patience) }
+// timeout is how long the server may take for one mail.
+func (s SMTP) timeout() time.Duration { return cmp.Or(s.Timeout, defaultTimeout) }
 
 func (s SMTP) tlsConfig() *tls.Config {
 	return &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12, RootCAs: s.Roots}
 }
 
-// client is what speaks to the server.
+// client is a client for the server, not connected yet.
 func (s SMTP) client() (*gomail.Client, error) {
-	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(s.patience()), gomail.WithTLSConfig(s.tlsConfig())}
+	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(s.timeout()), gomail.WithTLSConfig(s.tlsConfig())}
 	switch s.TLS {
 	case ImplicitTLS:
 		options = append(options, gomail.WithSSL())
@@ -134,8 +134,8 @@ func (s SMTP) client() (*gomail.Client, error) {
 	return gomail.NewClient(s.Host, options...)
 }
 
-// Folder writes each mail into a folder as a file, for development. A mail sent
-// again replaces the one with its Message-ID.
+// Folder writes each mail to a file in a folder, for development. A mail that
+// is sent again replaces the one with the same Message-ID.
 type Folder struct{ Dir string }
 
 // Send writes e to a file of its own.

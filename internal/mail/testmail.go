@@ -7,9 +7,9 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// Trial is a mail that says only that it arrived. host is where it was sent
-// from, and the domain of its Message-ID.
-func Trial(l locales.Printer, from, to, host string) (Envelope, error) {
+// TestMail is a mail that only says that it arrived. host is the host that
+// sends it, and the domain of its Message-ID.
+func TestMail(l locales.Printer, from, to, host string) (Envelope, error) {
 	if err := CheckAddress(to); err != nil {
 		return Envelope{}, err
 	}
