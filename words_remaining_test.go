@@ -16,7 +16,6 @@ internal/authenticator: authenticator.whose holding internal/authenticator/life 
 internal/backup: house
 internal/bench: house stranger walk
 internal/config: bell walk
-internal/demo: kit visit
 internal/directory: directory.*.Judge directory.*.fits door internal/directory/judge internal/directory/known internal/directory/leave stranger tally
 internal/doctor: annexe epoch
 internal/identity: floor house identity.Passed pipush stranger

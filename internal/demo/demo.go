@@ -22,21 +22,21 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// Options say where a demo lives and how it introduces itself.
+// Options are the folder and the address of a demo, and what it prints.
 type Options struct {
-	Dir    string    // its folder, made if there is none
-	Addr   string    // host and port; empty means that of the folder, or localhost:8080
+	Dir    string    // its folder, created if necessary
+	Addr   string    // host and port; empty means those of the folder, or localhost:8080
 	Fresh  bool      // begin anew, forgetting what is in the folder
-	JSON   bool      // say where everything is as JSON
-	Stdout io.Writer // where it says so
-	Stderr io.Writer // what somebody should look at; all else is in a file of the folder
+	JSON   bool      // print the addresses as JSON
+	Stdout io.Writer // where the addresses are printed
+	Stderr io.Writer // for warnings; everything else is logged to a file in the folder
 }
 
 // A Demo is what a demo adds to a server.
 type Demo struct {
 	dir     string
 	state   *state
-	kit     *web.Site
+	site    *web.Site
 	tenant  identity.Tenant
 	mailbox *Mailbox
 	payroll *payroll
@@ -44,13 +44,13 @@ type Demo struct {
 	pages   map[string]*template.Template
 }
 
-// client is what the two applications call Latchkey with.
+// client is the HTTP client of the two applications.
 var client = &http.Client{Timeout: 10 * time.Second}
 
-// logFile has what happened in the last run.
+// logFile is the log of the last run.
 const logFile = "demo.log"
 
-// Run runs a demo until ctx ends. Once it listens it says where everything is.
+// Run runs a demo until ctx ends. Once it listens it prints the addresses.
 func Run(ctx context.Context, o Options) error {
 	base, err := locate(o)
 	if err != nil {
@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	defer file.Close()
 	log := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(file, nil),
 		slog.NewTextHandler(o.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	slog.SetDefault(log) // what the OpenID Connect library says goes there too
+	slog.SetDefault(log) // the OpenID Connect library logs there too
 
 	mailbox, err := OpenMailbox(filepath.Join(o.Dir, "mails"), log)
 	if err != nil {
@@ -82,17 +82,18 @@ func Run(ctx context.Context, o Options) error {
 	go func() { served <- mailbox.Serve(post) }()
 
 	err = serve(ctx, o, s, base, mailbox, post.Addr(), log)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err = errors.Join(err, mailbox.Close(ending))
-	_ = post.Close() // a server closed before it came to serve does not know of its listener
+	_ = post.Close() // a server that is closed before it serves does not close its listener
 	return errors.Join(err, <-served)
 }
 
-// grace is how long a mail being taken is waited for at the end.
-const grace = 3 * time.Second
+// shutdownTimeout is for how long a mail that is being received is waited for
+// at the end.
+const shutdownTimeout = 3 * time.Second
 
-// serve runs the server with the demo in it until ctx ends.
+// serve runs the server with the demo until ctx ends.
 func serve(ctx context.Context, o Options, s *state, base *url.URL, mailbox *Mailbox, post net.Addr, log *slog.Logger) (err error) {
 	c, err := configure(ctx, o, s, base, post)
 	if err != nil {
@@ -116,15 +117,15 @@ func serve(ctx context.Context, o Options, s *state, base *url.URL, mailbox *Mai
 	if err := srv.Listen(ctx); err != nil {
 		return err
 	}
-	if err := d.introduce(ctx, o); err != nil {
+	if err := d.printSummary(ctx, o); err != nil {
 		return err
 	}
 	return srv.Run(ctx)
 }
 
-// configure returns the configuration of the server: the folder's, with mails
-// going to our own mailbox. A new folder is given one, so that every command of
-// latchkey works with --dir beside a running demo.
+// configure returns the configuration of the server: that of the folder, with
+// the mailbox as mail server. In a new folder it is written, so that every
+// command of latchkey works with --dir beside a running demo.
 func configure(ctx context.Context, o Options, s *state, base *url.URL, post net.Addr) (config.Config, error) {
 	c, err := config.Default(o.Dir).WithBase(base.String())
 	if err != nil {
@@ -132,7 +133,7 @@ func configure(ctx context.Context, o Options, s *state, base *url.URL, post net
 	}
 	c.Listen = listenAddress(o.Addr, base)
 	if !s.Seeded {
-		if err := server.Found(ctx, c, seeder, identity.Tenant{Slug: slug, Name: organisation, HelpContact: helpContact}); err != nil {
+		if err := server.Found(ctx, c, seedPrincipal, identity.Tenant{Slug: slug, Name: organisation, HelpContact: helpContact}); err != nil {
 			return c, err
 		}
 	}
@@ -144,24 +145,24 @@ func configure(ctx context.Context, o Options, s *state, base *url.URL, post net
 	return c, nil
 }
 
-func newDemo(ctx context.Context, dir string, s *state, kit *web.Site, mailbox *Mailbox) (*Demo, error) {
-	t, err := kit.DB.TenantBySlug(ctx, slug)
+func newDemo(ctx context.Context, dir string, s *state, site *web.Site, mailbox *Mailbox) (*Demo, error) {
+	t, err := site.DB.TenantBySlug(ctx, slug)
 	if err != nil {
 		return nil, err
 	}
-	d := &Demo{dir: dir, state: s, kit: kit, tenant: t, mailbox: mailbox}
+	d := &Demo{dir: dir, state: s, site: site, tenant: t, mailbox: mailbox}
 	if d.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
-	if d.payroll, err = newPayroll(d, kit.Base, s); err != nil {
+	if d.payroll, err = newPayroll(d, site.Base, s); err != nil {
 		return nil, err
 	}
 	d.wiki = newWiki(d, s)
 	return d, nil
 }
 
-// seedOf is the seed of the authenticator that came with the demo; empty for
-// whoever has none.
+// seedOf is the seed of the authenticator that the demo added to a user; empty
+// if there is none.
 func (d *Demo) seedOf(user string) string {
 	if seed := d.state.Seeds[user]; seed != nil {
 		return otp.EncodeSecret(seed)
@@ -169,35 +170,35 @@ func (d *Demo) seedOf(user string) string {
 	return ""
 }
 
-// An introduction says where everything is, for programs.
-type introduction struct {
-	Base          string          `json:"base"`
-	Tenant        string          `json:"tenant"`
-	Applications  []introducedApp `json:"applications"`
-	Mailbox       string          `json:"mailbox"`
-	Users         []user          `json:"users"`
-	Authenticator string          `json:"authenticator"`
+// A summary has all addresses, as JSON for programs.
+type summary struct {
+	Base          string       `json:"base"`
+	Tenant        string       `json:"tenant"`
+	Applications  []summaryApp `json:"applications"`
+	Mailbox       string       `json:"mailbox"`
+	Users         []user       `json:"users"`
+	Authenticator string       `json:"authenticator"`
 }
 
-type introducedApp struct {
+type summaryApp struct {
 	Name     string            `json:"name"`
 	Protocol identity.Protocol `json:"protocol"`
 	URL      string            `json:"url"`
 }
 
-// introduce says where everything is: all of it for a program, where to begin
-// for a person.
-func (d *Demo) introduce(ctx context.Context, o Options) error {
+// printSummary prints the addresses: all of them as JSON, or the first ones for
+// a person.
+func (d *Demo) printSummary(ctx context.Context, o Options) error {
 	users, err := d.users(ctx)
 	if err != nil {
 		return err
 	}
 	if o.JSON {
-		return json.NewEncoder(o.Stdout).Encode(introduction{Base: d.kit.Base.String(), Tenant: slug, Mailbox: d.address(mailPath), Users: users,
-			Authenticator: d.address("/authenticator/"), Applications: []introducedApp{
+		return json.NewEncoder(o.Stdout).Encode(summary{Base: d.site.Base.String(), Tenant: slug, Mailbox: d.address(mailPath), Users: users,
+			Authenticator: d.address("/authenticator/"), Applications: []summaryApp{
 				{payrollName, identity.SAML, d.address(payrollPath)}, {wikiName, identity.OIDC, d.address(wikiPath)}}})
 	}
-	u := newcomer(users)
+	u := suggestedUser(users)
 	_, err = fmt.Fprintf(o.Stdout, `Latchkey's demo is running, on this machine alone.
 
   Begin here        %s
@@ -211,8 +212,9 @@ latchkey demo --fresh begins anew.
 	return err
 }
 
-// newcomer is who has most to see: somebody who has yet to enrol.
-func newcomer(users []user) user {
+// suggestedUser is the user with whom most can be tried: one who has yet to
+// enrol.
+func suggestedUser(users []user) user {
 	for _, u := range users {
 		if u.Target && !u.Authenticator {
 			return u

@@ -20,15 +20,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// A running demo is one that listens.
+// A running is a demo that listens.
 type running struct {
-	introduction
+	summary
 	t     *testing.T
 	stop  context.CancelFunc
 	ended chan error
 }
 
-// launch runs the demo of a folder until the test, or stopped, ends it.
+// launch runs the demo of a folder until the end of the test, or until stopped.
 func launch(t *testing.T, dir, address string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -38,14 +38,14 @@ func launch(t *testing.T, dir, address string) *running {
 		err := Run(ctx, Options{Dir: dir, Addr: address, JSON: true, Stdout: stdout, Stderr: t.Output()})
 		r.ended <- errors.Join(err, stdout.CloseWithError(io.ErrUnexpectedEOF))
 	}()
-	t.Cleanup(func() { _ = r.stopped() }) // a test that cares has asked before
-	if err := json.NewDecoder(said).Decode(&r.introduction); err != nil {
+	t.Cleanup(func() { _ = r.stopped() }) // a test that checks the error has called it before
+	if err := json.NewDecoder(said).Decode(&r.summary); err != nil {
 		t.Fatalf("demo said no JSON: %v, %v", err, r.stopped())
 	}
 	return r
 }
 
-// stopped ends the demo the way Ctrl-C does, and returns how it went.
+// stopped ends the demo as Ctrl-C does, and returns its error.
 func (r *running) stopped() error {
 	r.stop()
 	err := <-r.ended
@@ -64,8 +64,8 @@ func (r *running) user(name string) user {
 	return user{}
 }
 
-// A visitor is a browser without scripts.
-type visitor struct {
+// A browser is an HTTP client with cookies, without scripts.
+type browser struct {
 	*running
 	http   *http.Client
 	at     string
@@ -73,16 +73,16 @@ type visitor struct {
 	status int
 }
 
-func (r *running) visitor() *visitor {
+func (r *running) browser() *browser {
 	r.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &visitor{running: r, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}}
+	return &browser{running: r, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}}
 }
 
-func (v *visitor) read(res *http.Response, err error) {
+func (v *browser) read(res *http.Response, err error) {
 	v.t.Helper()
 	if err != nil {
 		v.t.Fatal(err)
@@ -95,8 +95,9 @@ func (v *visitor) read(res *http.Response, err error) {
 	v.page, v.status, v.at = string(body), res.StatusCode, res.Request.URL.String()
 }
 
-// open goes to an address, and on where SAML's page of one button leads.
-func (v *visitor) open(address string) {
+// open opens an address, and submits the form of a SAML binding if that is the
+// page.
+func (v *browser) open(address string) {
 	v.t.Helper()
 	v.read(v.http.Get(address))
 	v.post()
@@ -107,8 +108,8 @@ var (
 	hidden     = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// send sends the page's form with fields filled in: name, value, …
-func (v *visitor) send(fields ...string) {
+// send submits the page's form with these values of fields: name, value, …
+func (v *browser) send(fields ...string) {
 	v.t.Helper()
 	form := url.Values{}
 	for _, m := range hidden.FindAllStringSubmatch(v.page, -1) {
@@ -133,16 +134,16 @@ func (v *visitor) send(fields ...string) {
 	v.post()
 }
 
-// post presses the button of the page by which SAML answers.
-func (v *visitor) post() {
+// post submits the form of the page with a SAML response.
+func (v *browser) post() {
 	v.t.Helper()
 	if strings.Contains(v.page, `id="autosubmit"`) {
 		v.send()
 	}
 }
 
-// login goes from the page that asks who it is to the application.
-func (v *visitor) login(u user) {
+// login signs in, from the page for the user name to the application.
+func (v *browser) login(u user) {
 	v.t.Helper()
 	v.send("do", "continue", "username", u.Name)
 	v.send("do", "continue", "password", u.Password)
@@ -156,8 +157,9 @@ func (v *visitor) login(u user) {
 	v.send("do", "continue", "passcode", otp.TOTP(seed, otp.Params{}, time.Now()))
 }
 
-// arrived checks that an application knows who it is, and has these words.
-func (v *visitor) arrived(address, name string, words ...string) {
+// signedIn checks that the page is that of an application with this user, and
+// contains the words.
+func (v *browser) signedIn(address, name string, words ...string) {
 	v.t.Helper()
 	if v.at != address || v.status != http.StatusOK {
 		v.t.Fatalf("at %s with %d, want %s\n%s", v.at, v.status, address, v.page)
@@ -169,19 +171,20 @@ func (v *visitor) arrived(address, name string, words ...string) {
 	}
 }
 
-// Into both applications and out again, over a restart in the same folder.
+// Sign-in to both applications and sign-out, with a restart in the same folder
+// between them.
 func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	first := launch(t, dir, freeAddress(t))
 	payroll, wiki := first.Applications[0].URL, first.Applications[1].URL
 	deniz := first.user("deniz")
 
-	v := first.visitor()
+	v := first.browser()
 	v.open(payroll)
 	v.login(deniz)
-	v.arrived(payroll, "deniz", "deniz@hospital.example", "Doctors", "AuthnContextClassRef")
-	v.open(wiki) // asks for nothing
-	v.arrived(wiki, "deniz", "deniz@hospital.example", "Doctors", "acr", "amr")
+	v.signedIn(payroll, "deniz", "deniz@hospital.example", "Doctors", "AuthnContextClassRef")
+	v.open(wiki) // signed in without any page
+	v.signedIn(wiki, "deniz", "deniz@hospital.example", "Doctors", "acr", "amr")
 
 	if err := first.stopped(); err != nil {
 		t.Fatalf("stopped: %v", err)
@@ -190,23 +193,23 @@ func TestDemo(t *testing.T) {
 	second := launch(t, dir, "")
 	t.Logf("ready again after %v", time.Since(begun))
 	if second.Base != first.Base || len(second.Users) != 10 || second.user("deniz") != deniz {
-		t.Fatalf("after a restart: %+v, want %+v", second.introduction, first.introduction)
+		t.Fatalf("after a restart: %+v, want %+v", second.summary, first.summary)
 	}
 	v.running = second
 	v.open(payroll)
-	v.arrived(payroll, "deniz")
+	v.signedIn(payroll, "deniz")
 	v.open(wiki)
-	v.arrived(wiki, "deniz")
+	v.signedIn(wiki, "deniz")
 
-	// Out of the one: Latchkey's session goes on.
+	// Sign-out of one application: the session at Latchkey continues.
 	v.open(payroll)
 	v.send()
 	if v.at != payroll+"signed-out" || v.status != http.StatusOK {
 		t.Errorf("signed out of payroll: %d at %s", v.status, v.at)
 	}
 	v.open(payroll)
-	v.arrived(payroll, "deniz")
-	// Out of the other: that is over.
+	v.signedIn(payroll, "deniz")
+	// Sign-out of the other ends it.
 	v.open(wiki)
 	v.send()
 	if v.at != wiki+"signed-out" || v.status != http.StatusOK {
@@ -214,16 +217,16 @@ func TestDemo(t *testing.T) {
 	}
 	v.open(wiki)
 	v.login(second.user("felix"))
-	v.arrived(wiki, "felix")
+	v.signedIn(wiki, "felix")
 }
 
-// Whoever chooses not to sign in is told so by the application, and not asked
-// again at once. An answer nobody asked for is no login either.
+// A cancelled sign-in is shown by the application and not repeated at once. An
+// unsolicited response is no sign-in either.
 func TestRefusals(t *testing.T) {
 	r := launch(t, t.TempDir(), freeAddress(t))
 	for i, why := range []string{"AuthnFailed", "access_denied"} {
 		app := r.Applications[i]
-		v := r.visitor()
+		v := r.browser()
 		v.open(app.URL)
 		v.send("do", "cancel")
 		if v.status != http.StatusForbidden || !strings.HasPrefix(v.at, app.URL) || !strings.Contains(v.page, why) {
@@ -231,14 +234,14 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	for _, address := range []string{callbackPath + "?code=x&state=y", callbackPath} {
-		v := r.visitor()
+		v := r.browser()
 		v.open(r.Base + address)
 		if v.status != http.StatusForbidden {
 			t.Errorf("%s: %d, want 403", address, v.status)
 		}
 	}
 	for _, form := range []url.Values{{}, {"SAMLResponse": {"!"}}, {"SAMLResponse": {"PGEvPg=="}, "RelayState": {"x"}}} {
-		v := r.visitor()
+		v := r.browser()
 		v.read(v.http.PostForm(r.Base+payrollPath+"saml/acs", form))
 		if v.status != http.StatusForbidden {
 			t.Errorf("%v: %d, want 403", form, v.status)
@@ -246,8 +249,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Whoever comes to the demo by another name sees nothing of it: a name on the
-// web that leads to 127.0.0.1 belongs to somebody else.
+// Requests for another host name get nothing: a name on the web that resolves
+// to 127.0.0.1 belongs to somebody else.
 func TestOtherNamesSeeNothing(t *testing.T) {
 	r := launch(t, t.TempDir(), freeAddress(t))
 	for _, tt := range []struct {
@@ -278,11 +281,11 @@ func TestOtherNamesSeeNothing(t *testing.T) {
 	}
 }
 
-// What a mail brings along runs nowhere and belongs to no origin.
+// The HTML of a mail runs no scripts and has no origin.
 func TestMailsAreShownInASandbox(t *testing.T) {
 	dir, address := t.TempDir(), freeAddress(t)
 	r := launch(t, dir, address)
-	v := r.visitor()
+	v := r.browser()
 	v.open(r.Mailbox + "?format=json")
 	if got := strings.TrimSpace(v.page); got != "[]" {
 		t.Errorf("an empty mailbox is %q, want []", got)
@@ -295,7 +298,7 @@ func TestMailsAreShownInASandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := "Subject: <script>x</script>\r\nContent-Type: text/html\r\n\r\n<script>alert(1)</script>"
-	if err := box.keep([]string{"anna@hospital.example"}, []byte(raw)); err != nil {
+	if err := box.store([]string{"anna@hospital.example"}, []byte(raw)); err != nil {
 		t.Fatal(err)
 	}
 	one := r.Mailbox + "/" + box.Mails()[0].ID

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A Mail is one the mail server took.
+// A Mail is a mail that the mail server accepted.
 type Mail struct {
 	ID        string    `json:"-"`
 	MessageID string    `json:"-"`
@@ -22,11 +22,11 @@ type Mail struct {
 	Subject   string    `json:"subject"`
 	Text      string    `json:"text"`
 	HTML      string    `json:"html"` // empty if the mail has none
-	At        time.Time `json:"at"`   // when it came
+	At        time.Time `json:"at"`   // when it was accepted
 }
 
-// readMail reads what a mail says to people. Attachments and pictures are left
-// out: the file has them.
+// readMail reads the texts of a mail. Attachments and pictures are skipped:
+// they are in the file.
 func readMail(raw []byte) (Mail, error) {
 	parsed, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
@@ -34,15 +34,16 @@ func readMail(raw []byte) (Mail, error) {
 	}
 	m := Mail{To: parsed.Header.Get("Delivered-To"), MessageID: parsed.Header.Get("Message-Id")}
 	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(parsed.Header.Get("Subject")); err != nil {
-		m.Subject = parsed.Header.Get("Subject") // in a charset we do not know; as it stands
+		m.Subject = parsed.Header.Get("Subject") // in an unknown charset: undecoded
 	}
 	return m, m.read(parsed.Header, parsed.Body, 0)
 }
 
-// maxDepth is how deep parts may lie in parts.
+// maxDepth is how deeply parts may be nested.
 const maxDepth = 5
 
-// read takes over a part's text, or its parts'. The first of each kind counts.
+// read stores the text of a part, or of its parts. The first of each kind
+// counts.
 func (m *Mail) read(header interface{ Get(key string) string }, body io.Reader, depth int) error {
 	kind := header.Get("Content-Type")
 	if kind == "" {
@@ -53,7 +54,7 @@ func (m *Mail) read(header interface{ Get(key string) string }, body io.Reader, 
 		return fmt.Errorf("content type: %w", err)
 	}
 	if !strings.HasPrefix(kind, "multipart/") {
-		content, err := io.ReadAll(decoded(header.Get("Content-Transfer-Encoding"), body))
+		content, err := io.ReadAll(decodeTransfer(header.Get("Content-Transfer-Encoding"), body))
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
@@ -84,8 +85,8 @@ func (m *Mail) read(header interface{ Get(key string) string }, body io.Reader, 
 	}
 }
 
-// decoded undoes a transfer encoding (RFC 2045, section 6).
-func decoded(encoding string, body io.Reader) io.Reader {
+// decodeTransfer decodes a transfer encoding (RFC 2045, section 6).
+func decodeTransfer(encoding string, body io.Reader) io.Reader {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "quoted-printable":
 		return quotedprintable.NewReader(body)

@@ -21,8 +21,8 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// A Mailbox is a mail server that delivers nothing and keeps everything: each
-// mail as a file in its folder, the newest of them in memory too.
+// A Mailbox is a mail server that stores all mails and delivers none: each is a
+// file in its folder, and the newest are in memory too.
 type Mailbox struct {
 	dir    string
 	log    *slog.Logger
@@ -32,7 +32,7 @@ type Mailbox struct {
 	mails []Mail // oldest first
 }
 
-// Bounds of what a mailbox takes and keeps.
+// Limits of a mailbox.
 const (
 	maxMail       = 1 << 20
 	maxMails      = 1000
@@ -40,14 +40,14 @@ const (
 	smtpTimeout   = 30 * time.Second
 )
 
-// OpenMailbox opens the mailbox in a folder, which is made if there is none. A
-// file in it that is no mail is left alone.
+// OpenMailbox opens the mailbox in a folder, which it creates if necessary. A
+// file in it that is no mail is left unchanged.
 func OpenMailbox(dir string, log *slog.Logger) (*Mailbox, error) {
 	b := &Mailbox{dir: dir, log: log}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("demo: mailbox: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix)) // in the order of their names, which is that of time
+	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix)) // sorted by name, and so by time
 	if err != nil {
 		return nil, fmt.Errorf("demo: mailbox: %w", err)
 	}
@@ -62,10 +62,10 @@ func OpenMailbox(dir string, log *slog.Logger) (*Mailbox, error) {
 			continue
 		}
 		m.ID = strings.TrimSuffix(filepath.Base(file), suffix)
-		m.At = arrived(m.ID)
+		m.At = arrivalTime(m.ID)
 		b.mails = append(b.mails, m)
 	}
-	b.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{box: b}, nil }))
+	b.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &smtpSession{box: b}, nil }))
 	b.server.Domain = "localhost"
 	b.server.MaxMessageBytes = maxMail
 	b.server.MaxRecipients = maxRecipients
@@ -74,7 +74,7 @@ func OpenMailbox(dir string, log *slog.Logger) (*Mailbox, error) {
 	return b, nil
 }
 
-// Serve takes mails until Close.
+// Serve accepts mails until Close.
 func (b *Mailbox) Serve(l net.Listener) error {
 	if err := b.server.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("demo: mail server: %w", err)
@@ -82,7 +82,8 @@ func (b *Mailbox) Serve(l net.Listener) error {
 	return nil
 }
 
-// Close stops taking mails. One being taken is waited for, until ctx ends.
+// Close stops the server. It waits for a mail that is being received, until ctx
+// ends.
 func (b *Mailbox) Close(ctx context.Context) error {
 	if err := b.server.Shutdown(ctx); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
 		return fmt.Errorf("demo: mail server: %w", err)
@@ -90,7 +91,7 @@ func (b *Mailbox) Close(ctx context.Context) error {
 	return nil
 }
 
-// Mails returns all mails kept, oldest first.
+// Mails returns all mails, oldest first.
 func (b *Mailbox) Mails() []Mail {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,10 +109,10 @@ func (b *Mailbox) Mail(id string) (Mail, bool) {
 	return b.mails[i], true
 }
 
-// keep keeps a mail as it came. It returns once the mail is on the disk: the
-// sender forgets it then.
-func (b *Mailbox) keep(to []string, raw []byte) error {
-	// The envelope says who gets a mail; its own headers may say anything.
+// store stores a mail as it was received. It returns once the mail is on the
+// disk, because the sender deletes it then.
+func (b *Mailbox) store(to []string, raw []byte) error {
+	// The recipients are those of the envelope; the headers may name others.
 	raw = append([]byte("Delivered-To: "+strings.Join(to, ", ")+"\r\n"), raw...)
 	m, err := readMail(raw)
 	if err != nil {
@@ -119,17 +120,17 @@ func (b *Mailbox) keep(to []string, raw []byte) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// A sender that died before it noted our answer sends again. Its Message-ID
-	// tells, as it does to any mail server.
+	// A sender that died before it recorded our answer sends again. The mail is
+	// recognised by its Message-ID.
 	if m.MessageID != "" && slices.ContainsFunc(b.mails, func(k Mail) bool { return k.MessageID == m.MessageID && k.To == m.To }) {
 		return nil
 	}
 	now := time.Now().UnixMilli()
 	if n := len(b.mails); n > 0 {
-		now = max(now, b.mails[n-1].At.UnixMilli()+1) // names sort as mails came, whatever the clock does
+		now = max(now, b.mails[n-1].At.UnixMilli()+1) // names sort in the order of arrival, even if the clock is set back
 	}
 	m.ID = fmt.Sprintf("%013d-%s", now, strings.ToLower(rand.Text()[:8]))
-	m.At = arrived(m.ID)
+	m.At = arrivalTime(m.ID)
 	if err := writeFile(filepath.Join(b.dir, m.ID+suffix), raw); err != nil {
 		return fmt.Errorf("demo: mailbox: %w", err)
 	}
@@ -143,11 +144,11 @@ func (b *Mailbox) keep(to []string, raw []byte) error {
 	return nil
 }
 
-// suffix is that of the files mails are kept in.
+// suffix is that of the files with mails.
 const suffix = ".eml"
 
-// arrived reads off a mail's id when it came; the zero time if it does not say.
-func arrived(id string) time.Time {
+// arrivalTime is the time in the id of a mail; zero if there is none.
+func arrivalTime(id string) time.Time {
 	text, _, _ := strings.Cut(id, "-")
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -156,7 +157,7 @@ func arrived(id string) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// writeFile writes a file whole or not at all, for its owner's eyes.
+// writeFile writes a file completely or not at all, readable only by its owner.
 func writeFile(name string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".new-*")
 	if err != nil {
@@ -173,32 +174,32 @@ func writeFile(name string, content []byte) error {
 	return nil
 }
 
-// A delivery is one client's conversation with the mail server.
-type delivery struct {
+// An smtpSession is the session of one client with the mail server.
+type smtpSession struct {
 	box *Mailbox
 	to  []string
 }
 
-// Mail implements smtp.Session: everybody may send.
-func (d *delivery) Mail(string, *smtp.MailOptions) error { return nil }
+// Mail implements smtp.Session: any sender is accepted.
+func (d *smtpSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-// Rcpt implements smtp.Session: everybody has a mailbox here.
-func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
+// Rcpt implements smtp.Session: any recipient is accepted.
+func (d *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	d.to = append(d.to, to)
 	return nil
 }
 
 // Data implements smtp.Session.
-func (d *delivery) Data(r io.Reader) error {
+func (d *smtpSession) Data(r io.Reader) error {
 	var raw bytes.Buffer
 	if _, err := raw.ReadFrom(r); err != nil {
 		return err
 	}
-	return d.box.keep(d.to, raw.Bytes())
+	return d.box.store(d.to, raw.Bytes())
 }
 
 // Reset implements smtp.Session.
-func (d *delivery) Reset() { d.to = nil }
+func (d *smtpSession) Reset() { d.to = nil }
 
 // Logout implements smtp.Session.
-func (d *delivery) Logout() error { return nil }
+func (d *smtpSession) Logout() error { return nil }

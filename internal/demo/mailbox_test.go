@@ -30,7 +30,7 @@ func open(t *testing.T, dir string) (*Mailbox, mail.SMTP) {
 	ctx := t.Context()
 	t.Cleanup(func() {
 		err := box.server.Close()
-		_ = l.Close() // if the server was closed before it came to serve, it does not know of l
+		_ = l.Close() // a server that is closed before it serves does not close l
 		if err := errors.Join(err, <-done); err != nil {
 			t.Errorf("close: %v, %v", err, ctx.Err())
 		}
@@ -44,8 +44,8 @@ func envelope(n int) mail.Envelope {
 		Text: "Ihr Code: 123456\nNur für Sie.", HTML: `<p style="color:red">Ihr Code: <b>123456</b></p>`}
 }
 
-// What the outbox's own sender sends is kept, in order, and is still there when
-// the mailbox is opened again.
+// Mails of the outbox's sender are stored in order, and are there again when
+// the mailbox is reopened.
 func TestMailboxKeeps(t *testing.T) {
 	dir := t.TempDir()
 	box, smtp := open(t, dir)
@@ -74,7 +74,7 @@ func TestMailboxKeeps(t *testing.T) {
 	}
 }
 
-// A sender that did not hear our answer sends again; people get one mail.
+// A sender that did not get the answer sends again; there is one mail.
 func TestMailboxKnowsWhatItHas(t *testing.T) {
 	box, smtp := open(t, t.TempDir())
 	other := envelope(1)
@@ -89,8 +89,8 @@ func TestMailboxKnowsWhatItHas(t *testing.T) {
 	}
 }
 
-// Neither a file that is no mail nor half of one keeps the mailbox from opening,
-// and nobody removes them.
+// A file that is no mail, or only half of one, does not prevent opening the
+// mailbox, and is not removed.
 func TestMailboxLeavesWhatItCannotRead(t *testing.T) {
 	dir := t.TempDir()
 	box, smtp := open(t, dir)
@@ -114,7 +114,7 @@ func TestReadMail(t *testing.T) {
 	multipart := "Delivered-To: a@example.org\r\nContent-Type: multipart/%s; boundary=b\r\n\r\n%s--b--\r\n"
 	part := "--b\r\nContent-Type: %s\r\n%s\r\n%s\r\n"
 	nested := "Subject: deep\r\n"
-	for i := range maxDepth + 2 { // a boundary each, or the outer one would end the inner part
+	for i := range maxDepth + 2 { // each needs its own boundary
 		nested += fmt.Sprintf("Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
 	}
 	for _, tt := range []struct {
@@ -152,6 +152,6 @@ func FuzzReadMail(f *testing.F) {
 	f.Add([]byte("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"))
 	f.Add([]byte("Content-Transfer-Encoding: base64\r\n\r\nAAAA"))
 	f.Fuzz(func(_ *testing.T, raw []byte) {
-		_, _ = readMail(raw) // it must come back
+		_, _ = readMail(raw) // it must return
 	})
 }

@@ -25,44 +25,44 @@ var pageFiles embed.FS
 //go:embed demo.css
 var styleSheet []byte
 
-// A page is what every page is told, around the Body that is its own.
+// A page is what all pages have in common, around the body of one page.
 type page struct {
 	L            locales.Printer
-	Languages    []locales.Language // offered at the foot; empty where they are not
+	Languages    []locales.Language // offered in the footer; empty on other pages
 	Organisation string
 	Body         body
 }
 
-// A body is what one page has for its own. Each file in the folder pages, but
-// the layout, has one type.
+// A body is the content of one page. Each file in the folder pages except the
+// layout has one type of body.
 type body interface {
 	template() string        // name of the file in the folder pages
 	Heading() templates.Text // the h1, and part of the title
 }
 
-// Title is what the window is called.
+// Title is the title of the window.
 func (p page) Title() string {
 	h := p.Body.Heading()
 	return p.L.T("page.title", "heading", p.L.T(h.Key, h.Args...), "tenant", p.Organisation)
 }
 
-// Live is what static/login.js says by itself, as JSON.
+// Live are the texts that static/login.js uses, as JSON.
 func (p page) Live() (string, error) { return p.L.JSON("live.") }
 
-// A start is the first page: what there is and what to try.
-type start struct {
-	Applications  []offered
+// A startPage is the first page: what there is and what to try.
+type startPage struct {
+	Applications  []offeredApplication
 	Users         []user
-	First         user   // whom the steps are about
-	Outsider      string // somebody who is no target user; empty if there is nobody
+	Suggested     user   // the user of the steps
+	NonTarget     string // name of a user who is no target user; may be empty
 	Mailbox       string
 	Passcodes     string
 	Authenticator string
 	Me            string
 }
 
-// An offered application is one to open.
-type offered struct{ Name, Protocol, Path string }
+// An offeredApplication is a link to an application.
+type offeredApplication struct{ Name, Protocol, Path string }
 
 // Names of the protocols.
 const (
@@ -70,90 +70,92 @@ const (
 	oidcProtocol = "OpenID Connect"
 )
 
-func (start) template() string { return "start.html" }
+func (startPage) template() string { return "start.html" }
 
 // Heading is the page's.
-func (start) Heading() templates.Text { return templates.Text{Key: "demo.start.heading"} }
+func (startPage) Heading() templates.Text { return templates.Text{Key: "demo.start.heading"} }
 
-// An application is a page of one somebody is signed in to.
-type application struct {
+// An applicationPage is the page of an application to which somebody is signed in.
+type applicationPage struct {
 	Application string
 	Protocol    string
 	Path        string
 	User        string
-	Told        []fact
+	Attributes  []attribute
 }
 
-func (application) template() string { return "application.html" }
+func (applicationPage) template() string { return "application.html" }
 
 // Heading is the page's.
-func (a application) Heading() templates.Text {
+func (a applicationPage) Heading() templates.Text {
 	return templates.Text{Key: "demo.application.heading", Args: []any{"application", a.Application}}
 }
 
-// A fact is something an application was told, by the name the protocol has for it.
-type fact struct{ Name, Value string }
+// An attribute is what an application was told about the user, by its name in the
+// protocol.
+type attribute struct{ Name, Value string }
 
-// A refusal is the page of an application that was told no.
-type refusal struct {
+// A refusalPage is the page of an application after a failed sign-in.
+type refusalPage struct {
 	Application string
 	Path        string
-	Why         string // the protocol's word; empty if the answer could not be used
+	Reason      string // the error code of the protocol; empty if the response could not be used
 }
 
-func (refusal) template() string { return "refused.html" }
+func (refusalPage) template() string { return "refused.html" }
 
 // Heading is the page's.
-func (refusal) Heading() templates.Text { return templates.Text{Key: "demo.refused.heading"} }
+func (refusalPage) Heading() templates.Text { return templates.Text{Key: "demo.refused.heading"} }
 
-// A signedOut is the page after signing out of an application.
-type signedOut struct {
-	Application string
-	Path        string
-	Still       bool // Latchkey's own session goes on
+// A signedOutPage is the page after signing out of an application.
+type signedOutPage struct {
+	Application      string
+	Path             string
+	SessionContinues bool // the session at Latchkey continues
 }
 
-func (signedOut) template() string { return "signedout.html" }
+func (signedOutPage) template() string { return "signedout.html" }
 
 // Heading is the page's.
-func (signedOut) Heading() templates.Text { return templates.Text{Key: "demo.signedout.heading"} }
+func (signedOutPage) Heading() templates.Text { return templates.Text{Key: "demo.signedout.heading"} }
 
-// A mailList is the mailbox.
-type mailList struct{ Mails []Mail }
+// A mailListPage lists the mails.
+type mailListPage struct{ Mails []Mail }
 
-func (mailList) template() string { return "mails.html" }
-
-// Heading is the page's.
-func (mailList) Heading() templates.Text { return templates.Text{Key: "demo.mail.heading"} }
-
-// A letter is one mail.
-type letter struct{ Mail }
-
-func (letter) template() string { return "mail.html" }
+func (mailListPage) template() string { return "mails.html" }
 
 // Heading is the page's.
-func (l letter) Heading() templates.Text {
+func (mailListPage) Heading() templates.Text { return templates.Text{Key: "demo.mail.heading"} }
+
+// A mailPage shows one mail.
+type mailPage struct{ Mail }
+
+func (mailPage) template() string { return "mail.html" }
+
+// Heading is the page's.
+func (l mailPage) Heading() templates.Text {
 	if l.Subject == "" {
 		return templates.Text{Key: "demo.mail.nosubject"}
 	}
 	return templates.Text{Key: "demo.mail.subject", Args: []any{"subject", l.Subject}}
 }
 
-// A passcodes page has those of the authenticators that came with the demo.
-type passcodes struct {
-	Seconds int // for which they are good
+// A passcodesPage shows the passcodes of the authenticators that the demo
+// added.
+type passcodesPage struct {
+	Seconds int // for which they are still valid
 	Codes   []passcode
 }
 
 type passcode struct{ User, Code, Seed string }
 
-func (passcodes) template() string { return "passcodes.html" }
+func (passcodesPage) template() string { return "passcodes.html" }
 
 // Heading is the page's.
-func (passcodes) Heading() templates.Text { return templates.Text{Key: "demo.passcodes.heading"} }
+func (passcodesPage) Heading() templates.Text { return templates.Text{Key: "demo.passcodes.heading"} }
 
-// parsePages parses the pages. A fallback text is marked as what it is in the
-// same way as on the pages of a login.
+// parsePages parses the pages. A text in another language is marked in the same
+// way as on the sign-in pages.
 func parsePages() (map[string]*template.Template, error) {
 	base, err := template.New("page").Funcs(template.FuncMap{
 		"asset": static.Asset,
@@ -181,17 +183,17 @@ func parsePages() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// contentPolicy is what the demo's own pages may do: as little as those of a login,
-// and show a mail in a frame. All they lead to is on the same origin, so that
-// form-action needs to name nobody else.
+// contentPolicy is the policy of the demo's own pages: that of the sign-in
+// pages, but a mail may be shown in a frame. Their forms lead only to the same
+// origin.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-src 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; form-action 'self'"
 
-// render writes a page whole or not at all.
+// render writes a page completely or not at all.
 func (d *Demo) render(w http.ResponseWriter, r *http.Request, status int, b body) error {
-	p := page{L: d.kit.Printer(r, "", "", ""), Organisation: organisation, Body: b}
-	if _, ok := b.(start); ok {
-		p.Languages = d.kit.Catalog.Languages()
+	p := page{L: d.site.Printer(r, "", "", ""), Organisation: organisation, Body: b}
+	if _, ok := b.(startPage); ok {
+		p.Languages = d.site.Catalog.Languages()
 	}
 	var html bytes.Buffer
 	if err := d.pages[b.template()].ExecuteTemplate(&html, "layout", p); err != nil {
@@ -214,14 +216,14 @@ const (
 	stylePath     = "/demo/demo.css"
 )
 
-// Routes mounts all that a demo has beside Latchkey itself.
+// Routes mounts what a demo has beside Latchkey itself.
 func (d *Demo) Routes(handle func(pattern string, h http.Handler)) {
 	handle("GET /{$}", d.handle(d.showStart))
 	handle("GET "+mailPath, d.handle(d.showMails))
 	handle("GET "+mailPath+"/{mail}", d.handle(d.showMail))
 	handle("GET "+mailPath+"/{mail}/html", d.handle(d.showHTML))
 	handle("GET "+passcodesPath, d.handle(d.showPasscodes))
-	handle("POST "+languagePath, d.kit.SameOrigin(d.handle(d.pickLanguage)))
+	handle("POST "+languagePath, d.site.SameOrigin(d.handle(d.pickLanguage)))
 	handle("GET "+stylePath, d.handle(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = w.Write(styleSheet) // who has left needs no answer
@@ -231,17 +233,17 @@ func (d *Demo) Routes(handle func(pattern string, h http.Handler)) {
 	d.wiki.routes(handle)
 }
 
-// handle adapts a handler and keeps it to the demo's own name. Whoever typed
-// 127.0.0.1 is sent on, and would lose all cookies otherwise; a page on the web
-// that made its own name lead here learns nothing.
+// handle adapts a handler and answers only to the demo's own host name. A
+// request for 127.0.0.1 is redirected, because cookies are bound to the name; a
+// page on the web whose name resolves to this machine gets nothing.
 func (d *Demo) handle(h web.Handler) http.Handler {
-	next := d.kit.Handle(h)
+	next := d.site.Handle(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Host == d.kit.Base.Host:
+		case r.Host == d.site.Base.Host:
 			next.ServeHTTP(w, r)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			http.Redirect(w, r, d.kit.Base.String()+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+			http.Redirect(w, r, d.site.Base.String()+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 		default:
 			http.Error(w, http.StatusText(http.StatusMisdirectedRequest), http.StatusMisdirectedRequest)
 		}
@@ -253,11 +255,11 @@ func (d *Demo) showStart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := start{Applications: []offered{{payrollName, samlProtocol, payrollPath}, {wikiName, oidcProtocol, wikiPath}},
-		Users: users, First: newcomer(users), Mailbox: mailPath, Passcodes: passcodesPath, Authenticator: "/authenticator/", Me: "/t/" + slug + "/me"}
+	body := startPage{Applications: []offeredApplication{{payrollName, samlProtocol, payrollPath}, {wikiName, oidcProtocol, wikiPath}},
+		Users: users, Suggested: suggestedUser(users), Mailbox: mailPath, Passcodes: passcodesPath, Authenticator: "/authenticator/", Me: "/t/" + slug + "/me"}
 	for _, u := range users {
 		if !u.Target {
-			body.Outsider = u.Name
+			body.NonTarget = u.Name
 		}
 	}
 	return d.render(w, r, http.StatusOK, body)
@@ -273,34 +275,34 @@ func (d *Demo) showMails(w http.ResponseWriter, r *http.Request) error {
 	for i := len(mails) - 1; i >= 0; i-- {
 		newest = append(newest, mails[i])
 	}
-	return d.render(w, r, http.StatusOK, mailList{newest})
+	return d.render(w, r, http.StatusOK, mailListPage{newest})
 }
 
 func (d *Demo) showMail(w http.ResponseWriter, r *http.Request) error {
-	m, err := d.asked(r)
+	m, err := d.requestedMail(r)
 	if err != nil {
 		return err
 	}
-	return d.render(w, r, http.StatusOK, letter{m})
+	return d.render(w, r, http.StatusOK, mailPage{m})
 }
 
-// showHTML shows a mail's HTML as a mail program does: it may have styles of
-// its own, and nothing else. In the sandbox it belongs to no origin.
+// showHTML shows a mail's HTML as a mail program does: it may have its own
+// styles, and nothing else. In the sandbox it has no origin.
 func (d *Demo) showHTML(w http.ResponseWriter, r *http.Request) error {
-	m, err := d.asked(r)
+	m, err := d.requestedMail(r)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h.Del("X-Frame-Options") // says the same as frame-ancestors, less well
+	h.Del("X-Frame-Options") // frame-ancestors is more precise
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = w.Write([]byte(m.HTML)) // who has left needs no answer
 	return nil
 }
 
-// asked returns the mail that a request's address names.
-func (d *Demo) asked(r *http.Request) (Mail, error) {
+// requestedMail returns the mail that is named by a request's address.
+func (d *Demo) requestedMail(r *http.Request) (Mail, error) {
 	m, ok := d.mailbox.Mail(r.PathValue("mail"))
 	if !ok {
 		return m, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
@@ -309,8 +311,8 @@ func (d *Demo) asked(r *http.Request) (Mail, error) {
 }
 
 func (d *Demo) showPasscodes(w http.ResponseWriter, r *http.Request) error {
-	now := d.kit.DB.Now()
-	body := passcodes{Seconds: period - int(now.Unix())%period}
+	now := d.site.DB.Now()
+	body := passcodesPage{Seconds: period - int(now.Unix())%period}
 	for _, p := range people {
 		if seed := d.state.Seeds[p.name]; seed != nil {
 			body.Codes = append(body.Codes, passcode{p.name, otp.TOTP(seed, otp.Params{}, now), otp.EncodeSecret(seed)})
@@ -326,7 +328,7 @@ func (d *Demo) pickLanguage(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
-	d.kit.PickLanguage(w, d.kit.Catalog.Negotiate(r.PostFormValue("language"), "", "", "").Lang())
+	d.site.PickLanguage(w, d.site.Catalog.Negotiate(r.PostFormValue("language"), "", "", "").Lang())
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }

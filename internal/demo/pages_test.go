@@ -18,7 +18,7 @@ func TestEachTemplateHasOneType(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := []string{"layout.html"}
-	for _, b := range []body{start{}, application{}, refusal{}, signedOut{}, mailList{}, letter{}, passcodes{}} {
+	for _, b := range []body{startPage{}, applicationPage{}, refusalPage{}, signedOutPage{}, mailListPage{}, mailPage{}, passcodesPage{}} {
 		file := b.template()
 		if slices.Contains(files, file) {
 			t.Errorf("%T has the file of another type, %s", b, file)

@@ -22,25 +22,25 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// payrollPath is where the SAML service provider lives.
+// payrollPath is the path of the SAML service provider.
 const payrollPath = "/demo/payroll/"
 
-// trackedFor is how long the service provider waits for the answer to a
-// request. The library's 90 seconds are enough for a password; somebody who
-// first enrols an authenticator, and finds a phone for it, takes minutes.
-const trackedFor = 2 * time.Hour
+// requestLifetime is how long the service provider accepts a response to a
+// request. The library's 90 seconds are enough for a password, but enrolling an
+// authenticator in between takes minutes.
+const requestLifetime = 2 * time.Hour
 
-// metadataLife is how long the registered metadata says it is valid: as long as
-// the certificate in it.
-const metadataLife = 10 * 365 * 24 * time.Hour
+// metadataValidity is the validity of the registered metadata: that of its
+// certificate.
+const metadataValidity = 10 * 365 * 24 * time.Hour
 
 // payroll is a SAML service provider: crewjam's middleware around one page. It
-// signs its requests, and keeps who is signed in in a cookie of its own.
+// signs its requests, and has its session in a cookie.
 type payroll struct {
 	demo *Demo
 
 	mu sync.Mutex
-	sp *samlsp.Middleware // without the identity provider's metadata until it was asked for
+	sp *samlsp.Middleware // without the identity provider's metadata until the first request
 }
 
 func newPayroll(d *Demo, base *url.URL, s *state) (*payroll, error) {
@@ -62,28 +62,27 @@ func newPayroll(d *Demo, base *url.URL, s *state) (*payroll, error) {
 	if p.sp, err = samlsp.New(options); err != nil {
 		return nil, fmt.Errorf("demo: service provider: %w", err)
 	}
-	p.sp.ServiceProvider.SignatureMethod = dsig.RSASHA256SignatureMethod // the library's own choice is SHA-1
+	p.sp.ServiceProvider.SignatureMethod = dsig.RSASHA256SignatureMethod // the library's default is SHA-1
 	p.sp.ServiceProvider.AuthnNameIDFormat = saml.PersistentNameIDFormat
-	p.sp.ServiceProvider.MetadataValidDuration = metadataLife
-	p.sp.OnError = p.failed
+	p.sp.ServiceProvider.MetadataValidDuration = metadataValidity
+	p.sp.OnError = p.showRefusal
 	codec := samlsp.DefaultTrackedRequestCodec(options)
-	codec.MaxAge = trackedFor
-	p.sp.RequestTracker = tracker{samlsp.CookieRequestTracker{ServiceProvider: &p.sp.ServiceProvider, NamePrefix: "payroll_",
-		Codec: codec, MaxAge: trackedFor, SameSite: http.SameSiteLaxMode}}
+	codec.MaxAge = requestLifetime
+	p.sp.RequestTracker = requestTracker{samlsp.CookieRequestTracker{ServiceProvider: &p.sp.ServiceProvider, NamePrefix: "payroll_",
+		Codec: codec, MaxAge: requestLifetime, SameSite: http.SameSiteLaxMode}}
 	p.sp.Session = samlsp.CookieSessionProvider{Name: payrollCookie, HTTPOnly: true, SameSite: http.SameSiteLaxMode,
-		MaxAge: sessionFor, Path: payrollPath, Codec: tellingCodec{samlsp.DefaultSessionCodec(options)}}
+		MaxAge: sessionFor, Path: payrollPath, Codec: attributesCodec{samlsp.DefaultSessionCodec(options)}}
 	return p, nil
 }
 
-// payrollCookie holds who is signed in, and sessionFor is how long.
+// payrollCookie is the name of the session cookie, and sessionFor its lifetime.
 const (
 	payrollCookie = "payroll"
 	sessionFor    = time.Hour
 )
 
-// metadata is what an identity provider has to know of the service provider.
-// It leaves out the key to encrypt for, and the artifact binding that nobody
-// here resolves.
+// metadata is the service provider's metadata, without an encryption key and
+// without the artifact binding, which is not supported.
 func (p *payroll) metadata() ([]byte, error) {
 	m := p.sp.ServiceProvider.Metadata()
 	for i := range m.SPSSODescriptors {
@@ -95,20 +94,20 @@ func (p *payroll) metadata() ([]byte, error) {
 	return xml.MarshalIndent(m, "", "  ")
 }
 
-// routes mounts the service provider. Its assertion consumer service takes
+// routes mounts the service provider. Its assertion consumer service accepts
 // posts from the identity provider, which elsewhere is another site.
 func (p *payroll) routes(handle func(pattern string, h http.Handler)) {
 	d := p.demo
 	handle("GET "+payrollPath+"{$}", d.handle(p.show))
 	handle("GET "+payrollPath+"signed-out", d.handle(p.signedOut))
-	handle("POST "+payrollPath+"sign-out", d.kit.SameOrigin(d.handle(p.signOut)))
+	handle("POST "+payrollPath+"sign-out", d.site.SameOrigin(d.handle(p.signOut)))
 	handle("GET "+payrollPath+"saml/metadata", d.handle(p.serveMetadata))
-	handle("POST "+payrollPath+"saml/acs", d.handle(p.consume))
+	handle("POST "+payrollPath+"saml/acs", d.handle(p.receive))
 }
 
-// ready returns the middleware once it knows the identity provider, whose
-// metadata it fetches as anybody's would: by HTTP, when first needed.
-func (p *payroll) ready(ctx context.Context) (*samlsp.Middleware, error) {
+// middleware returns the middleware. The first call fetches the identity
+// provider's metadata by HTTP.
+func (p *payroll) middleware(ctx context.Context) (*samlsp.Middleware, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sp.ServiceProvider.IDPMetadata == nil {
@@ -125,9 +124,10 @@ func (p *payroll) ready(ctx context.Context) (*samlsp.Middleware, error) {
 	return p.sp, nil
 }
 
-// show is the application's page. Whoever is not signed in is sent to Latchkey.
+// show is the application's page. A browser without a session is sent to
+// Latchkey.
 func (p *payroll) show(w http.ResponseWriter, r *http.Request) error {
-	sp, err := p.ready(r.Context())
+	sp, err := p.middleware(r.Context())
 	if err != nil {
 		return err
 	}
@@ -147,18 +147,18 @@ func (p *payroll) show(w http.ResponseWriter, r *http.Request) error {
 	if user == "" {
 		user = claims.Subject // a pseudonym
 	}
-	told := []fact{{"NameID", claims.Subject}}
+	told := []attribute{{"NameID", claims.Subject}}
 	for _, name := range slices.Sorted(maps.Keys(claims.Attributes)) {
-		told = append(told, fact{name, strings.Join(claims.Attributes[name], ", ")})
+		told = append(told, attribute{name, strings.Join(claims.Attributes[name], ", ")})
 	}
-	return p.demo.render(w, r, http.StatusOK, application{Application: payrollName, Path: payrollPath, Protocol: samlProtocol,
-		User: user, Told: told})
+	return p.demo.render(w, r, http.StatusOK, applicationPage{Application: payrollName, Path: payrollPath, Protocol: samlProtocol,
+		User: user, Attributes: told})
 }
 
-// consume takes the answer of the identity provider.
-func (p *payroll) consume(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, 4*web.MaxBody) // SAML's bound
-	sp, err := p.ready(r.Context())
+// receive handles the response of the identity provider.
+func (p *payroll) receive(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 4*web.MaxBody) // the limit of a SAML response
+	sp, err := p.middleware(r.Context())
 	if err != nil {
 		return err
 	}
@@ -166,9 +166,9 @@ func (p *payroll) consume(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// failed says that the answer was no login. It does not ask again by itself:
-// whoever chose not to sign in would be in a loop.
-func (p *payroll) failed(w http.ResponseWriter, r *http.Request, err error) {
+// showRefusal shows that the response was no sign-in. It does not send another
+// request by itself: somebody who has cancelled would be in a loop.
+func (p *payroll) showRefusal(w http.ResponseWriter, r *http.Request, err error) {
 	why := ""
 	var wrong *saml.InvalidResponseError
 	var refused saml.ErrBadStatus
@@ -178,15 +178,15 @@ func (p *payroll) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &refused) {
 		why = statusIn(wrong.Response)
 	} else {
-		p.demo.kit.Log.WarnContext(r.Context(), "payroll got no login", "err", err)
+		p.demo.site.Log.WarnContext(r.Context(), "payroll: no sign-in", "err", err)
 	}
 	p.demo.handle(func(w http.ResponseWriter, r *http.Request) error {
-		return p.demo.render(w, r, http.StatusForbidden, refusal{Application: payrollName, Path: payrollPath, Why: why})
+		return p.demo.render(w, r, http.StatusForbidden, refusalPage{Application: payrollName, Path: payrollPath, Reason: why})
 	}).ServeHTTP(w, r)
 }
 
-// statusIn is the most telling status code of a response, without its prefix:
-// the library keeps the outer one, which only says whose fault it was.
+// statusIn is the innermost status code of a response, without its prefix. The
+// library keeps the outer one, which only says which side failed.
 func statusIn(response string) string {
 	var r saml.Response
 	if err := xml.Unmarshal([]byte(response), &r); err != nil {
@@ -209,7 +209,7 @@ func (p *payroll) serveMetadata(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// signOut ends the session of this application alone.
+// signOut ends only the session of this application.
 func (p *payroll) signOut(w http.ResponseWriter, r *http.Request) error {
 	forget(w, payrollCookie, payrollPath)
 	http.Redirect(w, r, payrollPath+"signed-out", http.StatusSeeOther)
@@ -217,30 +217,30 @@ func (p *payroll) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *payroll) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return p.demo.render(w, r, http.StatusOK, signedOut{Application: payrollName, Path: payrollPath, Still: true})
+	return p.demo.render(w, r, http.StatusOK, signedOutPage{Application: payrollName, Path: payrollPath, SessionContinues: true})
 }
 
-// forget takes a cookie from the browser.
+// forget deletes a cookie.
 func forget(w http.ResponseWriter, name, path string) {
 	http.SetCookie(w, &http.Cookie{Name: name, Path: path, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// A tracker keeps requests in cookies and, other than the library's, takes them
-// away again: that one names a domain the cookie was not set for.
-type tracker struct{ samlsp.CookieRequestTracker }
+// A requestTracker keeps requests in cookies and deletes them. The library's own
+// tracker does not: it deletes with a domain for which the cookie was not set.
+type requestTracker struct{ samlsp.CookieRequestTracker }
 
 // StopTrackingRequest implements samlsp.RequestTracker.
-func (t tracker) StopTrackingRequest(w http.ResponseWriter, _ *http.Request, index string) error {
+func (t requestTracker) StopTrackingRequest(w http.ResponseWriter, _ *http.Request, index string) error {
 	forget(w, t.NamePrefix+index, t.ServiceProvider.AcsURL.Path)
 	return nil
 }
 
-// A tellingCodec keeps in the session, beside the attributes, what the
-// assertion says of the login itself, to show it.
-type tellingCodec struct{ samlsp.JWTSessionCodec }
+// An attributesCodec adds to the attributes of the session what the assertion says
+// about the sign-in itself, so that the page shows it.
+type attributesCodec struct{ samlsp.JWTSessionCodec }
 
 // New implements samlsp.SessionCodec.
-func (c tellingCodec) New(assertion *saml.Assertion) (samlsp.Session, error) {
+func (c attributesCodec) New(assertion *saml.Assertion) (samlsp.Session, error) {
 	session, err := c.JWTSessionCodec.New(assertion)
 	if err != nil {
 		return nil, err

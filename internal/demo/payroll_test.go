@@ -9,8 +9,8 @@ import (
 	"github.com/crewjam/saml"
 )
 
-// Who sets up an authenticator on the way takes minutes, and the library
-// forgets what it asked for after 90 seconds unless it is told otherwise.
+// Enrolling an authenticator during a sign-in takes minutes, and by default the
+// library accepts no response after 90 seconds.
 func TestPayrollRemembersItsRequestThroughTheWizard(t *testing.T) {
 	base, err := Base("localhost:8080")
 	if err != nil {
@@ -26,7 +26,7 @@ func TestPayrollRemembersItsRequestThroughTheWizard(t *testing.T) {
 	}
 	present := saml.TimeNow
 	t.Cleanup(func() { saml.TimeNow = present })
-	for ago, remembered := range map[time.Duration]bool{0: true, 5 * time.Minute: true, 90 * time.Minute: true, trackedFor + time.Minute: false} {
+	for ago, remembered := range map[time.Duration]bool{0: true, 5 * time.Minute: true, 90 * time.Minute: true, requestLifetime + time.Minute: false} {
 		saml.TimeNow = func() time.Time { return time.Now().Add(-ago) }
 		w := httptest.NewRecorder()
 		index, err := p.sp.RequestTracker.TrackRequest(w, httptest.NewRequest(http.MethodGet, payrollPath, nil), "_1")
@@ -48,8 +48,8 @@ func TestPayrollRemembersItsRequestThroughTheWizard(t *testing.T) {
 	}
 }
 
-// A request that was answered is forgotten by the browser too: its cookie is
-// taken away from where it was put.
+// The cookie of a request is deleted, with the path it was set with, once there
+// was a response.
 func TestPayrollForgetsWhatWasAnswered(t *testing.T) {
 	base, err := Base("localhost:8080")
 	if err != nil {

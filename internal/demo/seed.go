@@ -23,14 +23,14 @@ const (
 	helpContact  = "help@hospital.example"
 )
 
-// seeder is who does all that is done before anybody comes.
-var seeder = identity.Principal{Kind: identity.CommandLine, Name: "latchkey demo"}
+// seedPrincipal is the principal of the seed.
+var seedPrincipal = identity.Principal{Kind: identity.CommandLine, Name: "latchkey demo"}
 
-// seed fills a fresh tenant, by the same ways operators have, and notes in the
-// state that it is done.
+// seed fills a new tenant, by the same functions that operators use, and
+// records in the state that it is done.
 func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
 	t := d.tenant
-	who := seeder
+	who := seedPrincipal
 	who.Tenant = t.ID
 	var outside identity.Group
 	for _, name := range groups {
@@ -38,7 +38,7 @@ func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
 		if err != nil {
 			return err
 		}
-		if name == visitors {
+		if name == guests {
 			outside = g
 		}
 	}
@@ -49,12 +49,12 @@ func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
 			return fmt.Errorf("demo: %s: %w", p.name, err)
 		}
 		if p.authenticator {
-			if err := d.equip(ctx, who, u); err != nil {
+			if err := d.addAuthenticator(ctx, who, u); err != nil {
 				return fmt.Errorf("demo: %s: %w", p.name, err)
 			}
 		}
 	}
-	_, err := admin.SetPolicy(ctx, d.kit.DB, who, t.ID, policy.KindSelfProvisioning, func(present policy.Document) (policy.Document, error) {
+	_, err := admin.SetPolicy(ctx, d.site.DB, who, t.ID, policy.KindSelfProvisioning, func(present policy.Document) (policy.Document, error) {
 		p, ok := present.(policy.SelfProvisioning)
 		if !ok {
 			return nil, fmt.Errorf("demo: a policy that is a %T", present)
@@ -72,14 +72,14 @@ func (d *Demo) seed(ctx context.Context, dir *directory.Directory) error {
 	return d.state.write(d.dir)
 }
 
-// equip gives a user an authenticator whose seed we know, so that a page, or
-// oathtool, can show its passcodes.
-func (d *Demo) equip(ctx context.Context, who identity.Principal, u identity.User) error {
+// addAuthenticator gives a user an authenticator with a known seed, so that a
+// page, or oathtool, can show its passcodes.
+func (d *Demo) addAuthenticator(ctx context.Context, who identity.Principal, u identity.User) error {
 	template, err := json.Marshal(policy.DefaultTemplate())
 	if err != nil {
 		return err
 	}
-	return d.kit.DB.InTx(ctx, who, func(tx *store.Tx) error {
+	return d.site.DB.InTx(ctx, who, func(tx *store.Tx) error {
 		a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: "DEMO-" + u.Name,
 			Kind: identity.TOTP, Name: u.DisplayName, Seed: d.state.Seeds[u.Name], Digits: 6, Step: int64(period),
 			Template: template, ActivatedAt: tx.Now()}
@@ -94,13 +94,13 @@ func (d *Demo) equip(ctx context.Context, who identity.Principal, u identity.Use
 	})
 }
 
-// Names of the two applications. People meet them as names, in every language.
+// Names of the two applications, the same in every language.
 const (
 	payrollName = "Payroll"
 	wikiName    = "Wiki"
 )
 
-// register makes the two applications known to Latchkey.
+// register registers the two applications.
 func (d *Demo) register(ctx context.Context, who identity.Principal) error {
 	metadata, err := d.payroll.metadata()
 	if err != nil {
@@ -118,14 +118,14 @@ func (d *Demo) register(ctx context.Context, who identity.Principal) error {
 	}
 	d.state.ClientSecret, d.wiki.clientSecret = secret, secret
 	for _, app := range []identity.Application{payroll, wiki} {
-		if _, err := admin.AddApplication(ctx, d.kit.DB, who, d.tenant.ID, app); err != nil {
+		if _, err := admin.AddApplication(ctx, d.site.DB, who, d.tenant.ID, app); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A user is one of the demo's people as they are now.
+// A user is the present state of one of the demo's people.
 type user struct {
 	Name          string `json:"name"`
 	Display       string `json:"-"`
@@ -134,21 +134,21 @@ type user struct {
 	Mail          string `json:"mail"`
 	Authenticator bool   `json:"authenticator"`  // has one
 	Target        bool   `json:"target"`         // may enrol one
-	Seed          string `json:"seed,omitempty"` // of the one that came with the demo, in base32
+	Seed          string `json:"seed,omitempty"` // of the authenticator that the demo added, in base32
 }
 
-// users returns the people of the demo who are still there.
+// users returns the people of the demo who have not been deleted.
 func (d *Demo) users(ctx context.Context) ([]user, error) {
 	var all []user
 	for _, p := range people {
-		u, err := d.kit.DB.Users().ByName(ctx, d.tenant.ID, p.name)
+		u, err := d.site.DB.Users().ByName(ctx, d.tenant.ID, p.name)
 		if errors.Is(err, identity.NotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		held, err := store.Collect(d.kit.DB.Authenticators().OfUser(ctx, d.tenant.ID, u.ID))
+		held, err := store.Collect(d.site.DB.Authenticators().OfUser(ctx, d.tenant.ID, u.ID))
 		if err != nil {
 			return nil, err
 		}
@@ -159,4 +159,4 @@ func (d *Demo) users(ctx context.Context) ([]user, error) {
 }
 
 // address is the absolute address of a path.
-func (d *Demo) address(path string) string { return d.kit.Base.JoinPath(path).String() }
+func (d *Demo) address(path string) string { return d.site.Base.JoinPath(path).String() }

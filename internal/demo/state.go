@@ -20,21 +20,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// stateFile marks a folder as a demo's.
+// stateFile identifies a folder as a demo's.
 const stateFile = "demo.json"
 
-// A state is what a demo has to know again in its next run, beyond what the
-// server's database keeps.
+// A state is what a demo keeps for its next run beside the server's database.
 type state struct {
 	Base         string            `json:"base"`
-	Seeded       bool              `json:"seeded"`        // all of it: half of a tenant is begun anew
+	Seeded       bool              `json:"seeded"`        // whether the seed is complete; if not, the demo begins anew
 	Key          []byte            `json:"key"`           // of the service provider, PKCS #8
-	Certificate  []byte            `json:"certificate"`   // that goes with it, DER
-	CookieHash   []byte            `json:"cookie_hash"`   // what the relying party signs its cookies with,
-	CookieBlock  []byte            `json:"cookie_block"`  // and encrypts them with
+	Certificate  []byte            `json:"certificate"`   // of that key, DER
+	CookieHash   []byte            `json:"cookie_hash"`   // key with which the relying party signs its cookies
+	CookieBlock  []byte            `json:"cookie_block"`  // key with which it encrypts them
 	ClientID     string            `json:"client_id"`     // of the relying party
 	ClientSecret string            `json:"client_secret"` // made when it was registered
-	Seeds        map[string][]byte `json:"seeds"`         // of authenticators that came with the demo, by user name
+	Seeds        map[string][]byte `json:"seeds"`         // of authenticators that the demo added, by user name
 }
 
 // readState returns the state of a folder, nil if it holds no demo.
@@ -64,7 +63,7 @@ func (s *state) write(dir string) error {
 	return nil
 }
 
-// newState makes the state of a new demo at an address.
+// newState is the state of a new demo at an address.
 func newState(base *url.URL) (*state, error) {
 	s := &state{Base: base.String(), ClientID: "wiki", CookieHash: make([]byte, 32), CookieBlock: make([]byte, 32), Seeds: make(map[string][]byte)}
 	rand.Read(s.CookieHash)
@@ -94,12 +93,12 @@ func newState(base *url.URL) (*state, error) {
 	return s, nil
 }
 
-// files are what a demo leaves in its folder, and so what --fresh removes;
-// nothing else of the folder is touched.
+// files are the files of a demo in its folder, which --fresh removes. It
+// removes no others.
 var files = []string{"latchkey.db", "latchkey.db-wal", "latchkey.db-shm", "latchkey.keys", "latchkey.toml", "mails", logFile, stateFile}
 
-// clear removes a demo from its folder. The mark goes last: a folder in which
-// only half was removed is still known for what it is.
+// clear removes a demo from its folder. The state file is removed last, so that
+// a folder in which the removal failed is still recognised.
 func clear(dir string) error {
 	for _, name := range files {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -109,8 +108,8 @@ func clear(dir string) error {
 	return nil
 }
 
-// locate returns the base of a demo: the one its folder has, or the one asked
-// for, and nobody may be at home there yet.
+// locate returns the base of a demo: that of its folder, or the requested one.
+// It fails if something already listens there.
 func locate(o Options) (*url.URL, error) {
 	old, err := readState(o.Dir)
 	if err != nil && !o.Fresh {
@@ -132,16 +131,16 @@ func locate(o Options) (*url.URL, error) {
 			return nil, fmt.Errorf("demo: the one in %s lives at %s, and what was set up in it is bound to that address: "+
 				"leave out --addr, take another --dir, or begin anew with --fresh", o.Dir, old.Base)
 		}
-		// Its files must not be taken away from under it.
-		if err := vacant(strings.TrimPrefix(old.Base, "http://")); err != nil {
+		// The files of a running demo must not be removed.
+		if err := checkFree(strings.TrimPrefix(old.Base, "http://")); err != nil {
 			return nil, err
 		}
 	}
-	return base, vacant(address)
+	return base, checkFree(address)
 }
 
-// vacant reports whether nobody listens at an address.
-func vacant(address string) error {
+// checkFree fails if something listens at an address.
+func checkFree(address string) error {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return fmt.Errorf("demo: %s cannot be had, perhaps because a demo is running there already; --addr names another: %w", address, err)
@@ -149,8 +148,8 @@ func vacant(address string) error {
 	return l.Close()
 }
 
-// listenAddress is where a demo listens: what was asked for or, if nothing was,
-// its base.
+// listenAddress is where a demo listens: the requested address or, without one,
+// that of its base.
 func listenAddress(asked string, base *url.URL) string {
 	if asked != "" {
 		return asked
@@ -158,8 +157,9 @@ func listenAddress(asked string, base *url.URL) string {
 	return base.Host
 }
 
-// prepare returns the state of the demo in a folder. If there is none, or only
-// half of one, or it is to begin anew, it is made, and with it the folder.
+// prepare returns the state of the demo in a folder. It makes the folder and a
+// new state if there is none, if it is incomplete, or if the demo is to begin
+// anew.
 func prepare(dir string, base *url.URL, fresh bool) (*state, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
@@ -185,11 +185,11 @@ func prepare(dir string, base *url.URL, fresh bool) (*state, error) {
 	return s, s.write(dir)
 }
 
-// defaultAddress is where a demo lives unless told otherwise.
+// defaultAddress is the default address of a demo.
 const defaultAddress = "localhost:8080"
 
-// Base returns the base of a demo that listens at an address, which must be
-// this machine's alone. It is always localhost: WebAuthn takes no IP address.
+// Base returns the base of a demo that listens at an address, which must be a
+// loopback address. It is always localhost: WebAuthn accepts no IP address.
 func Base(address string) (*url.URL, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

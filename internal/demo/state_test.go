@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// It gives away every password: whatever is not this machine is refused.
+// Only loopback addresses are accepted: the demo shows all passwords.
 func TestBaseIsThisMachine(t *testing.T) {
 	for _, tt := range []struct{ address, want string }{
 		{"localhost:8080", "http://localhost:8080"},
@@ -37,8 +37,8 @@ func TestBaseIsThisMachine(t *testing.T) {
 	}
 }
 
-// found prepares a folder and says that all of it is there.
-func found(t *testing.T, dir, address string) *state {
+// preparedState prepares a folder and marks the seed as complete.
+func preparedState(t *testing.T, dir, address string) *state {
 	t.Helper()
 	base, err := Base(address)
 	if err != nil {
@@ -57,7 +57,7 @@ func found(t *testing.T, dir, address string) *state {
 
 func TestFolderKeepsItsAddress(t *testing.T) {
 	dir, address := t.TempDir(), freeAddress(t)
-	found(t, dir, address)
+	preparedState(t, dir, address)
 	for _, tt := range []struct {
 		name, address string
 		fresh         bool
@@ -75,10 +75,10 @@ func TestFolderKeepsItsAddress(t *testing.T) {
 	}
 }
 
-// A demo that runs is neither doubled nor has its files taken away.
+// A running demo is not started twice, and its files are not removed.
 func TestFolderOfARunningDemo(t *testing.T) {
 	dir, address := t.TempDir(), freeAddress(t)
-	found(t, dir, address)
+	preparedState(t, dir, address)
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", address)
 	if err != nil {
@@ -99,7 +99,7 @@ func TestPrepare(t *testing.T) {
 	}
 	t.Run("the same again", func(t *testing.T) {
 		dir := t.TempDir()
-		first := found(t, dir, "localhost:8080")
+		first := preparedState(t, dir, "localhost:8080")
 		second, err := prepare(dir, base, false)
 		if err != nil || string(second.Key) != string(first.Key) {
 			t.Errorf("a second run has another key (%v)", err)
@@ -125,7 +125,7 @@ func TestPrepare(t *testing.T) {
 	})
 	t.Run("fresh takes nothing else", func(t *testing.T) {
 		dir := t.TempDir()
-		first := found(t, dir, "localhost:8080")
+		first := preparedState(t, dir, "localhost:8080")
 		mine := filepath.Join(dir, "notes.txt")
 		if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
@@ -141,7 +141,7 @@ func TestPrepare(t *testing.T) {
 	t.Run("a folder of somebody else's", func(t *testing.T) {
 		for _, fresh := range []bool{false, true} {
 			dir := t.TempDir()
-			theirs := filepath.Join(dir, "latchkey.db") // a server's
+			theirs := filepath.Join(dir, "latchkey.db") // of a server
 			if err := os.WriteFile(theirs, []byte("theirs"), 0o600); err != nil {
 				t.Fatal(err)
 			}

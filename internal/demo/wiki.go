@@ -17,26 +17,26 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// wikiPath is where the OpenID Connect relying party lives.
+// wikiPath is the path of the OpenID Connect relying party.
 const wikiPath = "/demo/wiki/"
 
-// Where the relying party is called back.
+// Paths of the redirect URIs.
 const (
 	callbackPath  = wikiPath + "callback"
 	signedOutPath = wikiPath + "signed-out"
 )
 
-// wiki is an OpenID Connect relying party: code flow with PKCE. Who is signed
-// in is in a cookie, signed and encrypted, that outlives a restart.
+// wiki is an OpenID Connect relying party: code flow with PKCE. Its session is
+// a signed and encrypted cookie, which stays valid over a restart.
 type wiki struct {
 	demo         *Demo
 	clientSecret string
 	clientID     string
-	transfer     *httphelper.CookieHandler // state and code verifier, while somebody is at Latchkey
+	transfer     *httphelper.CookieHandler // state and code verifier during a sign-in
 	cookie       *securecookie.SecureCookie
 
 	mu sync.Mutex
-	rp rp.RelyingParty // nil until discovery was asked for
+	rp rp.RelyingParty // nil until the discovery is done
 }
 
 func newWiki(d *Demo, s *state) *wiki {
@@ -46,7 +46,7 @@ func newWiki(d *Demo, s *state) *wiki {
 	return &wiki{demo: d, clientID: s.ClientID, clientSecret: s.ClientSecret, cookie: cookie,
 		transfer: httphelper.NewCookieHandler(s.CookieHash, s.CookieBlock, httphelper.WithPath(wikiPath),
 			httphelper.WithUnsecure(), // the demo is plain http on this machine
-			httphelper.WithMaxAge(int(trackedFor.Seconds())))}
+			httphelper.WithMaxAge(int(requestLifetime.Seconds())))}
 }
 
 func (k *wiki) routes(handle func(pattern string, h http.Handler)) {
@@ -54,21 +54,22 @@ func (k *wiki) routes(handle func(pattern string, h http.Handler)) {
 	handle("GET "+wikiPath+"{$}", d.handle(k.show))
 	handle("GET "+callbackPath, d.handle(k.callback))
 	handle("GET "+signedOutPath, d.handle(k.signedOut))
-	handle("POST "+wikiPath+"sign-out", d.kit.SameOrigin(d.handle(k.signOut)))
+	handle("POST "+wikiPath+"sign-out", d.site.SameOrigin(d.handle(k.signOut)))
 }
 
-// scopes are what the wiki wants to know of people.
+// scopes are those that the wiki requests.
 var scopes = []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, "groups"}
 
-// ready returns the relying party once it knows the provider, by discovery.
-func (k *wiki) ready(ctx context.Context) (rp.RelyingParty, error) {
+// relyingParty returns the relying party. The first call does the discovery of
+// the provider.
+func (k *wiki) relyingParty(ctx context.Context) (rp.RelyingParty, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.rp == nil {
-		// Its keys are fetched later with the context given here.
+		// The keys are fetched later, with the context given here.
 		party, err := rp.NewRelyingPartyOIDC(context.WithoutCancel(ctx), k.demo.address("t/"+slug), k.clientID, k.clientSecret,
 			k.demo.address(callbackPath), scopes, rp.WithHTTPClient(client), rp.WithPKCE(k.transfer), rp.WithSigningAlgsFromDiscovery(),
-			rp.WithErrorHandler(k.refused), rp.WithUnauthorizedHandler(k.lost))
+			rp.WithErrorHandler(k.showRefused), rp.WithUnauthorizedHandler(k.showUnusable))
 		if err != nil {
 			return nil, fmt.Errorf("demo: discovery: %w", err)
 		}
@@ -77,44 +78,45 @@ func (k *wiki) ready(ctx context.Context) (rp.RelyingParty, error) {
 	return k.rp, nil
 }
 
-// A visit is what the wiki's cookie holds of somebody signed in.
-type visit struct {
-	User  string `json:"user"`
-	Token string `json:"token"` // the ID token: shown to Latchkey when signing out
-	Told  []fact `json:"told"`
+// A wikiSession is the content of the wiki's session cookie.
+type wikiSession struct {
+	User       string      `json:"user"`
+	Token      string      `json:"token"` // the ID token, sent to Latchkey when signing out
+	Attributes []attribute `json:"told"`
 }
 
-// wikiCookie holds a visit.
+// wikiCookie is the name of the session cookie.
 const wikiCookie = "wiki"
 
-// show is the application's page. Whoever is not signed in is sent to Latchkey.
+// show is the application's page. A browser without a session is sent to
+// Latchkey.
 func (k *wiki) show(w http.ResponseWriter, r *http.Request) error {
-	v, ok := k.visitor(r)
+	v, ok := k.session(r)
 	if !ok {
-		party, err := k.ready(r.Context())
+		party, err := k.relyingParty(r.Context())
 		if err != nil {
 			return err
 		}
 		rp.AuthURLHandler(identity.NewSecret, party)(w, r)
 		return nil
 	}
-	return k.demo.render(w, r, http.StatusOK, application{Application: wikiName, Path: wikiPath, Protocol: oidcProtocol,
-		User: v.User, Told: v.Told})
+	return k.demo.render(w, r, http.StatusOK, applicationPage{Application: wikiName, Path: wikiPath, Protocol: oidcProtocol,
+		User: v.User, Attributes: v.Attributes})
 }
 
-func (k *wiki) visitor(r *http.Request) (visit, bool) {
-	var v visit
+func (k *wiki) session(r *http.Request) (wikiSession, bool) {
+	var v wikiSession
 	c, err := r.Cookie(wikiCookie)
 	if err != nil || k.cookie.Decode(wikiCookie, c.Value, &v) != nil {
-		return visit{}, false // an old one, or another demo's
+		return wikiSession{}, false // an expired one, or that of another demo
 	}
 	return v, true
 }
 
-// callback takes Latchkey's answer: it exchanges the code, checks the ID token,
-// asks for the rest, and signs the person in.
+// callback handles Latchkey's response: it exchanges the code, verifies the ID
+// token, fetches the userinfo, and signs the person in.
 func (k *wiki) callback(w http.ResponseWriter, r *http.Request) error {
-	party, err := k.ready(r.Context())
+	party, err := k.relyingParty(r.Context())
 	if err != nil {
 		return err
 	}
@@ -124,9 +126,9 @@ func (k *wiki) callback(w http.ResponseWriter, r *http.Request) error {
 
 func (k *wiki) signIn(w http.ResponseWriter, r *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], _ string, _ rp.RelyingParty, info *oidc.UserInfo) {
 	id := tokens.IDTokenClaims
-	v := visit{User: info.PreferredUsername, Token: tokens.IDToken, Told: []fact{
+	v := wikiSession{User: info.PreferredUsername, Token: tokens.IDToken, Attributes: []attribute{
 		{"iss", id.Issuer}, {"sub", id.Subject}, {"preferred_username", info.PreferredUsername}, {"name", info.Name},
-		{"email", info.Email}, {"groups", listed(info.Claims["groups"])}, {"acr", id.AuthenticationContextClassReference},
+		{"email", info.Email}, {"groups", listText(info.Claims["groups"])}, {"acr", id.AuthenticationContextClassReference},
 		{"amr", strings.Join(id.AuthenticationMethodsReferences, ", ")},
 		{"auth_time", id.AuthTime.AsTime().UTC().Format(time.RFC3339)}, {"sid", id.SessionID}}}
 	if v.User == "" {
@@ -144,9 +146,9 @@ func (k *wiki) signIn(w http.ResponseWriter, r *http.Request, tokens *oidc.Token
 	}).ServeHTTP(w, r)
 }
 
-// listed is a claim that is a list, for people.
-func listed(claim any) string {
-	values, _ := claim.([]any) // of anything else there is nothing to list
+// listText is a claim with a list as text.
+func listText(claim any) string {
+	values, _ := claim.([]any) // anything else is no list
 	texts := make([]string, len(values))
 	for i, v := range values {
 		texts[i] = fmt.Sprint(v)
@@ -154,34 +156,34 @@ func listed(claim any) string {
 	return strings.Join(texts, ", ")
 }
 
-// refused says that Latchkey answered with an error.
-func (k *wiki) refused(w http.ResponseWriter, r *http.Request, code, _, _ string) {
-	k.failed(w, r, code)
+// showRefused shows that Latchkey responded with an error.
+func (k *wiki) showRefused(w http.ResponseWriter, r *http.Request, code, _, _ string) {
+	k.showRefusal(w, r, code)
 }
 
-// lost says that an answer could not be used: it belongs to another tab, or to
-// a visit long ago.
-func (k *wiki) lost(w http.ResponseWriter, r *http.Request, why, _ string) {
-	k.demo.kit.Log.WarnContext(r.Context(), "wiki got no login", "err", why)
-	k.failed(w, r, "")
+// showUnusable shows that a response could not be used: it belongs to another
+// tab, or to an old request.
+func (k *wiki) showUnusable(w http.ResponseWriter, r *http.Request, why, _ string) {
+	k.demo.site.Log.WarnContext(r.Context(), "wiki: no sign-in", "err", why)
+	k.showRefusal(w, r, "")
 }
 
-func (k *wiki) failed(w http.ResponseWriter, r *http.Request, why string) {
+func (k *wiki) showRefusal(w http.ResponseWriter, r *http.Request, why string) {
 	k.demo.handle(func(w http.ResponseWriter, r *http.Request) error {
-		return k.demo.render(w, r, http.StatusForbidden, refusal{Application: wikiName, Path: wikiPath, Why: why})
+		return k.demo.render(w, r, http.StatusForbidden, refusalPage{Application: wikiName, Path: wikiPath, Reason: why})
 	}).ServeHTTP(w, r)
 }
 
-// signOut ends the visit here and then, by RP-initiated logout, the session at
+// signOut ends the session here and then, by RP-initiated logout, that at
 // Latchkey, which sends the person back.
 func (k *wiki) signOut(w http.ResponseWriter, r *http.Request) error {
-	v, ok := k.visitor(r)
+	v, ok := k.session(r)
 	forget(w, wikiCookie, wikiPath)
 	if !ok {
 		http.Redirect(w, r, signedOutPath, http.StatusSeeOther)
 		return nil
 	}
-	party, err := k.ready(r.Context())
+	party, err := k.relyingParty(r.Context())
 	if err != nil {
 		return err
 	}
@@ -191,5 +193,5 @@ func (k *wiki) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (k *wiki) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return k.demo.render(w, r, http.StatusOK, signedOut{Application: wikiName, Path: wikiPath})
+	return k.demo.render(w, r, http.StatusOK, signedOutPage{Application: wikiName, Path: wikiPath})
 }
