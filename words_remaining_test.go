@@ -5,7 +5,7 @@ package latchkey_test
 const remaining = `
 cmd/latchkey: handout house strand stranger walk
 cmd/latchkey/testdata/transcripts: house
-e2e: bell courier door house stranger vault visit walk
+e2e: bell courier door house stranger visit walk
 e2e/strangers: stranger
 enroll: bell enroll.flood enroll.pend enroll.redeem epoch errand handout kit stranger tally
 idp: handout kit visit
@@ -30,5 +30,4 @@ internal/web: kit stranger
 internal/webpush: bell stranger
 portal/self: holding kit self.Visit visit wayin
 scripts: stranger
-static/authenticator/scanner: stranger
 `

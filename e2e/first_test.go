@@ -129,7 +129,7 @@ func TestInstallIsOffered(t *testing.T) {
 
 // What the browser has thrown away is missed, by whatever it has left, and what
 // the person has removed is not.
-func TestVaultWiped(t *testing.T) {
+func TestKeyStoreWiped(t *testing.T) {
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
 	h.enrolled(t, b, nil)
@@ -157,8 +157,8 @@ func TestVaultWiped(t *testing.T) {
 	b.See(`main details`)
 }
 
-// A vault that does not open is told from one that was never there.
-func TestVaultUnreadable(t *testing.T) {
+// A key store that cannot be opened is told from one that never existed.
+func TestKeyStoreUnreadable(t *testing.T) {
 	h := furnishApp(t)
 	for name, script := range map[string]string{
 		"keeps nothing": ``,

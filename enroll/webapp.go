@@ -156,7 +156,7 @@ func (app *webApp) printer(w http.ResponseWriter, r *http.Request) locales.Print
 }
 
 func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) error {
-	app.renewTrace(w, r)
+	app.renewPresenceCookie(w, r)
 	l := app.printer(w, r)
 	files := app.version + "/"
 	modules := make([]string, len(app.modules))
@@ -225,7 +225,7 @@ func (app *webApp) serveManifest(w http.ResponseWriter, r *http.Request) error {
 // that its scope is the whole app, and differs with every version, which is how
 // browsers notice that there is a new one.
 func (app *webApp) serveWorker(w http.ResponseWriter, r *http.Request) error {
-	app.renewTrace(w, r)
+	app.renewPresenceCookie(w, r)
 	files, err := json.Marshal(app.kept)
 	if err != nil {
 		return err

@@ -1,8 +1,8 @@
-// A worker that reads QR codes. It is loaded when scanning begins, and reads
-// beside the page: a frame can take long on a slow phone, and what a stranger
-// holds before a camera is looked at where there are no keys to steal.
+// A worker that decodes QR codes. It is loaded when scanning begins. It runs in a
+// thread of its own because a frame can take long on a slow phone, and because a
+// picture from an untrusted source is then decoded where there are no keys.
 
-import "./jsqr/jsQR.js"; // not a module: it leaves its function on self
+import "./jsqr/jsQR.js"; // not a module: it defines self.jsQR
 
 onmessage = ({ data: { data, width, height, inversionAttempts } }) => {
 	postMessage(self.jsQR(data, width, height, { inversionAttempts })?.data ?? "");

@@ -7,7 +7,7 @@ import (
 
 // The page's own cookie is renewed, on the page and on what its service worker
 // fetches, and none is made for who has none.
-func TestWebAppRenewsItsTrace(t *testing.T) {
+func TestWebAppRenewsThePresenceCookie(t *testing.T) {
 	app := newWebApp(t)
 	for _, tt := range []struct {
 		path, cookie, want string
