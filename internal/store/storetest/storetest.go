@@ -1,24 +1,19 @@
-// Package storetest has real databases for tests: always SQLite, in a file of its
-// own, and PostgreSQL, in a schema of its own, if TEST_POSTGRES names a server. There
-// is no mock: what must happen once is decided by SQL, so only a database can show
+// Package storetest sets up real databases for the tests of packages that use
+// store: always SQLite, in a file of its own, and PostgreSQL, in a database of
+// its own, when TEST_POSTGRES names a server. There is no pretended
+// database: what must happen once is decided by SQL, and only SQL can tell
 // whether it does.
 package storetest
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -37,43 +32,46 @@ type Fixture struct {
 	Keys   *store.Keyring
 }
 
-// A Clock is the time of a database. It stands still until a test advances it, so
-// that the test decides in which second, or time step, things happen.
+// A Clock is the time a database goes by. It stands still until it is moved,
+// so that a test decides in which second, or time step, things happen.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now returns the time.
+// Now reads the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance advances the clock.
+// Advance lets time pass.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
 
-// Each calls run with a new fixture on each available database.
-func Each(t *testing.T, run func(t *testing.T, f *Fixture)) {
+// Each runs f in a fixture of its own on every database at hand.
+func Each(t *testing.T, f func(t *testing.T, h *Fixture)) {
 	t.Helper()
-	EachSource(t, func(t *testing.T, source string) { run(t, newFixture(t, source)) })
-}
-
-// EachSource calls run with the source of each available database, all of them empty.
-func EachSource(t *testing.T, run func(t *testing.T, source string)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { run(t, filepath.Join(t.TempDir(), "t.db")) })
+	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { run(t, freshSchema(t, dsn)) })
+		t.Run("postgres", func(t *testing.T) { f(t, newFixture(t, copyPostgres(t, dsn))) })
 	}
 }
 
-// Empty returns the sources of the available databases, by kind, all of them empty.
+// EachSource runs f with the source of every database at hand, each empty.
+func EachSource(t *testing.T, f func(t *testing.T, source string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, filepath.Join(t.TempDir(), "t.db")) })
+	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
+		t.Run("postgres", func(t *testing.T) { f(t, freshSchema(t, dsn)) })
+	}
+}
+
+// Empty returns a source of each kind of database at hand, with nothing in it.
 func Empty(t *testing.T) map[string]string {
 	t.Helper()
 	sources := map[string]string{"sqlite": filepath.Join(t.TempDir(), "t.db")}
@@ -83,90 +81,52 @@ func Empty(t *testing.T) map[string]string {
 	return sources
 }
 
-// SQLite returns a fixture on SQLite, for tests that do not depend on the database.
+// SQLite returns a fixture on SQLite alone, for what does not depend on the
+// database.
 func SQLite(t *testing.T) *Fixture {
 	t.Helper()
-	return newFixture(t, filepath.Join(t.TempDir(), "t.db"))
+	return newFixture(t, copySQLite(t))
 }
 
-// migratedFile returns an SQLite database with all tables and no rows. Running every
-// migration in each of a thousand tests, under the race detector, would take much of
-// their time.
-var migratedFile = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "latchkey-migrated")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	source := filepath.Join(dir, "t.db")
-	db, err := store.Open(context.Background(), store.Options{Source: source, Keys: store.NewKeyring(), Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(db.Migrate(context.Background()), db.Close()); err != nil {
-		return nil, err
-	}
-	raw, err := sql.Open("sqlite", source)
-	if err != nil {
-		return nil, err
-	}
-	// The rows that an installation has one of are sealed by its own key, so each
-	// database creates them itself.
-	_, errVAPID := raw.Exec("DELETE FROM vapid_keys")
-	_, errWAL := raw.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
-	if err := errors.Join(errVAPID, errWAL, raw.Close()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(source)
-})
-
+// newFixture opens a database that has all its tables and nothing in them.
 func newFixture(t *testing.T, source string) *Fixture {
 	t.Helper()
-	if !strings.Contains(source, "://") {
-		empty, err := migratedFile()
-		if err == nil {
-			err = os.WriteFile(source, empty, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	f := &Fixture{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
-	f.DB = f.Node(t)
-	if err := f.DB.Migrate(t.Context()); err != nil {
+	h := &Fixture{Source: source, Keys: store.NewKeyring(), Clock: &Clock{now: time.Now().UTC().Truncate(time.Minute)}}
+	h.DB = h.Node(t)
+	if err := h.DB.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.Tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital", HelpContact: "help@example.org"}
-	f.Who = identity.Principal{Tenant: f.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}
-	f.User = identity.User{Tenant: f.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg", Mail: "anna@example.org"}
-	f.Application = identity.Application{Tenant: f.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
+	h.Tenant = identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital", HelpContact: "help@example.org"}
+	h.Who = identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}
+	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg", Mail: "anna@example.org"}
+	h.Application = identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Payroll",
 		Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}
-	f.Do(t, func(tx *store.Tx) error {
-		if err := tx.Tenants().Add(t.Context(), f.Tenant); err != nil {
+	h.Do(t, func(tx *store.Tx) error {
+		if err := tx.Tenants().Add(t.Context(), h.Tenant); err != nil {
 			return err
 		}
-		if err := tx.Users().Add(t.Context(), f.User); err != nil {
+		if err := tx.Users().Add(t.Context(), h.User); err != nil {
 			return err
 		}
-		return tx.Applications().Add(t.Context(), f.Application)
+		return tx.Applications().Add(t.Context(), h.Application)
 	})
-	return f
+	return h
 }
 
-// Node opens the fixture's database again, like another node of a cluster or a
-// command beside the server.
-func (f *Fixture) Node(t *testing.T) *store.DB {
+// Node opens the fixture's database once more, as another node of a cluster or a
+// command beside the server does.
+func (h *Fixture) Node(t *testing.T) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Source: f.Source, Keys: f.Keys, Now: f.Clock.Now})
+	db, err := store.Open(t.Context(), store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		scans, err := db.FullScans(context.WithoutCancel(t.Context()))
+		walks, err := db.FullScans(context.WithoutCancel(t.Context()))
 		if err != nil {
 			t.Error(err)
 		}
-		for _, w := range scans {
+		for _, w := range walks {
 			t.Errorf("a query reads all where it should find: %s", w)
 		}
 		db.Close()
@@ -174,41 +134,41 @@ func (f *Fixture) Node(t *testing.T) *store.DB {
 	return db
 }
 
-// Do calls do in a transaction that must succeed.
-func (f *Fixture) Do(t *testing.T, do func(tx *store.Tx) error) {
+// Do runs f in a transaction that must succeed.
+func (h *Fixture) Do(t *testing.T, f func(tx *store.Tx) error) {
 	t.Helper()
-	if err := f.DB.InTx(t.Context(), f.Who, do); err != nil {
+	if err := h.DB.InTx(t.Context(), h.Who, f); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // Journey starts a journey of the fixture's user from a browser.
-func (f *Fixture) Journey(t *testing.T, browser string) *identity.Journey {
+func (h *Fixture) Journey(t *testing.T, browser string) *identity.Journey {
 	t.Helper()
-	now := f.Clock.Now()
-	j := &identity.Journey{Tenant: f.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: f.Application.ID,
-		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, IP: f.Who.IP, UserID: f.User.ID, Name: f.User.Name,
+	now := h.Clock.Now()
+	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, IP: h.Who.IP, UserID: h.User.ID, Name: h.User.Name,
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
-	f.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
+	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
 }
 
 // Authenticator gives the fixture's user an active app token on Android with
 // push on.
-func (f *Fixture) Authenticator(t *testing.T, name string) identity.Authenticator {
+func (h *Fixture) Authenticator(t *testing.T, name string) identity.Authenticator {
 	t.Helper()
-	now, id := f.Clock.Now(), identity.NewID(identity.AuthenticatorID)
-	a := identity.Authenticator{Tenant: f.Tenant.ID, ID: id, Serial: "LK-" + id[4:12], Kind: identity.AppToken, Name: name,
+	now, id := h.Clock.Now(), identity.NewID(identity.AuthenticatorID)
+	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: id, Serial: "LK-" + id[4:12], Kind: identity.AppToken, Name: name,
 		Platform: identity.Android, Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, LastStep: -1,
 		Capabilities: []string{"presence:none", "presence:enter"}, Template: []byte(`{}`),
 		EnrolledAt: now, ActivatedAt: now, PushOnAt: now}
-	copy(a.Seed, id[4:]) // all seeds differ
-	f.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, f.User.ID) })
+	copy(a.Seed, id[4:]) // no two have one seed
+	h.Do(t, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), a, h.User.ID) })
 	return a
 }
 
-// Race calls f n times at once and returns how often it succeeded. Any error but a
-// Conflict fails the test.
+// Race calls f n times at once and reports how often it succeeded; any error
+// but a Conflict fails the test.
 func Race(t *testing.T, n int, f func(i int) error) int {
 	t.Helper()
 	var won atomic.Int32
@@ -227,36 +187,12 @@ func Race(t *testing.T, n int, f func(i int) error) int {
 	return int(won.Load())
 }
 
-func freshSchema(t *testing.T, dsn string) string {
+// LockedUntil is until when a tally is locked; zero when it is not.
+func (h *Fixture) LockedUntil(t testing.TB, tally store.FailureCounter) time.Time {
 	t.Helper()
-	name := "t" + strings.ToLower(rand.Text())
-	admin, err := sql.Open("pgx", dsn)
+	p, err := h.DB.Users().LoginState(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		admin.ExecContext(context.WithoutCancel(t.Context()), "DROP SCHEMA "+name+" CASCADE")
-		admin.Close()
-	})
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-// LockedUntil returns until when a failure counter is locked; zero if it is not.
-func (f *Fixture) LockedUntil(t testing.TB, counter store.FailureCounter) time.Time {
-	t.Helper()
-	p, err := f.DB.Users().LoginState(t.Context(), counter.Tenant, counter.User, counter.Browser, f.Clock.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p.LockedUntil(counter, f.Clock.Now())
+	return p.LockedUntil(tally, h.Clock.Now())
 }
