@@ -277,17 +277,31 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build makes the binary once for all tests of a run, with the race detector if
-// they have it. TestMain removes it.
-var build = sync.OnceValues(func() (string, error) {
-	bin := filepath.Join(scratch, "latchkey")
-	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", race), "-o", bin,
-		"github.com/latchkey-id/latchkey/cmd/latchkey")
-	if out, err := cmd.CombinedOutput(); err != nil {
+// build makes the program once for all tests of a run. TestMain removes it.
+var build = sync.OnceValues(func() (string, error) { return buildWith("latchkey") })
+
+// buildRaced makes it with the flags in TEST_RACE, which scripts/test sets to those
+// of the race detector: for servers whose requests come at the same time.
+var buildRaced = sync.OnceValues(func() (string, error) {
+	flags := strings.Fields(os.Getenv("TEST_RACE"))
+	if len(flags) == 0 {
+		return build()
+	}
+	return buildWith("latchkey-raced", flags...)
+})
+
+// raced says that buildRaced uses the race detector.
+func raced() bool { return os.Getenv("TEST_RACE") != "" }
+
+func buildWith(name string, flags ...string) (string, error) {
+	bin := filepath.Join(scratch, name)
+	args := append([]string{"build", "-ldflags=-w", "-o", bin}, flags...)
+	out, err := exec.Command("go", append(args, "github.com/latchkey-id/latchkey/cmd/latchkey")...).CombinedOutput()
+	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return bin, nil
-})
+}
 
 // freeAddr finds a port that is free now. Somebody may take it before the demo
 // does; then the test fails loudly and is run again.

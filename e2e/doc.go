@@ -17,5 +17,7 @@
 //
 // The tests need chromium, axe-core and the strangers, which `make test` fetches.
 // Without them they skip and say so; in CI that is an error. SHOTS=folder keeps
-// a picture of each page that was inspected.
+// a picture of each page that was inspected. TEST_RACE has the flags of the race
+// detector, with which the servers are built whose requests come at the same time:
+// all but the demo, which serves one person here.
 package e2e

@@ -25,7 +25,7 @@ var kills = flag.Int("kills", 10, "how often the fault harness kills the server,
 // readyAgain is how soon a server that was killed takes logins again; one that
 // runs under the race detector, among the other tests, is some times slower.
 func readyAgain() time.Duration {
-	if race {
+	if raced() {
 		return 6 * time.Second
 	}
 	return 2 * time.Second

@@ -55,7 +55,7 @@ const wardsPassword = "correct horse battery"
 func newWard(t *testing.T, source string) *ward {
 	t.Helper()
 	needServer(t)
-	bin, err := build()
+	bin, err := buildRaced()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func StartHouse(t *testing.T, source string) *House {
 	if testing.Short() {
 		t.Skip("a whole server takes longer than -short allows")
 	}
-	bin, err := build()
+	bin, err := buildRaced()
 	if err != nil {
 		t.Fatal(err)
 	}

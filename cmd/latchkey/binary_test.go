@@ -25,14 +25,14 @@ var (
 		if built, err = os.MkdirTemp("", "latchkey-binary-"); err != nil {
 			return err
 		}
-		if out, err := exec.Command("go", "build", "-trimpath", "-o", built, ".").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
 			return fmt.Errorf("%w\n%s", err, out)
 		}
 		return nil
 	})
 )
 
-// binary is the program as it is shipped, built once for all tests.
+// binary is the program without the race detector, built once for all tests.
 func binary(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
