@@ -20,7 +20,7 @@ func TestAppCanBeInstalled(t *testing.T) {
 	h := furnishApp(t)
 	// Not in a profile of its own: that is a private window to Chromium, in which
 	// nothing is installed.
-	b := open(t, chromium(t), Look{Phone: true, Lang: "de-DE"})
+	b := open(t, startChromium(t), Look{Phone: true, Lang: "de-DE"})
 	b.Open(h.base + "/authenticator/")
 	b.working()
 	if found := ask(b, page.GetInstallabilityErrors, cdp.Empty{}).InstallabilityErrors; len(found) > 0 {

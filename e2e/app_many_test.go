@@ -78,7 +78,7 @@ func TestAppStatesOfNotifications(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel() // each waits for a push service that never answers
 			h := furnishApp(t)
-			b := open(t, chromium(t), Look{Lang: lang, Width: 390})
+			b := open(t, startChromium(t), Look{Lang: lang, Width: 390})
 			b.permit("notifications", browser.PermissionSettingPrompt)
 			h.enrolled(t, b, nil)
 			h.next(t, "fjord", "Fjord Shipping", "aberg@fjord.example").enrolled(t, b, nil)

@@ -38,7 +38,7 @@ func (p rungPush) String() string {
 // private window, where Chromium shows none.
 func (h *appHouse) rung(t *testing.T) (b *Browser, authenticator string) {
 	t.Helper()
-	b = open(t, chromium(t), Look{Width: 390})
+	b = open(t, startChromium(t), Look{Width: 390})
 	b.permit("notifications", browser.PermissionSettingGranted)
 	h.enrolled(t, b, nil)
 	b.working()

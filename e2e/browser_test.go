@@ -47,23 +47,62 @@ type Browser struct {
 	registration serviceworker.RegistrationID // the latest, once somebody asked for it
 }
 
-// chromium starts a browser process, in which each person gets a profile.
-func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
+// chromium returns the browser process that most tests share: each person gets a
+// profile in it, as in a private window.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	needChromium(t)
+	ctx, err := sharedChromium()
+	if err != nil {
+		t.Fatalf("chromium: %v", err)
+	}
+	return ctx
+}
+
+var sharedChromium = sync.OnceValues(func() (context.Context, error) {
+	ctx, stop, err := launchChromium()
+	stopSharedChromium = stop
+	return ctx, err
+})
+
+// stopSharedChromium is for TestMain.
+var stopSharedChromium = func() {}
+
+// startChromium starts a browser process for this test alone, because it needs
+// options, or because it needs a profile that is not private: in others nothing is
+// installed and no notification is shown.
+func startChromium(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	needChromium(t)
+	ctx, stop, err := launchChromium(options...)
+	t.Cleanup(stop)
+	if err != nil {
+		t.Fatalf("chromium: %v", err)
+	}
+	return ctx
+}
+
+func needChromium(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes longer than -short allows")
 	}
-	var bin string
+	need(t, "chromium", chromiumPath() != "")
+}
+
+func chromiumPath() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
-			bin = found
-			break
+			return found
 		}
 	}
-	need(t, "chromium", bin != "")
+	return ""
+}
+
+func launchChromium(more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(bin),
-		// It visits nothing but this machine, and calls home for nothing.
+		chromedp.ExecPath(chromiumPath()),
+		// It opens nothing but this machine's pages, and contacts nobody by itself.
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-gpu", true),
@@ -71,14 +110,13 @@ func chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Contex
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox) // it refuses to sandbox root
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("chromium: %v", err)
+	allocator, stopProcess := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
+	ctx, stopBrowser := chromedp.NewContext(allocator)
+	stop = func() {
+		stopBrowser()
+		stopProcess()
 	}
-	return ctx
+	return ctx, stop, chromedp.Do(ctx)
 }
 
 // Browse opens a browser for one more person.

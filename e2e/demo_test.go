@@ -273,6 +273,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	stopSharedChromium()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }

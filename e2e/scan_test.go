@@ -91,7 +91,7 @@ func camera(t *testing.T, texts ...string) context.Context {
 	if err := os.WriteFile(name, film.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", name))
+	return startChromium(t, chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-file-for-fake-video-capture", name))
 }
 
 // allow answers for the person whether the page may have the camera.
@@ -163,7 +163,7 @@ func TestScanWithoutCamera(t *testing.T) {
 	if err := os.WriteFile(text, []byte("no picture"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := Browse(t, chromium(t, chromedp.Flag("use-fake-device-for-media-stream", true)), Look{Phone: true})
+	b := Browse(t, startChromium(t, chromedp.Flag("use-fake-device-for-media-stream", true)), Look{Phone: true})
 	b.allow(browser.PermissionSettingDenied)
 	b.Open(h.base + "/authenticator/")
 	b.Click(addButton)

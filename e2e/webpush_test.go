@@ -26,7 +26,7 @@ import (
 func TestPUSH24_ChromiumIsRung(t *testing.T) {
 	c := newCourier(t)
 	h := furnishApp(t)
-	b := open(t, chromium(t, c.options()...), Look{Width: 390}) // in the browser's own profile: others have no push
+	b := open(t, startChromium(t, c.options()...), Look{Width: 390}) // in the browser's own profile: others have no push
 	b.permit("notifications", browser.PermissionSettingGranted)
 	h.enrolled(t, b, nil)
 	b.working()
