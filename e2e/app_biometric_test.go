@@ -28,6 +28,7 @@ func (b *Browser) fingers(prf bool) webauthn.AuthenticatorID {
 // A finger in place of the PIN, in a browser with PRF and in one without: passcodes
 // and approvals, what fails, and what works offline.
 func TestCRED8_AppUnlocksByAFinger(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	process := chromium(t)
 	for name, prf := range map[string]bool{"with PRF": true, "without PRF": false} {

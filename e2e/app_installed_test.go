@@ -17,6 +17,7 @@ import (
 // Chromium finds nothing that keeps the app from being installed, and reads of
 // the manifest what we meant.
 func TestAppCanBeInstalled(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	// Not in a profile of its own: that is a private window to Chromium, in which
 	// nothing is installed.
@@ -40,6 +41,7 @@ func TestAppCanBeInstalled(t *testing.T) {
 // Attack list 23: without a network the app opens, in the language picked, and
 // makes passcodes. Without the worker the browser shows its own page instead.
 func TestPUSH27_AppOpensOffline(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
 	h.enrolled(t, b, nil)
@@ -69,6 +71,7 @@ func TestPUSH27_AppOpensOffline(t *testing.T) {
 // and a page that was left open follows when somebody comes back to it. With the
 // page answered from what is kept, the first part fails.
 func TestAppTakesTheNewVersion(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
 	b.Open(h.base + "/authenticator/")

@@ -34,6 +34,7 @@ func (h *appHouse) next(t *testing.T, slug, name, user string) *appHouse {
 // notification of one leaves the other's alone, and what was used last comes
 // first when the app is next opened.
 func TestAppHoldsTwoTenants(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b, hospital := h.rung(t)
 	shipping := h.next(t, "fjord", "Fjord Shipping", "aberg")
@@ -73,6 +74,7 @@ func TestAppHoldsTwoTenants(t *testing.T) {
 // What has to do with notifications, and a list of two accounts, looked at as
 // pages are, in light, dark and from right to left.
 func TestAppStatesOfNotifications(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	for _, lang := range inspected {
 		t.Run(lang, func(t *testing.T) {
@@ -83,18 +85,18 @@ func TestAppStatesOfNotifications(t *testing.T) {
 			h.enrolled(t, b, nil)
 			h.next(t, "fjord", "Fjord Shipping", "aberg@fjord.example").enrolled(t, b, nil)
 			b.See(`main > .panel .pair`)
-			b.Inspect("app-offer-" + lang)
+			b.inspectFirst("app-offer-" + lang)
 			b.Click(`main > .panel .pair .plain`)
 			b.Await("the offer gone", `document.querySelector("main > .panel") === null`)
-			b.Inspect("app-two-" + lang)
+			b.inspectFirst("app-two-" + lang)
 			b.permit("notifications", browser.PermissionSettingGranted)
 			b.Reload()
 			b.Click(settings)
 			b.See(testButton)
-			b.Inspect("app-notify-" + lang)
+			b.inspectFirst("app-notify-" + lang)
 			b.Click(testButton)
 			b.See(step("subscription", "failed")) // no push service is to be had here
-			b.Inspect("app-test-" + lang)
+			b.inspectFirst("app-test-" + lang)
 		})
 	}
 }

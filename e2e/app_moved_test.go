@@ -13,6 +13,7 @@ import (
 // still ends there: a browser takes the activation along, and so does the phone
 // of the terminal, whose calls are signed for the address they go to.
 func TestAppAtItsOwnAddress(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	base := http.NewServeMux()
 	base.Handle("GET /authenticator/{$}", http.RedirectHandler(h.base+"/authenticator/", http.StatusPermanentRedirect))

@@ -114,6 +114,7 @@ func (h *appHouse) enrolledWithPIN(t *testing.T, b *Browser, look func(state str
 // The whole of a PIN in the browser: chosen, asked for, changed, and wrong until
 // nothing is left.
 func TestCRED7_AppWithAPIN(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	process := chromium(t)
 	for _, lang := range inspected {
@@ -122,7 +123,7 @@ func TestCRED7_AppWithAPIN(t *testing.T) {
 			h.wantPIN(t, 3, false)
 			look := func(state string) {
 				t.Helper()
-				b.Inspect("app-" + state + "-" + lang)
+				b.inspectFirst("app-" + state + "-" + lang)
 			}
 			h.enrolledWithPIN(t, b, look)
 			if b.Has(`.account .otp:not(:empty)`) {
@@ -204,6 +205,7 @@ func TestCRED7_AppWithAPIN(t *testing.T) {
 // What the browser keeps of an account with a PIN is of no use without it and
 // the server: no seed, and no half of the key that opens it.
 func TestCRED7_AppKeepsTheSeedWrapped(t *testing.T) {
+	t.Parallel()
 	h, b := furnishApp(t), Browse(t, chromium(t), Look{Phone: true})
 	h.wantPIN(t, 3, false)
 	h.enrolledWithPIN(t, b, func(string) {})

@@ -50,6 +50,7 @@ func (h *appHouse) rung(t *testing.T) (b *Browser, authenticator string) {
 // here, or for an account that was removed, and then none of its words; what it
 // says is text.
 func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b, id := h.rung(t)
 	const markup = `<img src=x onerror=alert(1)>"><script>alert(2)</script>`
@@ -111,6 +112,7 @@ func (b *Browser) dismiss() {
 // approved from a notification that another version showed with some. With unasked
 // taken out of show, and then of approve, it failed.
 func TestPUSH13_NoButtonsWhereAPINIsAsked(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b, id := h.rung(t)
 	_, err := evaluate[bool](b, `new Promise((resolve) => { indexedDB.open("latchkey-authenticator").onsuccess = ({ target }) => {
@@ -153,6 +155,7 @@ func (b *Browser) pressNotification(action string) (left string) {
 // presence check, another one, or one for another application is not approved
 // by it. Each guard of approve was taken out, and its row failed.
 func TestPUSH13_ApprovedInTheNotification(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b, id := h.rung(t)
 	for _, tt := range []struct {

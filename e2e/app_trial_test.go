@@ -18,6 +18,7 @@ func step(name, state string) string {
 
 // Where the test of push stops, it says at which step and what to do, in words.
 func TestPushTestSaysWhatDoesNotWork(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		setting browser.PermissionSetting

@@ -43,6 +43,7 @@ const (
 // A challenge on the page, answered in the web authenticator: the first login
 // right after the enrolment, a wrong response among it, and then one by push.
 func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	h := StartHouse(t, "")
 	h.template(func(p *policy.Template) { p.Mode, p.Length = policy.ChallengeResponse, 8 })
@@ -59,7 +60,7 @@ func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
 	w.Desk.Click(`label:has(input[value="challenge"])`)
 	w.Desk.Follow(press("continue"))
 	w.at("challenge", response)
-	w.Desk.Inspect("challenge-de")
+	w.Desk.checkLayout("challenge-de")
 	posed := w.Desk.Text(`.number`)
 	app.Inspect("app-account-challenge-de")
 	app.Click(makeIt)
@@ -92,6 +93,7 @@ func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
 // Passcodes by a counter, in the web authenticator: each press shows another,
 // also after the app was opened anew.
 func TestCRED4_CountedPasscodesInTheBrowser(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	h := StartHouse(t, "")
 	h.template(func(p *policy.Template) { p.Step = 0 })

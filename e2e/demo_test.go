@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -266,8 +267,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	scratch = dir
-	// Much of what these tests do is wait: for a request to expire, for a push
-	// service that never answers. The command line still has the last word.
+	// Much of what these tests do is wait: for a page, for a request to expire, for a
+	// push service that never answers. The command line still has the last word.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -304,18 +305,30 @@ func buildWith(name string, flags ...string) (string, error) {
 	return bin, nil
 }
 
-// freeAddr finds a port that is free now. Somebody may take it before the demo
-// does; then the test fails loudly and is run again.
+// freeAddr returns an address on which nothing listens. No two tests get the same,
+// and the port is below those that the system takes for outgoing connections.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("localhost:%d", firstPort+int(portsTaken.Add(1))%10_000)
+		if l, err := lc.Listen(t.Context(), "tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no port is free")
+	return ""
 }
+
+const firstPort = 20_000
+
+// portsTaken begins at another number in each process: another run may be under way.
+var portsTaken = func() *atomic.Int64 {
+	n := new(atomic.Int64)
+	n.Store(int64(os.Getpid()) * 97)
+	return n
+}()
 
 // need finds a program or a file the tests cannot do without. Its absence is a
 // skip on a desk and an error in CI, where it would hide that nothing ran.

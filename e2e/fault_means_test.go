@@ -81,6 +81,7 @@ var gone = map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServi
 // Somebody holds the database for half a minute: a backup gone wrong, a
 // migration by hand.
 func TestFaultQLT3_DatabaseLocked(t *testing.T) {
+	t.Parallel()
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -180,6 +181,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // The mail server is dead, slow, or unwilling for a while. Pages come at once
 // all the same, and every mail arrives once it takes mails again.
 func TestFaultADM9_MailServer(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name       string
 		begin, end func(t *testing.T, p *postOffice)

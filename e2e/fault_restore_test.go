@@ -17,6 +17,7 @@ import (
 // it without its event. What was used up before the restore, in the copy or
 // after it, is refused; and people come in as ever.
 func TestFaultTREL11_BackupUnderLoad(t *testing.T) {
+	t.Parallel()
 	other := map[string]string{"sqlite": "postgres", "postgres": "sqlite"}
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {

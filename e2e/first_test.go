@@ -39,6 +39,7 @@ func (b *Browser) run(script string) {
 // up: the installed app takes the same activation, by the short code of the
 // sign-in page or by the link, pasted.
 func TestENR7_HomeScreenFirst(t *testing.T) {
+	t.Parallel()
 	h, process := furnishApp(t), chromium(t)
 	for _, tt := range []struct {
 		name  string
@@ -74,6 +75,7 @@ func TestENR7_HomeScreenFirst(t *testing.T) {
 
 // Who cannot install goes on in the tab, and can copy the link before.
 func TestENR7_GoOnInSafari(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{IPhone: true})
 	link := h.link(t)
@@ -95,6 +97,7 @@ func TestENR7_GoOnInSafari(t *testing.T) {
 // A link opened in the tab of an app that is only just beginning is not lost: the
 // page stays, its fragment changes, and nobody listens yet.
 func TestLinkWhileTheAppBegins(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	link := h.link(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
@@ -109,6 +112,7 @@ func TestLinkWhileTheAppBegins(t *testing.T) {
 
 // A browser that offers to install is asked by a button alone, and once.
 func TestInstallIsOffered(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	h, process := furnishApp(t), chromium(t)
 	for _, lang := range inspected {
@@ -117,7 +121,7 @@ func TestInstallIsOffered(t *testing.T) {
 		b.See(`main .panel`)
 		b.run(`const e = new Event("beforeinstallprompt", { cancelable: true }); e.prompt = async () => { window.prompted = (window.prompted ?? 0) + 1 }; dispatchEvent(e); window.held = e.defaultPrevented`)
 		b.See(`main .panel button.plain`)
-		b.Inspect("install-" + lang)
+		b.inspectFirst("install-" + lang)
 		b.Click(`main .panel button.plain`)
 		if got, err := evaluate[string](b, `window.prompted + " " + window.held`); err != nil || got != "1 true" {
 			t.Errorf("asked and held back: %s (%v), want 1 true", got, err)
@@ -130,6 +134,7 @@ func TestInstallIsOffered(t *testing.T) {
 // What the browser has thrown away is missed, by whatever it has left, and what
 // the person has removed is not.
 func TestKeyStoreWiped(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
 	h.enrolled(t, b, nil)
@@ -159,6 +164,7 @@ func TestKeyStoreWiped(t *testing.T) {
 
 // A key store that cannot be opened is told from one that never existed.
 func TestKeyStoreUnreadable(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	for name, script := range map[string]string{
 		"keeps nothing": ``,
@@ -174,6 +180,7 @@ func TestKeyStoreUnreadable(t *testing.T) {
 // A second authenticator of the same user in the same browser takes the place of
 // the first, unless the person wants both.
 func TestAppAgain(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{Phone: true})
 	h.enrolled(t, b, nil)
@@ -215,6 +222,7 @@ func (h *appHouse) active(t *testing.T) int {
 
 // The first steps' states, looked at as pages are.
 func TestFirstStates(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	process := chromium(t)
 	for _, lang := range inspected {
@@ -226,10 +234,10 @@ func TestFirstStates(t *testing.T) {
 		if text := b.Text(`#sheet`); strings.Contains(text, "undefined") || strings.Contains(text, "false") {
 			t.Errorf("%s: what is missing is written down: %q", lang, text)
 		}
-		b.Inspect("home-" + lang)
+		b.inspectFirst("home-" + lang)
 		b.Open(h.link(t))
 		b.See(homeHere)
-		b.Inspect("home-link-" + lang)
+		b.inspectFirst("home-link-" + lang)
 		b.Click(homeHere)
 		b.Click(`#sheet .pair button[autofocus]`)
 		b.Click(submit)
@@ -238,13 +246,13 @@ func TestFirstStates(t *testing.T) {
 		b.Click(homeHere)
 		b.Click(`#sheet .pair button[autofocus]`)
 		b.See(`#sheet input[name="replace"]`)
-		b.Inspect("again-" + lang)
+		b.inspectFirst("again-" + lang)
 		b.Click(submit)
 		b.Click(done)
 		b.run(`await new Promise((resolve) => { indexedDB.deleteDatabase("latchkey-authenticator").onsuccess = resolve })`)
 		b.Reload()
 		b.See(lostFacts)
-		b.Inspect("lost-" + lang)
+		b.inspectFirst("lost-" + lang)
 	}
 }
 
@@ -252,6 +260,7 @@ func TestFirstStates(t *testing.T) {
 // Safari, the authenticator is on the Home Screen, and the short code of the
 // sign-in page is what joins them.
 func TestENR7_OnTheSameIPhone(t *testing.T) {
+	t.Parallel()
 	d, process := StartDemo(t), chromium(t)
 	safari := Browse(t, process, Look{IPhone: true})
 	app := Browse(t, process, Look{IPhone: true})

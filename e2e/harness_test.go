@@ -11,6 +11,7 @@ import (
 // A check that cannot fail is worse than none, so each is shown a page that it
 // must object to.
 func TestHarnessFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	site := serve(t, map[string]string{
 		"/good":  `<h1>Hello</h1><p>Nothing to see.</p>`,
@@ -71,6 +72,7 @@ func found(got, want string) bool {
 // Without this, a test without JavaScript, in German, or with two people would
 // show nothing.
 func TestHarnessBrowsersDiffer(t *testing.T) {
+	t.Parallel()
 	site := serve(t, map[string]string{"/page": `<h1>Before</h1><script src="/page.js"></script>`})
 	process := chromium(t)
 	mine := Browse(t, process, Look{})

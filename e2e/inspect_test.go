@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,9 +12,40 @@ import (
 )
 
 // Inspect looks at the page as it stands, with the eyes of somebody who cannot
-// see it well: axe-core, light and dark, and reflow at 320 px, which is what a
-// wide window at 400 % comes to (WCAG 2.2, 1.4.10). It leaves the page as it was.
+// see it well: axe-core, light and dark, and what checkLayout looks at. It leaves
+// the page as it was. A state needs it once, in one language.
 func (b *Browser) Inspect(name string) {
+	b.t.Helper()
+	b.checkLayout(name)
+	if b.look.NoScript {
+		name += "-noscript"
+	}
+	b.resize(1280)
+	for _, look := range []struct{ scheme, rules string }{{"dark", colours}, {"light", everything}} {
+		b.scheme(look.scheme)
+		b.shoot(name + "-1280-" + look.scheme)
+		for _, v := range b.axe(look.rules) {
+			b.t.Errorf("%s, %s: %s", name, look.scheme, v)
+		}
+	}
+	b.resize(b.look.Width)
+}
+
+// inspectFirst is Inspect in the first of the inspected languages; in the others it
+// is checkLayout, as they change neither elements nor colours.
+func (b *Browser) inspectFirst(name string) {
+	b.t.Helper()
+	if strings.HasPrefix(b.look.Lang, inspected[0]) {
+		b.Inspect(name)
+	} else {
+		b.checkLayout(name)
+	}
+}
+
+// checkLayout looks for what depends on the language: at 320 px, which is what a
+// wide window at 400 % comes to (WCAG 2.2, 1.4.10), nothing is wider than the
+// window; and no text is missing.
+func (b *Browser) checkLayout(name string) {
 	b.t.Helper()
 	if b.look.NoScript {
 		name += "-noscript"
@@ -25,15 +57,22 @@ func (b *Browser) Inspect(name string) {
 		b.resize(390)
 		b.shoot(name + "-390")
 	}
-	b.resize(1280)
-	for _, look := range []struct{ scheme, rules string }{{"dark", colours}, {"light", everything}} {
-		b.scheme(look.scheme)
-		b.shoot(name + "-1280-" + look.scheme)
-		for _, v := range b.axe(look.rules) {
-			b.t.Errorf("%s, %s: %s", name, look.scheme, v)
-		}
-	}
 	b.resize(b.look.Width)
+	lang, _, _ := strings.Cut(b.look.Lang, "-")
+	if lang != "en" && slices.Contains(inspected, lang) && b.Has(`main [lang="en"], #sheet [lang="en"]`) {
+		b.t.Errorf("%s: a text is missing in %s and shown in English", name, lang)
+	}
+}
+
+// visible lists the elements that can be seen.
+func (b *Browser) visible() string {
+	b.t.Helper()
+	elements, err := evaluate[string](b, `[...document.body.querySelectorAll("*")].filter(e => e.checkVisibility())
+		.map(e => e.cloneNode().outerHTML).join("\n")`)
+	if err != nil {
+		b.t.Fatalf("what can be seen: %v", err)
+	}
+	return elements
 }
 
 // sticksOut returns what is wider than a window of this width, the cause last.

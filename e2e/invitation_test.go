@@ -76,7 +76,7 @@ func (w *Walk) FollowLink(link, code string) {
 // we can look at, every page looked at on the way; and then a login, in which
 // the new authenticator is asked for and works.
 func TestENR19_ByMail(t *testing.T) {
-	needAxe(t)
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		look Look
@@ -88,18 +88,7 @@ func TestENR19_ByMail(t *testing.T) {
 			w := NewWalk(t, "saml", tt.look)
 			w.User = w.Demo.Outsider()
 			w.Look = func(page string) {
-				if tt.name == "en" {
-					w.Desk.Inspect("invitation-" + page)
-					return
-				}
-				if tt.look.Lang != "" && w.Desk.Has(`main [lang="en"]`) {
-					t.Errorf("%s: a text is missing in %s and shown in English", page, tt.look.Lang)
-				}
-				if found := w.Desk.sticksOut(320); len(found) > 0 {
-					t.Errorf("%s: at 320 px this is wider than the window: %q", page, found)
-				}
-				w.Desk.resize(w.Desk.look.Width)
-				w.Desk.shoot("invitation-" + tt.look.Lang + "-" + page)
+				w.Desk.checkLayout("invitation-" + w.Desk.look.Lang + "-" + page)
 			}
 			w.SignIn()
 			w.at("refused", ending) // and told to ask for the mail (ENR-3)
@@ -139,6 +128,7 @@ func TestENR19_ByMail(t *testing.T) {
 // right after the app was activated; each time the same browser goes on. A
 // browser that was lost begins again from the mail.
 func TestENR19_KilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	w := NewWalk(t, "saml", Look{})
 	w.User = w.Demo.Outsider()
 	restart := func() {
@@ -168,6 +158,7 @@ func TestENR19_KilledInTheMiddle(t *testing.T) {
 
 // An operator's revocation, and a newer mail, reach the page that is open.
 func TestENR19_EndedUnderAnOpenPage(t *testing.T) {
+	t.Parallel()
 	w := NewWalk(t, "saml", Look{})
 	w.User = w.Demo.Outsider()
 	for _, tt := range []struct{ first, then, says string }{

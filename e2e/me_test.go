@@ -13,6 +13,7 @@ import (
 // authenticator with the first, its name, whether it works, where one is signed
 // in, what happened, and the first reported lost.
 func TestCRED16_SelfService(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		look Look

@@ -51,6 +51,7 @@ func (w *Walk) serial() string {
 // there are scripts (JRN-11). What the phone decides itself is in
 // TestPUSH14_Denied, TestPUSH17_WrongNumber and TestPUSH17_AWrongPick.
 func TestJRN11_EveryOutcome(t *testing.T) {
+	t.Parallel()
 	catalog, err := locales.Load()
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 // is not recognised it does not, and says so; and where policy lets it, it stands
 // for name and password too, offered in the field's menu and by a button.
 func TestCRED19_PasskeysInTheBrowser(t *testing.T) {
+	t.Parallel()
 	h := StartHouse(t, "")
 	w := &Walk{Desk: Browse(t, chromium(t), Look{Lang: "de-DE"}), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"}}
 	b := w.Desk

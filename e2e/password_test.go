@@ -9,6 +9,7 @@ import (
 // browser is signed out, and the new one signs in; with scripts, and without them
 // in German on a phone.
 func TestTLOG29_ChangeThePassword(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		look Look

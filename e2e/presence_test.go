@@ -38,6 +38,7 @@ func (p *Phone) Pick(shown string, right func(option string) bool) {
 // Every presence check in the web authenticator and on the page that waits,
 // with scripts and without, from the left and from the right.
 func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		presence string
 		look     Look
@@ -87,6 +88,7 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 // A wrong pick ends the request at once, in words on both sides, and lets nobody
 // in (PUSH-17).
 func TestPUSH17_AWrongPick(t *testing.T) {
+	t.Parallel()
 	w := NewWalk(t, "saml", Look{Lang: "de"})
 	w.Demo.require("pick")
 	w.SignIn()

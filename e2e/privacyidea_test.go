@@ -14,7 +14,7 @@ import (
 // the phone registers, the page goes on by itself, and so does the one that waits
 // for the push.
 func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
-	needAxe(t)
+	t.Parallel()
 	_, err := exec.LookPath("zbarimg")
 	need(t, "zbarimg", err == nil)
 	for _, tt := range []struct {
@@ -30,16 +30,7 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := NewWalk(t, tt.protocol, tt.look)
-			w.Look = w.Desk.Inspect
-			if tt.look.NoScript { // axe-core is one
-				w.Look = func(page string) {
-					w.Desk.shoot(page + "-phone")
-					if found := w.Desk.sticksOut(320); len(found) > 0 {
-						t.Errorf("%s: wider than the window: %q", page, found)
-					}
-					w.Desk.resize(w.Desk.look.Width)
-				}
-			}
+			w.Look = w.Desk.checkLayout
 			w.Demo.command("policy", "set", "platforms", "--allow", "privacyidea", "--push", "privacyidea")
 			file := filepath.Join(t.TempDir(), "push.json")
 			if err := os.WriteFile(file, []byte(`{"presence":"`+tt.presence+`"}`), 0o600); err != nil {

@@ -8,6 +8,7 @@ import (
 
 // A browser that was remembered asks for the password alone, another for both.
 func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
+	t.Parallel()
 	h := StartHouse(t, "")
 	h.run(nil, `{"rules": [{"name": "all", "require": ["password", "otp"], "remember": true}]}`, "policy", "set", "access")
 	me := Application{Name: "default", URL: h.Issuer() + "/me"}

@@ -12,6 +12,7 @@ import (
 // another, and is in; with scripts, and without them in German on a phone. One
 // that an operator wants changed is changed on the way too.
 func TestTLOG02_ForgottenPassword(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		look Look

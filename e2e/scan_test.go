@@ -115,6 +115,7 @@ func (b *Browser) permit(what string, setting browser.PermissionSetting) {
 // activation is told in words and the scanning goes on; the activation ends in an
 // account, and the camera is off.
 func TestScanToAccount(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	link := h.link(t)
 	process := camera(t, "otpauth://totp/Example:anna?secret=GEZDGNBVGY3TQOJQ", "https://evil.example/authenticator/#v1."+strings.Repeat("a", 26), link)
@@ -154,6 +155,7 @@ func encodePNG(t *testing.T, picture image.Image) string {
 // Who has no camera, or allows none, is told which, in words, and goes on by a
 // picture or the short code, which are beside it all the time.
 func TestScanWithoutCamera(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	stale := encodePNG(t, photograph(t, h.link(t))) // the next one voids it
 	picture := encodePNG(t, photograph(t, h.link(t)))
@@ -198,6 +200,7 @@ func (b *Browser) reads(selector, text string) {
 // Each way in which there is no camera has words of its own, and none of them
 // ends the sheet.
 func TestScanRefusals(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, chromium(t), Look{})
 	b.Open(h.base + "/authenticator/")
@@ -220,6 +223,7 @@ func TestScanRefusals(t *testing.T) {
 
 // The camera's states, looked at as pages are.
 func TestScanStates(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	h := furnishApp(t)
 	process := camera(t, "otpauth://totp/Example:anna?secret=GEZDGNBVGY3TQOJQ")
@@ -230,19 +234,20 @@ func TestScanStates(t *testing.T) {
 		b.Click(addButton)
 		b.Click(scanButton)
 		b.See(scanSays + ".notice")
-		b.Inspect("scan-camera-" + lang)
+		b.inspectFirst("scan-camera-" + lang)
 		b.allow(browser.PermissionSettingDenied)
 		b.Reload()
 		b.Click(addButton)
 		b.Click(scanButton)
 		b.See(scanProblem)
-		b.Inspect("scan-denied-" + lang)
+		b.inspectFirst("scan-denied-" + lang)
 	}
 }
 
 // A browser's own detector goes first: one that reads makes ours unnecessary,
 // one that throws, or never sees anything, is made up for.
 func TestScanWithNativeDetector(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
 	for _, tt := range []struct {
@@ -287,6 +292,7 @@ func (b *Browser) fetched(part string) bool {
 // is hidden, and ends with the sheet, whichever way that is left. What it can do
 // beside is offered, and the keyboard follows what is there.
 func TestScanCameraRests(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
 	b := Browse(t, process, Look{})
@@ -353,6 +359,7 @@ func (b *Browser) press(key string) {
 
 // Where the decoder does not come, that is said, and the short code is there.
 func TestScanWithoutDecoder(t *testing.T) {
+	t.Parallel()
 	h := furnishApp(t)
 	b := Browse(t, camera(t, "text"), Look{})
 	b.allow(browser.PermissionSettingGranted)
@@ -367,6 +374,7 @@ func TestScanWithoutDecoder(t *testing.T) {
 // The QR code as it really is on the sign-in page: the app reads it from a
 // picture of the whole screen.
 func TestScanTheSignInPage(t *testing.T) {
+	t.Parallel()
 	w := NewWalk(t, "oidc", Look{})
 	w.SignIn()
 	w.VerifyMail()

@@ -19,6 +19,7 @@ const (
 // that was chosen, typed with passcodes and sent with an approval; and an operator's
 // for who forgot it. With scripts, and without them in German.
 func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
+	t.Parallel()
 	needAxe(t)
 	for _, tt := range []struct {
 		name string
@@ -39,7 +40,7 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 				return made
 			}
 			b.See(firstPIN)
-			b.Inspect("first-pin-" + lang)
+			b.checkLayout("first-pin-" + lang)
 			pin := regexp.MustCompile(`\b[0-9]{4}\b`).FindString(b.Text(firstPIN))
 			if b.Has(choose) {
 				b.Click(`label:has(input[value="passcode"])`)
@@ -58,7 +59,7 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 				b.Follow(press("continue"))
 			}
 			b.See(newPIN)
-			b.Inspect("new-pin-" + lang)
+			b.checkLayout("new-pin-" + lang)
 			choosePIN("1234", "1234")
 			b.See(`#problem`)
 			choosePIN("4938", "4938")

@@ -120,6 +120,7 @@ func needNode(t *testing.T) {
 // openid-client goes the whole way: a login with a passcode, a refresh that
 // rotates, and a logout, and what is not so must be noticed on either side.
 func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
+	t.Parallel()
 	needNode(t)
 	process := chromium(t)
 	storetest.EachSource(t, func(t *testing.T, source string) {
@@ -206,6 +207,7 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 
 // node-saml: signed requests by Redirect.
 func TestStrangers_SAML1_NodeSAML(t *testing.T) {
+	t.Parallel()
 	needNode(t)
 	serviceProvider(t, [][2]string{
 		{"name", "Invalid document signature"},
@@ -221,6 +223,7 @@ func TestStrangers_SAML1_NodeSAML(t *testing.T) {
 // pysaml2: our metadata by its signature, signed requests by POST, and xmlsec1
 // as what checks.
 func TestStrangers_SAML1_PySAML2(t *testing.T) {
+	t.Parallel()
 	const python = "/usr/bin/python3" // Debian's: another has not Debian's packages
 	need(t, "python3-pysaml2", exec.CommandContext(t.Context(), python, "-c", "import saml2").Run() == nil)
 	serviceProvider(t, [][2]string{

@@ -18,7 +18,7 @@ import (
 // code is read from the page's pixels by a decoder of others, and the passcodes
 // are made by others. A wrong one keeps all; so does a reload.
 func TestENR12_AnotherVendorsApp(t *testing.T) {
-	needAxe(t)
+	t.Parallel()
 	for _, tool := range []string{"zbarimg", "oathtool"} {
 		_, err := exec.LookPath(tool)
 		need(t, tool, err == nil)
@@ -34,16 +34,7 @@ func TestENR12_AnotherVendorsApp(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := NewWalk(t, tt.protocol, tt.look)
-			w.Look = w.Desk.Inspect
-			if tt.look.NoScript { // axe-core is one
-				w.Look = func(page string) {
-					w.Desk.shoot(page + "-phone")
-					if found := w.Desk.sticksOut(320); len(found) > 0 {
-						t.Errorf("%s: wider than the window: %q", page, found)
-					}
-					w.Desk.resize(w.Desk.look.Width)
-				}
-			}
+			w.Look = w.Desk.checkLayout
 			w.Demo.command("policy", "set", "self-provisioning", "--third-party")
 			w.SignIn()
 			w.VerifyMail()

@@ -24,6 +24,7 @@ import (
 // it. Google's part is played by a courier on this machine, and only the host of
 // the endpoint is changed, to his.
 func TestPUSH24_ChromiumIsRung(t *testing.T) {
+	t.Parallel()
 	c := newCourier(t)
 	h := furnishApp(t)
 	b := open(t, startChromium(t, c.options()...), Look{Width: 390}) // in the browser's own profile: others have no push
