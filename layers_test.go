@@ -18,7 +18,7 @@ var layers = []struct {
 }{
 	{"nouns and what people read", []string{"internal/identity", "internal/strictxml", "locales", "static", "static/authenticator"}},
 	{"rules, protocols, templates", []string{"internal/policy", "internal/otp", "internal/audit", "internal/privacyidea", "internal/webpush",
-		"internal/pskc", "internal/samlsp", "templates", "locales/localestest"}},
+		"internal/pskc", "internal/samlsp", "templates", "locales/localestest", "internal/store/testdb"}},
 	{"store", []string{"internal/store"}},
 	{"tenants' keys, helpers of tests", []string{"internal/signingkey", "internal/store/storetest", "internal/samlsp/samlsptest", "internal/oidcclient/oidcclienttest", "internal/otp/otptest"}},
 	{"means", []string{"internal/oidcclient", "internal/web", "internal/config", "internal/outbound"}},

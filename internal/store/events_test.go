@@ -11,6 +11,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store/testdb"
 )
 
 // manyEvents adds n events to a tenant in one statement: a hundred users who log in
@@ -278,7 +279,7 @@ func TestFollow_TellsEachOnce(t *testing.T) {
 func BenchmarkADM7_FirstPageOfAMillion(b *testing.B) {
 	sources := map[string]string{"sqlite": filepath.Join(b.TempDir(), "t.db")}
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		sources["postgres"] = freshSchema(b, dsn)
+		sources["postgres"] = testdb.Postgres(b, dsn, migrate)
 	}
 	for name, source := range sources {
 		db := open(b, source)

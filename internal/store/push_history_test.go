@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store/testdb"
 )
 
 // many fills in n push requests of a tenant, one a second up to a moment, of
@@ -89,7 +90,7 @@ func TestADM7_PushesPageByPage(t *testing.T) {
 func BenchmarkADM7_FirstPageOfAMillionPushes(b *testing.B) {
 	sources := map[string]string{"sqlite": filepath.Join(b.TempDir(), "t.db")}
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		sources["postgres"] = freshSchema(b, dsn)
+		sources["postgres"] = testdb.Postgres(b, dsn, migrate)
 	}
 	now := time.Now().Add(-time.Hour).Truncate(time.Second)
 	for name, source := range sources {

@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,16 +13,26 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store/testdb"
 )
 
 // each runs f against every database at hand: always SQLite, in a file of its
-// own, and PostgreSQL, in a schema of its own, when TEST_POSTGRES names a server.
+// own, and PostgreSQL, in a database of its own, when TEST_POSTGRES names a server.
 func each(t *testing.T, f func(t *testing.T, db *DB)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, open(t, filepath.Join(t.TempDir(), "t.db"))) })
+	t.Run("sqlite", func(t *testing.T) { f(t, open(t, testdb.SQLite(t, migrate))) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, open(t, freshSchema(t, dsn))) })
+		t.Run("postgres", func(t *testing.T) { f(t, open(t, testdb.Postgres(t, dsn, migrate))) })
 	}
+}
+
+// migrate is for the database that tests get copies of.
+func migrate(ctx context.Context, source string) error {
+	db, err := Open(ctx, Options{Source: source, Keys: NewKeyring()})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Migrate(ctx), db.Close())
 }
 
 func open(t testing.TB, source string) *DB {
@@ -39,30 +46,6 @@ func open(t testing.TB, source string) *DB {
 		t.Fatal(err)
 	}
 	return db
-}
-
-func freshSchema(t testing.TB, dsn string) string {
-	t.Helper()
-	name := "t" + strings.ToLower(rand.Text())
-	admin, err := sql.Open("pgx", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		admin.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE")
-		admin.Close()
-	})
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // fixture is a tenant with one user and one application.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/testdb"
 )
 
 // A Fixture is a database with a tenant, a user and an application in it.
@@ -58,7 +59,7 @@ func Each(t *testing.T, f func(t *testing.T, h *Fixture)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, newFixture(t, copyPostgres(t, dsn))) })
+		t.Run("postgres", func(t *testing.T) { f(t, newFixture(t, testdb.Postgres(t, dsn, migrate))) })
 	}
 }
 
@@ -67,7 +68,7 @@ func EachSource(t *testing.T, f func(t *testing.T, source string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, filepath.Join(t.TempDir(), "t.db")) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, freshSchema(t, dsn)) })
+		t.Run("postgres", func(t *testing.T) { f(t, testdb.EmptySchema(t, dsn)) })
 	}
 }
 
@@ -76,7 +77,7 @@ func Empty(t *testing.T) map[string]string {
 	t.Helper()
 	sources := map[string]string{"sqlite": filepath.Join(t.TempDir(), "t.db")}
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		sources["postgres"] = freshSchema(t, dsn)
+		sources["postgres"] = testdb.EmptySchema(t, dsn)
 	}
 	return sources
 }
@@ -85,7 +86,16 @@ func Empty(t *testing.T) map[string]string {
 // database.
 func SQLite(t *testing.T) *Fixture {
 	t.Helper()
-	return newFixture(t, copySQLite(t))
+	return newFixture(t, testdb.SQLite(t, migrate))
+}
+
+// migrate is for the database that tests get copies of.
+func migrate(ctx context.Context, source string) error {
+	db, err := store.Open(ctx, store.Options{Source: source, Keys: store.NewKeyring(), Now: time.Now})
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Migrate(ctx), db.Close())
 }
 
 // newFixture opens a database that has all its tables and nothing in them.
