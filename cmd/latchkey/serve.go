@@ -36,7 +36,7 @@ func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	log := s.log(c.Verbose)
-	slog.SetDefault(log) // what the OpenID Connect library says goes nowhere else
+	slog.SetDefault(log) // the OpenID Connect library logs to nothing else: its options for a logger have no effect
 	house, err := server.New(ctx, conf, log)
 	if err != nil {
 		return err

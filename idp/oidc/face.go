@@ -117,9 +117,7 @@ func (f *Face) server(r *http.Request) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err = newServer(f, t); err != nil {
-		return nil, err
-	}
+	s = newServer(f, t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.servers[t.Slug] = s

@@ -20,10 +20,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A server is a tenant's, seen by programs. It overrides what the library's
-// own decides too leniently, and what must happen in one transaction.
+// A server is a tenant's, seen by programs. The library reads requests and writes
+// answers; what they come to is decided here.
 type server struct {
-	*op.LegacyServer
+	op.UnimplementedServer // refuses what is not here
+
 	face    *Face
 	tenant  identity.Tenant // as it was when first asked for: only what never changes is used
 	issuer  string
@@ -39,14 +40,8 @@ const (
 
 var scopes = []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, scopeGroups, scopeOffline}
 
-func newServer(f *Face, t identity.Tenant) (*server, error) {
+func newServer(f *Face, t identity.Tenant) *server {
 	s := &server{face: f, tenant: t, issuer: f.issuer(t)}
-	keys := &keys{of: s}
-	// http is for loopback alone, which web.Site's Base has seen to.
-	provider, err := op.NewProvider(&op.Config{}, keys, op.StaticIssuer(s.issuer), op.WithAllowInsecure(), op.WithCORSOptions(nil))
-	if err != nil {
-		return nil, err
-	}
 	// Endpoints left out answer nothing. Among them are the library's
 	// authorization and end of session, and its callback.
 	endpoints := op.Endpoints{
@@ -56,43 +51,41 @@ func newServer(f *Face, t identity.Tenant) (*server, error) {
 		Revocation:    op.NewEndpoint(revokePath),
 		JwksURI:       op.NewEndpoint(keysPath),
 	}
-	s.LegacyServer = op.NewLegacyServer(provider, endpoints)
 	s.handler = op.RegisterServer(s, endpoints, op.WithServerCORSOptions(nil))
-	s.hints = op.NewIDTokenHintVerifier(s.issuer, &op.OpenIDKeySet{Storage: keys},
+	s.hints = op.NewIDTokenHintVerifier(s.issuer, keySet{s},
 		op.WithSupportedIDTokenHintSigningAlgorithms(signingkey.ES256, signingkey.RS256))
-	return s, nil
+	return s
 }
 
-// keys lend the library the one thing it still asks its storage for: the keys
-// it publishes and checks ID tokens with. The rest of the interface is what our
-// overrides took the place of.
-type keys struct {
-	op.Storage
-	of *server
-}
+// A keySet holds signatures to the keys of a tenant.
+type keySet struct{ of *server }
 
-// KeySet implements op.Storage.
-func (k *keys) KeySet(ctx context.Context) ([]op.Key, error) {
-	all, err := k.of.face.idp.Keys.All(ctx, k.of.tenant.ID, identity.OIDC)
+// VerifySignature implements oidc.KeySet.
+func (k keySet) VerifySignature(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
+	published, err := k.of.published(ctx)
 	if err != nil {
 		return nil, err
 	}
-	public := make([]op.Key, len(all))
-	for i, key := range all {
-		public[i] = publicKey{key}
+	id, algorithm := oidc.GetKeyIDAndAlg(jws)
+	key, err := oidc.FindMatchingKey(id, oidc.KeyUseSignature, algorithm, published.Keys...)
+	if err != nil {
+		return nil, err
 	}
-	return public, nil
+	return jws.Verify(&key)
 }
 
-// A publicKey is a signing key as the library publishes it.
-type publicKey struct{ key signingkey.Key }
-
-func (k publicKey) ID() string { return k.key.ID }
-func (k publicKey) Algorithm() jose.SignatureAlgorithm {
-	return jose.SignatureAlgorithm(k.key.Algorithm)
+// published returns the tenant's public keys.
+func (s *server) published(ctx context.Context) (jose.JSONWebKeySet, error) {
+	all, err := s.face.idp.Keys.All(ctx, s.tenant.ID, identity.OIDC)
+	if err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(all))}
+	for i, key := range all {
+		set.Keys[i] = jose.JSONWebKey{Key: key.Signer.Public(), KeyID: key.ID, Algorithm: key.Algorithm, Use: oidc.KeyUseSignature}
+	}
+	return set, nil
 }
-func (k publicKey) Use() string { return oidc.KeyUseSignature }
-func (k publicKey) Key() any    { return k.key.Signer.Public() }
 
 // A signingKey is a signing key as the library signs with it.
 type signingKey struct{ key signingkey.Key }
@@ -104,9 +97,12 @@ func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
 func (k signingKey) Key() any { return cryptosigner.Opaque(k.key.Signer) }
 
 // Keys publishes the tenant's keys.
-func (s *server) Keys(ctx context.Context, r *op.Request[struct{}]) (*op.Response, error) {
-	answer, err := s.LegacyServer.Keys(ctx, r)
-	return answer, s.failure(ctx, err)
+func (s *server) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
+	published, err := s.published(ctx)
+	if err != nil {
+		return nil, s.failure(ctx, err)
+	}
+	return op.NewResponse(published), nil
 }
 
 // discovery adds what the library's document has no field for.
@@ -182,7 +178,7 @@ func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	return c, nil
 }
 
-// JWTProfile is the one grant the library would serve unasked.
+// JWTProfile refuses as a grant that nobody knows is refused.
 func (s *server) JWTProfile(context.Context, *op.Request[oidc.JWTProfileGrantRequest]) (*op.Response, error) {
 	return nil, oidc.ErrUnsupportedGrantType()
 }

@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) error {
 	defer file.Close()
 	log := slog.New(slog.NewMultiHandler(slog.NewJSONHandler(file, nil),
 		slog.NewTextHandler(o.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	slog.SetDefault(log) // the OpenID Connect library logs there too
+	slog.SetDefault(log) // the OpenID Connect library logs to nothing else: its options for a logger have no effect
 
 	mailbox, err := OpenMailbox(filepath.Join(o.Dir, "mails"), log)
 	if err != nil {
