@@ -19,9 +19,27 @@ import (
 	"github.com/latchkey-id/latchkey/static/authenticator"
 )
 
+// webCookies are those of the pages that have the web authenticator's origin.
+var webCookies = web.NewSessions([][]byte{make([]byte, 32)}, true)
+
+// picked is the header of a browser in which a language was picked on a page;
+// empty where none was.
+func picked(t *testing.T, language string) string {
+	t.Helper()
+	if language == "" {
+		return ""
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil)
+	if err := (&web.Site{Sessions: webCookies}).PickLanguage(w, r, language); err != nil {
+		t.Fatal(err)
+	}
+	c := w.Result().Cookies()[0]
+	return c.Name + "=" + c.Value
+}
+
 func newWebApp(t *testing.T) http.Handler {
 	t.Helper()
-	app, err := WebApp(&web.Site{Catalog: localestest.Partial(t), Base: &url.URL{Scheme: "https", Host: "id.example.org"}})
+	app, err := WebApp(&web.Site{Catalog: localestest.Partial(t), Base: &url.URL{Scheme: "https", Host: "id.example.org"}, Sessions: webCookies})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +206,7 @@ func TestENR13_WebAppSpeaks(t *testing.T) {
 		{"garbage", "?lang=%00%ff;;;", "\x01", "", "en", "ltr", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			res := get(app, "/authenticator/"+versionOf(t, app)+"/texts"+tt.query, "Accept-Language", tt.accept, "Cookie", "latchkey_language="+tt.cookie)
+			res := get(app, "/authenticator/"+versionOf(t, app)+"/texts"+tt.query, "Accept-Language", tt.accept, "Cookie", picked(t, tt.cookie))
 			var got struct {
 				Lang, Dir string
 				Texts     map[string]any

@@ -23,7 +23,9 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 	}
 	b := p.browserAt(r, t)
 	b.readSession(r)
-	b.Browser = p.Site.EnsureBrowser(w, r, t)
+	if b.Browser, err = p.Site.EnsureBrowser(w, r, t); err != nil {
+		return err
+	}
 	b.Binding = b.Browser
 	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.FromApplication{Stored: id})
 	if err != nil {
@@ -109,10 +111,14 @@ var refusals = map[journey.Reason]Refusal{
 // send gives the browser its session and the application its answer.
 func (b *browser) send(w http.ResponseWriter, r *http.Request) error {
 	if b.secret != "" {
-		b.idp.Site.SetSession(w, b.Tenant, b.secret)
+		if err := b.idp.Site.SetSession(w, r, b.Tenant, b.secret); err != nil {
+			return err
+		}
 	}
 	if b.device.Cookie.ID != "" {
-		b.idp.Site.SetDevice(w, b.Tenant, b.device.Cookie, b.device.Life)
+		if err := b.idp.Site.SetDevice(w, r, b.Tenant, b.device.Cookie, b.device.Life); err != nil {
+			return err
+		}
 	}
 	return b.reply(w, r)
 }

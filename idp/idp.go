@@ -84,6 +84,5 @@ func (p *IdP) EndSession(w http.ResponseWriter, r *http.Request, t identity.Tena
 	if err != nil {
 		return err
 	}
-	p.Site.ClearSession(w, t)
-	return nil
+	return p.Site.ClearSession(w, r, t)
 }

@@ -34,7 +34,9 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	secret := enroll.InvitationSecret(r.PostFormValue("secret"))
 	if picked := r.PostFormValue("language"); picked != "" {
 		picked = p.Site.Catalog.Negotiate(picked, "", "", "").Lang()
-		p.Site.PickLanguage(w, picked)
+		if err := p.Site.PickLanguage(w, r, picked); err != nil {
+			return err
+		}
 		return p.renderInvitation(w, r, t, http.StatusOK, templates.EnrollBegin{Secret: secret})
 	}
 	app, err := p.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
@@ -42,7 +44,9 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := p.browserAt(r, t)
-	b.Browser = p.Site.EnsureBrowser(w, r, t)
+	if b.Browser, err = p.Site.EnsureBrowser(w, r, t); err != nil {
+		return err
+	}
 	b.Binding = b.Browser
 	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.FromInvitation{Secret: secret, Application: app})
 	switch {

@@ -63,7 +63,9 @@ func (b *browser) pickLanguage(w http.ResponseWriter, r *http.Request, id, state
 	if err != nil {
 		return err
 	}
-	b.idp.Site.PickLanguage(w, in.Language)
+	if err := b.idp.Site.PickLanguage(w, r, in.Language); err != nil {
+		return err
+	}
 	return b.render(w, r, prompt)
 }
 

@@ -60,7 +60,8 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
+		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
 	people := directory.New(h.DB, 2)
 	streams := web.NewStreams(kit.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })

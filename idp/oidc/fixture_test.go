@@ -111,7 +111,8 @@ func build(t testing.TB, source string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base}
+	kit := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
+		Sessions: web.NewSessions(db.CookieKeys(), false)}
 	h.idp = &idp.IdP{Site: kit, DB: db, Keys: &signingkey.Cache{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}
@@ -186,7 +187,10 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	browser := kit.EnsureBrowser(w, r, t)
+	browser, err := kit.EnsureBrowser(w, r, t)
+	if err != nil {
+		return err
+	}
 	session, err := kit.Session(r, t)
 	secret := ""
 	if now := h.idp.DB.Now(); err != nil {
@@ -231,7 +235,9 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if secret != "" {
-		kit.SetSession(w, t, secret)
+		if err := kit.SetSession(w, r, t, secret); err != nil {
+			return err
+		}
 	}
 	return reply(w, r)
 }

@@ -109,7 +109,8 @@ func build(t *testing.T, in *storetest.Fixture) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base,
+		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
 	h.idp = &idp.IdP{Site: kit, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
@@ -127,8 +128,12 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	browser, err := kit.EnsureBrowser(w, r, t)
+	if err != nil {
+		return err
+	}
 	now := h.Clock.Now()
-	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: kit.EnsureBrowser(w, r, t), Idle: time.Hour,
+	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: browser, Idle: time.Hour,
 		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
 		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
 			{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}

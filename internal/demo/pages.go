@@ -328,7 +328,9 @@ func (d *Demo) pickLanguage(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
-	d.site.PickLanguage(w, d.site.Catalog.Negotiate(r.PostFormValue("language"), "", "", "").Lang())
+	if err := d.site.PickLanguage(w, r, d.site.Catalog.Negotiate(r.PostFormValue("language"), "", "", "").Lang()); err != nil {
+		return err
+	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,6 +102,8 @@ func (k *Keyring) String() string { return "[secret]" }
 const (
 	wrapLabel = "latchkey data key wrapping v1"
 	codeLabel = "latchkey codes v1"
+
+	cookieLabel = "latchkey cookies v1"
 )
 
 // derive returns the key of a root for a label.
@@ -109,6 +113,21 @@ func (k *Keyring) derive(root int64, label string) ([]byte, error) {
 		return nil, fmt.Errorf("store: root %d is not in the keys file", root)
 	}
 	return hkdf.Key(sha256.New, secret, nil, label, 32)
+}
+
+// cookieKeys returns the keys that cookies are signed with, one a root, the
+// newest first.
+func (k *Keyring) cookieKeys() ([][]byte, error) {
+	numbers := slices.Sorted(maps.Keys(k.roots))
+	slices.Reverse(numbers)
+	all := make([][]byte, len(numbers))
+	for i, n := range numbers {
+		var err error
+		if all[i], err = k.derive(n, cookieLabel); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // keys are the keyring and the tenants' data keys that were unwrapped so far.

@@ -100,3 +100,33 @@ func TestCRED2_CodesAreMACsBoundToTheirUse(t *testing.T) {
 		}
 	}
 }
+
+// The newest root's key comes first; each root has a key of its own, which is
+// none of those it yields for other ends.
+func TestKeyring_TheNewestRootSignsCookies(t *testing.T) {
+	k := NewKeyring()
+	before, err := k.cookieKeys()
+	if err != nil || len(before) != 1 || len(before[0]) != 32 {
+		t.Fatalf("%d keys, %v", len(before), err)
+	}
+	for range 10 {
+		k.Add()
+	}
+	again, err := ParseKeyring(k.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := again.cookieKeys()
+	if err != nil || len(after) != 11 || !bytes.Equal(after[10], before[0]) {
+		t.Fatalf("%d keys after ten more roots, %v", len(after), err)
+	}
+	newest, err := again.derive(again.newest, cookieLabel)
+	if err != nil || !bytes.Equal(after[0], newest) {
+		t.Errorf("the first key is not the newest root's: %v", err)
+	}
+	for _, label := range []string{wrapLabel, codeLabel} {
+		if key, err := again.derive(again.newest, label); err != nil || bytes.Equal(key, newest) {
+			t.Errorf("cookies are signed with the key of %q, %v", label, err)
+		}
+	}
+}

@@ -45,6 +45,7 @@ type DB struct {
 	// Statements that are prepared once: of reads outside transactions, and of all inside.
 	prepared, preparedWrites *statements
 	tenants                  sync.Map // slug → cachedTenant
+	cookieKeys               [][]byte
 
 	log  *slog.Logger
 	bus  *bus
@@ -80,6 +81,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{log: o.Log, bus: newBus()}
+	var err error
+	if db.cookieKeys, err = o.Keys.cookieKeys(); err != nil {
+		return nil, err
+	}
 	if err := db.connect(o); err != nil {
 		return nil, err
 	}
@@ -95,6 +100,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db.done.Go(func() { db.dialect.listen(listening, db) })
 	return db, nil
 }
+
+// CookieKeys are the keys that cookies are signed with, of 32 bytes each: the
+// first signs, and all are believed, so that a new root in the keyring takes
+// nobody's cookies away.
+func (db *DB) CookieKeys() [][]byte { return db.cookieKeys }
 
 func (db *DB) connect(o Options) (err error) {
 	source := o.Source

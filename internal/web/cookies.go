@@ -8,75 +8,51 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// cookieName is a cookie's name in a tenant. The __Host- prefix keeps sibling
-// domains from planting one; browsers accept it over https alone.
-func (s *Site) cookieName(kind string, t identity.Tenant) string {
-	name := "latchkey_" + kind + "_" + t.Slug
-	if s.Secure() {
-		return "__Host-" + name
-	}
-	return name
-}
-
-func (s *Site) setCookie(w http.ResponseWriter, name, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: s.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
-}
-
 // Browser returns the hash that stands for the browser in the tenant, and
 // false when it brought no cookie.
 func (s *Site) Browser(r *http.Request, t identity.Tenant) (string, bool) {
-	c, err := r.Cookie(s.cookieName("browser", t))
-	if err != nil || !identity.IsSecret(c.Value) {
+	secret := s.Sessions.read(r, browserCookie, t.Slug)
+	if !identity.IsSecret(secret) {
 		return "", false
 	}
-	return store.Hash(c.Value), true
+	return store.Hash(secret), true
 }
 
 // EnsureBrowser is Browser, giving the browser a cookie if it has none.
-func (s *Site) EnsureBrowser(w http.ResponseWriter, r *http.Request, t identity.Tenant) string {
+func (s *Site) EnsureBrowser(w http.ResponseWriter, r *http.Request, t identity.Tenant) (string, error) {
 	if b, ok := s.Browser(r, t); ok {
-		return b
+		return b, nil
 	}
 	secret := identity.NewSecret()
-	s.setCookie(w, s.cookieName("browser", t), secret, 400*24*3600) // the most browsers keep
-	return store.Hash(secret)
+	return store.Hash(secret), s.Sessions.write(w, r, browserCookie, t.Slug, secret, longest)
 }
 
 // Session returns the live session of a request. Without one the error is an
 // identity.Unauthenticated.
 func (s *Site) Session(r *http.Request, t identity.Tenant) (identity.Session, error) {
-	none := &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
 	browser, ok := s.Browser(r, t)
-	if !ok {
-		return identity.Session{}, none
+	secret := s.Sessions.read(r, sessionCookie, t.Slug)
+	if !ok || !identity.IsSecret(secret) {
+		return identity.Session{}, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
 	}
-	c, err := r.Cookie(s.cookieName("session", t))
-	if err != nil || !identity.IsSecret(c.Value) {
-		return identity.Session{}, none
-	}
-	return s.DB.Sessions().BySecret(r.Context(), t.ID, c.Value, browser)
+	return s.DB.Sessions().BySecret(r.Context(), t.ID, secret, browser)
 }
 
 // SetSession gives the browser a session's secret. It ends with the browser;
 // the server ends it sooner.
-func (s *Site) SetSession(w http.ResponseWriter, t identity.Tenant, secret string) {
-	s.setCookie(w, s.cookieName("session", t), secret, 0)
+func (s *Site) SetSession(w http.ResponseWriter, r *http.Request, t identity.Tenant, secret string) error {
+	return s.Sessions.write(w, r, sessionCookie, t.Slug, secret, untilBrowserEnds)
 }
 
 // ClearSession takes the session's secret from the browser.
-func (s *Site) ClearSession(w http.ResponseWriter, t identity.Tenant) {
-	s.setCookie(w, s.cookieName("session", t), "", -1)
+func (s *Site) ClearSession(w http.ResponseWriter, r *http.Request, t identity.Tenant) error {
+	return s.Sessions.drop(w, r, sessionCookie, t.Slug)
 }
 
 // Device returns the cookie of a remembered device, as it came; empty without
 // one, or where it cannot be one of ours.
 func (s *Site) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
-	c, err := r.Cookie(s.cookieName("device", t))
-	if err != nil {
-		return store.DeviceCookie{}
-	}
-	device, ok := store.ParseDeviceCookie(c.Value)
+	device, ok := store.ParseDeviceCookie(s.Sessions.read(r, deviceCookie, t.Slug))
 	if !ok {
 		return store.DeviceCookie{}
 	}
@@ -85,6 +61,11 @@ func (s *Site) Device(r *http.Request, t identity.Tenant) store.DeviceCookie {
 
 // SetDevice gives the browser the cookie of a remembered device, for as long as
 // it may count.
-func (s *Site) SetDevice(w http.ResponseWriter, t identity.Tenant, device store.DeviceCookie, life time.Duration) {
-	s.setCookie(w, s.cookieName("device", t), device.String(), int(life/time.Second))
+func (s *Site) SetDevice(w http.ResponseWriter, r *http.Request, t identity.Tenant, device store.DeviceCookie, life time.Duration) error {
+	return s.Sessions.write(w, r, deviceCookie, t.Slug, device.String(), int(life/time.Second))
+}
+
+// PickLanguage keeps the language a person picked, for a year, in all tenants.
+func (s *Site) PickLanguage(w http.ResponseWriter, r *http.Request, language string) error {
+	return s.Sessions.write(w, r, languageCookie, "", language, aYear)
 }

@@ -21,12 +21,13 @@ import (
 
 // A Site is what the faces share.
 type Site struct {
-	DB      *store.DB
-	Catalog *locales.Catalog
-	Pages   *templates.Set
-	Log     *slog.Logger
-	Base    *url.URL       // scheme and host of all addresses, without a path
-	Trusted []netip.Prefix // proxies whose X-Forwarded-For is believed
+	DB       *store.DB
+	Catalog  *locales.Catalog
+	Pages    *templates.Set
+	Log      *slog.Logger
+	Sessions Sessions       // every cookie
+	Base     *url.URL       // scheme and host of all addresses, without a path
+	Trusted  []netip.Prefix // proxies whose X-Forwarded-For is believed
 
 	// Authenticator is the origin of the web authenticator and its API where
 	// that is one of its own; nil where it is Base.
@@ -162,9 +163,6 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page t
 	return nil
 }
 
-// languageCookie keeps what a person picked before we know who it is.
-const languageCookie = "latchkey_language"
-
 // Printer chooses the language of a page: what the person picked in this
 // journey or browser, what the application asks, the browser's setting, the
 // tenant's, English (ENR-13).
@@ -177,19 +175,7 @@ func (s *Site) Printer(r *http.Request, picked, uiLocales, tenant string) locale
 
 // PickedLanguage is the tag of the language that was picked in this browser; empty
 // where none was.
-func (s *Site) PickedLanguage(r *http.Request) string {
-	c, err := r.Cookie(languageCookie)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
-// PickLanguage keeps the language a person picked, for a year.
-func (s *Site) PickLanguage(w http.ResponseWriter, language string) {
-	http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: language, Path: "/", MaxAge: 365 * 24 * 3600,
-		Secure: s.Secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode})
-}
+func (s *Site) PickedLanguage(r *http.Request) string { return s.Sessions.read(r, languageCookie, "") }
 
 // Tenant returns the tenant a request's address names.
 func (s *Site) Tenant(r *http.Request) (identity.Tenant, error) {

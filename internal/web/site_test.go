@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
@@ -37,7 +38,7 @@ func newKit(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.
 	}
 	h := storetest.SQLite(t)
 	var log strings.Builder
-	return &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u,
+	return &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u, Sessions: web.NewSessions(h.DB.CookieKeys(), u.Scheme == "https"),
 		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
 }
 
@@ -81,9 +82,14 @@ func TestQLT4_CookiesAreHostBoundOverHTTPS(t *testing.T) {
 	}{{"https://id.example.org", "__Host-", true}, {"http://localhost:8080", "", false}} {
 		kit, h, _ := newKit(t, tt.base)
 		w := httptest.NewRecorder()
-		first := kit.EnsureBrowser(w, httptest.NewRequest(http.MethodGet, "/", nil), h.Tenant)
-		kit.SetSession(w, h.Tenant, identity.NewSecret())
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		first, err := kit.EnsureBrowser(w, r, h.Tenant)
+		err = errors.Join(err, kit.SetSession(w, r, h.Tenant, identity.NewSecret()), kit.PickLanguage(w, r, "de"),
+			kit.SetDevice(w, r, h.Tenant, store.DeviceCookie{ID: identity.NewID(identity.DeviceID), Secret: identity.NewSecret()}, time.Hour))
+		if err != nil || len(w.Result().Cookies()) != 4 {
+			t.Fatalf("%s: %v, %v", tt.base, w.Result().Cookies(), err)
+		}
+		r = httptest.NewRequest(http.MethodGet, "/", nil)
 		for _, c := range w.Result().Cookies() {
 			if !strings.HasPrefix(c.Name, tt.prefix+"latchkey_") || c.Secure != tt.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
 				t.Errorf("%s: cookie %+v", tt.base, c)

@@ -256,7 +256,9 @@ func (p *Portal) worth(v *Visit, row Page) bool {
 func (p *Portal) speak(w http.ResponseWriter, v *Visit, language string) error {
 	ctx := v.Request.Context()
 	language = p.Site.Catalog.Negotiate(language, "", "", "").Lang()
-	p.Site.PickLanguage(w, language)
+	if err := p.Site.PickLanguage(w, v.Request, language); err != nil {
+		return err
+	}
 	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error { return tx.Users().SetLanguage(ctx, v.Tenant.ID, v.User.ID, language) })
 	if err != nil {
 		return err

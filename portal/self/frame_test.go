@@ -27,7 +27,26 @@ type visitor struct {
 	t               *testing.T
 	mux             *http.ServeMux
 	app             identity.Application
-	browser, secret string
+	browser, secret string // the browser's hash, and its session's secret
+	cookies         func(secret string) []*http.Cookie
+}
+
+// newBrowser returns the hash by which a new browser is known, and the cookies it
+// sends while it holds a session's secret.
+func newBrowser(t *testing.T, site *web.Site, tenant identity.Tenant) (hash string, cookies func(secret string) []*http.Cookie) {
+	t.Helper()
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	hash, err := site.EnsureBrowser(w, r, tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash, func(secret string) []*http.Cookie {
+		session := httptest.NewRecorder()
+		if err := site.SetSession(session, r, tenant, secret); err != nil {
+			t.Error(err)
+		}
+		return append(w.Result().Cookies(), session.Result().Cookies()...)
+	}
 }
 
 func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
@@ -40,9 +59,11 @@ func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visitor{Fixture: h, t: t, mux: http.NewServeMux(), browser: identity.NewSecret(), app: identity.Application{Tenant: h.Tenant.ID,
+	v := &visitor{Fixture: h, t: t, mux: http.NewServeMux(), app: identity.Application{Tenant: h.Tenant.ID,
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
+		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
+	v.browser, v.cookies = newBrowser(t, kit, h.Tenant)
 	(&self.Portal{Site: kit, DB: h.DB}).Routes(v.mux)
 	h.Do(t, func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), v.app) })
 	return v
@@ -52,7 +73,7 @@ func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
 func (v *visitor) signIn(passed ...identity.Passed) (session string) {
 	v.t.Helper()
 	now := v.Clock.Now()
-	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: store.Hash(v.browser),
+	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: v.browser,
 		AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour), Passed: passed}
 	v.secret = identity.NewSecret()
 	v.Do(v.t, func(tx *store.Tx) error {
@@ -74,8 +95,9 @@ func (v *visitor) ask(page string, form url.Values) (code int, to, body string) 
 		r = httptest.NewRequestWithContext(v.t.Context(), http.MethodPost, "/t/demo/me"+page, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: v.browser})
-	r.AddCookie(&http.Cookie{Name: "latchkey_session_demo", Value: v.secret})
+	for _, c := range v.cookies(v.secret) {
+		r.AddCookie(c)
+	}
 	w := httptest.NewRecorder()
 	v.mux.ServeHTTP(w, r)
 	return w.Code, w.Header().Get("Location"), w.Body.String()

@@ -30,13 +30,15 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"}}
+	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
+		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
 	mux := http.NewServeMux()
 	(&self.Portal{Site: kit, DB: h.DB}).Routes(mux)
 	self := identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Self-service",
 		Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}
-	browser, secret := identity.NewSecret(), identity.NewSecret()
-	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: store.Hash(browser),
+	browser, cookies := newBrowser(t, kit, h.Tenant)
+	secret := identity.NewSecret()
+	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: browser,
 		AuthTime: h.Clock.Now(), Idle: time.Hour, ExpiresAt: h.Clock.Now().Add(time.Hour)}
 	h.Do(t, func(tx *store.Tx) error {
 		if err := tx.Applications().Add(t.Context(), self); err != nil {
@@ -46,8 +48,9 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	})
 	opened := func() (int, string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/t/demo/me", nil)
-		r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: browser})
-		r.AddCookie(&http.Cookie{Name: "latchkey_session_demo", Value: secret})
+		for _, c := range cookies(secret) {
+			r.AddCookie(c)
+		}
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
 		return w.Code, w.Header().Get("Location")

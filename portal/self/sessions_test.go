@@ -18,7 +18,7 @@ import (
 // live reports whether a browser's secret still opens a session.
 func (v *visitor) live(secret string) bool {
 	v.t.Helper()
-	_, err := v.DB.Sessions().BySecret(v.t.Context(), v.Tenant.ID, secret, store.Hash(v.browser))
+	_, err := v.DB.Sessions().BySecret(v.t.Context(), v.Tenant.ID, secret, v.browser)
 	return err == nil
 }
 
