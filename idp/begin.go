@@ -22,16 +22,27 @@ func (p *IdP) begin(w http.ResponseWriter, r *http.Request) error {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
 	b := p.browserAt(r, t)
+	b.Binding = identity.NewSecret()
 	b.readSession(r)
 	if b.Browser, err = p.Site.EnsureBrowser(w, r, t); err != nil {
 		return err
 	}
-	b.Binding = b.Browser
 	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.FromApplication{Stored: id})
 	if err != nil {
 		return err
 	}
-	return b.answer(w, r, prompt)
+	return b.bind(w, r, prompt)
+}
+
+// bind gives the browser the binding of the journey that has just begun, unless that
+// is over already, and sends it on.
+func (b *browser) bind(w http.ResponseWriter, r *http.Request, p *journey.Prompt) error {
+	if p.Journey != "" && !p.EndedNow {
+		if err := b.idp.Site.Sessions.Bind(w, r, b.Tenant, p.Journey, b.Binding); err != nil {
+			return err
+		}
+	}
+	return b.answer(w, r, p)
 }
 
 // address is the one address of a journey's pages.
@@ -53,8 +64,9 @@ func (p *IdP) browserAt(r *http.Request, t identity.Tenant) *browser {
 	b.Client = journey.Client{Tenant: t, Who: p.Site.AnonymousPrincipal(r, t), Device: p.Site.Device(r, t),
 		Agent: web.Agent(r.UserAgent()), UserAgent: r.UserAgent(), Platform: r.Header.Get("Sec-CH-UA-Platform"),
 		Picked: p.Site.PickedLanguage(r), Accept: r.Header.Get("Accept-Language"), Redirects: true, Grant: b.grant}
-	if known, ok := p.Site.Browser(r, t); ok {
-		b.Browser, b.Binding = known, known
+	b.Browser, _ = p.Site.Browser(r, t)
+	if id := r.PathValue("journey"); id != "" {
+		b.Binding = p.Site.Sessions.Binding(r, t, id)
 	}
 	return b
 }
@@ -85,9 +97,14 @@ func (b *browser) grant(ctx context.Context, tx *store.Tx, s journey.Success) er
 }
 
 // answer sends the browser where the prompt says: on to the application, whose
-// journey has just ended, or to the page that shows the prompt. An answer by 303
-// repeats nothing when it is reloaded.
+// journey has just ended and takes its binding along, or to the page that shows the
+// prompt. An answer by 303 repeats nothing when it is reloaded.
 func (b *browser) answer(w http.ResponseWriter, r *http.Request, p *journey.Prompt) error {
+	if p.EndedNow && p.Login() {
+		if err := b.idp.Site.Sessions.Unbind(w, r, b.Tenant, p.Journey); err != nil {
+			return err
+		}
+	}
 	switch {
 	case b.reply != nil:
 		return b.send(w, r)

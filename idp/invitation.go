@@ -47,7 +47,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	if b.Browser, err = p.Site.EnsureBrowser(w, r, t); err != nil {
 		return err
 	}
-	b.Binding = b.Browser
+	b.Binding = identity.NewSecret()
 	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.FromInvitation{Secret: secret, Application: app})
 	switch {
 	case err != nil:
@@ -57,7 +57,7 @@ func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {
 	case prompt.Journey == "":
 		return p.renderInvitation(w, r, t, http.StatusGone, templates.EnrollEnd{Why: invitedPages[prompt.Reason]})
 	}
-	return b.answer(w, r, prompt)
+	return b.bind(w, r, prompt)
 }
 
 // renderInvitation shows a page that belongs to no journey yet.
@@ -73,20 +73,19 @@ func (p *IdP) renderInvitation(w http.ResponseWriter, r *http.Request, t identit
 }
 
 // BeginAdding begins a journey for a further authenticator of the person of a live
-// session, and returns the address at which it goes on.
-func (p *IdP) BeginAdding(r *http.Request, t identity.Tenant, s identity.Session) (string, error) {
+// session, and returns what leads the browser to it.
+func (p *IdP) BeginAdding(r *http.Request, t identity.Tenant, s identity.Session) (web.Handler, error) {
 	app, err := p.DB.Applications().ByIdentifier(r.Context(), t.ID, identity.Portal, identity.PortalIdentifier)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	b := p.browserAt(r, t)
-	b.Session = s
-	b.Browser, b.Binding = s.Browser, s.Browser
+	b.Session, b.Browser, b.Binding = s, s.Browser, identity.NewSecret()
 	prompt, err := p.Engine.Begin(r.Context(), b.Client, journey.ForAuthenticator{Application: app})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return address(t, prompt.Journey), nil
+	return func(w http.ResponseWriter, r *http.Request) error { return b.bind(w, r, prompt) }, nil
 }
 
 // enrollEnd says how a journey ended that led to an authenticator alone, or what

@@ -18,6 +18,9 @@ func (p *IdP) get(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := p.browserAt(r, t)
+	if b.Binding == "" { // of a journey that is over, it may be signed in by it
+		b.readSession(r)
+	}
 	prompt, err := p.Engine.Look(r.Context(), b.Client, r.PathValue("journey"))
 	if err != nil {
 		return err

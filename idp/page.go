@@ -22,6 +22,11 @@ func (b *browser) render(w http.ResponseWriter, r *http.Request, p *journey.Prom
 	if err != nil {
 		return err
 	}
+	if p.Step == journey.Ended && p.Login() { // ended elsewhere, or by time
+		if err := b.idp.Site.Sessions.Unbind(w, r, b.Tenant, p.Journey); err != nil {
+			return err
+		}
+	}
 	status := http.StatusOK
 	if page.Problem != "" {
 		status = http.StatusUnprocessableEntity

@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
 	"slices"
 	"time"
 )
@@ -72,7 +74,8 @@ type Journey struct {
 	Request         []byte // JSON the protocol stored with its request and needs for the answer
 	Invitation      string // by whose link it was begun, outside any login (ENR-19); empty in a login
 	Adding          bool   // begun on the self-service pages for a further authenticator (CRED-16); it logs in to nothing
-	Browser         string // hash of the browser's cookie
+	Browser         string // hash of the browser's cookie: where failures count, and the last method is kept (CRED-20)
+	Binding         []byte // SHA-256 of the secret of who began it; without one nobody can go on with it
 	Fingerprint     string // what the person's browser calls itself, for mails and pages
 	IP              string
 	Language        string       // picked by the person or asked by the application; empty means negotiate
@@ -113,6 +116,17 @@ type Journey struct {
 // Login reports whether the journey leads to an application, and not merely to
 // an authenticator.
 func (j *Journey) Login() bool { return j.Invitation == "" && !j.Adding }
+
+// HashBinding is how the secret that binds a journey is stored.
+func HashBinding(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// BoundBy reports whether secret is the one that the journey was begun with.
+func (j *Journey) BoundBy(secret string) bool {
+	return secret != "" && subtle.ConstantTimeCompare(HashBinding(secret), j.Binding) == 1
+}
 
 // FactorStands reports whether the journey has a second factor that was proved
 // and not taken back since. A remembered device is none.

@@ -2,6 +2,8 @@ package journey
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -37,8 +39,8 @@ type Client struct {
 	// Browser anchors what a browser is known by (CRED-20) and grants nothing; the
 	// hash of its cookie.
 	Browser string
-	// Binding is the hash of the secret that binds the client to the one journey it
-	// names (JRN-4).
+	// Binding is the secret that binds the client to the one journey it names, or
+	// will bind it to the one it begins (JRN-4).
 	Binding string
 	Session identity.Session   // the live session; zero when there is none
 	Device  store.DeviceCookie // of a remembered device; zero when the client brought none
@@ -71,9 +73,13 @@ type Success struct {
 }
 
 // Look returns the present prompt of a journey to the client that is bound to it.
-// It changes nothing. Another client is a Forbidden.
+// It changes nothing. Another client is a Forbidden or, of a journey that is over,
+// learns that alone.
 func (e *Engine) Look(ctx context.Context, c Client, id string) (*Prompt, error) {
 	j, err := e.boundJourney(ctx, e.DB.Reader, c, id)
+	if errors.Is(err, errOver) {
+		return e.overPrompt(c, j)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +100,37 @@ func (e *Engine) boundJourney(ctx context.Context, r store.Reader, c Client, id 
 	if err != nil {
 		return nil, err
 	}
-	if j.Browser == "" || j.Browser != c.Binding {
+	switch {
+	case j.BoundBy(c.Binding):
+		return j, nil
+	case j.Over(r.Now()):
+		return j, errOver
+	default:
 		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.journey.browser", Err: fmt.Errorf("journey %s belongs to another client", id)}
 	}
-	return j, nil
+}
+
+// errOver is the error of a journey that is over for a client that it is not bound
+// to. The one that it was bound to is such a client too, once the application was
+// answered and its binding dropped.
+var errOver = errors.New("journey: over, and bound to another client")
+
+// overPrompt says that a journey is over, and nothing of its person: only whoever
+// is signed in as its user learns that it led to a login.
+func (e *Engine) overPrompt(c Client, j *identity.Journey) (*Prompt, error) {
+	p := &Prompt{Journey: j.ID, Step: Ended, Home: j.ApplicationHome, ApplicationID: j.Application, Protocol: j.Protocol}
+	if err := json.Unmarshal(j.Request, &p.Request); err != nil {
+		return nil, fmt.Errorf("journey: request of %s: %w", j.ID, err)
+	}
+	p.Language = e.Catalog.Negotiate(c.Picked, p.Request.UILocales, c.Accept, c.Tenant.Language).Lang()
+	if !j.Login() {
+		return p, nil
+	}
+	p.Application = j.ApplicationName
+	if c.Session.UserID != "" && c.Session.UserID == j.UserID {
+		p.Outcome = j.Outcome
+	}
+	return p, nil
 }
 
 // Wait waits until the journey stands otherwise than in state, or the context is
@@ -133,6 +166,9 @@ const longestWait = 20 * time.Second
 // phone acts; 0 where no phone is waited for.
 func (e *Engine) glance(ctx context.Context, c Client, id string) (state string, stays time.Duration, err error) {
 	j, err := e.boundJourney(ctx, e.DB.Reader, c, id)
+	if errors.Is(err, errOver) {
+		return "", 0, nil
+	}
 	if err != nil {
 		return "", 0, err
 	}

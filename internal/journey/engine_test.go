@@ -462,3 +462,51 @@ func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
 		h.want(v, err, journey.Choose)
 	})
 }
+
+// A journey counts failures in the browser that names its user, which may have got
+// its cookie after the journey began, and in no other one afterwards: who swaps
+// cookies between two tries changes no counter. (With the browser it began in, and
+// with the present one at every step, it failed.)
+func TestCRED20_FailuresCountInTheBrowserThatNamedItsUser(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
+		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error {
+			return tx.Users().RecordLogin(t.Context(), h.Tenant.ID, h.User.ID, "known", false, identity.ByPush)
+		})
+		// in takes an input with a cookie, in a journey that was begun by begin, which
+		// bound it by the cookie's own name.
+		in := func(began, cookie string, v *journey.View, in journey.Input) *journey.View {
+			c := h.visit(identity.Session{})
+			c.Binding, c.Browser = began, cookie
+			p, err := h.engine.Take(t.Context(), c.Client, v.Journey.ID, v.State(), in)
+			if err != nil || p.Stale {
+				t.Fatalf("%T was not taken, %v", in, err)
+			}
+			v, err = h.viewOf(c, p)
+			return h.want(v, err, journey.AskPassword)
+		}
+		for _, tt := range []struct {
+			name                 string
+			began, named, wrongs string // the browser's cookie when it began, named its user, and mistyped
+			want                 string
+			known                bool
+		}{
+			{"the cookie came later", "lost", "known", "known", "known", true},
+			{"swapped for an unknown one", "known", "known", "other", "known", true},
+			{"swapped for a known one", "other", "other", "known", "other", false},
+			{"lost on the way", "known", "", "", "known", true},
+		} {
+			failures := h.user().Failures
+			v, err := h.begin(tt.began, identity.Session{}, nil)
+			v = h.want(v, err, journey.Identify)
+			v = in(tt.began, tt.named, v, journey.EnterName{Name: "berit.lie"})
+			v = in(tt.began, tt.wrongs, v, journey.EnterPassword{Password: "wrong password"})
+			if j := v.Journey; j.Browser != tt.want || j.KnownBrowser != tt.known {
+				t.Errorf("%s: counts in %q, known %v", tt.name, j.Browser, j.KnownBrowser)
+			}
+			if got := h.user().Failures - failures; (got == 0) != tt.known {
+				t.Errorf("%s: %d failures of the user's own, known %v", tt.name, got, tt.known)
+			}
+		}
+	})
+}

@@ -33,10 +33,21 @@ func (f *flow) identify(ctx context.Context, tx *store.Tx, in EnterName) error {
 	default:
 		j.UserID = u.ID
 	}
-	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser); err != nil {
+	if err := f.anchor(ctx, tx); err != nil {
 		return err
 	}
 	return f.identified(ctx, tx)
+}
+
+// anchor makes the browser as it is now the one in which the journey's failures
+// count, from this name on. It may not be the one the journey began in: of two
+// begun at once in a browser without cookies, the later answer's cookie stayed.
+// Afterwards it cannot change, or failures would be counted where nobody looks.
+func (f *flow) anchor(ctx context.Context, tx *store.Tx) (err error) {
+	j := f.Journey
+	j.Browser = cmp.Or(f.client.Browser, j.Browser)
+	j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, cmp.Or(j.UserID, nobody), j.Browser)
+	return err
 }
 
 // identified loads whom the journey is about from now on, and fixes what it

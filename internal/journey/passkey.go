@@ -79,14 +79,14 @@ func (f *flow) signWithPasskey(ctx context.Context, tx *store.Tx, in SignWithPas
 // identifyByPasskey identifies whose passkey signed. One that verified its user is
 // two factors in one, and stands for both. What keeps its user out is looked at as
 // it is for everybody who proved something: a lock, a policy that denies.
-func (f *flow) identifyByPasskey(ctx context.Context, tx *store.Tx, s authenticator.Signature) (err error) {
+func (f *flow) identifyByPasskey(ctx context.Context, tx *store.Tx, s authenticator.Signature) error {
 	j := f.Journey
 	if !s.User.Enabled() {
 		return nil // the words are those of a passkey that nobody knows
 	}
 	forget(j)
 	j.Name, j.UserID, j.Notice = s.User.Name, s.User.ID, ""
-	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
+	if err := f.anchor(ctx, tx); err != nil {
 		return err
 	}
 	j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByVerifiedPasskey, Authenticator: s.Authenticator.ID, At: tx.Now()})

@@ -118,7 +118,7 @@ func (e *Engine) beginLogin(ctx context.Context, tx *store.Tx, c Client, app ide
 func newJourney(c Client, app identity.Application, now time.Time) *identity.Journey {
 	return &identity.Journey{Tenant: c.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: app.ID, Protocol: app.Protocol,
 		ApplicationName: app.Name, ApplicationHome: app.Home, CannotShow: app.CannotShowNumber || c.CannotShow, PlainPush: app.PushWithoutPresence,
-		Browser: c.Browser, Fingerprint: c.Agent, IP: c.Who.IP, StartedAt: now}
+		Browser: c.Browser, Binding: identity.HashBinding(c.Binding), Fingerprint: c.Agent, IP: c.Who.IP, StartedAt: now}
 }
 
 // takeOver identifies the journey's user by the session and takes over what was

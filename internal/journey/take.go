@@ -19,7 +19,8 @@ import (
 // the present prompt is returned. So no effect is repeated by going back or
 // reloading, and no step is skipped by sending a later one's input (T-LOG-05).
 //
-// A client that the journey is not bound to is a Forbidden. A Throttled or
+// A client that the journey is not bound to is a Forbidden, see [Engine.Look]. A
+// Throttled or
 // Unavailable says when to come again.
 //
 // It is done in this order: a slot for the hash, the rate and the reservation of
@@ -31,7 +32,7 @@ func (e *Engine) Take(ctx context.Context, c Client, id, state string, in Input)
 	// The journey alone is looked at before a transaction is begun: whoever has no
 	// part in it, or comes too late, shall not keep those waiting who have.
 	j, err := e.boundJourney(ctx, e.DB.Reader, c, id)
-	if err != nil {
+	if err != nil && !errors.Is(err, errOver) {
 		return nil, err
 	}
 	if !fitsVersion(j, state, in) || j.Over(e.DB.Now()) {

@@ -15,7 +15,7 @@ import (
 
 // journeyState are the columns that a step can change, in the order of stateArgs.
 var journeyState = []string{
-	"language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
+	"browser", "language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
 	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
@@ -31,14 +31,14 @@ func stateArgs(j *identity.Journey) []any {
 		steps[i] = string(s)
 	}
 	return []any{
-		j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
+		j.Browser, j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enroll), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
 		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
-var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, browser,
+var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, binding,
 	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
 	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
 
@@ -65,7 +65,7 @@ func (v Journeys) Add(ctx context.Context, j *identity.Journey) error {
 	}
 	j.Version = 1
 	_, err = v.tx.exec(ctx, "add journey", insertJourney, append([]any{
-		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Browser,
+		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Binding,
 		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation, flag(j.Adding),
 	}, stateArgs(j)...)...)
 	if err != nil {
@@ -172,7 +172,7 @@ func (v Journeys) revokeValidations(ctx context.Context, table string, j *identi
 }
 
 var selectJourney = bothTexts(func(json jsonSQL) string {
-	return `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.browser, j.fingerprint, j.ip,
+	return `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.binding, j.fingerprint, j.ip,
 	j.acr, j.started_at, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
 	(SELECT ` + json.values("r.place", "r.validation") + ` FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL),
@@ -198,9 +198,9 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 		PassedAt      int64  `json:"passed_at"`
 	}
 	err := v.r.q.QueryRowContext(ctx, v.r.dialect.text(selectJourney), tenant, id).Scan(
-		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Browser, &j.Fingerprint, &j.IP,
+		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Binding, &j.Fingerprint, &j.IP,
 		fromJSON{&j.ACR}, nullTime{&j.StartedAt}, &j.Invitation, &adding,
-		&j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
+		&j.Browser, &j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, nullTime{&j.Code.SentAt},
 		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,

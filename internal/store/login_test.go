@@ -21,11 +21,11 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := newFixture(t, db)
 		j := h.journey()
-		j.ACR = []string{"https://refeds.org/profile/mfa"}
+		j.ACR, j.Binding = []string{"https://refeds.org/profile/mfa"}, identity.HashBinding("secret")
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
-		j.UserID, j.Name = h.user.ID, "anna.berg"
+		j.UserID, j.Name, j.Browser = h.user.ID, "anna.berg", "c"
 		j.Required = []identity.Validation{identity.Password, identity.SecondFactor}
 		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		j.Code = identity.Code{MAC: []byte{1}, Root: 1, SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
@@ -38,7 +38,8 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 		}
 		if got.Version != 2 || got.Name != j.Name || got.UserID != j.UserID || !slices.Equal(got.ACR, j.ACR) ||
 			!slices.Equal(got.Required, j.Required) || !slices.Equal(got.Passed, j.Passed) || got.Code.Tries != 2 ||
-			!got.Code.ExpiresAt.Equal(j.Code.ExpiresAt) || !got.ExpiresAt.Equal(j.ExpiresAt) || string(got.Request) != `{"id":"_1"}` {
+			!got.Code.ExpiresAt.Equal(j.Code.ExpiresAt) || !got.ExpiresAt.Equal(j.ExpiresAt) || string(got.Request) != `{"id":"_1"}` ||
+			got.Browser != "c" || !got.BoundBy("secret") || got.BoundBy("another") {
 			t.Errorf("got %+v, want %+v", got, j)
 		}
 	})

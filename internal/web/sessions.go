@@ -43,6 +43,7 @@ type cookieKind string
 
 const (
 	browserCookie  cookieKind = "browser"
+	journeyCookie  cookieKind = "journey" // a journey's binding
 	sessionCookie  cookieKind = "session"
 	deviceCookie   cookieKind = "device"   // a remembered device
 	languageCookie cookieKind = "language" // what a person picked before we know who it is
@@ -57,7 +58,8 @@ const (
 )
 
 // name is a cookie's name, such as "latchkey_session_demo"; of is the tenant's
-// slug, or empty for a cookie of all tenants. The signature covers the name, so
+// slug, with the journey behind it for a binding, or empty for a cookie of all
+// tenants. The signature covers the name, so
 // that a cookie is worth nothing in another's place. The __Host- prefix keeps
 // sibling domains from planting one; browsers accept it over https alone.
 func (s Sessions) name(kind cookieKind, of string) string {

@@ -140,6 +140,6 @@ func (p *Portal) add(v *Visit) (templates.Body, error) {
 
 // beginAdding leads into self-provisioning, whose wizard goes on from there.
 func (p *Portal) beginAdding(v *Visit) (Answer, error) {
-	address, err := p.BeginAdding(v.Request, v.Tenant, v.Session)
-	return Answer{Elsewhere: address}, err
+	lead, err := p.BeginAdding(v.Request, v.Tenant, v.Session)
+	return Answer{Elsewhere: lead}, err
 }

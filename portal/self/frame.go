@@ -68,7 +68,7 @@ type Answer struct {
 
 	Body templates.Body // shown at once instead, if not nil
 
-	Elsewhere string // address of what goes on outside these pages instead, if not empty
+	Elsewhere web.Handler // answers the form instead, by leading on outside these pages
 }
 
 // errStepUp says that an act needs a second factor, or a fresh one: the person
@@ -183,9 +183,8 @@ func (p *Portal) act(w http.ResponseWriter, r *http.Request) error {
 		return p.refuse(w, v, err)
 	case answer.Body != nil:
 		return p.render(w, v, http.StatusOK, templates.Page{Body: answer.Body})
-	case answer.Elsewhere != "":
-		http.Redirect(w, r, answer.Elsewhere, http.StatusSeeOther)
-		return nil
+	case answer.Elsewhere != nil:
+		return answer.Elsewhere(w, r)
 	}
 	to := v.Address(answer.To)
 	if answer.Said != "" {

@@ -32,8 +32,8 @@ type Portal struct {
 	// EndSession ends a session with its event and takes its cookie.
 	EndSession func(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error
 	// BeginAdding begins a journey for a further authenticator of a session's
-	// user, and returns the address at which it goes on.
-	BeginAdding func(r *http.Request, t identity.Tenant, s identity.Session) (address string, err error)
+	// user, and returns what leads the browser to it.
+	BeginAdding func(r *http.Request, t identity.Tenant, s identity.Session) (web.Handler, error)
 }
 
 // Routes mounts the pages. They expect to stand inside web.Site.SameOrigin.
