@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 )
 
 // Another vendor's app, from the choice of platform into the application: the QR
@@ -45,10 +46,7 @@ func TestENR12_AnotherVendorsApp(t *testing.T) {
 
 			w.Desk.scheme(tt.scheme)
 			link := w.Desk.scan(`.qr`)
-			key, err := otp.ParseURI(link)
-			if err != nil {
-				t.Fatalf("the QR code holds %q: %v", link, err)
-			}
+			key := otptest.ReadLink(t, link)
 			if key.Account != w.User.Name || key.Issuer == "" || key.Event || key.Params != (otp.Params{Digits: 6, Period: 30, Algorithm: otp.SHA1}) {
 				t.Errorf("the QR code is for %q of %q, %+v", key.Account, key.Issuer, key.Params)
 			}

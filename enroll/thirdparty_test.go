@@ -46,11 +46,7 @@ func (h *fixture) secret(t *testing.T, j *identity.Journey) ThirdParty {
 // key is what an app reads out of the QR code.
 func (h *fixture) key(t *testing.T, j *identity.Journey) otp.Key {
 	t.Helper()
-	key, err := otp.ParseURI(h.secret(t, j).Link("Example Hospital", h.User.Name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
+	return otptest.ReadLink(t, h.secret(t, j).Link("Example Hospital", h.User.Name))
 }
 
 func (h *fixture) confirm(t *testing.T, j *identity.Journey, typed string) (problem string) {

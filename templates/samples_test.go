@@ -63,7 +63,7 @@ func samples() []sample {
 	pinned.PIN = "4917 0352"
 	mac := scan
 	mac.Platform = identity.MacOS
-	const otpauth = "otpauth://totp/Example%20Hospital:anna.berg?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example%20Hospital&algorithm=SHA1&digits=6&period=30"
+	const otpauth = "otpauth://totp/Example%20Hospital:anna.berg?algorithm=SHA1&digits=6&issuer=Example%20Hospital&period=30&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	third := EnrollThirdParty{Application: payroll, Name: anna, QR: qr(otpauth), Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Left: 540}
 	phone := third
 	phone.Link = otpauth

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/otp"
+	"github.com/latchkey-id/latchkey/internal/otp/otptest"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
@@ -15,11 +16,7 @@ import (
 func (p place) handOut(args ...string) (handedOut, otp.Key) {
 	p.t.Helper()
 	out := read[handedOut](p, "", append([]string{"authenticator", "add"}, args...)...)
-	key, err := otp.ParseURI(out.URI)
-	if err != nil {
-		p.t.Fatalf("the link %s: %v", out.URI, err)
-	}
-	return out, key
+	return out, otptest.ReadLink(p.t, out.URI)
 }
 
 // toPasscode goes from the portal as far as the second factor, of which there is

@@ -1,6 +1,8 @@
 // Package otp makes and recognises one-time passwords: HOTP (RFC 4226), counted
-// by events, and TOTP (RFC 6238), counted by time. It also reads what people
-// type for a passcode, and the secrets and links authenticator apps exchange.
+// by events, and TOTP (RFC 6238), counted by time; these and the links that carry
+// their secrets to apps are made by github.com/pquerna/otp. Which passcodes are
+// looked at, and that each counts once, is ours. It also reads what people type for
+// a passcode or a secret, and makes the responses of OCRA (RFC 6287).
 //
 // Everything is a pure function of its arguments. To recognise a passcode is
 // not yet to accept it: a passcode works once, so [Match] and [MatchCounter]

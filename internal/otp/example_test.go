@@ -22,5 +22,5 @@ func ExampleCanonical() {
 
 func ExampleKey_URI() {
 	fmt.Println(otp.Key{Issuer: "Example", Account: "mia", Secret: []byte("12345678901234567890")}.URI())
-	// Output: otpauth://totp/Example:mia?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example&algorithm=SHA1&digits=6&period=30
+	// Output: otpauth://totp/Example:mia?algorithm=SHA1&digits=6&issuer=Example&period=30&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
 }

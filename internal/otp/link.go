@@ -1,6 +1,7 @@
 package otp
 
 import (
+	"cmp"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -8,6 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
@@ -64,111 +69,36 @@ type Key struct {
 	Counter int64 // the first counter; HOTP alone
 }
 
-// maxLink is the most bytes of a link: no QR code holds more.
-const maxLink = 2953
-
-// URI returns the otpauth link of a key. All parameters are written out, since
-// apps differ in what they assume, and spaces as %20, since some show a plus
-// sign as it is. A colon parts issuer and account, so one within either is left
-// out.
+// URI returns the otpauth link of a key; empty where the key makes no passcodes.
+// All parameters are written out, since apps differ in what they assume. A colon
+// parts issuer and account, so one within either is left out; what has no name
+// then is shown as a dash.
 func (k Key) URI() string {
 	p := k.Params.withDefaults()
-	part := func(s string) string {
-		return strings.ReplaceAll(url.QueryEscape(strings.ReplaceAll(s, ":", "")), "+", "%20")
+	name := func(s string) string { return cmp.Or(strings.ReplaceAll(s, ":", ""), "-") }
+	issuer, account := name(k.Issuer), name(k.Account)
+	if !p.Valid() || len(k.Secret) == 0 || k.Counter < 0 {
+		return "" // the library would make a secret up
 	}
-	label := part(k.Account)
-	issuer := ""
-	if k.Issuer != "" {
-		label = part(k.Issuer) + ":" + label
-		issuer = "&issuer=" + part(k.Issuer)
-	}
-	kind, count := "totp", fmt.Sprintf("&period=%d", p.Period)
+	var key *otp.Key
+	var err error
 	if k.Event {
-		kind, count = "hotp", fmt.Sprintf("&counter=%d", k.Counter)
+		key, err = hotp.Generate(hotp.GenerateOpts{Issuer: issuer, AccountName: account, Secret: k.Secret,
+			Digits: otp.Digits(p.Digits), Algorithm: p.Algorithm.library()})
+	} else {
+		key, err = totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: account, Secret: k.Secret, Period: uint(p.Period),
+			Digits: otp.Digits(p.Digits), Algorithm: p.Algorithm.library()})
 	}
-	return fmt.Sprintf("otpauth://%s/%s?secret=%s%s&algorithm=%s&digits=%d%s",
-		kind, label, EncodeSecret(k.Secret), issuer, p.Algorithm, p.Digits, count)
-}
-
-// ParseURI reads an otpauth link. What it does not know it passes over, as
-// apps put colours and pictures there; what it knows must be right and there
-// once, or an app and we would make different passcodes of it.
-func ParseURI(link string) (Key, error) {
-	k, err := parse(link)
 	if err != nil {
-		// The cause names places, never values: a secret must not reach a log.
-		return Key{}, &identity.Error{Kind: identity.Invalid, Key: "error.otp.link", Err: fmt.Errorf("otp: link: %w", err)}
+		return "" // of a key without names, which there is none of here
 	}
-	return k, nil
-}
-
-func parse(link string) (Key, error) {
-	if len(link) > maxLink {
-		return Key{}, errors.New("too long")
+	// The library escapes the query as it does a path, where an & or a + in the
+	// issuer's name stays as it is: the one would end it, and the other be a space.
+	path, query, _ := strings.Cut(key.String(), "?")
+	escaped := strings.ReplaceAll(url.QueryEscape(issuer), "+", "%20")
+	link := path + "?" + strings.Replace(query, "&issuer="+url.PathEscape(issuer), "&issuer="+escaped, 1)
+	if k.Event {
+		link += "&counter=" + strconv.FormatInt(k.Counter, 10) // it leaves that out
 	}
-	u, err := url.Parse(link)
-	if err != nil || u.Scheme != "otpauth" || u.Opaque != "" {
-		return Key{}, errors.New("not an otpauth address")
-	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return Key{}, errors.New("query cannot be read")
-	}
-	for _, name := range []string{"secret", "issuer", "algorithm", "digits", "period", "counter"} {
-		if len(query[name]) > 1 {
-			return Key{}, fmt.Errorf("%s is there twice", name)
-		}
-	}
-	var k Key
-	switch strings.ToLower(u.Host) {
-	case "totp":
-	case "hotp":
-		k.Event = true
-	default:
-		return Key{}, errors.New("neither totp nor hotp")
-	}
-	k.Account = strings.TrimPrefix(u.Path, "/")
-	if issuer, account, ok := strings.Cut(k.Account, ":"); ok {
-		k.Issuer, k.Account = issuer, account
-	}
-	if issuer := query.Get("issuer"); issuer != "" {
-		k.Issuer = issuer
-	}
-	k.Issuer, k.Account = identity.CleanTyped(k.Issuer), identity.CleanTyped(k.Account)
-	if k.Secret, err = DecodeSecret(query.Get("secret")); err != nil {
-		return Key{}, err
-	}
-	digits, err := number(query, "digits", 6)
-	if err != nil {
-		return Key{}, err
-	}
-	period, err := number(query, "period", 30)
-	if err != nil {
-		return Key{}, err
-	}
-	k.Params = Params{Digits: int(digits), Period: period, Algorithm: Algorithm(strings.ToUpper(query.Get("algorithm")))}.withDefaults()
-	if digits == 0 || period == 0 || !k.Params.Valid() {
-		return Key{}, errors.New("digits, period or algorithm is not one we know")
-	}
-	if !k.Event {
-		return k, nil
-	}
-	if !query.Has("counter") {
-		return Key{}, errors.New("counter is missing")
-	}
-	if k.Counter, err = number(query, "counter", 0); err != nil || k.Counter > 1<<62 {
-		return Key{}, errors.New("counter is not one we can count from")
-	}
-	return k, nil
-}
-
-func number(query url.Values, name string, byDefault int64) (int64, error) {
-	if !query.Has(name) {
-		return byDefault, nil
-	}
-	n, err := strconv.ParseUint(query.Get(name), 10, 63)
-	if err != nil {
-		return 0, fmt.Errorf("%s is not a number", name)
-	}
-	return int64(n), nil
+	return link
 }

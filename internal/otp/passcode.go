@@ -1,17 +1,16 @@
 package otp
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1" // #nosec G505 -- HMAC needs no resistance to collisions (RFC 4226, appendix B)
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
-	"encoding/binary"
 	"hash"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
 )
 
 // An Algorithm is the hash under the HMAC, by its name in links.
@@ -77,25 +76,38 @@ func NewSecret(a Algorithm) []byte {
 	return secret
 }
 
+// library is the algorithm as the library names it. It must be one we know.
+func (a Algorithm) library() otp.Algorithm {
+	switch a {
+	case SHA256:
+		return otp.AlgorithmSHA256
+	case SHA512:
+		return otp.AlgorithmSHA512
+	}
+	return otp.AlgorithmSHA1
+}
+
 // HOTP returns the passcode of a counter (RFC 4226, section 5.3). It is empty,
 // and matches nothing, if the parameters are not valid or there is no secret:
 // a seed that got lost on its way must not become one everybody knows.
-func HOTP(secret []byte, params Params, counter int64) string {
-	p := params.withDefaults()
-	if !p.Valid() || len(secret) == 0 || counter < 0 {
-		return ""
+func HOTP(secret []byte, params Params, counter int64) string { return maker(secret, params)(counter) }
+
+// maker returns HOTP for a secret, whose text, as the library takes it, is made
+// once for a whole window.
+func maker(secret []byte, params Params) func(counter int64) string {
+	p, text := params.withDefaults(), EncodeSecret(secret)
+	opts := hotp.ValidateOpts{Digits: otp.Digits(p.Digits), Algorithm: p.Algorithm.library()}
+	valid := p.Valid() && len(secret) > 0
+	return func(counter int64) string {
+		if !valid || counter < 0 {
+			return ""
+		}
+		code, err := hotp.GenerateCodeCustom(text, uint64(counter), opts)
+		if err != nil {
+			return "" // of a text that is no Base32, which ours is
+		}
+		return code
 	}
-	mac := hmac.New(p.Algorithm.hash(), secret)
-	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(counter)))
-	sum := mac.Sum(nil)
-	offset := sum[len(sum)-1] & 0x0f
-	number := binary.BigEndian.Uint32(sum[offset:]) & 0x7fffffff
-	modulus := uint32(1_000_000)
-	if p.Digits == 8 {
-		modulus = 100_000_000
-	}
-	digits := strconv.FormatUint(uint64(number%modulus), 10)
-	return strings.Repeat("0", p.Digits-len(digits)) + digits
 }
 
 // TOTP returns the passcode of a moment (RFC 6238, section 4).
@@ -121,15 +133,15 @@ const maxDrift = 24 * 60 * 2
 // clock; step minus [Step] of now is the drift seen this time. The newest step
 // is tried first, so that accepting it spends every older one.
 //
-// The code is compared as it is: see [Canonical] for what people type.
-func Match(secret []byte, params Params, code string, now time.Time, drift, window int64) (step int64, ok bool) {
+// What was typed is compared as it is: see [Canonical] for what people type.
+func Match(secret []byte, params Params, typed string, now time.Time, drift, window int64) (step int64, ok bool) {
 	if !params.Valid() || drift < -maxDrift || drift > maxDrift {
 		return 0, false
 	}
 	window = min(max(window, 0), MaxWindow)
-	middle := Step(params, now) + drift
+	middle, code := Step(params, now)+drift, maker(secret, params)
 	for step := middle + window; step >= middle-window; step-- {
-		if equal(HOTP(secret, params, step), code) {
+		if equal(code(step), typed) {
 			return step, true
 		}
 	}
@@ -140,13 +152,14 @@ func Match(secret []byte, params Params, code string, now time.Time, drift, wind
 // passcode; next is the one after the last accepted. The lowest is tried first:
 // a counter far ahead would lock out the passcodes its owner has before it
 // (RFC 4226, section 7.4).
-func MatchCounter(secret []byte, params Params, code string, next, ahead int64) (counter int64, ok bool) {
+func MatchCounter(secret []byte, params Params, typed string, next, ahead int64) (counter int64, ok bool) {
 	ahead = min(max(ahead, 0), MaxWindow)
 	if !params.Valid() || next < 0 || next > 1<<62 {
 		return 0, false
 	}
+	code := maker(secret, params)
 	for counter := next; counter <= next+ahead; counter++ {
-		if equal(HOTP(secret, params, counter), code) {
+		if equal(code(counter), typed) {
 			return counter, true
 		}
 	}
