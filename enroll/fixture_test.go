@@ -226,7 +226,12 @@ func (a *app) sign(s *signing) string {
 	if err != nil {
 		panic(err)
 	}
-	signed := b64(header) + "." + b64(payload)
+	return a.signText(string(header), string(payload))
+}
+
+// signText returns the JWS of header and payload as they stand.
+func (a *app) signText(header, payload string) string {
+	signed := b64([]byte(header)) + "." + b64([]byte(payload))
 	return signed + "." + b64(a.raw(signed))
 }
 

@@ -7,10 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json" // refuses members that stand twice, and tells Alg from alg
 )
 
@@ -21,10 +21,9 @@ const SignatureHeader = "Latchkey-Signature"
 // keyed with the public key, are how JWS verifiers are fooled (RFC 8725,
 // sections 2.1 and 3.1). typ keeps a JWS made for something else from meaning
 // anything here (section 3.11).
-const (
-	algorithm     = "ES256"
-	signatureType = "latchkey-app+jwt"
-)
+const signatureType = "latchkey-app+jwt"
+
+var signatureAlgorithms = []jose.SignatureAlgorithm{jose.ES256}
 
 // maxSignature is the most bytes the header may have.
 const maxSignature = 4 << 10
@@ -48,69 +47,61 @@ type claims struct {
 
 // An envelope is a signature as it came: parsed, not yet verified.
 type envelope struct {
-	key       *publicKey // with activate alone
-	kid       string     // with every other call
-	claims    claims
-	signed    string // what the signature is of
-	signature []byte // r and s
+	key    *publicKey // with activate alone
+	kid    string     // with every other call
+	claims claims
+	jws    *jose.JSONWebSignature
 }
 
 // parseEnvelope reads the header's value: a JWS in compact serialization (RFC
 // 7515, section 7.1). It says nothing about who made it.
+//
+// The library reads it, and takes what this protocol does not: base64 with bits set
+// that stand for nothing, b64 (RFC 7797), which changes what was signed, with crit
+// or without, and jwk and kid together.
 func parseEnvelope(value string) (envelope, error) {
 	var e envelope
 	if len(value) > maxSignature {
 		return e, errors.New("signature: too long")
 	}
-	parts := strings.Split(value, ".")
-	if len(parts) != 3 {
-		return e, fmt.Errorf("signature: %d parts, want 3", len(parts))
+	var err error
+	if e.jws, err = jose.ParseSignedCompact(value, signatureAlgorithms); err != nil {
+		return e, fmt.Errorf("signature: %w", err)
+	}
+	var parts [3][]byte // as many as ParseSignedCompact takes
+	for i, encoded := range strings.Split(value, ".") {
+		if parts[i], err = strict64.DecodeString(encoded); err != nil {
+			return e, fmt.Errorf("signature: part %d: %w", i, err)
+		}
 	}
 	var header struct {
-		Algorithm string           `json:"alg"`
 		Type      string           `json:"typ"`
 		KeyID     *string          `json:"kid"`
 		Key       *json.RawMessage `json:"jwk"`
 		Critical  *json.RawMessage `json:"crit"`
+		Unencoded *json.RawMessage `json:"b64"`
 	}
-	if err := part(parts[0], &header); err != nil {
+	if err := object(parts[0], &header); err != nil {
 		return e, fmt.Errorf("signature: header: %w", err)
 	}
 	switch {
-	case header.Algorithm != algorithm:
-		return e, fmt.Errorf("signature: alg %q", header.Algorithm)
 	case header.Type != signatureType:
 		return e, fmt.Errorf("signature: typ %q", header.Type)
-	case header.Critical != nil:
-		return e, errors.New("signature: crit, of which we understand nothing")
+	case header.Critical != nil || header.Unencoded != nil:
+		return e, errors.New("signature: crit or b64, of which we understand nothing")
 	case (header.KeyID == nil) == (header.Key == nil):
 		return e, errors.New("signature: one of jwk and kid is needed")
 	case header.KeyID != nil:
 		e.kid = *header.KeyID
 	default:
-		var err error
 		if e.key, err = parseKey(*header.Key); err != nil {
 			return e, err
 		}
 	}
-	if err := part(parts[1], &e.claims); err != nil {
+	if err := object(parts[1], &e.claims); err != nil {
 		return e, fmt.Errorf("signature: payload: %w", err)
 	}
-	signature, err := strict64.DecodeString(parts[2])
-	if err != nil {
-		return e, fmt.Errorf("signature: %w", err)
-	}
-	e.signature, e.signed = signature, parts[0]+"."+parts[1]
 	return e, e.claims.wellFormed()
-}
-
-// part decodes one of the first two parts of a JWS.
-func part(encoded string, into any) error {
-	data, err := strict64.DecodeString(encoded)
-	if err != nil {
-		return err
-	}
-	return object(data, into)
 }
 
 // object decodes one JSON object, and nothing after it.
@@ -153,12 +144,8 @@ func only(s, letters string) bool { return s != "" && strings.Trim(s, letters) =
 
 // verify reports whether key made the signature (RFC 7518, section 3.4).
 func (e envelope) verify(key *publicKey) bool {
-	if len(e.signature) != 64 {
-		return false
-	}
-	digest := sha256.Sum256([]byte(e.signed))
-	r, s := new(big.Int).SetBytes(e.signature[:32]), new(big.Int).SetBytes(e.signature[32:])
-	return ecdsa.Verify(key.ecdsa, digest[:], r, s)
+	_, err := e.jws.Verify(key.ecdsa)
+	return err == nil
 }
 
 // A publicKey is an authenticator's P-256 key.
@@ -168,34 +155,33 @@ type publicKey struct {
 }
 
 // parseKey reads a JWK (RFC 7518, section 6.2): a point of P-256, and no
-// private part, which nobody has any business sending.
+// private part, which nobody has any business sending. A coordinate written in
+// another way than its own bytes are is refused, as everywhere.
 func parseKey(data []byte) (*publicKey, error) {
-	var k struct {
-		Type    string           `json:"kty"`
-		Curve   string           `json:"crv"`
-		X       string           `json:"x"`
-		Y       string           `json:"y"`
-		Private *json.RawMessage `json:"d"`
-	}
-	if err := object(data, &k); err != nil {
+	var k jose.JSONWebKey
+	if err := k.UnmarshalJSON(data); err != nil {
 		return nil, fmt.Errorf("signature: jwk: %w", err)
 	}
-	if k.Type != "EC" || k.Curve != "P-256" || k.Private != nil {
-		return nil, fmt.Errorf("signature: jwk of type %q, curve %q, or with a private part", k.Type, k.Curve)
+	key, ok := k.Key.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("signature: jwk is a %T, or of another curve", k.Key)
 	}
-	point := []byte{4} // uncompressed: x and y follow (SEC 1, section 2.3.3)
-	for _, coordinate := range []string{k.X, k.Y} {
-		b, err := strict64.DecodeString(coordinate)
-		if err != nil || len(b) != 32 {
-			return nil, errors.New("signature: jwk: a coordinate is not 32 bytes")
-		}
-		point = append(point, b...)
-	}
-	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	point, err := key.Bytes() // 4, x, y (SEC 1, section 2.3.3)
 	if err != nil {
 		return nil, fmt.Errorf("signature: jwk: %w", err)
 	}
-	return &publicKey{ecdsa: key, jwk: fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`, k.X, k.Y)}, nil
+	x, y := strict64.EncodeToString(point[1:33]), strict64.EncodeToString(point[33:])
+	var sent struct {
+		X string `json:"x"`
+		Y string `json:"y"`
+	}
+	if err := object(data, &sent); err != nil {
+		return nil, fmt.Errorf("signature: jwk: %w", err)
+	}
+	if sent.X != x || sent.Y != y {
+		return nil, errors.New("signature: jwk: a coordinate is not written as its 32 bytes are")
+	}
+	return &publicKey{ecdsa: key, jwk: fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}`, x, y)}, nil
 }
 
 // thumbprint is the key's name (RFC 7638).

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"math"
 	"net/http"
 	"os"
@@ -31,6 +32,35 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 	}
 	payload := func(name string, value any) func(*signing) string {
 		return func(s *signing) string { set(&s.payload, name, value); return a.sign(s) }
+	}
+	text := func(header string) func(*signing) string { // signed as it stands
+		return func(s *signing) string {
+			payload, _ := json.Marshal(s.payload)
+			return a.signText(strings.ReplaceAll(header, "KID", a.thumbprint()), string(payload))
+		}
+	}
+	unencoded := func(header string) func(*signing) string { // RFC 7797
+		return func(s *signing) string {
+			payload, _ := json.Marshal(s.payload)
+			protected := b64([]byte(strings.ReplaceAll(header, "KID", a.thumbprint())))
+			return protected + "." + b64(payload) + "." + b64(a.raw(protected+"."+string(payload)))
+		}
+	}
+	// spare sets bits that stand for nothing at the end of a part. The signature is of
+	// the part without them, which a verifier that decodes and encodes again would take.
+	spare := func(part int) func(*signing) string {
+		return func(s *signing) string {
+			s.header["x"], s.payload["x"] = "", ""
+			for where := []map[string]any{s.header, s.payload}[part]; ; where["x"] = where["x"].(string) + "x" {
+				signed := a.sign(s)
+				parts := strings.Split(signed, ".")
+				if len(parts[part])%4 != 3 {
+					continue
+				}
+				parts[part] = respelt(parts[part])
+				return strings.Join(parts, ".")
+			}
+		}
 	}
 	now := h.Clock.Now().Unix()
 	for _, tt := range []struct {
@@ -61,6 +91,21 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 		}, "signature"},
 		{"another type of token", header("typ", "JWT"), "signature"},
 		{"crit", header("crit", []string{"b64"}), "signature"},
+		{"crit of nothing", header("crit", []string{}), "signature"},
+		{"crit of what nobody knows", header("crit", []string{"exp"}), "signature"},
+		{"crit twice", text(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID","crit":["b64"],"crit":["b64"],"b64":true}`), "signature"},
+		{"signed as it is, not as base64", unencoded(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID","b64":false}`), "signature"},
+		{"signed as it is, as crit allows", unencoded(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID","b64":false,"crit":["b64"]}`), "signature"},
+		{"alg twice", text(`{"alg":"none","typ":"latchkey-app+jwt","kid":"KID","alg":"ES256"}`), "signature"},
+		{"alg twice, the right one first", text(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID","alg":"none"}`), "signature"},
+		{"kid twice", text(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID","kid":"KID"}`), "signature"},
+		{"a header and more", text(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID"}{}`), "signature"},
+		{"a header that is a list", text(`[{"alg":"ES256","typ":"latchkey-app+jwt","kid":"KID"}]`), "signature"},
+		{"a header that is not UTF-8", text("{\"alg\":\"ES256\",\"typ\":\"latchkey-app+jwt\",\"kid\":\"KID\",\"x\":\"\xff\"}"), "signature"},
+		{"another hash", header("alg", "ES384"), "signature"},
+		{"another curve's alg", header("alg", "ES256K"), "signature"},
+		{"no alg", header("alg", nil), "signature"},
+		{"no type of token", header("typ", nil), "signature"},
 		{"both kid and jwk", header("jwk", a.jwk()), "signature"},
 		{"neither", header("kid", nil), "signature"},
 		{"another kid", header("kid", stranger.thumbprint()), "unknown"},
@@ -80,7 +125,26 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 		}, "signature"},
 		{"longer than r and s", func(s *signing) string { return a.sign(s) + "AA" }, "signature"},
 		{"another encoding of the same bytes", func(s *signing) string { return a.sign(s) + "=" }, "signature"},
+		{"bits that stand for nothing in the signature", func(s *signing) string {
+			parts := strings.Split(a.sign(s), ".")
+			return parts[0] + "." + parts[1] + "." + respelt(parts[2])
+		}, "signature"},
+		{"bits that stand for nothing in the header", spare(0), "signature"},
+		{"bits that stand for nothing in the payload", spare(1), "signature"},
+		{"the signature cut", func(s *signing) string { signed := a.sign(s); return signed[:len(signed)-2] }, "signature"},
+		{"no signature", func(s *signing) string { signed := a.sign(s); return signed[:strings.LastIndex(signed, ".")+1] }, "signature"},
 		{"two parts", func(s *signing) string { return "a.b" }, "signature"},
+		{"four parts", func(s *signing) string { return a.sign(s) + "." }, "signature"},
+		{"five parts, as JWE has", func(s *signing) string { return a.sign(s) + ".AAAA.AAAA" }, "signature"},
+		{"in JSON serialization", func(s *signing) string {
+			parts := strings.Split(a.sign(s), ".")
+			return `{"protected":"` + parts[0] + `","payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`
+		}, "signature"},
+		{"a blank behind", func(s *signing) string { return a.sign(s) + " ." }, "signature"},
+		{"a jti twice", func(s *signing) string {
+			payload, _ := json.Marshal(s.payload)
+			return a.signText(`{"alg":"ES256","typ":"latchkey-app+jwt","kid":"`+a.thumbprint()+`"}`, strings.TrimSuffix(string(payload), "}")+`,"jti":"AAAAAAAAAAAAAAAAAAAAAA"}`)
+		}, "signature"},
 		{"too long", func(s *signing) string { s.header["x"] = strings.Repeat("x", 5000); return a.sign(s) }, "signature"},
 		{"another call", payload("typ", "pending"), "signature"},
 		{"another method", payload("htm", "POST"), "signature"},
@@ -139,6 +203,14 @@ func TestSignature_KeysThatAreNone(t *testing.T) {
 		{"beyond the field", func(k map[string]any) { k["x"] = b64(elliptic.P256().Params().P.Bytes()) }},
 		{"short", func(k map[string]any) { k["y"] = "AAAA" }},
 		{"another way to write the same", func(k map[string]any) { k["x"] = respelt(k["x"].(string)) }},
+		{"another way to write the second", func(k map[string]any) { k["y"] = respelt(k["y"].(string)) }},
+		{"padded", func(k map[string]any) { k["x"] = k["x"].(string) + "=" }},
+		{"longer by a zero", func(k map[string]any) {
+			x, _ := strict64.DecodeString(k["x"].(string))
+			k["x"] = b64(append([]byte{0}, x...))
+		}},
+		{"no point at all", func(k map[string]any) { k["x"], k["y"] = b64(make([]byte, 32)), b64(make([]byte, 32)) }},
+		{"a curve that its type has not", func(k map[string]any) { k["kty"], k["crv"] = "OKP", "Ed25519" }},
 		{"no key", func(k map[string]any) { clear(k) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
@@ -15,6 +16,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
@@ -179,34 +182,22 @@ type claims struct {
 	Capabilities []string `json:"cap"`
 }
 
-// A jwk is a public key (RFC 7517). The order of its members is that of
-// RFC 7638, so that its JSON is what the thumbprint hashes.
-type jwk struct {
-	Curve string `json:"crv"`
-	Type  string `json:"kty"`
-	X     string `json:"x"`
-	Y     string `json:"y"`
-}
-
-type header struct {
-	Algorithm string `json:"alg"`
-	Type      string `json:"typ"`
-	Key       *jwk   `json:"jwk,omitempty"`
-	KeyID     string `json:"kid,omitempty"`
-}
-
-// sign makes the compact JWS (RFC 7515, section 7.1) that a call carries.
-// ES256 wants r and s side by side, not the ASN.1 of X.509 (RFC 7518, 3.4).
+// sign makes the compact JWS (RFC 7515, section 7.1) that a call carries. The
+// first call of an account brings its key, all others name it by its thumbprint
+// (RFC 7638).
 func sign(key *ecdsa.PrivateKey, c claims, body []byte) (string, error) {
-	public, err := publicKey(key)
-	if err != nil {
-		return "", err
+	signing := jose.JSONWebKey{Key: key}
+	if c.Subject != "" {
+		thumbprint, err := signing.Thumbprint(crypto.SHA256)
+		if err != nil {
+			return "", fmt.Errorf("phone: thumbprint: %w", err)
+		}
+		signing.KeyID = b64(thumbprint)
 	}
-	h := header{Algorithm: "ES256", Type: "latchkey-app+jwt"}
-	if c.Subject == "" {
-		h.Key = &public
-	} else if h.KeyID, err = public.thumbprint(); err != nil {
-		return "", err
+	options := &jose.SignerOptions{EmbedJWK: c.Subject == ""}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: signing}, options.WithType("latchkey-app+jwt"))
+	if err != nil {
+		return "", fmt.Errorf("phone: sign: %w", err)
 	}
 	var id [16]byte
 	rand.Read(id[:])
@@ -216,43 +207,15 @@ func sign(key *ecdsa.PrivateKey, c claims, body []byte) (string, error) {
 	if len(c.Capabilities) == 0 {
 		c.Capabilities = capabilities
 	}
-
-	protected, err := json.Marshal(h)
-	if err != nil {
-		return "", fmt.Errorf("phone: sign: %w", err)
-	}
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("phone: sign: %w", err)
 	}
-	input := b64(protected) + "." + b64(payload)
-	digest := sha256.Sum256([]byte(input))
-	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	signed, err := signer.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("phone: sign: %w", err)
 	}
-	var signature [64]byte
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
-	return input + "." + b64(signature[:]), nil
-}
-
-func publicKey(key *ecdsa.PrivateKey) (jwk, error) {
-	point, err := key.PublicKey.Bytes() // 4, x, y (SEC 1, 2.3.3)
-	if err != nil {
-		return jwk{}, fmt.Errorf("phone: public key: %w", err)
-	}
-	return jwk{Curve: "P-256", Type: "EC", X: b64(point[1:33]), Y: b64(point[33:])}, nil
-}
-
-// thumbprint is the key's name in all calls but the first (RFC 7638).
-func (k jwk) thumbprint() (string, error) {
-	canonical, err := json.Marshal(k)
-	if err != nil {
-		return "", fmt.Errorf("phone: thumbprint: %w", err)
-	}
-	sum := sha256.Sum256(canonical)
-	return b64(sum[:]), nil
+	return signed.CompactSerialize()
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -4,12 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // A Key is the installation's, by which push services know it (VAPID, RFC
@@ -61,20 +62,23 @@ func (k Key) Authorization(origin, contact string, until time.Time) (string, err
 	if err != nil {
 		return "", fmt.Errorf("webpush: %w", err)
 	}
-	signed := text([]byte(`{"typ":"JWT","alg":"ES256"}`)) + "." + text(claims)
-	digest := sha256.Sum256([]byte(signed))
-	r, s, err := ecdsa.Sign(rand.Reader, k.private, digest[:])
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: k.private}, new(jose.SignerOptions).WithType("JWT"))
 	if err != nil {
 		return "", fmt.Errorf("webpush: %w", err)
 	}
-	signature := make([]byte, 64) // RFC 7518, section 3.4
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		return "", fmt.Errorf("webpush: %w", err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		return "", fmt.Errorf("webpush: %w", err)
+	}
 	public, err := k.Public()
 	if err != nil {
 		return "", fmt.Errorf("webpush: %w", err)
 	}
-	return "vapid t=" + signed + "." + text(signature) + ", k=" + text(public), nil
+	return "vapid t=" + token + ", k=" + text(public), nil
 }
 
 func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
