@@ -510,3 +510,13 @@ func TestCRED20_FailuresCountInTheBrowserThatNamedItsUser(t *testing.T) {
 		}
 	})
 }
+
+// addUser adds a user with the password of the fixture's own.
+func (h *fixture) addUser(name string) identity.User {
+	h.Helper()
+	u, err := h.engine.Directory.AddUser(h.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: name, Password: password})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return u
+}
