@@ -162,9 +162,9 @@ func counterOf(j *identity.Journey) store.FailureCounter {
 // An OldApp is an authenticator whose app is too old for the presence check
 // that a push would ask for now (PUSH-22).
 type OldApp struct {
-	Name  string // of the authenticator
-	App   string // and version, as it declares itself: "latchkey-web/1.0.0"
-	Least string // the least version that can; empty where nobody knows one
+	Name  string `json:"name"`            // of the authenticator
+	App   string `json:"app"`             // and version, as it declares itself: "latchkey-web/1.0.0"
+	Least string `json:"least,omitempty"` // the least version that can; empty where nobody knows one
 }
 
 // evaluate says what comes next for the person that was loaded.

@@ -105,7 +105,6 @@ type (
 		StartedAt    Time   `json:"started"`
 		Left         int    `json:"left"`           // seconds until the request expires
 		Total        int    `json:"total"`          // seconds it had
-		Passcode     bool   `json:"passcode"`       // a passcode may be typed instead
 		Silent       bool   `json:"silent"`         // an app that was asked gives no notification
 		OnThisDevice bool   `json:"on_this_device"` // the web authenticator may run on the very device of the client
 		Approved     bool   `json:"-"`              // the phone has approved, and the journey has not claimed that yet

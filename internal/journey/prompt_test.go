@@ -79,15 +79,22 @@ func (h *fixture) kindsOfNames() []string {
 	h.Helper()
 	add := func(name string) identity.User { return h.addUser(name) }
 	add("noauthenticator")
-	locked, disabled := add("locked"), add("disabled")
+	locked, disabled, pushLocked := add("locked"), add("disabled"), add("pushlocked")
 	h.do(h.Who, func(tx *store.Tx) error {
 		if _, err := tx.Users().Lock(h.Context(), h.Tenant.ID, locked.ID); err != nil {
 			return err
 		}
-		_, err := tx.Users().Disable(h.Context(), h.Tenant.ID, disabled.ID)
-		return err
+		if _, err := tx.Users().Disable(h.Context(), h.Tenant.ID, disabled.ID); err != nil {
+			return err
+		}
+		phone := h.token
+		phone.ID, phone.Serial = identity.NewID(identity.AuthenticatorID), "LK9"
+		if err := tx.Authenticators().Add(h.Context(), phone, pushLocked.ID); err != nil {
+			return err
+		}
+		return tx.Push().Lock(h.Context(), h.Tenant.ID, pushLocked.ID, h.db.Now().Add(24*time.Hour))
 	})
-	return []string{"berit.lie", "nobody", "noauthenticator", "locked", "disabled", "Nobody.Else"}
+	return []string{"berit.lie", "nobody", "pushlocked", "noauthenticator", "locked", "disabled", "Nobody.Else"}
 }
 
 // promptsOf hands one and the same sequence of inputs to a new journey of a name,
@@ -190,6 +197,7 @@ func TestJRN4_AStaleInputChangesNothing(t *testing.T) {
 		"a button of the page that was left": {first.State, journey.Cancel{}},
 		"an input of another step":           {second.State, journey.EnterPasscode{Passcode: h.passcode(0)}},
 		"a state of another step":            {"2.passcode", journey.EnterPasscode{Passcode: h.passcode(0)}},
+		"a button of a page of that version": {"2.choose", journey.Cancel{}},
 		"a state that is none":               {"", journey.EnterPassword{Password: password}},
 		"a version to come":                  {"3.password", journey.EnterPassword{Password: password}},
 		"to go on from nothing":              {second.State, journey.Continue{}},
