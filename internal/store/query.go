@@ -15,6 +15,11 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// fullScan marks a query, as a comment in its text, that may read all rows of a
+// tenant: a list or a count of all, or something that is done very rarely. Tests fail
+// for any other query that does (see package storetest).
+const fullScan = "/* full scan */"
+
 // A scanner is a row or the current one of rows.
 type scanner interface{ Scan(dest ...any) error }
 

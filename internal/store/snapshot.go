@@ -68,7 +68,7 @@ func (s *Snapshot) load(ctx context.Context) error {
 	}
 	for _, name := range names {
 		t := Table{Name: name}
-		if err := s.tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+name).Scan(&t.Rows); err != nil {
+		if err := s.tx.QueryRowContext(ctx, `SELECT `+fullScan+` COUNT(*) FROM `+name).Scan(&t.Rows); err != nil {
 			return err
 		}
 		if t.Columns, _, err = columns(ctx, s.tx, name); err != nil {
@@ -83,7 +83,7 @@ func (s *Snapshot) load(ctx context.Context) error {
 // string or a []byte. The slice is valid until the next row.
 func (s *Snapshot) Rows(ctx context.Context, t Table) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
-		rows, err := s.tx.QueryContext(ctx, `SELECT `+strings.Join(t.Columns, ", ")+` FROM `+t.Name)
+		rows, err := s.tx.QueryContext(ctx, `SELECT `+fullScan+` `+strings.Join(t.Columns, ", ")+` FROM `+t.Name)
 		if err != nil {
 			yield(nil, fmt.Errorf("store: copy %s: %w", t.Name, classify(err)))
 			return

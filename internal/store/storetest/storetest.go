@@ -10,6 +10,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -127,20 +128,25 @@ func newFixture(t *testing.T, source string) *Fixture {
 // command beside the server does.
 func (h *Fixture) Node(t *testing.T) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now})
+	options := store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now}
+	if !strings.Contains(h.Source, "://") {
+		var asked queries
+		options.Observe = asked.observe
+		t.Cleanup(func() {
+			scans, err := asked.fullScans(context.WithoutCancel(t.Context()), h.Source)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, scan := range scans {
+				t.Errorf("a query reads all rows where it should use an index: %s", scan)
+			}
+		})
+	}
+	db, err := store.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		walks, err := db.FullScans(context.WithoutCancel(t.Context()))
-		if err != nil {
-			t.Error(err)
-		}
-		for _, w := range walks {
-			t.Errorf("a query reads all where it should find: %s", w)
-		}
-		db.Close()
-	})
+	t.Cleanup(func() { db.Close() })
 	return db
 }
 
@@ -197,12 +203,12 @@ func Race(t *testing.T, n int, f func(i int) error) int {
 	return int(won.Load())
 }
 
-// LockedUntil is until when a tally is locked; zero when it is not.
-func (h *Fixture) LockedUntil(t testing.TB, tally store.FailureCounter) time.Time {
+// LockedUntil is until when a counter is locked; zero when it is not.
+func (h *Fixture) LockedUntil(t testing.TB, counter store.FailureCounter) time.Time {
 	t.Helper()
-	p, err := h.DB.Users().LoginState(t.Context(), tally.Tenant, tally.User, tally.Browser, h.Clock.Now())
+	p, err := h.DB.Users().LoginState(t.Context(), counter.Tenant, counter.User, counter.Browser, h.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.LockedUntil(tally, h.Clock.Now())
+	return p.LockedUntil(counter, h.Clock.Now())
 }
