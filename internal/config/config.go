@@ -82,7 +82,7 @@ type Config struct {
 	// Mail is how mails leave. Without it they wait in the outbox.
 	Mail Mail `toml:"mail"`
 
-	// Push is how browsers are rung when a push request waits there.
+	// Push is how browsers are notified of a push request.
 	Push Push `toml:"push"`
 
 	dir       string

@@ -13,7 +13,7 @@ func TestReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(filepath.Join("..", "..", "docs", "configuration.md"))
+	got, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "configuration.md"))
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("docs/configuration.md is not what the comments say (%v): \"make docs\" writes it anew", err)
 	}
