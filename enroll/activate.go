@@ -156,7 +156,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 		subject string
 	}{
 		{store.ExactRate{Kind: "wrong short code by address", Max: policy.WrongShortCodesPerAddress, Per: time.Hour}, store.Network(m.ip)},
-		{store.ExactRate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}, "all"},
+		{store.ExactRate{Kind: "wrong short code", Max: policy.WrongShortCodesTotal, Per: time.Hour}, "all"},
 	}
 	for _, count := range counts {
 		if err := tx.AllowExact(ctx, "", count.rate, count.subject); err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // pendingLife is how long an app has to finish what it began (ENR-9a).
-const pendingLife = policy.PendingLife * time.Second
+const pendingLife = policy.PendingLifetime * time.Second
 
 // ChoosePlatform takes the person's choice of platform and issues an activation
 // for it. problem is the locale key of what to tell the person if the choice
@@ -52,7 +52,7 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 	if err != nil {
 		return fmt.Errorf("enroll: template: %w", err)
 	}
-	now, life := tx.Now(), seconds(rules.Limits.ActivationLife)
+	now, life := tx.Now(), seconds(rules.Limits.ActivationLifetime)
 	a := store.Activation{
 		Tenant: j.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Journey: j.ID,
 		Platform: j.Platform, Template: template, PushAllowed: rules.Platforms.PushOn(j.Platform),

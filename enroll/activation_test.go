@@ -428,9 +428,9 @@ func TestENR9a_RightShortCodesAreNotCounted(t *testing.T) {
 // A thousand wrong ones from everywhere, then only links work.
 func TestENR9a_GuessingShortCodesFromEverywhere(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		all := store.ExactRate{Kind: "wrong short code", Max: policy.WrongShortCodesInAll, Per: time.Hour}
+		all := store.ExactRate{Kind: "wrong short code", Max: policy.WrongShortCodesTotal, Per: time.Hour}
 		h.Do(t, func(tx *store.Tx) error {
-			for range policy.WrongShortCodesInAll {
+			for range policy.WrongShortCodesTotal {
 				if err := tx.AllowExact(t.Context(), "", all, "all"); err != nil {
 					return err
 				}

@@ -17,7 +17,7 @@ func (h *fixture) set(t *testing.T, change func(*policy.Template)) {
 	t.Helper()
 	template := policy.DefaultTemplate()
 	change(&template)
-	h.rules.Template = template.Normal()
+	h.rules.Template = template.Normalize()
 }
 
 // check has the user type something, and says whether it was right.

@@ -82,7 +82,7 @@ func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if err != nil {
 		return err
 	}
-	life := seconds(rules.Limits.MailCodeLife)
+	life := seconds(rules.Limits.MailCodeLifetime)
 	j.Code = identity.Code{MAC: mac, Root: root, SentAt: now, ExpiresAt: now.Add(life), Sends: j.Code.Sends + 1}
 	extend(j, now, life)
 	if user == nil {
@@ -149,7 +149,7 @@ func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed str
 	problem, err = toEnroll.check(ctx, tx, j, typed, rules)
 	if err == nil && problem == "" {
 		j.Enroll = identity.EnrollPlatform
-		extend(j, tx.Now(), seconds(rules.Limits.ActivationLife))
+		extend(j, tx.Now(), seconds(rules.Limits.ActivationLifetime))
 	}
 	return problem, err
 }
@@ -160,7 +160,7 @@ func (e errand) check(ctx context.Context, tx *store.Tx, j *identity.Journey, ty
 	switch {
 	case j.Code.MAC == nil:
 		return "error.code.expired", nil
-	case j.Code.Tries >= rules.Limits.MailCodeTries:
+	case j.Code.Tries >= rules.Limits.MailCodeAttempts:
 		return "error.code.tries", nil
 	case !now.Before(j.Code.ExpiresAt):
 		return "error.code.expired", nil
@@ -180,7 +180,7 @@ func (e errand) check(ctx context.Context, tx *store.Tx, j *identity.Journey, ty
 		j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends, PassedAt: now}
 	default:
 		event.Kind, problem = e.fail, "error.code.wrong"
-		if j.Code.Tries >= rules.Limits.MailCodeTries {
+		if j.Code.Tries >= rules.Limits.MailCodeAttempts {
 			problem = "error.code.tries"
 		}
 	}

@@ -19,7 +19,7 @@ import (
 func TestCRED15_NoMoreThanPolicyAllows(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		rules := policy.DefaultCredentials()
-		rules.Most = 3
+		rules.MaxAuthenticators = 3
 		h.setPolicy(t, rules)
 		a := h.enrolled(t, h.User, true)
 		handOut := func() error {

@@ -49,7 +49,7 @@ func OfferPrivacyIDEA(ctx context.Context, tx *store.Tx, user identity.User) (Ac
 		return Activation{}, err
 	}
 	a := store.Activation{Tenant: user.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Platform: identity.PrivacyIDEA,
-		Template: template, PushAllowed: true, Language: user.Language, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(seconds(rules.Limits.ActivationLife))}
+		Template: template, PushAllowed: true, Language: user.Language, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(seconds(rules.Limits.ActivationLifetime))}
 	if err := open(ctx, tx, a, codes); err != nil {
 		return Activation{}, err
 	}

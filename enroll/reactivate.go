@@ -45,7 +45,7 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 		return none, cannot("the user of %s is disabled", a.Serial)
 	}
 	act := store.Activation{Tenant: a.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Platform: a.Platform, Template: a.Template,
-		PushAllowed: rules.Platforms.PushOn(a.Platform), Language: user.Language, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(seconds(rules.Limits.ActivationLife)),
+		PushAllowed: rules.Platforms.PushOn(a.Platform), Language: user.Language, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(seconds(rules.Limits.ActivationLifetime)),
 		Replaces: a.ID}
 	if err := open(ctx, tx, act, store.ActivationCodes{}); err != nil {
 		return none, err

@@ -51,7 +51,7 @@ func TestCRED14_ANewPhone(t *testing.T) {
 		old := h.enrolled(t, h.User, true)
 		h.rules.Template = policy.DefaultTemplate()
 		most := policy.DefaultCredentials()
-		most.Most = 1
+		most.MaxAuthenticators = 1
 		h.setPolicy(t, most)
 		shown, err := h.reactivate(t, old.id)
 		if err != nil {

@@ -44,7 +44,7 @@ func CheckResetCode(ctx context.Context, tx *store.Tx, j *identity.Journey, type
 	problem, err = toReset.check(ctx, tx, j, typed, rules)
 	if err == nil && problem == "" {
 		j.Reset = identity.ResetFactor
-		extend(j, tx.Now(), seconds(rules.Limits.MailCodeLife))
+		extend(j, tx.Now(), seconds(rules.Limits.MailCodeLifetime))
 	}
 	return problem, err
 }

@@ -22,7 +22,7 @@ type Rules struct {
 
 // template is the one in force on a platform.
 func (r Rules) template(platform identity.Platform) policy.Template {
-	return r.Templates.On(platform, r.Template)
+	return r.Templates.ForPlatform(platform, r.Template)
 }
 
 // Allow reports whether something may be enrolled on a platform. The
@@ -30,7 +30,7 @@ func (r Rules) template(platform identity.Platform) policy.Template {
 // would know of.
 func (r Rules) Allow(platform identity.Platform) bool {
 	if platform == identity.PrivacyIDEA {
-		return r.Platforms.PushOn(platform) && !r.Template.AsksWho()
+		return r.Platforms.PushOn(platform) && !r.Template.VerifiesUser()
 	}
 	return r.Platforms[platform].Allowed
 }
@@ -55,7 +55,7 @@ func ReadRules(ctx context.Context, r store.Reader, tenant string) (Rules, error
 		return rules, err
 	}
 	credentials, err := authenticator.ReadCredentials(ctx, r, tenant)
-	rules.Platforms, rules.SelfProvisioning = credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
+	rules.Platforms, rules.SelfProvisioning = credentials.Restrict(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
 }
 
@@ -77,7 +77,7 @@ const afterwards = 5 * time.Minute
 // does, but never longer than ninety minutes in all (JRN-4).
 func extend(j *identity.Journey, now time.Time, life time.Duration) {
 	until := now.Add(life)
-	if most := j.StartedAt.Add(policy.JourneyMost * time.Second); until.After(most) {
+	if most := j.StartedAt.Add(policy.MaxJourneyLifetime * time.Second); until.After(most) {
 		until = most
 	}
 	if until.After(j.ExpiresAt) {

@@ -56,7 +56,7 @@ func IssueThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if !rules.SelfProvisioning.ThirdParty {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.platform.missing"}
 	}
-	now, life := tx.Now(), seconds(rules.Limits.ActivationLife)
+	now, life := tx.Now(), seconds(rules.Limits.ActivationLifetime)
 	a := store.Activation{Tenant: j.Tenant, ID: identity.NewID(identity.ActivationID), User: user.ID, Journey: j.ID,
 		Platform: identity.ThirdParty, Template: []byte(`{}`), Language: lang, CreatedAt: now, ExpiresAt: now.Add(life)}
 	if err := open(ctx, tx, a, store.ActivationCodes{Seed: otp.NewSecret(usual.Algorithm)}); err != nil {

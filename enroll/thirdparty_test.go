@@ -181,7 +181,9 @@ func TestENR12_ConfirmedOnce(t *testing.T) {
 func TestENR12_VoidedAndExpired(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		for name, over := range map[string]func(j *identity.Journey){
-			"expired": func(*identity.Journey) { h.Clock.Advance(time.Duration(h.rules.Limits.ActivationLife) * time.Second) },
+			"expired": func(*identity.Journey) {
+				h.Clock.Advance(time.Duration(h.rules.Limits.ActivationLifetime) * time.Second)
+			},
 			"cancelled": func(j *identity.Journey) {
 				h.step(t, j, func(tx *store.Tx) error { return Cancel(t.Context(), tx, j) })
 			},

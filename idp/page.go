@@ -313,6 +313,6 @@ var refusedPages = map[journey.Reason]string{
 	journey.ReasonPushOnly:         templates.RefusedPushOnly,
 	journey.ReasonNoWay:            templates.RefusedNoMethod,
 
-	journey.Reason(policy.NeedsLeave):         templates.RefusedNoPermit,
-	journey.Reason(policy.OperatorNeedsLeave): templates.RefusedNoPermit,
+	journey.Reason(policy.NeedsPermit):         templates.RefusedNoPermit,
+	journey.Reason(policy.OperatorNeedsPermit): templates.RefusedNoPermit,
 }

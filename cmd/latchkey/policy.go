@@ -246,7 +246,7 @@ func (c *policySet) changeEnrollment(present policy.Document) (policy.Document, 
 		p.Groups = c.Groups
 	}
 	if c.RequireLeave != nil {
-		p.RequireLeave = *c.RequireLeave
+		p.RequirePermit = *c.RequireLeave
 	}
 	if c.ThirdParty != nil {
 		p.ThirdParty = *c.ThirdParty

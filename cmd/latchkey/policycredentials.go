@@ -33,7 +33,7 @@ func (f credentialFlags) change(present policy.Document) (policy.Document, error
 	if f.Kinds != nil {
 		c.Kinds = f.Kinds
 	}
-	over(&c.Most, f.Most)
+	over(&c.MaxAuthenticators, f.Most)
 	over(&c.UnusedDays, f.UnusedDays)
 	over(&c.Shared, f.Shared)
 	over(&c.RecoveryCodes, f.RecoveryCodes)
@@ -59,11 +59,11 @@ func (c *policySet) confirmUnused(ctx context.Context, s *shell, h house, change
 		return nil // what is wrong is said elsewhere
 	}
 	now := h.db.Now()
-	soon, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.Unused()))
+	soon, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.UnusedPeriod()))
 	if err != nil || soon == 0 {
 		return err
 	}
-	long, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(-after.Unused()))
+	long, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(-after.UnusedPeriod()))
 	if err != nil {
 		return err
 	}

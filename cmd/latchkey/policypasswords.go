@@ -14,7 +14,7 @@ func (f passwordFlags) any() bool { return f.Least != nil || f.ExpireDays != nil
 
 func (f passwordFlags) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.Passwords)
-	over(&p.Least, f.Least)
+	over(&p.MinLength, f.Least)
 	over(&p.ExpireDays, f.ExpireDays)
 	over(&p.Reset, f.Reset)
 	return p, nil

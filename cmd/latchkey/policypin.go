@@ -18,8 +18,8 @@ func (f serverPINFlags) any() bool {
 
 func (f serverPINFlags) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.ServerPIN)
-	over(&p.Least, f.PINLeast)
-	over(&p.Most, f.PINMost)
+	over(&p.MinLength, f.PINLeast)
+	over(&p.MaxLength, f.PINMost)
 	over(&p.Position, f.PINPosition)
 	over(&p.ChangeFirst, f.PINChangeFirst)
 	over(&p.TrivialPINs, f.PINTrivial)

@@ -48,7 +48,7 @@ func (h house) templateRows(ctx context.Context) ([]templateRow, error) {
 		rows = append(rows, templateRow{Template: t, Platforms: []identity.Platform{}})
 	}
 	for _, platform := range identity.Platforms {
-		name := others.On(platform, standard).Name
+		name := others.ForPlatform(platform, standard).Name
 		i := slices.IndexFunc(rows, func(r templateRow) bool { return r.Name == name })
 		rows[i].Platforms = append(rows[i].Platforms, platform)
 	}

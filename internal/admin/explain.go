@@ -72,14 +72,14 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 	e.Decision, e.Trace = access.Explain(policy.Subject{Groups: e.Groups, Application: application, Address: address})
 	e.Push = push.Effective(e.Groups)
 	e.MayEnroll, e.WhyEnroll = enrollment.MayEnroll(policy.Candidate{
-		Known:          u.Enabled(),
-		Groups:         e.Groups,
-		SecondFactor:   !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.SecondFactor),
-		Authenticators: authenticators,
-		HalfMade:       halfMade,
-		EverEnrolled:   !u.EverEnrolledAt.IsZero(),
-		Leave:          !u.MayEnrollAt.IsZero(),
-		Platform:       len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
+		Known:           u.Enabled(),
+		Groups:          e.Groups,
+		SecondFactor:    !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.SecondFactor),
+		Authenticators:  authenticators,
+		OwnPending:      halfMade,
+		EverEnrolled:    !u.EverEnrolledAt.IsZero(),
+		Permit:          !u.MayEnrollAt.IsZero(),
+		PlatformAllowed: len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
 	app, err := db.Applications().Get(ctx, u.Tenant, application)
 	if err != nil {

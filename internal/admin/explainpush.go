@@ -37,8 +37,8 @@ func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Ap
 	if err != nil {
 		return now, err
 	}
-	at := policy.Occasion{Proved: slices.Contains(e.Decision.Require, identity.Password), Rejected: person.Rejected, Steps: e.Decision.Steps,
-		CannotShow: app.CannotShowNumber, Plain: app.PushWithoutPresence}
+	at := policy.PushContext{Proved: slices.Contains(e.Decision.Require, identity.Password), Rejected: person.Rejected, Steps: e.Decision.Steps,
+		CannotShow: app.CannotShowNumber, AllowPlain: app.PushWithoutPresence}
 	now.Presence, now.Asked = rules.Check(e.Push.PushSettings, at)
 	now.WhyNot, now.WhyCheck = whyNoPush(now, rules, e, at), whyCheck(now, e, at)
 	now.Codes = e.Push.CodesAllowed && policy.Offers(at.Steps, identity.PasscodeStep) && authenticator.AnyPasscodes(all)
@@ -70,7 +70,7 @@ func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Ap
 }
 
 // whyNoPush says what forbids a push, in the order in which it is looked for.
-func whyNoPush(now PushNow, rules policy.Push, e Explanation, at policy.Occasion) string {
+func whyNoPush(now PushNow, rules policy.Push, e Explanation, at policy.PushContext) string {
 	switch {
 	case now.Asked:
 		return ""
@@ -85,7 +85,7 @@ func whyNoPush(now PushNow, rules policy.Push, e Explanation, at policy.Occasion
 }
 
 // whyCheck says what changed the check that the policy asks for.
-func whyCheck(now PushNow, e Explanation, at policy.Occasion) string {
+func whyCheck(now PushNow, e Explanation, at policy.PushContext) string {
 	switch {
 	case !now.Asked || now.Presence == e.Push.Presence:
 		return ""

@@ -52,7 +52,7 @@ func withApps(ctx context.Context, tx *store.Tx, tenant string, present []byte, 
 	if err != nil {
 		return err
 	}
-	if platforms, _ = credentials.Narrow(platforms, policy.SelfProvisioning{}); platforms.Any() {
+	if platforms, _ = credentials.Restrict(platforms, policy.SelfProvisioning{}); platforms.AnyAllowed() {
 		return nil
 	}
 	var wrongs policy.Problems
@@ -131,13 +131,13 @@ func ownNames(ctx context.Context, tx *store.Tx, tenant string, next policy.Docu
 		if err != nil {
 			return err
 		}
-		return templates.Taken(doc)
+		return templates.CheckStandardName(doc)
 	case policy.Templates:
 		standard, err := inForce[policy.Template](ctx, tx.Reader, tenant, versions)
 		if err != nil {
 			return err
 		}
-		return doc.Taken(standard)
+		return doc.CheckStandardName(standard)
 	}
 	return nil
 }

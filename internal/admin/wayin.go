@@ -11,22 +11,22 @@ import (
 // in if the document were set now (PUSH-5). It is asked before SetPolicy, so that
 // an operator confirms the number; documents of other kinds strand nobody. Names
 // may stand in it as SetPolicy takes them.
-func Strands(ctx context.Context, db *store.DB, tenant string, next policy.Document) (policy.NoWayIn, error) {
+func Strands(ctx context.Context, db *store.DB, tenant string, next policy.Document) (policy.LockedOut, error) {
 	w, asked, err := withNext(ctx, db, tenant, next)
 	if err != nil || !asked {
-		return policy.NoWayIn{}, err
+		return policy.LockedOut{}, err
 	}
 	classes, err := db.Policies().UserClasses(ctx, tenant)
 	if err != nil {
-		return policy.NoWayIn{}, err
+		return policy.LockedOut{}, err
 	}
-	return w.push.Strands(classes, w.platforms), nil
+	return w.push.CountLockedOut(classes, w.platforms), nil
 }
 
 // A Stranded is a user whom a document would leave without a way in, and why.
 type Stranded struct {
-	User     string          `json:"user"`
-	Obstacle policy.Obstacle `json:"obstacle"`
+	User     string        `json:"user"`
+	Obstacle policy.Reason `json:"obstacle"`
 }
 
 // WhoIsStranded names some of those whom Strands counts, by name, most at most.
@@ -39,7 +39,7 @@ func WhoIsStranded(ctx context.Context, db *store.DB, tenant string, next policy
 		if err != nil {
 			return nil, err
 		}
-		if why := w.push.Obstacle(u.Class, w.platforms); why != policy.NoObstacle {
+		if why := w.push.LockedOutReason(u.Class, w.platforms); why != policy.NotLockedOut {
 			some = append(some, Stranded{u.Name, why})
 		}
 		if len(some) == most {

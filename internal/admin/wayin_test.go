@@ -15,7 +15,7 @@ func TestPUSH5_StrandsBeforeItIsSaved(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		h.Authenticator(t, "phone") // on Android, which can have a number typed
 		push := policy.DefaultPush()
-		strands := func(d policy.Document) policy.NoWayIn {
+		strands := func(d policy.Document) policy.LockedOut {
 			t.Helper()
 			n, err := Strands(t.Context(), h.DB, h.Tenant.ID, d)
 			if err != nil {

@@ -22,7 +22,7 @@ type counting struct {
 // begin counts an attempt beforehand where wrong ones are counted per user: of
 // many at the same moment none is looked at that the limit does not allow.
 func begin(ctx context.Context, tx *store.Tx, try Attempt) (counting, error) {
-	if try.Rules.Count != policy.CountUsers {
+	if try.Rules.Count != policy.CountByUser {
 		return counting{}, nil
 	}
 	c, ok, err := tx.Passcodes().Reserve(ctx, try.Tenant, try.User)
@@ -33,7 +33,7 @@ func begin(ctx context.Context, tx *store.Tx, try Attempt) (counting, error) {
 // locked. The right one of somebody is no guess at the others': it counts against
 // none, though it may let nobody in.
 func (c counting) end(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt, result Result) ([]identity.Authenticator, error) {
-	perUser := try.Rules.Count == policy.CountUsers
+	perUser := try.Rules.Count == policy.CountByUser
 	switch {
 	case result.Reason == Wrong && perUser:
 		return nil, c.wrong(ctx, tx, try)
@@ -53,7 +53,7 @@ func (c counting) wrong(ctx context.Context, tx *store.Tx, try Attempt) error {
 	if !try.Rules.LocksAuthenticator(c.user.Tries) {
 		return nil
 	}
-	until := tx.Now().Add(try.Rules.LocksPasscodesFor(c.user.Locks))
+	until := tx.Now().Add(try.Rules.PasscodeLockDuration(c.user.Locks))
 	if err := tx.Passcodes().Lock(ctx, try.Tenant, try.User, until); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 	}
 	var locked []identity.Authenticator
 	for _, a := range slices.SortedFunc(slices.Values(all), func(a, b identity.Authenticator) int { return strings.Compare(a.ID, b.ID) }) {
-		now, err := tx.Passcodes().CountInvalid(ctx, a.Tenant, a.ID, try.Rules.Passcodes, until)
+		now, err := tx.Passcodes().CountInvalid(ctx, a.Tenant, a.ID, try.Rules.MaxWrongPasscodes, until)
 		if err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		rules := policy.DefaultLockout()
-		rules.Count = policy.CountUsers
+		rules.Count = policy.CountByUser
 		miss := func(times int) {
 			t.Helper()
 			for range times {
@@ -144,7 +144,7 @@ func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		rules := policy.DefaultLockout()
-		rules.Count = policy.CountUsers
+		rules.Count = policy.CountByUser
 		code := wrong(h, a, b)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		var looked, paused atomic.Int32
@@ -179,7 +179,7 @@ func TestTLOG08_CapsOutliveARestart(t *testing.T) {
 			t.Errorf("after %d wrong ones on two nodes, on a third: %q", limit, got.Reason)
 		}
 		h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
-		rules.Count = policy.CountUsers
+		rules.Count = policy.CountByUser
 		for i := range limit {
 			under(t, h, nodes[i%2], rules, wrong(h, a))
 		}
@@ -340,7 +340,7 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 			told("authenticator-unlocked", alone)
 			h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
 			told("authenticator-locked", alone)
-			rules.Count = policy.CountUsers
+			rules.Count = policy.CountByUser
 			for range limit {
 				under(t, h, h.DB, rules, wrong(h, a, b))
 			}

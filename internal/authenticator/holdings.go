@@ -86,5 +86,5 @@ func HasAnother(ctx context.Context, r store.Reader, user identity.User, except 
 		}
 		others = append(others, a)
 	}
-	return policy.Counting(others, halfMade) > 0, nil
+	return policy.CountEnrolled(others, halfMade) > 0, nil
 }

@@ -37,7 +37,7 @@ func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.A
 			Err: fmt.Errorf("authenticator: policy allows none of kind %s, only %v", kind, rules.Kinds)}
 	}
 	all, err := store.Collect(tx.Authenticators().OfUser(ctx, u.Tenant, u.ID))
-	if err == nil && bounded(all) > rules.Most {
+	if err == nil && bounded(all) > rules.MaxAuthenticators {
 		err = tooMany(u, rules)
 	}
 	return err
@@ -46,7 +46,7 @@ func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.A
 // RoomForAnother is that of MayHave before there is another, for who is about to begin;
 // all are those that the user has.
 func RoomForAnother(u identity.User, rules policy.Credentials, all []identity.Authenticator) error {
-	if bounded(all) >= rules.Most {
+	if bounded(all) >= rules.MaxAuthenticators {
 		return tooMany(u, rules)
 	}
 	return nil
@@ -64,5 +64,5 @@ func bounded(all []identity.Authenticator) (n int64) {
 
 func tooMany(u identity.User, rules policy.Credentials) error {
 	return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.most",
-		Err: fmt.Errorf("authenticator: user %s has %d, which is the most", u.ID, rules.Most)}
+		Err: fmt.Errorf("authenticator: user %s has %d, which is the most", u.ID, rules.MaxAuthenticators)}
 }

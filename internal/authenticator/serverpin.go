@@ -64,7 +64,7 @@ func GiveFirstPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (
 		return "", err
 	}
 	for {
-		pin, err := randomDigits(int(rules.Least))
+		pin, err := randomDigits(int(rules.MinLength))
 		if err != nil {
 			return "", err
 		}
@@ -127,7 +127,7 @@ func TryServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, p
 	if err != nil {
 		return false, 0, err
 	}
-	right, left, err = tx.ServerPINs().Try(ctx, a.Tenant, a.ID, rules.Passcodes, pin)
+	right, left, err = tx.ServerPINs().Try(ctx, a.Tenant, a.ID, rules.MaxWrongPasscodes, pin)
 	if err != nil || right {
 		return right, left, err
 	}

@@ -117,7 +117,7 @@ func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (
 // countTemporary counts a wrong passcode against a temporary one that is open,
 // as against every authenticator, and ends it at the same limit.
 func countTemporary(ctx context.Context, tx *store.Tx, try Attempt) error {
-	ended, err := tx.TemporaryPasscodes().CountInvalid(ctx, try.Tenant, try.User, try.Rules.Passcodes)
+	ended, err := tx.TemporaryPasscodes().CountInvalid(ctx, try.Tenant, try.User, try.Rules.MaxWrongPasscodes)
 	if err != nil || !ended {
 		return err
 	}

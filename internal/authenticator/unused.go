@@ -41,7 +41,7 @@ func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy
 		return done, nil
 	}
 	now := db.Now()
-	before := now.Add(-rules.Unused())
+	before := now.Add(-rules.UnusedPeriod())
 	beyond := ""
 	for {
 		page, err := store.Collect(db.Authenticators().Unused(ctx, tenant, before.Add(Warning), beyond, unusedPage))

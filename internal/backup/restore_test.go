@@ -243,7 +243,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				t.Helper()
 				var r authenticator.Result
 				err := db.InTx(ctx, h.Who, func(tx *store.Tx) (err error) {
-					r, err = authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: tenant, User: h.User.ID, Typed: typed, Rules: policy.Lockout{Passcodes: 100}})
+					r, err = authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: tenant, User: h.User.ID, Typed: typed, Rules: policy.Lockout{MaxWrongPasscodes: 100}})
 					return err
 				})
 				if err != nil {

@@ -154,7 +154,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 		// All browsers of a bench come from one address.
 		policy.KindLimits: func(present policy.Document) (policy.Document, error) {
 			limits := present.(policy.Limits)
-			limits.PasswordTriesPerAddress = 100_000
+			limits.PasswordAttemptsPerAddress = 100_000
 			return limits, nil
 		},
 	} {

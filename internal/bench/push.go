@@ -53,7 +53,7 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 				Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 				Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 				Enroll:    identity.EnrollPlatform,
-				StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)}
+				StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)}
 			j.Code.PassedAt = now
 			if err := tx.Journeys().Add(ctx, j); err != nil {
 				return err

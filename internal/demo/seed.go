@@ -153,7 +153,7 @@ func (d *Demo) users(ctx context.Context) ([]user, error) {
 			return nil, err
 		}
 		all = append(all, user{Name: u.Name, Display: u.DisplayName, Group: p.group, Password: p.password, Mail: u.Mail,
-			Authenticator: policy.Counting(held, nil) > 0, Target: p.target(), Seed: d.seedOf(u.Name)})
+			Authenticator: policy.CountEnrolled(held, nil) > 0, Target: p.target(), Seed: d.seedOf(u.Name)})
 	}
 	return all, nil
 }

@@ -18,7 +18,7 @@ func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation,
 	switch {
 	case !ok:
 		return invalid("error.user.password.long")
-	case utf8.RuneCountInString(password) < int(rules.Least):
+	case utf8.RuneCountInString(password) < int(rules.MinLength):
 		return invalid("error.password.short")
 	}
 	local, _, _ := strings.Cut(u.Mail, "@")
@@ -27,7 +27,7 @@ func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation,
 			return invalid("error.password.name")
 		}
 	}
-	if rules.Known {
+	if rules.AllowCommon {
 		return nil
 	}
 	if guessed, err := common(password); err != nil {

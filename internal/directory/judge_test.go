@@ -58,10 +58,10 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%q: %q, want %q", password, key, want)
 		}
 	}
-	if err := d.Judge(policy.Passwords{Least: 8, Known: true}, u, "", "password"); err != nil {
+	if err := d.Judge(policy.Passwords{MinLength: 8, AllowCommon: true}, u, "", "password"); err != nil {
 		t.Errorf("where known ones are allowed: %v", err)
 	}
-	if err := d.Judge(policy.Passwords{Least: 15}, u, "", "correct horse"); err == nil {
+	if err := d.Judge(policy.Passwords{MinLength: 15}, u, "", "correct horse"); err == nil {
 		t.Error("thirteen characters, of fifteen")
 	}
 }

@@ -56,7 +56,7 @@ func (s ForAuthenticator) beginWith(ctx context.Context, tx *store.Tx, e *Engine
 	j := newJourney(c, s.Application, tx.Now())
 	j.Request, j.Adding, j.UserID, j.Name, j.KnownBrowser, j.Policy = []byte(`{}`), true, u.ID, u.Name, true, rules.AccessVersion
 	j.Enroll, j.Code.PassedAt, j.Passed = identity.EnrollPlatform, j.StartedAt, slices.Clone(c.Session.Passed)
-	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
+	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)
 	if !j.FactorStands() {
 		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: errors.New("journey: no second factor to add another with")}
 	}

@@ -61,7 +61,7 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 			})
 		}
 		all.Wait()
-		most := policy.DefaultLimits().PasswordTriesPerAddress
+		most := policy.DefaultLimits().PasswordAttemptsPerAddress
 		if looked.Load() != most || looked.Load()+throttled.Load() != int64(tries) {
 			t.Errorf("%d tries were taken and %d refused, want %d and the rest", looked.Load(), throttled.Load(), most)
 		}

@@ -29,7 +29,7 @@ func (f *flow) offersChallenge(ctx context.Context, r store.Reader) (bool, error
 	if len(j.Required) == 0 || slices.Contains(j.Missing(), identity.Password) {
 		return false, nil // nothing is chosen yet
 	}
-	if _, _, codes := f.Rules.Push.Anybody(); !codes || !f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
+	if _, _, codes := f.Rules.Push.ForAnyUser(); !codes || !f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
 		return false, nil
 	}
 	return r.Challenges().InUse(ctx, j.Tenant)

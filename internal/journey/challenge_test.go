@@ -143,10 +143,10 @@ func TestCRED3_OneResponseToAChallenge(t *testing.T) {
 		h := newFixture(t, empty)
 		h.answering()
 		lockout := policy.DefaultLockout()
-		lockout.Threshold, lockout.Passcodes = 100, 50
+		lockout.Threshold, lockout.MaxWrongPasscodes = 100, 50
 		h.setPolicy(lockout)
 		limits := policy.DefaultLimits()
-		limits.PasswordTriesPerAddress = 1000
+		limits.PasswordAttemptsPerAddress = 1000
 		h.setPolicy(limits)
 		var stale, looked atomic.Int32
 		each(100, h.toChallenge("b"), func(v *journey.View) {
@@ -198,7 +198,7 @@ func TestCRED11_ALockedOneAnswersInVain(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	card := h.answering()
 	lockout := policy.DefaultLockout()
-	lockout.Passcodes, lockout.Threshold = 3, 100
+	lockout.MaxWrongPasscodes, lockout.Threshold = 3, 100
 	h.setPolicy(lockout)
 	v := h.toChallenge("b")
 	for range 3 {

@@ -140,10 +140,10 @@ func (f *flow) ask(ctx context.Context, r store.Reader) (Ask, error) {
 		return f.askMailCode(f.maskedMail(), r.Now()), nil
 	case AskNewPIN:
 		rules := f.Rules.PIN
-		return AskedPIN{Least: rules.Least, Most: rules.Most, Trivial: rules.TrivialPINs, After: rules.Position == policy.PINAfter}, nil
+		return AskedPIN{Least: rules.MinLength, Most: rules.MaxLength, Trivial: rules.TrivialPINs, After: rules.Position == policy.PINAfter}, nil
 	case AskNewPassword:
 		rules := f.Rules.Passwords
-		return AskedNewPassword{Forgotten: j.Reset != identity.NotResetting, Least: rules.Least, Common: rules.Known}, nil
+		return AskedNewPassword{Forgotten: j.Reset != identity.NotResetting, Least: rules.MinLength, Common: rules.AllowCommon}, nil
 	case EnrollOffer:
 		return AskedToEnroll{Address: f.maskedMail()}, nil
 	case EnrollPlatform:
@@ -170,7 +170,7 @@ func seconds(until, now time.Time) int {
 
 func (f *flow) askMailCode(address string, now time.Time) AskedMailCode {
 	limits := f.Rules.Limits
-	return AskedMailCode{Address: address, Minutes: int(limits.MailCodeLife / 60),
+	return AskedMailCode{Address: address, Minutes: int(limits.MailCodeLifetime / 60),
 		ResendIn: seconds(f.Journey.Code.SentAt.Add(time.Duration(limits.MailCodeResend)*time.Second), now)}
 }
 
@@ -283,7 +283,7 @@ func (f *flow) silent(now time.Time) bool {
 // web authenticator: a phone, or, once a password was proved, the kind of computer
 // that one of the user's runs on.
 func (f *flow) appOnThisDevice(now time.Time) bool {
-	here := policy.Browsers(f.client.UserAgent, f.client.Platform)
+	here := policy.PlatformsOfBrowser(f.client.UserAgent, f.client.Platform)
 	own := func(a identity.Authenticator) bool { return f.reaches(a, now) && slices.Contains(here, a.Platform) }
 	return slices.ContainsFunc(here, identity.Platform.Mobile) || f.Journey.Proved() && slices.ContainsFunc(f.Authenticators, own)
 }
@@ -313,7 +313,7 @@ func (f *flow) askActivation(ctx context.Context, r store.Reader) (Ask, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := AskedActivation{Platform: j.Platform, Here: f.runsHere(j.Platform), Install: f.Rules.Platforms.Install(j.Platform),
+	ask := AskedActivation{Platform: j.Platform, Here: f.runsHere(j.Platform), Install: f.Rules.Platforms.InstallLink(j.Platform),
 		ShortCode: shown.ShortCode, Left: seconds(shown.ExpiresAt, r.Now()), PIN: shown.InitialPIN(),
 		Taken: shown.State == enroll.KeyRegistered, Over: shown.State != enroll.Waiting && shown.State != enroll.KeyRegistered}
 	if j.Platform == identity.PrivacyIDEA { // whose app tells nothing until it is set up

@@ -117,7 +117,7 @@ func (e *Engine) remember(ctx context.Context, tx *store.Tx, f *flow) (Device, e
 	}
 	rules := f.Rules.Devices
 	d := identity.RememberedDevice{Tenant: j.Tenant, ID: identity.NewID(identity.DeviceID), User: j.UserID, Browser: j.Browser,
-		Agent: j.Fingerprint, IP: j.IP, CreatedAt: tx.Now(), UsedAt: tx.Now(), Idle: rules.Idle(), ExpiresAt: tx.Now().Add(rules.Life())}
+		Agent: j.Fingerprint, IP: j.IP, CreatedAt: tx.Now(), UsedAt: tx.Now(), Idle: rules.Idle(), ExpiresAt: tx.Now().Add(rules.Lifetime())}
 	cookie, err := tx.Devices().Remember(ctx, d)
 	if err != nil {
 		return Device{}, err
@@ -127,7 +127,7 @@ func (e *Engine) remember(ctx context.Context, tx *store.Tx, f *flow) (Device, e
 	if err != nil {
 		return Device{}, err
 	}
-	return Device{cookie, rules.Life()}, directory.TellDeviceRemembered(ctx, tx, f.User, d)
+	return Device{cookie, rules.Lifetime()}, directory.TellDeviceRemembered(ctx, tx, f.User, d)
 }
 
 // allowRemembered is what the rule that decided says of remembered devices.

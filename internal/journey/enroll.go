@@ -60,7 +60,7 @@ func (f *flow) choosePlatform(ctx context.Context, tx *store.Tx, platform identi
 
 // platforms are the rows of the choice of platform.
 func (f *flow) platforms() []PlatformChoice {
-	own := policy.Browsers(f.client.UserAgent, f.client.Platform)
+	own := policy.PlatformsOfBrowser(f.client.UserAgent, f.client.Platform)
 	offer := f.Rules.Platforms.Offer(f.client.UserAgent, f.client.Platform)
 	var rows []PlatformChoice
 	for _, p := range slices.Concat(offer.Mobile, offer.Computer) {
@@ -91,12 +91,12 @@ func (f *flow) onlyPlatform() (identity.Platform, bool) {
 // runsHere reports whether the client may be the device on which an app of the
 // platform runs.
 func (f *flow) runsHere(platform identity.Platform) bool {
-	return slices.Contains(policy.Browsers(f.client.UserAgent, f.client.Platform), platform)
+	return slices.Contains(policy.PlatformsOfBrowser(f.client.UserAgent, f.client.Platform), platform)
 }
 
 // runsOnMobile reports whether the client may be a phone or a tablet.
 func (f *flow) runsOnMobile() bool {
-	return slices.ContainsFunc(policy.Browsers(f.client.UserAgent, f.client.Platform), identity.Platform.Mobile)
+	return slices.ContainsFunc(policy.PlatformsOfBrowser(f.client.UserAgent, f.client.Platform), identity.Platform.Mobile)
 }
 
 // renewActivation issues another activation in place of the one that was shown.

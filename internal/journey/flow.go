@@ -106,16 +106,16 @@ func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error 
 	}
 	f.Facts.Disabled = !f.User.Enabled() // as of now, whatever was true when the journey began
 	halfMade := pendingOf(f.Authenticators)
-	f.Facts.Assigned = policy.Counting(f.Authenticators, halfMade)
+	f.Facts.Assigned = policy.CountEnrolled(f.Authenticators, halfMade)
 	f.Facts.MayEnroll, f.Facts.WhyNotEnroll = f.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
-		Known:          true,
-		Groups:         f.Groups,
-		SecondFactor:   slices.Contains(j.Required, identity.SecondFactor),
-		Authenticators: f.Authenticators,
-		HalfMade:       halfMade,
-		EverEnrolled:   !f.User.EverEnrolledAt.IsZero(),
-		Leave:          !f.User.MayEnrollAt.IsZero(),
-		Platform:       f.anyPlatform(),
+		Known:           true,
+		Groups:          f.Groups,
+		SecondFactor:    slices.Contains(j.Required, identity.SecondFactor),
+		Authenticators:  f.Authenticators,
+		OwnPending:      halfMade,
+		EverEnrolled:    !f.User.EverEnrolledAt.IsZero(),
+		Permit:          !f.User.MayEnrollAt.IsZero(),
+		PlatformAllowed: f.anyPlatform(),
 	})
 	return nil
 }
@@ -173,8 +173,8 @@ func (f *flow) evaluate(ctx context.Context, r store.Reader) error {
 	effective := f.Rules.Push.Effective(f.Groups)
 	proved := j.Proved()
 	var pushAllowed bool // to this user
-	f.Presence, pushAllowed = f.Rules.Push.Check(effective.PushSettings, policy.Occasion{Proved: proved, Rejected: f.rejected,
-		Steps: j.Steps, CannotShow: j.CannotShow, Plain: j.PlainPush})
+	f.Presence, pushAllowed = f.Rules.Push.Check(effective.PushSettings, policy.PushContext{Proved: proved, Rejected: f.rejected,
+		Steps: j.Steps, CannotShow: j.CannotShow, AllowPlain: j.PlainPush})
 	f.Facts.CodesAllowed = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
 	f.Facts.Push, f.Facts.Codes = pushAllowed, f.Facts.CodesAllowed && (f.Facts.Temporary || authenticator.AnyPasscodes(f.Authenticators))
 	f.Facts.OtherMethods = nil
@@ -276,7 +276,7 @@ func (f *flow) listMethods() {
 func (f *flow) offerToAnybody() {
 	j, address := f.Journey, addressOf(f.Journey)
 	var presence policy.Presence
-	presence, f.Facts.Push, f.Facts.Codes = f.Rules.Push.Anybody()
+	presence, f.Facts.Push, f.Facts.Codes = f.Rules.Push.ForAnyUser()
 	f.Presence = policy.Stricter(f.Presence, presence)
 	offers := func(step identity.FactorStep) bool { return f.Rules.Access.OffersStep(step, j.Application, address) }
 	f.Facts.Push = f.Facts.Push && !j.CannotShow && (offers(identity.PushStep) || offers(identity.PushWithPresenceStep))

@@ -87,7 +87,7 @@ func (s FromInvitation) beginWith(ctx context.Context, tx *store.Tx, e *Engine, 
 	j := newJourney(c, s.Application, tx.Now())
 	j.Request, j.Invitation, j.UserID, j.Name, j.Policy = []byte(`{}`), i.ID, u.ID, u.Name, rules.AccessVersion
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, j.StartedAt
-	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
+	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)
 	if j.KnownBrowser, _, err = tx.Users().KnownBrowser(ctx, j.Tenant, j.UserID, j.Browser); err != nil {
 		return nil, err
 	}

@@ -233,7 +233,7 @@ func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		limits := policy.DefaultLimits()
-		limits.JourneyLife = 3600
+		limits.JourneyLifetime = 3600
 		h.setPolicy(limits)
 		visit := h.visit(identity.Session{})
 		v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})

@@ -171,7 +171,7 @@ func TestJRN1_NextSaysWhy(t *testing.T) {
 		{"no way", proved, Facts{Assigned: 1}, Refused, ReasonNoWay},
 		{"no passkey", J{Name: "u", Required: passkeyToo, Passed: pwPassed}, Facts{Assigned: 1}, Refused, ReasonNoPasskey},
 		{"ENR-3 none, not a target", proved, Facts{WhyNotEnroll: policy.NotTargetUser}, Refused, Reason(policy.NotTargetUser)},
-		{"ENR-1 none, and a permit is needed", proved, Facts{WhyNotEnroll: policy.NeedsLeave}, Refused, Reason(policy.NeedsLeave)},
+		{"ENR-1 none, and a permit is needed", proved, Facts{WhyNotEnroll: policy.NeedsPermit}, Refused, Reason(policy.NeedsPermit)},
 		{"reset: no second factor", reset, Facts{Password: true}, Refused, ReasonNoReset},
 		{"reset: no password", reset, Facts{Assigned: 1}, Refused, ReasonNoReset},
 		{"reset: an authenticator that makes no passcodes", reset, Facts{Assigned: 1, Password: true, CodesAllowed: true}, Refused, ReasonPushOnly},

@@ -21,7 +21,7 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		lockout := policy.DefaultLockout()
-		lockout.Count, lockout.Passcodes, lockout.Threshold = policy.CountUsers, 3, 50
+		lockout.Count, lockout.MaxWrongPasscodes, lockout.Threshold = policy.CountByUser, 3, 50
 		h.setPolicy(lockout)
 		visit := h.visit(identity.Session{})
 		stranger := func(typed string) string {
@@ -56,7 +56,7 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	lockout := policy.DefaultLockout()
-	lockout.Count, lockout.Passcodes = policy.CountUsers, 3
+	lockout.Count, lockout.MaxWrongPasscodes = policy.CountByUser, 3
 	h.setPolicy(lockout)
 	visit := h.visit(identity.Session{})
 	v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})

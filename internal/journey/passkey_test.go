@@ -278,7 +278,7 @@ func TestTLOG32_ASignatureCountsOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		limits := policy.DefaultLimits()
-		limits.PasswordTriesPerAddress = 1000
+		limits.PasswordAttemptsPerAddress = 1000
 		h.setPolicy(limits)
 		k, _ := h.passkey(h.User)
 		v, other := h.toPasskey("b"), h.toPasskey("c")

@@ -153,7 +153,7 @@ func replaceImported(ctx context.Context, tx *store.Tx, u identity.User, hash st
 // allow counts a try of a kind against the network it came from, before anything is
 // compared: a network has so many in five minutes, whoever they are about.
 func (f *flow) allow(ctx context.Context, tx *store.Tx, kind string) error {
-	rate := store.Rate{Kind: kind, Max: int(f.Rules.Limits.PasswordTriesPerAddress), Per: 5 * time.Minute}
+	rate := store.Rate{Kind: kind, Max: int(f.Rules.Limits.PasswordAttemptsPerAddress), Per: 5 * time.Minute}
 	return tx.Allow(ctx, f.Journey.Tenant, rate, store.Network(f.client.Who.IP))
 }
 

@@ -100,7 +100,7 @@ func decode(all map[policy.Kind]store.Policy) (Rules, error) {
 		readPolicy(all, &rules.Passwords),
 		readPolicy(all, &rules.PIN),
 	)
-	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Narrow(rules.Platforms, rules.SelfProvisioning)
+	rules.Platforms, rules.SelfProvisioning = rules.Credentials.Restrict(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
 }
 

@@ -90,7 +90,7 @@ func (e *Engine) beginLogin(ctx context.Context, tx *store.Tx, c Client, app ide
 	if err != nil {
 		return nil, "", err
 	}
-	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLife) * time.Second)
+	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)
 	var reachable bool
 	if j.ACR, reachable = rules.Acceptable(want.ACR, want.Comparison); !reachable {
 		return nil, ReasonContextUnmet, nil

@@ -397,7 +397,7 @@ func (f *flow) renewSession(ctx context.Context, tx *store.Tx) (identity.Session
 			oldest = p.At
 		}
 	}
-	s.ExpiresAt = oldest.Add(time.Duration(f.Rules.Limits.SessionLife) * time.Second)
+	s.ExpiresAt = oldest.Add(time.Duration(f.Rules.Limits.SessionLifetime) * time.Second)
 	return s, nil
 }
 

@@ -44,7 +44,7 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	lockout := policy.DefaultLockout()
 	lockout.Threshold = 50 // or a walk would soon be at a shut door
-	lockout.Passcodes = 50
+	lockout.MaxWrongPasscodes = 50
 	h.setPolicy(lockout)
 	rules := policy.DefaultPush()
 	rules.BeforePassword = true

@@ -9,34 +9,34 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Access says who may log in to what, from where, and what they must prove
-// (JRN-7). The rules are tried in their order; the first that matches decides,
-// and if none does the login is denied.
+// Access is the policy that says who may log in to which application, from
+// where, and what they must prove (JRN-7). The rules are tried in order. The
+// first rule that matches decides. If none matches, the login is denied.
 type Access struct {
 	Rules []Rule `json:"rules"`
 }
 
-// A Rule matches a login by group, application and network: whatever it names
-// none of, it does not look at.
+// A Rule matches a login by group, application and network. An empty list
+// matches everything.
 type Rule struct {
 	Name         string                `json:"name"`
-	Groups       []string              `json:"groups,omitempty"`       // ids; a member of any
-	Applications []string              `json:"applications,omitempty"` // ids
+	Groups       []string              `json:"groups,omitempty"`       // group ids; matches a member of any of them
+	Applications []string              `json:"applications,omitempty"` // application ids
 	Networks     []netip.Prefix        `json:"networks,omitempty"`
 	Deny         bool                  `json:"deny,omitempty"`
 	Require      []identity.Validation `json:"require,omitempty"`
-	MaxAge       int64                 `json:"max_age,omitempty"`  // seconds since the login; 0 is no limit
-	Remember     bool                  `json:"remember,omitempty"` // devices may be remembered, and count as [Devices] says (JRN-9)
+	MaxAge       int64                 `json:"max_age,omitempty"`  // seconds since the login; 0 means no limit
+	Remember     bool                  `json:"remember,omitempty"` // devices may be remembered, for as long as [Devices] says (JRN-9)
 
-	// Steps is the journey definition: by which steps a one-time password is
-	// proved, in the order in which they are offered. None named are all.
+	// Steps is the journey definition: the steps that may prove the second
+	// factor, in the order in which they are offered. Empty means all.
 	Steps []identity.FactorStep `json:"steps,omitempty"`
 }
 
-// validations are those a rule can require, in the order in which they are asked.
+// validations lists what a rule can require, in the order in which it is asked for.
 var validations = []identity.Validation{identity.Password, identity.SecondFactor, identity.VerifiedPasskey}
 
-// DefaultAccess asks everybody for a password and a one-time password.
+// DefaultAccess requires a password and a second factor from everybody.
 func DefaultAccess() Access {
 	return Access{Rules: []Rule{{
 		Name:    "everyone",
@@ -49,11 +49,11 @@ func (Access) Kind() Kind { return KindAccess }
 
 const (
 	maxRules  = 200
-	maxMaxAge = 365 * 24 * 3600
+	maxMaxAge = 365 * 24 * 3600 // seconds
 )
 
-// Validate reports all that is wrong. A rule that neither denies nor asks for
-// anything is wrong: it would let in whoever types a name.
+// Validate reports everything that is wrong. A rule that neither denies nor
+// requires anything is wrong: anybody who types a name could log in.
 func (a Access) Validate() error {
 	var ps Problems
 	switch {
@@ -74,11 +74,11 @@ func (a Access) Validate() error {
 			ps.add(at+"name", "twice")
 		}
 		named[r.Name] = true
-		ps.names(at+"groups", r.Groups)
-		ps.names(at+"applications", r.Applications)
+		ps.checkIDs(at+"groups", r.Groups)
+		ps.checkIDs(at+"applications", r.Applications)
 		for j, n := range r.Networks {
-			// One with bits behind the mask, or an IPv4 network in IPv6's
-			// clothes, was meant as something else than it says.
+			// A prefix with host bits set, or an IPv4 network written as an
+			// IPv4-mapped IPv6 one, would not match what its author meant.
 			if plain := netip.PrefixFrom(n.Addr().Unmap(), n.Bits()).Masked(); n != plain {
 				example := "192.0.2.0/24"
 				if plain.IsValid() {
@@ -101,46 +101,46 @@ func (a Access) Validate() error {
 			ps.add(at+"require", "no-proof")
 		}
 		if slices.Contains(r.Require, identity.VerifiedPasskey) && !slices.Contains(r.Require, identity.Password) {
-			ps.add(at+"require", "passkey") // the page before it asks for one, and what stands in its place
+			ps.add(at+"require", "passkey") // the password page before it offers the alternatives to a password
 		}
-		ps.within(at+"max_age", r.MaxAge, 0, maxMaxAge)
+		ps.inRange(at+"max_age", r.MaxAge, 0, maxMaxAge)
 		if r.Remember && !(slices.Contains(r.Require, identity.Password) && slices.Contains(r.Require, identity.SecondFactor)) {
-			ps.add(at+"remember", "remember") // it follows a password, and stands for a one-time password
+			ps.add(at+"remember", "remember") // a remembered device follows a password and replaces the second factor
 		}
 		r.checkSteps(&ps, at)
 	}
 	return ps.err()
 }
 
-// A Subject is a login to be decided: whose, to what, from where. A name that
-// is nobody's has no groups; an address nobody knows is the zero Addr.
+// A Subject is the login that is decided on. A name that belongs to no user has
+// no groups. An unknown address is the zero Addr.
 type Subject struct {
 	Groups      []string
 	Application string
 	Address     netip.Addr
 }
 
-// A Decision is what Access says about a Subject. Read Deny first: the rest
-// means something only where it is false.
+// A Decision is what Access says about a Subject. Check Deny first: the other
+// fields apply only if it is false.
 type Decision struct {
 	Rule    string // the name of the rule that decided; empty if none matched
 	Deny    bool
-	Require []identity.Validation // in the order in which they are asked
-	MaxAge  int64                 // seconds; 0 is no limit
+	Require []identity.Validation // in the order in which it is asked for
+	MaxAge  int64                 // seconds; 0 means no limit
 	Reason  Reason
-	Steps   []identity.FactorStep // by which a one-time password may be proved; none are all
+	Steps   []identity.FactorStep // steps that may prove the second factor; empty means all
 
-	Remember bool // a remembered device may stand for the one-time password
+	Remember bool // a remembered device may replace the second factor
 }
 
-// A Trace says of one rule why it decided, or why not.
+// A Trace says why one rule decided, or why it did not.
 type Trace struct {
 	Rule   string
 	Reason Reason
 }
 
-// A Reason says why something was decided, in a word that logs, events and the
-// command line show.
+// A Reason says why something was decided. Logs, events and the command line
+// show it.
 type Reason string
 
 // Reasons of access decisions and of single rules.
@@ -161,35 +161,36 @@ func (a Access) Decide(s Subject) Decision {
 	return d
 }
 
-// Explain returns the decision on a login, and of every rule why it decided or
-// why not.
+// Explain returns the decision on a login, and for every rule why it decided or
+// why it did not.
 //
-// An unknown address may be in any network. So every rule that names networks
-// and else matches may be the right one, and the decision is the strictest
-// there could be: one that denies, denies; what the others ask is asked besides
-// what the rule asks that matches anyway, by steps that all of them offer. Hiding one's address never helps.
+// An unknown address may be in any network. Any rule that names networks and
+// matches otherwise may therefore be the right one, and the decision is the
+// strictest possible. If such a rule denies, the login is denied. Otherwise what
+// these rules require is added to what the deciding rule requires, and only
+// steps that all of them offer remain. Hiding one's address never helps.
 func (a Access) Explain(s Subject) (Decision, []Trace) {
 	decision := Decision{Deny: true, Reason: NoRuleMatches}
 	trace := make([]Trace, len(a.Rules))
-	var besides []Decision
+	var uncertain []Decision
 	decided := false
 	for i, r := range a.Rules {
 		trace[i] = Trace{Rule: r.Name, Reason: NotReached}
 		if decided {
 			continue
 		}
-		trace[i].Reason = r.fits(s)
+		trace[i].Reason = r.matches(s)
 		switch d := r.decision(trace[i].Reason); {
 		case d.Reason == Matches, d.Reason == NothingToProve, d.Reason == AddressUnknown && d.Deny:
 			decision, decided = d, true
 		case d.Reason == AddressUnknown:
-			besides = append(besides, d)
+			uncertain = append(uncertain, d)
 		}
 	}
 	if !decision.Deny {
-		for _, d := range besides {
-			decision.Require = ordered(decision.Require, d.Require)
-			steps, any := narrower(decision.Steps, d.Steps)
+		for _, d := range uncertain {
+			decision.Require = mergeRequired(decision.Require, d.Require)
+			steps, any := commonSteps(decision.Steps, d.Steps)
 			if !any {
 				return Decision{Deny: true, Reason: AddressUnknown}, trace
 			}
@@ -202,34 +203,34 @@ func (a Access) Explain(s Subject) (Decision, []Trace) {
 	return decision, trace
 }
 
-// AsksPassword reports whether a password is asked of every name in logins to
-// an application from an address, before anybody looks whose name it is: if any
-// rule that could decide there asks for one, whatever its groups. Else the pages
-// shown would tell which names exist, and who is in which group (JRN-10).
+// AsksPassword reports whether logins to an application from an address ask for
+// a password before the name is looked up. They do if any rule that could decide
+// there requires a password, whatever its groups. Otherwise the pages would
+// reveal which names exist and which groups they are in (JRN-10).
 func (a Access) AsksPassword(application string, address netip.Addr) bool {
 	return a.asks(identity.Password, application, address)
 }
 
 // AsksPasswordOf reports whether a member of these groups is asked for a
 // password anywhere: by any rule that could decide, whatever its applications
-// and networks. An authenticator is good for all of them.
+// and networks. It ignores these because an authenticator works for all of them.
 func (a Access) AsksPasswordOf(groups []string) bool {
 	for _, r := range a.Rules {
-		fits := len(r.Groups) == 0 || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(r.Groups, g) })
-		if fits && slices.Contains(r.Require, identity.Password) {
+		member := len(r.Groups) == 0 || slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(r.Groups, g) })
+		if member && slices.Contains(r.Require, identity.Password) {
 			return true
 		}
 	}
 	return false
 }
 
-// AsksSecondFactor reports the same of the one-time password.
+// AsksSecondFactor is like AsksPassword, for the second factor.
 func (a Access) AsksSecondFactor(application string, address netip.Addr) bool {
 	return a.asks(identity.SecondFactor, application, address)
 }
 
 func (a Access) asks(v identity.Validation, application string, address netip.Addr) bool {
-	for d := range a.deciding(application, address) {
+	for d := range a.possibleDecisions(application, address) {
 		if slices.Contains(d.Require, v) {
 			return true
 		}
@@ -237,11 +238,11 @@ func (a Access) asks(v identity.Validation, application string, address netip.Ad
 	return false
 }
 
-// OffersStep reports whether a step is offered to anybody in logins to an
-// application from an address, before it is known to whom: by any rule that could
-// decide there and asks for a one-time password.
+// OffersStep reports whether logins to an application from an address offer a
+// step before the user is known. They do if any rule that could decide there
+// requires a second factor and offers the step.
 func (a Access) OffersStep(step identity.FactorStep, application string, address netip.Addr) bool {
-	for d := range a.deciding(application, address) {
+	for d := range a.possibleDecisions(application, address) {
 		if slices.Contains(d.Require, identity.SecondFactor) && Offers(d.Steps, step) {
 			return true
 		}
@@ -249,13 +250,13 @@ func (a Access) OffersStep(step identity.FactorStep, application string, address
 	return false
 }
 
-// deciding yields what each rule decides that could decide about anybody in
-// logins to an application from an address.
-func (a Access) deciding(application string, address netip.Addr) iter.Seq[Decision] {
+// possibleDecisions yields the decisions of all rules that could decide about
+// any user in logins to an application from an address.
+func (a Access) possibleDecisions(application string, address netip.Addr) iter.Seq[Decision] {
 	return func(yield func(Decision) bool) {
 		for _, r := range a.Rules {
-			// Somebody in all its groups is whom the rule could decide about.
-			d := r.decision(r.fits(Subject{Groups: r.Groups, Application: application, Address: address}))
+			// A member of all the rule's groups is someone it could decide about.
+			d := r.decision(r.matches(Subject{Groups: r.Groups, Application: application, Address: address}))
 			if d.Reason != Matches && d.Reason != AddressUnknown && d.Reason != NothingToProve {
 				continue
 			}
@@ -263,14 +264,14 @@ func (a Access) deciding(application string, address netip.Addr) iter.Seq[Decisi
 				return
 			}
 			if len(r.Groups) == 0 && (d.Deny || d.Reason == Matches) {
-				return // it decides about everybody; no later rule is reached
+				return // it decides about everybody, so no later rule is reached
 			}
 		}
 	}
 }
 
-// fits compares a rule with a login.
-func (r Rule) fits(s Subject) Reason {
+// matches returns Matches, or why the rule does not match a login.
+func (r Rule) matches(s Subject) Reason {
 	switch {
 	case len(r.Applications) > 0 && !slices.Contains(r.Applications, s.Application):
 		return OtherApplication
@@ -281,8 +282,8 @@ func (r Rule) fits(s Subject) Reason {
 	case !s.Address.IsValid():
 		return AddressUnknown
 	}
-	// A prefix contains neither an IPv4 address mapped into IPv6 nor one with
-	// a zone; a deny rule must not be dodged by either.
+	// Prefix.Contains is false for IPv4-mapped IPv6 addresses and for addresses
+	// with a zone. Neither must evade a deny rule.
 	address := s.Address.Unmap().WithZone("")
 	if slices.ContainsFunc(r.Networks, func(n netip.Prefix) bool { return n.Contains(address) }) {
 		return Matches
@@ -290,7 +291,7 @@ func (r Rule) fits(s Subject) Reason {
 	return OtherNetwork
 }
 
-// decision is what the rule says to those whom it fits for a reason.
+// decision returns the rule's decision for a login that matches for this reason.
 func (r Rule) decision(why Reason) Decision {
 	switch {
 	case r.Deny:
@@ -298,18 +299,21 @@ func (r Rule) decision(why Reason) Decision {
 	case why == Matches && len(r.Require) == 0:
 		return Decision{Rule: r.Name, Deny: true, Reason: NothingToProve}
 	}
-	return Decision{Rule: r.Name, Require: ordered(r.Require, nil), MaxAge: r.MaxAge, Steps: r.Steps, Remember: r.Remember, Reason: why}
+	return Decision{Rule: r.Name, Require: mergeRequired(r.Require, nil), MaxAge: r.MaxAge, Steps: r.Steps, Remember: r.Remember, Reason: why}
 }
 
-// ordered returns what is in either list, once and in the order in which it is
-// asked. A validation nobody can pass stays, at the end: it keeps the door shut.
-func ordered(a, b []identity.Validation) []identity.Validation {
+// mergeRequired returns the union of both lists, in the order in which it is
+// asked for. An unknown validation stays, at the end: nobody can pass it, so
+// access stays denied.
+func mergeRequired(a, b []identity.Validation) []identity.Validation {
 	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(x, y identity.Validation) int { return place(x) - place(y) })
+	slices.SortStableFunc(all, func(x, y identity.Validation) int { return requireOrder(x) - requireOrder(y) })
 	return slices.Compact(all)
 }
 
-func place(v identity.Validation) int {
+// requireOrder returns the position of a validation in validations, or their number
+// if it is unknown.
+func requireOrder(v identity.Validation) int {
 	if i := slices.Index(validations, v); i >= 0 {
 		return i
 	}

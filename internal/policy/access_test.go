@@ -63,7 +63,7 @@ func same(a, b Decision) bool {
 	return a.Rule == b.Rule && a.Deny == b.Deny && slices.Equal(a.Require, b.Require) && a.MaxAge == b.MaxAge && a.Reason == b.Reason && a.Remember == b.Remember
 }
 
-// Whoever hides an address must not fare better than at any address there is.
+// Hiding one's address must not have a better result than any address that exists.
 func TestJRN7_UnknownAddressIsDecidedStrictly(t *testing.T) {
 	nets := []netip.Prefix{office}
 	everyone := Rule{Name: "everyone", Require: need(pw)}
@@ -160,8 +160,8 @@ func TestJRN10_WhatIsAskedDependsOnNoGroup(t *testing.T) {
 	}
 }
 
-// Whatever a policy decides for anybody, it must have announced: a validation
-// asked of some groups alone would tell who is in them.
+// What a policy decides for any user must have been announced for all: a
+// validation asked only of some groups would reveal who is in them.
 func TestJRN10_NothingIsAskedThatWasNotAnnounced(t *testing.T) {
 	var pool []Rule
 	for _, groups := range [][]string{nil, {"g"}, {"h"}} {

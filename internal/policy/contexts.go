@@ -8,22 +8,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Contexts are a tenant's own names of authentication contexts, beside those
-// every tenant has: what applications may ask for, and be told, by SAML's
+// Contexts are a tenant's own authentication contexts, in addition to the
+// predefined ones. Applications request them, and are told of them, by SAML's
 // RequestedAuthnContext and OpenID Connect's acr_values (JRN-8).
 type Contexts struct {
-	Names map[string][]identity.Validation `json:"names"` // what must be proved for each
+	Names map[string][]identity.Validation `json:"names"` // what each context requires
 }
 
-// DefaultContexts has none.
+// DefaultContexts returns no contexts.
 func DefaultContexts() Contexts { return Contexts{Names: map[string][]identity.Validation{}} }
 
 // Kind returns KindContexts.
 func (Contexts) Kind() Kind { return KindContexts }
 
-// ReservedContexts are the names that mean the same everywhere. A tenant's own
-// must not take one: an application would be told of a second factor there was
-// none of.
+// ReservedContexts are predefined names with a fixed meaning. A tenant must not
+// define them: an application could be told of a second factor that was never
+// proved.
 var ReservedContexts = []string{
 	"urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
 	"urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
@@ -33,8 +33,8 @@ var ReservedContexts = []string{
 
 const maxContexts = 50
 
-// Validate reports all that is wrong. A name is one word, since acr_values are
-// parted by blanks.
+// Validate reports everything that is wrong. A name must not contain blanks,
+// because acr_values is a blank-separated list.
 func (c Contexts) Validate() error {
 	var ps Problems
 	if len(c.Names) > maxContexts {

@@ -8,43 +8,43 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// What passkeys are for (CRED-19).
+// Values of Credentials.Passkeys: what passkeys may be used for (CRED-19).
 const (
 	NoPasskeys   = "off"
 	SecondFactor = "second-factor" // after a password
-	Passwordless = "passwordless"  // that too, and in its place
+	Passwordless = "passwordless"  // after a password, and instead of one
 )
 
-// Credentials says which means of login a tenant's users may have, and how many.
+// Credentials says which credentials a tenant's users may have, and how many.
 type Credentials struct {
-	// Kinds are those of authenticators that make passcodes which people may get from
-	// now on: app, totp, hotp. Those that exist stay, but no push goes to an app where
-	// apps are not among them (CRED-1).
-	Kinds         []identity.AuthenticatorKind `json:"kinds"`
-	Passkeys      string                       `json:"passkeys"`
-	RecoveryCodes bool                         `json:"recovery_codes"` // whether people may have some
-	Most          int64                        `json:"most"`           // authenticators that a user may have
-	Shared        bool                         `json:"shared"`         // whether a hardware token may be given to more than one user
-	UnusedDays    int64                        `json:"unused_days"`    // after which one that is not used becomes inactive; 0 is never
+	// Kinds lists the kinds of passcode authenticators that users may enrol from
+	// now on: app, totp, hotp. Existing ones remain, but apps get no push while
+	// the app kind is not listed (CRED-1).
+	Kinds             []identity.AuthenticatorKind `json:"kinds"`
+	Passkeys          string                       `json:"passkeys"`
+	RecoveryCodes     bool                         `json:"recovery_codes"` // users may have recovery codes
+	MaxAuthenticators int64                        `json:"most"`           // per user
+	Shared            bool                         `json:"shared"`         // a hardware token may belong to more than one user
+	UnusedDays        int64                        `json:"unused_days"`    // days without use after which an authenticator becomes inactive; 0 means never
 }
 
-// DefaultCredentials has passkeys as a second factor and five authenticators at
-// most, which stay however long they are not used.
+// DefaultCredentials allows all kinds, passkeys as a second factor and five
+// authenticators, which never become inactive.
 func DefaultCredentials() Credentials {
-	return Credentials{Kinds: slices.Clone(makers), Passkeys: SecondFactor, RecoveryCodes: true, Most: 5}
+	return Credentials{Kinds: slices.Clone(passcodeKinds), Passkeys: SecondFactor, RecoveryCodes: true, MaxAuthenticators: 5}
 }
 
-// makers are the kinds of authenticators that make passcodes.
-var makers = []identity.AuthenticatorKind{identity.AppToken, identity.TOTP, identity.HOTP}
+// passcodeKinds are the kinds of authenticators that make passcodes.
+var passcodeKinds = []identity.AuthenticatorKind{identity.AppToken, identity.TOTP, identity.HOTP}
 
-// Allows reports whether people may get authenticators of a kind.
+// Allows reports whether users may enrol authenticators of a kind.
 func (c Credentials) Allows(kind identity.AuthenticatorKind) bool {
 	return slices.Contains(c.Kinds, kind)
 }
 
-// Narrow returns of what may be enrolled, and how, what these kinds leave: no
-// platform without apps, and no other vendor's app without TOTP.
-func (c Credentials) Narrow(p Platforms, s SelfProvisioning) (Platforms, SelfProvisioning) {
+// Restrict removes from what may be enrolled, and how, what these kinds do not
+// allow: all platforms without apps, and other vendors' apps without TOTP.
+func (c Credentials) Restrict(p Platforms, s SelfProvisioning) (Platforms, SelfProvisioning) {
 	if !c.Allows(identity.AppToken) {
 		p = Platforms{}
 	}
@@ -52,27 +52,27 @@ func (c Credentials) Narrow(p Platforms, s SelfProvisioning) (Platforms, SelfPro
 	return p, s
 }
 
-// Unused is after how long without use an authenticator becomes inactive; 0 is
-// never.
-func (c Credentials) Unused() time.Duration { return time.Duration(c.UnusedDays) * day }
+// UnusedPeriod returns the time without use after which an authenticator becomes
+// inactive; 0 means never.
+func (c Credentials) UnusedPeriod() time.Duration { return time.Duration(c.UnusedDays) * day }
 
 // Kind returns KindCredentials.
 func (Credentials) Kind() Kind { return KindCredentials }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (c Credentials) Validate() error {
 	var ps Problems
 	for i, kind := range c.Kinds {
 		at := fmt.Sprintf("kinds[%d]", i)
-		oneOf(&ps, at, kind, makers...)
+		oneOf(&ps, at, kind, passcodeKinds...)
 		if slices.Contains(c.Kinds[:i], kind) {
 			ps.add(at, "twice")
 		}
 	}
 	oneOf(&ps, "passkeys", c.Passkeys, NoPasskeys, SecondFactor, Passwordless)
-	ps.within("most", c.Most, 1, 100)
+	ps.inRange("most", c.MaxAuthenticators, 1, 100)
 	if c.UnusedDays != 0 {
-		ps.within("unused_days", c.UnusedDays, 15, 365)
+		ps.inRange("unused_days", c.UnusedDays, 15, 365)
 	}
 	return ps.err()
 }

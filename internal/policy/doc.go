@@ -1,20 +1,22 @@
-// Package policy decides. What a tenant wants is written down in documents,
-// one of each [Kind]: who may log in and what they must prove, who may enrol
-// an authenticator alone and on which platforms, when a push is sent and what
-// it asks, when somebody is locked, how long things last. What follows from
-// them for one person at one moment is a pure function here: no I/O, no clock
-// of its own, nothing remembered, so that every rule can be read, and tested,
-// as a table, and an operator can be told not only what was decided but why.
+// Package policy makes decisions from what a tenant has configured.
 //
-// A document is JSON, in a row of the database with a version. A tenant
-// without the row has the default, which is fit to go live with. A field left
-// out of a document has its default too, so that a document written today is
-// whole to a later release that knows more fields; a list or a table, though,
-// is exactly what is written. [Decode] is strict: a mistyped field must not
-// quietly leave a door open, so an unknown one is an error that names the
-// nearest known one, and all that is wrong is reported at once.
+// A tenant's configuration is a set of documents, one of each [Kind]: who may
+// log in and what they must prove, who may enrol an authenticator without an
+// operator and on which platforms, when a push is sent and what it asks for,
+// when a user is locked, how long things last. What follows from the documents
+// for one user at one moment is a pure function in this package. It does no I/O,
+// reads no clock and keeps no state. Each rule can therefore be tested as a
+// table, and an operator can be told why something was decided.
 //
-// Where facts are missing, decisions fall on the closed side: no rule matches
-// is a denial, an address nobody knows may be in any network, an authenticator
-// that is locked still counts as having one.
+// A document is JSON, stored in a database row with a version. A tenant without
+// the row has the default, which is suitable for production. A field that is
+// missing from a document has its default too, so that a document written today
+// stays complete in a later release with more fields. A list or a table is
+// taken exactly as written. [Decode] is strict, because a misspelt field must
+// not silently weaken a policy: an unknown field is an error that names the
+// nearest known one. All problems are reported at once.
+//
+// Missing facts never permit anything. If no rule matches, the login is denied.
+// An unknown address may be in any network. A locked authenticator still counts
+// as an authenticator.
 package policy

@@ -29,8 +29,8 @@ const (
 	KindPIN              Kind = "pin"
 )
 
-// kinds are all there are, in the order in which operators are shown them. Each
-// document is made anew: lists and tables in it belong to who asked.
+// kinds lists all kinds in the order in which operators see them. Documents are
+// created by functions, so that callers do not share their lists and maps.
 var kinds = []kind{
 	kindOf(empty[Access], DefaultAccess),
 	kindOf(DefaultSelfProvisioning, DefaultSelfProvisioning),
@@ -47,38 +47,40 @@ var kinds = []kind{
 	kindOf(DefaultServerPIN, DefaultServerPIN),
 }
 
-// Kinds lists every kind, in the order in which operators are shown them.
+// Kinds lists every kind, in the order in which operators see them.
 func Kinds() []Kind {
 	all := make([]Kind, len(kinds))
 	for i, k := range kinds {
-		all[i] = k.is
+		all[i] = k.name
 	}
 	return all
 }
 
-// MaxDocument is the most bytes a document may have.
+// MaxDocument is the maximum size of a document in bytes.
 const MaxDocument = 64 << 10
 
-// A Document is what a tenant wants of one kind: [Access], [SelfProvisioning],
+// A Document is what a tenant has configured for one kind: [Access], [SelfProvisioning],
 // [Platforms], [Push], [Template], [Templates], [Lockout], [Limits], [Devices],
 // [Contexts], [Credentials], [Passwords] or [ServerPIN].
 type Document interface {
 	Kind() Kind
-	// Validate reports all that is wrong, as an identity.Error around [Problems].
+	// Validate reports everything that is wrong, as an identity.Error that wraps [Problems].
 	Validate() error
 }
 
-// Default returns the document of a tenant that has set none of this kind. It
-// is nil for an unknown kind.
+// Default returns the document of a tenant that has configured none of this
+// kind. It returns nil for an unknown kind.
 func Default(kind Kind) Document {
 	if i := slices.Index(Kinds(), kind); i >= 0 {
-		return kinds[i].byDefault()
+		return kinds[i].defaults()
 	}
 	return nil
 }
 
-// Decode reads a document of a kind and validates it. No data at all is the
-// default, so that what a query did not find needs no case of its own.
+// Decode reads a document of a kind and validates it. Empty data give the
+// default, so that callers need not handle a missing row. The error is an
+// identity.Error: NotFound for an unknown kind, TooLarge, or Invalid around
+// [Problems].
 func Decode(kind Kind, data []byte) (Document, error) {
 	if i := slices.Index(Kinds(), kind); i >= 0 {
 		return kinds[i].decode(data)
@@ -87,7 +89,7 @@ func Decode(kind Kind, data []byte) (Document, error) {
 		Err: fmt.Errorf("policy: no kind %q; there are %v", kind, Kinds())}
 }
 
-// Read is [Decode] for a caller who knows the type: policy.Read[policy.Access](row).
+// Read is [Decode] for callers that know the type: policy.Read[policy.Access](row).
 func Read[D Document](data []byte) (D, error) {
 	var d D
 	doc, err := Decode(d.Kind(), data)
@@ -97,39 +99,39 @@ func Read[D Document](data []byte) (D, error) {
 	return doc.(D), nil
 }
 
-// Encode validates a document and writes it as Decode reads it.
+// Encode validates a document and returns the JSON that Decode reads.
 func Encode(d Document) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if n, ok := d.(normal); ok {
-		d = n.normal()
+	if n, ok := d.(normalizer); ok {
+		d = n.normalize()
 	}
 	return json.Marshal(d)
 }
 
-// A normal document is kept in a form of its own (CRED-4a).
-type normal interface{ normal() Document }
+// A normalizer is a document that is stored in a normal form (CRED-4a).
+type normalizer interface{ normalize() Document }
 
-// A kind is what a kind of document is like.
+// A kind describes one kind of document.
 type kind struct {
-	is        Kind
-	byDefault func() Document
-	decode    func(data []byte) (Document, error)
+	name     Kind
+	defaults func() Document
+	decode   func(data []byte) (Document, error)
 }
 
-// kindOf returns a kind. base is what data are written over: the
-// default, whose fields hold where the data have none, or for lists and tables
-// nothing: encoding/json would otherwise keep parts of a default's elements under
-// those that replace them.
+// kindOf returns the description of a kind. base returns the document that JSON
+// is decoded into. For most kinds it is the default, whose values remain where
+// the JSON has no field. For lists and maps it is empty, because encoding/json
+// would keep parts of the default's elements below those that replace them.
 func kindOf[D Document](base, byDefault func() D) kind {
 	return kind{
-		is:        byDefault().Kind(),
-		byDefault: func() Document { return byDefault() },
+		name:     byDefault().Kind(),
+		defaults: func() Document { return byDefault() },
 		decode: func(data []byte) (Document, error) {
 			d, err := decode(base(), byDefault(), data)
-			if n, ok := d.(normal); ok && err == nil {
-				return n.normal(), nil
+			if n, ok := d.(normalizer); ok && err == nil {
+				return n.normalize(), nil
 			}
 			return d, err
 		},
@@ -138,7 +140,7 @@ func kindOf[D Document](base, byDefault func() D) kind {
 
 func empty[D Document]() (d D) { return d }
 
-// decode writes data over base, and returns the default if there are none.
+// decode reads data into base. It returns the default if there are no data.
 func decode[D Document](base, byDefault D, data []byte) (Document, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return byDefault, nil
@@ -152,7 +154,7 @@ func decode[D Document](base, byDefault D, data []byte) (Document, error) {
 		problems.add("", "json", "cause", err.Error())
 		return nil, problems.err()
 	}
-	problems.shape("", reflect.TypeFor[D](), data)
+	problems.checkShape("", reflect.TypeFor[D](), data)
 	if err := problems.err(); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func TestFieldsLeftOutHaveTheirDefaults(t *testing.T) {
 	if !reflect.DeepEqual(push, want) {
 		t.Errorf("got %+v, want %+v", push, want)
 	}
-	// A list is what is written: nothing of the default's rule shines through.
+	// A list is taken as written: nothing of the default's rule remains.
 	access, err := Read[Access]([]byte(`{"rules": [{"name": "closed", "deny": true}]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -153,10 +153,10 @@ func TestDecodeReportsEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// What stood in a policy of before these fields still means the same.
+// A policy from before these fields existed keeps its meaning.
 func TestCRED12_CRED13_AnOlderLockoutPolicy(t *testing.T) {
 	got, err := Read[Lockout]([]byte(`{"threshold": 3, "period": 60, "passcodes": 5, "look_ahead": 3, "notify_user": true, "notify_operators": false}`))
-	if err != nil || got.Count != CountAuthenticators || got.UnlockAfter != 0 {
+	if err != nil || got.Count != CountByAuthenticator || got.UnlockAfter != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -174,7 +174,7 @@ func TestCRED20_CRED11_WhereLocksBegin(t *testing.T) {
 	}
 }
 
-// Strangers do not write policies, but operators paste them from anywhere.
+// Only operators write policies, but they paste them from anywhere.
 func FuzzDecode(f *testing.F) {
 	for _, kind := range Kinds() {
 		data, err := Encode(Default(kind))

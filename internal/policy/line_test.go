@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever is wrong with a document, its problem names the line.
+// Every problem of a document names its line.
 func TestProblems_Locate(t *testing.T) {
 	for _, tt := range []struct {
 		name, document string

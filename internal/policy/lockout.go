@@ -2,68 +2,68 @@ package policy
 
 import "time"
 
-// A Count is what wrong passcodes are counted against.
-type Count string
+// A CountBy says what wrong passcodes are counted against.
+type CountBy string
 
 const (
-	CountAuthenticators Count = "authenticator" // each of the user's that is active (CRED-11)
-	CountUsers          Count = "user"          // the user alone: no authenticator locks through use of another (CRED-12)
+	CountByAuthenticator CountBy = "authenticator" // each active authenticator of the user (CRED-11)
+	CountByUser          CountBy = "user"          // the user only, so that using one authenticator locks no other (CRED-12)
 )
 
-// Lockout says when failures lock, and how far a passcode may be ahead before
-// it is one. There are two counts, and they lock at different points: a user's
-// failed logins lock when they exceed the threshold (CRED-20), an
-// authenticator's wrong passcodes when they reach the limit (CRED-11).
+// Lockout says how many failures lock, and how far ahead of its counter an HOTP
+// passcode may be. There are two counts with different limits. A user's failed
+// logins lock when they exceed the threshold (CRED-20). An authenticator's wrong
+// passcodes lock when they reach the limit (CRED-11).
 type Lockout struct {
-	Threshold       int64 `json:"threshold"`    // failed logins in a row; 0 is off
-	Period          int64 `json:"period"`       // seconds a user's logins stay locked
-	Passcodes       int64 `json:"passcodes"`    // wrong passcodes in a row
-	Count           Count `json:"count"`        // what they are counted against
-	UnlockAfter     int64 `json:"unlock_after"` // seconds after which an authenticator that they locked unlocks by itself; 0 is never
-	LookAhead       int64 `json:"look_ahead"`   // passcodes an HOTP authenticator may have made in vain (CRED-10)
-	NotifyUser      bool  `json:"notify_user"`
-	NotifyOperators bool  `json:"notify_operators"`
+	Threshold         int64   `json:"threshold"`    // consecutive failed logins; 0 switches this lock off
+	Period            int64   `json:"period"`       // seconds for which a user's logins stay locked
+	MaxWrongPasscodes int64   `json:"passcodes"`    // consecutive wrong passcodes
+	Count             CountBy `json:"count"`        // what wrong passcodes are counted against
+	UnlockAfter       int64   `json:"unlock_after"` // seconds after which an authenticator locked by them unlocks; 0 means never
+	LookAhead         int64   `json:"look_ahead"`   // passcodes of an HOTP authenticator that may be skipped (CRED-10)
+	NotifyUser        bool    `json:"notify_user"`
+	NotifyOperators   bool    `json:"notify_operators"`
 }
 
-// DefaultLockout locks a user for a quarter of an hour at the sixth failed
-// login and an authenticator at the tenth wrong passcode, tells the user, and
-// lets three passcodes of a counter be skipped.
+// DefaultLockout locks a user for 15 minutes at the sixth failed login and an
+// authenticator at the tenth wrong passcode, notifies the user, and lets three
+// HOTP passcodes be skipped.
 func DefaultLockout() Lockout {
-	return Lockout{Threshold: 5, Period: 15 * 60, Passcodes: 10, Count: CountAuthenticators, LookAhead: 3, NotifyUser: true}
+	return Lockout{Threshold: 5, Period: 15 * 60, MaxWrongPasscodes: 10, Count: CountByAuthenticator, LookAhead: 3, NotifyUser: true}
 }
 
 // Kind returns KindLockout.
 func (Lockout) Kind() Kind { return KindLockout }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (l Lockout) Validate() error {
 	var ps Problems
-	ps.within("threshold", l.Threshold, 0, 100)
-	ps.within("period", l.Period, 60, 24*3600)
-	ps.within("passcodes", l.Passcodes, 3, 50)
-	oneOf(&ps, "count", l.Count, CountAuthenticators, CountUsers)
-	if l.UnlockAfter != 0 { // at five minutes, whoever guesses on has one chance in a hundred a day
-		ps.within("unlock_after", l.UnlockAfter, 5*60, 7*24*3600)
+	ps.inRange("threshold", l.Threshold, 0, 100)
+	ps.inRange("period", l.Period, 60, 24*3600)
+	ps.inRange("passcodes", l.MaxWrongPasscodes, 3, 50)
+	oneOf(&ps, "count", l.Count, CountByAuthenticator, CountByUser)
+	if l.UnlockAfter != 0 { // at five minutes, an attacker who keeps guessing succeeds with a probability of 1 % a day
+		ps.inRange("unlock_after", l.UnlockAfter, 5*60, 7*24*3600)
 	}
-	ps.within("look_ahead", l.LookAhead, 0, 10) // every one more is one more chance for whoever guesses
+	ps.inRange("look_ahead", l.LookAhead, 0, 10) // each skipped passcode is one more that a guess can hit
 	return ps.err()
 }
 
-// LocksUser reports whether so many failed logins in a row lock a user.
+// LocksUser reports whether this number of consecutive failed logins locks a user.
 func (l Lockout) LocksUser(failures int64) bool {
 	return l.Threshold > 0 && failures > l.Threshold
 }
 
-// LocksAuthenticator reports whether so many wrong passcodes in a row lock an
-// authenticator.
-func (l Lockout) LocksAuthenticator(wrong int64) bool { return wrong >= l.Passcodes }
+// LocksAuthenticator reports whether this number of consecutive wrong passcodes
+// locks an authenticator.
+func (l Lockout) LocksAuthenticator(wrong int64) bool { return wrong >= l.MaxWrongPasscodes }
 
-// lockedFor is for how long a user's passcodes are locked, the first time and
-// each time again without a right one between (CRED-12).
-var lockedFor = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+// passcodeLockDurations are the durations of a user's passcode lock: for the
+// first lock, and for each further lock without a right passcode between (CRED-12).
+var passcodeLockDurations = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
-// LocksPasscodesFor is for how long a user's passcodes are locked who was locked
-// so often before since the last right one.
-func (l Lockout) LocksPasscodesFor(before int64) time.Duration {
-	return lockedFor[min(max(before, 0), int64(len(lockedFor)-1))]
+// PasscodeLockDuration returns for how long a user's passcodes are locked. before
+// is the number of such locks since the last right passcode.
+func (l Lockout) PasscodeLockDuration(before int64) time.Duration {
+	return passcodeLockDurations[min(max(before, 0), int64(len(passcodeLockDurations)-1))]
 }

@@ -2,32 +2,32 @@ package policy
 
 import "time"
 
-// Passwords says what the passwords are like that users choose from now on, and
-// how they come by a new one. Those that exist stay (NIST SP 800-63B, section
-// 3.1.1.2: no rules of composition, no change without a reason).
+// Passwords says what passwords users may choose from now on, and how they
+// replace one. Existing passwords remain valid (NIST SP 800-63B, section 3.1.1.2:
+// no composition rules, no change without a reason).
 type Passwords struct {
-	Least      int64 `json:"least"`       // characters
-	Known      bool  `json:"known"`       // whether ones that many people choose, or that were in a breach, are allowed
-	ExpireDays int64 `json:"expire_days"` // after which one is changed in the login; 0 is never
-	Reset      bool  `json:"reset"`       // whether a forgotten one can be set anew, by a mailed code and a second factor
+	MinLength   int64 `json:"least"`       // characters
+	AllowCommon bool  `json:"known"`       // passwords that many people choose, or that were in a breach, are allowed
+	ExpireDays  int64 `json:"expire_days"` // days after which a password is changed in the login; 0 means never
+	Reset       bool  `json:"reset"`       // a forgotten password can be replaced by a mailed code and a second factor
 }
 
-// DefaultPasswords are of eight characters, which is the least beside a second
-// factor; where a password is all there is, fifteen.
-func DefaultPasswords() Passwords { return Passwords{Least: 8, Reset: true} }
+// DefaultPasswords requires eight characters, the minimum beside a second
+// factor. Where a password is the only factor, the minimum is fifteen.
+func DefaultPasswords() Passwords { return Passwords{MinLength: 8, Reset: true} }
 
 // Kind returns KindPasswords.
 func (Passwords) Kind() Kind { return KindPasswords }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (p Passwords) Validate() error {
 	var ps Problems
-	ps.within("least", p.Least, 8, 64)
-	ps.within("expire_days", p.ExpireDays, 0, 3650)
+	ps.inRange("least", p.MinLength, 8, 64)
+	ps.inRange("expire_days", p.ExpireDays, 0, 3650)
 	return ps.err()
 }
 
-// Expired reports whether a password chosen at one time must be changed at another.
+// Expired reports whether a password that was chosen at one time must be changed at another.
 func (p Passwords) Expired(chosen, now time.Time) bool {
 	return p.ExpireDays > 0 && now.Sub(chosen) >= time.Duration(p.ExpireDays)*24*time.Hour
 }

@@ -2,47 +2,47 @@ package policy
 
 import "strings"
 
-// Complexities of a PIN (CRED-6). Decimal is a least: letters are legal too.
+// Complexities of a PIN (CRED-6). With Decimal, letters are allowed too.
 const (
 	Decimal            = "decimal"
 	StrongAlphanumeric = "strong" // an upper-case letter, a lower-case one and a digit
 )
 
-// MaxPIN is the most characters a PIN has.
+// MaxPIN is the maximum number of characters of a PIN.
 const MaxPIN = 32
 
-// PINRules are what a PIN must be like (CRED-6). The server never sees one: the
-// apps hold these rules, each in its own code, and policy/testdata/pins.json
-// holds the apps to one another.
+// PINRules are the requirements on a PIN that an app asks for (CRED-6). The
+// server never sees such a PIN. Each app implements these rules itself, and
+// policy/testdata/pins.json tests that all implementations agree.
 type PINRules struct {
-	PINLength   int64  `json:"pin_length"` // least characters
+	PINLength   int64  `json:"pin_length"` // minimum number of characters
 	Complexity  string `json:"complexity"`
-	TrivialPINs bool   `json:"trivial_pins"` // whether those are allowed
-	Stricter    bool   `json:"stricter"`     // refuses any run of three; meaningless where trivial ones are allowed
+	TrivialPINs bool   `json:"trivial_pins"` // trivial PINs are allowed
+	Stricter    bool   `json:"stricter"`     // any run of three is refused; has no effect if trivial PINs are allowed
 }
 
-// DefaultPINRules are those of a template that sets none.
+// DefaultPINRules returns the rules of a template that sets none.
 func DefaultPINRules() PINRules { return PINRules{PINLength: 6, Complexity: Decimal} }
 
-// A PINProblem is why a PIN is refused.
+// A PINProblem says why a PIN is refused.
 type PINProblem string
 
 const (
 	PINShort      PINProblem = "short"
 	PINLong       PINProblem = "long"
-	PINCharacters PINProblem = "characters" // something else than letters and digits of ASCII
-	PINWeak       PINProblem = "weak"       // not as complex as it must be
+	PINCharacters PINProblem = "characters" // contains other characters than ASCII letters and digits
+	PINWeak       PINProblem = "weak"       // lacks the required complexity
 	PINTrivial    PINProblem = "trivial"
-	PINUsed       PINProblem = "used" // one of the last that the authenticator had, where the server can tell
+	PINUsed       PINProblem = "used" // one of the last PINs of the authenticator, where the server can tell
 )
 
-// Problem returns why a PIN is refused, or nothing if it is not. It is given as
-// otp.Canonical returns it, so that digits of all scripts are ASCII's.
+// Problem returns why a PIN is refused, or "" if it is accepted. The PIN must be
+// in the form that otp.Canonical returns, with ASCII digits.
 //
-// A PIN is trivial if the whole of it is one run: each character the one before,
-// or each one up from it, or each one down. Letters are compared without case,
-// and nothing follows 9 or z. 123682 and 321aaa hold runs and are none; the
-// stricter mode refuses them for the run of three in them.
+// A PIN is trivial if all of it is one run: each character equals the one before,
+// or is one above it, or is one below it. Letters are compared without case, and
+// nothing follows 9 or z. 123682 and 321aaa contain runs but are not trivial; the
+// stricter mode refuses them for their runs of three.
 func (r PINRules) Problem(pin string) PINProblem {
 	var upper, lower, digit bool
 	for _, c := range []byte(pin) {
@@ -73,7 +73,7 @@ func (r PINRules) Problem(pin string) PINProblem {
 	return ""
 }
 
-// longestRun returns how many characters the longest run in a PIN has.
+// longestRun returns the length of the longest run in a PIN.
 func longestRun(pin string) int {
 	longest := 0
 	for _, step := range []int{0, 1, -1} {

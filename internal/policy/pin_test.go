@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// The vectors of the rule, and of what it says nothing about. The web
-// authenticator's own code is held to the same file (package static/authenticator).
+// The vectors of the rule, and cases the rule does not mention. The web
+// authenticator's implementation is tested with the same file (package
+// static/authenticator).
 func TestCRED6_PINs(t *testing.T) {
 	data, err := os.ReadFile("testdata/pins.json")
 	if err != nil {
@@ -28,7 +29,7 @@ func TestCRED6_PINs(t *testing.T) {
 	}
 }
 
-// What a PIN type makes meaningless is saved as such.
+// Settings that have no effect with a PIN type are stored as their defaults.
 func TestCRED4a_ATemplateIsNormal(t *testing.T) {
 	for _, tt := range []struct {
 		name, document string

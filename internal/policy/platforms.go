@@ -9,24 +9,24 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Platforms says on which platforms users enrol, and with which app (ENR-8,
-// ENR-16). One that is not in the table is not allowed. The privacyIDEA
-// Authenticator has a row as platforms do; see [Platforms.PrivacyIDEA].
+// Platforms says on which platforms users may enrol, and with which app (ENR-8,
+// ENR-16). A platform that is not in the map is not allowed. The privacyIDEA
+// Authenticator has an entry like a platform; see [Platforms.PrivacyIDEA].
 type Platforms map[identity.Platform]PlatformRule
 
-// A PlatformRule is a tenant's wish for one platform.
+// A PlatformRule is a tenant's configuration of one platform.
 type PlatformRule struct {
-	Allowed bool   `json:"allowed"`
-	Push    bool   `json:"push"`                   // has an effect only where allowed
-	App     string `json:"app,omitempty"`          // WebApp, also if empty, or a store's link
-	Windows string `json:"windows_link,omitempty"` // NoLink, also if empty, StoreLink, or an installer's link (ENR-17)
+	Allowed     bool   `json:"allowed"`
+	Push        bool   `json:"push"`                   // has an effect only if Allowed is set
+	App         string `json:"app,omitempty"`          // WebApp (also if empty) or an app store's link
+	WindowsLink string `json:"windows_link,omitempty"` // NoLink (also if empty), StoreLink or an installer's link (ENR-17)
 }
 
-// WebApp is Latchkey's own web authenticator.
+// WebApp is the value of PlatformRule.App for Latchkey's own web authenticator.
 const WebApp = "web"
 
-// What a page about Windows links to for installing the app, besides an
-// installer's address.
+// Values of PlatformRule.WindowsLink beside an installer's link: what the page for
+// Windows links to for installing the app.
 const (
 	NoLink    = "none"
 	StoreLink = "store"
@@ -46,7 +46,7 @@ func DefaultPlatforms() Platforms {
 // Kind returns KindPlatforms.
 func (Platforms) Kind() Kind { return KindPlatforms }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (p Platforms) Validate() error {
 	var ps Problems
 	for _, platform := range slices.Sorted(maps.Keys(p)) {
@@ -56,27 +56,27 @@ func (p Platforms) Validate() error {
 			ps.add(at+".app", "link")
 		}
 		switch {
-		case rule.Windows == "":
+		case rule.WindowsLink == "":
 		case platform != identity.Windows && platform != identity.WindowsMobile:
 			ps.add(at+".windows_link", "platform")
-		case rule.Windows == StoreLink && !secureLink(rule.App):
+		case rule.WindowsLink == StoreLink && !secureLink(rule.App):
 			ps.add(at+".windows_link", "store")
-		case rule.Windows != NoLink && rule.Windows != StoreLink && !secureLink(rule.Windows):
+		case rule.WindowsLink != NoLink && rule.WindowsLink != StoreLink && !secureLink(rule.WindowsLink):
 			ps.add(at+".windows_link", "link")
 		}
 	}
 	return ps.err()
 }
 
-// secureLink reports whether s is an address that can be shown as a link: not
-// javascript:, nor http, where an installer could be swapped on its way.
+// secureLink reports whether s can be shown as a link. It must be https: a
+// javascript: link would run code, and over http an attacker could replace an
+// installer.
 func secureLink(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && len(s) <= 2048
 }
 
-// Allowed lists the platforms allowed, in the order in which people are shown
-// them.
+// Allowed lists the allowed platforms in the order in which users see them.
 func (p Platforms) Allowed() []identity.Platform {
 	var allowed []identity.Platform
 	for _, platform := range identity.Platforms {
@@ -87,9 +87,9 @@ func (p Platforms) Allowed() []identity.Platform {
 	return allowed
 }
 
-// Any reports whether authenticator apps are allowed at all: on one platform at
-// least. While they are not, push cannot be switched on (PUSH-6).
-func (p Platforms) Any() bool {
+// AnyAllowed reports whether authenticator apps are allowed on at least one
+// platform. Push cannot be switched on while they are not (PUSH-6).
+func (p Platforms) AnyAllowed() bool {
 	for _, rule := range p {
 		if rule.Allowed {
 			return true
@@ -98,16 +98,17 @@ func (p Platforms) Any() bool {
 	return false
 }
 
-// PushOn reports whether authenticators on a platform get push. It is asked at
-// every request, so that switching a platform's push off works at once (PUSH-6).
+// PushOn reports whether authenticators on a platform get push. It is called for
+// every request, so that switching off a platform's push takes effect at once
+// (PUSH-6).
 func (p Platforms) PushOn(platform identity.Platform) bool {
 	rule := p[platform]
 	return rule.Allowed && rule.Push
 }
 
-// Install returns the link under which the app of a platform is had; empty
-// means that none is shown, as with the web authenticator.
-func (p Platforms) Install(platform identity.Platform) string {
+// InstallLink returns the link for installing a platform's app. It is empty if no
+// link is shown, as with the web authenticator.
+func (p Platforms) InstallLink(platform identity.Platform) string {
 	rule := p[platform]
 	store := rule.App
 	if store == WebApp {
@@ -116,35 +117,35 @@ func (p Platforms) Install(platform identity.Platform) string {
 	if platform != identity.Windows && platform != identity.WindowsMobile {
 		return store
 	}
-	switch rule.Windows {
+	switch rule.WindowsLink {
 	case "", NoLink:
 		return ""
 	case StoreLink:
 		return store
 	}
-	return rule.Windows
+	return rule.WindowsLink
 }
 
-// An Offer is the choice of platform as the page shows it (ENR-7).
+// An Offer is the choice of platforms that the page shows (ENR-7).
 type Offer struct {
-	Mobile      []identity.Platform // a mobile device
-	Computer    []identity.Platform // this computer
-	Preselected identity.Platform   // empty where the browser does not say for sure
+	Mobile      []identity.Platform // shown under "a mobile device"
+	Computer    []identity.Platform // shown under "this computer"
+	Preselected identity.Platform   // empty if the browser's platform is uncertain
 }
 
-// Has reports whether a platform is among those offered.
+// Has reports whether a platform is offered.
 func (o Offer) Has(platform identity.Platform) bool {
 	return slices.Contains(o.Mobile, platform) || slices.Contains(o.Computer, platform)
 }
 
-// Offer returns the choice of platform for a browser that sent these headers,
-// User-Agent and Sec-CH-UA-Platform. "This computer" is the one the browser
-// runs on; only where that does not help, because it is unknown or nothing else
-// is left, it is any desktop allowed.
+// Offer returns the choice of platforms for a browser that sent these headers,
+// User-Agent and Sec-CH-UA-Platform. "This computer" is the platform the browser
+// runs on. If that is unknown, or nothing else is left to offer, it is every
+// allowed desktop platform.
 func (p Platforms) Offer(userAgent, hint string) Offer {
 	var o Offer
 	var desktops []identity.Platform
-	own := Browsers(userAgent, hint)
+	own := PlatformsOfBrowser(userAgent, hint)
 	ownDesktop := slices.ContainsFunc(own, func(p identity.Platform) bool { return !p.Mobile() })
 	for _, platform := range p.Allowed() {
 		switch {
@@ -166,11 +167,11 @@ func (p Platforms) Offer(userAgent, hint string) Offer {
 	return o
 }
 
-// Browsers returns the platforms a browser may run on by its headers
-// User-Agent and Sec-CH-UA-Platform: one, or none, or macOS and iOS, since
-// Safari on an iPad says Macintosh and sends no hint. It is a guess for the
-// reader's convenience; nothing is allowed or refused by it.
-func Browsers(userAgent, hint string) []identity.Platform {
+// PlatformsOfBrowser returns the platforms a browser may run on, by its headers
+// User-Agent and Sec-CH-UA-Platform: one, or none, or both macOS and iOS, because
+// Safari on an iPad says Macintosh and sends no hint. The result is only used for
+// convenience. Nothing is allowed or refused because of it.
+func PlatformsOfBrowser(userAgent, hint string) []identity.Platform {
 	switch strings.Trim(strings.TrimSpace(hint), `"`) {
 	case "Android":
 		return []identity.Platform{identity.Android}
@@ -188,8 +189,8 @@ func Browsers(userAgent, hint string) []identity.Platform {
 	says := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(userAgent, w) })
 	}
-	// The order matters: Windows phones claim to be Android and iPhone,
-	// Android claims to be Linux, and browsers on iPads claim to be Macintosh.
+	// The order matters: Windows phones claim to be Android and iPhone, Android
+	// claims to be Linux, and browsers on iPads claim to be Macintosh.
 	switch {
 	case says("Windows Phone"):
 		return []identity.Platform{identity.WindowsMobile}

@@ -47,7 +47,7 @@ func TestENR7_Browsers(t *testing.T) {
 		{"garbage", "\x00\xff{{7*7}}<script>", `";--`, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Browsers(tt.agent, tt.hint); !slices.Equal(got, tt.want) {
+			if got := PlatformsOfBrowser(tt.agent, tt.hint); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -117,20 +117,20 @@ func TestENR17_WindowsLinks(t *testing.T) {
 		valid    bool
 	}{
 		{"web app", identity.Windows, PlatformRule{App: WebApp}, "", true},
-		{"store app, no link", identity.Windows, PlatformRule{App: store, Windows: NoLink}, "", true},
-		{"store app, store's link", identity.Windows, PlatformRule{App: store, Windows: StoreLink}, store, true},
-		{"installer", identity.Windows, PlatformRule{App: store, Windows: installer}, installer, true},
-		{"installer by http", identity.Windows, PlatformRule{App: store, Windows: "http://files.example/app.msi"}, "http://files.example/app.msi", false},
-		{"store's link without a store", identity.Windows, PlatformRule{App: WebApp, Windows: StoreLink}, "", false},
+		{"store app, no link", identity.Windows, PlatformRule{App: store, WindowsLink: NoLink}, "", true},
+		{"store app, store's link", identity.Windows, PlatformRule{App: store, WindowsLink: StoreLink}, store, true},
+		{"installer", identity.Windows, PlatformRule{App: store, WindowsLink: installer}, installer, true},
+		{"installer by http", identity.Windows, PlatformRule{App: store, WindowsLink: "http://files.example/app.msi"}, "http://files.example/app.msi", false},
+		{"store's link without a store", identity.Windows, PlatformRule{App: WebApp, WindowsLink: StoreLink}, "", false},
 		{"a script for an app", identity.Android, PlatformRule{App: "javascript:alert(1)"}, "javascript:alert(1)", false},
 		{"a name before the host", identity.Android, PlatformRule{App: "https://store.example@evil.example/"}, "https://store.example@evil.example/", false},
 		{"elsewhere a store's app has its link", identity.IOS, PlatformRule{App: store}, store, true},
-		{"elsewhere no link of its own", identity.IOS, PlatformRule{App: store, Windows: installer}, store, false},
+		{"elsewhere no link of its own", identity.IOS, PlatformRule{App: store, WindowsLink: installer}, store, false},
 		{"an unknown platform", "toaster", PlatformRule{}, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := Platforms{tt.platform: tt.rule}
-			if got := p.Install(tt.platform); got != tt.want {
+			if got := p.InstallLink(tt.platform); got != tt.want {
 				t.Errorf("link %q, want %q", got, tt.want)
 			}
 			if err := p.Validate(); (err == nil) != tt.valid {

@@ -2,17 +2,17 @@ package policy
 
 import "github.com/latchkey-id/latchkey/internal/identity"
 
-// PrivacyIDEA reports whether the privacyIDEA Authenticator could be used by
-// somebody for whom push settings s hold, and so whether it is worth enrolling:
-// it is allowed, with push. All it can do is approve, so push must be on; it
-// shows numbers to pick and takes none that is typed (PUSH-18); and nothing tells
-// the server that it asked for a PIN or a fingerprint, so the template must not
-// want one (PUSH-24).
+// PrivacyIDEA reports whether the privacyIDEA Authenticator is usable under push
+// settings s and template t, and may therefore be enrolled. It must be allowed,
+// with push. Push must be enabled, because approving is all the app can do. The
+// presence check must be none or Pick: the app shows numbers to pick and cannot
+// take a typed one (PUSH-18). The template must not require a PIN or biometrics,
+// because nothing tells the server that the app verified them (PUSH-24).
 func (p Platforms) PrivacyIDEA(s PushSettings, t Template) bool {
-	s = s.Normal()
-	return p.PushOn(identity.PrivacyIDEA) && s.Enabled && (s.Presence == NoPresence || s.Presence == Pick) && !t.AsksWho()
+	s = s.Normalize()
+	return p.PushOn(identity.PrivacyIDEA) && s.Enabled && (s.Presence == NoPresence || s.Presence == Pick) && !t.VerifiesUser()
 }
 
-// AsksWho reports whether the app asks whose hand it is in before it confirms
-// anything: for a PIN, or for a finger or a face in its place.
-func (t Template) AsksWho() bool { return t.PIN != NoPIN || t.Biometric }
+// VerifiesUser reports whether the app verifies its user before it confirms
+// anything, by a PIN or by biometrics.
+func (t Template) VerifiesUser() bool { return t.PIN != NoPIN || t.Biometric }

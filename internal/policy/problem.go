@@ -10,19 +10,20 @@ import (
 
 // A Problem is one thing wrong with a document.
 type Problem struct {
-	Field string // such as "rules[2].networks[0]"; empty is the whole document
-	Key   string // locale key of what is wrong
-	Args  []any  // names and values in turn, as locales.Printer.T takes them
-	Line  int    // of the text it stands in, from 1; 0 where nobody looked, or it is on none
+	Field string // for example "rules[2].networks[0]"; empty means the whole document
+	Key   string // locale key of the message
+	Args  []any  // names and values alternating, as locales.Printer.T takes them
+	Line  int    // line of the document, counted from 1; 0 if unknown, see [Problems.Locate]
 }
 
-// Problems is all that is wrong with a document, in the order of its fields.
-// It is the cause of the errors of [Decode] and of every Validate.
+// Problems is everything that is wrong with a document, in the order of its
+// fields. The errors of [Decode] and of every Validate method wrap it.
 type Problems []Problem
 
-// sentences is what the log and the command line say. The catalogues of package
-// locales hold the same keys for pages; a test holds the English ones equal.
-var sentences = map[string]string{
+// messages are the English texts for the log and the command line. The catalogues
+// of package locales have the same keys for pages. A test checks that the English
+// texts are equal.
+var messages = map[string]string{
 	"policy.problem.json":       "is not JSON: {cause}",
 	"policy.problem.unknown":    "is not known",
 	"policy.problem.nearest":    "is not known; did you mean {nearest}?",
@@ -56,7 +57,7 @@ var sentences = map[string]string{
 }
 
 func (p Problem) Error() string {
-	text := sentences[p.Key]
+	text := messages[p.Key]
 	for pair := range slices.Chunk(p.Args, 2) {
 		text = strings.ReplaceAll(text, fmt.Sprintf("{%s}", pair[0]), fmt.Sprint(pair[1]))
 	}
@@ -77,8 +78,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// err is nil for no problems, and else what callers hand on: the kind and the
-// sentence for people, the list for whoever can mend it.
+// err returns nil if there are no problems. Otherwise it returns an Invalid error
+// with a message key for users, which wraps the list of problems.
 func (ps Problems) err() error {
 	if len(ps) == 0 {
 		return nil
@@ -86,12 +87,12 @@ func (ps Problems) err() error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.policy.invalid", Err: ps}
 }
 
-// add notes a problem; args are names and values in turn.
+// add records a problem. args are names and values alternating.
 func (ps *Problems) add(field, key string, args ...any) {
 	*ps = append(*ps, Problem{Field: field, Key: "policy.problem." + key, Args: args})
 }
 
-func (ps *Problems) within(field string, got, least, most int64) {
+func (ps *Problems) inRange(field string, got, least, most int64) {
 	if got < least || got > most {
 		ps.add(field, "range", "least", least, "most", most)
 	}
@@ -107,8 +108,8 @@ func oneOf[T ~string | ~int64](ps *Problems, field string, got T, choices ...T) 
 	}
 }
 
-// names checks a list of ids: none empty, none twice.
-func (ps *Problems) names(field string, ids []string) {
+// checkIDs checks that no id in a list is empty or occurs twice.
+func (ps *Problems) checkIDs(field string, ids []string) {
 	for i, id := range ids {
 		at := fmt.Sprintf("%s[%d]", field, i)
 		switch {

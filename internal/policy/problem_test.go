@@ -12,13 +12,13 @@ func TestProblemsAreSaidAlikeEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := catalog.Negotiate("en", "", "", "").Texts("policy.problem.")
-	for key, want := range sentences {
+	for key, want := range messages {
 		if got := texts[key]; got != want {
 			t.Errorf("%s: the catalogue says %q, want %q", key, got, want)
 		}
 	}
 	for key := range texts {
-		if sentences[key] == "" {
+		if messages[key] == "" {
 			t.Errorf("%s is in the catalogue alone", key)
 		}
 	}

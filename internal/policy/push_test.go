@@ -5,22 +5,22 @@ import (
 	"testing"
 )
 
-// Settings as reference tables write them: push, codes, presence.
+// Settings are written as in the reference tables: push, codes, presence.
 func settings(s string) PushSettings {
 	presence := map[byte]Presence{'N': NoPresence, 'P': Pick, 'Y': Enter, 'E': Enter, 'S': SixDigits}
 	return PushSettings{Enabled: s[0] == 'Y', CodesAllowed: s[1] == 'Y', Presence: presence[s[2]]}
 }
 
 // The truth table of group policies, and the example below it; "" is a group
-// without one. A group whose push is off forbids nobody codes by what stands
-// there from when it was on.
+// without settings. A group with push off refuses nobody passcodes because of
+// settings that remain from when it was on.
 func TestPUSH1_PUSH2_PUSH3_Merge(t *testing.T) {
 	for _, tt := range []struct {
 		tenant, g1, g2, want        string
 		enabled, codes, presenceFor []string
 	}{
-		// The rows of the reference. What stands beside push that is off is of no
-		// account, so those rows are tried with the strictest there.
+		// The rows of the reference. Settings beside push that is off have no
+		// effect, so these rows are tested with the strictest settings there.
 		{"YYY", "YYN", "", "YYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
 		{"YYY", "NNY", "", "NYN", []string{"g1"}, []string{"g1"}, []string{"g1"}},
 		{"NYN", "NNY", "YYN", "YYN", []string{"g2"}, []string{"g2"}, []string{"g2"}},
@@ -108,7 +108,7 @@ func TestPUSH7_NoPushWithoutAProof(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := DefaultPush()
 			p.BeforePassword = tt.before
-			got, ok := p.Check(settings(tt.settings), Occasion{Proved: tt.proved, Rejected: tt.rejected})
+			got, ok := p.Check(settings(tt.settings), PushContext{Proved: tt.proved, Rejected: tt.rejected})
 			if got != tt.want || ok != tt.ok {
 				t.Errorf("got %s, %t, want %s, %t", got, ok, tt.want, tt.ok)
 			}
@@ -153,16 +153,16 @@ func TestPUSH9_PUSH18_Bounds(t *testing.T) {
 	}
 }
 
-// What is offered to every name is what holds for anybody, and the check the
-// strictest of them all: neither tells whose name it is.
+// What is offered to every name is what applies to any user, with the strictest
+// presence check of all. Neither reveals whose name it is.
 func TestPUSH7_Anybody(t *testing.T) {
 	p := DefaultPush()
 	p.PushSettings = settings("YYN")
-	if presence, push, codes := p.Anybody(); presence != Enter || push || !codes {
+	if presence, push, codes := p.ForAnyUser(); presence != Enter || push || !codes {
 		t.Errorf("got %s, %v, %v", presence, push, codes)
 	}
 	p.BeforePassword, p.Groups = true, map[string]PushSettings{"g": settings("YNS"), "off": settings("NNS")}
-	if presence, push, codes := p.Anybody(); presence != SixDigits || !push || !codes {
+	if presence, push, codes := p.ForAnyUser(); presence != SixDigits || !push || !codes {
 		t.Errorf("with a stricter group: got %s, %v, %v", presence, push, codes)
 	}
 }

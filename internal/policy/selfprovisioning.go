@@ -6,7 +6,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Target says of which users self-provisioning is offered to (ENR-15).
+// A Target says which users may use self-provisioning (ENR-15).
 type Target string
 
 const (
@@ -16,36 +16,36 @@ const (
 	TargetNone   Target = "none"
 )
 
-// SelfProvisioning says who may enrol a first authenticator alone.
+// SelfProvisioning says who may enrol a first authenticator without an operator.
 type SelfProvisioning struct {
-	Target       Target   `json:"target"`
-	Groups       []string `json:"groups,omitempty"` // ids; kept, and without effect, with all and none
-	RequireLeave bool     `json:"require_leave"`    // who ever had one needs an operator's leave
-	ThirdParty   bool     `json:"third_party"`      // another vendor's authenticator app may be enrolled too (ENR-12)
+	Target        Target   `json:"target"`
+	Groups        []string `json:"groups,omitempty"` // ids; kept but without effect with TargetAll and TargetNone
+	RequirePermit bool     `json:"require_leave"`    // a user who ever had an authenticator needs an operator's permit
+	ThirdParty    bool     `json:"third_party"`      // other vendors' authenticator apps may be enrolled too (ENR-12)
 }
 
-// DefaultSelfProvisioning is that of a new tenant: everybody, once, with an app
-// whose key stays on its device.
+// DefaultSelfProvisioning allows everybody to enrol once, with an app that keeps
+// its key on the device.
 func DefaultSelfProvisioning() SelfProvisioning {
-	return SelfProvisioning{Target: TargetAll, RequireLeave: true}
+	return SelfProvisioning{Target: TargetAll, RequirePermit: true}
 }
 
 // Kind returns KindSelfProvisioning.
 func (SelfProvisioning) Kind() Kind { return KindSelfProvisioning }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (s SelfProvisioning) Validate() error {
 	var ps Problems
 	oneOf(&ps, "target", s.Target, TargetAll, TargetOnly, TargetExcept, TargetNone)
 	if (s.Target == TargetOnly || s.Target == TargetExcept) && len(s.Groups) == 0 {
 		ps.add("groups", "groups")
 	}
-	ps.names("groups", s.Groups)
+	ps.checkIDs("groups", s.Groups)
 	return ps.err()
 }
 
-// Targets reports whether a user in these groups is a target user. Only and
-// except without a group to go by target nobody.
+// Targets reports whether a user in these groups is a target user. TargetOnly and
+// TargetExcept without groups target nobody.
 func (s SelfProvisioning) Targets(groups []string) bool {
 	listed := slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(s.Groups, g) })
 	switch s.Target {
@@ -59,63 +59,63 @@ func (s SelfProvisioning) Targets(groups []string) bool {
 	return false
 }
 
-// A Candidate is what is known about somebody in a journey when the question
-// is whether self-provisioning is open to them.
+// A Candidate is what is known about the user of a journey when it is decided
+// whether self-provisioning is open to them.
 type Candidate struct {
-	Known          bool // the name is an enabled user's
-	Operator       bool
-	Groups         []string
-	SecondFactor   bool // the journey wants one
-	Authenticators []identity.Authenticator
-	HalfMade       []string // ids of pending authenticators of the user's own self-provisioning
-	EverEnrolled   bool     // had an active authenticator at any time
-	Leave          bool     // an operator gave leave, and it has not been used up
-	Platform       bool     // at least one platform is allowed, or another vendor's app
+	Known           bool // the name belongs to an enabled user
+	Operator        bool
+	Groups          []string
+	SecondFactor    bool // the journey requires one
+	Authenticators  []identity.Authenticator
+	OwnPending      []string // ids of pending authenticators from the user's own self-provisioning
+	EverEnrolled    bool     // had an active authenticator at any time
+	Permit          bool     // an operator gave an enrolment permit that is not used up
+	PlatformAllowed bool     // at least one platform, or another vendor's app, is allowed
 }
 
-// Reasons of MayEnroll.
+// Reasons returned by MayEnroll.
 const (
-	MayEnrollAlone     Reason = "may enrol"
-	UserUnknown        Reason = "user unknown"
-	NoSecondFactor     Reason = "no one-time password wanted"
-	HasAuthenticator   Reason = "has an authenticator"
-	OperatorNeedsLeave Reason = "an operator needs another operator's leave"
-	NeedsLeave         Reason = "had an authenticator and needs an operator's leave"
-	NotTargetUser      Reason = "not a target user"
-	NoPlatformAllowed  Reason = "no platform allowed"
+	MayEnrollAlone      Reason = "may enrol"
+	UserUnknown         Reason = "user unknown"
+	NoSecondFactor      Reason = "no one-time password wanted"
+	HasAuthenticator    Reason = "has an authenticator"
+	OperatorNeedsPermit Reason = "an operator needs another operator's leave"
+	NeedsPermit         Reason = "had an authenticator and needs an operator's leave"
+	NotTargetUser       Reason = "not a target user"
+	NoPlatformAllowed   Reason = "no platform allowed"
 )
 
-// MayEnroll decides whether self-provisioning is open to somebody (ENR-1).
+// MayEnroll decides whether self-provisioning is open to a user (ENR-1).
 //
-// It is the weakest door of the house: a password and a mailbox, or the mailbox
-// alone. So whatever could be made to happen to an authenticator from outside,
-// such as a lock, must not open it, and an operator never walks through it
-// without another one's leave.
+// Self-provisioning is the weakest way to get an authenticator: it requires a
+// password and a mailbox, or only the mailbox. Nothing that an attacker can do to
+// an authenticator from outside, such as locking it, may therefore open it. An
+// operator always needs another operator's permit.
 func (s SelfProvisioning) MayEnroll(c Candidate) (bool, Reason) {
 	switch {
 	case !c.Known:
 		return false, UserUnknown
 	case !c.SecondFactor:
 		return false, NoSecondFactor
-	case Counting(c.Authenticators, c.HalfMade) > 0:
+	case CountEnrolled(c.Authenticators, c.OwnPending) > 0:
 		return false, HasAuthenticator
-	case c.Operator && !c.Leave:
-		return false, OperatorNeedsLeave
-	case c.EverEnrolled && s.RequireLeave && !c.Leave:
-		return false, NeedsLeave
+	case c.Operator && !c.Permit:
+		return false, OperatorNeedsPermit
+	case c.EverEnrolled && s.RequirePermit && !c.Permit:
+		return false, NeedsPermit
 	case !s.Targets(c.Groups):
 		return false, NotTargetUser
-	case !c.Platform:
+	case !c.PlatformAllowed:
 		return false, NoPlatformAllowed
 	}
 	return true, MayEnrollAlone
 }
 
-// Counting returns how many of a user's authenticators count as having one for
-// one-time passwords. Locked and suspended ones do; passkeys and recovery codes
-// do not, nor do those inactive or revoked, nor the pending ones whose ids are
-// halfMade: what a user began alone and may begin again.
-func Counting(authenticators []identity.Authenticator, halfMade []string) int {
+// CountEnrolled returns how many authenticators count when it is decided whether
+// a user has one for the second factor. Locked and suspended ones count.
+// Passkeys, recovery codes, inactive and revoked ones do not. Nor do the pending
+// ones listed in ownPending, which the user began to enrol and may begin again.
+func CountEnrolled(authenticators []identity.Authenticator, halfMade []string) int {
 	n := 0
 	for _, a := range authenticators {
 		switch a.Kind {

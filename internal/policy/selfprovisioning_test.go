@@ -61,11 +61,11 @@ func TestENR1_MayEnroll(t *testing.T) {
 	}
 	all := DefaultSelfProvisioning()
 	open := SelfProvisioning{Target: TargetAll}
-	some := SelfProvisioning{Target: TargetOnly, Groups: []string{"grp_a"}, RequireLeave: true}
+	some := SelfProvisioning{Target: TargetOnly, Groups: []string{"grp_a"}, RequirePermit: true}
 
-	// fresh is somebody to whom it is open; each row changes one thing.
+	// fresh is a user to whom self-provisioning is open; each row changes one thing.
 	fresh := func(change func(*Candidate)) Candidate {
-		c := Candidate{Known: true, SecondFactor: true, Platform: true}
+		c := Candidate{Known: true, SecondFactor: true, PlatformAllowed: true}
 		if change != nil {
 			change(&c)
 		}
@@ -83,7 +83,7 @@ func TestENR1_MayEnroll(t *testing.T) {
 		{"first login", all, fresh(nil), MayEnrollAlone},
 		{"nobody", all, fresh(func(c *Candidate) { c.Known = false }), UserUnknown},
 		{"password alone wanted", all, fresh(func(c *Candidate) { c.SecondFactor = false }), NoSecondFactor},
-		{"no platform", all, fresh(func(c *Candidate) { c.Platform = false }), NoPlatformAllowed},
+		{"no platform", all, fresh(func(c *Candidate) { c.PlatformAllowed = false }), NoPlatformAllowed},
 
 		{"has one", all, has(identity.Active, identity.AppToken), HasAuthenticator},
 		{"has a fob", all, has(identity.Active, identity.HOTP), HasAuthenticator},
@@ -91,33 +91,33 @@ func TestENR1_MayEnroll(t *testing.T) {
 		{"nor does a suspension", all, has(identity.Suspended, identity.AppToken), HasAuthenticator},
 		{"somebody else's pending one", all, has(identity.Pending, identity.AppToken), HasAuthenticator},
 		{"the own half-made one", all, fresh(func(c *Candidate) {
-			c.Authenticators, c.HalfMade = in(identity.Pending, identity.AppToken), []string{"aut_1"}
+			c.Authenticators, c.OwnPending = in(identity.Pending, identity.AppToken), []string{"aut_1"}
 		}), MayEnrollAlone},
 		{"half-made once, active now", all, fresh(func(c *Candidate) {
-			c.Authenticators, c.HalfMade = in(identity.Active, identity.AppToken), []string{"aut_1"}
+			c.Authenticators, c.OwnPending = in(identity.Active, identity.AppToken), []string{"aut_1"}
 		}), HasAuthenticator},
 		{"a passkey alone", all, has(identity.Active, identity.Passkey), MayEnrollAlone},
 		{"recovery codes alone", all, has(identity.Active, identity.RecoveryCode), MayEnrollAlone},
 		{"a locked one, with leave", all, fresh(func(c *Candidate) {
-			c.Authenticators, c.EverEnrolled, c.Leave = in(identity.Locked, identity.AppToken), true, true
+			c.Authenticators, c.EverEnrolled, c.Permit = in(identity.Locked, identity.AppToken), true, true
 		}), HasAuthenticator},
 
 		{"revoked", all, fresh(func(c *Candidate) {
 			c.Authenticators, c.EverEnrolled = in(identity.Revoked, identity.AppToken), true
-		}), NeedsLeave},
+		}), NeedsPermit},
 		{"expired", all, fresh(func(c *Candidate) {
 			c.Authenticators, c.EverEnrolled = in(identity.Inactive, identity.AppToken), true
-		}), NeedsLeave},
-		{"lost, with leave", all, fresh(func(c *Candidate) { c.EverEnrolled, c.Leave = true, true }), MayEnrollAlone},
+		}), NeedsPermit},
+		{"lost, with leave", all, fresh(func(c *Candidate) { c.EverEnrolled, c.Permit = true, true }), MayEnrollAlone},
 		{"lost, no leave needed", open, fresh(func(c *Candidate) { c.EverEnrolled = true }), MayEnrollAlone},
 
-		{"operator", all, fresh(func(c *Candidate) { c.Operator = true }), OperatorNeedsLeave},
-		{"operator, where nobody needs leave", open, fresh(func(c *Candidate) { c.Operator = true }), OperatorNeedsLeave},
-		{"operator, with leave", all, fresh(func(c *Candidate) { c.Operator, c.Leave = true, true }), MayEnrollAlone},
+		{"operator", all, fresh(func(c *Candidate) { c.Operator = true }), OperatorNeedsPermit},
+		{"operator, where nobody needs leave", open, fresh(func(c *Candidate) { c.Operator = true }), OperatorNeedsPermit},
+		{"operator, with leave", all, fresh(func(c *Candidate) { c.Operator, c.Permit = true, true }), MayEnrollAlone},
 
 		{"target user", some, fresh(func(c *Candidate) { c.Groups = []string{"grp_a"} }), MayEnrollAlone},
 		{"no target user", some, fresh(func(c *Candidate) { c.Groups = []string{"grp_b"} }), NotTargetUser},
-		{"no target user, with leave", some, fresh(func(c *Candidate) { c.Leave = true }), NotTargetUser},
+		{"no target user, with leave", some, fresh(func(c *Candidate) { c.Permit = true }), NotTargetUser},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ok, why := tt.policy.MayEnroll(tt.c)

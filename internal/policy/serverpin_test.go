@@ -2,8 +2,8 @@ package policy
 
 import "testing"
 
-// The rules of PINs that the server checks, and what was typed taken apart by the
-// length of the passcode, whatever the digits beside the cut are (attack 24).
+// The rules of PINs that the server checks. What was typed is split by the length
+// of the passcode, whatever the digits next to the cut are (attack 24).
 func TestCRED6_ServerPINs(t *testing.T) {
 	rules := DefaultServerPIN()
 	for pin, want := range map[string]PINProblem{
@@ -45,14 +45,14 @@ func TestCRED6_ServerPINs(t *testing.T) {
 		good  bool
 	}{
 		{DefaultServerPIN(), true},
-		{ServerPIN{Least: 3, Most: 4, Position: PINAfter}, true},
-		{ServerPIN{Least: 15, Most: 16, Position: PINAfter}, true},
-		{ServerPIN{Least: 2, Most: 8, Position: PINAfter}, false},
-		{ServerPIN{Least: 16, Most: 16, Position: PINAfter}, false},
-		{ServerPIN{Least: 3, Most: 3, Position: PINAfter}, false},
-		{ServerPIN{Least: 8, Most: 7, Position: PINAfter}, false},
-		{ServerPIN{Least: 4, Most: 17, Position: PINAfter}, false},
-		{ServerPIN{Least: 4, Most: 8, Position: "behind"}, false},
+		{ServerPIN{MinLength: 3, MaxLength: 4, Position: PINAfter}, true},
+		{ServerPIN{MinLength: 15, MaxLength: 16, Position: PINAfter}, true},
+		{ServerPIN{MinLength: 2, MaxLength: 8, Position: PINAfter}, false},
+		{ServerPIN{MinLength: 16, MaxLength: 16, Position: PINAfter}, false},
+		{ServerPIN{MinLength: 3, MaxLength: 3, Position: PINAfter}, false},
+		{ServerPIN{MinLength: 8, MaxLength: 7, Position: PINAfter}, false},
+		{ServerPIN{MinLength: 4, MaxLength: 17, Position: PINAfter}, false},
+		{ServerPIN{MinLength: 4, MaxLength: 8, Position: "behind"}, false},
 	} {
 		if err := tt.rules.Validate(); (err == nil) != tt.good {
 			t.Errorf("%+v: %v", tt.rules, err)
@@ -60,8 +60,8 @@ func TestCRED6_ServerPINs(t *testing.T) {
 	}
 }
 
-// The PIN type makes the app's rules meaningless, and a response to a challenge has
-// no PIN beside it (SP-14, CRED-4a).
+// With this PIN type the app's PIN rules have no effect, and a response to a
+// challenge has no PIN with it (SP-14, CRED-4a).
 func TestCRED5_ATemplateWithAServerPIN(t *testing.T) {
 	got, err := Read[Template]([]byte(`{"pin": "server", "pin_length": 8, "pin_attempts": 3, "biometric": true}`))
 	want := DefaultTemplate()

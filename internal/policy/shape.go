@@ -14,11 +14,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// shape compares JSON, known to be well-formed, with the type it is meant for
-// and notes what does not fit, all of it and by name: encoding/json stops at
-// the first unknown field, takes names in any case, and lets a field that is
-// there twice overwrite itself.
-func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
+// checkShape compares well-formed JSON with the type it is decoded into and
+// records everything that does not match. encoding/json alone does not suffice:
+// it stops at the first unknown field, ignores the case of names, and accepts a
+// field that occurs twice.
+func (ps *Problems) checkShape(path string, t reflect.Type, raw json.RawMessage) {
 	kind := t.Kind()
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		kind = reflect.String
@@ -28,7 +28,7 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 		fields := fieldsOf(t)
 		for name, value := range ps.members(path, raw) {
 			if field, ok := fields[name]; ok {
-				ps.shape(join(path, name), field, value)
+				ps.checkShape(join(path, name), field, value)
 			} else if near := identity.Nearest(name, slices.Sorted(maps.Keys(fields))); near != "" {
 				ps.add(join(path, name), "nearest", "nearest", near)
 			} else {
@@ -37,7 +37,7 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 		}
 	case reflect.Map:
 		for name, value := range ps.members(path, raw) {
-			ps.shape(join(path, name), t.Elem(), value)
+			ps.checkShape(join(path, name), t.Elem(), value)
 		}
 	case reflect.Slice:
 		var items []json.RawMessage
@@ -46,18 +46,18 @@ func (ps *Problems) shape(path string, t reflect.Type, raw json.RawMessage) {
 			return
 		}
 		for i, item := range items {
-			ps.shape(fmt.Sprintf("%s[%d]", path, i), t.Elem(), item)
+			ps.checkShape(fmt.Sprintf("%s[%d]", path, i), t.Elem(), item)
 		}
 	default:
 		if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
-			ps.leaf(path, t.Kind())
+			ps.wrongType(path, t.Kind())
 		}
 	}
 }
 
-// leaf notes that a single value is not of its kind. The only struct among
-// them is a network.
-func (ps *Problems) leaf(path string, kind reflect.Kind) {
+// wrongType records that a single value has the wrong type. The only struct that
+// is a single value is a network.
+func (ps *Problems) wrongType(path string, kind reflect.Kind) {
 	switch kind {
 	case reflect.Bool:
 		ps.add(path, "boolean")
@@ -70,8 +70,8 @@ func (ps *Problems) leaf(path string, kind reflect.Kind) {
 	}
 }
 
-// members yields the members of an object, and notes it if raw is none or has
-// a member twice.
+// members yields the members of an object. It records a problem if raw is not an
+// object or has a member twice.
 func (ps *Problems) members(path string, raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 	return func(yield func(string, json.RawMessage) bool) {
 		dec := json.NewDecoder(bytes.NewReader(raw))
@@ -100,8 +100,8 @@ func (ps *Problems) members(path string, raw json.RawMessage) iter.Seq2[string, 
 	}
 }
 
-// fieldsOf returns the fields of a struct as JSON names them, those of embedded
-// structs among them.
+// fieldsOf returns the fields of a struct by their JSON names, including those of
+// embedded structs.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields := make(map[string]reflect.Type)
 	for _, f := range reflect.VisibleFields(t) {

@@ -10,15 +10,15 @@ import (
 // factorSteps lists the steps a journey definition can name.
 var factorSteps = []identity.FactorStep{identity.PushStep, identity.PushWithPresenceStep, identity.PasscodeStep}
 
-// Offers reports whether a journey definition offers a step: one that names
-// none offers all.
+// Offers reports whether a journey definition offers a step. A definition without
+// steps offers all.
 func Offers(steps []identity.FactorStep, step identity.FactorStep) bool {
 	return len(steps) == 0 || slices.Contains(steps, step)
 }
 
-// checkSteps reports what is wrong with the steps of a rule. Naming push twice
-// would say in one place that a plain push is enough, and in the other that it
-// is not (PUSH-20).
+// checkSteps records what is wrong with a rule's steps. It refuses both push
+// steps in one rule: one says that a plain push suffices, the other that it does
+// not (PUSH-20).
 func (r Rule) checkSteps(ps *Problems, at string) {
 	for i, s := range r.Steps {
 		field := fmt.Sprintf("%ssteps[%d]", at, i)
@@ -37,10 +37,10 @@ func (r Rule) checkSteps(ps *Problems, at string) {
 	}
 }
 
-// narrower returns the steps that two rules both offer, in the order of the
-// first that names any; of push in both, the stricter. It reports false where
-// nothing is left.
-func narrower(a, b []identity.FactorStep) ([]identity.FactorStep, bool) {
+// commonSteps returns the steps that two rules both offer, in the order of the
+// first one that names any. If both offer push, the stricter push step remains.
+// It returns false if nothing remains.
+func commonSteps(a, b []identity.FactorStep) ([]identity.FactorStep, bool) {
 	switch {
 	case len(a) == 0:
 		return b, true

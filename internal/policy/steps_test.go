@@ -15,7 +15,7 @@ const (
 	typed        = identity.PasscodeStep
 )
 
-// A journey definition that names push twice says where.
+// A journey definition that names both push steps is refused, with the place.
 func TestPUSH20_BothPushStepsAreRefused(t *testing.T) {
 	both := []identity.Validation{identity.Password, identity.SecondFactor}
 	for _, tt := range []struct {
@@ -47,32 +47,32 @@ func TestPUSH20_BothPushStepsAreRefused(t *testing.T) {
 	}
 }
 
-// Where the journey definition, the policy, the day after a rejection, and what
-// the application can show ask for different things, the stricter holds.
+// Where the journey definition, the policy, the day after a rejection and what
+// the application can show require different things, the strictest applies.
 func TestPUSH20_PUSH21_Occasions(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		settings string
-		at       Occasion
+		at       PushContext
 		want     Presence
 		ok       bool
 	}{
-		{"plain step, plain policy", "YYN", Occasion{Proved: true, Steps: []identity.FactorStep{plain}}, NoPresence, true},
-		{"plain step, policy asks", "YYS", Occasion{Proved: true, Steps: []identity.FactorStep{plain}}, SixDigits, true},
-		{"presence step, plain policy", "YYN", Occasion{Proved: true, Steps: []identity.FactorStep{withPresence}}, Enter, true},
-		{"presence step, policy picks", "YYP", Occasion{Proved: true, Steps: []identity.FactorStep{withPresence}}, Enter, true},
-		{"presence step, six digits", "YYS", Occasion{Proved: true, Steps: []identity.FactorStep{withPresence}}, SixDigits, true},
-		{"no push step", "YYE", Occasion{Proved: true, Steps: []identity.FactorStep{typed}}, NoPresence, false},
-		{"presence step, push off", "NYN", Occasion{Proved: true, Steps: []identity.FactorStep{withPresence}}, NoPresence, false},
-		{"plain step, the day after", "YYN", Occasion{Proved: true, Rejected: true, Steps: []identity.FactorStep{plain}}, Enter, true},
+		{"plain step, plain policy", "YYN", PushContext{Proved: true, Steps: []identity.FactorStep{plain}}, NoPresence, true},
+		{"plain step, policy asks", "YYS", PushContext{Proved: true, Steps: []identity.FactorStep{plain}}, SixDigits, true},
+		{"presence step, plain policy", "YYN", PushContext{Proved: true, Steps: []identity.FactorStep{withPresence}}, Enter, true},
+		{"presence step, policy picks", "YYP", PushContext{Proved: true, Steps: []identity.FactorStep{withPresence}}, Enter, true},
+		{"presence step, six digits", "YYS", PushContext{Proved: true, Steps: []identity.FactorStep{withPresence}}, SixDigits, true},
+		{"no push step", "YYE", PushContext{Proved: true, Steps: []identity.FactorStep{typed}}, NoPresence, false},
+		{"presence step, push off", "NYN", PushContext{Proved: true, Steps: []identity.FactorStep{withPresence}}, NoPresence, false},
+		{"plain step, the day after", "YYN", PushContext{Proved: true, Rejected: true, Steps: []identity.FactorStep{plain}}, Enter, true},
 
-		{"PUSH-21 no screen, plain policy", "YYN", Occasion{Proved: true, CannotShow: true}, NoPresence, true},
-		{"PUSH-21 no screen, policy asks", "YYE", Occasion{Proved: true, CannotShow: true}, NoPresence, false},
-		{"PUSH-21 no screen, policy asks, plain allowed", "YYE", Occasion{Proved: true, CannotShow: true, Plain: true}, NoPresence, true},
-		{"PUSH-21 plain allowed, but there is a screen", "YYE", Occasion{Proved: true, Plain: true}, Enter, true},
-		{"PUSH-21 plain allowed, the day after", "YYE", Occasion{Proved: true, Rejected: true, CannotShow: true, Plain: true}, NoPresence, false},
-		{"PUSH-21 plain allowed, definition asks", "YYN", Occasion{Proved: true, CannotShow: true, Plain: true, Steps: []identity.FactorStep{withPresence}}, NoPresence, false},
-		{"PUSH-21 plain allowed, nothing proved", "YYE", Occasion{CannotShow: true, Plain: true}, NoPresence, false},
+		{"PUSH-21 no screen, plain policy", "YYN", PushContext{Proved: true, CannotShow: true}, NoPresence, true},
+		{"PUSH-21 no screen, policy asks", "YYE", PushContext{Proved: true, CannotShow: true}, NoPresence, false},
+		{"PUSH-21 no screen, policy asks, plain allowed", "YYE", PushContext{Proved: true, CannotShow: true, AllowPlain: true}, NoPresence, true},
+		{"PUSH-21 plain allowed, but there is a screen", "YYE", PushContext{Proved: true, AllowPlain: true}, Enter, true},
+		{"PUSH-21 plain allowed, the day after", "YYE", PushContext{Proved: true, Rejected: true, CannotShow: true, AllowPlain: true}, NoPresence, false},
+		{"PUSH-21 plain allowed, definition asks", "YYN", PushContext{Proved: true, CannotShow: true, AllowPlain: true, Steps: []identity.FactorStep{withPresence}}, NoPresence, false},
+		{"PUSH-21 plain allowed, nothing proved", "YYE", PushContext{CannotShow: true, AllowPlain: true}, NoPresence, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := DefaultPush()
@@ -84,8 +84,8 @@ func TestPUSH20_PUSH21_Occasions(t *testing.T) {
 	}
 }
 
-// Hiding one's address never opens a step: what is offered is what every rule
-// offers that might decide.
+// Hiding one's address never opens a step: only steps that every rule offers which
+// might decide are offered.
 func TestPUSH20_StepsOfAnUnknownAddress(t *testing.T) {
 	otp := []identity.Validation{identity.SecondFactor}
 	office := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
@@ -110,7 +110,7 @@ func TestPUSH20_StepsOfAnUnknownAddress(t *testing.T) {
 	}
 }
 
-// What is offered before it is known to whom is what anybody may use there.
+// What is offered before the user is known is what any user may use there.
 func TestPUSH20_OffersStep(t *testing.T) {
 	otp := []identity.Validation{identity.SecondFactor}
 	a := Access{Rules: []Rule{

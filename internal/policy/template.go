@@ -2,38 +2,39 @@ package policy
 
 import "github.com/latchkey-id/latchkey/internal/identity"
 
-// Modes and PIN types of a Template (CRED-3, CRED-5).
+// Values of Template.Mode and Template.PIN (CRED-3, CRED-5).
 const (
 	QuickLog          = "quick-log"          // the app shows passcodes
 	ChallengeResponse = "challenge-response" // the login page shows a challenge, which the app answers
 	NoPIN             = "none"
 	UserPIN           = "user"   // chosen by the user, asked for by the app
-	ServerSidePIN     = "server" // typed with the passcode, as [ServerPIN] has it
+	ServerSidePIN     = "server" // typed together with the passcode; see [ServerPIN]
 )
 
-// A Template says what an app token enrolled from now on is like. A copy of it
-// goes into the authenticator, so that a change touches none that exists. As a
-// document it is the tenant's standard one; [Templates] holds others.
+// A Template holds the properties of app authenticators that are enrolled from
+// now on. Each authenticator stores a copy, so that a change does not affect
+// existing ones. The document of this kind is the tenant's standard template;
+// [Templates] holds further ones.
 type Template struct {
 	Name   string `json:"name"`
 	Mode   string `json:"mode"`
 	Length int64  `json:"length"` // digits of a passcode, or of a response
-	Step   int64  `json:"step"`   // seconds; 0 is event-based: a counter
+	Step   int64  `json:"step"`   // seconds of a TOTP step; 0 means event-based (HOTP)
 	PIN    string `json:"pin"`
 	PINRules
-	PINAttempts int64 `json:"pin_attempts"` // wrong PINs in a row that lock the authenticator for good (CRED-7)
-	Biometric   bool  `json:"biometric"`    // unlock instead of typing a PIN (CRED-8)
+	PINAttempts int64 `json:"pin_attempts"` // consecutive wrong PINs that lock the authenticator permanently (CRED-7)
+	Biometric   bool  `json:"biometric"`    // biometrics may replace typing the PIN (CRED-8)
 }
 
-// DefaultTemplate is six digits every thirty seconds, without a PIN.
+// DefaultTemplate has six digits, a step of 30 seconds and no PIN.
 func DefaultTemplate() Template {
 	return Template{Name: "Standard", Mode: QuickLog, Length: 6, Step: 30, PIN: NoPIN, PINRules: DefaultPINRules(), PINAttempts: 10}
 }
 
-// Normal returns the template as it is kept: what its mode, its PIN type or
-// another setting makes meaningless stands at its default, whatever was left there from
-// when it meant something (CRED-4a).
-func (t Template) Normal() Template {
+// Normalize returns the template as it is stored. Settings that have no effect
+// because of the mode, the PIN type or another setting are reset to their
+// defaults (CRED-4a).
+func (t Template) Normalize() Template {
 	none := DefaultTemplate()
 	if t.Mode == ChallengeResponse {
 		t.Step = none.Step
@@ -47,19 +48,19 @@ func (t Template) Normal() Template {
 	return t
 }
 
-func (t Template) normal() Document { return t.Normal() }
+func (t Template) normalize() Document { return t.Normalize() }
 
 // Kind returns KindTemplate.
 func (Template) Kind() Kind { return KindTemplate }
 
-// Validate reports all that is wrong.
+// Validate reports everything that is wrong.
 func (t Template) Validate() error {
 	var ps Problems
 	t.check(&ps, "")
 	return ps.err()
 }
 
-// check notes what is wrong; at stands before the names of the fields.
+// check records what is wrong. at is the prefix of the field names.
 func (t Template) check(ps *Problems, at string) {
 	switch {
 	case t.Name == "":
@@ -71,10 +72,10 @@ func (t Template) check(ps *Problems, at string) {
 	oneOf(ps, at+"length", t.Length, 6, 8)
 	oneOf(ps, at+"step", t.Step, 0, 30, 60)
 	oneOf(ps, at+"pin", t.PIN, NoPIN, UserPIN, ServerSidePIN)
-	ps.within(at+"pin_length", t.PINLength, 4, 8)
+	ps.inRange(at+"pin_length", t.PINLength, 4, 8)
 	if t.PIN == ServerSidePIN && t.Mode == ChallengeResponse {
 		ps.add(at+"pin", "pin-mode")
 	}
 	oneOf(ps, at+"complexity", t.Complexity, Decimal, StrongAlphanumeric)
-	ps.within(at+"pin_attempts", t.PINAttempts, 1, 20)
+	ps.inRange(at+"pin_attempts", t.PINAttempts, 1, 20)
 }

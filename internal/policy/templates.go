@@ -9,19 +9,19 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Templates are a tenant's token templates besides the standard one, and which
-// of them is in force on which platform (CRED-3). A platform that is not in the
-// table has the standard one, the document [Template].
+// Templates are a tenant's further templates, and the platforms they apply to
+// (CRED-3). A platform that is not in the map has the standard template, which is
+// the document [Template].
 type Templates struct {
 	Templates NamedTemplates               `json:"templates,omitempty"`
-	Platforms map[identity.Platform]string `json:"platforms,omitempty"` // names of Templates
+	Platforms map[identity.Platform]string `json:"platforms,omitempty"` // names of templates in Templates
 }
 
-// NamedTemplates is a list of templates. What one of them does not say is as in
-// [DefaultTemplate], but its name, which each must have.
+// NamedTemplates is a list of templates. Missing fields have the values of
+// [DefaultTemplate], except for the name, which is required.
 type NamedTemplates []Template
 
-// UnmarshalJSON reads the list.
+// UnmarshalJSON reads the list and fills in the defaults.
 func (n *NamedTemplates) UnmarshalJSON(data []byte) error {
 	var raw []json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
@@ -39,17 +39,18 @@ func (n *NamedTemplates) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// maxTemplates is how many a tenant can have besides the standard one.
+// maxTemplates is the maximum number of templates beside the standard one.
 const maxTemplates = 50
 
-// DefaultTemplates are none.
+// DefaultTemplates returns no further templates.
 func DefaultTemplates() Templates { return Templates{} }
 
 // Kind returns KindTemplates.
 func (Templates) Kind() Kind { return KindTemplates }
 
-// Validate reports all that is wrong. That none has the name of the standard
-// template is seen to where both are at hand; see [Templates.Taken].
+// Validate reports everything that is wrong, except for a template with the name
+// of the standard one, because that is another document. Callers that have both
+// call [Templates.CheckStandardName].
 func (t Templates) Validate() error {
 	var ps Problems
 	if len(t.Templates) > maxTemplates {
@@ -78,16 +79,16 @@ func (t Templates) Validate() error {
 	return ps.err()
 }
 
-func (t Templates) normal() Document {
+func (t Templates) normalize() Document {
 	t.Templates = slices.Clone(t.Templates)
 	for i := range t.Templates {
-		t.Templates[i] = t.Templates[i].Normal()
+		t.Templates[i] = t.Templates[i].Normalize()
 	}
 	return t
 }
 
-// index is where the template of a name stands, or -1. Names that a person would
-// take for the same are.
+// index returns the index of the template with a name, or -1. Names that look the
+// same to a person are equal.
 func (t Templates) index(name string) int {
 	return slices.IndexFunc(t.Templates, func(other Template) bool {
 		return identity.FoldName(other.Name) == identity.FoldName(name)
@@ -102,17 +103,17 @@ func (t Templates) names() []string {
 	return names
 }
 
-// Named returns the template of a name.
-func (t Templates) Named(name string) (Template, bool) {
+// ByName returns the template with a name.
+func (t Templates) ByName(name string) (Template, bool) {
 	if i := t.index(name); i >= 0 {
 		return t.Templates[i], true
 	}
 	return Template{}, false
 }
 
-// Taken is an Invalid if one of the templates has the name of the standard one,
-// whichever of the two documents is being set.
-func (t Templates) Taken(standard Template) error {
+// CheckStandardName returns an Invalid error if one of the templates has the name
+// of the standard one. It is called when either document is set.
+func (t Templates) CheckStandardName(standard Template) error {
 	var ps Problems
 	if i := t.index(standard.Name); i >= 0 {
 		ps.add(fmt.Sprintf("templates[%d].name", i), "standard")
@@ -120,10 +121,10 @@ func (t Templates) Taken(standard Template) error {
 	return ps.err()
 }
 
-// On returns the template that is in force on a platform, given the standard one.
-func (t Templates) On(platform identity.Platform, standard Template) Template {
+// ForPlatform returns the template that applies on a platform, given the standard one.
+func (t Templates) ForPlatform(platform identity.Platform, standard Template) Template {
 	if name, ok := t.Platforms[platform]; ok {
-		if named, ok := t.Named(name); ok {
+		if named, ok := t.ByName(name); ok {
 			return named
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Each platform has the template chosen for it, and else the standard one; what
-// a template does not say is as in the default.
+// Each platform has the template chosen for it, or otherwise the standard one.
+// Fields missing from a template have their defaults.
 func TestCRED3_ATemplateForAPlatform(t *testing.T) {
 	templates, err := Read[Templates]([]byte(`{"templates": [{"name": "Long", "length": 8, "step": 60}, {"name": "Guarded", "pin": "user"}],
 		"platforms": {"ios": "long", "android": "Guarded"}}`))
@@ -21,13 +21,13 @@ func TestCRED3_ATemplateForAPlatform(t *testing.T) {
 		identity.Linux:   {Name: standard.Name, Length: 6, Step: 30, PIN: NoPIN},
 	} {
 		want.Mode, want.PINRules, want.PINAttempts = standard.Mode, standard.PINRules, standard.PINAttempts
-		if got := templates.On(platform, standard); got != want {
+		if got := templates.ForPlatform(platform, standard); got != want {
 			t.Errorf("%s: got %+v, want %+v", platform, got, want)
 		}
 	}
 }
 
-// CRED-4a holds in the list as it does for the standard one.
+// CRED-4a holds for the list as for the standard template.
 func TestCRED4a_TemplatesAreNormal(t *testing.T) {
 	data, err := Encode(Templates{Templates: NamedTemplates{{Name: "a", Mode: QuickLog, Length: 8, Step: 60, PIN: NoPIN, PINAttempts: 3, Biometric: true,
 		PINRules: PINRules{PINLength: 8, Complexity: StrongAlphanumeric}}}})

@@ -42,7 +42,7 @@ func anyHand(a identity.Authenticator) bool {
 		return false
 	}
 	template, err := policy.Read[policy.Template](a.Template)
-	return err != nil || template.AsksWho()
+	return err != nil || template.VerifiesUser()
 }
 
 // alive reports whether an approval by an authenticator may count now: user

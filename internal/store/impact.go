@@ -36,8 +36,8 @@ var selectUsersWithClass = bothTexts(func(j jsonSQL) string {
 
 // UserClasses returns a tenant's enabled users, counted by what decides whether a
 // push policy locks them out. It is one statement.
-func (v PolicyReads) UserClasses(ctx context.Context, tenant string) ([]policy.Class, error) {
-	return Collect(list(ctx, v.r, "user classes", func(row scanner) (c policy.Class, err error) {
+func (v PolicyReads) UserClasses(ctx context.Context, tenant string) ([]policy.UserClass, error) {
+	return Collect(list(ctx, v.r, "user classes", func(row scanner) (c policy.UserClass, err error) {
 		err = scanUserClass(row, &c, &c.Users)
 		return c, err
 	}, v.r.dialect.text(selectUserClasses), tenant))
@@ -46,26 +46,26 @@ func (v PolicyReads) UserClasses(ctx context.Context, tenant string) ([]policy.C
 // A UserWithClass is one user, and the class that the user is in.
 type UserWithClass struct {
 	Name  string
-	Class policy.Class
+	Class policy.UserClass
 }
 
 // UsersWithClass yields the users that [PolicyReads.UserClasses] counts, by name.
 func (v PolicyReads) UsersWithClass(ctx context.Context, tenant string) iter.Seq2[UserWithClass, error] {
 	return list(ctx, v.r, "users with class", func(row scanner) (UserWithClass, error) {
-		u := UserWithClass{Class: policy.Class{Users: 1}}
+		u := UserWithClass{Class: policy.UserClass{Users: 1}}
 		err := scanUserClass(row, &u.Class, &u.Name)
 		return u, err
 	}, v.r.dialect.text(selectUsersWithClass), tenant)
 }
 
 // scanUserClass reads userClassColumns and one column more.
-func scanUserClass(row scanner, c *policy.Class, more any) error {
+func scanUserClass(row scanner, c *policy.UserClass, more any) error {
 	var holds int64
 	var apps []struct{ Platform, Capabilities string }
 	if err := row.Scan(fromJSON{&c.Groups}, fromJSON{&apps}, &holds, more); err != nil {
 		return err
 	}
-	c.Holds = holds > 0
+	c.HasAuthenticator = holds > 0
 	for _, app := range apps {
 		a := policy.App{Platform: identity.Platform(app.Platform)}
 		if err := json.Unmarshal([]byte(app.Capabilities), &a.Capabilities); err != nil {

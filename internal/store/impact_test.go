@@ -72,9 +72,9 @@ func TestPUSH5_WaysIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		count := func(classes []policy.Class, group bool, apps int, holds bool) (n int64) {
+		count := func(classes []policy.UserClass, group bool, apps int, holds bool) (n int64) {
 			for _, c := range classes {
-				if slices.Contains(c.Groups, staff.ID) == group && len(c.Apps) == apps && c.Holds == holds {
+				if slices.Contains(c.Groups, staff.ID) == group && len(c.Apps) == apps && c.HasAuthenticator == holds {
 					n += c.Users
 				}
 			}

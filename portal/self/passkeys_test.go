@@ -44,7 +44,7 @@ func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 		send("no nonce", "", "took too long")
 		send("one of long ago", fmt.Sprint(h.Clock.Now().Add(-time.Second).Unix())+".x", "took too long")
 		send("nothing made", shown[1], "no passkey that can be used here")
-		off, err := policy.Encode(policy.Credentials{Passkeys: policy.NoPasskeys, Most: 5})
+		off, err := policy.Encode(policy.Credentials{Passkeys: policy.NoPasskeys, MaxAuthenticators: 5})
 		if err != nil {
 			t.Fatal(err)
 		}

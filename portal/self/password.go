@@ -19,7 +19,7 @@ func (p *Portal) password(v *Visit) (templates.Body, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	return templates.MePassword{Name: v.User.Name, MinLength: int(rules.Least), CommonAllowed: rules.Known, NoPassword: v.User.Password == ""}, nil
+	return templates.MePassword{Name: v.User.Name, MinLength: int(rules.MinLength), CommonAllowed: rules.AllowCommon, NoPassword: v.User.Password == ""}, nil
 }
 
 // changePassword takes the present password and the new one.
