@@ -5,15 +5,15 @@ import (
 	"unicode"
 )
 
-// maxTyped bounds what is read of a passcode field.
+// maxTyped is the maximum number of bytes of a passcode field that are read.
 const maxTyped = 256
 
-// Canonical returns what somebody typed or pasted for a passcode as the
-// passcode it stands for (JRN-14). Apps show "123 456" and people copy what
-// surrounds it, so spaces and dashes of all kinds and invisible marks (of
-// direction, of width) are dropped; digits of any script become ASCII's.
-// Whatever else there is stays and makes the passcode a wrong one. Something
-// too long to be meant is empty; it is not cut, or a part of it could be right.
+// Canonical returns the passcode that somebody typed or pasted in its canonical
+// form (JRN-14). Apps show "123 456" and people copy what surrounds it. Spaces
+// and dashes of all kinds and invisible characters (of direction, of width) are
+// therefore dropped, and digits of any script become ASCII digits. All other
+// characters remain and make the passcode a wrong one. A text that is too long
+// gives "". It is not cut, because a part of it could be right.
 func Canonical(typed string) string {
 	if len(typed) > maxTyped {
 		return ""
@@ -32,9 +32,10 @@ func Canonical(typed string) string {
 	}, typed)
 }
 
-// digit returns the value of a decimal digit of any script. Unicode gives
-// every script its ten in a row, from zero up, and promises to go on doing so
-// (The Unicode Standard, section 4.6), so that a place in a row is a value.
+// digit returns the value of a decimal digit of any script. Unicode gives every
+// script ten consecutive digits in ascending order and guarantees that this
+// remains so (The Unicode Standard, section 4.6), so the position in the ten is
+// the value.
 func digit(r rune) (rune, bool) {
 	for _, row := range unicode.Nd.R16 {
 		if rune(row.Lo) <= r && r <= rune(row.Hi) {

@@ -42,7 +42,7 @@ func TestJRN14_Canonical(t *testing.T) {
 	}
 }
 
-// Unicode's own names say which digit a character is.
+// The Unicode names of the characters say which digit each is.
 func TestJRN14_EveryScriptsDigits(t *testing.T) {
 	names := []string{"ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"}
 	checked := 0

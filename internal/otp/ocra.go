@@ -13,36 +13,36 @@ import (
 	"time"
 )
 
-// A Suite is what a response is made of and how (RFC 6287, section 6). It is read
-// by [ParseSuite]; the zero value makes no responses.
+// A Suite says what a response is computed from and how (RFC 6287, section 6). It
+// is read by [ParseSuite]. The zero value makes no responses.
 type Suite struct {
 	text      string
 	algorithm Algorithm
-	digits    int // of a response; 0 leaves the whole HMAC
+	digits    int // of a response; 0 means the whole HMAC
 	counter   bool
 	question  byte // N, A or H
-	length    int  // of a question, at most
+	length    int  // maximum length of a question
 	pin       Algorithm
 	session   int   // bytes of session information
 	step      int64 // seconds
 }
 
-// An OCRAInput is what a response answers. What the suite does not name is not
-// looked at.
+// An OCRAInput is what a response is computed from. Inputs that the suite does not
+// name are ignored.
 type OCRAInput struct {
 	Counter  int64
-	Question string // in mutual challenge-response both, one after the other (section 7.2)
+	Question string // in mutual challenge-response both questions concatenated (section 7.2)
 	PIN      string
 	Session  []byte // at most as many bytes as the suite says
 	Time     time.Time
 }
 
-// questionBytes are what a question takes in the data, padded with zeros.
+// questionBytes is the length of a question in the data, padded with zeros.
 const questionBytes = 128
 
-// ParseSuite reads a suite such as OCRA-1:HOTP-SHA256-8:C-QN08-PSHA1. Names are
-// in upper case and parts in the order of section 6.3, as their bytes go into
-// every response: a spelling of one's own would be another suite.
+// ParseSuite reads a suite such as OCRA-1:HOTP-SHA256-8:C-QN08-PSHA1. Names must
+// be in upper case and parts in the order of section 6.3. The suite's bytes are
+// part of every response, so another spelling would be another suite.
 func ParseSuite(text string) (Suite, error) {
 	s := Suite{text: text}
 	wrong := func(what string) (Suite, error) { return Suite{}, fmt.Errorf("otp: suite %.64q: %s", text, what) }
@@ -77,7 +77,7 @@ func ParseSuite(text string) (Suite, error) {
 	return s, nil
 }
 
-// readQuestion reads the likes of QN08.
+// readQuestion reads the question format, such as QN08.
 func (s *Suite) readQuestion(part string) bool {
 	if len(part) != 4 || part[0] != 'Q' || !strings.Contains("NAH", part[1:2]) {
 		return false
@@ -88,8 +88,8 @@ func (s *Suite) readQuestion(part string) bool {
 	return ok && s.length >= 4 && s.length <= 64
 }
 
-// readInput reads one of the inputs after the question. None comes twice, nor
-// before one that stands before it in section 6.3.
+// readInput reads one of the inputs after the question. Each may occur once, in
+// the order of section 6.3.
 func (s *Suite) readInput(part string) (ok bool) {
 	name, rest := part[:min(1, len(part))], part[min(1, len(part)):]
 	switch {
@@ -117,7 +117,7 @@ func (s *Suite) readInput(part string) (ok bool) {
 	return false
 }
 
-// decimal reads a number of so many digits.
+// decimal reads a number with this number of digits.
 func decimal(text string, least, most int) (n int, ok bool) {
 	if len(text) < least || len(text) > most || strings.Trim(text, "0123456789") != "" {
 		return 0, false
@@ -126,12 +126,12 @@ func decimal(text string, least, most int) (n int, ok bool) {
 	return n, err == nil
 }
 
-// String is the suite as it was read.
+// String returns the suite as it was read.
 func (s Suite) String() string { return s.text }
 
-// Response makes the response to an input (section 5). With no digits it is the
-// whole HMAC in hexadecimal. An input that the suite cannot take is an error, and
-// so is a secret that got lost: its responses could be made by everybody.
+// Response returns the response to an input (section 5). With no digits it is the
+// whole HMAC in hexadecimal. An input that the suite cannot take is an error. A
+// missing secret is an error too, because anybody could make its responses.
 func (s Suite) Response(secret []byte, in OCRAInput) (string, error) {
 	if s.text == "" || len(secret) == 0 {
 		return "", errors.New("otp: a response needs a suite and a secret")
@@ -168,7 +168,7 @@ func (s Suite) Response(secret []byte, in OCRAInput) (string, error) {
 	return s.truncate(mac.Sum(nil)), nil
 }
 
-// truncate makes digits of an HMAC (RFC 4226, section 5.3).
+// truncate returns the digits of an HMAC (RFC 4226, section 5.3).
 func (s Suite) truncate(sum []byte) string {
 	if s.digits == 0 {
 		return hex.EncodeToString(sum)
@@ -182,14 +182,14 @@ func (s Suite) truncate(sum []byte) string {
 	return fmt.Sprintf("%0*d", s.digits, value%modulus)
 }
 
-// Match reports, in constant time, whether a response is the one to an input.
+// Match reports, in constant time, whether a response is the right one for an input.
 func (s Suite) Match(secret []byte, in OCRAInput, response string) bool {
 	made, err := s.Response(secret, in)
 	return err == nil && equal(made, response)
 }
 
-// pad makes the 128 bytes of a question: numbers as hexadecimal, whose last digit
-// may be half a byte, and everything from the left (section 5.1).
+// pad returns the 128 bytes of a question, padded with zeros on the right. A number
+// is written in hexadecimal first, whose last digit may be half a byte (section 5.1).
 func (s Suite) pad(question string) ([]byte, error) {
 	if question == "" || len(question) > 2*s.length {
 		return nil, fmt.Errorf("otp: a question of %d characters, for %s", len(question), s.text)
@@ -203,7 +203,7 @@ func (s Suite) pad(question string) ([]byte, error) {
 		if strings.Trim(question, "0123456789") != "" {
 			return nil, fmt.Errorf("otp: a question that is no number, for %s", s.text)
 		}
-		n, _ := new(big.Int).SetString(question, 10) // of digits, so it is one
+		n, _ := new(big.Int).SetString(question, 10) // succeeds, as the question has only digits
 		question = n.Text(16)
 	}
 	if len(question)%2 == 1 {
@@ -215,21 +215,21 @@ func (s Suite) pad(question string) ([]byte, error) {
 	return padded, nil
 }
 
-// digest hashes a PIN.
+// digest returns the hash of a PIN.
 func digest(a Algorithm, pin string) []byte {
 	h := a.hash()()
 	h.Write([]byte(pin))
 	return h.Sum(nil)
 }
 
-// ChallengeSuite is the one by which a person answers a challenge of eight
-// digits, with six digits or eight.
+// ChallengeSuite returns the suite for answering an eight-digit challenge that a
+// person types, with six or eight digits.
 func ChallengeSuite(digits int) string {
 	return fmt.Sprintf("OCRA-1:HOTP-SHA256-%d:QN08", digits)
 }
 
-// ApprovalSuite is the one by which an app that makes no passcodes answers the
-// nonce of a push request; its question is the nonce's SHA-256 in hexadecimal.
+// ApprovalSuite returns the suite by which an app that makes no passcodes answers
+// the nonce of a push request. Its question is the nonce's SHA-256 in hexadecimal.
 func ApprovalSuite(digits int) string {
 	return fmt.Sprintf("OCRA-1:HOTP-SHA256-%d:QH64", digits)
 }

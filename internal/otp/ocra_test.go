@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The keys, the PIN and the moment of RFC 6287, appendix C.
+// The keys, the PIN and the time of RFC 6287, appendix C.
 var (
 	ocra20     = []byte("12345678901234567890")
 	ocra32     = []byte("12345678901234567890123456789012")
@@ -105,8 +105,8 @@ func TestParseSuite(t *testing.T) {
 	}
 }
 
-// A question the suite cannot take, or no secret, is never answered: what comes
-// of it could be the same for everybody.
+// A question that the suite cannot take, or a missing secret, gives no response:
+// it could be the same for everybody.
 func TestResponseRefuses(t *testing.T) {
 	numeric, err := ParseSuite("OCRA-1:HOTP-SHA256-6:QN08")
 	if err != nil {

@@ -22,8 +22,8 @@ func TestHOTPVectors(t *testing.T) {
 	}
 }
 
-// The vectors of RFC 6238, appendix B. The secrets of the two longer hashes are
-// as long as these, as its reference implementation has it.
+// The vectors of RFC 6238, appendix B. The secrets of the two longer hashes have
+// the length of the hash, as in the RFC's reference implementation.
 func TestTOTPVectors(t *testing.T) {
 	long := []byte(strings.Repeat("1234567890", 7))
 	secrets := map[Algorithm][]byte{SHA1: rfcSecret, SHA256: long[:32], SHA512: long[:64]}
@@ -47,7 +47,7 @@ func TestTOTPVectors(t *testing.T) {
 	}
 }
 
-// Somebody else's implementation, where it is installed.
+// Compares with another implementation, where it is installed.
 func TestTOTPAgreesWithOathtool(t *testing.T) {
 	oathtool, err := exec.LookPath("oathtool")
 	if err != nil {
@@ -112,8 +112,8 @@ func TestCRED10_MatchWindows(t *testing.T) {
 	}
 }
 
-// Where two steps have the same passcode, the newer is spent, or the older
-// one's twin could be used once more.
+// If two steps have the same passcode, the newer one is used up. Otherwise the
+// passcode could be used once more.
 func TestCRED9_TheNewestStepIsMatchedFirst(t *testing.T) {
 	seen := make(map[string]int64)
 	for step := int64(1); ; step++ {
@@ -157,7 +157,7 @@ func TestCRED10_MatchCounter(t *testing.T) {
 	}
 }
 
-// What cannot be made must match nothing, least of all an empty field.
+// A passcode that cannot be made must match nothing, in particular no empty field.
 func TestNothingMatchesWhatCannotBeMade(t *testing.T) {
 	now := time.Unix(1767323045, 0)
 	for name, tt := range map[string]struct {

@@ -6,12 +6,12 @@ import (
 	"unicode"
 )
 
-// crockford is Crockford's base32: no I, L, O, which look like digits, and no
-// U, which makes words.
+// crockford is Crockford's Base32 alphabet. It leaves out I, L and O, which look
+// like digits, and U, to avoid obscene words.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// NewSpelled returns a random code of n characters, for people to read off and
-// type, in its canonical form. Each character is five bits.
+// NewSpelled returns a random code of n characters for people to read and type, in
+// its canonical form. Each character has five bits.
 func NewSpelled(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
@@ -21,7 +21,7 @@ func NewSpelled(n int) string {
 	return string(b)
 }
 
-// ShowSpelled is how such a code is shown: in groups, parted by dashes.
+// ShowSpelled returns a code as it is displayed: in groups separated by dashes.
 func ShowSpelled(code string, group int) string {
 	var groups []string
 	for code != "" {
@@ -31,9 +31,9 @@ func ShowSpelled(code string, group int) string {
 	return strings.Join(groups, "-")
 }
 
-// CanonicalSpelled returns the code of n characters that somebody typed, or ""
-// if it cannot be one. Groups, dashes and case are as one likes, and what looks
-// like a digit is one.
+// CanonicalSpelled returns the canonical form of a code of n characters that
+// somebody typed, or "" if it cannot be one. Groups, dashes and case do not
+// matter, and letters that look like digits are read as digits.
 func CanonicalSpelled(typed string, n int) string {
 	if len(typed) > maxTyped {
 		return ""
