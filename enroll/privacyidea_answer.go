@@ -48,7 +48,7 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return false, err
 	}
-	if err != nil || privacyidea.Verify(key, in.Signed(privacyidea.Nonce(w.Nonce)), in.Signature) != nil {
+	if err != nil || privacyidea.Verify(key, in.Signed(privacyidea.EncodeNonce(w.Nonce)), in.Signature) != nil {
 		if err := privacyidea.Verify(key, in.Signed(in.Nonce), in.Signature); err != nil || in.Nonce == "" {
 			return false, errUnverified(err)
 		}

@@ -25,7 +25,7 @@ func privacyIDEACodes(ctx context.Context, tx *store.Tx, tenant string) (store.A
 // https://id.example.org, of a user as named.
 func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
 	return privacyidea.Enrollment{Address: PrivacyIDEAAddress(base, t), Issuer: t.OrganisationName(), Account: user,
-		Serial: a.Serial, Credential: a.Secret, Life: a.ExpiresAt.Sub(now)}.URI()
+		Serial: a.Serial, Credential: a.Secret, Lifetime: a.ExpiresAt.Sub(now)}.URI()
 }
 
 // OfferPrivacyIDEA opens an enrolment for the privacyIDEA Authenticator outside

@@ -98,7 +98,7 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 	if from == "" {
 		key = "push.privacyidea.anywhere"
 	}
-	c := privacyidea.Challenge{Nonce: privacyidea.Nonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
+	c := privacyidea.Challenge{Nonce: privacyidea.EncodeNonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
 		Title: w.Application, Presence: options, Reasons: reasons,
 		Question: l.T(key, "name", w.Name, "application", w.Application, "organisation", t.OrganisationName(),
 			"from", from, "at", w.LoginAt.UTC().Format("15:04"))}

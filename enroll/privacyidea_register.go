@@ -32,7 +32,9 @@ const privacyIDEAName = "privacyIDEA Authenticator"
 var privacyIDEACapabilities = []string{push.Capability(policy.NoPresence), push.Capability(policy.Pick)}
 
 // newServerKey makes the key the server signs with for one authenticator.
-func newServerKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, privacyidea.Bits) }
+func newServerKey() (*rsa.PrivateKey, error) {
+	return rsa.GenerateKey(rand.Reader, privacyidea.KeyBits)
+}
 
 // registered is what an app is told: the key with which the server will sign.
 type registered struct {

@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// ActivityKinds are the events of people logging in (ADM-6).
+// ActivityKinds are the kinds of events in the report of authentication activity (ADM-6).
 var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
 	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PasskeyRight, PasskeyWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
 
-// An Activity is an event as the report of authentication activity tells it.
+// An Activity is an event as the report of authentication activity shows it.
 type Activity struct {
 	At          time.Time
 	Kind        Kind
-	User        string // id; empty for a name nobody has
-	Name        string // as typed; empty where none was, and once the person is erased
+	User        string // id; empty if the name belongs to no user
+	Name        string // as typed; empty if none was typed, or after the user was erased
 	Application string // id
 	IP          string
 	Place       string
-	Method      string // what was used, such as password, passcode, push; several are joined by +
+	Method      string // for example password, passcode or push; several are joined by +
 	Serial      string // of the authenticator
-	Result      string // such as success, failure, challenge
+	Result      string // for example success, failure or challenge
 	Reason      string
 	Journey     string
-	Shown       string // with a push challenge: what the phone showed besides name, address and place
+	Shown       string // with a push challenge: what the phone showed beside name, address and place
 }
 
-// ActivityOf tells an event as authentication activity.
+// ActivityOf converts an event.
 func ActivityOf(e Event) Activity {
 	what, result, _ := strings.Cut(string(e.Kind), ".")
 	a := Activity{At: e.At, Kind: e.Kind, User: e.User, Name: e.Personal["name"], Application: e.Application, IP: e.Actor.IP,
 		Place: e.Personal["place"], Serial: e.Data["serial"], Result: result, Reason: e.Reason, Journey: e.Journey}
 	if e.Kind == PushChallenge {
-		a.Shown = shown(e)
+		a.Shown = shownOnPhone(e)
 	}
 	switch what {
 	case "password", "passcode", "push", "passkey":
@@ -55,8 +55,8 @@ func ActivityOf(e Event) Activity {
 	return a
 }
 
-// shown tells what the phone was shown of a challenge (PUSH-12).
-func shown(e Event) string {
+// shownOnPhone describes what the phone showed with a push challenge (PUSH-12).
+func shownOnPhone(e Event) string {
 	check := e.Data["presence"]
 	if check == "" {
 		return ""

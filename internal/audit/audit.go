@@ -1,12 +1,3 @@
-// Package audit holds the closed list of what is worth remembering, and the
-// form in which it is kept.
-//
-// One table serves both the audit log (who changed what, ADM-5) and the
-// authentication activity (who logged in how, ADM-6). An event is written in
-// the transaction of what it tells, or neither happens. What names a person
-// stands apart from the rest, so that it can be erased later without breaking
-// the chain that proves nothing else was changed: the chain covers a hash of
-// the personal part, not the part itself.
 package audit
 
 import (
@@ -19,18 +10,18 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Kind is one of the things worth remembering. The list is closed: a kind
-// that is not here cannot be written, so every report can name them all.
+// A Kind is the kind of an event. The list is closed: an event of another kind
+// cannot be written, so that reports can name all kinds.
 type Kind string
 
-// Logging in.
+// Kinds of logins and sessions.
 const (
 	LoginSucceeded  Kind = "login.success"
 	LoginFailed     Kind = "login.failure"
 	LoginDenied     Kind = "login.denied"
 	LoginCancelled  Kind = "login.cancelled"
 	PasswordWrong   Kind = "password.failure"
-	ResetCodeSent   Kind = "password.reset-code-sent" // to set a forgotten one anew; or why none was sent
+	ResetCodeSent   Kind = "password.reset-code-sent" // for a forgotten password; the reason says why none was sent
 	ResetCodeRight  Kind = "password.reset-code-right"
 	ResetCodeWrong  Kind = "password.reset-code-wrong"
 	PasscodeRight   Kind = "passcode.success"
@@ -46,7 +37,7 @@ const (
 	UserUnlocked    Kind = "user.unlocked"
 	PushLocked      Kind = "user.push-locked" // too many requests (PUSH-9)
 	PushUnlocked    Kind = "user.push-unlocked"
-	PasscodesLocked Kind = "user.passcodes-locked" // too many wrong ones, counted per user (CRED-12)
+	PasscodesLocked Kind = "user.passcodes-locked" // too many wrong passcodes, counted per user (CRED-12)
 	CodeReuse       Kind = "oidc.code-reuse"
 	RefreshReuse    Kind = "oidc.refresh-reuse"
 	TokenRefreshed  Kind = "oidc.refresh"
@@ -55,7 +46,7 @@ const (
 	RequestRejected Kind = "request.rejected"
 )
 
-// Self-provisioning and the life of an authenticator.
+// Kinds of enrolments and authenticators.
 const (
 	EnrollOffered          Kind = "enrolment.offered"
 	EnrollCodeSent         Kind = "enrolment.code-sent"
@@ -73,7 +64,7 @@ const (
 	EnrollInvitationBegun  Kind = "enrolment.invitation-begun"
 	EnrollInvitationLeft   Kind = "enrolment.invitation-left"
 	EnrollInvitationUsed   Kind = "enrolment.invitation-used"
-	EnrollFurther          Kind = "enrolment.further" // begun on the self-service pages, by who has one
+	EnrollFurther          Kind = "enrolment.further" // begun on the self-service pages by a user who has an authenticator
 	EnrollFurtherLeft      Kind = "enrolment.further-left"
 	AuthenticatorAdded     Kind = "authenticator.added"
 	AuthenticatorLocked    Kind = "authenticator.locked"
@@ -86,20 +77,20 @@ const (
 	AuthenticatorPIN       Kind = "authenticator.pin" // changed, or wrong
 	AuthenticatorResync    Kind = "authenticator.resynchronised"
 
-	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that nobody has yet
+	AuthenticatorImported   Kind = "authenticator.imported" // a hardware token that belongs to nobody yet
 	AuthenticatorAssigned   Kind = "authenticator.assigned"
 	AuthenticatorUnassigned Kind = "authenticator.unassigned"
-	AuthenticatorUnused     Kind = "authenticator.unused" // its user was told that it will become inactive
+	AuthenticatorUnused     Kind = "authenticator.unused" // its user was warned that it will become inactive
 	PasskeyRight            Kind = "passkey.success"
 	PasskeyWrong            Kind = "passkey.failure"
 	RecoveryCodesMade       Kind = "recovery-codes.made"
 	RecoveryCodeRight       Kind = "recovery-code.success"
 	RecoveryCodeWrong       Kind = "recovery-code.failure"
 	TemporaryMade           Kind = "temporary-passcode.made"
-	TemporaryEnded          Kind = "temporary-passcode.ended" // revoked, or guessed at too often
+	TemporaryEnded          Kind = "temporary-passcode.ended" // revoked, or too many wrong guesses
 )
 
-// Administration.
+// Kinds of administration.
 const (
 	TenantAdded        Kind = "tenant.added"
 	TenantChanged      Kind = "tenant.changed"
@@ -115,7 +106,7 @@ const (
 	ApplicationChanged Kind = "application.changed"
 	ApplicationRemoved Kind = "application.removed"
 	ClientSecretMade   Kind = "application.secret"
-	MetadataSource     Kind = "application.metadata-source" // where it is fetched from, or no more
+	MetadataSource     Kind = "application.metadata-source" // the address it is fetched from was set or removed
 	MetadataFailed     Kind = "application.metadata-failure"
 	PolicyChanged      Kind = "policy.changed"
 	KeyMade            Kind = "key.made"
@@ -125,7 +116,7 @@ const (
 	BackupRestored     Kind = "backup.restored"
 )
 
-// Kinds lists every kind, so that a typo cannot become one.
+// Kinds is the set of all kinds. Events of other kinds are refused.
 var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
 	PasswordWrong: true, ResetCodeSent: true, ResetCodeRight: true, ResetCodeWrong: true, PasscodeRight: true, PasscodeWrong: true,
@@ -148,11 +139,11 @@ var Kinds = map[Kind]bool{
 	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
 }
 
-// An Event is one immutable record. Tenant, time, actor and address come from
-// the principal and the clock of the transaction that writes it.
+// An Event is one immutable record. Tenant, time, actor and address are set by the
+// transaction that writes it, from its principal and clock.
 type Event struct {
 	ID            string
-	Seq           int64 // place in the tenant's chain; 0 until the sealer assigned it
+	Seq           int64 // position in the tenant's chain; 0 until it is added to the chain
 	Tenant        string
 	At            time.Time // to the millisecond
 	Kind          Kind
@@ -161,17 +152,17 @@ type Event struct {
 	Application   string
 	Authenticator string
 	Journey       string
-	Reason        string            // machine word: "rejected by user", "wrong number", "locked" …
+	Reason        string            // a fixed text such as "rejected by user", "wrong number", "locked"
 	Data          map[string]string // what happened, without personal data: old and new values, method, rule
-	Personal      map[string]string // names, addresses, places: erased with the person
+	Personal      map[string]string // names, addresses and places, which are erased with the user
 	Salt          []byte
 	Erased        bool
 }
 
-// Salted returns the JSON of the personal part and a fresh salt for its hash.
-// The salt keeps anyone who holds the chain from guessing erased names.
+// Salted returns the JSON of the personal data and a new salt for its hash. The
+// salt prevents anyone who has the chain from guessing erased names.
 func (e *Event) Salted() (salt, personal []byte, err error) {
-	personal, err = json.Marshal(e.Personal) // keys come out sorted: one content, one text
+	personal, err = json.Marshal(e.Personal) // keys are sorted, so equal content gives equal text
 	if err != nil {
 		return nil, nil, fmt.Errorf("audit: personal data of %s: %w", e.Kind, err)
 	}
@@ -180,7 +171,7 @@ func (e *Event) Salted() (salt, personal []byte, err error) {
 	return salt, personal, nil
 }
 
-// Digest is the hash of the personal part that the chain covers.
+// Digest returns the hash of the personal data that the chain covers.
 func Digest(salt, personal []byte) []byte {
 	h := sha256.New()
 	h.Write(salt)

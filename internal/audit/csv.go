@@ -6,40 +6,40 @@ import (
 	"strings"
 )
 
-// A CSV writes rows for spreadsheets (RFC 4180). A cell that a spreadsheet
-// would take for a formula gets an apostrophe in front, which makes it text:
-// whoever types =HYPERLINK(…) for a user name must not have it run on the
-// machine of the operator who opens the export.
+// A CSV writes rows for spreadsheets (RFC 4180). A cell that a spreadsheet would
+// interpret as a formula is prefixed with an apostrophe, which makes it text.
+// Otherwise an attacker could type =HYPERLINK(…) as a user name and have it run on
+// the machine of the operator who opens the export.
 type CSV struct{ w *csv.Writer }
 
-// NewCSV returns a CSV that has written its head.
+// NewCSV returns a CSV and writes its header row.
 func NewCSV(w io.Writer, head ...string) (*CSV, error) {
 	c := &CSV{csv.NewWriter(w)}
 	return c, c.Write(head...)
 }
 
-// Write writes a row. It may stay in memory until Flush.
+// Write writes a row. The row may be buffered until Flush.
 func (c *CSV) Write(cells ...string) error {
 	safe := make([]string, len(cells))
 	for i, cell := range cells {
-		safe[i] = Cell(cell)
+		safe[i] = EscapeCell(cell)
 	}
 	return c.w.Write(safe)
 }
 
-// Flush writes what is still in memory.
+// Flush writes the buffered rows.
 func (c *CSV) Flush() error {
 	c.w.Flush()
 	return c.w.Error()
 }
 
-// formulas are what a formula can begin with: the four signs, as wide letters
-// too, which some spreadsheets fold, and what they skip before looking.
-const formulas = "=+-@＝＋－＠\t\r\n"
+// formulaStarts are the characters that make a cell a formula: four signs, their
+// full-width forms, which some spreadsheets fold, and white space that they skip.
+const formulaStarts = "=+-@＝＋－＠\t\r\n"
 
-// Cell is a text as it stands in a cell of a spreadsheet.
-func Cell(text string) string {
-	if text != "" && strings.ContainsRune(formulas, []rune(text)[0]) {
+// EscapeCell returns a text as a spreadsheet cell, escaped if it could be a formula.
+func EscapeCell(text string) string {
+	if text != "" && strings.ContainsRune(formulaStarts, []rune(text)[0]) {
 		return "'" + text
 	}
 	return text

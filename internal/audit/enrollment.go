@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// EnrollmentBegins are the events an enrolment can begin with.
-var EnrollmentBegins = []Kind{EnrollCodeSent, EnrollNoMail, EnrollInvitationBegun, EnrollFurther, EnrollActivation}
+// EnrollmentStartKinds are the kinds of events that can begin an enrolment.
+var EnrollmentStartKinds = []Kind{EnrollCodeSent, EnrollNoMail, EnrollInvitationBegun, EnrollFurther, EnrollActivation}
 
-// EnrollmentKinds are the events an enrolment consists of.
+// EnrollmentKinds are the kinds of events that belong to an enrolment.
 var EnrollmentKinds = []Kind{EnrollCodeSent, EnrollNoMail, EnrollCodeWrong, EnrollCodeRight, EnrollPlatform, EnrollActivation, EnrollKey,
 	EnrollVoided, EnrollFinished, EnrollInvitationBegun, EnrollInvitationLeft, EnrollInvitationUsed}
 
-// An Outcome is what became of an enrolment.
+// An Outcome is the result of an enrolment.
 type Outcome string
 
 const (
 	Finished  Outcome = "finished"
-	NoMail    Outcome = "no mail"   // there was no address to send a code to
+	NoMail    Outcome = "no mail"   // the user had no address to send a code to
 	Voided    Outcome = "voided"    // replaced, cancelled or expired, and not begun again
-	Abandoned Outcome = "abandoned" // nothing more will come of it
+	Abandoned Outcome = "abandoned" // no event for longer than a journey can live
 	UnderWay  Outcome = "under way"
 )
 
-// An Enrollment is one try to set up an authenticator, from the first code that
-// was mailed, or the mailed link that was followed, to its end (ENR-18).
+// An Enrollment is one attempt to set up an authenticator. It begins when a code
+// was mailed or a mailed link was opened (ENR-18).
 type Enrollment struct {
 	User          string // id
-	Journey       string // empty where it began outside one
+	Journey       string // empty if it began outside a journey
 	Application   string // id
 	At            time.Time
-	IP            string // from where it was begun; empty once the person is erased
+	IP            string // where it began; empty after the user was erased
 	Platform      string
 	Template      string
-	Authenticator string // id, of the last one it made
+	Authenticator string // id of the last one it created
 	Stages        []Stage
 	Outcome       Outcome
 	Reason        string // why it was voided
@@ -46,21 +46,21 @@ type Stage struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// enrollmentLife is the longest that a journey lives (JRN-4): an enrolment of
-// which nothing was heard for so long comes to nothing any more.
-const enrollmentLife = 90 * time.Minute
+// enrollmentTimeout is the maximum lifetime of a journey (JRN-4). An enrolment
+// without an event for this long can no longer be finished.
+const enrollmentTimeout = 90 * time.Minute
 
-// EnrollmentOf tells an enrolment from its events, oldest first, of which there
-// is at least one.
+// EnrollmentOf builds an enrolment from its events, oldest first. There must be at
+// least one.
 func EnrollmentOf(events []Event, now time.Time) Enrollment {
 	first, last := events[0], events[len(events)-1]
 	n := Enrollment{User: first.User, Journey: first.Journey, Application: first.Application, At: first.At, IP: first.Actor.IP}
 	for _, e := range events {
 		n.Stages = append(n.Stages, Stage{e.Kind, e.At, e.Reason})
-		set(&n.Platform, e.Data["platform"])
-		set(&n.Template, e.Data["template"])
-		set(&n.Authenticator, e.Authenticator)
-		set(&n.User, e.User)
+		setIfPresent(&n.Platform, e.Data["platform"])
+		setIfPresent(&n.Template, e.Data["template"])
+		setIfPresent(&n.Authenticator, e.Authenticator)
+		setIfPresent(&n.User, e.User)
 	}
 	finished := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EnrollFinished })
 	switch {
@@ -72,7 +72,7 @@ func EnrollmentOf(events []Event, now time.Time) Enrollment {
 		n.Outcome, n.Reason = Voided, "left by the person"
 	case last.Kind == EnrollNoMail:
 		n.Outcome = NoMail
-	case now.Sub(last.At) > enrollmentLife:
+	case now.Sub(last.At) > enrollmentTimeout:
 		n.Outcome = Abandoned
 	default:
 		n.Outcome = UnderWay
@@ -80,7 +80,8 @@ func EnrollmentOf(events []Event, now time.Time) Enrollment {
 	return n
 }
 
-func set(field *string, value string) {
+// setIfPresent sets a field unless the value is empty.
+func setIfPresent(field *string, value string) {
 	if value != "" {
 		*field = value
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A name that somebody chose must not become a formula in an operator's
-// spreadsheet.
+// A name that a user chose must not become a formula in an operator's spreadsheet.
 func TestADM7_CellsAreNoFormulas(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "",
@@ -26,7 +25,7 @@ func TestADM7_CellsAreNoFormulas(t *testing.T) {
 		"＝1":                      "'＝1",
 		"'=1":                     "'=1",
 	} {
-		if got := Cell(text); got != want {
+		if got := EscapeCell(text); got != want {
 			t.Errorf("Cell(%q) = %q, want %q", text, got, want)
 		}
 	}
@@ -113,7 +112,7 @@ func TestADM6_ActivityOf(t *testing.T) {
 
 // The list of kinds is closed: what the reports name is in it.
 func TestKindsOfReportsAreKinds(t *testing.T) {
-	for _, list := range [][]Kind{EnrollmentBegins, EnrollmentKinds, ActivityKinds} {
+	for _, list := range [][]Kind{EnrollmentStartKinds, EnrollmentKinds, ActivityKinds} {
 		for _, kind := range list {
 			if !Kinds[kind] {
 				t.Errorf("%s is no kind of event", kind)

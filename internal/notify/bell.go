@@ -200,7 +200,7 @@ func (b *Bell) occasion(ctx context.Context, n store.Notification) (*letter, err
 	}
 	over := !p.EndedAt.IsZero() || !b.DB.Now().Before(p.ExpiresAt)
 	switch {
-	case n.Kind == store.NotifyEnded && !webpush.Silent(s.Host), n.Kind == store.NotifyRequest && over:
+	case n.Kind == store.NotifyEnded && !webpush.AllowsSilent(s.Host), n.Kind == store.NotifyRequest && over:
 		return nil, nil
 	case n.Kind == store.NotifyRequest:
 		reaches, err := b.reaches(ctx, a, p)

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// A Challenge is a request as the app is shown it. All its values are strings.
+// A Challenge is a push request as the app receives it. All values are strings.
 type Challenge struct {
-	Nonce    string // see Nonce
-	Address  string // where the answer goes
+	Nonce    string // as EncodeNonce returns it
+	Address  string // where the app sends its answer
 	Serial   string
 	Title    string
 	Question string
-	Presence []string // what to pick from; empty without a presence check
-	Reasons  bool     // the app may say why it declines
+	Presence []string // numbers to pick from; empty without a presence check
+	Reasons  bool     // the app may give a reason when it declines
 }
 
-// Nonce writes a nonce of ours in Base32, as the protocol has them.
-func Nonce(nonce string) string {
+// EncodeNonce returns a nonce in Base32, as the protocol requires.
+func EncodeNonce(nonce string) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(nonce))
 }
 
-// message is a challenge as it travels.
-type message struct {
+// wireChallenge is the JSON form of a challenge.
+type wireChallenge struct {
 	Nonce                 string `json:"nonce"`
 	Question              string `json:"question"`
 	Serial                string `json:"serial"`
@@ -39,15 +39,15 @@ type message struct {
 	CapabilitiesSignature string `json:"capabilities_signature,omitempty"`
 }
 
-// sslVerify tells the app to check certificates, always.
+// sslVerify tells the app to always check certificates.
 const sslVerify = "1"
 
-// Sign returns the JSON of a challenge, signed with the server's key of its
-// authenticator. What the challenge says people typed: a "|" in it, which would
-// let fields be parted otherwise than they were signed, becomes a "/".
+// Sign returns the JSON of a challenge, signed with the server's key for its
+// authenticator. The texts come from people, so a "|" in them is replaced by a
+// "/". Otherwise an attacker could shift the boundaries of the signed fields.
 func (c Challenge) Sign(key *rsa.PrivateKey) (json.RawMessage, error) {
 	clean := strings.NewReplacer("|", "/")
-	m := message{Nonce: c.Nonce, Question: clean.Replace(c.Question), Serial: c.Serial, Title: clean.Replace(c.Title),
+	m := wireChallenge{Nonce: c.Nonce, Question: clean.Replace(c.Question), Serial: c.Serial, Title: clean.Replace(c.Title),
 		SSLVerify: sslVerify, URL: c.Address}
 	text := strings.Join([]string{m.Nonce, m.URL, m.Serial, m.Question, m.Title, m.SSLVerify}, "|")
 	if len(c.Presence) > 0 {
@@ -65,15 +65,15 @@ func (c Challenge) Sign(key *rsa.PrivateKey) (json.RawMessage, error) {
 		}
 	}
 	data, err := json.Marshal(m)
-	if err != nil { // of a plain struct: cannot be
+	if err != nil { // impossible for this struct
 		return nil, fmt.Errorf("privacyidea: challenge: %w", err)
 	}
 	return data, nil
 }
 
-// signedCapabilities is the canonical JSON (RFC 8785) that their signature is
-// over. Capabilities are canonical JSON already, and a nonce is Base32, in which
-// nothing needs escaping.
+// signedCapabilities returns the canonical JSON (RFC 8785) that the signature of
+// the capabilities covers. The capabilities are canonical JSON already, and the
+// nonce is Base32, in which nothing needs escaping.
 func signedCapabilities(capabilities, nonce string) string {
 	return `{"capabilities":` + capabilities + `,"nonce":"` + nonce + `"}`
 }

@@ -1,15 +1,16 @@
-// Package privacyidea holds the words of the push protocol that the privacyIDEA
-// Authenticator speaks, an app from the stores: the link it scans, the keys it
-// registers and is given, what either side signs, and the JSON it reads. It
-// follows the protocol's description and was tried with a client written from
-// the same; docs/privacyidea-authenticator.md says what of it Latchkey speaks.
+// Package privacyidea implements the messages of the push protocol of the
+// privacyIDEA Authenticator, an app from the app stores: the link it scans, the
+// keys that both sides exchange, what each side signs, and the JSON that the app
+// reads. It follows the protocol's description and was tested with a client
+// written from that description. docs/privacyidea-authenticator.md says which
+// parts of the protocol Latchkey supports.
 //
-// Everything is a pure function of its arguments. Which enrolment is open, which
-// request waits and what an answer does to it, is package enroll's.
+// Every function is a pure function of its arguments. Package enroll knows which
+// enrolments are open and which requests are waiting, and handles answers.
 //
 // A signature is RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, section 8.2) over
-// fields joined by "|", written in Base32 (RFC 4648, section 6). Nothing keeps a
-// "|" inside a field apart from one between two, so [Challenge] lets none into
-// the texts it signs, and what an app signs are a nonce, a serial and digits of
-// ours.
+// fields joined by "|", written in Base32 (RFC 4648, section 6). The format cannot
+// tell a "|" inside a field from a separator. [Challenge] therefore removes it from
+// the texts it signs. What an app signs are a nonce, a serial and digits made by
+// this server.
 package privacyidea

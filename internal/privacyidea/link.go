@@ -9,30 +9,31 @@ import (
 	"time"
 )
 
-// An Enrollment is what the QR code brings into an app.
+// An Enrollment is what the QR code tells the app.
 type Enrollment struct {
-	Address    string // where the app registers, and speaks to ever after
-	Issuer     string // who asks, as the app shows it
-	Account    string // whose it is, as the app shows it
+	Address    string // where the app registers, and sends all later requests
+	Issuer     string // the issuer that the app shows
+	Account    string // the account that the app shows
 	Serial     string
-	Credential string // 40 hexadecimal digits, good once
-	Life       time.Duration
+	Credential string // 40 hexadecimal digits, valid once
+	Lifetime   time.Duration
 }
 
-// NewCredential returns the secret of a new enrolment: 160 random bits.
+// NewCredential returns the secret of a new enrolment: 160 random bits in hexadecimal.
 func NewCredential() string {
 	var b [20]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// URI is the link the QR code holds. The app is told to poll, for its push
-// service serves its makers' customers alone, and to check certificates. Life is
-// said in minutes, rounded up; the server's own clock decides. Blanks are %20,
-// as in other otpauth links: apps read a plus as one.
+// URI returns the link that the QR code contains. It tells the app to poll, because
+// the app's push service only works for its makers' customers, and to check
+// certificates. The lifetime is given in minutes, rounded up; the server's clock
+// decides. Blanks are written as %20, as in other otpauth links, because apps show
+// a plus as it is.
 func (e Enrollment) URI() string {
-	clean := strings.NewReplacer(":", " ") // what stands before one would be taken for the issuer
-	query := []string{"url", e.Address, "ttl", strconv.Itoa(int((e.Life + time.Minute - 1) / time.Minute)), "issuer", clean.Replace(e.Issuer),
+	clean := strings.NewReplacer(":", " ") // text before a colon would be read as the issuer
+	query := []string{"url", e.Address, "ttl", strconv.Itoa(int((e.Lifetime + time.Minute - 1) / time.Minute)), "issuer", clean.Replace(e.Issuer),
 		"enrollment_credential", e.Credential, "v", "1", "serial", e.Serial, "sslverify", "1", "poll_only", "True"}
 	var b strings.Builder
 	b.WriteString("otpauth://pipush/" + escape(clean.Replace(e.Account)))

@@ -10,49 +10,49 @@ import (
 	"time"
 )
 
-// DeclineReason is the capability of saying why a request is declined.
+// DeclineReason is the capability to give a reason for declining a request.
 const DeclineReason = "decline_reason"
 
-// maxField is the most bytes of any field that is neither a key nor a
+// maxField is the maximum number of bytes of a field that is neither a key nor a
 // signature.
 const maxField = 256
 
-// A Registration is what an app sends once, to become an authenticator.
+// A Registration is what an app sends once to register as an authenticator.
 type Registration struct {
 	Credential string
 	Serial     string
-	Key        string // for ParseKey
+	Key        string // to be read by ParseKey
 }
 
-// A Poll is an app that asks what waits for it.
+// A Poll is an app's request for waiting challenges.
 type Poll struct {
 	Serial       string
-	Timestamp    string // as it was sent, since that is what was signed
+	Timestamp    string // as it was sent, because this text is signed
 	At           time.Time
 	Signature    string
-	Capabilities []string // what the app says it can; nobody signed it
+	Capabilities []string // what the app says it can do; not signed
 }
 
-// Signed is what the signature of a poll is over.
+// Signed returns the text that the signature of a poll covers.
 func (p Poll) Signed() string { return p.Serial + "|" + p.Timestamp }
 
-// An Answer is what an app answers to a challenge.
+// An Answer is an app's answer to a challenge.
 type Answer struct {
 	Serial    string
-	Nonce     string // a hint: what was signed counts
+	Nonce     string // only a hint; the signed nonce counts
 	Signature string
 	Decline   bool
-	Reason    string // with Decline: UnknownTrigger, Cancelled, or none
-	Presence  string // what was picked; empty where nothing was asked
+	Reason    string // with Decline: UnknownTrigger, Cancelled or empty
+	Presence  string // the number that was picked; empty without a presence check
 }
 
-// Reasons to decline.
+// Values of Answer.Reason.
 const (
 	UnknownTrigger = "unknown_trigger"
 	Cancelled      = "cancelled"
 )
 
-// Signed is what the signature of an answer to the challenge of a nonce is over.
+// Signed returns the text that the signature of an answer to this nonce covers.
 func (a Answer) Signed(nonce string) string {
 	text := nonce + "|" + a.Serial
 	if a.Decline {
@@ -67,12 +67,12 @@ func (a Answer) Signed(nonce string) string {
 	return text
 }
 
-// IsRegistration reports whether a posted form is a registration; else it is an
-// answer.
+// IsRegistration reports whether a posted form is a registration. Otherwise it is
+// an answer.
 func IsRegistration(form url.Values) bool { return form.Has("enrollment_credential") }
 
-// ReadRegistration reads a registration. fbtoken, the app's name at a push
-// service, and capabilities, which every poll brings anew, are passed over.
+// ReadRegistration reads a registration. It ignores fbtoken, the app's address at a
+// push service, and capabilities, which every poll contains again.
 func ReadRegistration(form url.Values) (Registration, error) {
 	r := Registration{Credential: form.Get("enrollment_credential"), Serial: form.Get("serial"), Key: form.Get("pubkey")}
 	switch {
@@ -81,28 +81,28 @@ func ReadRegistration(form url.Values) (Registration, error) {
 	case r.Key == "":
 		return r, errors.New("privacyidea: pubkey is needed")
 	}
-	return r, fields(form, "serial")
+	return r, checkFields(form, "serial")
 }
 
 // ReadPoll reads a poll.
 func ReadPoll(query url.Values) (Poll, error) {
 	p := Poll{Serial: query.Get("serial"), Timestamp: query.Get("timestamp"), Signature: query.Get("signature")}
-	if err := fields(query, "serial", "timestamp", "capabilities"); err != nil {
+	if err := checkFields(query, "serial", "timestamp", "capabilities"); err != nil {
 		return p, err
 	}
 	var err error
-	if p.At, err = time.Parse(time.RFC3339, p.Timestamp); err != nil { // which takes parts of a second too
+	if p.At, err = time.Parse(time.RFC3339, p.Timestamp); err != nil { // this layout accepts fractions of a second
 		return p, fmt.Errorf("privacyidea: timestamp: %w", err)
 	}
-	// A list that cannot be read is one of an app we do not know yet: it can
-	// nothing, which no answer depends on.
+	// A list that cannot be read comes from an app that is not known yet. It then
+	// has no capabilities, on which no answer depends.
 	_ = json.Unmarshal([]byte(query.Get("capabilities")), &p.Capabilities)
 	return p, nil
 }
 
-// ReadAnswer reads an answer. What was picked is digits, as all we offer is: the
-// word "decline" there would let who is in between turn a plain denial, with its
-// signature, into an approval.
+// ReadAnswer reads an answer. The picked number must consist of digits, as all
+// numbers offered do. If it could be the word "decline", a man in the middle could
+// turn a signed denial into an approval.
 func ReadAnswer(form url.Values) (Answer, error) {
 	a := Answer{Serial: form.Get("serial"), Nonce: form.Get("nonce"), Signature: form.Get("signature"),
 		Decline: slices.Contains([]string{"1", "true", "True"}, form.Get("decline")),
@@ -110,12 +110,12 @@ func ReadAnswer(form url.Values) (Answer, error) {
 	if strings.Trim(a.Presence, "0123456789") != "" {
 		return a, errors.New("privacyidea: presence_answer is no number")
 	}
-	return a, fields(form, "serial", "nonce", "decline", "decline_reason", "presence_answer")
+	return a, checkFields(form, "serial", "nonce", "decline", "decline_reason", "presence_answer")
 }
 
-// fields refuses fields that are too long, are no printable ASCII, or hold what
-// parts one from the next where they are signed; the first must be there.
-func fields(form url.Values, names ...string) error {
+// checkFields refuses fields that are too long, contain other than printable ASCII,
+// or contain the separator of the signed text. The first field must be present.
+func checkFields(form url.Values, names ...string) error {
 	if form.Get(names[0]) == "" {
 		return fmt.Errorf("privacyidea: %s is needed", names[0])
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 var testKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, Bits)
+	key, err := rsa.GenerateKey(rand.Reader, KeyBits)
 	if err != nil {
 		panic(err)
 	}
@@ -51,7 +51,7 @@ func TestPUSH24_KeysAsAppsSendThem(t *testing.T) {
 	}
 }
 
-// Left out: the look at the length and the exponent.
+// The guard is the check of length and exponent.
 func TestPUSH24_KeysThatAreRefused(t *testing.T) {
 	small, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -80,7 +80,7 @@ func TestPUSH24_Signatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if raw, err := base32.StdEncoding.DecodeString(signature); err != nil || len(raw) != Bits/8 {
+	if raw, err := base32.StdEncoding.DecodeString(signature); err != nil || len(raw) != KeyBits/8 {
 		t.Errorf("signature of %d bytes, %v", len(raw), err)
 	}
 	for _, s := range []string{signature, strings.TrimRight(signature, "=")} {
@@ -101,7 +101,7 @@ func TestPUSH24_Signatures(t *testing.T) {
 
 func TestPUSH24_EnrollmentLink(t *testing.T) {
 	got := Enrollment{Address: "https://id.example.org/t/demo/ttype/push", Issuer: "Example: Hospital & Söhne", Account: "anna.berg", Serial: "LK-7Q2M-4KXD",
-		Credential: "9311ee50678983c0f29d3d843f86e39405e2b427", Life: 9*time.Minute + time.Second}.URI()
+		Credential: "9311ee50678983c0f29d3d843f86e39405e2b427", Lifetime: 9*time.Minute + time.Second}.URI()
 	const want = "otpauth://pipush/anna.berg?url=https%3A%2F%2Fid.example.org%2Ft%2Fdemo%2Fttype%2Fpush&ttl=10&issuer=Example%20%20Hospital%20%26%20S%C3%B6hne" +
 		"&enrollment_credential=9311ee50678983c0f29d3d843f86e39405e2b427&v=1&serial=LK-7Q2M-4KXD&sslverify=1&poll_only=True"
 	if got != want {
@@ -131,8 +131,8 @@ func TestPUSH24_WhatIsSigned(t *testing.T) {
 	}
 }
 
-// Two readings of one signature would let who is in between turn one answer into
-// another. Left out, one after the other: the look for a "|", that for digits.
+// If one signature could be read in two ways, a man in the middle could turn one
+// answer into another. The guards are the check for a "|" and the one for digits.
 func TestPUSH24_FieldsThatAreRefused(t *testing.T) {
 	long := strings.Repeat("x", maxField+1)
 	for _, form := range []url.Values{
@@ -178,11 +178,11 @@ func TestPUSH24_Polls(t *testing.T) {
 	}
 }
 
-// Left out: what is done about a "|" in a text, with which a user name could move
+// The guard is the replacement of "|" in texts. Without it a user name could move
 // words from the question into the title.
 func TestPUSH24_ChallengeIsSignedOneWay(t *testing.T) {
 	key := testKey()
-	c := Challenge{Nonce: Nonce("nonce"), Address: "https://id.example.org/t/demo/ttype/push", Serial: "LK-1", Title: "Pay|roll",
+	c := Challenge{Nonce: EncodeNonce("nonce"), Address: "https://id.example.org/t/demo/ttype/push", Serial: "LK-1", Title: "Pay|roll",
 		Question: "As mallory|Harmless|1?", Presence: []string{"17", "83", "42"}, Reasons: true}
 	data, err := c.Sign(key)
 	if err != nil {

@@ -16,25 +16,25 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Columns are what the header of a CSV file may name, in any order. serial and
-// seed must be there; of the others an empty field is the default: totp, 6
-// digits, 30 seconds, counter 0, sha1.
+// Columns are the column names of a CSV file, in any order. serial and seed are
+// required. An empty field of another column has the default: totp, 6 digits, 30
+// seconds, counter 0, sha1.
 var Columns = []string{"serial", "kind", "seed", "digits", "step", "counter", "algorithm", "manufacturer"}
 
-// ReadCSV reads the tokens of a CSV file (RFC 4180) in UTF-8 with a header row.
-// A seed is hexadecimal or Base32: what can be read as both is hexadecimal, as
-// makers write it, unless it begins with "base32:". All that is wrong comes as
-// [Problems] in an identity.Error; then there are no keys.
+// ReadCSV reads the tokens of a CSV file (RFC 4180) in UTF-8 with a header row. A
+// seed is hexadecimal or Base32. A seed that can be read as both is hexadecimal,
+// which vendors use, unless it begins with "base32:". If anything is wrong, it
+// returns no keys and an identity.Error that wraps all [Problems].
 func ReadCSV(data []byte) ([]Key, error) {
 	if len(data) > MaxSize {
-		return nil, whole("is larger than %d MiB; split it", MaxSize>>20)
+		return nil, fileError("is larger than %d MiB; split it", MaxSize>>20)
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as spreadsheets write it
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
 	if !utf8.Valid(data) {
-		return nil, whole("is not UTF-8; save it as \"CSV UTF-8\"")
+		return nil, fileError("is not UTF-8; save it as \"CSV UTF-8\"")
 	}
 	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1 // said by line, below
+	r.FieldsPerRecord = -1 // checked below, to report the line
 	header, err := r.Read()
 	if err != nil {
 		return nil, Problems{{Line: 1, Err: fmt.Errorf("no header row: %w", err)}}.err()
@@ -42,14 +42,14 @@ func ReadCSV(data []byte) ([]Key, error) {
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
-	var g gathering
+	var g collector
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return g.result()
 		}
 		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			// What follows a quote that is not closed cannot be told apart.
+			// Fields after an unclosed quote cannot be separated, so reading stops here.
 			g.problems = append(g.problems, Problem{Line: parse.StartLine, Err: parse.Err})
 			return g.result()
 		}
@@ -58,7 +58,7 @@ func ReadCSV(data []byte) ([]Key, error) {
 			g.problems = append(g.problems, Problem{Line: line, Err: fmt.Errorf("has %d fields, the header %d", len(record), len(header))})
 			continue
 		}
-		k, faults := keyOf(line, header, record)
+		k, faults := keyFromRecord(line, header, record)
 		g.add(k, faults...)
 	}
 }
@@ -88,8 +88,8 @@ func checkHeader(header []string) error {
 	return problems.err()
 }
 
-// keyOf is the token of a line, and what in its fields cannot be read.
-func keyOf(line int, header, record []string) (Key, []error) {
+// keyFromRecord returns the token of a row, and what in its fields is wrong.
+func keyFromRecord(line int, header, record []string) (Key, []error) {
 	k := Key{Line: line, Digits: 6, Algorithm: SHA1}
 	var faults []error
 	step := int64(30)
@@ -110,7 +110,7 @@ func keyOf(line int, header, record []string) (Key, []error) {
 		case "serial":
 			k.Serial = field
 		case "manufacturer":
-			k.Manufacturer = clean(field)
+			k.Manufacturer = normalizeSpace(field)
 		case "kind":
 			switch strings.ToLower(field) {
 			case "totp":
@@ -120,7 +120,7 @@ func keyOf(line int, header, record []string) (Key, []error) {
 				err = fmt.Errorf("kind %q is neither totp nor hotp", field)
 			}
 		case "seed":
-			k.Seed, err = seed(field)
+			k.Seed, err = parseSeed(field)
 		case "digits":
 			k.Digits = int(number(column, field))
 		case "step":
@@ -150,9 +150,8 @@ func keyOf(line int, header, record []string) (Key, []error) {
 	return k, faults
 }
 
-// seed reads a seed as makers write them. What is wrong is said without quoting
-// any of it.
-func seed(field string) ([]byte, error) {
+// parseSeed reads a seed as vendors write it. Its errors do not quote any of it.
+func parseSeed(field string) ([]byte, error) {
 	text := strings.NewReplacer(" ", "", "-", "", ":", "").Replace(field)
 	if rest, ok := strings.CutPrefix(strings.ToLower(field), "base32:"); ok {
 		text = strings.ReplaceAll(rest, " ", "")

@@ -21,7 +21,7 @@ func TestCRED1_CSV(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, by line.
+// All problems are reported at once, by line.
 func TestCRED1_CSVProblems(t *testing.T) {
 	_, err := ReadCSV([]byte("serial,seed,kind,digits,counter\n" +
 		"B1,3132333435363738393031323334353637383930,totp,7,\n" +

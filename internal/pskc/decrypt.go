@@ -15,25 +15,26 @@ import (
 	"strings"
 )
 
-// How the seeds of a file are locked.
+// Values of UnlockFunc's argument how: how the seeds of a file are encrypted.
 const (
-	ByKey        = "key"        // that both sides were given before (section 6.1)
-	ByPassphrase = "passphrase" // from which a key is derived (section 6.2)
+	ByKey        = "key"        // with a key that both sides have agreed on (section 6.1)
+	ByPassphrase = "passphrase" // with a key derived from a passphrase (section 6.2)
 )
 
-// An Unlock returns what opens a file that is locked in one of these ways: a key
-// of 16, 24 or 32 bytes, or a passphrase. name is what the file calls it.
-type Unlock func(how, name string) ([]byte, error)
+// An UnlockFunc returns the secret that decrypts a file: a key of 16, 24 or 32
+// bytes with ByKey, or a passphrase with ByPassphrase. name is the secret's name in
+// the file.
+type UnlockFunc func(how, name string) ([]byte, error)
 
-// A lock is what opens the encrypted values of a file.
-type lock struct {
-	key    []byte           // nil until the file named one
-	mac    func() hash.Hash // nil until the file named one
+// A decrypter authenticates and decrypts the encrypted values of a file.
+type decrypter struct {
+	key    []byte           // nil until EncryptionKey was read
+	mac    func() hash.Hash // nil until MACMethod was read
 	macKey []byte
 }
 
-// encryptionKey reads an EncryptionKey and gets the key that it names.
-func (l *lock) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock Unlock) error {
+// encryptionKey reads an EncryptionKey element and gets the key that it names.
+func (l *decrypter) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock UnlockFunc) error {
 	var x struct {
 		Name    *string `xml:"KeyName"`
 		Derived *struct {
@@ -41,7 +42,7 @@ func (l *lock) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock Un
 				Algorithm string `xml:",attr"`
 				Params    struct {
 					Salt struct{ Specified string }
-					// Bounded: who sends a file must not choose how long it is worked on.
+					// Bounded below: the sender of a file must not determine how long it is worked on.
 					IterationCount int
 					KeyLength      int
 					PRF            struct {
@@ -62,21 +63,21 @@ func (l *lock) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock Un
 		if !strings.HasSuffix(m.Algorithm, "#pbkdf2") {
 			return fmt.Errorf("derives its key by %q; PBKDF2 can be used", m.Algorithm)
 		}
-		salt, err := decoded(m.Params.Salt.Specified)
+		salt, err := decodeBase64(m.Params.Salt.Specified)
 		if err != nil || len(salt) == 0 {
 			return errors.New("the salt of the passphrase is missing or not base64")
 		}
-		prf, err := hmacOf(m.Params.PRF.Algorithm, sha1.New)
+		prf, err := hmacByURI(m.Params.PRF.Algorithm, sha1.New)
 		if err != nil {
 			return err
 		}
-		if n := m.Params.IterationCount; n < 1 || n > maxRounds {
-			return fmt.Errorf("wants %d rounds of PBKDF2; 1 to %d can be used", n, maxRounds)
+		if n := m.Params.IterationCount; n < 1 || n > maxIterations {
+			return fmt.Errorf("wants %d rounds of PBKDF2; 1 to %d can be used", n, maxIterations)
 		}
 		if n := m.Params.KeyLength; n != 16 && n != 24 && n != 32 {
 			return fmt.Errorf("derives a key of %d bytes; AES has 16, 24 or 32", n)
 		}
-		passphrase, err := unlock(ByPassphrase, clean(x.Derived.Name))
+		passphrase, err := unlock(ByPassphrase, normalizeSpace(x.Derived.Name))
 		if err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func (l *lock) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock Un
 		return err
 	case x.Name != nil:
 		var err error
-		l.key, err = unlock(ByKey, clean(*x.Name))
+		l.key, err = unlock(ByKey, normalizeSpace(*x.Name))
 		return err
 	case len(x.Others) > 0: // X509Data, EncryptedKey and so on (section 6.3)
 		return fmt.Errorf("is encrypted to %s, an asymmetric key; ask for a file under a passphrase or a pre-shared key", x.Others[0].XMLName.Local)
@@ -92,9 +93,9 @@ func (l *lock) encryptionKey(d *xml.Decoder, element xml.StartElement, unlock Un
 	return errors.New("names no key")
 }
 
-// macMethod reads how values are authenticated (section 6.1.1). Without a key of
-// its own the MAC is made under the encryption key.
-func (l *lock) macMethod(d *xml.Decoder, element xml.StartElement) error {
+// macMethod reads how values are authenticated (section 6.1.1). If the element has
+// no key of its own, the encryption key is used for the MAC.
+func (l *decrypter) macMethod(d *xml.Decoder, element xml.StartElement) error {
 	var x struct {
 		Algorithm string     `xml:",attr"`
 		Key       *encrypted `xml:"MACKey"`
@@ -107,13 +108,13 @@ func (l *lock) macMethod(d *xml.Decoder, element xml.StartElement) error {
 		return errors.New("its key is elsewhere (MACKeyReference), which cannot be used")
 	}
 	var err error
-	if l.mac, err = hmacOf(x.Algorithm, nil); err != nil {
+	if l.mac, err = hmacByURI(x.Algorithm, nil); err != nil {
 		return err
 	}
 	if l.macKey = l.key; x.Key == nil {
 		return nil
 	}
-	data, err := decoded(x.Key.Value)
+	data, err := decodeBase64(x.Key.Value)
 	if err != nil {
 		return err
 	}
@@ -123,8 +124,8 @@ func (l *lock) macMethod(d *xml.Decoder, element xml.StartElement) error {
 	return nil
 }
 
-// hmacOf is the hash of an HMAC by the address that names it.
-func hmacOf(algorithm string, byDefault func() hash.Hash) (func() hash.Hash, error) {
+// hmacByURI returns the hash of the HMAC that a URI names.
+func hmacByURI(algorithm string, byDefault func() hash.Hash) (func() hash.Hash, error) {
 	switch _, name, _ := strings.Cut(algorithm, "#"); {
 	case algorithm == "" && byDefault != nil:
 		return byDefault, nil
@@ -138,24 +139,24 @@ func hmacOf(algorithm string, byDefault func() hash.Hash) (func() hash.Hash, err
 	return nil, fmt.Errorf("the MAC algorithm %q is not known; HMAC with SHA-1, SHA-256 and SHA-512 can be used", algorithm)
 }
 
-// open returns a seed. One that is encrypted is authenticated before it is
-// decrypted: CBC alone lets whoever touches the file change seeds to ones they
-// know the difference to, and answers to wrong padding tell what was in it.
-func (l *lock) open(v *value) ([]byte, error) {
+// decrypt returns a seed. An encrypted seed is authenticated before it is
+// decrypted. CBC without authentication lets an attacker who modifies the file
+// change seeds by known differences, and errors about padding leak the plaintext.
+func (l *decrypter) decrypt(v *value) ([]byte, error) {
 	switch {
 	case v == nil, v.Plain == nil && v.Encrypted == nil:
 		return nil, errors.New("is missing")
 	case v.Plain != nil:
-		return decoded(*v.Plain)
+		return decodeBase64(*v.Plain)
 	}
-	data, err := decoded(v.Encrypted.Value)
+	data, err := decodeBase64(v.Encrypted.Value)
 	if err != nil {
 		return nil, err
 	}
-	if l.mac == nil || clean(v.MAC) == "" {
+	if l.mac == nil || normalizeSpace(v.MAC) == "" {
 		return nil, errors.New("is encrypted without a MAC, so it may have been changed by anybody")
 	}
-	want, err := decoded(v.MAC)
+	want, err := decodeBase64(v.MAC)
 	if err != nil {
 		return nil, fmt.Errorf("ValueMAC: %w", err)
 	}
@@ -167,7 +168,7 @@ func (l *lock) open(v *value) ([]byte, error) {
 	return v.Encrypted.decrypt(l.key, data)
 }
 
-// encrypted is an EncryptedData of XML Encryption.
+// encrypted is an EncryptedData element of XML Encryption.
 type encrypted struct {
 	Method struct {
 		Algorithm string `xml:",attr"`
@@ -175,14 +176,14 @@ type encrypted struct {
 	Value string `xml:"CipherData>CipherValue"`
 }
 
-// keySizes are the ciphers that can be read.
+// keySizes has the supported ciphers and their key sizes in bytes.
 var keySizes = map[string]int{
 	"http://www.w3.org/2001/04/xmlenc#aes128-cbc": 16,
 	"http://www.w3.org/2001/04/xmlenc#aes192-cbc": 24,
 	"http://www.w3.org/2001/04/xmlenc#aes256-cbc": 32,
 }
 
-// decrypt opens data that begin with their initialisation vector (XML
+// decrypt decrypts data that begin with their initialisation vector (XML
 // Encryption, section 5.2).
 func (e encrypted) decrypt(key, data []byte) ([]byte, error) {
 	size, known := keySizes[e.Method.Algorithm]

@@ -1,16 +1,15 @@
-// Package pskc reads the files in which makers of hardware tokens send what
-// their tokens hold: PSKC (RFC 6030), an XML that may be encrypted by a key or a
-// passphrase sent another way, and plain CSV.
+// Package pskc reads the files in which vendors of hardware tokens deliver the
+// secrets of their tokens: PSKC (RFC 6030), an XML format that may be encrypted
+// with a key or a passphrase sent separately, and plain CSV.
 //
-// A file comes from outside and holds the seeds of a whole staff, so it is read
-// with two suspicions. What stands in it may be hostile: there are no entities,
-// no document types, nothing is fetched, and size, depth and the cost of a
-// passphrase are bounded. And it may have been changed on its way: the MAC of an
-// encrypted seed is checked before the seed is decrypted, an encrypted seed
-// without one is refused, and whatever a file says that this package does not
-// know is refused by its name and never passed over, for a PIN policy passed over
-// would be a second factor less.
+// A file comes from outside and contains the seeds of many users, so it is not
+// trusted in two ways. It may be hostile: entities and document types are refused,
+// nothing is fetched, and size, depth and the cost of deriving a key are bounded.
+// It may also have been modified: the MAC of an encrypted seed is checked before
+// the seed is decrypted, and an encrypted seed without a MAC is refused. Elements
+// that restrict the use of a key and that this package does not know are refused
+// by name. Ignoring a PIN policy, for example, would remove a factor.
 //
-// All that is wrong is said at once, by line and serial, so that a file is mended
-// in one go.
+// All problems are reported at once, with line and serial, so that a file can be
+// corrected in one pass.
 package pskc

@@ -11,47 +11,47 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Limits of a file, of a key in it, and of what may be asked of a passphrase.
+// Limits of a file, of a key in it, and of the key derivation.
 const (
-	MaxSize   = 64 << 20 // bytes of a file
-	MaxKeys   = 100_000
-	maxDepth  = 32 // of elements in elements
-	minSeed   = 10 // bytes; RFC 4226 wants 16, and tokens of 10 are about
-	maxSeed   = 128
-	maxSerial = 64
-	maxRounds = 10_000_000 // of PBKDF2
+	MaxSize       = 64 << 20 // bytes of a file
+	MaxKeys       = 100_000
+	maxDepth      = 32 // nested elements
+	minSeed       = 10 // bytes; RFC 4226 requires 16, but tokens with 10 are in use
+	maxSeed       = 128
+	maxSerial     = 64
+	maxIterations = 10_000_000 // of PBKDF2
 )
 
-// Algorithms of the HMAC that passcodes are made with.
+// Hash algorithms of the HMAC that passcodes are made with.
 const (
 	SHA1   = "SHA1"
 	SHA256 = "SHA256"
 	SHA512 = "SHA512"
 )
 
-// A Key is what one hardware token holds.
+// A Key is the content of one hardware token.
 type Key struct {
-	Line         int // where it begins, from 1
+	Line         int // line of the file where it begins, counted from 1
 	Serial       string
 	Manufacturer string
-	Event        bool // HOTP; else TOTP
+	Event        bool // HOTP; otherwise TOTP
 	Seed         []byte
 	Digits       int       // 6 or 8
 	Period       int64     // seconds of a time step, 30 or 60; 0 with HOTP
-	Counter      int64     // the next one, with HOTP
-	Drift        int64     // of the token's clock, in steps, with TOTP
+	Counter      int64     // the next counter, with HOTP
+	Drift        int64     // of the token's clock in time steps, with TOTP
 	Algorithm    string    // SHA1, SHA256 or SHA512
-	StartsAt     time.Time // before then it must not be used; zero where nothing is said
-	ExpiresAt    time.Time // from then on; zero where nothing is said
+	StartsAt     time.Time // the token must not be used before; zero if unlimited
+	ExpiresAt    time.Time // the token must not be used from then on; zero if unlimited
 }
 
-// String keeps seeds out of logs and failing tests.
+// String keeps seeds out of logs and test output.
 func (k Key) String() string { return "key " + k.Serial + " [secret]" }
 
 // A Problem is one thing wrong with a file.
 type Problem struct {
-	Line   int    // 0 is the file as a whole
-	Serial string // of the token; empty where it is not known
+	Line   int    // 0 means the file as a whole
+	Serial string // of the token; empty if unknown
 	Err    error
 }
 
@@ -66,7 +66,7 @@ func (p Problem) Error() string {
 	return where + p.Err.Error()
 }
 
-// Problems is all that is wrong with a file, in the order of its lines.
+// Problems is everything that is wrong with a file, in the order of its lines.
 type Problems []Problem
 
 func (ps Problems) Error() string {
@@ -85,20 +85,20 @@ func (ps Problems) err() error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.import.invalid", Err: ps}
 }
 
-// whole is an error about a file as a whole.
-func whole(format string, args ...any) error {
+// fileError returns an error about the file as a whole.
+func fileError(format string, args ...any) error {
 	return Problems{{Err: fmt.Errorf(format, args...)}}.err()
 }
 
-// A gathering collects the keys of a file and what is wrong with it.
-type gathering struct {
+// A collector collects the keys of a file and what is wrong with it.
+type collector struct {
 	keys     []Key
 	problems Problems
 	lines    map[string]int // by serial
 }
 
-// add takes a key, or says what is wrong with it.
-func (g *gathering) add(k Key, faults ...error) {
+// add adds a key and records what is wrong with it. It ignores nil faults.
+func (g *collector) add(k Key, faults ...error) {
 	faults = append(faults, k.faults()...)
 	if g.lines == nil {
 		g.lines = make(map[string]int)
@@ -118,13 +118,13 @@ func (g *gathering) add(k Key, faults ...error) {
 	}
 }
 
-// result is the keys of a file in which nothing is wrong.
-func (g *gathering) result() ([]Key, error) {
+// result returns the keys, or an error if anything is wrong with the file.
+func (g *collector) result() ([]Key, error) {
 	if len(g.problems) == 0 && len(g.keys) == 0 {
-		return nil, whole("there is no token in it")
+		return nil, fileError("there is no token in it")
 	}
 	if len(g.keys) == MaxKeys {
-		return nil, whole("it has %d tokens or more; split it", MaxKeys)
+		return nil, fileError("it has %d tokens or more; split it", MaxKeys)
 	}
 	if err := g.problems.err(); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (g *gathering) result() ([]Key, error) {
 	return g.keys, nil
 }
 
-// faults are what is wrong with a key by itself.
+// faults returns what is wrong with a key by itself.
 func (k Key) faults() []error {
 	var faults []error
 	bad := func(wrong bool, format string, args ...any) {
@@ -153,5 +153,5 @@ func (k Key) faults() []error {
 	return faults
 }
 
-// maxDrift is how many steps a token's clock may be known to be off.
+// maxDrift is the maximum known drift of a token's clock in time steps: one day.
 const maxDrift = 2880

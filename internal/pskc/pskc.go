@@ -13,34 +13,34 @@ import (
 	"time"
 )
 
-// namespace is the one of RFC 6030. Drafts had others, and meant other things.
+// namespace is the XML namespace of RFC 6030. Drafts used others with other meanings.
 const namespace = "urn:ietf:params:xml:ns:keyprov:pskc"
 
-// algorithms are the key algorithms that make passcodes by events or by time
-// (RFC 6030, section 10.2; draft-hoyer-keyprov-pskc-algorithm-profiles).
+// algorithms are the supported key algorithms, HOTP and TOTP (RFC 6030, section
+// 10.2; draft-hoyer-keyprov-pskc-algorithm-profiles).
 var algorithms = map[string]struct{ event bool }{
 	namespace + ":hotp": {event: true},
 	namespace + ":totp": {event: false},
 }
 
-// ReadPSKC reads the tokens of a PSKC file. Where its seeds are encrypted it asks
-// unlock, once, for what opens them. All that is wrong comes as [Problems] in an
-// identity.Error; then there are no keys.
-func ReadPSKC(data []byte, unlock Unlock) ([]Key, error) {
+// ReadPSKC reads the tokens of a PSKC file. If its seeds are encrypted, it calls
+// unlock once for the secret. If anything is wrong, it returns no keys and an
+// identity.Error that wraps all [Problems].
+func ReadPSKC(data []byte, unlock UnlockFunc) ([]Key, error) {
 	if len(data) > MaxSize {
-		return nil, whole("is larger than %d MiB; split it", MaxSize>>20)
+		return nil, fileError("is larger than %d MiB; split it", MaxSize>>20)
 	}
 	raw := xml.NewDecoder(bytes.NewReader(data))
-	d := xml.NewTokenDecoder(&guarded{raw: raw})
-	root, err := begin(d)
+	d := xml.NewTokenDecoder(&guardedTokens{raw: raw})
+	root, err := rootElement(d)
 	if err != nil {
-		return nil, whole("is no XML: %w", err)
+		return nil, fileError("is no XML: %w", err)
 	}
 	if root.Name.Local != "KeyContainer" || root.Name.Space != namespace {
-		return nil, whole("is no PSKC file: it begins with %q of %q, not with KeyContainer of %s", root.Name.Local, root.Name.Space, namespace)
+		return nil, fileError("is no PSKC file: it begins with %q of %q, not with KeyContainer of %s", root.Name.Local, root.Name.Space, namespace)
 	}
-	var g gathering
-	var l lock
+	var g collector
+	var l decrypter
 	for {
 		token, err := d.Token()
 		if err != nil {
@@ -66,7 +66,7 @@ func ReadPSKC(data []byte, unlock Unlock) ([]Key, error) {
 				k, faults := p.key(line, &l)
 				g.add(k, faults...)
 			}
-		default: // names of people, extensions, and a signature, without which a file is as good
+		default: // names of people, extensions, and a signature, which are not needed
 			err = d.Skip()
 		}
 		if err != nil {
@@ -75,8 +75,8 @@ func ReadPSKC(data []byte, unlock Unlock) ([]Key, error) {
 	}
 }
 
-// begin returns the root element.
-func begin(d *xml.Decoder) (xml.StartElement, error) {
+// rootElement returns the root element.
+func rootElement(d *xml.Decoder) (xml.StartElement, error) {
 	for {
 		token, err := d.Token()
 		if err != nil {
@@ -88,15 +88,15 @@ func begin(d *xml.Decoder) (xml.StartElement, error) {
 	}
 }
 
-// guarded yields the raw tokens of a file, and ends where one goes deeper than
-// any real file or declares a document type: entities are how a small file
-// becomes a large one, or fetches another (XXE).
-type guarded struct {
+// guardedTokens yields the raw tokens of a file. It fails if elements are nested
+// deeper than in any real file, or if a document type is declared. Entities can
+// expand a small file into a huge one, or fetch another file (XXE).
+type guardedTokens struct {
 	raw   *xml.Decoder
 	depth int
 }
 
-func (g *guarded) Token() (xml.Token, error) {
+func (g *guardedTokens) Token() (xml.Token, error) {
 	token, err := g.raw.RawToken()
 	switch token.(type) {
 	case xml.Directive:
@@ -114,7 +114,7 @@ func (g *guarded) Token() (xml.Token, error) {
 	return token, err
 }
 
-// keyPackage is a KeyPackage (RFC 6030, section 4.2), as far as it matters.
+// keyPackage has the parts of a KeyPackage (RFC 6030, section 4.2) that are used.
 type keyPackage struct {
 	Device struct {
 		Manufacturer string
@@ -143,8 +143,8 @@ type keyPackage struct {
 	} `xml:"Key"`
 }
 
-// keyPolicy is a Policy (section 5): what a token may be used for. RFC 6030 has
-// a key whose policy is not understood not be used at all.
+// keyPolicy is a Policy (section 5): what a token may be used for. RFC 6030 forbids
+// using a key whose policy is not understood.
 type keyPolicy struct {
 	StartDate  string
 	ExpiryDate string
@@ -156,9 +156,9 @@ type keyPolicy struct {
 	Others               []struct{ XMLName xml.Name } `xml:",any"`
 }
 
-// key is the token of a package, and all that is wrong with it.
-func (p keyPackage) key(line int, l *lock) (Key, []error) {
-	k := Key{Line: line, Serial: clean(p.Device.SerialNo), Manufacturer: clean(p.Device.Manufacturer), Digits: 6, Algorithm: SHA1}
+// key returns the token of a package, and everything that is wrong with it.
+func (p keyPackage) key(line int, l *decrypter) (Key, []error) {
+	k := Key{Line: line, Serial: normalizeSpace(p.Device.SerialNo), Manufacturer: normalizeSpace(p.Device.Manufacturer), Digits: 6, Algorithm: SHA1}
 	var faults []error
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if len(p.Keys) != 1 {
@@ -167,7 +167,7 @@ func (p keyPackage) key(line int, l *lock) (Key, []error) {
 	}
 	x := p.Keys[0]
 	if k.Serial == "" {
-		k.Serial = clean(x.ID) // a file without devices names its keys (section 4.1)
+		k.Serial = normalizeSpace(x.ID) // a file without DeviceInfo identifies its keys by Id (section 4.1)
 	}
 	if x.KeyProfileID != nil || x.KeyReference != nil {
 		bad("holds no key, but a reference to one that somebody else keeps")
@@ -179,7 +179,7 @@ func (p keyPackage) key(line int, l *lock) (Key, []error) {
 		return k, faults
 	}
 	k.Event = algorithm.event
-	faults = append(faults, p.passcodes(&k)...)
+	faults = append(faults, p.readParameters(&k)...)
 	note := func(err error) {
 		if err != nil {
 			faults = append(faults, err)
@@ -200,14 +200,14 @@ func (p keyPackage) key(line int, l *lock) (Key, []error) {
 	}
 	note(err)
 	note(x.Policy.apply(&k, p.Device.StartDate, p.Device.ExpiryDate))
-	if k.Seed, err = l.open(x.Data.Secret); err != nil {
+	if k.Seed, err = l.decrypt(x.Data.Secret); err != nil {
 		note(fmt.Errorf("seed: %w", err))
 	}
 	return k, faults
 }
 
-// passcodes reads what a token's passcodes are like.
-func (p keyPackage) passcodes(k *Key) (faults []error) {
+// readParameters reads the properties of a token's passcodes.
+func (p keyPackage) readParameters(k *Key) (faults []error) {
 	x := p.Keys[0].Parameters
 	if f := x.ResponseFormat; f.Length != "" {
 		n, err := strconv.Atoi(f.Length)
@@ -225,7 +225,7 @@ func (p keyPackage) passcodes(k *Key) (faults []error) {
 	if x.ChallengeFormat != nil {
 		faults = append(faults, errors.New("answers challenges; tokens that make passcodes by themselves can be used"))
 	}
-	if suite := clean(x.Suite); suite != "" {
+	if suite := normalizeSpace(x.Suite); suite != "" {
 		name := strings.NewReplacer("HMAC", "", "-", "", "_", "").Replace(strings.ToUpper(suite))
 		if !slices.Contains([]string{SHA1, SHA256, SHA512}, name) {
 			faults = append(faults, fmt.Errorf("is of the suite %q; HMAC-SHA1, HMAC-SHA256 and HMAC-SHA512 can be used", suite))
@@ -235,19 +235,19 @@ func (p keyPackage) passcodes(k *Key) (faults []error) {
 	return faults
 }
 
-// apply reads when a key may be used, and refuses what it may not be used for,
-// or only in a way that nobody would see to here.
+// apply reads when a key may be used. It refuses restrictions that this server
+// cannot enforce.
 func (p keyPolicy) apply(k *Key, deviceStart, deviceExpiry string) error {
 	var faults []error
 	for _, date := range []struct {
 		text string
 		to   *time.Time
-		late bool // of two, the later counts
+		late bool // of two dates the later one applies
 	}{{deviceStart, &k.StartsAt, true}, {p.StartDate, &k.StartsAt, true}, {deviceExpiry, &k.ExpiresAt, false}, {p.ExpiryDate, &k.ExpiresAt, false}} {
-		if clean(date.text) == "" {
+		if normalizeSpace(date.text) == "" {
 			continue
 		}
-		at, err := moment(clean(date.text))
+		at, err := parseDateTime(normalizeSpace(date.text))
 		switch {
 		case err != nil:
 			faults = append(faults, err)
@@ -258,7 +258,7 @@ func (p keyPolicy) apply(k *Key, deviceStart, deviceExpiry string) error {
 	if p.PIN != nil && p.PIN.UsageMode != "Local" {
 		faults = append(faults, fmt.Errorf("has a PIN policy of the mode %q, which cannot be held here", p.PIN.UsageMode))
 	}
-	if len(p.KeyUsage) > 0 && !slices.ContainsFunc(p.KeyUsage, func(use string) bool { return clean(use) == "OTP" }) {
+	if len(p.KeyUsage) > 0 && !slices.ContainsFunc(p.KeyUsage, func(use string) bool { return normalizeSpace(use) == "OTP" }) {
 		faults = append(faults, fmt.Errorf("may be used for %s, not for OTP", strings.Join(p.KeyUsage, ", ")))
 	}
 	if p.NumberOfTransactions != nil {
@@ -270,8 +270,8 @@ func (p keyPolicy) apply(k *Key, deviceStart, deviceExpiry string) error {
 	return errors.Join(faults...)
 }
 
-// moment reads an xs:dateTime; one without a zone is UTC.
-func moment(text string) (time.Time, error) {
+// parseDateTime reads an xs:dateTime. A value without a time zone is UTC.
+func parseDateTime(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.UTC(), nil
@@ -280,14 +280,14 @@ func moment(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("the date %q cannot be read", text)
 }
 
-// A value is an element that holds something in clear or encrypted (section 4.2).
+// A value is an element with a plain or encrypted value (section 4.2).
 type value struct {
 	Plain     *string    `xml:"PlainValue"`
 	Encrypted *encrypted `xml:"EncryptedValue"`
 	MAC       string     `xml:"ValueMAC"`
 }
 
-// number is a value that is a number in clear.
+// number returns a plain value that is a number.
 func (v *value) number(name string, byDefault int64) (int64, error) {
 	switch {
 	case v == nil, v.Plain == nil && v.Encrypted == nil:
@@ -295,22 +295,22 @@ func (v *value) number(name string, byDefault int64) (int64, error) {
 	case v.Plain == nil:
 		return 0, fmt.Errorf("its %s is encrypted; only seeds can be", name)
 	}
-	n, err := strconv.ParseInt(clean(*v.Plain), 10, 64)
+	n, err := strconv.ParseInt(normalizeSpace(*v.Plain), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("its %s is no number", name) // not which: it may be a seed in the wrong place
+		return 0, fmt.Errorf("its %s is no number", name) // not quoted, as it may be a seed in the wrong place
 	}
 	return n, nil
 }
 
-// clean is a text without the white space that XML lets stand around it, and
-// that base64 in XML has in it.
-func clean(text string) string { return strings.Join(strings.Fields(text), " ") }
+// normalizeSpace trims a text and replaces sequences of white space by one blank:
+// XML allows white space around values.
+func normalizeSpace(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// decoded is base64 as it stands in XML.
-func decoded(text string) ([]byte, error) {
+// decodeBase64 decodes base64 with white space in it, as XML allows.
+func decodeBase64(text string) ([]byte, error) {
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	if err != nil {
-		return nil, errors.New("is not base64") // the cause would quote it
+		return nil, errors.New("is not base64") // the cause would quote the text
 	}
 	return data, nil
 }

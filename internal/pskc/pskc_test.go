@@ -24,7 +24,7 @@ func figure(t testing.TB, n int) []byte {
 	return data
 }
 
-// opens answers with the keys of RFC 6030, sections 6.1 and 6.2.
+// opens returns the keys of RFC 6030, sections 6.1 and 6.2.
 func opens(how, name string) ([]byte, error) {
 	switch {
 	case how == ByKey && name == "Pre-shared-key":
@@ -64,7 +64,7 @@ func same(a, b Key) bool {
 
 func withoutSeed(k Key) Key { k.Seed = nil; return k }
 
-// The example of figure 10 has one serial twice, of which only one can be had.
+// The example of figure 10 has the same serial twice, of which only one can be imported.
 func TestCRED1_Bulk(t *testing.T) {
 	_, err := ReadPSKC(figure(t, 10), refuses)
 	if want := "line 85: serial 9999999: is in line 58 already"; err == nil || !strings.Contains(err.Error(), want) {
@@ -79,7 +79,7 @@ func TestCRED1_Bulk(t *testing.T) {
 	}
 }
 
-// totp is a token that counts time, with whatever else stands in its parts.
+// totp returns a TOTP token with additional content in its parts.
 func totp(parameters, data, policy string) string {
 	return `<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc"><KeyPackage>
 		<DeviceInfo><SerialNo>T1</SerialNo></DeviceInfo>
@@ -99,7 +99,7 @@ func TestCRED1_TOTP(t *testing.T) {
 	}
 }
 
-// What a file says and cannot be held is refused by its name.
+// Restrictions that cannot be enforced are refused by name.
 func TestCRED1_Refused(t *testing.T) {
 	const container = `<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc"`
 	f6, f7 := string(figure(t, 6)), string(figure(t, 7))
@@ -144,8 +144,8 @@ func TestCRED1_Refused(t *testing.T) {
 	}
 }
 
-// TestCRED1_MACFirst changes one bit of a seed at a time. With the comparison of
-// the MAC taken out of lock.open, the changed seeds come back as good ones.
+// TestCRED1_MACFirst changes one bit of a seed at a time. Without the comparison
+// of the MAC in decrypter.decrypt, the changed seeds are accepted.
 func TestCRED1_MACFirst(t *testing.T) {
 	file := figure(t, 6)
 	at := bytes.Index(file, []byte("AAECAwQF"))

@@ -199,7 +199,7 @@ func jsonPrefix(actor string) string {
 // event of its journey with which one can begin; without a journey, with the
 // activation.
 func (v EventReads) Enrollments(ctx context.Context, tenant string, f EventFilter) iter.Seq2[[]audit.Event, error] {
-	f.Kinds = audit.EnrollmentBegins
+	f.Kinds = audit.EnrollmentStartKinds
 	var begins []string
 	for _, kind := range f.Kinds {
 		begins = append(begins, "'"+string(kind)+"'")

@@ -58,7 +58,7 @@ func TestADM7_ReportsAreReadByIndex(t *testing.T) {
 			"a journey":          {EventFilter{Journey: "jrn_7"}, "events_of_journey"},
 			"export":             {EventFilter{Oldest: true, Limit: -1}, "events_newest"},
 			"export of kinds":    {EventFilter{Kinds: audit.EnrollmentKinds, Oldest: true, Limit: -1}, "events_of_kind"},
-			"begins":             {EventFilter{Kinds: audit.EnrollmentBegins}, "events_of_kind"},
+			"begins":             {EventFilter{Kinds: audit.EnrollmentStartKinds}, "events_of_kind"},
 		} {
 			for _, from := range []audit.Event{{}, after} {
 				query, args := tt.filter.query(h.tenant.ID, from, 100, "")

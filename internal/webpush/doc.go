@@ -1,15 +1,16 @@
-// Package webpush is what Web Push asks of an application server, without the
-// sending: a message encrypted so that only the subscribed browser reads it
-// (RFC 8291, over RFC 8188's aes128gcm), the token by which a push service
-// knows who sends (VAPID, RFC 8292), and which addresses a subscription may
-// name at all.
+// Package webpush implements the application server's side of Web Push, except for
+// sending: it encrypts a message so that only the subscribed browser can read it
+// (RFC 8291, with the aes128gcm encoding of RFC 8188), makes the token that
+// identifies the sender to a push service (VAPID, RFC 8292), and checks the
+// endpoint of a subscription.
 //
-// A subscription comes from a browser, that is, from whoever holds an
-// authenticator's key. Its endpoint is an address that we will call, so it is
-// taken apart as strictly as we can, and must be a push service we know: a
-// request that a stranger makes us send is an attack on somebody (QLT-5). The
-// endpoint is also a capability: who knows it can ring that browser, if our key
-// signs. It is therefore never printed; types that hold one say only the host.
+// A subscription comes from a browser, that is from anybody who has an
+// authenticator's key. This server later sends requests to its endpoint. The
+// endpoint is therefore parsed strictly and must belong to a known push service.
+// Otherwise an attacker could make this server send requests to a victim (QLT-5).
+// The endpoint is also a capability: whoever knows it can send notifications to
+// that browser, given a token signed by this server's key. It is therefore never
+// printed; types that contain one only print its host.
 //
-// The library of that name for Go is not used; docs/decisions/0015 says why.
+// docs/decisions/0015 says why the Go library of the same name is not used.
 package webpush

@@ -12,9 +12,10 @@ import (
 	"slices"
 )
 
-// Sizes of an encrypted message (RFC 8188, section 2.1; RFC 8291, section 4):
-// a header of salt, record size and our key, one record of a message, its
-// delimiter and padding, and a tag. Push services take 4096 bytes in all.
+// Sizes of an encrypted message in bytes (RFC 8188, section 2.1; RFC 8291, section
+// 4). It consists of a header with salt, record size and the sender's public key,
+// and one record with the message, a delimiter, padding and a tag. Push services
+// accept 4096 bytes in total.
 const (
 	recordSize = 4096
 	saltSize   = 16
@@ -22,16 +23,17 @@ const (
 	tagSize    = 16
 	headerSize = saltSize + 4 + 1 + pointSize
 
-	// MaxMessage is the most bytes of a message.
+	// MaxMessage is the maximum size of a message in bytes.
 	MaxMessage = recordSize - headerSize - tagSize - 1
-	// grain is what messages are padded to multiples of, so that their length
-	// does not tell a push service which application somebody signs in to.
-	grain = 512
+	// paddingUnit is the unit that messages are padded to multiples of. Without
+	// padding, the length could tell a push service which application a user logs
+	// in to.
+	paddingUnit = 512
 )
 
-// Encrypt encrypts a message for the subscription: the body of a request whose
-// Content-Encoding is aes128gcm. Each has a key pair and a salt of its own, so
-// that one message tells nothing of another.
+// Encrypt encrypts a message for the subscription. The result is the body of a
+// request with Content-Encoding aes128gcm. Each message has its own key pair and
+// salt.
 func (s Subscription) Encrypt(message []byte) ([]byte, error) {
 	ours, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
@@ -39,11 +41,11 @@ func (s Subscription) Encrypt(message []byte) ([]byte, error) {
 	}
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
-	padded := (len(message)/grain + 1) * grain
+	padded := (len(message)/paddingUnit + 1) * paddingUnit
 	return s.encrypt(message, min(padded, MaxMessage)-len(message), ours, salt)
 }
 
-// encrypt is RFC 8291, section 3.4, with everything given.
+// encrypt implements RFC 8291, section 3.4, with given padding, key and salt.
 func (s Subscription) encrypt(message []byte, padding int, ours *ecdh.PrivateKey, salt []byte) ([]byte, error) {
 	if len(message) > MaxMessage {
 		return nil, fmt.Errorf("webpush: a message of %d bytes, %d is the most", len(message), MaxMessage)
@@ -73,7 +75,7 @@ func (s Subscription) encrypt(message []byte, padding int, ours *ecdh.PrivateKey
 	return seal.Seal(out, nonce, record, nil), nil
 }
 
-// contentKey derives what the one record is sealed with (RFC 8188, section 2.2
+// contentKey derives the key and the nonce of the record (RFC 8188, sections 2.2
 // and 2.3).
 func contentKey(input, salt []byte) (cipher.AEAD, []byte, error) {
 	prk, err := hkdf.Extract(sha256.New, input, salt)

@@ -31,13 +31,13 @@ func TestPUSH25_TheStandardsExample(t *testing.T) {
 	}
 	const want = "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6" +
 		"cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
-	if text(got) != want {
-		t.Errorf("got  %s\nwant %s", text(got), want)
+	if encodeBase64(got) != want {
+		t.Errorf("got  %s\nwant %s", encodeBase64(got), want)
 	}
 }
 
-// A push service takes 4096 bytes and no more, and cannot tell messages of
-// much the same length apart.
+// A push service accepts 4096 bytes at most, and cannot distinguish messages of
+// similar length.
 func TestPUSH25_LengthsTellLittle(t *testing.T) {
 	browser, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {

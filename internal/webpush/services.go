@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// Services are the hosts of push services that may be called: "example.org",
-// "*.example.org" for all below it, or "example.org:8443" where it is not the
-// port of https.
+// Services are the hosts of the allowed push services: "example.org",
+// "*.example.org" for all subdomains, or "example.org:8443" for a port other than
+// 443.
 type Services []string
 
-// known are those that browsers subscribe at: Chrome's, that of Chromium as
-// distributions build it, Firefox's, Safari's and Edge's.
-var known = Services{"fcm.googleapis.com", "jmt17.google.com", "updates.push.services.mozilla.com", "*" + apple, "*.notify.windows.com"}
+// knownServices are the push services of the common browsers: Chrome, Chromium as
+// built by distributions, Firefox, Safari and Edge.
+var knownServices = Services{"fcm.googleapis.com", "jmt17.google.com", "updates.push.services.mozilla.com", "*" + apple, "*.notify.windows.com"}
 
 const apple = ".push.apple.com"
 
-// NewServices returns the known push services and those an operator adds.
+// NewServices returns the known push services and those that an operator configured.
 func NewServices(more []string) (Services, error) {
-	all := slices.Clone(known)
+	all := slices.Clone(knownServices)
 	for _, host := range more {
 		bare, below := strings.CutPrefix(host, "*.")
 		u, err := url.Parse("https://" + bare)
@@ -37,37 +37,37 @@ func NewServices(more []string) (Services, error) {
 	return all, nil
 }
 
-// Origin returns the origin of an endpoint of one of the services, what a token
-// for it is made out to (RFC 8292, section 2). Anything else is an ErrEndpoint:
-// another scheme or host, a user name, a fragment, a name with a dot behind.
-// Where the name leads is decided later, when it is called (package outbound).
+// Origin returns the origin of an endpoint, which is the audience of a token for it
+// (RFC 8292, section 2). It returns ErrEndpoint if the endpoint has another scheme
+// than https, a host that is not one of the services, a user name, a fragment, or
+// a host name that ends in a dot. The address that the host name resolves to is
+// checked when the endpoint is called (package outbound).
 func (ss Services) Origin(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%w: no address", ErrEndpoint) // the error would repeat it
+		return "", fmt.Errorf("%w: no address", ErrEndpoint) // the parser's error would contain the endpoint
 	case len(endpoint) > maxEndpoint:
 		return "", fmt.Errorf("%w: an address of %d bytes", ErrEndpoint, len(endpoint))
 	case u.Scheme != "https", u.User != nil, u.Fragment != "", u.Opaque != "":
 		return "", fmt.Errorf("%w: not a plain https address", ErrEndpoint)
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ":443")
-	if !slices.ContainsFunc(ss, func(service string) bool { return service == host || below(service, host) }) {
+	if !slices.ContainsFunc(ss, func(service string) bool { return service == host || matchesWildcard(service, host) }) {
 		return "", fmt.Errorf("%w: %q", ErrEndpoint, host)
 	}
 	return "https://" + host, nil
 }
 
-// below reports whether a host is below one written with an asterisk.
-func below(service, host string) bool {
+// matchesWildcard reports whether a host is a subdomain of a service "*.example.org".
+func matchesWildcard(service, host string) bool {
 	parent, wild := strings.CutPrefix(service, "*")
 	return wild && strings.HasSuffix(host, parent) && len(host) > len(parent) && !strings.HasPrefix(host, ".")
 }
 
-// Silent reports whether the push service of a host lets a notification be
-// replaced in silence. Apple counts a message that shows nothing new against
-// the app, and after three ends its subscription.
-func Silent(host string) bool {
+// AllowsSilent reports whether the push service at a host allows messages that
+// show no new notification. Apple ends an app's subscription after three of them.
+func AllowsSilent(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host

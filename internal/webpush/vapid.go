@@ -13,11 +13,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// A Key is the installation's, by which push services know it (VAPID, RFC
-// 8292). Browsers bind a subscription to it: with another one, all are dead.
+// A Key is the installation's VAPID key, which identifies it to push services (RFC
+// 8292). Browsers bind their subscriptions to it: with another key, existing
+// subscriptions stop working.
 type Key struct{ private *ecdsa.PrivateKey }
 
-// NewKey makes a key.
+// NewKey returns a new random key.
 func NewKey() (Key, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -26,7 +27,7 @@ func NewKey() (Key, error) {
 	return Key{private}, nil
 }
 
-// ParseKey reads what Secret returned.
+// ParseKey reads the result of Secret.
 func ParseKey(secret []byte) (Key, error) {
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), secret)
 	if err != nil {
@@ -35,24 +36,24 @@ func ParseKey(secret []byte) (Key, error) {
 	return Key{private}, nil
 }
 
-// Secret is the private scalar, 32 bytes.
+// Secret returns the private scalar of 32 bytes.
 func (k Key) Secret() ([]byte, error) { return k.private.Bytes() }
 
-// Public is the public key as an uncompressed point of 65 bytes, what a browser
-// wants as applicationServerKey.
+// Public returns the public key as an uncompressed point of 65 bytes, the value of
+// applicationServerKey in a browser.
 func (k Key) Public() ([]byte, error) { return k.private.PublicKey.Bytes() }
 
 func (k Key) String() string       { return "[secret]" }
 func (k Key) GoString() string     { return "[secret]" }
 func (k Key) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
-// MaxTokenLife is the longest that a token may be good for (RFC 8292, section 2).
-const MaxTokenLife = 24 * time.Hour
+// MaxTokenLifetime is the maximum lifetime of a token (RFC 8292, section 2).
+const MaxTokenLifetime = 24 * time.Hour
 
-// Authorization is the header by which a push service of an origin, such as
-// https://fcm.googleapis.com, knows who sends and whom to ask: contact is a
-// mailto: or an https: address. It is good for any number of messages until its
-// time.
+// Authorization returns the Authorization header for a push service with this
+// origin, such as https://fcm.googleapis.com. It identifies the sender. contact is
+// a mailto: or https: address for the operators of the push service. The header
+// may be used for any number of messages until it expires.
 func (k Key) Authorization(origin, contact string, until time.Time) (string, error) {
 	claims, err := json.Marshal(struct {
 		Audience string `json:"aud"`
@@ -78,7 +79,7 @@ func (k Key) Authorization(origin, contact string, until time.Time) (string, err
 	if err != nil {
 		return "", fmt.Errorf("webpush: %w", err)
 	}
-	return "vapid t=" + token + ", k=" + text(public), nil
+	return "vapid t=" + token + ", k=" + encodeBase64(public), nil
 }
 
-func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+func encodeBase64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
