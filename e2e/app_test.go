@@ -32,7 +32,7 @@ import (
 // itself, and the apps' API over a database whose hand the test is.
 type appHouse struct {
 	db     *store.DB
-	bell   *notify.Bell // may call nobody until a test lets it
+	bell   *notify.Notifier // may call nobody until a test lets it
 	base   string
 	user   identity.User
 	who    identity.Principal
@@ -83,7 +83,7 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.bell = &notify.Bell{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
+	h.bell = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
 	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.bell,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
@@ -149,7 +149,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 	h.tx(t, func(tx *store.Tx) error {
 		rules := policy.DefaultPush()
 		rules.Spacing, rules.Limit = 0, 20
-		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, rules)
+		p, err := push.Start(t.Context(), tx, j, push.Display{Application: "Payroll", Place: "Bergen, Norway"}, presence, rules)
 		id = p.ID
 		return err
 	})
@@ -158,7 +158,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 
 func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.db.Reader, h.user.Tenant, id)
+	s, err := push.LoadState(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

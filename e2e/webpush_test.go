@@ -38,7 +38,7 @@ func TestPUSH24_ChromiumIsRung(t *testing.T) {
 	j := h.journey(t)
 	var p store.PushRequest
 	h.tx(t, func(tx *store.Tx) (err error) {
-		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
+		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
 		return err
 	})
 	h.ring(t)

@@ -266,7 +266,7 @@ func needs(m message, t policy.Template) error {
 	}
 	for _, capability := range wanted {
 		if !slices.Contains(m.claims.Capabilities, capability) {
-			return &refusal{status: http.StatusConflict, Code: "capability", Capability: capability, Least: push.Least(m.claims.Version, capability)}
+			return &refusal{status: http.StatusConflict, Code: "capability", Capability: capability, Least: push.MinVersion(m.claims.Version, capability)}
 		}
 	}
 	return nil

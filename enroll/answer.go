@@ -60,7 +60,7 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := push.Able(m.app, p.Presence); err != nil {
+	if err := push.CheckCapability(m.app, p.Presence); err != nil {
 		return nil, err
 	}
 	if !push.Reaches(m.app, platforms, p.Presence, now) {
@@ -169,7 +169,7 @@ func (a *API) answer(ctx context.Context, m message) (any, error) {
 // too many (CRED-20). The authenticators' own counters do not move (PUSH-14).
 //
 // Of a rejection those are alerted whom policy names.
-func failed(ctx context.Context, tx *store.Tx, end push.End) error {
+func failed(ctx context.Context, tx *store.Tx, end push.AnswerResult) error {
 	p := end.Request
 	lockout, err := read[policy.Lockout](ctx, tx.Reader, p.Tenant)
 	if err != nil {

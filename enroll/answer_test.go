@@ -29,7 +29,7 @@ func (h *fixture) pushed(t *testing.T, user identity.User, check policy.Presence
 	rules.Limit = 1000 // tests ask more often than anybody may
 	var p store.PushRequest
 	h.Do(t, func(tx *store.Tx) (err error) {
-		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, check, rules)
+		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll", Place: "Bergen, Norway"}, check, rules)
 		return err
 	})
 	return j, p
@@ -53,7 +53,7 @@ func (a *app) approval(t *testing.T, p store.PushRequest) fields {
 // outcome is how a request stands.
 func (h *fixture) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.DB.Reader, h.Tenant.ID, p.ID)
+	s, err := push.LoadState(t.Context(), h.DB.Reader, h.Tenant.ID, p.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -489,7 +489,7 @@ func TestPUSH12_NoAddress(t *testing.T) {
 	j := h.journey(t, h.User)
 	j.IP = ""
 	h.Do(t, func(tx *store.Tx) error {
-		_, err := push.Start(t.Context(), tx, j, push.Shown{Application: "VPN"}, policy.Enter, policy.DefaultPush())
+		_, err := push.Start(t.Context(), tx, j, push.Display{Application: "VPN"}, policy.Enter, policy.DefaultPush())
 		return err
 	})
 	request := a.must(t, "pending", nil)["request"].(map[string]any)

@@ -38,7 +38,7 @@ type Options struct {
 	// replays a call chooses.
 	Base string
 	// Bell rings apps in browsers.
-	Bell *notify.Bell
+	Bell *notify.Notifier
 	// Address tells where a request comes from; empty when unknown.
 	Address func(*http.Request) string
 	// Streams are what apps that are on screen hold open.
@@ -51,7 +51,7 @@ type API struct {
 	db      *store.DB
 	catalog *locales.Catalog
 	base    string
-	bell    *notify.Bell
+	bell    *notify.Notifier
 	address func(*http.Request) string
 	log     *slog.Logger
 	serving *web.Streams

@@ -75,13 +75,13 @@ func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 const inside = "127.0.0.1:1"
 
 // bell may call push services on the internet alone.
-func (h *fixture) bell(t *testing.T, catalog *locales.Catalog) *notify.Bell {
+func (h *fixture) bell(t *testing.T, catalog *locales.Catalog) *notify.Notifier {
 	t.Helper()
 	services, err := webpush.NewServices([]string{inside})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &notify.Bell{DB: h.DB, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.server.URL,
+	return &notify.Notifier{DB: h.DB, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.server.URL,
 		Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 

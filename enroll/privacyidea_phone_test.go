@@ -280,7 +280,7 @@ func (h *storeFixture) pushed(t *testing.T, presence policy.Presence) store.Push
 	j := h.Journey(t, "browser")
 	var p store.PushRequest
 	h.Do(t, func(tx *store.Tx) (err error) {
-		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, policy.DefaultPush())
+		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll", Place: "Bergen, Norway"}, presence, policy.DefaultPush())
 		return err
 	})
 	return p
@@ -288,7 +288,7 @@ func (h *storeFixture) pushed(t *testing.T, presence policy.Presence) store.Push
 
 func (h *storeFixture) outcome(t *testing.T, p store.PushRequest) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.DB.Reader, p.Tenant, p.ID)
+	s, err := push.LoadState(t.Context(), h.DB.Reader, p.Tenant, p.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func refuse(err error) *refusal {
 		return r
 	}
 	if r, ok := errors.AsType[*push.Refusal](err); ok {
-		return &refusal{status: pushStatus[r.Code], Code: r.Code, Outcome: string(r.Outcome), Capability: r.Capability, Least: r.Least, cause: err}
+		return &refusal{status: pushStatus[r.Code], Code: r.Code, Outcome: string(r.Outcome), Capability: r.Capability, Least: r.MinVersion, cause: err}
 	}
 	var tooLarge *http.MaxBytesError
 	e, known := errors.AsType[*identity.Error](err)

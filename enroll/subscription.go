@@ -39,10 +39,10 @@ type standingWeb struct {
 // webPush tells how Web Push stands for an authenticator; nothing where no
 // browser is rung.
 func (a *API) webPush(ctx context.Context, m message) (*standingWeb, error) {
-	if a.bell.Off {
+	if a.bell.Disabled {
 		return nil, nil
 	}
-	key, err := a.bell.Key(ctx)
+	key, err := a.bell.PublicKey(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (a *API) test(ctx context.Context, m message) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	failure, expires, err := a.bell.Trial(ctx, app, user.ID)
+	failure, expires, err := a.bell.SendTest(ctx, app, user.ID)
 	if err != nil {
 		return nil, err
 	}

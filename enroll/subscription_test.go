@@ -130,7 +130,7 @@ func TestPUSH24_RevocationEndsASubscription(t *testing.T) {
 func TestPUSH27_SwitchedOff(t *testing.T) {
 	h := onSQLite(t)
 	a := h.enrolled(t, h.User, true)
-	h.api.bell.Off, h.api.bell.Services = true, nil
+	h.api.bell.Disabled, h.api.bell.Services = true, nil
 	if web, there := a.must(t, "status", nil)["push"].(fields)["web"]; there {
 		t.Errorf("status has %v", web)
 	}

@@ -99,7 +99,7 @@ func rowOfApps(a store.App, asked policy.Presence) appsRow {
 		}
 	}
 	if asked != "" {
-		row.Serial, row.User, row.Least = a.Serial, a.User, push.Least(a.Version, asked.Capability())
+		row.Serial, row.User, row.Least = a.Serial, a.User, push.MinVersion(a.Version, asked.Capability())
 	}
 	return row
 }

@@ -30,14 +30,14 @@ type pushRow struct {
 	Journey     string    `json:"journey"`
 }
 
-func (n *names) push(ctx context.Context, p push.Past) pushRow {
+func (n *names) push(ctx context.Context, p push.HistoryEntry) pushRow {
 	row := pushRow{At: p.CreatedAt, Name: p.Name, User: n.user(ctx, p.User), UserID: p.User, Application: p.Application, IP: p.IP,
 		Place: p.Place, Presence: string(p.Presence), Outcome: string(p.Outcome), Serial: n.serial(ctx, p.Authenticator), ID: p.ID, Journey: p.Journey}
 	if p.Outcome == "" {
 		row.Outcome = waiting
 	}
 	if p.Answered {
-		seconds := int64(p.Took.Seconds())
+		seconds := int64(p.ResponseTime.Seconds())
 		row.Seconds = &seconds
 	}
 	return row

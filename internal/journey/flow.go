@@ -93,7 +93,7 @@ const nobody = "nobody"
 // loadPerson reads what is true of the user of an id, or nobody.
 func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error {
 	j := f.Journey
-	p, err := r.Users().LoginState(ctx, j.Tenant, id, j.Browser, push.RejectionCounts(r.Now()))
+	p, err := r.Users().LoginState(ctx, j.Tenant, id, j.Browser, push.RejectionsSince(r.Now()))
 	if err != nil && (id != nobody || !errors.Is(err, identity.NotFound)) {
 		return err
 	}
@@ -236,7 +236,7 @@ func (f *flow) countReached(allowed bool, now time.Time) {
 		case push.TooOld(a, f.Rules.Platforms, f.Presence, now):
 			f.Facts.TooOld++
 			if f.Journey.Proved() {
-				f.TooOld = append(f.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.Least(a.AppVersion, f.Presence.Capability())})
+				f.TooOld = append(f.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.MinVersion(a.AppVersion, f.Presence.Capability())})
 			}
 		}
 	}

@@ -85,8 +85,8 @@ func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err
 
 // startPush starts the request, or says what keeps it from being sent.
 func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string, err error) {
-	sent, err := push.Start(ctx, tx, f.Journey, push.Shown{Application: f.applicationName()}, f.Presence, f.Rules.Push)
-	if l, ok := errors.AsType[*push.Locked](err); ok && l.Now {
+	sent, err := push.Start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
+	if l, ok := errors.AsType[*push.Locked](err); ok && l.JustLocked {
 		return "", "error.push.locked", directory.TellPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
@@ -116,7 +116,7 @@ func (f *flow) claimPush(ctx context.Context, tx *store.Tx) error {
 func (f *flow) loadPush(ctx context.Context, r store.Reader) (err error) {
 	j := f.Journey
 	if j.PushID != "" {
-		f.Request, err = push.Look(ctx, r, j.Tenant, j.PushID)
+		f.Request, err = push.LoadState(ctx, r, j.Tenant, j.PushID)
 	} else {
 		f.Request, err = pushToNobody(r, j, f.Presence, f.Rules.Push)
 	}

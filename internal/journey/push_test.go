@@ -44,9 +44,9 @@ func (h *fixture) flood(limit int) *journey.View {
 }
 
 // answer answers the request that waits.
-func (h *fixture) answer(change func(*push.Answer)) (push.End, error) {
+func (h *fixture) answer(change func(*push.Answer)) (push.AnswerResult, error) {
 	h.Helper()
-	var end push.End
+	var end push.AnswerResult
 	err := h.db.InTx(h.Context(), h.Who, func(tx *store.Tx) error {
 		p, err := push.Pending(h.Context(), tx.Reader, h.Tenant.ID, h.User.ID)
 		if err != nil {

@@ -1,18 +1,19 @@
-// Package notify rings browsers that have a web authenticator, by their push
-// services, when a push request waits for an answer there (PUSH-24, transport
-// a), and lets the others know when it was answered.
+// Package notify sends Web Push notifications to browsers with a web authenticator
+// when a push request is waiting for an answer there (PUSH-24, transport a), and
+// when the request was answered elsewhere.
 //
-// What is to be rung is a row, written in the transaction of the request: it
-// outlives a restart, leaves from one of several nodes, and once, as far as
-// once can be had from somebody else's server. Nothing waits for it. A journey
-// has gone on long before a push service is called, and with every push service
-// unreachable the request is there all the same for an app that is opened
-// (PUSH-27). A request that is over is never rung: before it is sent each
-// notification is held against the request, the authenticator and the policy as
-// they are then, and it leaves with no more time to live than the request has.
+// A notification to send is a row that is written in the transaction of the push
+// request. It survives a restart and is sent by one of several nodes. It is sent
+// once, as far as a push service allows that to be known. Nothing waits for it: the
+// journey has continued long before a push service is called. If no push service
+// can be reached, an app that is opened still finds the request (PUSH-27). No
+// notification is sent for a request that has ended: before sending, each one is
+// checked against the request, the authenticator and the policy as they are then,
+// and its time to live is what remains of the request's.
 //
-// The notification says who is asked, by whom and for what, in the person's
-// language. It has no number and no secret (PUSH-25), and answers nothing: the
-// app fetches what waits. The push service reads nothing of it; what it learns
-// is that a browser was rung, when, and by which installation.
+// The text of a notification says who is asked, by which organisation and for which
+// application, in the user's language. It contains neither the number of a presence
+// check nor any secret (PUSH-25), and cannot be used to answer: the app fetches the
+// request from the server. Push services cannot read the text. They learn which
+// browser was notified, when, and by which installation.
 package notify

@@ -13,14 +13,14 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A message is what a browser is sent: one object that is a Declarative Web
-// Push message, which Safari shows although the app's worker does not run, and
-// has for the worker what it needs elsewhere.
+// A message is the JSON sent to a browser. It is a Declarative Web Push message,
+// which Safari shows without running the app's service worker, and also has the
+// data that the service worker needs in other browsers.
 type message struct {
-	WebPush      int          `json:"web_push"` // 8030
+	WebPush      int          `json:"web_push"` // always 8030
 	Notification notification `json:"notification"`
 	AppBadge     int          `json:"app_badge"`
-	Latchkey     aside        `json:"latchkey"`
+	Latchkey     workerData   `json:"latchkey"`
 }
 
 type notification struct {
@@ -29,32 +29,32 @@ type notification struct {
 	Lang     string `json:"lang"`
 	Dir      string `json:"dir"`
 	Navigate string `json:"navigate"`
-	Tag      string `json:"tag"` // a newer one takes an older one's place
+	Tag      string `json:"tag"` // a newer notification replaces an older one with the same tag
 	Silent   bool   `json:"silent,omitempty"`
 }
 
-// An aside is for the worker, and not shown.
-type aside struct {
+// workerData is data for the service worker. It is not shown.
+type workerData struct {
 	Kind          string `json:"kind"` // "request", "ended" or "test"
 	Authenticator string `json:"authenticator"`
 	Request       string `json:"request,omitempty"`
 	Expires       int64  `json:"expires"`
-	Plain         bool   `json:"plain"` // may be approved where it is shown
+	Plain         bool   `json:"plain"` // may be approved in the notification itself
 }
 
 const test = "test"
 
-// announce is the message of a push request that began or ended. It says whose
-// it is and for what, and nothing else of what the app shows: the number and
-// the nonce are not in it, nor the address, for the screen may be locked and
-// not its owner's to read (PUSH-25).
-func (b *Bell) announce(ctx context.Context, kind store.NotificationKind, p store.PushRequest, a identity.Authenticator) ([]byte, error) {
-	words, organisation, err := b.words(ctx, p.Tenant, p.User)
+// requestMessage returns the message for a push request that began or ended. It
+// says whose request it is and for which application. It contains neither the
+// number, the nonce nor the address, because anybody may read the notification on
+// a locked screen (PUSH-25).
+func (nt *Notifier) requestMessage(ctx context.Context, kind store.NotificationKind, p store.PushRequest, a identity.Authenticator) ([]byte, error) {
+	words, organisation, err := nt.printer(ctx, p.Tenant, p.User)
 	if err != nil {
 		return nil, err
 	}
-	set := isolated(words, map[string]string{"application": p.Application, "organisation": organisation, "user": p.Name})
-	m := b.message(words, a, p.ExpiresAt)
+	set := isolateNames(words, map[string]string{"application": p.Application, "organisation": organisation, "user": p.Name})
+	m := nt.message(words, a, p.ExpiresAt)
 	m.Latchkey.Kind, m.Latchkey.Request = string(kind), p.ID
 	if kind == store.NotifyEnded {
 		m.Notification.Title = words.T("notification.ended.title", set...)
@@ -69,46 +69,48 @@ func (b *Bell) announce(ctx context.Context, kind store.NotificationKind, p stor
 	return encode(m)
 }
 
-// trial is the message of a test.
-func (b *Bell) trial(ctx context.Context, a identity.Authenticator, user string, expires time.Time) ([]byte, error) {
-	words, organisation, err := b.words(ctx, a.Tenant, user)
+// testMessage returns the message of a test.
+func (nt *Notifier) testMessage(ctx context.Context, a identity.Authenticator, user string, expires time.Time) ([]byte, error) {
+	words, organisation, err := nt.printer(ctx, a.Tenant, user)
 	if err != nil {
 		return nil, err
 	}
-	set := isolated(words, map[string]string{"organisation": organisation})
-	m := b.message(words, a, expires)
+	set := isolateNames(words, map[string]string{"organisation": organisation})
+	m := nt.message(words, a, expires)
 	m.Latchkey.Kind = test
 	m.Notification.Title = words.T("notification.test.title", set...)
 	m.Notification.Body = words.T("notification.test.body", set...)
 	return encode(m)
 }
 
-func (b *Bell) message(words locales.Printer, a identity.Authenticator, expires time.Time) message {
+func (nt *Notifier) message(words locales.Printer, a identity.Authenticator, expires time.Time) message {
 	return message{WebPush: 8030,
-		Notification: notification{Lang: words.Lang(), Dir: words.Dir(), Navigate: b.Base + "/authenticator/", Tag: "push"},
-		Latchkey:     aside{Authenticator: a.ID, Expires: expires.Unix()}}
+		Notification: notification{Lang: words.Lang(), Dir: words.Dir(), Navigate: nt.Base + "/authenticator/", Tag: "push"},
+		Latchkey:     workerData{Authenticator: a.ID, Expires: expires.Unix()}}
 }
 
-// words are those of a user's language, and the name of the organisation.
-func (b *Bell) words(ctx context.Context, tenant, user string) (locales.Printer, string, error) {
-	t, err := b.DB.Tenants().Get(ctx, tenant)
+// printer returns the printer for a user's language, and the name of the
+// organisation.
+func (nt *Notifier) printer(ctx context.Context, tenant, user string) (locales.Printer, string, error) {
+	t, err := nt.DB.Tenants().Get(ctx, tenant)
 	if err != nil {
 		return locales.Printer{}, "", err
 	}
-	u, err := b.DB.Users().Get(ctx, tenant, user)
+	u, err := nt.DB.Users().Get(ctx, tenant, user)
 	if err != nil {
 		return locales.Printer{}, "", err
 	}
-	return b.Catalog.Negotiate(u.Language, "", "", t.Language), t.OrganisationName(), nil
+	return nt.Catalog.Negotiate(u.Language, "", "", t.Language), t.OrganisationName(), nil
 }
 
-// isolated are arguments of a text, each set apart in direction, so that no
-// name turns the words around it, and without what is not to be seen (T-ADM-06).
-func isolated(words locales.Printer, names map[string]string) []any {
+// isolateNames returns arguments for a text. Characters that are invisible or change
+// the text direction are removed, and each value is isolated in its direction, so
+// that no name reorders the text around it (T-ADM-06).
+func isolateNames(words locales.Printer, names map[string]string) []any {
 	var set []any
 	for name, value := range names {
 		value = identity.CleanTyped(value)
-		if words.Dir() != "rtl" { // a printer of one that is does it by itself
+		if words.Dir() != "rtl" { // a right-to-left printer isolates arguments itself
 			value = "\u2068" + value + "\u2069"
 		}
 		set = append(set, name, value)
@@ -116,8 +118,8 @@ func isolated(words locales.Printer, names map[string]string) []any {
 	return set
 }
 
-// withoutPIN reports whether an authenticator's template asks for nothing
-// before an approval. One that cannot be read may ask.
+// withoutPIN reports whether an authenticator's template requires no PIN for an
+// approval. A template that cannot be read may require one.
 func withoutPIN(a identity.Authenticator) bool {
 	var template struct {
 		PIN string `json:"pin"`
@@ -128,7 +130,7 @@ func withoutPIN(a identity.Authenticator) bool {
 func encode(m message) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // no HTML is made of it, and it would grow
+	e.SetEscapeHTML(false) // the message is not HTML, and escaping would make it longer
 	if err := e.Encode(m); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// A notification says it in the person's language, and no name in it turns the
-// text around it, begins a line or hides (attack 19).
+// A notification is in the user's language. No name in it reorders the text around
+// it, starts a new line or contains invisible characters (attack 19).
 func TestPUSH12_PUSH24_LanguagesAndNames(t *testing.T) {
 	for language, want := range map[string]struct{ lang, dir, title string }{
 		"":      {"en", "ltr", "Signing in to \u2068Payroll\u2069?"},
@@ -25,12 +25,12 @@ func TestPUSH12_PUSH24_LanguagesAndNames(t *testing.T) {
 		"xx-YY": {"en", "ltr", "Signing in to \u2068Payroll\u2069?"},
 	} {
 		h := onSQLite(t)
-		h.subscribed(t, "phone")
+		h.subscribedAuthenticator(t, "phone")
 		h.Do(t, func(tx *store.Tx) error { return tx.Users().SetLanguage(t.Context(), h.Tenant.ID, h.User.ID, language) })
 		j := h.Journey(t, "browser")
 		j.Name = "anna\u202e\n<b>berg"
 		h.Do(t, func(tx *store.Tx) error {
-			_, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Pay\u202eroll\r\n"}, policy.Enter, policy.DefaultPush())
+			_, err := push.Start(t.Context(), tx, j, push.Display{Application: "Pay\u202eroll\r\n"}, policy.Enter, policy.DefaultPush())
 			return err
 		})
 		h.flush(t)
@@ -48,7 +48,7 @@ func TestPUSH12_PUSH24_LanguagesAndNames(t *testing.T) {
 	}
 }
 
-// The protocol's page shows a message as it is, field by field.
+// A message equals the example on the protocol's page, field by field.
 func TestPUSH24_TheProtocolsExample(t *testing.T) {
 	page, err := os.ReadFile("../../docs/protocol-authenticator.md")
 	if err != nil {
@@ -65,7 +65,7 @@ func TestPUSH24_TheProtocolsExample(t *testing.T) {
 	}
 	h := onSQLite(t)
 	expires := time.Unix(1794990060, 0)
-	raw, err := h.bell.announce(t.Context(), store.NotifyRequest, store.PushRequest{Tenant: h.Tenant.ID, User: h.User.ID, ID: "psh_bbbbbbbbbbbbbbbbbbbbbbbbbb",
+	raw, err := h.notifier.requestMessage(t.Context(), store.NotifyRequest, store.PushRequest{Tenant: h.Tenant.ID, User: h.User.ID, ID: "psh_bbbbbbbbbbbbbbbbbbbbbbbbbb",
 		Application: "Payroll", Name: "anna.berg", Presence: policy.Enter, ExpiresAt: expires}, identity.Authenticator{ID: "aut_aaaaaaaaaaaaaaaaaaaaaaaaaa", Template: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -78,14 +78,14 @@ func TestPUSH24_TheProtocolsExample(t *testing.T) {
 	}
 }
 
-// Names as long as they may be fit into one record.
+// Names of maximum length fit into one record.
 func TestPUSH24_TheLongestNamesFit(t *testing.T) {
 	h := onSQLite(t)
-	h.subscribed(t, "phone")
+	h.subscribedAuthenticator(t, "phone")
 	j := h.Journey(t, "browser")
 	j.Name = strings.Repeat(`"`, identity.MaxName)
 	h.Do(t, func(tx *store.Tx) error {
-		_, err := push.Start(t.Context(), tx, j, push.Shown{Application: strings.Repeat(`\`, 4*identity.MaxName)}, policy.Enter, policy.DefaultPush())
+		_, err := push.Start(t.Context(), tx, j, push.Display{Application: strings.Repeat(`\`, 4*identity.MaxName)}, policy.Enter, policy.DefaultPush())
 		return err
 	})
 	h.flush(t)
@@ -94,8 +94,8 @@ func TestPUSH24_TheLongestNamesFit(t *testing.T) {
 	}
 }
 
-// A notification may be answered where it is shown only if nothing is asked:
-// no presence check, and no PIN.
+// A notification may be approved directly only if nothing is asked: no presence
+// check and no PIN.
 func TestPUSH25_WhoMayApproveFromTheNotification(t *testing.T) {
 	for _, tt := range []struct {
 		presence policy.Presence
@@ -112,7 +112,7 @@ func TestPUSH25_WhoMayApproveFromTheNotification(t *testing.T) {
 	} {
 		h := onSQLite(t)
 		p := h.request(t, tt.presence)
-		raw, err := h.bell.announce(t.Context(), store.NotifyRequest, p, identity.Authenticator{ID: "aut_x", Template: []byte(tt.template)})
+		raw, err := h.notifier.requestMessage(t.Context(), store.NotifyRequest, p, identity.Authenticator{ID: "aut_x", Template: []byte(tt.template)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,48 +122,48 @@ func TestPUSH25_WhoMayApproveFromTheNotification(t *testing.T) {
 	}
 }
 
-// A request that is over, or cannot be answered on a phone any more, is not rung
-// there, although it was to be when it began.
+// No notification is sent for a request that has ended or can no longer be answered
+// on a phone, although one was due when it began.
 func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
-	for name, change := range map[string]func(h *house, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error{
-		"answered": func(h *house, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
+	for name, change := range map[string]func(h *fixture, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error{
+		"answered": func(h *fixture, a identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
 			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, store.PushNotMe, "")
 			return err
 		},
-		"expired": func(h *house, _ identity.Authenticator, _ store.PushRequest, _ *store.Tx) error {
+		"expired": func(h *fixture, _ identity.Authenticator, _ store.PushRequest, _ *store.Tx) error {
 			h.Clock.Advance(time.Minute)
 			return nil
 		},
-		"user disabled": func(h *house, _ identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
+		"user disabled": func(h *fixture, _ identity.Authenticator, p store.PushRequest, tx *store.Tx) error {
 			_, err := tx.Users().RevokeAllAccess(t.Context(), p.Tenant, p.User)
 			return err
 		},
-		"authenticator revoked": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
+		"authenticator revoked": func(_ *fixture, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			_, err := tx.Authenticators().Revoke(t.Context(), a.Tenant, a.ID)
 			return err
 		},
-		"authenticator suspended": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
+		"authenticator suspended": func(_ *fixture, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			_, err := tx.Authenticators().Suspend(t.Context(), a.Tenant, a.ID)
 			return err
 		},
-		"push switched off": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
+		"push switched off": func(_ *fixture, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			_, err := tx.Authenticators().SetPush(t.Context(), a.Tenant, a.ID, false)
 			return err
 		},
-		"an app that cannot do the check": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
+		"an app that cannot do the check": func(_ *fixture, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			return tx.Authenticators().SetApp(t.Context(), a.Tenant, a.ID, "latchkey-web/1.0.0", []string{"presence:none"})
 		},
-		"unsubscribed": func(_ *house, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
+		"unsubscribed": func(_ *fixture, a identity.Authenticator, _ store.PushRequest, tx *store.Tx) error {
 			return Unsubscribe(t.Context(), tx, a)
 		},
 	} {
 		h := onSQLite(t)
-		a, _ := h.subscribed(t, "phone")
+		a, _ := h.subscribedAuthenticator(t, "phone")
 		p := h.request(t, policy.Enter)
 		h.Do(t, func(tx *store.Tx) error { return change(h, a, p, tx) })
 		h.flush(t)
 		if n := h.service.called(); n != 0 {
-			t.Errorf("%s: rung", name)
+			t.Errorf("%s: notified", name)
 		}
 		if n := h.flush(t); n != 0 {
 			t.Errorf("%s: taken up again", name)
@@ -171,25 +171,25 @@ func TestPUSH24_LooksAgainBeforeItRings(t *testing.T) {
 	}
 }
 
-// Nothing leaves where an operator wants nothing to leave, whoever subscribed
-// before.
+// If an operator has disabled notifications, none is sent, even for existing
+// subscriptions.
 func TestPUSH27_SwitchedOff(t *testing.T) {
 	h := onSQLite(t)
-	h.subscribed(t, "phone")
+	h.subscribedAuthenticator(t, "phone")
 	h.request(t, policy.Enter)
-	h.bell.Off = true
+	h.notifier.Disabled = true
 	h.flush(t)
 	if n := h.service.called(); n != 0 || h.flush(t) != 0 {
 		t.Errorf("%d calls, want none, and nothing taken up again", n)
 	}
 }
 
-// A newer request takes an older one's place, at the push service and on the
-// screen.
+// The notification of a newer request replaces that of an older one, at the push
+// service and on the screen.
 func TestPUSH10_PUSH24_ANewerTakesTheOldersPlace(t *testing.T) {
 	h := onSQLite(t)
-	_, first := h.subscribed(t, "phone")
-	h.subscribed(t, "desk")
+	_, first := h.subscribedAuthenticator(t, "phone")
+	h.subscribedAuthenticator(t, "desk")
 	h.request(t, policy.Enter)
 	h.flush(t)
 	h.Clock.Advance(15 * time.Second)
@@ -212,14 +212,14 @@ func TestPUSH10_PUSH24_ANewerTakesTheOldersPlace(t *testing.T) {
 	}
 }
 
-// One token serves an hour, and is made out for less than a day. Apple refuses
-// who makes more.
+// A token is reused for an hour and valid for less than a day. Apple refuses senders
+// that make more.
 func TestPUSH24_OneTokenAnHour(t *testing.T) {
 	h := onSQLite(t)
-	a, _ := h.subscribed(t, "phone")
+	a, _ := h.subscribedAuthenticator(t, "phone")
 	for minute := range 121 {
 		if minute%10 == 0 {
-			if why, _, err := h.bell.Trial(t.Context(), a, h.User.ID); err != nil || why != "" {
+			if why, _, err := h.notifier.SendTest(t.Context(), a, h.User.ID); err != nil || why != "" {
 				t.Fatalf("minute %d: %q, %v", minute, why, err)
 			}
 		}
@@ -229,23 +229,23 @@ func TestPUSH24_OneTokenAnHour(t *testing.T) {
 		t.Errorf("%d tokens in two hours, want 3", n)
 	}
 	for i := range 2 * maxTokens {
-		if _, err := h.bell.authorization(t.Context(), "https://h"+strings.Repeat("x", i)+".push.apple.com"); err != nil {
+		if _, err := h.notifier.authorization(t.Context(), "https://h"+strings.Repeat("x", i)+".push.apple.com"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(h.bell.tokens.by); n > maxTokens {
+	if n := len(h.notifier.tokens.by); n > maxTokens {
 		t.Errorf("%d tokens are kept, want %d at most", n, maxTokens)
 	}
 }
 
-// A test rings, and leaves what waits in its place.
+// A test notification is sent and replaces no notification of a request.
 func TestPUSH24_ATestRings(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		a, b := h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		a, b := h.subscribedAuthenticator(t, "phone")
 		h.request(t, policy.Enter)
 		h.flush(t)
 		topic := h.service.deliveries()[0].topic
-		why, expires, err := h.bell.Trial(t.Context(), a, h.User.ID)
+		why, expires, err := h.notifier.SendTest(t.Context(), a, h.User.ID)
 		if err != nil || why != "" || !expires.Equal(h.Clock.Now().Add(time.Minute)) {
 			t.Fatalf("%q until %v, %v", why, expires, err)
 		}
@@ -253,15 +253,15 @@ func TestPUSH24_ATestRings(t *testing.T) {
 		if len(got) != 1 || got[0].browser != b || got[0].topic == topic || got[0].ttl != 60 {
 			t.Fatalf("deliveries %+v", got)
 		}
-		want := aside{Kind: "test", Authenticator: a.ID, Expires: expires.Unix()}
+		want := workerData{Kind: "test", Authenticator: a.ID, Expires: expires.Unix()}
 		if got[0].sent.Latchkey != want || got[0].sent.Notification.Title != "Notifications work" {
 			t.Errorf("%s", got[0].raw)
 		}
 		h.service.answer(status(410))
-		if why, _, err := h.bell.Trial(t.Context(), a, h.User.ID); err != nil || why != Gone {
+		if why, _, err := h.notifier.SendTest(t.Context(), a, h.User.ID); err != nil || why != Gone {
 			t.Errorf("gone: %q, %v", why, err)
 		}
-		if why, _, err := h.bell.Trial(t.Context(), a, h.User.ID); err != nil || why != None {
+		if why, _, err := h.notifier.SendTest(t.Context(), a, h.User.ID); err != nil || why != None {
 			t.Errorf("afterwards: %q, %v", why, err)
 		}
 	})

@@ -19,8 +19,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// What a push service may answer, what becomes of the subscription, and when we
-// come again: not at all, or after so many seconds.
+// The answers of a push service, their effect on the subscription, and the delay
+// before a retry, if any.
 func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 	elsewhere := newService(t, time.Now)
 	const never = 0
@@ -55,7 +55,7 @@ func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := onSQLite(t)
-			a, _ := h.subscribed(t, "phone")
+			a, _ := h.subscribedAuthenticator(t, "phone")
 			h.request(t, policy.Enter)
 			h.service.answer(tt.answer)
 			h.flush(t)
@@ -97,12 +97,12 @@ func TestPUSH24_WhatPushServicesAnswer(t *testing.T) {
 	}
 }
 
-// Tries come further and further apart, and end with the request. Without the
-// expiry in attempt, in notificationDue and in occasion they go on; each of the
-// three is enough.
+// Attempts have growing delays and end with the request. Without the expiry in
+// attempt, in notificationDue and in prepare they go on; each of the three is
+// sufficient.
 func TestPUSH24_TriesEndWithTheRequest(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		h.subscribedAuthenticator(t, "phone")
 		h.request(t, policy.Enter)
 		out := make([]http.HandlerFunc, 1000)
 		for i := range out {
@@ -123,12 +123,12 @@ func TestPUSH24_TriesEndWithTheRequest(t *testing.T) {
 	})
 }
 
-// A subscription that is gone is removed, told, and never called again; one
-// that took its place meanwhile stays. Without the endpoint in
-// SubscriptionGone's condition the new one goes with it.
+// A subscription that is gone is removed, recorded, and never used again. One that
+// replaced it meanwhile remains. Without the endpoint in SubscriptionGone's
+// condition the new one is removed too.
 func TestPUSH24_GoneButReplaced(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		a, _ := h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		a, _ := h.subscribedAuthenticator(t, "phone")
 		newer := h.service.subscribe(t)
 		h.request(t, policy.Enter)
 		h.service.answer(func(w http.ResponseWriter, r *http.Request) {
@@ -154,19 +154,19 @@ func TestPUSH24_GoneButReplaced(t *testing.T) {
 	})
 }
 
-// Two nodes, each at it from several goroutines, ring each browser once.
-// Without leased_until in notificationDue some ring twice.
+// Two nodes, each with several goroutines, notify each browser once. Without
+// leased_until in notificationDue some are notified twice.
 func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
 		const browsers = 20
 		for range browsers {
-			h.subscribed(t, "phone")
+			h.subscribedAuthenticator(t, "phone")
 		}
 		h.request(t, policy.Enter)
-		other := h.node(t, h.Node(t), "two")
+		other := h.newNotifier(t, h.Node(t), "two")
 		var all sync.WaitGroup
 		for i := range 6 {
-			bell := h.bell
+			bell := h.notifier
 			if i%2 == 1 {
 				bell = other
 			}
@@ -194,13 +194,13 @@ func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
 	})
 }
 
-// What a node took and never sent, since it died, another sends.
+// Another node sends what a crashed node had leased and not sent.
 func TestPUSH24_ANodeThatDied(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		h.subscribedAuthenticator(t, "phone")
 		h.request(t, policy.Enter)
 		h.Do(t, func(tx *store.Tx) error {
-			taken, err := tx.Notifications().Lease(t.Context(), "dead", tx.Now().Add(leaseLife), 10)
+			taken, err := tx.Notifications().Lease(t.Context(), "dead", tx.Now().Add(leaseDuration), 10)
 			if len(taken) != 1 {
 				t.Errorf("%d taken, want 1", len(taken))
 			}
@@ -209,7 +209,7 @@ func TestPUSH24_ANodeThatDied(t *testing.T) {
 		if h.flush(t) != 0 {
 			t.Error("taken from a node that may yet send it")
 		}
-		h.Clock.Advance(leaseLife)
+		h.Clock.Advance(leaseDuration)
 		h.flush(t)
 		if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 45 {
 			t.Errorf("deliveries %+v, want one", got)
@@ -217,20 +217,20 @@ func TestPUSH24_ANodeThatDied(t *testing.T) {
 	})
 }
 
-// A bell that stops gives back what it was about: the next one rings at once,
-// and nobody waits for a push service.
+// A notifier that stops gives up its leases: the next one sends at once, and nobody
+// waits for a push service.
 func TestPUSH24_StoppingGivesBack(t *testing.T) {
 	h := onSQLite(t)
-	h.subscribed(t, "phone")
+	h.subscribedAuthenticator(t, "phone")
 	came := make(chan struct{})
 	h.service.answer(func(_ http.ResponseWriter, r *http.Request) {
 		close(came)
 		<-r.Context().Done()
-		panic(http.ErrAbortHandler) // or a 200 leaves while the bell is still hanging up
+		panic(http.ErrAbortHandler) // otherwise a 200 could be sent while the notifier disconnects
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); h.bell.Run(ctx) }()
+	go func() { defer close(ended); h.notifier.Run(ctx) }()
 	h.request(t, policy.Enter)
 	<-came
 	began := time.Now()
@@ -245,19 +245,19 @@ func TestPUSH24_StoppingGivesBack(t *testing.T) {
 	}
 }
 
-// A push service that never answers holds up its own browsers alone, and those
-// not for long.
+// A push service that never answers delays only its own browsers, and those only for
+// a short time.
 func TestPUSH24_ASlowServiceDelaysNoOther(t *testing.T) {
 	h := onSQLite(t)
-	a, slow := h.subscribed(t, "at a slow one")
-	h.subscribed(t, "at a quick one")
+	a, slow := h.subscribedAuthenticator(t, "at a slow one")
+	h.subscribedAuthenticator(t, "at a quick one")
 	h.request(t, policy.Enter)
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == slow.path {
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler) // see TestPUSH24_StoppingGivesBack
 		}
-		status, err := h.service.take(r)
+		status, err := h.service.receive(r)
 		if err != nil {
 			t.Error(err)
 		}
@@ -272,22 +272,23 @@ func TestPUSH24_ASlowServiceDelaysNoOther(t *testing.T) {
 		rung <- time.Since(began)
 	}()
 	h.flush(t)
-	if took := <-rung; took > patience/2 {
+	if took := <-rung; took > sendTimeout/2 {
 		t.Errorf("the quick one took %v", took)
 	}
-	if took := time.Since(began); took > patience+2*time.Second || h.subscription(t, a).Failure != string(Unreachable) {
+	if took := time.Since(began); took > sendTimeout+2*time.Second || h.subscription(t, a).Failure != string(Unreachable) {
 		t.Errorf("the slow one was given %v, failure %q", took, h.subscription(t, a).Failure)
 	}
 }
 
-// Where the name of a push service leads inside, nothing is called, and nothing
-// tried again; the same where the operator no longer names it (QLT-5, attack
-// 18). Without the guard of package outbound the service is reached.
+// If the host name of a push service resolves to an internal address, nothing is
+// called and nothing is tried again. The same holds if the operator no longer allows
+// the service (QLT-5, attack 18). Without the guard of package outbound the service
+// is reached.
 func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	h := onSQLite(t)
-	a, _ := h.subscribed(t, "phone")
+	a, _ := h.subscribedAuthenticator(t, "phone")
 	h.request(t, policy.Enter)
-	h.bell.Client = outbound.NewTrusting(nil, h.service.roots)
+	h.notifier.Client = outbound.NewTrusting(nil, h.service.roots)
 	h.flush(t)
 	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
 		t.Errorf("%d calls, failure %q, want none and a refusal", n, h.subscription(t, a).Failure)
@@ -296,12 +297,12 @@ func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	if h.flush(t) != 0 {
 		t.Error("tried again")
 	}
-	h.bell.Client = outbound.NewTrusting(loopback, h.service.roots)
+	h.notifier.Client = outbound.NewTrusting(loopback, h.service.roots)
 	known, err := webpush.NewServices(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.bell.Services = known
+	h.notifier.Services = known
 	h.request(t, policy.Enter)
 	h.flush(t)
 	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
@@ -309,12 +310,12 @@ func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	}
 }
 
-// Nothing that could be used is in the log, whatever goes wrong.
+// The log contains nothing that could be used, whatever goes wrong.
 func TestPUSH25_TheLogHoldsNoEndpoint(t *testing.T) {
 	h := onSQLite(t)
 	var log bytes.Buffer
-	h.bell.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	a, b := h.subscribed(t, "phone")
+	h.notifier.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, b := h.subscribedAuthenticator(t, "phone")
 	h.request(t, policy.Enter)
 	h.service.answer(status(500), status(429), func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status(410))
 	for range 20 {
@@ -332,16 +333,16 @@ func TestPUSH25_TheLogHoldsNoEndpoint(t *testing.T) {
 	}
 }
 
-// The end of a request replaces what was rung for it, in silence, on the phones
-// that did not answer, and only there.
+// The end of a request silently replaces its notification on the phones that did not
+// answer, and only there.
 func TestPUSH11_TheOthersAreTold(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		answered, _ := h.subscribed(t, "answered")
-		_, other := h.subscribed(t, "other")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		answered, _ := h.subscribedAuthenticator(t, "answered")
+		_, other := h.subscribedAuthenticator(t, "other")
 		p := h.request(t, policy.Enter)
 		h.flush(t)
 		rung := h.service.deliveries()
-		late, _ := h.subscribed(t, "subscribed since")
+		late, _ := h.subscribedAuthenticator(t, "subscribed since")
 		h.Clock.Advance(10 * time.Second)
 		h.Do(t, func(tx *store.Tx) error {
 			_, err := tx.Push().End(t.Context(), p.Tenant, p.ID, store.PushApproved, answered.ID)
@@ -365,8 +366,8 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 	})
 }
 
-// Apple counts a message that shows nothing new against the app. Without Silent
-// in occasion there is something to send.
+// Apple counts messages that show nothing new against the app. Without AllowsSilent
+// in prepare there is something to send.
 func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 	h := onSQLite(t)
 	for host, want := range map[string]bool{"fcm.googleapis.com": true, "web.push.apple.com": false} {
@@ -383,18 +384,18 @@ func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)
 		})
 		rung.Kind, rung.Notified = store.NotifyEnded, true
-		l, err := h.bell.occasion(t.Context(), rung)
+		l, err := h.notifier.prepare(t.Context(), rung)
 		if err != nil || (l != nil) != want {
 			t.Errorf("%s: %v, %v, want a message: %v", host, l, err, want)
 		}
 	}
 }
 
-// A request that ends while it is being rung is told of afterwards; one that was
-// never rung is not.
+// If a request ends while its notification is being sent, its end is sent
+// afterwards. For a request that was never notified it is not.
 func TestPUSH11_EndedWhileRinging(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		_, b := h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		_, b := h.subscribedAuthenticator(t, "phone")
 		p := h.request(t, policy.Enter)
 		h.service.answer(func(w http.ResponseWriter, r *http.Request) {
 			h.Do(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
@@ -419,10 +420,10 @@ func TestPUSH11_EndedWhileRinging(t *testing.T) {
 	})
 }
 
-// Rows do not pile up.
+// Rows of finished notifications are deleted.
 func TestPUSH24_Swept(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		h.subscribed(t, "phone")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		h.subscribedAuthenticator(t, "phone")
 		h.request(t, policy.Enter)
 		h.flush(t)
 		h.Clock.Advance(2 * time.Minute)

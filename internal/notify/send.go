@@ -15,59 +15,59 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Failure says in a word why a message did not leave. There is a text for
-// each: api.push. and the word.
+// A Failure is the reason why a message was not delivered. The locale key of its
+// text is "api.push." and the reason.
 type Failure string
 
 const (
 	Gone        Failure = "gone"        // the push service no longer knows the subscription
-	Refused     Failure = "refused"     // it will not have the message, or may not be called
-	Busy        Failure = "busy"        // it has too much to do, or too much of us
-	Unreachable Failure = "unreachable" // no answer, or that it is out of order
+	Refused     Failure = "refused"     // the push service rejects the message, or must not be called
+	Busy        Failure = "busy"        // the push service is overloaded or limits this sender
+	Unreachable Failure = "unreachable" // no answer, or the push service is out of order
 	None        Failure = "none"        // there is no subscription
 )
 
-// A letter is a message and where it goes.
-type letter struct {
+// An outgoing message has a message and its destination.
+type outgoing struct {
 	subscription store.PushSubscription
 	topic        string
 	message      []byte
 	expires      time.Time
 }
 
-// A result is what came of a letter; no failure means that the push service
-// took it.
+// A result is the result of sending a message. Without a failure, the push service
+// has accepted it.
 type result struct {
 	failure Failure
-	again   bool          // whether another try may help
-	after   time.Duration // but not before this has passed
+	again   bool          // a retry may succeed
+	after   time.Duration // minimum delay before the retry
 }
 
-// maxAnswer is the most bytes of a push service's answer, which says nothing
-// that its status does not.
+// maxAnswer is the maximum number of bytes that are read of a push service's answer.
+// Only its status and headers matter.
 const maxAnswer = 16 << 10
 
-// topic names what a newer message replaces an older one of, at the push
-// service and while it is undelivered (RFC 8030, section 5.4): at most 32
-// characters, and none of our ids.
+// topic returns the topic of a message: at the push service, a newer message
+// replaces an undelivered older one with the same topic (RFC 8030, section 5.4). It
+// has at most 32 characters and does not reveal ids.
 func topic(kind, authenticator string) string {
 	sum := sha256.Sum256([]byte("latchkey topic " + kind + " " + authenticator))
 	return base64.RawURLEncoding.EncodeToString(sum[:24])
 }
 
-// send hands a letter to its push service (RFC 8030, section 5). The error is
-// ours alone; whatever the service does is in the result.
-func (b *Bell) send(ctx context.Context, l letter) (result, error) {
-	s, err := b.DB.Subscriptions().Unseal(ctx, l.subscription)
+// send sends a message to its push service (RFC 8030, section 5). It only returns
+// errors of this server. Failures of the push service are in the result.
+func (nt *Notifier) send(ctx context.Context, l outgoing) (result, error) {
+	s, err := nt.DB.Subscriptions().Unseal(ctx, l.subscription)
 	if err != nil {
 		return result{}, err
 	}
-	// Services may have been fewer than when the app subscribed.
-	origin, err := b.Services.Origin(s.Endpoint)
+	// Fewer services may be allowed than when the app subscribed.
+	origin, err := nt.Services.Origin(s.Endpoint)
 	if err != nil {
 		return result{failure: Refused}, nil
 	}
-	authorization, err := b.authorization(ctx, origin)
+	authorization, err := nt.authorization(ctx, origin)
 	if err != nil {
 		return result{}, err
 	}
@@ -75,13 +75,13 @@ func (b *Bell) send(ctx context.Context, l letter) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Endpoint, bytes.NewReader(body))
 	if err != nil {
 		return result{failure: Refused}, nil
 	}
-	left := max(l.expires.Sub(b.DB.Now()), time.Second)
+	left := max(l.expires.Sub(nt.DB.Now()), time.Second)
 	h := r.Header
 	h.Set("Authorization", authorization)
 	h.Set("Content-Encoding", "aes128gcm")
@@ -89,18 +89,18 @@ func (b *Bell) send(ctx context.Context, l letter) (result, error) {
 	h.Set("TTL", strconv.FormatInt(int64(left/time.Second), 10))
 	h.Set("Urgency", "high")
 	h.Set("Topic", l.topic)
-	answer, err := b.Client.Do(r, maxAnswer)
-	sent := judge(answer, err)
+	answer, err := nt.Client.Do(r, maxAnswer)
+	sent := classify(answer, err)
 	if sent.failure != "" {
-		// The endpoint is a capability: its host is all that is said of it.
-		b.Log.WarnContext(ctx, "notification not sent", "authenticator", l.subscription.Authenticator, "host", l.subscription.Host,
+		// The endpoint is a capability, so only its host is logged.
+		nt.Log.WarnContext(ctx, "notification not sent", "authenticator", l.subscription.Authenticator, "host", l.subscription.Host,
 			"why", sent.failure, "status", answer.Status, "err", err, "again", sent.again)
 	}
 	return sent, nil
 }
 
-// judge reads a push service's answer.
-func judge(a outbound.Answer, err error) result {
+// classify converts a push service's answer into a result.
+func classify(a outbound.Answer, err error) result {
 	switch {
 	case errors.Is(err, outbound.ErrRefused):
 		return result{failure: Refused}
@@ -115,11 +115,11 @@ func judge(a outbound.Answer, err error) result {
 	case a.Status >= 500:
 		return result{failure: Unreachable, again: true, after: retryAfter(a.Header)}
 	}
-	return result{failure: Refused} // a redirect too: it would lead past our list
+	return result{failure: Refused} // this includes redirects, which could lead to a service that is not allowed
 }
 
-// retryAfter reads how many seconds to wait (RFC 9110, section 10.2.3). A date
-// is passed over: push services send seconds, and our own pause stands behind.
+// retryAfter reads the seconds of a Retry-After header (RFC 9110, section 10.2.3).
+// It ignores a date: push services send seconds, and the default delay applies.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
 	if err != nil {
@@ -128,15 +128,16 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// Tokens are made out for half a day, and used for an hour: Apple wants no new
-// one more often, and one that is about to end might end on the way.
+// Tokens are valid for twelve hours and reused for one. Apple requires that new ones
+// are not made more often than that, and a token that is about to expire could expire
+// on its way.
 const (
-	tokenLife = 12 * time.Hour
-	tokenUse  = time.Hour
-	maxTokens = 256 // origins; below an asterisk anybody may have names
+	tokenLifetime = 12 * time.Hour
+	tokenReuse    = time.Hour
+	maxTokens     = 256 // number of origins; a wildcard service may have any number of hosts
 )
 
-// tokens are the authorizations in use, by key and origin.
+// tokens caches Authorization headers by key and origin.
 type tokens struct {
 	mu sync.Mutex
 	by map[string]token
@@ -147,30 +148,30 @@ type token struct {
 	made   time.Time
 }
 
-// authorization is the header by which the push service of an origin knows us.
-func (b *Bell) authorization(ctx context.Context, origin string) (string, error) {
-	public, _, err := b.DB.VAPID().Public(ctx)
+// authorization returns the Authorization header for the push service of an origin.
+func (nt *Notifier) authorization(ctx context.Context, origin string) (string, error) {
+	public, _, err := nt.DB.VAPID().Public(ctx)
 	if err != nil {
 		return "", err
 	}
-	now := b.DB.Now()
+	now := nt.DB.Now()
 	name := string(public) + " " + origin
-	b.tokens.mu.Lock()
-	defer b.tokens.mu.Unlock()
-	if t, ok := b.tokens.by[name]; ok && now.Sub(t.made) < tokenUse {
+	nt.tokens.mu.Lock()
+	defer nt.tokens.mu.Unlock()
+	if t, ok := nt.tokens.by[name]; ok && now.Sub(t.made) < tokenReuse {
 		return t.header, nil
 	}
-	key, err := b.DB.VAPID().Key(ctx)
+	key, err := nt.DB.VAPID().Key(ctx)
 	if err != nil {
 		return "", err
 	}
-	header, err := key.Authorization(origin, b.Contact, now.Add(tokenLife))
+	header, err := key.Authorization(origin, nt.Contact, now.Add(tokenLifetime))
 	if err != nil {
 		return "", err
 	}
-	if b.tokens.by == nil || len(b.tokens.by) >= maxTokens {
-		b.tokens.by = make(map[string]token)
+	if nt.tokens.by == nil || len(nt.tokens.by) >= maxTokens {
+		nt.tokens.by = make(map[string]token)
 	}
-	b.tokens.by[name] = token{header, now}
+	nt.tokens.by[name] = token{header, now}
 	return header, nil
 }

@@ -28,24 +28,24 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// A service is a push service on this machine, as RFC 8030 has it: it takes
-// messages for the browsers subscribed at it, if the sender's token is good, and
-// gives them to the test. It shares no code with what it is to judge.
+// A service is a push service on this machine (RFC 8030). It accepts messages for its
+// subscribed browsers if the sender's token is valid, and passes them to the test. It
+// shares no code with what it tests.
 type service struct {
 	*httptest.Server
 	roots *x509.CertPool
 	key   []byte           // the application server's, that browsers subscribed with
-	now   func() time.Time // tokens are judged by
+	now   func() time.Time // the time that tokens are checked at
 
 	mu       sync.Mutex
 	browsers map[string]*browser // by path
 	taken    []delivery
 	tokens   map[string]bool
-	answers  []http.HandlerFunc // one each to the next calls, in place of taking them
+	answers  []http.HandlerFunc // for the next calls, instead of accepting them
 	calls    int
 }
 
-// A browser is one that subscribed.
+// A browser is a browser that has subscribed.
 type browser struct {
 	key  *ecdh.PrivateKey
 	auth []byte
@@ -53,7 +53,7 @@ type browser struct {
 	at   *service
 }
 
-// A delivery is a message that was taken, as the browser reads it.
+// A delivery is an accepted message as the browser reads it.
 type delivery struct {
 	browser *browser
 	ttl     int
@@ -67,7 +67,7 @@ func newService(t *testing.T, now func() time.Time) *service {
 	t.Helper()
 	s := &service{now: now, browsers: make(map[string]*browser), tokens: make(map[string]bool)}
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body) // or nobody would notice that the sender hung up
+		body, err := io.ReadAll(r.Body) // otherwise a disconnected sender would not be noticed
 		if err != nil {
 			return
 		}
@@ -83,7 +83,7 @@ func newService(t *testing.T, now func() time.Time) *service {
 			answer(w, r)
 			return
 		}
-		status, err := s.take(r)
+		status, err := s.receive(r)
 		if err != nil {
 			t.Errorf("push service: %v", err)
 		}
@@ -95,10 +95,10 @@ func newService(t *testing.T, now func() time.Time) *service {
 	return s
 }
 
-// host is what an operator adds to the services for it.
+// host is what an operator adds to the services to allow this one.
 func (s *service) host() string { return strings.TrimPrefix(s.URL, "https://") }
 
-// subscribe is what PushManager.subscribe does.
+// subscribe does what PushManager.subscribe does.
 func (s *service) subscribe(t *testing.T) *browser {
 	t.Helper()
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
@@ -115,7 +115,7 @@ func (s *service) subscribe(t *testing.T) *browser {
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// subscription is the browser's, as an app sends it.
+// subscription is the browser's subscription as an app sends it.
 func (b *browser) subscription(t *testing.T) webpush.Subscription {
 	t.Helper()
 	services, err := webpush.NewServices([]string{b.at.host()})
@@ -129,7 +129,7 @@ func (b *browser) subscription(t *testing.T) webpush.Subscription {
 	return s
 }
 
-// answer has the next calls answered by these instead of being taken.
+// answer makes the next calls be answered by these handlers instead of being accepted.
 func (s *service) answer(by ...http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +145,7 @@ func status(code int, headers ...string) http.HandlerFunc {
 	}
 }
 
-// deliveries returns what was taken since it was last asked.
+// deliveries returns what was accepted since the last call.
 func (s *service) deliveries() []delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ func (s *service) deliveries() []delivery {
 	return taken
 }
 
-// called returns how often it was called since it was last asked.
+// called returns the number of requests since the last call.
 func (s *service) called() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,9 +163,9 @@ func (s *service) called() int {
 	return n
 }
 
-// take judges a message as RFC 8030, section 5, and RFC 8292 have it, and
-// decrypts it as the browser.
-func (s *service) take(r *http.Request) (int, error) {
+// receive checks a message according to RFC 8030, section 5, and RFC 8292, and
+// decrypts it as the browser would.
+func (s *service) receive(r *http.Request) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.browsers[r.URL.Path]
@@ -198,8 +198,8 @@ func (s *service) take(r *http.Request) (int, error) {
 }
 
 // authorized checks a VAPID header: a JWT signed by the key that the browsers
-// subscribed with, for this service, not expired, and for a day at most, whose
-// contact Apple would not refuse.
+// subscribed with, for this service, not expired and valid for at most a day, with a
+// contact that Apple accepts.
 func (s *service) authorized(header string) error {
 	var token, key string
 	parameters, vapid := strings.CutPrefix(header, "vapid ")
@@ -251,8 +251,8 @@ func (s *service) authorized(header string) error {
 	return nil
 }
 
-// decrypt reads a message as the browser does: RFC 8188, section 2, with the
-// key of RFC 8291, section 3.4. HKDF is written out as RFC 5869 has it.
+// decrypt decrypts a message as the browser does: RFC 8188, section 2, with the key
+// of RFC 8291, section 3.4. HKDF is implemented here from RFC 5869.
 func (b *browser) decrypt(body []byte) ([]byte, error) {
 	if len(body) < 86 || body[20] != 65 {
 		return nil, fmt.Errorf("%d bytes, key of %d", len(body), body[20])

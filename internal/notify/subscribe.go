@@ -10,26 +10,26 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// Key is what a browser subscribes with: the public part of the installation's
-// key of Web Push, in base64url.
-func (b *Bell) Key(ctx context.Context) (string, error) {
-	public, _, err := b.DB.VAPID().Public(ctx)
+// PublicKey returns the installation's public VAPID key in base64url, which browsers
+// need to subscribe.
+func (nt *Notifier) PublicKey(ctx context.Context) (string, error) {
+	public, _, err := nt.DB.VAPID().Public(ctx)
 	return base64.RawURLEncoding.EncodeToString(public), err
 }
 
-// Parse reads a subscription as a browser's PushSubscription has it. An endpoint
-// at none of our services is a webpush.ErrEndpoint.
-func (b *Bell) Parse(endpoint, p256dh, auth string) (webpush.Subscription, error) {
-	return webpush.Parse(endpoint, p256dh, auth, b.Services)
+// Parse reads the values of a browser's PushSubscription. The error is
+// webpush.ErrEndpoint if the endpoint does not belong to an allowed service.
+func (nt *Notifier) Parse(endpoint, p256dh, auth string) (webpush.Subscription, error) {
+	return webpush.Parse(endpoint, p256dh, auth, nt.Services)
 }
 
-// Subscribe gives an authenticator a subscription, in place of any it had.
+// Subscribe stores a subscription of an authenticator and replaces any it had.
 func Subscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator, s webpush.Subscription) error {
 	done, err := tx.Subscriptions().Set(ctx, a.Tenant, a.ID, s)
 	if err != nil || !done {
 		return err
 	}
-	return changed(ctx, tx, a, "subscribed")
+	return recordChange(ctx, tx, a, "subscribed")
 }
 
 // Unsubscribe ends the subscription of an authenticator, if it has one.
@@ -38,12 +38,12 @@ func Unsubscribe(ctx context.Context, tx *store.Tx, a identity.Authenticator) er
 	if err != nil || !done {
 		return err
 	}
-	return changed(ctx, tx, a, "unsubscribed")
+	return recordChange(ctx, tx, a, "unsubscribed")
 }
 
-// changed writes the event of a subscription that began or ended, for each user
-// of its authenticator, and wakes who shows it.
-func changed(ctx context.Context, tx *store.Tx, a identity.Authenticator, how string) error {
+// recordChange writes the event of a subscription that began or ended, for each user
+// of the authenticator, and notifies the pages that show it.
+func recordChange(ctx context.Context, tx *store.Tx, a identity.Authenticator, how string) error {
 	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err

@@ -59,7 +59,7 @@ func newFixture(t *testing.T) *fixture {
 	h.base = server.URL
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	streams := web.NewStreams(log)
-	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &notify.Bell{DB: db},
+	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &notify.Notifier{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
@@ -113,7 +113,7 @@ func (h *fixture) ask(t *testing.T, presence policy.Presence) (id, number string
 	t.Helper()
 	j := h.journey(t)
 	h.tx(t, func(tx *store.Tx) error {
-		p, err := push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll"}, presence, policy.DefaultPush())
+		p, err := push.Start(t.Context(), tx, j, push.Display{Application: "Payroll"}, presence, policy.DefaultPush())
 		id, number = p.ID, p.Number
 		return err
 	})
@@ -122,7 +122,7 @@ func (h *fixture) ask(t *testing.T, presence policy.Presence) (id, number string
 
 func (h *fixture) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
-	s, err := push.Look(t.Context(), h.db.Reader, h.user.Tenant, id)
+	s, err := push.LoadState(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,40 +22,41 @@ const (
 	DenyMistake Decision = "deny-mistake"
 )
 
-// A Verdict is what the passcode in an approval is worth.
+// A Verdict is the result of checking the passcode that came with an approval.
 type Verdict uint8
 
 const (
-	PasscodeWrong  Verdict = iota // cannot be accepted; the app may try its next one
-	PasscodeRight                 // and is used up
-	PasscodeTooFar                // right, but so far off that the clock must be set first (PUSH-16)
+	PasscodeWrong  Verdict = iota // not accepted; the app may try its next passcode
+	PasscodeRight                 // accepted and used up
+	PasscodeTooFar                // right but outside the window: resynchronisation is needed first (PUSH-16)
 )
 
-// An Answer is what an app answered, its signature checked.
+// An Answer is an app's answer to a request. Its signature was verified before.
 type Answer struct {
 	Request  string
 	Nonce    string
 	Decision Decision
-	Number   string // with Approve, where a presence check asks for it
-	// Passcode checks the one that came with Approve; it is called last, once.
-	// With PasscodeTooFar it says whose the passcode is, for the next to follow.
+	Number   string // with Approve, if the request has a presence check
+	// Passcode checks the passcode that came with Approve. It is called once, after
+	// all other checks. With PasscodeTooFar it also returns that passcode, which the
+	// next one must follow.
 	Passcode func() (Verdict, store.Passcode, error)
 }
 
-// An End is what an answer did.
-type End struct {
+// An AnswerResult is what an answer did.
+type AnswerResult struct {
 	Request store.PushRequest
 	Outcome store.PushOutcome
-	Failed  bool // counts as a failed login of the user (CRED-20): raising the count is the caller's
+	Failed  bool // counts as a failed login of the user (CRED-20); the caller counts it
 }
 
-// A Refusal is why an answer changed nothing, in the words of the apps' API.
-// It is the cause of the identity.Error that Answer returns.
+// A Refusal says why an answer changed nothing, in the terms of the apps' API. The
+// identity.Error that TakeAnswer returns wraps it.
 type Refusal struct {
 	Code       string            // "request", "malformed", "state", "push-not-allowed", "ended", "capability" or "passcode"
-	Outcome    store.PushOutcome // with "ended": how
-	Capability string            // with "capability": which is missing
-	Least      string            // with "capability": the least version of the app that has it; empty where nobody knows
+	Outcome    store.PushOutcome // with "ended": how the request ended
+	Capability string            // with "capability": the missing capability
+	MinVersion string            // with "capability": the first version of the app that has it; empty if unknown
 }
 
 func (r *Refusal) Error() string {
@@ -66,22 +67,22 @@ func refuse(kind identity.Kind, key string, r Refusal) error {
 	return &identity.Error{Kind: kind, Key: key, Err: &r}
 }
 
-// TakeAnswer takes the answer of one of the user's authenticators, whose
-// signature fits. Of several answers the first ends the request; what the
-// others wanted is of no account. After an error, whose cause is a Refusal
-// where the app is to be told something, the transaction must be rolled back:
-// then nothing was changed or counted.
-func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, answer Answer) (End, error) {
-	p, a, err := addressed(ctx, tx, by, answer)
+// TakeAnswer processes an answer by one of the user's authenticators, whose
+// signature was verified before. Of several answers the first ends the request and
+// the others are refused. After an error the transaction must be rolled back, so
+// that nothing is changed or counted. If the app is to be told the reason, the
+// error wraps a Refusal.
+func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, answer Answer) (AnswerResult, error) {
+	p, a, err := findRequest(ctx, tx, by, answer)
 	if err != nil {
-		return End{}, err
+		return AnswerResult{}, err
 	}
-	// Whoever starts another request has this turn first too: taken in any other
-	// order, the two could wait for each other.
+	// Starting a request takes this lock first too. Any other order could lead to a
+	// deadlock between the two.
 	if _, err := tx.Push().Acquire(ctx, p.Tenant, p.User); err != nil {
-		return End{}, err
+		return AnswerResult{}, err
 	}
-	end := End{Request: p}
+	end := AnswerResult{Request: p}
 	var far store.Passcode
 	switch answer.Decision {
 	case DenyNotMe:
@@ -90,37 +91,37 @@ func TakeAnswer(ctx context.Context, tx *store.Tx, by identity.Authenticator, an
 		end.Outcome = store.PushMistake
 	case Approve:
 		if end.Outcome, far, err = approve(ctx, tx, p, a, answer); err != nil {
-			return End{}, err
+			return AnswerResult{}, err
 		}
 		end.Failed = end.Outcome == store.PushWrongNumber
 	default:
-		return End{}, refuse(identity.Invalid, "error.invalid", Refusal{Code: "malformed"})
+		return AnswerResult{}, refuse(identity.Invalid, "error.invalid", Refusal{Code: "malformed"})
 	}
 	ended, err := tx.Push().End(ctx, p.Tenant, p.ID, end.Outcome, a.ID)
 	if err != nil {
-		return End{}, err
+		return AnswerResult{}, err
 	}
-	if !ended { // by another answer, between our look and our update
+	if !ended { // another answer ended it after findRequest
 		if p, err = tx.Push().Get(ctx, p.Tenant, p.ID); err != nil {
-			return End{}, err
+			return AnswerResult{}, err
 		}
-		return End{}, refuse(identity.Conflict, "error.conflict", Refusal{Code: "ended", Outcome: outcome(p, tx.Now())})
+		return AnswerResult{}, refuse(identity.Conflict, "error.conflict", Refusal{Code: "ended", Outcome: outcome(p, tx.Now())})
 	}
 	if end.Outcome == store.PushResync {
 		if err := tx.Push().SetResync(ctx, p.Tenant, p.ID, far); err != nil {
-			return End{}, err
+			return AnswerResult{}, err
 		}
 	}
 	tx.Notify(store.JourneyTopic(p.Journey))
 	if err := tx.Users().Notify(ctx, p.Tenant, p.User); err != nil {
-		return End{}, err
+		return AnswerResult{}, err
 	}
 	return end, record(ctx, tx, end, a)
 }
 
-// addressed returns the open request an answer is meant for, and the
+// findRequest returns the open request that an answer is for, and the
 // authenticator as it is in this transaction.
-func addressed(ctx context.Context, tx *store.Tx, by identity.Authenticator, answer Answer) (store.PushRequest, identity.Authenticator, error) {
+func findRequest(ctx context.Context, tx *store.Tx, by identity.Authenticator, answer Answer) (store.PushRequest, identity.Authenticator, error) {
 	var p store.PushRequest
 	a, err := tx.Authenticators().Get(ctx, by.Tenant, by.ID)
 	if err != nil {
@@ -153,18 +154,18 @@ func addressed(ctx context.Context, tx *store.Tx, by identity.Authenticator, ans
 	return p, a, nil
 }
 
-// approve decides how an approval ends the request. The passcode comes last,
-// so that none is used up for an approval that fails otherwise.
+// approve decides how an approval ends the request. It checks the passcode last, so
+// that no passcode is used up by an approval that fails for another reason.
 func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.Authenticator, answer Answer) (store.PushOutcome, store.Passcode, error) {
 	var far store.Passcode
-	may, err := alive(ctx, tx, p.User, a)
+	may, err := stillAllowed(ctx, tx, p.User, a)
 	if err != nil {
 		return "", far, err
 	}
 	if !may {
 		return "", far, refuse(identity.Forbidden, "error.forbidden", Refusal{Code: "push-not-allowed"})
 	}
-	if err := Able(a, p.Presence); err != nil {
+	if err := CheckCapability(a, p.Presence); err != nil {
 		return "", far, err
 	}
 	if p.Presence != policy.NoPresence {
@@ -189,27 +190,27 @@ func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.
 	return "", far, refuse(identity.Invalid, "error.passcode.wrong", Refusal{Code: "passcode"})
 }
 
-// Able is nil where an authenticator's app can do a presence check; else it is a
-// Conflict whose cause says what is missing (PUSH-22).
-func Able(a identity.Authenticator, presence policy.Presence) error {
+// CheckCapability returns nil if an authenticator's app can do a presence check.
+// Otherwise it returns a Conflict that wraps a Refusal with the missing capability
+// (PUSH-22).
+func CheckCapability(a identity.Authenticator, presence policy.Presence) error {
 	needed := Capability(presence)
 	if slices.Contains(a.Capabilities, needed) {
 		return nil
 	}
-	return refuse(identity.Conflict, "error.conflict", Refusal{Code: "capability", Capability: needed, Least: Least(a.AppVersion, needed)})
+	return refuse(identity.Conflict, "error.conflict", Refusal{Code: "capability", Capability: needed, MinVersion: MinVersion(a.AppVersion, needed)})
 }
 
-// sameNumber compares the number shown with the one sent, in constant time.
-// What was sent is compared as it is: apps send ASCII digits, and whoever sends
-// " 47", "047" or "47" in wide digits is no app of ours. Nothing was shown is
-// nothing to match.
+// sameNumber compares the number shown with the one sent, in constant time. The
+// number sent is not normalised: apps send ASCII digits, so " 47", "047" or "47" in
+// full-width digits do not come from them. If no number was shown, nothing matches.
 func sameNumber(shown, sent string) bool {
 	return shown != "" && subtle.ConstantTimeCompare([]byte(shown), []byte(sent)) == 1
 }
 
-// record writes the event of an answer. An approval's comes when it is claimed;
-// a mistake leaves none, no more than a request that was ignored (ADM-6).
-func record(ctx context.Context, tx *store.Tx, end End, a identity.Authenticator) error {
+// record writes the event of an answer. The event of an approval is written when it
+// is claimed. A mistake has no event, like a request that was ignored (ADM-6).
+func record(ctx context.Context, tx *store.Tx, end AnswerResult, a identity.Authenticator) error {
 	p := end.Request
 	e := audit.Event{Tenant: p.Tenant, User: p.User, Application: p.ApplicationID, Journey: p.Journey, Authenticator: a.ID,
 		Data: map[string]string{"push": p.ID, "serial": a.Serial}}

@@ -1,30 +1,30 @@
-// Package push is the life of a push request: asked for by a journey, shown on
-// the user's phones, answered by one of them, claimed by the journey.
+// Package push implements push requests: a journey starts a request, the user's
+// phones show it, one of them answers it, and the journey claims the approval.
 //
-// Push is a doorbell. Nothing secret is rung with it: an app that is woken
-// fetches what waits from the server, and an answer is a signed call, so a
-// request that no notification announced can be answered all the same
-// (PUSH-27). A transport therefore can fail without failing anything.
+// A push notification is only a hint. It contains no secret: an app that is woken
+// fetches the waiting request from the server, and its answer is a signed request
+// to the server. A request can therefore be answered even if no notification
+// arrived (PUSH-27), and a transport can fail without making anything else fail.
 //
-// A request ends once, in one conditional update, whatever races against what:
-// two phones, an approval against *it wasn't me*, an answer against the clock
-// or against the person who went back in the browser. At most one waits for a
-// user, held by an index, so that no approval can be meant for another request
-// than the one on the screen. An approval is not yet a login: the journey that
-// asked, and no other, claims it once, and both times the user, the
-// authenticator and the policy are looked at as they are then, not as they were
-// when the request was sent (PUSH-26).
+// A request ends exactly once, by one conditional update, whatever happens at the
+// same time: answers from two phones, an approval and *it wasn't me*, an answer and
+// the expiry, or an answer and a user who goes back in the browser. A user has at
+// most one open request, which an index guarantees, so that no approval can be
+// meant for another request than the one on the screen. An approval is not a login
+// yet. Only the journey that asked can claim it, once. User, authenticator and
+// policy are checked as they are at the time of the approval and again at the time
+// of the claim, not as they were when the request was sent (PUSH-26).
 //
-// The number of a presence check is shown by the browser and typed on the phone,
-// or picked there out of three. Which of them is right never goes to the phone,
-// nor into a log or an event, and is forgotten when the request ends.
+// The browser shows the number of a presence check. The user types it on the phone
+// or picks it there from three. The phone is not told which number is right, nor is
+// any log or event, and the number is deleted when the request ends.
 //
-// Requests that nobody approves are counted for their user, whatever browsers
-// and phones they went between: one too many locks push for an hour, so that
-// nobody is worn down to a yes (PUSH-9). Asking, answering, claiming and
-// unlocking take the user's turn first (store's HoldPush), which makes the count
-// exact and keeps any two of them from waiting for each other.
+// Requests without an approval are counted per user, across browsers and phones.
+// One too many locks push for an hour, so that an attacker cannot send requests
+// until the user gives in (PUSH-9). Starting, answering, claiming and unlocking
+// lock the same row of the user first. This makes the count exact and prevents
+// deadlocks.
 //
-// The package knows no passcodes: who hands an answer in brings a function that
-// checks the one that came with it, in the same transaction.
+// The package does not know how passcodes are checked. The caller of TakeAnswer
+// passes a function that checks the passcode of an answer in the same transaction.
 package push

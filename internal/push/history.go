@@ -8,40 +8,39 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Outcomes are all ways in which a request can have ended, for who asks the
-// history about one of them.
+// Outcomes lists all outcomes of a request, for filtering the history.
 var Outcomes = []store.PushOutcome{store.PushApproved, store.PushNotMe, store.PushMistake, store.PushWrongNumber, store.PushExpired,
 	store.PushSuperseded, store.PushCancelled, store.PushResync, store.PushNoLonger}
 
-// A Past is a request as the push history tells it (ADM-7).
-type Past struct {
+// A HistoryEntry is a request in the push history (ADM-7).
+type HistoryEntry struct {
 	store.PushRequest
-	Outcome  store.PushOutcome // by the clock; empty while it can still be answered
-	Answered bool              // on a phone
-	Took     time.Duration     // from its making to the answer, in whole seconds; zero where there was none
+	Outcome      store.PushOutcome // at the time of the query; empty while the request can still be answered
+	Answered     bool              // on a phone
+	ResponseTime time.Duration     // from the start of the request to the answer, in whole seconds; zero without an answer
 }
 
-// History yields a tenant's push requests, newest first, each with how it ended:
-// one whose time is over has expired, whether or not anybody wrote that.
-func History(ctx context.Context, r store.Reader, tenant string, f store.PushFilter) iter.Seq2[Past, error] {
-	f.Grace = grace
-	return func(yield func(Past, error) bool) {
+// History yields a tenant's push requests, newest first, with their outcomes. A
+// request whose time is over has expired, even if the row does not say so yet.
+func History(ctx context.Context, r store.Reader, tenant string, f store.PushFilter) iter.Seq2[HistoryEntry, error] {
+	f.Grace = claimTimeout
+	return func(yield func(HistoryEntry, error) bool) {
 		for p, err := range r.Push().List(ctx, tenant, f) {
-			// To the second, as the rows are.
-			if !yield(past(p, r.Now().Truncate(time.Second)), err) {
+			// Rows have a resolution of one second.
+			if !yield(historyEntry(p, r.Now().Truncate(time.Second)), err) {
 				return
 			}
 		}
 	}
 }
 
-func past(p store.PushRequest, now time.Time) Past {
-	t := Past{PushRequest: p, Outcome: outcome(p, now), Answered: p.Authenticator != ""}
+func historyEntry(p store.PushRequest, now time.Time) HistoryEntry {
+	t := HistoryEntry{PushRequest: p, Outcome: outcome(p, now), Answered: p.Authenticator != ""}
 	if !p.RefusedAt.IsZero() {
 		t.Outcome = store.PushNoLonger
 	}
 	if t.Answered {
-		t.Took = p.EndedAt.Sub(p.CreatedAt)
+		t.ResponseTime = p.EndedAt.Sub(p.CreatedAt)
 	}
 	return t
 }

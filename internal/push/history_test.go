@@ -10,10 +10,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// Every push is in the history as the clock sees it, newest first, and is found
-// by its outcome: expired though nobody wrote that, and an approval that nobody
-// claimed in time. Taken out: the look at the clock, and both were told as what
-// stands in the row.
+// Every push is in the history, newest first, with the outcome by the clock, and is
+// found by its outcome: an expired one although the row does not say so, and an
+// approval that was not claimed in time. Without looking at the clock, both had the
+// outcome of the row.
 func TestADM7_HistoryByTheClock(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "Phone")
@@ -57,8 +57,8 @@ func TestADM7_HistoryByTheClock(t *testing.T) {
 			if i >= 2 {
 				took = 7 * time.Second
 			}
-			if past.Outcome != want[i] || past.ID != ids[len(ids)-1-i] || past.Took != took || past.Answered != (took > 0) {
-				t.Errorf("%d: got %s %q after %v, answered %t, want %s %q after %v", i, past.ID, past.Outcome, past.Took, past.Answered,
+			if past.Outcome != want[i] || past.ID != ids[len(ids)-1-i] || past.ResponseTime != took || past.Answered != (took > 0) {
+				t.Errorf("%d: got %s %q after %v, answered %t, want %s %q after %v", i, past.ID, past.Outcome, past.ResponseTime, past.Answered,
 					ids[len(ids)-1-i], want[i], took)
 			}
 			f := store.PushFilter{Outcome: want[i], Waiting: want[i] == ""}

@@ -11,27 +11,27 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// window is how far back the requests of a user count towards the lock.
-const window = time.Hour
+// countWindow is the time for which a user's requests count towards the lock.
+const countWindow = time.Hour
 
-// A Locked is why Start sends nothing: too many requests went out since the
-// last approved one (PUSH-9).
+// A Locked error says that Start sent nothing, because too many requests were sent
+// since the last approved one (PUSH-9).
 type Locked struct {
-	Until time.Time
-	Now   bool // by the request that was just asked for: its user is to be told
+	Until      time.Time
+	JustLocked bool // by this request: the user must be notified
 }
 
 func (l *Locked) Error() string {
 	return "push: locked until " + l.Until.UTC().Format(time.RFC3339)
 }
 
-// count locks push for a user when the request would be one more than may go
-// out; until is when the last lock ended. The caller holds the user's turn: of
-// any number of starts each counts what those before it sent.
-func count(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push, until time.Time) error {
-	since := p.CreatedAt.Add(-window)
+// lockIfTooMany locks push for a user if the request would exceed the limit. until
+// is when the previous lock ended. The caller holds the lock on the user's row, so
+// that concurrent starts count each other's requests.
+func lockIfTooMany(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push, until time.Time) error {
+	since := p.CreatedAt.Add(-countWindow)
 	if until.After(since) {
-		since = until // what led to a lock that is over is paid for
+		since = until // requests before the end of the previous lock no longer count
 	}
 	sent, err := tx.Push().CountSince(ctx, p.Tenant, p.User, since)
 	if err != nil || sent < rules.Limit {
@@ -41,7 +41,7 @@ func count(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.
 	if err := tx.Push().Lock(ctx, p.Tenant, p.User, until); err != nil {
 		return err
 	}
-	// Whoever asks for another no longer means the one that waits.
+	// A user who asks for another request no longer wants the open one.
 	ended, err := tx.Push().Replace(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt)
 	if err != nil {
 		return err
@@ -58,15 +58,15 @@ func count(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.
 	if err != nil {
 		return err
 	}
-	return locked(p, Locked{Until: until, Now: true})
+	return lockedError(p, Locked{Until: until, JustLocked: true})
 }
 
-func locked(p store.PushRequest, l Locked) error {
+func lockedError(p store.PushRequest, l Locked) error {
 	return &identity.Error{Kind: identity.Throttled, Key: "error.push.locked", RetryAfter: l.Until.Sub(p.CreatedAt), Err: &l}
 }
 
-// Unlock ends the lock of a user's push and begins the count anew, as an
-// operator wishes. It reports whether there was a lock.
+// Unlock ends the lock of a user's push and resets the count, for an operator. It
+// reports whether push was locked.
 func Unlock(ctx context.Context, tx *store.Tx, tenant, user string) (bool, error) {
 	done, err := tx.Push().Unlock(ctx, tenant, user)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// ask starts a request in a journey of its own, and commits whatever comes of
-// it, as a journey does.
+// ask starts a request in a new journey, and commits whatever the result, as a
+// journey does.
 func ask(t *testing.T, h *storetest.Fixture, db *store.DB, j *identity.Journey, rules policy.Push) (store.PushRequest, error) {
 	t.Helper()
 	var p store.PushRequest
@@ -31,14 +31,14 @@ func ask(t *testing.T, h *storetest.Fixture, db *store.DB, j *identity.Journey, 
 	return p, refused
 }
 
-// askAgain starts the next request, as soon as it may go out.
+// askAgain starts the next request as soon as it may be sent.
 func askAgain(t *testing.T, h *storetest.Fixture) (store.PushRequest, error) {
 	t.Helper()
 	h.Clock.Advance(15 * time.Second)
 	return ask(t, h, h.DB, h.Journey(t, "browser"), policy.DefaultPush())
 }
 
-// sent asks so often, and wants each to go out.
+// sent starts this number of requests and expects each to be sent.
 func sent(t *testing.T, h *storetest.Fixture, times int) (last store.PushRequest) {
 	t.Helper()
 	for i := range times {
@@ -50,7 +50,7 @@ func sent(t *testing.T, h *storetest.Fixture, times int) (last store.PushRequest
 	return last
 }
 
-// locksNow wants the next request to be one too many.
+// locksNow expects the next request to lock push.
 func locksNow(t *testing.T, h *storetest.Fixture) {
 	t.Helper()
 	if _, err := askAgain(t, h); key(err) != "error.push.locked" {
@@ -67,11 +67,11 @@ func pushOf(t *testing.T, h *storetest.Fixture, db *store.DB, a identity.Authent
 	return a.Push(h.Clock.Now()), a.PushLocked
 }
 
-// Five requests go out. The sixth does not, and locks push for all the user's
-// authenticators, one enrolled meanwhile too, over a restart, for an hour.
+// Five requests are sent. The sixth is not, and locks push for an hour for all the
+// user's authenticators, including one enrolled later, and across a restart.
 //
-// Tried without count in Start: the sixth went out. Tried without the user's lock
-// in the authenticators' state: they were enabled.
+// Without lockIfTooMany in Start, the sixth was sent. Without the user's lock in the
+// authenticators' state, they were enabled.
 func TestPUSH9_TheSixthLocks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		phone := h.Authenticator(t, "phone")
@@ -110,10 +110,11 @@ func TestPUSH9_TheSixthLocks(t *testing.T) {
 	})
 }
 
-// Fifty starts at once, on two nodes, never send a sixth, and one of them locks.
+// Fifty concurrent starts, on two nodes, never send a sixth request, and one of them
+// locks push.
 //
-// Tried without HoldPush in Start: on PostgreSQL a sixth was sent, and push was
-// locked three times.
+// Without HoldPush in Start, a sixth was sent on PostgreSQL, and push was locked
+// three times.
 func TestPUSH9_FiftyAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
@@ -144,7 +145,7 @@ func TestPUSH9_FiftyAtOnce(t *testing.T) {
 	})
 }
 
-// Only a claimed approval, an hour, or an operator clears the count.
+// Only a claimed approval, an hour, or an operator resets the count.
 func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -199,7 +200,7 @@ func TestPUSH9_WhatClearsTheCount(t *testing.T) {
 	}
 }
 
-// An operator ends a lock, with its event.
+// An operator ends a lock, which writes an event.
 func TestPUSH9_Unlock(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
@@ -220,9 +221,9 @@ func TestPUSH9_Unlock(t *testing.T) {
 	})
 }
 
-// The lock keeps out an approval that was on its way.
+// A lock refuses an approval that arrives after it.
 //
-// Tried without the user's lock in the authenticator's state: it was approved.
+// Without the user's lock in the authenticator's state, it was approved.
 func TestPUSH9_NoApprovalDuringALock(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
@@ -253,11 +254,11 @@ func journeyOf(t *testing.T, h *storetest.Fixture, p store.PushRequest) *identit
 	return j
 }
 
-// Whoever asks, answers, claims and unlocks at once takes a turn: nobody waits for
-// somebody who waits for them.
+// Starting, answering, claiming and unlocking at the same time take the same lock
+// first, so that no deadlock occurs.
 //
-// Tried without HoldPush in TakeAnswer: on PostgreSQL some were told to come
-// again, since the database ended a deadlock.
+// Without HoldPush in TakeAnswer, some failed on PostgreSQL, because the database
+// ended a deadlock.
 func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		nodes := [...]*store.DB{h.DB, h.Node(t)}

@@ -14,13 +14,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// choices is how many numbers a phone shows to pick from.
-const choices = 3
+// optionCount is the number of options that a phone shows to pick from.
+const optionCount = 3
 
-// number makes the number of a request's presence check, and, where it is to be
-// picked, what the phone shows (PUSH-18). It is never the one that this browser
-// was shown a moment ago: a page that was left open shows nothing of use.
-func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules policy.Push) error {
+// setNumber sets the number of a request's presence check and, with Pick, the
+// options that the phone shows (PUSH-18). The number differs from the one that
+// this browser showed before, so that a page left open shows no valid number.
+func setNumber(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules policy.Push) error {
 	if p.Presence == policy.NoPresence {
 		return nil
 	}
@@ -38,7 +38,7 @@ func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules polic
 	if p.Presence != policy.Pick {
 		return nil
 	}
-	elsewhere, err := tx.Push().ShownNumbers(ctx, p.Tenant, mostShown)
+	elsewhere, err := tx.Push().ShownNumbers(ctx, p.Tenant, maxAvoided)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func number(ctx context.Context, tx *store.Tx, p *store.PushRequest, rules polic
 	return nil
 }
 
-// Digits is how many digits the number of a presence check has; 0 where there is
+// Digits returns the number of digits of a presence check's number, or 0 if it has
 // none.
 func Digits(presence policy.Presence, rules policy.Push) int {
 	switch presence {
@@ -60,7 +60,7 @@ func Digits(presence policy.Presence, rules policy.Push) int {
 	return 0
 }
 
-// shownBefore is the number of the request that a new one is about to replace.
+// shownBefore returns the number of the request that a new one is about to replace.
 func shownBefore(ctx context.Context, tx *store.Tx, p store.PushRequest) (string, error) {
 	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	if errors.Is(err, identity.NotFound) {
@@ -72,19 +72,19 @@ func shownBefore(ctx context.Context, tx *store.Tx, p store.PushRequest) (string
 	return tx.Push().Number(ctx, p.Tenant, open.ID)
 }
 
-// mostShown bounds how many other requests' numbers are kept out of the decoys.
-// There are only so many numbers; a crowd that logs in at once shows them all.
-const mostShown = 100
+// maxAvoided is the maximum number of other requests whose numbers are avoided as
+// decoys. If many users log in at once, all numbers are in use.
+const maxAvoided = 100
 
-// options returns a number with its decoys, in random order. No decoy differs
-// from it in one digit alone, so that a slip of the eye picks none; nor is one
-// shown in another open request, so that who looks at another screen than the
-// right one finds nothing there to pick.
+// options returns a number and its decoys in random order. Each decoy differs from
+// the number in at least two digits, so that misreading one digit does not pick it.
+// No decoy is shown by another open request, so that a user who looks at the wrong
+// screen does not find its number among the options.
 func options(number string, elsewhere []string) []string {
 	var far, unseen []string
-	for n := range tenTo(len(number)) {
+	for n := range powerOfTen(len(number)) {
 		decoy := fmt.Sprint(n)
-		if len(decoy) != len(number) || differing(decoy, number) < 2 {
+		if len(decoy) != len(number) || differingDigits(decoy, number) < 2 {
 			continue
 		}
 		far = append(far, decoy)
@@ -92,24 +92,24 @@ func options(number string, elsewhere []string) []string {
 			unseen = append(unseen, decoy)
 		}
 	}
-	if len(unseen) < choices-1 {
+	if len(unseen) < optionCount-1 {
 		unseen = far
 	}
 	all := []string{number}
-	for len(all) < choices {
-		i := below(len(unseen))
+	for len(all) < optionCount {
+		i := randomBelow(len(unseen))
 		all = append(all, unseen[i])
 		unseen = slices.Delete(unseen, i, i+1)
 	}
 	for i := len(all) - 1; i > 0; i-- {
-		j := below(i + 1)
+		j := randomBelow(i + 1)
 		all[i], all[j] = all[j], all[i]
 	}
 	return all
 }
 
-// differing counts the digits in which two numbers of one length differ.
-func differing(a, b string) (n int) {
+// differingDigits returns the number of positions in which two numbers differ.
+func differingDigits(a, b string) (n int) {
 	for i := range len(a) {
 		if a[i] != b[i] {
 			n++
@@ -118,14 +118,14 @@ func differing(a, b string) (n int) {
 	return n
 }
 
-// randomNumber returns a number of so many digits, the first of which is not 0:
-// nobody has to wonder whether to type it.
+// randomNumber returns a random number with this many digits. The first is not 0,
+// so that users need not wonder whether to type it.
 func randomNumber(digits int) string {
-	least := tenTo(digits - 1)
-	return fmt.Sprint(least + below(9*least))
+	least := powerOfTen(digits - 1)
+	return fmt.Sprint(least + randomBelow(9*least))
 }
 
-func tenTo(digits int) int {
+func powerOfTen(digits int) int {
 	n := 1
 	for range digits {
 		n *= 10
@@ -133,8 +133,8 @@ func tenTo(digits int) int {
 	return n
 }
 
-// below returns a random number from 0 to n-1.
-func below(n int) int {
+// randomBelow returns a random number from 0 to n-1.
+func randomBelow(n int) int {
 	r, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
 	if err != nil {
 		panic(err) // crypto/rand does not fail
@@ -142,19 +142,18 @@ func below(n int) int {
 	return int(r.Int64())
 }
 
-// leastVersions says since which version an app of ours can do what it must
-// declare. What is not here was there from the first.
-var leastVersions = map[string]map[string]string{
+// minVersions has the version of each app in which it first had a capability.
+// Capabilities that are not listed have existed since the first version.
+var minVersions = map[string]map[string]string{
 	"latchkey-web": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
 		"pin:server": "1.2.0", "challenge": "1.2.0", "counter": "1.2.0"},
 	"latchkey-phone": {policy.Pick.Capability(): "1.1.0", policy.SixDigits.Capability(): "1.1.0", "pin:app": "1.1.0",
 		"pin:server": "1.2.0", "challenge": "1.2.0", "counter": "1.2.0"},
 }
 
-// Least returns the least version of an app, given as it declares itself
-// ("name/version"), that has a capability; empty where nobody knows one
-// (PUSH-22).
-func Least(app, capability string) string {
+// MinVersion returns the first version of an app that has a capability, or "" if it
+// is unknown (PUSH-22). app is the app's own declaration ("name/version").
+func MinVersion(app, capability string) string {
 	name, _, _ := strings.Cut(app, "/")
-	return leastVersions[name][capability]
+	return minVersions[name][capability]
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// Three to pick from, all different, in any order; no decoy is one digit away
-// from the right one.
+// Three options, all different, in any order. No decoy differs from the right
+// number in only one digit.
 //
-// Tried with any other number as a decoy: 19 stood beside 89.
+// With any other number as a decoy, 19 was offered beside 89.
 func TestPUSH18_Options(t *testing.T) {
 	for _, digits := range []int{2, 3} {
 		places := make(map[int]int)
@@ -25,7 +25,7 @@ func TestPUSH18_Options(t *testing.T) {
 				t.Fatalf("options %v", got)
 			}
 			for _, o := range got {
-				if o != number && (len(o) != digits || o[0] == '0' || differing(o, number) < 2) {
+				if o != number && (len(o) != digits || o[0] == '0' || differingDigits(o, number) < 2) {
 					t.Fatalf("%s is a decoy for %s", o, number)
 				}
 			}
@@ -38,9 +38,9 @@ func TestPUSH18_Options(t *testing.T) {
 	}
 }
 
-// What another screen shows is no decoy, as long as there are others.
+// Numbers shown on other screens are no decoys, as long as there are others.
 //
-// Tried without asking for what is shown elsewhere: fails at once.
+// Without avoiding them, the test fails at once.
 func TestPUSH18_NoDecoyIsShownElsewhere(t *testing.T) {
 	var elsewhere []string
 	for n := 10; n < 90; n++ {
@@ -66,8 +66,8 @@ func TestPUSH18_NoDecoyIsShownElsewhere(t *testing.T) {
 	})
 }
 
-// Pick and six digits, from start to claim: the options go to the phone and the
-// number does not.
+// Pick and six digits, from start to claim: the phone gets the options but not the
+// number.
 func TestPUSH18_PickAndSixDigits(t *testing.T) {
 	for _, tt := range []struct {
 		presence policy.Presence
@@ -76,7 +76,7 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 	}{{policy.Pick, 3, 3}, {policy.SixDigits, 6, 0}, {policy.Enter, 2, 0}, {policy.NoPresence, 0, 0}} {
 		t.Run(string(tt.presence), func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-				a, j := able(t, h), h.Journey(t, "browser")
+				a, j := capableAuthenticator(t, h), h.Journey(t, "browser")
 				p := mustStart(t, h, j, tt.presence)
 				options, err := h.DB.Push().Options(t.Context(), p.Tenant, p.ID)
 				if err != nil || len(options) != tt.options || len(p.Number) != tt.digits || tt.options > 0 && !slices.Contains(options, p.Number) {
@@ -99,9 +99,9 @@ func TestPUSH18_PickAndSixDigits(t *testing.T) {
 	}
 }
 
-// A choice that is not the right one ends the request, offered or not.
+// A wrong choice ends the request, whether or not it was offered.
 //
-// Tried without sameNumber: each of them approved.
+// Without sameNumber, each of them approved.
 func TestPUSH17_AWrongPickIsFinal(t *testing.T) {
 	for name, pick := range map[string]func(p store.PushRequest, options []string) string{
 		"a decoy": func(p store.PushRequest, options []string) string {
@@ -113,7 +113,7 @@ func TestPUSH17_AWrongPickIsFinal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := storetest.SQLite(t)
-			a := able(t, h)
+			a := capableAuthenticator(t, h)
 			p := mustStart(t, h, h.Journey(t, "browser"), policy.Pick)
 			with := approval(p)
 			with.Number = pick(p, slices.Clone(p.Options))
@@ -127,7 +127,7 @@ func TestPUSH17_AWrongPickIsFinal(t *testing.T) {
 	}
 }
 
-// An app too old is told the least version that can.
+// An app that is too old is told the first version that has the capability.
 func TestPUSH22_Least(t *testing.T) {
 	for _, tt := range []struct{ app, capability, want string }{
 		{"latchkey-web/1.0.0", "presence:pick", "1.1.0"},
@@ -136,17 +136,17 @@ func TestPUSH22_Least(t *testing.T) {
 		{"somebodys/1.0.0", "presence:pick", ""},
 		{"", "presence:pick", ""},
 	} {
-		if got := Least(tt.app, tt.capability); got != tt.want {
+		if got := MinVersion(tt.app, tt.capability); got != tt.want {
 			t.Errorf("%s, %s: %q, want %q", tt.app, tt.capability, got, tt.want)
 		}
 	}
-	err := Able(identity.Authenticator{AppVersion: "latchkey-web/1.0.0", Capabilities: []string{"presence:enter"}}, policy.Pick)
-	if r, _ := refusalOf(err); r.Code != "capability" || r.Capability != "presence:pick" || r.Least != "1.1.0" {
+	err := CheckCapability(identity.Authenticator{AppVersion: "latchkey-web/1.0.0", Capabilities: []string{"presence:enter"}}, policy.Pick)
+	if r, _ := refusalOf(err); r.Code != "capability" || r.Capability != "presence:pick" || r.MinVersion != "1.1.0" {
 		t.Errorf("refused with %+v", r)
 	}
 }
 
-// The number of a request that a newer one replaces is of no use for that one.
+// The number of a replaced request does not work for the newer one.
 func TestPUSH19_ANewNumberEachTime(t *testing.T) {
 	h := storetest.SQLite(t)
 	rules := policy.DefaultPush()
@@ -165,8 +165,8 @@ func TestPUSH19_ANewNumberEachTime(t *testing.T) {
 	}
 }
 
-// able is an authenticator whose app can do every check.
-func able(t *testing.T, h *storetest.Fixture) identity.Authenticator {
+// capableAuthenticator returns an authenticator whose app can do every check.
+func capableAuthenticator(t *testing.T, h *storetest.Fixture) identity.Authenticator {
 	t.Helper()
 	a := h.Authenticator(t, "phone")
 	a.Capabilities = []string{"presence:none", "presence:enter", "presence:pick", "presence:six-digits"}

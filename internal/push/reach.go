@@ -11,33 +11,33 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Capability is what an app must declare to do a presence check.
+// Capability returns the capability an app must declare to do a presence check.
 func Capability(p policy.Presence) string { return p.Capability() }
 
 // Reaches reports whether a push with a presence check can be answered on an
-// authenticator now: it is active, its push is switched on and not locked, its
-// platform still gets push (PUSH-6), and its app can do the check (PUSH-22).
+// authenticator now: it is active, its push is enabled and not locked, its
+// platform gets push (PUSH-6), and its app can do the check (PUSH-22).
 func Reaches(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
 	return allowed(a, platforms, now) && slices.Contains(a.Capabilities, Capability(presence))
 }
 
-// TooOld reports whether a push would reach an authenticator if only its app
-// could do the presence check (PUSH-22), as a newer one of ours can.
+// TooOld reports whether an authenticator could answer a push if its app could do
+// the presence check (PUSH-22). Newer versions of Latchkey's own apps can.
 func TooOld(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
 	return a.Protocol != identity.PiPush && allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
 }
 
-// allowed is Reaches whatever the app can do.
+// allowed is like Reaches but does not check the app's capabilities.
 func allowed(a identity.Authenticator, platforms policy.Platforms, now time.Time) bool {
-	return a.Kind == identity.AppToken && a.State() == identity.Active && !anyHand(a) &&
+	return a.Kind == identity.AppToken && a.State() == identity.Active && !cannotVerifyUser(a) &&
 		a.Push(now) == identity.PushEnabled && platforms.PushOn(a.Platform)
 }
 
-// anyHand reports whether an app was to ask whose hand it is in, and approves
-// without a word of whether it did: a signature and no passcode, which an app of
-// ours cannot make without asking (PUSH-24). A template that cannot be read may
-// have wanted it.
-func anyHand(a identity.Authenticator) bool {
+// cannotVerifyUser reports whether an authenticator's template requires its app to
+// verify the user, but the app cannot prove that it did (PUSH-24). A privacyIDEA
+// app sends a signature without a passcode. Latchkey's own apps cannot make the
+// passcode without the PIN. A template that cannot be read may require it.
+func cannotVerifyUser(a identity.Authenticator) bool {
 	if a.Protocol != identity.PiPush {
 		return false
 	}
@@ -45,10 +45,10 @@ func anyHand(a identity.Authenticator) bool {
 	return err != nil || template.VerifiesUser()
 }
 
-// alive reports whether an approval by an authenticator may count now: user
-// enabled, authenticator active, push allowed, by the rows as they are in this
-// transaction (PUSH-26).
-func alive(ctx context.Context, tx *store.Tx, user string, a identity.Authenticator) (bool, error) {
+// stillAllowed reports whether an approval by an authenticator may count now: the
+// user is enabled, the authenticator is active and policy allows push, according
+// to the rows as they are in this transaction (PUSH-26).
+func stillAllowed(ctx context.Context, tx *store.Tx, user string, a identity.Authenticator) (bool, error) {
 	u, err := tx.Users().Get(ctx, a.Tenant, user)
 	if err != nil {
 		return false, err

@@ -14,26 +14,26 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// grace is how long an approval waits to be claimed (PUSH-26).
-const grace = 60 * time.Second
+// claimTimeout is the time within which an approval must be claimed (PUSH-26).
+const claimTimeout = 60 * time.Second
 
-// Shown is what the phone shows besides what the journey holds: the user name
-// as typed, the address, and when the login began (PUSH-12).
-type Shown struct {
+// A Display is what the phone shows in addition to data of the journey, which are
+// the user name as typed, the address and the start of the login (PUSH-12).
+type Display struct {
 	Application string
-	Place       string // where the address is; may be empty
+	Place       string // location of the address; may be empty
 }
 
-// Start makes a push request for a journey whose user was identified. What has
-// expired, or came from the same browser, ends first; one from another browser
-// is a Conflict (PUSH-10). The keys of its errors are error.push.elsewhere,
-// error.push.wait, error.push.limit and error.push.locked: the transaction must
-// commit after each of them, or a lock that a request too many brought about
-// would not last. The cause of the last is a [Locked].
+// Start creates a push request for a journey whose user is known. It first ends
+// expired requests and an open request from the same browser. An open request from
+// another browser is a Conflict (PUSH-10). The keys of its errors are
+// error.push.elsewhere, error.push.wait, error.push.limit and error.push.locked.
+// The transaction must be committed after these errors too, because otherwise a
+// new lock would be lost. The error error.push.locked wraps a [Locked].
 //
-// Whether a push may be sent at all, and with which presence check, is policy,
-// and decided before (PUSH-7).
-func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, presence policy.Presence, rules policy.Push) (store.PushRequest, error) {
+// The caller has decided by policy whether a push may be sent, and with which
+// presence check (PUSH-7).
+func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push) (store.PushRequest, error) {
 	p := store.PushRequest{
 		Tenant: j.Tenant, ID: identity.NewID(identity.PushID), User: j.UserID, Journey: j.ID, ApplicationID: j.Application,
 		Browser: j.Browser, Application: shown.Application, Name: j.Name, IP: j.IP, Place: shown.Place, Presence: presence,
@@ -45,15 +45,15 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		return p, err
 	}
 	if p.CreatedAt.Before(until) {
-		return p, locked(p, Locked{Until: until})
+		return p, lockedError(p, Locked{Until: until})
 	}
-	if err := space(ctx, tx, p, rules); err != nil {
+	if err := checkSpacing(ctx, tx, p, rules); err != nil {
 		return p, err
 	}
-	if err := count(ctx, tx, p, rules, until); err != nil {
+	if err := lockIfTooMany(ctx, tx, p, rules, until); err != nil {
 		return p, err
 	}
-	if err := number(ctx, tx, &p, rules); err != nil {
+	if err := setNumber(ctx, tx, &p, rules); err != nil {
 		return p, err
 	}
 	spacing := time.Duration(rules.Spacing) * time.Second
@@ -69,8 +69,8 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 		return p, err
 	}
 	if !added {
-		// Somebody was faster, after we looked.
-		if err := space(ctx, tx, p, rules); err != nil {
+		// Another request was added since checkSpacing was called.
+		if err := checkSpacing(ctx, tx, p, rules); err != nil {
 			return p, err
 		}
 		return p, &identity.Error{Kind: identity.Conflict, Key: "error.push.wait", RetryAfter: spacing}
@@ -85,16 +85,16 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Shown, 
 	if err != nil {
 		return p, err
 	}
-	// What the phone is shown (PUSH-12, ADM-6), and never the number.
+	// The event has what the phone is shown (PUSH-12, ADM-6), but never the number.
 	return p, tx.Event(ctx, audit.Event{Tenant: p.Tenant, Kind: audit.PushChallenge, User: p.User, Application: p.ApplicationID, Journey: p.Journey,
 		Data: map[string]string{"push": p.ID, "application": p.Application, "organisation": tenant.OrganisationName(),
 			"started": p.LoginAt.UTC().Format(time.RFC3339), "presence": string(p.Presence)},
 		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})
 }
 
-// space refuses a request while another browser's waits, too soon after the
-// user's last one, and past the most that a journey may send (PUSH-9).
-func space(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
+// checkSpacing refuses a request if one from another browser is open, if the user's
+// last one was too recent, or if the journey has reached its maximum (PUSH-9).
+func checkSpacing(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
 	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	switch {
 	case err == nil && open.Browser != p.Browser:
@@ -119,40 +119,40 @@ func space(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.
 	return nil
 }
 
-// newNonce returns what an answer must name, so that one to another request,
-// or from an app that has not seen this one, fits nothing.
+// newNonce returns the nonce of a request. An answer must contain it, so that it
+// cannot answer another request, or come from an app that has not seen this one.
 func newNonce() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Pending returns the request of a user that waits for an answer, without its
-// number; a NotFound says that there is none.
+// Pending returns the open request of a user, without its number. The error is
+// NotFound if there is none.
 func Pending(ctx context.Context, r store.Reader, tenant, user string) (store.PushRequest, error) {
 	return r.Push().Open(ctx, tenant, user)
 }
 
-// RejectionCounts is the moment since which a user's *it wasn't me* counts: for
-// a day after it a plain push is not enough (PUSH-14).
-func RejectionCounts(now time.Time) time.Time { return now.Add(-24 * time.Hour) }
+// RejectionsSince returns the time since which rejections with *it wasn't me*
+// count: for a day after one a push needs a presence check (PUSH-14).
+func RejectionsSince(now time.Time) time.Time { return now.Add(-24 * time.Hour) }
 
-// A State is how a request stands, for the page that waits for it.
+// A State is the state of a request, for the page that waits for it.
 type State struct {
 	Request store.PushRequest
-	Outcome store.PushOutcome // empty while it can be answered; PushNoLonger where its approval could not count any more
-	Number  string            // to be shown; empty where there is none, or once ended
+	Outcome store.PushOutcome // empty while it can be answered; PushNoLonger if its approval was refused when claimed
+	Number  string            // number to show; empty without a presence check or after the end
 	Left    time.Duration     // until it expires
 }
 
-// Waiting reports whether there is something to wait for: an answer, or an
-// approval that the journey has yet to claim.
+// Waiting reports whether the page should keep waiting: for an answer, or for the
+// journey to claim the approval.
 func (s State) Waiting() bool {
 	return s.Outcome == "" || s.Outcome == store.PushApproved && s.Request.ClaimedAt.IsZero()
 }
 
-// Look returns how a request stands now.
-func Look(ctx context.Context, r store.Reader, tenant, id string) (State, error) {
+// LoadState returns the present state of a request.
+func LoadState(ctx context.Context, r store.Reader, tenant, id string) (State, error) {
 	p, err := r.Push().Get(ctx, tenant, id)
 	if err != nil {
 		return State{}, err
@@ -169,9 +169,9 @@ func Look(ctx context.Context, r store.Reader, tenant, id string) (State, error)
 	return s, err
 }
 
-// outcome is how a request ended by the clock, which the row may be behind:
-// nobody needs to write that its time is over. An approval that nobody claims
-// in time lapses too.
+// outcome returns how a request has ended at a time, or "" if it is open. The row
+// need not say so: nothing writes that a request expired. An approval that was not
+// claimed in time has expired too.
 func outcome(p store.PushRequest, now time.Time) store.PushOutcome {
 	switch {
 	case p.EndedAt.IsZero() && now.Before(p.ExpiresAt):
@@ -180,15 +180,15 @@ func outcome(p store.PushRequest, now time.Time) store.PushOutcome {
 		return store.PushExpired
 	case !p.RefusedAt.IsZero():
 		return store.PushExpired
-	case p.Outcome == store.PushApproved && p.ClaimedAt.IsZero() && now.After(p.EndedAt.Add(grace)):
+	case p.Outcome == store.PushApproved && p.ClaimedAt.IsZero() && now.After(p.EndedAt.Add(claimTimeout)):
 		return store.PushExpired
 	}
 	return p.Outcome
 }
 
-// Cancel ends a request that the browser no longer waits for, because the
-// person went back, or chose another way. One that has ended already stays as
-// it is. An approval on its way finds the request cancelled.
+// Cancel ends a request because the user went back in the browser or chose another
+// method. It does nothing if the request has ended. An approval that arrives later
+// is refused.
 func Cancel(ctx context.Context, tx *store.Tx, tenant, id string) error {
 	p, err := tx.Push().Get(ctx, tenant, id)
 	if err != nil {
@@ -201,17 +201,17 @@ func Cancel(ctx context.Context, tx *store.Tx, tenant, id string) error {
 	return tx.Users().Notify(ctx, tenant, p.User)
 }
 
-// Claim turns an approval into the journey's own: once, within a minute, by the
-// journey that asked, if user, authenticator and policy still allow it. It
-// writes the event of success; the validation is the caller's to write, in the
-// same transaction. An approval that cannot be claimed is an Expired, one that
-// may not count any more a Forbidden: it is refused for good, and the
-// transaction must commit.
+// Claim uses up an approval for a journey. It succeeds once, within claimTimeout,
+// for the journey that asked, and only if user, authenticator and policy still
+// allow it. It writes the event of success. The caller must record the passed
+// validation in the same transaction. An approval that cannot be claimed is an
+// Expired error. One that may no longer count is a Forbidden error and is refused
+// permanently; the transaction must be committed for that.
 func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (identity.Authenticator, error) {
 	if _, err := tx.Push().Acquire(ctx, j.Tenant, j.UserID); err != nil {
 		return identity.Authenticator{}, err
 	}
-	answered, ok, err := tx.Push().Claim(ctx, j.Tenant, id, j.ID, tx.Now().Add(-grace))
+	answered, ok, err := tx.Push().Claim(ctx, j.Tenant, id, j.ID, tx.Now().Add(-claimTimeout))
 	if err != nil {
 		return identity.Authenticator{}, err
 	}
@@ -223,7 +223,7 @@ func Claim(ctx context.Context, tx *store.Tx, j *identity.Journey, id string) (i
 	if err != nil {
 		return a, err
 	}
-	may, err := alive(ctx, tx, j.UserID, a)
+	may, err := stillAllowed(ctx, tx, j.UserID, a)
 	if err != nil {
 		return a, err
 	}

@@ -9,13 +9,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A request outlives the server that sent it: the next one, which shares nothing
-// but the database and gets no word from the first, shows its number and
-// what the phone picks from, and takes its approval and its claim; whoever waits
-// there is woken (attack 12).
+// A request survives the server that sent it. A new server, which shares only the
+// database, shows its number and options and accepts its approval and its claim,
+// and clients that wait there are notified (attack 12).
 //
-// Tried without the number in AddPush: it was gone.
-// Tried without the wake of the journey in TakeAnswer: nobody was woken.
+// Without the number in AddPush, it was lost. Without waking the journey in
+// TakeAnswer, no client was notified.
 func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, j := h.Authenticator(t, "phone"), h.Journey(t, "browser")
@@ -27,11 +26,11 @@ func TestPUSH26_ARequestOutlivesTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Look(t.Context(), next.Reader, h.Tenant.ID, p.ID)
+		s, err := LoadState(t.Context(), next.Reader, h.Tenant.ID, p.ID)
 		if err != nil || s.Number != p.Number || !s.Waiting() {
 			t.Fatalf("after the restart the page sees %q, %v, want %q", s.Number, err, p.Number)
 		}
-		if got, err := next.Push().Options(t.Context(), h.Tenant.ID, p.ID); err != nil || len(got) != choices {
+		if got, err := next.Push().Options(t.Context(), h.Tenant.ID, p.ID); err != nil || len(got) != optionCount {
 			t.Errorf("the phone picks from %v, %v", got, err)
 		}
 		woken, stop := next.Subscribe(store.JourneyTopic(j.ID))

@@ -2,25 +2,25 @@ package push
 
 import "github.com/latchkey-id/latchkey/internal/policy"
 
-// A UserPresence is the step of a presence check as one side of it sees it, in
-// the JSON that docs/protocol-authenticator.md fixes (PUSH-23): the browser is
-// given the code to show, the phone what to ask for.
+// A UserPresence is the step of a presence check for one of its two sides, in the
+// JSON that docs/protocol-authenticator.md defines (PUSH-23). The browser gets the
+// code to show. The phone gets what it must ask for.
 type UserPresence struct {
 	Type      string    `json:"type"`     // USER_PRESENCE
 	Executor  string    `json:"executor"` // BROWSER or PHONE
 	Challenge Challenge `json:"challenge"`
 }
 
-// A Challenge is what a side of a presence check is given.
+// A Challenge is the part of the step that one side executes.
 type Challenge struct {
 	Type    string   `json:"type"`              // CODE or SUBMIT_CODE
 	Code    string   `json:"code,omitempty"`    // with CODE
-	Digits  int      `json:"digits,omitempty"`  // with SUBMIT_CODE: how many the code has
-	Options []string `json:"options,omitempty"` // with SUBMIT_CODE: to pick from; absent where it is typed
+	Digits  int      `json:"digits,omitempty"`  // with SUBMIT_CODE: number of digits of the code
+	Options []string `json:"options,omitempty"` // with SUBMIT_CODE: options to pick from; absent if the code is typed
 }
 
-// ForBrowser is the step of a request that waits, for the side that shows the
-// number; nil where there is none to show, or no more.
+// ForBrowser returns the browser's step of a request, which shows the number. It is
+// nil if there is no number to show.
 func (s State) ForBrowser() *UserPresence {
 	if s.Number == "" {
 		return nil
@@ -28,8 +28,8 @@ func (s State) ForBrowser() *UserPresence {
 	return &UserPresence{Type: "USER_PRESENCE", Executor: "BROWSER", Challenge: Challenge{Type: "CODE", Code: s.Number}}
 }
 
-// ForPhone is the step of a presence check for the side that answers, with what
-// it picks from, if it picks; nil where none is asked.
+// ForPhone returns the phone's step of a presence check, with the options to pick
+// from. It is nil if there is no presence check.
 func ForPhone(presence policy.Presence, options []string) *UserPresence {
 	if presence == policy.NoPresence {
 		return nil

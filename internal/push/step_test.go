@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// Each side of a check is given what the protocol's page says.
+// Each side of a check gets what the protocol's page says.
 func TestPUSH23_BothSidesAsThePageSays(t *testing.T) {
 	page, err := os.ReadFile("../../docs/protocol-authenticator.md")
 	if err != nil {

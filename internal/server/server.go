@@ -56,7 +56,7 @@ type Server struct {
 	mux     *http.ServeMux // what the caller mounts, before the house
 	annexe  *http.ServeMux // the web authenticator at an address of its own; nil where it has none
 	outbox  *mail.Outbox   // nil where mails have no way out
-	bell    *notify.Bell
+	bell    *notify.Notifier
 	apps    *enroll.API
 	streams *web.Streams
 	closing chan struct{}
@@ -141,7 +141,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if c.AuthenticatorURL != "" {
 		s.Site.Authenticator = authenticator
 	}
-	s.bell = &notify.Bell{DB: db, Client: s.outgoing, Off: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
+	s.bell = &notify.Notifier{DB: db, Client: s.outgoing, Disabled: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
 		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {

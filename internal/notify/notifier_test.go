@@ -17,41 +17,41 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A house has a push service next door, and a bell.
-type house struct {
+// A fixture is a database with a notifier and a push service.
+type fixture struct {
 	*storetest.Fixture
-	service *service
-	bell    *Bell
+	service  *service
+	notifier *Notifier
 }
 
-// each runs f in a house on every database at hand.
-func each(t *testing.T, f func(t *testing.T, h *house)) {
+// onEachDatabase runs f with a fixture on every available database.
+func onEachDatabase(t *testing.T, f func(t *testing.T, h *fixture)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, in *storetest.Fixture) { f(t, furnish(t, in)) })
+	storetest.Each(t, func(t *testing.T, in *storetest.Fixture) { f(t, newFixture(t, in)) })
 }
 
-// onSQLite is a house for what does not depend on the database.
-func onSQLite(t *testing.T) *house {
+// onSQLite returns a fixture for tests that do not depend on the database.
+func onSQLite(t *testing.T) *fixture {
 	t.Helper()
-	return furnish(t, storetest.SQLite(t))
+	return newFixture(t, storetest.SQLite(t))
 }
 
-func furnish(t *testing.T, in *storetest.Fixture) *house {
+func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Helper()
-	h := &house{Fixture: in, service: newService(t, in.Clock.Now)}
+	h := &fixture{Fixture: in, service: newService(t, in.Clock.Now)}
 	var err error
 	if h.service.key, _, err = h.DB.VAPID().Public(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	h.bell = h.node(t, h.DB, "one")
+	h.notifier = h.newNotifier(t, h.DB, "one")
 	return h
 }
 
-// loopback is where tests may call, as an operator allows a network.
+// loopback is the network that tests may call, as an operator would allow it.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 
-// node is a bell as a node has it.
-func (h *house) node(t *testing.T, db *store.DB, name string) *Bell {
+// newNotifier returns the notifier of a node.
+func (h *fixture) newNotifier(t *testing.T, db *store.DB, name string) *Notifier {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -61,41 +61,41 @@ func (h *house) node(t *testing.T, db *store.DB, name string) *Bell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Bell{DB: db, Client: outbound.NewTrusting(loopback, h.service.roots), Services: services, Catalog: catalog,
+	return &Notifier{DB: db, Client: outbound.NewTrusting(loopback, h.service.roots), Services: services, Catalog: catalog,
 		Base: "https://id.example.org", Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Node: name}
 }
 
-// subscribed is an authenticator of the house's user whose browser subscribed.
-func (h *house) subscribed(t *testing.T, name string) (identity.Authenticator, *browser) {
+// subscribedAuthenticator returns an authenticator of the user whose browser has subscribed.
+func (h *fixture) subscribedAuthenticator(t *testing.T, name string) (identity.Authenticator, *browser) {
 	t.Helper()
 	a, b := h.Authenticator(t, name), h.service.subscribe(t)
 	h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b.subscription(t)) })
 	return a, b
 }
 
-// request starts a push request of the house's user.
-func (h *house) request(t *testing.T, presence policy.Presence) store.PushRequest {
+// request starts a push request of the user.
+func (h *fixture) request(t *testing.T, presence policy.Presence) store.PushRequest {
 	t.Helper()
 	j := h.Journey(t, "browser")
 	var p store.PushRequest
 	h.Do(t, func(tx *store.Tx) (err error) {
-		p, err = push.Start(t.Context(), tx, j, push.Shown{Application: "Payroll", Place: "Bergen, Norway"}, presence, policy.DefaultPush())
+		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll", Place: "Bergen, Norway"}, presence, policy.DefaultPush())
 		return err
 	})
 	return p
 }
 
-// flush has the bell make one attempt at all that is due.
-func (h *house) flush(t *testing.T) int {
+// flush makes one attempt at everything that is due.
+func (h *fixture) flush(t *testing.T) int {
 	t.Helper()
-	n, err := h.bell.Flush(t.Context())
+	n, err := h.notifier.Flush(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func (h *house) subscription(t *testing.T, a identity.Authenticator) store.PushSubscription {
+func (h *fixture) subscription(t *testing.T, a identity.Authenticator) store.PushSubscription {
 	t.Helper()
 	s, err := h.DB.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 	if err != nil {
@@ -104,12 +104,12 @@ func (h *house) subscription(t *testing.T, a identity.Authenticator) store.PushS
 	return s
 }
 
-// A request rings every browser of the user, once, with what PUSH-12 allows and
+// A request notifies every browser of the user, once, with what PUSH-12 allows and
 // no more.
 func TestPUSH11_PUSH24_ARequestRings(t *testing.T) {
-	each(t, func(t *testing.T, h *house) {
-		a, first := h.subscribed(t, "phone")
-		_, second := h.subscribed(t, "desk")
+	onEachDatabase(t, func(t *testing.T, h *fixture) {
+		a, first := h.subscribedAuthenticator(t, "phone")
+		_, second := h.subscribedAuthenticator(t, "desk")
 		h.Authenticator(t, "one that has no subscription")
 		p := h.request(t, policy.Enter)
 		h.flush(t)
@@ -128,7 +128,7 @@ func TestPUSH11_PUSH24_ARequestRings(t *testing.T) {
 			want := message{WebPush: 8030, AppBadge: 1,
 				Notification: notification{Title: "Signing in to \u2068Payroll\u2069?", Body: "\u2068Example Hospital\u2069, user \u2068anna.berg\u2069. Open to answer.",
 					Lang: "en", Dir: "ltr", Navigate: "https://id.example.org/authenticator/", Tag: "push"},
-				Latchkey: aside{Kind: "request", Authenticator: a.ID, Request: p.ID, Expires: p.ExpiresAt.Unix()}}
+				Latchkey: workerData{Kind: "request", Authenticator: a.ID, Request: p.ID, Expires: p.ExpiresAt.Unix()}}
 			if d.sent != want {
 				t.Errorf("got  %+v\nwant %+v", d.sent, want)
 			}
@@ -148,10 +148,10 @@ func TestPUSH11_PUSH24_ARequestRings(t *testing.T) {
 	})
 }
 
-// The remaining life of the request is all that a notification has.
+// A notification's time to live is what remains of the request's.
 func TestPUSH24_TimeToLive(t *testing.T) {
 	h := onSQLite(t)
-	h.subscribed(t, "phone")
+	h.subscribedAuthenticator(t, "phone")
 	h.request(t, policy.Enter)
 	h.Clock.Advance(45 * time.Second)
 	h.flush(t)

@@ -8,10 +8,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// Obstacle says, in words for operators, why a push with a presence check would
-// not reach an authenticator now; empty where it would. It asks in the order in
-// which Reaches does, and names the first thing in the way.
-func Obstacle(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) string {
+// UnreachableReason returns why a push with a presence check cannot be answered on
+// an authenticator now, as a text for operators, or "" if it can. It checks in the
+// same order as Reaches and returns the first reason.
+func UnreachableReason(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) string {
 	state := a.Push(now)
 	switch {
 	case a.Kind != identity.AppToken:
@@ -24,12 +24,12 @@ func Obstacle(a identity.Authenticator, platforms policy.Platforms, presence pol
 		return string(state)
 	case !platforms.PushOn(a.Platform):
 		return fmt.Sprintf("no push on %s", a.Platform)
-	case anyHand(a):
+	case cannotVerifyUser(a):
 		return "its template asks for a PIN or biometrics, of which its app tells nothing"
 	case Reaches(a, platforms, presence, now):
 		return ""
 	}
-	if least := Least(a.AppVersion, presence.Capability()); least != "" {
+	if least := MinVersion(a.AppVersion, presence.Capability()); least != "" {
 		return fmt.Sprintf("%s is too old for the check %s: least version %s", a.AppVersion, presence, least)
 	}
 	return fmt.Sprintf("%s cannot do the check %s", a.AppVersion, presence)
