@@ -319,7 +319,7 @@ func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, te
 		return act, err
 	}
 	if app.ServerPIN {
-		if _, err := authenticator.GiveFirstPIN(ctx, tx, app); err != nil {
+		if _, err := authenticator.AssignFirstPIN(ctx, tx, app); err != nil {
 			return act, err
 		}
 	}

@@ -54,7 +54,7 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	return s.inTenant(ctx, func(h house) error {
-		fresh, known, err := authenticator.New(ctx, h.db, h.tenant.ID, keys)
+		fresh, known, err := authenticator.Importable(ctx, h.db, h.tenant.ID, keys)
 		if err != nil {
 			return err
 		}

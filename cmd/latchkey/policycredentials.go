@@ -59,7 +59,7 @@ func (c *policySet) confirmUnused(ctx context.Context, s *shell, h house, change
 		return nil // what is wrong is said elsewhere
 	}
 	now := h.db.Now()
-	soon, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(authenticator.Warning-after.UnusedPeriod()))
+	soon, err := h.db.Authenticators().CountUnused(ctx, h.tenant.ID, now.Add(authenticator.WarningPeriod-after.UnusedPeriod()))
 	if err != nil || soon == 0 {
 		return err
 	}

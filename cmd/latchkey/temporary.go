@@ -49,7 +49,7 @@ func (c *authenticatorTemporary) Run(ctx context.Context, s *shell) error {
 			}
 			return s.say(temporaryRow{User: u.Name}, "The temporary passcode of %s is over.", u.Name)
 		}
-		if c.For < authenticator.MinTemporary || c.For > authenticator.MaxTemporary {
+		if c.For < authenticator.MinTemporaryLifetime || c.For > authenticator.MaxTemporaryLifetime {
 			return refuse("--for must be from 1m to 24h")
 		}
 		var code string

@@ -44,7 +44,7 @@ func (c *userImport) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
 		people := h.people()
 		rows, err := directory.ReadImport(data)
-		if err = directory.AllProblems(err, people.CheckImport(ctx, h.tenant.ID, rows)); err != nil {
+		if err = directory.JoinProblems(err, people.CheckImport(ctx, h.tenant.ID, rows)); err != nil {
 			return err
 		}
 		if c.DryRun {

@@ -22,7 +22,7 @@ func Added(ctx context.Context, tx *store.Tx, journey string, user identity.User
 	if err := tx.Users().SetEnrolled(ctx, user.Tenant, user.ID); err != nil {
 		return err
 	}
-	if err := MayHave(ctx, tx, user, a.Kind); err != nil {
+	if err := CheckLimits(ctx, tx, user, a.Kind); err != nil {
 		return err
 	}
 	tx.Notify(store.UserTopic(user.ID))

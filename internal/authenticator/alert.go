@@ -12,7 +12,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// lockout reads a tenant's rules for locks as they stand now.
+// lockout reads a tenant's present lockout policy.
 func lockout(ctx context.Context, tx *store.Tx, tenant string) (policy.Lockout, error) {
 	row, err := tx.Policies().Get(ctx, tenant, policy.KindLockout)
 	if err != nil {
@@ -25,16 +25,16 @@ func lockout(ctx context.Context, tx *store.Tx, tenant string) (policy.Lockout, 
 	return rules, nil
 }
 
-// tellLocked tells by mail whom policy wants told that authenticators were locked,
-// all at the same moment by the same thing (CRED-13). One that several users have
-// is told to each.
-func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticator, by templates.LockedBy, until time.Time, from templates.Origin) error {
+// notifyLocked queues mails about authenticators that were locked together, to the
+// users and the operators that policy names (CRED-13). If an authenticator has
+// several users, each gets a mail.
+func notifyLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticator, by templates.LockedBy, until time.Time, from templates.Origin) error {
 	rules, err := lockout(ctx, tx, locked[0].Tenant)
 	if err != nil {
 		return err
 	}
 	if by == templates.LockedByOperator {
-		rules.NotifyOperators = false // one of them did
+		rules.NotifyOperators = false // an operator locked it
 	}
 	names := make(map[string][]string)
 	var users []string
@@ -51,7 +51,7 @@ func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticat
 		}
 	}
 	for _, id := range users {
-		err := tellOf(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, operators bool) templates.Mail {
+		err := queueAlert(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, operators bool) templates.Mail {
 			return templates.AuthenticatorLocked{Name: u.Name, Devices: names[id], By: by, Until: until, Origin: from, Operators: operators}
 		})
 		if err != nil {
@@ -61,17 +61,17 @@ func tellLocked(ctx context.Context, tx *store.Tx, locked []identity.Authenticat
 	return nil
 }
 
-// tellPasscodesLocked tells whom policy wants told that a user's passcodes are
-// locked.
-func tellPasscodesLocked(ctx context.Context, tx *store.Tx, try Attempt, until time.Time) error {
-	return tellOf(ctx, tx, try.Rules, try.Tenant, try.User, func(u identity.User, operators bool) templates.Mail {
+// notifyPasscodesLocked queues mails about a user's locked passcodes to whom policy
+// names.
+func notifyPasscodesLocked(ctx context.Context, tx *store.Tx, try Attempt, until time.Time) error {
+	return queueAlert(ctx, tx, try.Rules, try.Tenant, try.User, func(u identity.User, operators bool) templates.Mail {
 		return templates.PasscodesLocked{Name: u.Name, Until: until, Origin: try.From, Operators: operators}
 	})
 }
 
-// tellUnlocked tells an authenticator's users that its lock is over. Operators
-// ended it, or gave it its time: they are not told.
-func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+// notifyUnlocked queues mails about an unlocked authenticator to its users. Operators
+// get none: they unlocked it, or configured the time after which it unlocks.
+func notifyUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	rules, err := lockout(ctx, tx, a.Tenant)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 		return err
 	}
 	for _, id := range users {
-		err := tellOf(ctx, tx, rules, a.Tenant, id, func(u identity.User, _ bool) templates.Mail {
+		err := queueAlert(ctx, tx, rules, a.Tenant, id, func(u identity.User, _ bool) templates.Mail {
 			return templates.AuthenticatorUnlocked{Name: u.Name, Device: a.Name, Origin: templates.Origin{At: tx.Now()}}
 		})
 		if err != nil {
@@ -92,8 +92,8 @@ func tellUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 	return nil
 }
 
-// tellOf queues a mail about a user to whom the rules name.
-func tellOf(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, operators bool) templates.Mail) error {
+// queueAlert queues a mail about a user for everybody whom the rules name.
+func queueAlert(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, operators bool) templates.Mail) error {
 	u, err := tx.Users().Get(ctx, tenant, user)
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func Assign(ctx context.Context, tx *store.Tx, a identity.Authenticator, user id
 		}
 	}
 	if passcode != "" {
-		if err := Prove(ctx, tx, a, passcode); err != nil {
+		if err := VerifyPossession(ctx, tx, a, passcode); err != nil {
 			return err
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A hardware token is given to one person, by one of two operators; what it
-// showed to prove that it is the one is used up, and nothing of it comes back
-// with the next who has it (CRED-9, CRED-14).
+// A hardware token is given to one person, by one of two operators. The passcode that proved
+// possession is used up, and is not accepted from the token's next user either (CRED-9,
+// CRED-14).
 func TestCRED14_Assign(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		for _, algorithm := range []string{pskc.SHA1, pskc.SHA256} {
@@ -72,11 +72,11 @@ func TestCRED14_Assign(t *testing.T) {
 	})
 }
 
-// A hardware token has one user, unless policy lets it have more: then its
-// passcodes are good for each of them, each once, wrong ones of any count against
-// it, and taking it from one leaves it with the others (CRED-15).
+// A hardware token has one user, unless policy allows more. Then its passcodes work for each
+// of them, each once, wrong ones of any of them count against it, and taking it from one leaves
+// it with the others (CRED-15).
 //
-// Tried without rules.Shared in Assign: it was shared.
+// Without rules.Shared in Assign, it was shared.
 func TestCRED15_SharedTokens(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		key := pskc.Key{Serial: "T1", Seed: []byte("12345678901234567890"), Digits: 6, Event: true}
@@ -122,7 +122,7 @@ func TestCRED15_SharedTokens(t *testing.T) {
 		if !right(h.User, 0) || right(other, 0) || !right(other, 1) {
 			t.Error("a passcode works for both, or for neither")
 		}
-		right(other, 500) // beyond any window
+		right(other, 500) // claimOuter any window
 		if got := token().Invalid; got != 1 {
 			t.Errorf("%d wrong ones, want 1", got)
 		}

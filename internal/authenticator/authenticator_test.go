@@ -18,17 +18,17 @@ import (
 
 const limit = 10
 
-// passcode is what an authenticator shows now, or some steps away.
+// passcode returns an authenticator's present passcode, or one some steps away.
 func passcode(h *storetest.Fixture, a identity.Authenticator, steps int64) string {
 	params := otp.Params{Digits: a.Digits, Period: a.Step}
 	return otp.HOTP(a.Seed, params, otp.Step(params, h.Clock.Now())+steps)
 }
 
-// wrong is a passcode that is nobody's.
-func wrong(h *storetest.Fixture, all ...identity.Authenticator) string {
+// wrongPasscode returns a passcode of none of the authenticators.
+func wrongPasscode(h *storetest.Fixture, all ...identity.Authenticator) string {
 	taken := make(map[string]bool)
 	for _, a := range all {
-		for step := int64(-outer); step <= outer; step++ {
+		for step := int64(-outerWindow); step <= outerWindow; step++ {
 			taken[passcode(h, a, step)] = true
 		}
 	}
@@ -77,7 +77,7 @@ func events(t *testing.T, h *storetest.Fixture, kind audit.Kind) []audit.Event {
 // A passcode works once, whatever the concurrency: a hundred times at once, on
 // two nodes (attack 7).
 //
-// Tried without last_step in UseStep: a hundred of a hundred worked.
+// Without last_step in UseStep, a hundred of a hundred worked.
 func TestCRED9_TLOG12_PasscodeWorksOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
@@ -150,7 +150,7 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 			}
 		}
 		for range 9 {
-			if check(t, h, h.DB, wrong(h, a, b)).OK {
+			if check(t, h, h.DB, wrongPasscode(h, a, b)).OK {
 				t.Fatal("a wrong passcode was accepted")
 			}
 		}
@@ -159,7 +159,7 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 			t.Errorf("A's passcode: %v by %q", got.OK, got.Authenticator.Name)
 		}
 		counters("after A's", 0, 9)
-		got := check(t, h, h.DB, wrong(h, a, b))
+		got := check(t, h, h.DB, wrongPasscode(h, a, b))
 		if len(got.NowLocked) != 1 || got.NowLocked[0].ID != b.ID {
 			t.Errorf("the tenth locked %v, want B", got.NowLocked)
 		}
@@ -175,7 +175,7 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 			t.Errorf("B's passcode: %v %q, want it refused as locked", got.OK, got.Reason)
 		}
 		counters("after the locked one's", 0, 10)
-		check(t, h, h.DB, wrong(h, a, b))
+		check(t, h, h.DB, wrongPasscode(h, a, b))
 		counters("a locked one keeps its count", 1, 10)
 
 		if locked := events(t, h, audit.AuthenticatorLocked); len(locked) != 1 || locked[0].Authenticator != b.ID || locked[0].User != h.User.ID {
@@ -204,13 +204,13 @@ func TestCRED11_TLOG31_WorkedExample(t *testing.T) {
 	})
 }
 
-// Parallel wrong passcodes are all counted, and one of them locks (attack 6).
+// Concurrent wrong passcodes are all counted, and one of them locks (attack 6).
 //
-// Tried without asking whether it is active in CountInvalid: each counted fifty.
+// Without the check for the active state in CountInvalid, each counted fifty.
 func TestCRED11_ParallelWrongOnes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
-		code := wrong(h, a, b)
+		code := wrongPasscode(h, a, b)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		var locks atomic.Int32
 		var wg sync.WaitGroup
@@ -229,14 +229,14 @@ func TestCRED11_ParallelWrongOnes(t *testing.T) {
 	})
 }
 
-// An approval uses its step up, may come with the one used last, and moves no
-// counter (attack 7).
+// An approval uses up its step, may come with the step used last, and changes no
+// count (attack 7).
 //
-// Tried without last_step in UseStep and in UseStepSigned: fails.
+// Without last_step in UseStep and in UseStepSigned, this fails.
 func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
-		check(t, h, h.DB, wrong(h, a))
+		check(t, h, h.DB, wrongPasscode(h, a))
 		approve := func(passcode string) push.Verdict {
 			t.Helper()
 			var verdict push.Verdict
@@ -282,15 +282,15 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 	})
 }
 
-// A lock or a suspension opens no way into self-provisioning (attack 15).
+// A lock or a suspension does not open self-provisioning (attack 15).
 //
-// Tried without Locked, and without Suspended, in counts: fails.
+// Without Locked or Suspended in countsAsEnrolled, this fails.
 func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	h := storetest.SQLite(t)
 	platforms := policy.DefaultPlatforms()
-	held := func() Holdings {
+	held := func() summary {
 		t.Helper()
-		got, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, platforms, policy.Enter)
+		got, err := summarise(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, platforms, policy.Enter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +311,7 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 		t.Errorf("the one used last is %s, want %s", got.Latest.Name, a.Name)
 	}
 	for range limit {
-		check(t, h, h.DB, wrong(h, a, b))
+		check(t, h, h.DB, wrongPasscode(h, a, b))
 	}
 	if got := held(); got.Assigned != 2 || got.Passcodes != 0 || len(got.PushTo) != 0 {
 		t.Errorf("two locked ones: %+v, want both assigned, none of use", got)
@@ -375,10 +375,10 @@ func TestPUSH6_SwitchedOffPlatform(t *testing.T) {
 	}
 }
 
-// An app that counts sends a newer counter with each approval; none comes twice,
-// however fresh its nonce, and one far ahead waits for the next to be typed.
+// An app with a counter sends a newer counter with each approval. None is accepted
+// twice, however fresh its nonce, and one far ahead needs the next one to be typed.
 //
-// Tried with UseStepSigned for counters too: the one used by another transaction
+// With UseStepSigned for counters too, a counter that another transaction had used
 // since the row was read was accepted.
 func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
@@ -415,7 +415,7 @@ func TestPUSH13_EventBasedIsAlwaysNewer(t *testing.T) {
 	})
 }
 
-// "authenticator unlock" ends the lock of push, which is its user's.
+// "authenticator unlock" ends the lock of push of its user.
 func TestPUSH9_UnlockingAnAuthenticator(t *testing.T) {
 	h := storetest.SQLite(t)
 	a, b := h.Authenticator(t, "one"), h.Authenticator(t, "two")

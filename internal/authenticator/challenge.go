@@ -13,37 +13,37 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Respond checks the response to a challenge, counts it and writes its events,
-// as [Check] does for a passcode (CRED-3). A wrong one counts against every
-// active authenticator that answers challenges, since it may have been meant for
-// any; those that make passcodes cannot have been meant (CRED-11). The challenge
-// must have been taken from its journey in this transaction: that, and not
-// anything here, is what makes a response work once.
+// Respond checks the response to a challenge, counts it and writes its events, as
+// [Check] does for a passcode (CRED-3). A wrong response counts against every active
+// authenticator that answers challenges, because it could have been meant for any of
+// them. It does not count against those that make passcodes (CRED-11). The caller
+// must have used up the challenge in this transaction, which guarantees that a
+// response works only once.
 func Respond(ctx context.Context, tx *store.Tx, try Attempt, challenge string) (Result, error) {
-	counted, err := begin(ctx, tx, try)
+	counted, err := beginAttempt(ctx, tx, try)
 	if err != nil {
 		return Result{}, err
 	}
-	if counted.paused {
-		result := Result{Reason: Paused}
+	if counted.passcodesLocked {
+		result := Result{Reason: PasscodesLocked}
 		return result, recordResponse(ctx, tx, try, result)
 	}
-	all, err := seeded(ctx, tx, try.Tenant, try.User, answersChallenges)
+	all, err := loadWithSeeds(ctx, tx, try.Tenant, try.User, answersChallenges)
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := answered(ctx, tx, all, challenge, otp.Canonical(try.Typed))
+	result, err := matchResponse(ctx, tx, all, challenge, otp.Canonical(try.Typed))
 	if err != nil {
 		return result, err
 	}
 	if err := recordResponse(ctx, tx, try, result); err != nil {
 		return result, err
 	}
-	result.NowLocked, err = counted.end(ctx, tx, all, try, result)
+	result.NowLocked, err = counted.finish(ctx, tx, all, try, result)
 	return result, err
 }
 
-// recordResponse writes the event of what came of a response.
+// recordResponse writes the event of a response.
 func recordResponse(ctx context.Context, tx *store.Tx, try Attempt, result Result) error {
 	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasscodeRight, User: try.User, Application: try.Application, Journey: try.Journey,
 		Authenticator: result.Authenticator.ID, Reason: string(result.Reason), Data: map[string]string{"challenge": "yes"}}
@@ -56,8 +56,8 @@ func recordResponse(ctx context.Context, tx *store.Tx, try Attempt, result Resul
 	return tx.Event(ctx, e)
 }
 
-// answered finds whose response it is.
-func answered(ctx context.Context, tx *store.Tx, all []identity.Authenticator, challenge, response string) (Result, error) {
+// matchResponse finds the authenticator that made a response.
+func matchResponse(ctx context.Context, tx *store.Tx, all []identity.Authenticator, challenge, response string) (Result, error) {
 	result := Result{Reason: Wrong}
 	for _, a := range all {
 		suite, err := otp.ParseSuite(a.Suite)
@@ -81,9 +81,9 @@ func answered(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 	return result, nil
 }
 
-// approveByResponse checks the response to a push request's nonce in its signed
-// approval. It is made by another suite than what people type, so that neither
-// can be had in the place of the other.
+// approveByResponse checks the response to a push request's nonce in a signed
+// approval. Its suite differs from that of typed responses, so that neither can be
+// used in place of the other.
 func approveByResponse(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce, response string) (push.Verdict, error) {
 	suite, err := otp.ParseSuite(otp.ApprovalSuite(a.Digits))
 	if err != nil {
@@ -100,10 +100,10 @@ func approveByResponse(ctx context.Context, tx *store.Tx, a identity.Authenticat
 	return push.PasscodeRight, nil
 }
 
-// AnyChallenges reports whether who has these could answer a challenge at all, be
-// it by one that a lock refuses.
+// AnyChallenges reports whether any of these authenticators answers challenges,
+// including locked ones.
 func AnyChallenges(all []identity.Authenticator) bool {
-	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return answersChallenges(a) && counts(a) })
+	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return answersChallenges(a) && countsAsEnrolled(a) })
 }
 
 // answersChallenges reports whether an authenticator answers challenges.

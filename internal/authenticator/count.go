@@ -13,32 +13,32 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A counting is an attempt between being let in and being settled.
-type counting struct {
-	paused bool                // the user's passcodes are locked: nothing is to be looked at
-	user   store.PasscodeCount // where they are counted per user
+// An attemptCount is the counting of one attempt, from beginAttempt to finish.
+type attemptCount struct {
+	passcodesLocked bool                // the user's passcodes are locked, so nothing may be checked
+	user            store.PasscodeCount // if wrong passcodes are counted per user
 }
 
-// begin counts an attempt beforehand where wrong ones are counted per user: of
-// many at the same moment none is looked at that the limit does not allow.
-func begin(ctx context.Context, tx *store.Tx, try Attempt) (counting, error) {
+// beginAttempt counts an attempt in advance if wrong passcodes are counted per user.
+// Concurrent attempts beyond the limit are therefore never checked.
+func beginAttempt(ctx context.Context, tx *store.Tx, try Attempt) (attemptCount, error) {
 	if try.Rules.Count != policy.CountByUser {
-		return counting{}, nil
+		return attemptCount{}, nil
 	}
 	c, ok, err := tx.Passcodes().Reserve(ctx, try.Tenant, try.User)
-	return counting{paused: !ok, user: c}, err
+	return attemptCount{passcodesLocked: !ok, user: c}, err
 }
 
-// end counts what came of an attempt at what a user has, and returns what that
-// locked. The right one of somebody is no guess at the others': it counts against
-// none, though it may let nobody in.
-func (c counting) end(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt, result Result) ([]identity.Authenticator, error) {
+// finish counts the result of an attempt against a user's authenticators, and returns
+// those that it locked. A passcode that belongs to one authenticator is not a guess at
+// the others, so it counts against none, even if it was not accepted.
+func (c attemptCount) finish(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt, result Result) ([]identity.Authenticator, error) {
 	perUser := try.Rules.Count == policy.CountByUser
 	switch {
 	case result.Reason == Wrong && perUser:
-		return nil, c.wrong(ctx, tx, try)
+		return nil, c.lockPasscodes(ctx, tx, try)
 	case result.Reason == Wrong:
-		return count(ctx, tx, all, try)
+		return countWrong(ctx, tx, all, try)
 	case result.OK && perUser:
 		return nil, tx.Passcodes().ResetCount(ctx, try.Tenant, try.User)
 	case perUser:
@@ -47,9 +47,9 @@ func (c counting) end(ctx context.Context, tx *store.Tx, all []identity.Authenti
 	return nil, nil
 }
 
-// wrong locks a user's passcodes if this wrong one reached the limit, for longer
-// each time (CRED-12). Push and every other way stay open.
-func (c counting) wrong(ctx context.Context, tx *store.Tx, try Attempt) error {
+// lockPasscodes locks a user's passcodes if this wrong one reached the limit, for
+// longer each time (CRED-12). Push and all other methods remain available.
+func (c attemptCount) lockPasscodes(ctx context.Context, tx *store.Tx, try Attempt) error {
 	if !try.Rules.LocksAuthenticator(c.user.Tries) {
 		return nil
 	}
@@ -62,13 +62,13 @@ func (c counting) wrong(ctx context.Context, tx *store.Tx, try Attempt) error {
 	if err != nil {
 		return err
 	}
-	return tellPasscodesLocked(ctx, tx, try, until)
+	return notifyPasscodesLocked(ctx, tx, try, until)
 }
 
-// count counts a wrong passcode against every active authenticator, and tells of
-// those it locked. They are taken in the order of their ids: in any other, two
-// attempts at the same moment could each hold a row that the other waits for.
-func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt) ([]identity.Authenticator, error) {
+// countWrong counts a wrong passcode against every active authenticator and notifies
+// users of those it locked. It updates them in the order of their ids, because in any
+// other order two concurrent attempts could deadlock.
+func countWrong(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try Attempt) ([]identity.Authenticator, error) {
 	var until time.Time
 	if try.Rules.UnlockAfter > 0 {
 		until = tx.Now().Add(time.Duration(try.Rules.UnlockAfter) * time.Second)
@@ -93,13 +93,12 @@ func count(ctx context.Context, tx *store.Tx, all []identity.Authenticator, try 
 	if len(locked) == 0 {
 		return nil, nil
 	}
-	return locked, tellLocked(ctx, tx, locked, templates.LockedByPasscodes, until, try.From)
+	return locked, notifyLocked(ctx, tx, locked, templates.LockedByPasscodes, until, try.From)
 }
 
-// UnlockLapsed ends locks of all tenants' authenticators whose time has come, a
-// batch at a time, and returns how many. It only writes down what is so already:
-// who is read after that time is read as unlocked, and who is used before this
-// comes by is unlocked then.
+// UnlockLapsed ends locks whose time is over, in all tenants, in a batch, and returns
+// the number. It only records what is already true: such an authenticator is read as
+// unlocked, and its first use unlocks it too.
 func UnlockLapsed(ctx context.Context, tx *store.Tx) (int, error) {
 	lapsed, err := store.Collect(tx.Authenticators().LapsedLocks(ctx, 100))
 	if err != nil {
@@ -113,8 +112,8 @@ func UnlockLapsed(ctx context.Context, tx *store.Tx) (int, error) {
 	return len(lapsed), nil
 }
 
-// unlockLapsed writes down that the lock of an authenticator is over if its time
-// has come, with its event and mail, so that it can be used in this transaction.
+// unlockLapsed records that the lock of an authenticator is over if its time has
+// passed, with event and mail, so that it can be used in this transaction.
 func unlockLapsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) (identity.Authenticator, error) {
 	if a.UnlocksAt.IsZero() || tx.Now().Before(a.UnlocksAt) {
 		return a, nil
@@ -124,13 +123,13 @@ func unlockLapsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) (
 	if err != nil || !done {
 		return a, err
 	}
-	return a, unlocked(ctx, tx, a, "time")
+	return a, recordUnlock(ctx, tx, a, "time")
 }
 
-// unlocked writes the event of an unlocked authenticator and tells its users.
-func unlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason string) error {
-	if err := changed(ctx, tx, a, audit.AuthenticatorUnlock, reason); err != nil {
+// recordUnlock writes the event of an unlocked authenticator and notifies its users.
+func recordUnlock(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason string) error {
+	if err := recordChange(ctx, tx, a, audit.AuthenticatorUnlock, reason); err != nil {
 		return err
 	}
-	return tellUnlocked(ctx, tx, a)
+	return notifyUnlocked(ctx, tx, a)
 }

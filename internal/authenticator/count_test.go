@@ -16,8 +16,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// under types a passcode under some rules.
-func under(t *testing.T, h *storetest.Fixture, db *store.DB, rules policy.Lockout, typed string) (result Result) {
+// checkUnder checks a typed passcode under a policy.
+func checkUnder(t *testing.T, h *storetest.Fixture, db *store.DB, rules policy.Lockout, typed string) (result Result) {
 	t.Helper()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
 		result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Journey: "jrn_x", Typed: typed, Rules: rules})
@@ -38,8 +38,8 @@ func user(t *testing.T, h *storetest.Fixture) identity.User {
 	return u
 }
 
-// mails are the kinds of the mails that were queued since it was last asked, each
-// with whom it is for.
+// mails returns the kinds and the recipients of the mails that were queued since the last
+// call.
 func mails(t *testing.T, h *storetest.Fixture) (waiting []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
@@ -64,10 +64,10 @@ func setLockout(t *testing.T, h *storetest.Fixture, rules policy.Lockout) {
 	})
 }
 
-// Counted per user, wrong passcodes lock no authenticator, used or unused, but
-// the user's passcodes, for longer each time; a right one starts that over.
+// Counted per user, wrong passcodes lock no authenticator, used or unused, but the user's
+// passcodes, for longer each time. A right one resets that.
 //
-// Tried without locked_until in TryPasscode: a right one came in while locked.
+// Without locked_until in TryPasscode, a right one was accepted while locked.
 func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
@@ -76,7 +76,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 		miss := func(times int) {
 			t.Helper()
 			for range times {
-				if got := under(t, h, h.DB, rules, wrong(h, a, b)); got.OK || len(got.NowLocked) > 0 {
+				if got := checkUnder(t, h, h.DB, rules, wrongPasscode(h, a, b)); got.OK || len(got.NowLocked) > 0 {
 					t.Fatalf("a wrong passcode: %+v", got)
 				}
 			}
@@ -85,10 +85,10 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 		if got := user(t, h); got.PasscodeFailures != limit-1 || !got.PasscodesLocked.IsZero() {
 			t.Errorf("before the limit: %d failures, locked until %v", got.PasscodeFailures, got.PasscodesLocked)
 		}
-		if !under(t, h, h.DB, rules, passcode(h, a, 0)).OK {
+		if !checkUnder(t, h, h.DB, rules, passcode(h, a, 0)).OK {
 			t.Fatal("A's passcode was refused")
 		}
-		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Replayed || user(t, h).PasscodeFailures != 0 {
+		if got := checkUnder(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Replayed || user(t, h).PasscodeFailures != 0 {
 			t.Errorf("a replay: %q, counted %d", got.Reason, user(t, h).PasscodeFailures)
 		}
 		for i, period := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, time.Hour} {
@@ -97,7 +97,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 				t.Errorf("lock %d is until %v, want %v", i+1, got, want)
 			}
 			h.Clock.Advance(period - time.Second)
-			if got := under(t, h, h.DB, rules, passcode(h, b, 0)); got.OK || got.Reason != Paused {
+			if got := checkUnder(t, h, h.DB, rules, passcode(h, b, 0)); got.OK || got.Reason != PasscodesLocked {
 				t.Errorf("lock %d, a right passcode a second before its end: %v %q", i+1, got.OK, got.Reason)
 			}
 			if got := held(t, h); len(got.PushTo) != 2 || got.Passcodes != 2 {
@@ -105,7 +105,7 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 			}
 			h.Clock.Advance(time.Second)
 		}
-		if !under(t, h, h.DB, rules, passcode(h, b, 0)).OK { // nobody used it up while it was not looked at
+		if !checkUnder(t, h, h.DB, rules, passcode(h, b, 0)).OK { // nobody used it up while it was not looked at
 			t.Error("a right passcode was refused after the lock")
 		}
 		miss(limit)
@@ -127,34 +127,34 @@ func TestCRED12_TLOG31_CountedPerUser(t *testing.T) {
 	})
 }
 
-func held(t *testing.T, h *storetest.Fixture) Holdings {
+func held(t *testing.T, h *storetest.Fixture) summary {
 	t.Helper()
-	got, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
+	got, err := summarise(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.Enter)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-// Of many wrong passcodes at once, on two nodes, no more are looked at than the
-// limit allows, and the counts are exact in both modes (attack 6).
+// Of many concurrent wrong passcodes, on two nodes, no more are checked than the limit
+// allows, and the counts are exact in both modes (attack 6).
 //
-// Tried without passcodes_locked_until in TryPasscode's condition: all were.
+// Without passcodes_locked_until in TryPasscode's condition, all were checked.
 func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a, b := h.Authenticator(t, "A"), h.Authenticator(t, "B")
 		rules := policy.DefaultLockout()
 		rules.Count = policy.CountByUser
-		code := wrong(h, a, b)
+		code := wrongPasscode(h, a, b)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		var looked, paused atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 60 {
 			wg.Go(func() {
-				switch under(t, h, nodes[i%2], rules, code).Reason {
+				switch checkUnder(t, h, nodes[i%2], rules, code).Reason {
 				case Wrong:
 					looked.Add(1)
-				case Paused:
+				case PasscodesLocked:
 					paused.Add(1)
 				}
 			})
@@ -166,33 +166,33 @@ func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
 	})
 }
 
-// The caps hold on another node and after a restart: they are rows.
-func TestTLOG08_CapsOutliveARestart(t *testing.T) {
+// The limits hold on another node and after a restart, because they are rows.
+func TestTLOG8_CapsOutliveARestart(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "A")
 		rules := policy.DefaultLockout()
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		for i := range limit {
-			under(t, h, nodes[i%2], rules, wrong(h, a))
+			checkUnder(t, h, nodes[i%2], rules, wrongPasscode(h, a))
 		}
-		if got := under(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != Locked {
+		if got := checkUnder(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != Locked {
 			t.Errorf("after %d wrong ones on two nodes, on a third: %q", limit, got.Reason)
 		}
 		h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
 		rules.Count = policy.CountByUser
 		for i := range limit {
-			under(t, h, nodes[i%2], rules, wrong(h, a))
+			checkUnder(t, h, nodes[i%2], rules, wrongPasscode(h, a))
 		}
-		if got := under(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != Paused {
+		if got := checkUnder(t, h, h.Node(t), rules, passcode(h, a, 0)); got.Reason != PasscodesLocked {
 			t.Errorf("the same counted per user: %q", got.Reason)
 		}
 	})
 }
 
-// A lock that wrong passcodes brought about ends after the time that policy
-// gives it, once, whoever is first to notice; its user is told of both.
+// A lock by wrong passcodes ends once, after the time that policy sets, whoever notices
+// first. Its user is notified of both.
 //
-// Tried without until in EndPassingLock: it was open at once.
+// Without until in EndPassingLock, it ended at once.
 func TestCRED13_LocksEndByThemselves(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
@@ -201,7 +201,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 		lock := func() {
 			t.Helper()
 			for range limit {
-				under(t, h, h.DB, rules, wrong(h, a))
+				checkUnder(t, h, h.DB, rules, wrongPasscode(h, a))
 			}
 			if got := row(t, h, a); got.State() != identity.Locked || !got.UnlocksAt.Equal(h.Clock.Now().Add(10*time.Minute)) {
 				t.Fatalf("%s until %v, want locked for ten minutes", got.State(), got.UnlocksAt)
@@ -223,7 +223,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 		if n := sweep(h.DB); n != 0 {
 			t.Errorf("%d ended before their time", n)
 		}
-		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Locked {
+		if got := checkUnder(t, h, h.DB, rules, passcode(h, a, 0)); got.Reason != Locked {
 			t.Errorf("a second before its end: %q", got.Reason)
 		}
 		h.Clock.Advance(time.Second)
@@ -233,11 +233,11 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 		if got := held(t, h); got.Passcodes != 1 || len(got.PushTo) != 1 {
 			t.Errorf("at its end: %+v", got)
 		}
-		if got := under(t, h, h.DB, rules, passcode(h, a, 0)); !got.OK {
+		if got := checkUnder(t, h, h.DB, rules, passcode(h, a, 0)); !got.OK {
 			t.Errorf("its passcode at its end: %q", got.Reason)
 		}
 
-		// Again, and this time others notice first: all at once.
+		// Again, and this time concurrent callers notice.
 		lock()
 		h.Clock.Advance(time.Hour)
 		other := h.Node(t)
@@ -248,7 +248,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 			case 1:
 				sweep(other)
 			default:
-				under(t, h, other, rules, passcode(h, a, 0))
+				checkUnder(t, h, other, rules, passcode(h, a, 0))
 			}
 			return nil
 		})
@@ -261,7 +261,7 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 			t.Errorf("mails %q, want %q", got, want)
 		}
 
-		// What an operator locks, time does not unlock, nor what was locked already.
+		// A lock by an operator, or one from before, does not end with time.
 		lock()
 		h.Do(t, func(tx *store.Tx) error { return Lock(t.Context(), tx, row(t, h, a)) })
 		h.Clock.Advance(time.Hour)
@@ -271,14 +271,14 @@ func TestCRED13_LocksEndByThemselves(t *testing.T) {
 	})
 }
 
-// An approval counts from the moment the lock is over, though nobody wrote it.
+// An approval counts as soon as the time of the lock is over, though the row does not say so yet.
 func TestCRED13_ApprovalAfterALock(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
 	rules := policy.DefaultLockout()
 	rules.UnlockAfter = 600
 	for range limit {
-		under(t, h, h.DB, rules, wrong(h, a))
+		checkUnder(t, h, h.DB, rules, wrongPasscode(h, a))
 	}
 	for _, tt := range []struct {
 		pass time.Duration
@@ -295,8 +295,8 @@ func TestCRED13_ApprovalAfterALock(t *testing.T) {
 	}
 }
 
-// Who is told of a lock: whom policy names, once, however many lock at the same
-// moment, and in the end the user alone.
+// Mails about a lock go to those whom policy names, once, however many lock at the same
+// time, and finally only to the user.
 func TestCRED13_LocksAreTold(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
@@ -332,7 +332,7 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 				}
 			}
 			for range limit {
-				under(t, h, h.DB, rules, wrong(h, a, b))
+				checkUnder(t, h, h.DB, rules, wrongPasscode(h, a, b))
 			}
 			told("authenticator-locked", tt.want)
 			h.Do(t, func(tx *store.Tx) error { return Unlock(t.Context(), tx, row(t, h, a)) })
@@ -342,7 +342,7 @@ func TestCRED13_LocksAreTold(t *testing.T) {
 			told("authenticator-locked", alone)
 			rules.Count = policy.CountByUser
 			for range limit {
-				under(t, h, h.DB, rules, wrong(h, a, b))
+				checkUnder(t, h, h.DB, rules, wrongPasscode(h, a, b))
 			}
 			told("passcodes-locked", tt.want)
 		})

@@ -1,19 +1,20 @@
-// Package authenticator is the life of what proves a second factor: it checks
-// passcodes, counts the wrong ones, locks, unlocks and revokes.
+// Package authenticator manages authenticators: it checks passcodes, counts wrong
+// ones, assigns, locks, unlocks and revokes authenticators, and handles passkeys,
+// recovery codes and temporary passcodes.
 //
-// Somebody with several authenticators types a passcode without saying of
-// which, so it is tried on all that are active. The one it belongs to takes it
-// and starts counting anew; if it belongs to none, it counts against every one,
-// since it may have been meant for any (CRED-11). One that is right and yet lets
-// nobody in, because it was used before or its authenticator is locked, counts
-// against none: nobody guessed. In every case the person reads the same words;
-// why is for the events alone.
+// A user with several authenticators types a passcode without saying which one made
+// it. It is therefore compared with all of them. If it belongs to one, that one
+// accepts it and its count of wrong passcodes is reset. If it belongs to none, it
+// counts against every active one, because it could have been meant for any of them
+// (CRED-11). A right passcode that is refused, because it was used before or its
+// authenticator is locked, counts against none, because nobody guessed. Users get the
+// same message in all cases; only events have the reason.
 //
-// A tenant may have wrong ones counted against the user instead (CRED-12). Then no
-// authenticator locks because another is used; passcodes as a whole do, for a
-// while that grows, and every other way stays open.
+// A tenant can count wrong passcodes per user instead (CRED-12). Then using one
+// authenticator never locks another. Instead, all the user's passcodes are locked for
+// a time that grows with each lock, and other methods remain available.
 //
-// A passcode works once (CRED-9). What decides that is not a look at the row
-// but the update that uses the passcode up, so a hundred copies of one, on two
-// nodes at the same moment, let one in.
+// A passcode works once (CRED-9). This is decided by the conditional update that uses
+// it up and not by reading the row first. Of a hundred copies of a passcode that
+// arrive at two nodes at the same time, one is accepted.
 package authenticator

@@ -14,15 +14,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// importBatch is how many tokens a transaction of an import adds: logins beside
-// it wait for a batch at most, not for ten thousand.
+// importBatch is the number of tokens that an import adds in one transaction. Logins
+// that happen at the same time wait for one batch at most.
 const importBatch = 50
 
-// New returns those of the tokens of a file that can be imported into a tenant,
-// and the serials that are there already, whatever they are of: an import that
-// was interrupted is finished by doing it again. A token that is over, or may not
-// be used yet, is an identity.Error around [pskc.Problems].
-func New(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fresh []pskc.Key, known []string, err error) {
+// Importable returns the tokens of a file that can be imported into a tenant, and the
+// serials that exist already, of whatever kind. An interrupted import can therefore be
+// completed by repeating it. If a token has expired or may not be used yet, the error
+// is an identity.Error that wraps [pskc.Problems].
+func Importable(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fresh []pskc.Key, known []string, err error) {
 	var problems pskc.Problems
 	for _, k := range keys {
 		switch now := db.Now(); {
@@ -49,12 +49,12 @@ func New(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fre
 	return fresh, known, nil
 }
 
-// Import adds hardware tokens that nobody has yet, batch after batch, and calls
-// done after each with how many there are. The count it returns with an error is
-// exact: those tokens are in, in their order, and none after them.
+// Import adds hardware tokens that belong to nobody yet, in batches, and calls done
+// after each batch with the number added. The number returned with an error is exact:
+// the first n tokens were added and no others.
 func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant string, keys []pskc.Key, done func(n int)) (int, error) {
-	// A batch that was begun is finished: of a commit that was interrupted nobody
-	// could say whether it happened.
+	// A batch that has begun is completed. If a commit were cancelled, it would be
+	// unknown whether it happened.
 	whole := context.WithoutCancel(ctx)
 	added := 0
 	for added < len(keys) {
@@ -93,20 +93,20 @@ func importKey(ctx context.Context, tx *store.Tx, tenant string, k pskc.Key) err
 		Data: map[string]string{"serial": a.Serial, "kind": string(a.Kind), "manufacturer": a.Manufacturer}})
 }
 
-// expired reports whether a hardware token's maker says that its key is over.
+// expired reports whether a hardware token's key has expired.
 func expired(a identity.Authenticator, now time.Time) bool {
 	return !a.ExpiresAt.IsZero() && !now.Before(a.ExpiresAt)
 }
 
-// Prove looks at a passcode that a hardware token shows while nobody has it, in
-// the outer window: it tells that the right token is in somebody's hand, and how
-// far it has counted. The passcode is used up. One that is not its is an Invalid.
-func Prove(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed string) error {
+// VerifyPossession checks a passcode that an unassigned hardware token shows, in the
+// outer window. It proves that the operator has the right token, and sets its clock or
+// counter. The passcode is used up. A wrong one is an Invalid error.
+func VerifyPossession(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed string) error {
 	var err error
 	if a.Seed, err = tx.Authenticators().Seed(ctx, a.Tenant, a.ID); err != nil {
 		return err
 	}
-	far, ok, err := beyond(ctx, tx, a, otp.Canonical(typed))
+	far, ok, err := claimOuter(ctx, tx, a, otp.Canonical(typed))
 	if err != nil {
 		return err
 	}

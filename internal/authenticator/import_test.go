@@ -22,8 +22,8 @@ func tokens(n int) (keys []pskc.Key) {
 	return keys
 }
 
-// Imported tokens are nobody's and inactive (CRED-14), and an import done again
-// goes on where it ended.
+// Imported tokens belong to nobody and are inactive (CRED-14). A repeated import continues
+// where it stopped.
 func TestCRED14_Import(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		keys := tokens(120)
@@ -31,7 +31,7 @@ func TestCRED14_Import(t *testing.T) {
 		if err != nil || n != 70 {
 			t.Fatalf("%d imported, %v", n, err)
 		}
-		fresh, known, err := New(t.Context(), h.DB, h.Tenant.ID, keys)
+		fresh, known, err := Importable(t.Context(), h.DB, h.Tenant.ID, keys)
 		if err != nil || len(fresh) != 50 || len(known) != 70 {
 			t.Fatalf("%d new, %d known, %v", len(fresh), len(known), err)
 		}
@@ -54,9 +54,9 @@ func TestCRED14_Import(t *testing.T) {
 	})
 }
 
-// The passcodes of a token whose maker says that it is over are nobody's.
+// The passcodes of an expired token are not accepted.
 //
-// Tried without expired in passcodes: the second is taken.
+// Without expired in loadWithSeeds, the second is accepted.
 func TestCRED14_ExpiredToken(t *testing.T) {
 	h := storetest.SQLite(t)
 	key := tokens(1)[0]
@@ -87,7 +87,7 @@ func TestCRED14_ImportOutOfTime(t *testing.T) {
 	over, early := tokens(1)[0], tokens(1)[0]
 	over.ExpiresAt, early.StartsAt = h.Clock.Now(), h.Clock.Now().Add(time.Hour)
 	for _, k := range []pskc.Key{over, early} {
-		if fresh, _, err := New(t.Context(), h.DB, h.Tenant.ID, []pskc.Key{k}); !errors.Is(err, identity.Invalid) || fresh != nil {
+		if fresh, _, err := Importable(t.Context(), h.DB, h.Tenant.ID, []pskc.Key{k}); !errors.Is(err, identity.Invalid) || fresh != nil {
 			t.Errorf("%v to %v: %v", k.StartsAt, k.ExpiresAt, err)
 		}
 	}

@@ -19,33 +19,33 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A Party is the relying party of passkeys, fixed by the configuration: it never
-// comes from a request (WebAuthn, section 13.4.9).
-type Party struct {
-	ID     string // the host of the login pages
-	Origin string // their scheme, host and port, which alone may ask for signatures
+// A RelyingParty is the WebAuthn relying party. It is fixed by the configuration and
+// never comes from a request (WebAuthn, section 13.4.9).
+type RelyingParty struct {
+	ID     string // the host name of the login pages
+	Origin string // their scheme, host and port, the only origin that may request signatures
 }
 
-// PartyAt is the relying party of the login pages at an address.
-func PartyAt(base *url.URL) Party {
-	return Party{ID: base.Hostname(), Origin: base.Scheme + "://" + base.Host}
+// RelyingPartyAt returns the relying party of the login pages at an address.
+func RelyingPartyAt(base *url.URL) RelyingParty {
+	return RelyingParty{ID: base.Hostname(), Origin: base.Scheme + "://" + base.Host}
 }
 
-// maxPasskeys is how many passkeys a user may have.
+// maxPasskeys is the maximum number of passkeys of a user.
 const maxPasskeys = 20
 
-// PasskeyAlgorithms are those a passkey may sign with, in COSE's numbers, the
-// preferred one first: ES256, EdDSA, RS256.
+// PasskeyAlgorithms are the allowed signature algorithms as COSE numbers, the preferred
+// one first: ES256, EdDSA, RS256.
 var PasskeyAlgorithms = []int64{int64(webauthncose.AlgES256), int64(webauthncose.AlgEdDSA), int64(webauthncose.AlgRS256)}
 
-// AddPasskey checks what a browser made of a challenge, and adds the passkey to a
-// user's authenticators, active from now on, with event and mail. The challenge
-// must have been used up by whoever calls. What does not fit, whatever it is, is
-// an Invalid; a passkey the tenant has already is a Conflict.
+// AddPasskey verifies the browser's response to a registration challenge and adds the
+// passkey as an active authenticator of a user, with event and mail. The caller must
+// have used up the challenge. An invalid response is an Invalid error. A passkey that
+// the tenant has already is a Conflict.
 //
-// No attestation is asked for: which models there are is nobody's business here,
-// and without it browsers do not warn (WebAuthn, section 5.4.7).
-func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party, challenge string, made []byte, typed string, from templates.Origin) (identity.Authenticator, error) {
+// No attestation is requested: the models do not matter, and without it browsers show
+// no warning (WebAuthn, section 5.4.7).
+func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party RelyingParty, challenge string, made []byte, typed string, from templates.Origin) (identity.Authenticator, error) {
 	var none identity.Authenticator
 	name := identity.CleanTyped(typed)
 	if name == "" || utf8.RuneCountInString(name) > maxName {
@@ -53,7 +53,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(made)
 	if err != nil {
-		return none, passkeyUnfit(err)
+		return none, invalidPasskey(err)
 	}
 	var algorithms []protocol.CredentialParameter
 	for _, a := range PasskeyAlgorithms {
@@ -62,7 +62,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 	_, err = parsed.Verify(challenge, party.ID, []string{party.Origin}, nil, nil, protocol.TopOriginExplicitVerificationMode,
 		false, false, true, nil, algorithms, protocol.AttestationPolicy{}, protocol.SignaturePolicy{})
 	if err != nil {
-		return none, passkeyUnfit(err)
+		return none, invalidPasskey(err)
 	}
 	held, err := store.Collect(tx.Passkeys().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
@@ -81,7 +81,7 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 	p := store.Passkey{Tenant: u.Tenant, Authenticator: a.ID, User: u.ID, Credential: data.AttData.CredentialID, Key: data.AttData.CredentialPublicKey,
 		Count: int64(data.Counter), AAGUID: hex.EncodeToString(data.AttData.AAGUID), Eligible: data.Flags.HasBackupEligible(), BackedUp: data.Flags.HasBackupState()}
 	for _, transport := range parsed.Response.Transports {
-		if transportNames[transport] { // anything may stand there
+		if transportNames[transport] { // the browser may send anything
 			p.Transports = append(p.Transports, string(transport))
 		}
 	}
@@ -89,11 +89,11 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Party,
 		return none, err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.AuthenticatorAdded, User: u.ID, Authenticator: a.ID, Data: map[string]string{
-		"serial": a.Serial, "kind": string(a.Kind), "name": a.Name, "model": p.AAGUID, "backup": backup(p.Eligible, p.BackedUp)}})
+		"serial": a.Serial, "kind": string(a.Kind), "name": a.Name, "model": p.AAGUID, "backup": backupState(p.Eligible, p.BackedUp)}})
 	if err != nil {
 		return none, err
 	}
-	return a, tellOfChange(ctx, tx, u, a, templates.PasskeyAdded, from)
+	return a, notifyChange(ctx, tx, u, a, templates.PasskeyAdded, from)
 }
 
 // transportNames are the transports of WebAuthn, section 5.8.4.
@@ -101,8 +101,8 @@ var transportNames = map[protocol.AuthenticatorTransport]bool{
 	protocol.USB: true, protocol.NFC: true, protocol.BLE: true, protocol.Hybrid: true, protocol.Internal: true, protocol.SmartCard: true,
 }
 
-// backup says in a word what a passkey says of copies.
-func backup(eligible, backedUp bool) string {
+// backupState describes the backup flags of a passkey in one word.
+func backupState(eligible, backedUp bool) string {
 	switch {
 	case !eligible:
 		return "no"
@@ -112,43 +112,42 @@ func backup(eligible, backedUp bool) string {
 	return "yes"
 }
 
-// An Assertion is what a browser had a passkey sign.
+// An Assertion is a browser's response to an authentication challenge.
 type Assertion struct {
-	Party     Party
-	Challenge string // the one that was asked to be signed, in base64url; used up by whoever calls
-	Signed    []byte // the browser's JSON of it
-	User      string // id, whose passkey it must be; empty where it says whose it is
-	Verified  bool   // whether the user must have been verified
-	Tenant    string
-	Journey   string // id; for the event
-	Asks      string // id of the application; for the event
-	Personal  map[string]string
-	From      templates.Origin
+	RelyingParty RelyingParty
+	Challenge    string // the challenge in base64url; the caller must have used it up
+	Signed       []byte // the browser's JSON
+	User         string // id of the user whose passkey it must be; empty if the passkey says whose it is
+	Verified     bool   // user verification is required
+	Tenant       string
+	Journey      string // id, for the event
+	Application  string // id, for the event
+	Personal     map[string]string
+	From         templates.Origin
 }
 
-// A Signature is a passkey's that was right.
+// A Signature is the result of a valid assertion.
 type Signature struct {
 	User          identity.User
 	Authenticator identity.Authenticator
 	Verified      bool // the passkey verified its user
 }
 
-// errPasskey is what the caller is told of a signature that does not count; the
-// event has the reason.
+// errPasskey says that an assertion is refused. The event has the reason.
 var errPasskey = errors.New("authenticator: the passkey does not count")
 
-// UsePasskey checks a signature and writes its event: of this challenge, of our
-// own origin, by a passkey that is active and its user's. It reports false if it
-// does not count, for whatever reason; the transaction must commit all the same,
-// or the try would leave no trace.
+// UsePasskey verifies an assertion and writes its event. It must be for this challenge
+// and origin, by an active passkey of the right user. It returns false if the assertion
+// is refused. The transaction must be committed in that case too, so that the event is
+// kept.
 //
-// A wrong one counts for nothing against its user: there is nothing in it to
-// guess. A counter that goes back is a copy's. It is refused, and its owner is
-// told by mail; the passkey stays, since whoever can bring that about could else
-// take it from its owner.
+// A refused assertion does not count as a failed login, because there is nothing to
+// guess. A signature counter that goes back indicates a cloned passkey. The assertion
+// is refused then and the owner is notified by mail. The passkey remains, because
+// otherwise anybody who can cause this could deprive its owner of it.
 func UsePasskey(ctx context.Context, tx *store.Tx, try Assertion) (Signature, bool, error) {
-	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasskeyWrong, User: try.User, Application: try.Asks, Journey: try.Journey, Personal: try.Personal}
-	s, reason, err := signature(ctx, tx, try, &e)
+	e := audit.Event{Tenant: try.Tenant, Kind: audit.PasskeyWrong, User: try.User, Application: try.Application, Journey: try.Journey, Personal: try.Personal}
+	s, reason, err := verifyAssertion(ctx, tx, try, &e)
 	if err != nil && !errors.Is(err, errPasskey) {
 		return Signature{}, false, err
 	}
@@ -163,9 +162,9 @@ func UsePasskey(ctx context.Context, tx *store.Tx, try Assertion) (Signature, bo
 	return s, true, tx.Event(ctx, e)
 }
 
-// signature is UsePasskey without its event, of which it fills in whose passkey
-// it is. reason is why it does not count.
-func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event) (s Signature, reason string, err error) {
+// verifyAssertion is UsePasskey without writing the event. It sets the user and the
+// authenticator in the event. reason is why the assertion is refused.
+func verifyAssertion(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event) (s Signature, reason string, err error) {
 	parsed, err := protocol.ParseCredentialRequestResponseBytes(try.Signed)
 	if err != nil {
 		return s, "unreadable", errPasskey
@@ -181,14 +180,14 @@ func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event)
 		return s, "", err
 	}
 	e.Authenticator, e.Data = p.Authenticator, map[string]string{"serial": s.Authenticator.Serial}
-	// Whose it is: the page's user, or whom the passkey names, which must be its
-	// own user too (WebAuthn, section 7.2, step 6).
+	// The passkey must belong to the user whom the page expects, or else to the user
+	// whom it names itself (WebAuthn, section 7.2, step 6).
 	handle := parsed.Response.UserHandle
 	if try.User != "" && p.User != try.User || try.User == "" && len(handle) == 0 || len(handle) > 0 && !bytes.Equal(handle, []byte(p.User)) {
 		return s, "another user's", errPasskey
 	}
 	e.User = p.User
-	err = parsed.Verify(try.Challenge, try.Party.ID, "", []string{try.Party.Origin}, nil, nil, protocol.TopOriginExplicitVerificationMode,
+	err = parsed.Verify(try.Challenge, try.RelyingParty.ID, "", []string{try.RelyingParty.Origin}, nil, nil, protocol.TopOriginExplicitVerificationMode,
 		false, try.Verified, true, p.Key, protocol.SignaturePolicy{})
 	if err != nil {
 		return s, "not verified: " + libraryCause(err), errPasskey
@@ -210,7 +209,7 @@ func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event)
 	}
 	if !used {
 		e.Data["count"], e.Data["before"] = fmt.Sprint(count), fmt.Sprint(p.Count)
-		if err := tellOfChange(ctx, tx, s.User, s.Authenticator, templates.PasskeyCopied, try.From); err != nil {
+		if err := notifyChange(ctx, tx, s.User, s.Authenticator, templates.PasskeyCopied, try.From); err != nil {
 			return s, "", err
 		}
 		return s, "counter went back", errPasskey
@@ -219,12 +218,12 @@ func signature(ctx context.Context, tx *store.Tx, try Assertion, e *audit.Event)
 	return s, "", nil
 }
 
-// passkeyUnfit says that what the browser made is no passkey of ours.
-func passkeyUnfit(err error) error {
+// invalidPasskey returns the error for a browser's response that is not a valid passkey.
+func invalidPasskey(err error) error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.passkey.made", Err: errors.New(libraryCause(err))}
 }
 
-// libraryCause is what the library has to say, its details with it.
+// libraryCause returns the message of the library's error, with its details.
 func libraryCause(err error) string {
 	if e, ok := errors.AsType[*protocol.Error](err); ok {
 		return e.Details + ": " + e.DevInfo

@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// What is handed out is active at once, and another's implementation of the
-// link's parameters makes passcodes that count.
+// A provisioned authenticator is active at once, and another implementation of the link's
+// parameters makes passcodes that are accepted.
 func TestCRED1_HandedOut(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		h.Do(t, func(tx *store.Tx) error { return tx.Users().AllowEnrollment(t.Context(), h.Tenant.ID, h.User.ID) })

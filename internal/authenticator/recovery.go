@@ -13,20 +13,20 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A set of recovery codes has ten, of 80 bits each: nobody guesses one, however
-// many users have some and however slowly they are counted (CRED-16).
+// A set of recovery codes has ten codes of 80 bits each. They cannot be guessed, however
+// many users have some and however slowly attempts are counted (CRED-16).
 const (
 	RecoveryCodes  = 10
 	recoveryLength = 16
 )
 
-// MakeRecoveryCodes makes a set of recovery codes for a user, as they are shown,
-// in place of the set there was, and tells the user by mail. They are in no
-// answer after this one.
+// MakeRecoveryCodes makes a new set of recovery codes for a user, which replaces the
+// previous set, and notifies the user by mail. It returns the codes as they are shown.
+// They are never returned again.
 //
-// They are no authenticator (ENR-1): who has nothing but recovery codes may set
-// one up alone where that is allowed, and who may not is let in by a code and no
-// further. from is where the person sits.
+// Recovery codes do not count as an authenticator (ENR-1). A user who has only recovery
+// codes may use self-provisioning where policy allows that. Otherwise a recovery code
+// only logs in. from is the origin of the request.
 func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from templates.Origin) ([]string, error) {
 	rules, err := ReadCredentials(ctx, tx.Reader, u.Tenant)
 	if err != nil {
@@ -42,7 +42,7 @@ func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from 
 	codes, shown := make([]string, RecoveryCodes), make([]string, RecoveryCodes)
 	for i := range codes {
 		codes[i] = otp.NewSpelled(recoveryLength)
-		shown[i] = ShowRecoveryCode(codes[i])
+		shown[i] = FormatRecoveryCode(codes[i])
 	}
 	if err := tx.RecoveryCodes().Replace(ctx, u.Tenant, u.ID, codes); err != nil {
 		return nil, err
@@ -52,30 +52,30 @@ func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from 
 	if err != nil {
 		return nil, err
 	}
-	return shown, tell(ctx, tx, u, templates.RecoveryCodesMade{Name: u.Name, Codes: RecoveryCodes, Origin: from})
+	return shown, queueMail(ctx, tx, u, templates.RecoveryCodesMade{Name: u.Name, Codes: RecoveryCodes, Origin: from})
 }
 
-// CanonicalRecoveryCode returns the recovery code that somebody typed, or "" if
-// it cannot be one, which is a slip of the hand and no try.
+// CanonicalRecoveryCode returns the canonical form of a recovery code that somebody
+// typed, or "" if it cannot be one. That is a typing error and not an attempt.
 func CanonicalRecoveryCode(typed string) string { return otp.CanonicalSpelled(typed, recoveryLength) }
 
-// ShowRecoveryCode is how a recovery code is shown: XXXX-XXXX-XXXX-XXXX.
-func ShowRecoveryCode(code string) string { return otp.ShowSpelled(code, 4) }
+// FormatRecoveryCode returns a recovery code as it is shown: XXXX-XXXX-XXXX-XXXX.
+func FormatRecoveryCode(code string) string { return otp.ShowSpelled(code, 4) }
 
-// A Recovery is a recovery code that somebody typed, and for what.
-type Recovery struct {
+// A RecoveryAttempt is a recovery code that a user typed, and its context.
+type RecoveryAttempt struct {
 	User        identity.User
-	Application string // id; for the event
-	Journey     string // id; for the event
+	Application string // id, for the event
+	Journey     string // id, for the event
 	Code        string // in its canonical form
 	Origin      templates.Origin
 }
 
-// UseRecoveryCode uses a recovery code up, writes its event and, if it was one,
-// tells the user by mail how many are left. One that was used before is no error
-// and nothing else than one that never was: the transaction must commit, or the
-// try would not count (T-LOG-30).
-func UseRecoveryCode(ctx context.Context, tx *store.Tx, try Recovery) (bool, error) {
+// UseRecoveryCode uses up a recovery code, writes its event and notifies the user by
+// mail how many are left. It returns false for a wrong code as well as for a used one.
+// The transaction must be committed in that case too, so that the attempt counts
+// (T-LOG-30).
+func UseRecoveryCode(ctx context.Context, tx *store.Tx, try RecoveryAttempt) (bool, error) {
 	u := try.User
 	used, err := tx.RecoveryCodes().Use(ctx, u.Tenant, u.ID, try.Code)
 	if err != nil {
@@ -100,12 +100,12 @@ func UseRecoveryCode(ctx context.Context, tx *store.Tx, try Recovery) (bool, err
 	if err := tx.Event(ctx, e); err != nil {
 		return false, err
 	}
-	return true, tell(ctx, tx, u, templates.RecoveryCodeUsed{Name: u.Name, Left: set.Left, Origin: try.Origin})
+	return true, queueMail(ctx, tx, u, templates.RecoveryCodeUsed{Name: u.Name, Left: set.Left, Origin: try.Origin})
 }
 
-// tell queues a mail about a change of a user's means of login; without an
-// address that anybody can be reached at there is none.
-func tell(ctx context.Context, tx *store.Tx, u identity.User, about templates.Mail) error {
+// queueMail queues a mail about a change of a user's credentials. It does nothing if
+// the user has no valid address.
+func queueMail(ctx context.Context, tx *store.Tx, u identity.User, about templates.Mail) error {
 	if mail.CheckAddress(u.Mail) != nil {
 		return nil
 	}

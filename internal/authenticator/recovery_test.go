@@ -22,11 +22,11 @@ func makeCodes(t *testing.T, h *storetest.Fixture) (codes []string) {
 	return codes
 }
 
-// recoverWith tries a recovery code by a node, and reports whether it was one.
+// recoverWith tries a recovery code at a node, and reports whether it was right.
 func recoverWith(t *testing.T, h *storetest.Fixture, db *store.DB, u identity.User, typed string) (right bool) {
 	t.Helper()
 	err := db.InTx(t.Context(), h.Who, func(tx *store.Tx) (err error) {
-		right, err = UseRecoveryCode(t.Context(), tx, Recovery{User: u, Journey: "jrn_x", Code: CanonicalRecoveryCode(typed)})
+		right, err = UseRecoveryCode(t.Context(), tx, RecoveryAttempt{User: u, Journey: "jrn_x", Code: CanonicalRecoveryCode(typed)})
 		return err
 	})
 	if err != nil {
@@ -35,11 +35,11 @@ func recoverWith(t *testing.T, h *storetest.Fixture, db *store.DB, u identity.Us
 	return right
 }
 
-// TestTLOG30_RecoveryCodes: each works once, a new set voids the old, and of a
-// hundred copies of one at once, on two nodes, one gets in.
+// TestTLOG30_RecoveryCodes: each code works once, a new set voids the old one, and of a
+// hundred copies of one at once, on two nodes, one is accepted.
 //
-// Tried without "used_at IS NULL" in UseRecoveryCode: a hundred of a hundred got
-// in. Tried without RemoveRecoveryCodes in KeepRecoveryCodes: the old set works.
+// Without "used_at IS NULL" in UseRecoveryCode, a hundred of a hundred were accepted.
+// Without RemoveRecoveryCodes in KeepRecoveryCodes, the old set works.
 func TestTLOG30_RecoveryCodes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		old := makeCodes(t, h)
@@ -95,9 +95,9 @@ func TestTLOG30_RecoveryCodes(t *testing.T) {
 	})
 }
 
-// What is kept of a recovery code is a MAC under a key outside the database
-// (CRED-2): neither the code nor a plain hash of it, which 80 bits would bear and
-// a slip in their making would not.
+// A recovery code is stored as a MAC under a key outside the database (CRED-2), and not as
+// plain text. A plain hash would suffice for 80 random bits, but not if their generation had
+// a defect.
 func TestCRED2_RecoveryCodesAreMACs(t *testing.T) {
 	h := storetest.SQLite(t)
 	code := CanonicalRecoveryCode(makeCodes(t, h)[0])

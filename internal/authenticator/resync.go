@@ -12,36 +12,36 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Windows (CRED-10). In the inner one a passcode is accepted; one from the outer
-// is right, but the clock or the counter must be set first, by the next one.
+// Windows (CRED-10). A passcode in the inner window is accepted. A passcode in the outer
+// window is right, but the clock or counter must be set first, by the next passcode.
 const (
-	inner        = 1   // steps either way of the drift learned for the app's clock
-	outer        = 10  // steps
-	outerCounter = 100 // counters beyond the next
+	innerWindow        = 1   // time steps in either direction from the learned drift
+	outerWindow        = 10  // steps
+	outerCounterWindow = 100 // counters after the next one
 )
 
-// ResyncTime is how long after a passcode from the outer window the next one may
-// come, and ResyncTries how many that are not it may come first.
+// ResyncTimeout is the time within which the next passcode must follow one from the
+// outer window. ResyncAttempts is the number of wrong passcodes allowed before it.
 const (
-	ResyncTime        = 5 * time.Minute
-	ResyncTries int64 = 3
+	ResyncTimeout        = 5 * time.Minute
+	ResyncAttempts int64 = 3
 )
 
-// matchFar looks for a passcode where none of the inner windows has it: as the
-// one that follows the first of a resynchronisation, or as such a first one.
-func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string, try Attempt) (Result, error) {
+// matchOuter matches a passcode that is in no inner window: as the second passcode of a
+// resynchronisation, or as the first one.
+func matchOuter(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code string, try Attempt) (Result, error) {
 	result := Result{Reason: Wrong}
-	if try.First.Authenticator != "" {
+	if try.ResyncFirst.Authenticator != "" {
 		for _, a := range all {
-			if a.ID != try.First.Authenticator || a.State() != identity.Active {
+			if a.ID != try.ResyncFirst.Authenticator || a.State() != identity.Active {
 				continue
 			}
-			pin, passcode := try.typed(a, code)
-			next, ok := follows(tx, a, passcode, try.First)
+			pin, passcode := try.split(a, code)
+			next, ok := follows(tx, a, passcode, try.ResyncFirst)
 			if !ok {
 				continue
 			}
-			if right, err := pinRight(ctx, tx, a, pin); err != nil {
+			if right, err := checkServerPIN(ctx, tx, a, pin); err != nil {
 				return result, err
 			} else if !right {
 				continue
@@ -51,59 +51,58 @@ func matchFar(ctx context.Context, tx *store.Tx, all []identity.Authenticator, c
 				return result, err
 			}
 			if used {
-				return Result{OK: true, Authenticator: a}, pinUsed(ctx, tx, a)
+				return Result{OK: true, Authenticator: a}, recordPINUse(ctx, tx, a)
 			}
 		}
 		return result, nil
 	}
-	if try.Last {
+	if try.NoResync {
 		return result, nil
 	}
 	for _, a := range all {
 		if a.State() != identity.Active {
 			continue
 		}
-		pin, passcode := try.typed(a, code)
-		right, err := pinRight(ctx, tx, a, pin)
+		pin, passcode := try.split(a, code)
+		right, err := checkServerPIN(ctx, tx, a, pin)
 		if err != nil {
 			return result, err
 		}
 		if !right {
 			continue
 		}
-		far, ok, err := beyond(ctx, tx, a, passcode)
+		far, ok, err := claimOuter(ctx, tx, a, passcode)
 		if err != nil {
 			return result, err
 		}
 		if ok {
-			return Result{Authenticator: a, Reason: TooFar, First: Resync(a.ID, far, tx.Now())}, nil
+			return Result{Authenticator: a, Reason: OuterWindow, ResyncFirst: NewResync(a.ID, far, tx.Now())}, nil
 		}
 	}
 	return result, nil
 }
 
-// Resync is the beginning of a resynchronisation: a passcode from the outer
-// window that came at a moment.
-func Resync(authenticator string, far store.Passcode, came time.Time) identity.Resync {
-	return identity.Resync{Authenticator: authenticator, Step: far.Step, Drift: far.Drift, Until: came.Add(ResyncTime)}
+// NewResync returns the beginning of a resynchronisation: a passcode from the outer
+// window and the time at which it came.
+func NewResync(authenticator string, far store.Passcode, came time.Time) identity.Resync {
+	return identity.Resync{Authenticator: authenticator, Step: far.Step, Drift: far.Drift, Until: came.Add(ResyncTimeout)}
 }
 
-// within finds a passcode in the inner window, of time, or of counters not yet
-// used.
-func within(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64) (store.Passcode, bool) {
-	if byTime(a) {
-		step, drift, ok := find(tx, a, code, inner)
+// findInner finds a passcode in the inner window of time steps or of unused counters.
+func findInner(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64) (store.Passcode, bool) {
+	if timeBased(a) {
+		step, drift, ok := findStep(tx, a, code, innerWindow)
 		return store.Passcode{Step: step, Drift: drift}, ok
 	}
 	counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, lookAhead)
 	return store.Passcode{Step: counter}, ok
 }
 
-// beyond finds a passcode in the outer window, newer than any that was used. It
-// is found once a day, by which time it has left the window: who saw it typed
-// cannot begin with it again.
-func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code string) (store.Passcode, bool, error) {
-	far, ok := somewhere(tx, a, code)
+// claimOuter finds a passcode in the outer window that is newer than any used one. It
+// finds the same passcode only once a day, after which it has left the window, so that
+// somebody who saw it typed cannot begin a resynchronisation with it.
+func claimOuter(ctx context.Context, tx *store.Tx, a identity.Authenticator, code string) (store.Passcode, bool, error) {
+	far, ok := findOuter(tx, a, code)
 	if !ok {
 		return far, false, nil
 	}
@@ -114,39 +113,39 @@ func beyond(ctx context.Context, tx *store.Tx, a identity.Authenticator, code st
 	return far, err == nil, err
 }
 
-// somewhere finds a passcode in the outer window, newer than any that was used.
-func somewhere(tx *store.Tx, a identity.Authenticator, code string) (far store.Passcode, ok bool) {
-	if byTime(a) {
-		far.Step, far.Drift, ok = find(tx, a, code, outer)
+// findOuter finds a passcode in the outer window that is newer than any used one.
+func findOuter(tx *store.Tx, a identity.Authenticator, code string) (far store.Passcode, ok bool) {
+	if timeBased(a) {
+		far.Step, far.Drift, ok = findStep(tx, a, code, outerWindow)
 	} else {
-		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounter)
+		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounterWindow)
 	}
 	return far, ok && far.Step > a.LastStep
 }
 
-// follows reports whether a passcode is the next after the first of a
-// resynchronisation: of time, a later one that shows the same drift to a step;
-// of counters, the very next.
+// follows reports whether a passcode is the second one of a resynchronisation. With
+// time steps it must be later and imply the same drift, plus or minus one step. With
+// counters it must be the very next one.
 func follows(tx *store.Tx, a identity.Authenticator, code string, first identity.Resync) (store.Passcode, bool) {
-	if !byTime(a) {
+	if !timeBased(a) {
 		counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, first.Step+1, 0)
 		return store.Passcode{Step: counter}, ok
 	}
 	a.Drift = first.Drift
-	step, drift, ok := find(tx, a, code, 1)
+	step, drift, ok := findStep(tx, a, code, 1)
 	return store.Passcode{Step: step, Drift: drift}, ok && step > first.Step
 }
 
-// Resynchronise sets the clock or counter of an authenticator by two passcodes
-// that it made one after the other, both within the outer window, and uses both
-// up with every older one. It is an operator's, to whom the owner reads them out;
-// two that do not follow one another are an Invalid, and change nothing.
+// Resynchronise sets the clock or counter of an authenticator by two consecutive
+// passcodes in its outer window, and uses up both and all older ones. It is an
+// operator's act, to whom the owner reads out the passcodes. If they are not
+// consecutive, it returns an Invalid error and changes nothing.
 //
-// It also ends a lock that wrong passcodes brought about: two in a row are more
-// than anybody guesses, and an operator stands by. In a journey they would not
-// (CRED-11): there a lock must hold whatever is typed.
+// It also ends a lock caused by wrong passcodes: nobody guesses two consecutive ones,
+// and an operator is involved. In a journey this would not end a lock (CRED-11), which
+// must hold there whatever is typed.
 func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, first, second string) error {
-	if !makesPasscodes(a) || !counts(a) || expired(a, tx.Now()) {
+	if !makesPasscodes(a) || !countsAsEnrolled(a) || expired(a, tx.Now()) {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.state",
 			Err: fmt.Errorf("authenticator: %s is %s, or makes no passcodes", a.Serial, a.State())}
 	}
@@ -157,9 +156,9 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 	if a.Seed, err = tx.Authenticators().Seed(ctx, a.Tenant, a.ID); err != nil {
 		return err
 	}
-	at, ok := somewhere(tx, a, otp.Canonical(first))
+	at, ok := findOuter(tx, a, otp.Canonical(first))
 	if ok {
-		at, ok = follows(tx, a, otp.Canonical(second), Resync(a.ID, at, tx.Now()))
+		at, ok = follows(tx, a, otp.Canonical(second), NewResync(a.ID, at, tx.Now()))
 	}
 	if ok {
 		ok, err = tx.Passcodes().SetClock(ctx, a.Tenant, a.ID, at)
@@ -171,7 +170,7 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 		return &identity.Error{Kind: identity.Invalid, Key: "error.confirm.wrong",
 			Err: fmt.Errorf("%s did not make these two passcodes one after the other just now, or they were used", a.Serial)}
 	}
-	if err := changed(ctx, tx, a, audit.AuthenticatorResync, "operator"); err != nil || a.LockedAt.IsZero() {
+	if err := recordChange(ctx, tx, a, audit.AuthenticatorResync, "operator"); err != nil || a.LockedAt.IsZero() {
 		return err
 	}
 	done, err := tx.Authenticators().Unlock(ctx, a.Tenant, a.ID)
@@ -181,5 +180,5 @@ func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, 
 	case !done:
 		return pinLocked(ctx, tx, a)
 	}
-	return unlocked(ctx, tx, a, "resynchronised")
+	return recordUnlock(ctx, tx, a, "resynchronised")
 }

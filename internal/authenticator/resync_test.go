@@ -24,13 +24,13 @@ func resynchronise(t *testing.T, h *storetest.Fixture, a identity.Authenticator,
 	})
 }
 
-// Two passcodes in a row, read out to an operator, set a clock or counter that
-// has gone too far, end a lock of wrong passcodes, and work no more.
+// Two consecutive passcodes, read out to an operator, set a clock or counter that is too far
+// off, end a lock by wrong passcodes, and no longer work.
 //
-// Tried without follows: any two of the outer window did.
+// Without follows, any two of the outer window did.
 func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		app, token := h.Authenticator(t, "phone"), fob(t, h)
+		app, token := h.Authenticator(t, "phone"), hotpToken(t, h)
 		counted := func(n int64) string { return otp.HOTP(token.Seed, otp.Params{}, n) }
 		for _, tt := range []struct {
 			name          string
@@ -56,10 +56,10 @@ func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 		if got := row(t, h, app); got.Drift != 8 {
 			t.Errorf("the clock's drift: %d, want 8", got.Drift)
 		}
-		if got := try(t, h, h.DB, passcode(h, app, 8)); got.Reason != Replayed {
+		if got := tryPasscode(t, h, h.DB, passcode(h, app, 8)); got.Reason != Replayed {
 			t.Errorf("the second of the two typed: %v %q", got.OK, got.Reason)
 		}
-		if got := try(t, h, h.DB, counted(22)); !got.OK {
+		if got := tryPasscode(t, h, h.DB, counted(22)); !got.OK {
 			t.Errorf("the one after: %q", got.Reason)
 		}
 		if got := len(events(t, h, audit.AuthenticatorResync)); got != 2 {
@@ -67,11 +67,11 @@ func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 		}
 
 		for range limit {
-			try(t, h, h.DB, wrong(h, app))
+			tryPasscode(t, h, h.DB, wrongPasscode(h, app))
 		}
 		h.Clock.Advance(time.Hour)
-		// The same two typed in a journey open nothing: a lock holds there.
-		if got := try(t, h, h.DB, passcode(h, app, 8)); got.Reason != Locked {
+		// The same two typed in a journey are not accepted: the lock holds there.
+		if got := tryPasscode(t, h, h.DB, passcode(h, app, 8)); got.Reason != Locked {
 			t.Errorf("typed while locked: %q", got.Reason)
 		}
 		if err := resynchronise(t, h, app, passcode(h, app, 8), passcode(h, app, 9)); err != nil {
@@ -87,23 +87,23 @@ func TestCRED10_ResynchronisedByAnOperator(t *testing.T) {
 	})
 }
 
-// However the server's clock is moved, no passcode works twice: what was used is
-// a step, and not a time (attack 21). A phone that is off by 90 s is learned.
+// However the server's clock is changed, no passcode works twice, because a step is used up
+// and not a time (attack 21). A phone that is off by 90 s is learned.
 //
-// Tried without last_step in UseStep: the same worked again at each.
+// Without last_step in UseStep, the same passcode worked again each time.
 func TestTLOG14_MovedClocks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		code := passcode(h, a, 0)
-		if !try(t, h, h.DB, code).OK {
+		if !tryPasscode(t, h, h.DB, code).OK {
 			t.Fatal("refused")
 		}
-		// Back and forth, over a step's edge, a leap second, and a change to
-		// summer time, which UTC has not.
+		// Forwards and backwards across the boundary of a step, a leap second, and a change to
+		// summer time, which does not affect UTC.
 		for _, moved := range []time.Duration{-5 * time.Minute, 5 * time.Minute, -30 * time.Second, 31 * time.Second, -time.Second,
 			-time.Hour, time.Hour, -10 * time.Minute, 20 * time.Minute, -10 * time.Minute} {
 			h.Clock.Advance(moved)
-			if got := try(t, h, h.DB, code); got.OK {
+			if got := tryPasscode(t, h, h.DB, code); got.OK {
 				t.Errorf("the clock moved by %v: it worked again", moved)
 			}
 		}
@@ -111,7 +111,7 @@ func TestTLOG14_MovedClocks(t *testing.T) {
 		for i, tt := range []struct {
 			steps int64
 			want  Reason
-		}{{3, TooFar}, {4, ""}, {4, Replayed}, {5, ""}} {
+		}{{3, OuterWindow}, {4, ""}, {4, Replayed}, {5, ""}} {
 			var first identity.Resync
 			if i == 1 {
 				first = identity.Resync{Authenticator: a.ID, Step: otp.Step(otp.Params{Period: 30}, h.Clock.Now()) + 3, Drift: 3, Until: h.Clock.Now().Add(time.Minute)}
@@ -119,7 +119,7 @@ func TestTLOG14_MovedClocks(t *testing.T) {
 			var got Result
 			h.Do(t, func(tx *store.Tx) (err error) {
 				got, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: passcode(h, a, tt.steps),
-					Rules: policy.DefaultLockout(), First: first})
+					Rules: policy.DefaultLockout(), ResyncFirst: first})
 				return err
 			})
 			if got.Reason != tt.want {
@@ -129,12 +129,10 @@ func TestTLOG14_MovedClocks(t *testing.T) {
 	})
 }
 
-// One passcode, however it is written, is one passcode (CVE-2025-55000): spaces,
-// hyphens and the digits of other scripts are taken away before it is compared
-// and used up.
+// However it is written, a passcode is the same passcode (CVE-2025-55000): spaces, hyphens
+// and digits of other scripts are normalised before it is compared and used up.
 //
-// Tried with what was typed in the place of what is canonical: all but the first
-// were no passcodes at all.
+// With the typed text instead of the canonical one, all but the first were refused.
 func TestTLOG12_HoweverItIsWritten(t *testing.T) {
 	h := storetest.SQLite(t)
 	a := h.Authenticator(t, "phone")
@@ -151,7 +149,7 @@ func TestTLOG12_HoweverItIsWritten(t *testing.T) {
 		if i == 0 {
 			want = ""
 		}
-		if got := try(t, h, h.DB, typed); got.Reason != want {
+		if got := tryPasscode(t, h, h.DB, typed); got.Reason != want {
 			t.Errorf("%q: %q, want %q", typed, got.Reason, want)
 		}
 	}

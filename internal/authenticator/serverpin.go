@@ -15,7 +15,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// readServerPIN reads the tenant's policy of PINs that the server checks.
+// readServerPIN reads a tenant's policy for PINs that the server checks.
 func readServerPIN(ctx context.Context, tx *store.Tx, tenant string) (policy.ServerPIN, error) {
 	row, err := tx.Policies().Get(ctx, tenant, policy.KindPIN)
 	if err != nil {
@@ -24,41 +24,39 @@ func readServerPIN(ctx context.Context, tx *store.Tx, tenant string) (policy.Ser
 	return policy.Read[policy.ServerPIN](row.Document)
 }
 
-// typed is what of a text that was typed is an authenticator's passcode, and what
-// its PIN.
-func (try Attempt) typed(a identity.Authenticator, code string) (pin, passcode string) {
+// split separates a typed text into an authenticator's PIN and its passcode.
+func (try Attempt) split(a identity.Authenticator, code string) (pin, passcode string) {
 	if !a.ServerPIN {
 		return "", code
 	}
 	return try.PIN.Split(code, a.Digits)
 }
 
-// pinRight reports whether a PIN is an authenticator's; who has none needs none.
-func pinRight(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin string) (bool, error) {
+// checkServerPIN reports whether a PIN is right. An authenticator without one needs none.
+func checkServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin string) (bool, error) {
 	if !a.ServerPIN {
 		return true, nil
 	}
 	return tx.ServerPINs().Check(ctx, a.Tenant, a.ID, pin)
 }
 
-// pinUsed notes that an authenticator's PIN was right, if it has one.
-func pinUsed(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+// recordPINUse records that an authenticator's PIN was right, if it has one.
+func recordPINUse(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	if !a.ServerPIN {
 		return nil
 	}
 	return tx.ServerPINs().ResetCount(ctx, a.Tenant, a.ID)
 }
 
-// spend uses up a passcode that came with a wrong PIN. Otherwise whoever looked
-// over a shoulder at one could try PINs with it; and it is no right one: the count
-// of wrong ones goes on, or whoever has the phone could guess at leisure.
-func spend(ctx context.Context, tx *store.Tx, a identity.Authenticator, step int64) error {
+// useUpStep uses up a passcode that came with a wrong PIN. Otherwise somebody who saw the
+// passcode could try PINs with it. It still counts as wrong, because otherwise somebody
+// who has the phone could try any number of PINs.
+func useUpStep(ctx context.Context, tx *store.Tx, a identity.Authenticator, step int64) error {
 	return tx.Passcodes().SpendStep(ctx, a.Tenant, a.ID, step)
 }
 
-// GiveFirstPIN gives an authenticator a PIN that was made for its user, and
-// returns it (CRED-5).
-func GiveFirstPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
+// AssignFirstPIN gives an authenticator a random PIN and returns it (CRED-5).
+func AssignFirstPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
 	rules, err := readServerPIN(ctx, tx, a.Tenant)
 	if err != nil {
 		return "", err
@@ -86,22 +84,22 @@ func randomDigits(n int) (string, error) {
 	return b.String(), nil
 }
 
-// ResetServerPIN gives an authenticator another first PIN, and returns it: for who
-// forgot theirs, and stands before an operator.
+// ResetServerPIN gives an authenticator a new random PIN and returns it. An operator
+// calls it for a user who forgot the PIN.
 func ResetServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
-	if !a.ServerPIN || !counts(a) {
+	if !a.ServerPIN || !countsAsEnrolled(a) {
 		return "", &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.nopin",
 			Err: fmt.Errorf("%s has no PIN that the server checks, or is not in use: it is %s", a.Serial, a.State())}
 	}
-	pin, err := GiveFirstPIN(ctx, tx, a)
+	pin, err := AssignFirstPIN(ctx, tx, a)
 	if err != nil {
 		return "", err
 	}
-	return pin, changed(ctx, tx, a, audit.AuthenticatorPIN, "reset")
+	return pin, recordChange(ctx, tx, a, audit.AuthenticatorPIN, "reset")
 }
 
-// ChooseServerPIN puts a PIN that its user chose in the place of the one that was
-// right just now. problem says why it is refused; "used" is one of the last five.
+// ChooseServerPIN replaces the PIN that was just checked by one that the user chose.
+// problem says why it is refused; policy.PINUsed means that it is one of the last five.
 func ChooseServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, rules policy.ServerPIN, pin string) (problem policy.PINProblem, err error) {
 	if problem := rules.Problem(pin); problem != "" {
 		return problem, nil
@@ -113,12 +111,13 @@ func ChooseServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator
 	if err := tx.ServerPINs().Set(ctx, a.Tenant, a.ID, pin, false, false); err != nil {
 		return "", err
 	}
-	return "", changed(ctx, tx, a, audit.AuthenticatorPIN, "changed")
+	return "", recordChange(ctx, tx, a, audit.AuthenticatorPIN, "changed")
 }
 
-// TryServerPIN looks at the PIN that came with an approval (PUSH-13). A wrong one
-// counts against the authenticator, which locks as by that many wrong passcodes; left says
-// how many there still are. The transaction must commit whatever came of it.
+// TryServerPIN checks the PIN that came with an approval (PUSH-13). A wrong PIN counts
+// against the authenticator, which locks after as many as of wrong passcodes. left is
+// the number of remaining attempts. The transaction must be committed whatever the
+// result.
 func TryServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, pin string) (right bool, left int64, err error) {
 	if !a.ServerPIN {
 		return true, 0, nil
@@ -131,14 +130,14 @@ func TryServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator, p
 	if err != nil || right {
 		return right, left, err
 	}
-	if err := changed(ctx, tx, a, audit.AuthenticatorPIN, "wrong"); err != nil || left > 0 {
+	if err := recordChange(ctx, tx, a, audit.AuthenticatorPIN, "wrong"); err != nil || left > 0 {
 		return false, left, err
 	}
 	if locked, err := tx.Authenticators().Lock(ctx, a.Tenant, a.ID); err != nil || !locked {
 		return false, 0, err
 	}
-	if err := changed(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {
+	if err := recordChange(ctx, tx, a, audit.AuthenticatorLocked, "wrong PINs"); err != nil {
 		return false, 0, err
 	}
-	return false, 0, tellLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByPasscodes, time.Time{}, templates.Origin{At: tx.Now()})
+	return false, 0, notifyLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByPasscodes, time.Time{}, templates.Origin{At: tx.Now()})
 }

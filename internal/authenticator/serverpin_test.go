@@ -17,9 +17,9 @@ import (
 
 const serverPIN = "4938"
 
-// pinned adds an authenticator of so many digits, with a PIN that the server
-// checks, or without.
-func pinned(t *testing.T, h *storetest.Fixture, digits int, pin string) identity.Authenticator {
+// withServerPIN adds an authenticator with this number of digits, with a PIN that the server
+// checks, or without one.
+func withServerPIN(t *testing.T, h *storetest.Fixture, digits int, pin string) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: "LK-" + identity.NewID(identity.AuthenticatorID),
 		Kind: identity.AppToken, Name: "Pixel 9", Seed: []byte("12345678901234567890" + fmt.Sprint(digits, pin)), Digits: digits, Step: 30, ActivatedAt: h.Clock.Now(),
@@ -33,7 +33,7 @@ func pinned(t *testing.T, h *storetest.Fixture, digits int, pin string) identity
 	return a
 }
 
-func types(t *testing.T, h *storetest.Fixture, db *store.DB, position, typed string) Result {
+func checkWithPIN(t *testing.T, h *storetest.Fixture, db *store.DB, position, typed string) Result {
 	t.Helper()
 	rules, pin := policy.DefaultLockout(), policy.DefaultServerPIN()
 	pin.Position = position
@@ -48,9 +48,9 @@ func types(t *testing.T, h *storetest.Fixture, db *store.DB, position, typed str
 	return result
 }
 
-// What is typed, by the type of the PIN, where it stands, and how long the passcode
-// is (CRED-5, SP-14, attack 24). The PIN of the first row ends in the digits that
-// the passcode begins with, and the other way about.
+// What is typed, by the type of the PIN, its position and the length of the passcode (CRED-5,
+// SP-14, attack 24). The PIN of the first row ends in the digits that the passcode begins with,
+// and vice versa.
 func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		arabic := func(s string) string {
@@ -92,21 +92,21 @@ func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
 					{"without a PIN, the passcode", "", func(_, c string) string { return c }, true},
 					{"without a PIN, with one", "", func(_, c string) string { return join(serverPIN, c) }, false},
 				} {
-					a := pinned(t, h, digits, tt.pin)
-					got := types(t, h, h.DB, position, tt.typed(tt.pin, passcode(h, a, 0)))
+					a := withServerPIN(t, h, digits, tt.pin)
+					got := checkWithPIN(t, h, h.DB, position, tt.typed(tt.pin, passcode(h, a, 0)))
 					if got.OK != tt.want {
 						t.Errorf("%d digits, PIN %s: %s: %+v", digits, position, tt.name, got)
 					}
 					h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, a, "test") })
 				}
-				// The digits beside the cut look like the other part's.
-				a := pinned(t, h, digits, "4938")
+				// The digits next to the cut look like those of the other part.
+				a := withServerPIN(t, h, digits, "4938")
 				code := passcode(h, a, 0)
 				adjacent := code[len(code)-2:] + code[:2]
 				h.Do(t, func(tx *store.Tx) error {
 					return tx.ServerPINs().Set(t.Context(), a.Tenant, a.ID, adjacent, false, false)
 				})
-				if got := types(t, h, h.DB, position, join(adjacent, code)); !got.OK {
+				if got := checkWithPIN(t, h, h.DB, position, join(adjacent, code)); !got.OK {
 					t.Errorf("%d digits, PIN %s: a PIN like the passcode beside it: %+v", digits, position, got)
 				}
 				h.Do(t, func(tx *store.Tx) error { return Revoke(t.Context(), tx, a, "test") })
@@ -115,23 +115,23 @@ func TestCRED5_WhatIsTypedWithAServerPIN(t *testing.T) {
 	})
 }
 
-// A right passcode with a wrong PIN is a wrong one to all counters, of every
-// authenticator, and is used up: who saw it typed tries no PINs with it, and who
-// has the phone does not guess at leisure.
+// A right passcode with a wrong PIN counts as wrong, for all counts and every authenticator,
+// and is used up. Somebody who saw it typed cannot try PINs with it, and somebody who has the
+// phone cannot guess PINs.
 //
-// Tried without spend, and with UseStep in its place: both failed.
+// Without useUpStep, and with UseStep in its place, this fails.
 func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		a, other := pinned(t, h, 6, serverPIN), h.Authenticator(t, "another")
+		a, other := withServerPIN(t, h, 6, serverPIN), h.Authenticator(t, "another")
 		for i := range int64(3) {
-			got := types(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
+			got := checkWithPIN(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
 			if got.OK || got.Reason != Wrong || !got.WrongPIN {
 				t.Fatalf("with a wrong PIN: %+v", got)
 			}
 			if one, two := row(t, h, a).Invalid, row(t, h, other).Invalid; one != i+1 || two != i+1 {
 				t.Fatalf("counted %d and %d, want %d", one, two, i+1)
 			}
-			if got := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Replayed {
+			if got := checkWithPIN(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Replayed {
 				t.Errorf("the same passcode with the right PIN: %+v, want a replay", got)
 			}
 			h.Clock.Advance(30 * time.Second)
@@ -139,7 +139,7 @@ func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 		if got := row(t, h, a); !got.LastUsedAt.IsZero() {
 			t.Error("a wrong PIN is a use")
 		}
-		if got := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); !got.OK || row(t, h, a).Invalid != 0 {
+		if got := checkWithPIN(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); !got.OK || row(t, h, a).Invalid != 0 {
 			t.Errorf("a right one after them: %+v", got)
 		}
 		said := 0
@@ -153,23 +153,23 @@ func TestCRED5_AWrongPINIsAWrongPasscode(t *testing.T) {
 		}
 		for range limit {
 			h.Clock.Advance(30 * time.Second)
-			types(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
+			checkWithPIN(t, h, h.DB, policy.PINBefore, "0000"+passcode(h, a, 0))
 		}
 		if row(t, h, a).State() != identity.Locked {
 			t.Error("wrong PINs do not lock")
 		}
 		h.Clock.Advance(30 * time.Second)
-		if got := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Locked {
+		if got := checkWithPIN(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 0)); got.OK || got.Reason != Locked {
 			t.Errorf("of a locked one: %+v", got)
 		}
 	})
 }
 
-// One passcode, fifty PINs at once on two nodes, the right one among them: one at
-// most is looked at with it, and the passcode is good for one login at most.
+// One passcode with fifty PINs at once on two nodes, including the right one: at most one is
+// checked with it, and the passcode is good for at most one login.
 func TestCRED5_PINsAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		a := pinned(t, h, 6, serverPIN)
+		a := withServerPIN(t, h, 6, serverPIN)
 		nodes := [...]*store.DB{h.DB, h.Node(t)}
 		code := passcode(h, a, 0)
 		var all sync.WaitGroup
@@ -180,7 +180,7 @@ func TestCRED5_PINsAtOnce(t *testing.T) {
 				if i%2 == 0 {
 					pin = fmt.Sprintf("%04d", i)
 				}
-				if types(t, h, nodes[i/25], policy.PINBefore, pin+code).OK {
+				if checkWithPIN(t, h, nodes[i/25], policy.PINBefore, pin+code).OK {
 					in.Add(1)
 				}
 			})
@@ -192,22 +192,22 @@ func TestCRED5_PINsAtOnce(t *testing.T) {
 	})
 }
 
-// The clock of an authenticator with a PIN is set in the login with the PIN before
-// both passcodes, and not with a wrong one.
+// An authenticator with a PIN is resynchronised in the login with the right PIN before both
+// passcodes, and not with a wrong one.
 func TestCRED10_ResynchronisedWithAServerPIN(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		a := pinned(t, h, 6, serverPIN)
-		if got := types(t, h, h.DB, policy.PINBefore, "1111"+passcode(h, a, 5)); got.Reason != Wrong {
+		a := withServerPIN(t, h, 6, serverPIN)
+		if got := checkWithPIN(t, h, h.DB, policy.PINBefore, "1111"+passcode(h, a, 5)); got.Reason != Wrong {
 			t.Errorf("far off, and a wrong PIN: %+v", got)
 		}
-		first := types(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 5))
-		if first.Reason != TooFar {
+		first := checkWithPIN(t, h, h.DB, policy.PINBefore, serverPIN+passcode(h, a, 5))
+		if first.Reason != OuterWindow {
 			t.Fatalf("far off: %+v", first)
 		}
 		second := func(pin string) (result Result) {
 			h.Do(t, func(tx *store.Tx) (err error) {
 				result, err = Check(t.Context(), tx, Attempt{Tenant: h.Tenant.ID, User: h.User.ID, Typed: pin + passcode(h, a, 6),
-					Rules: policy.DefaultLockout(), PIN: policy.DefaultServerPIN(), First: first.First})
+					Rules: policy.DefaultLockout(), PIN: policy.DefaultServerPIN(), ResyncFirst: first.ResyncFirst})
 				return err
 			})
 			return result
@@ -221,11 +221,11 @@ func TestCRED10_ResynchronisedWithAServerPIN(t *testing.T) {
 	})
 }
 
-// None of the last five PINs can be chosen again, and none that breaks a rule; an
-// operator's has to be changed at its first use.
+// None of the last five PINs can be chosen again, and none that breaks a rule. A PIN set by an
+// operator must be changed at its first use.
 func TestCRED6_ChoosingAServerPIN(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		a := pinned(t, h, 6, serverPIN)
+		a := withServerPIN(t, h, 6, serverPIN)
 		rules := policy.DefaultServerPIN()
 		choose := func(pin string, want policy.PINProblem) {
 			t.Helper()

@@ -14,30 +14,29 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// How long a temporary passcode may stand.
+// Limits of the lifetime of a temporary passcode.
 const (
-	MinTemporary = time.Minute
-	MaxTemporary = 24 * time.Hour
+	MinTemporaryLifetime = time.Minute
+	MaxTemporaryLifetime = 24 * time.Hour
 )
 
-// temporaryDigits is as long as passcodes get, so that every page takes it.
+// temporaryDigits is the maximum length of passcodes, which every page accepts.
 const temporaryDigits = 8
 
-// MakeTemporary makes a passcode for a user who cannot make one, in place of one
-// there was, and returns it as it is typed. It is in no answer after this one. It
-// can be typed wherever a passcode can: once, or as often as one likes (many)
-// until the life that it is given has passed.
+// MakeTemporary makes a passcode for a user who cannot make one, which replaces an
+// earlier one, and returns it as it is typed. It is never returned again. The user can
+// type it wherever a passcode is accepted, until life has passed: once, or any number of
+// times if many is set.
 //
-// It is an operator's deliberate act, and yet stands under the policy: where
-// passcodes are refused to the user (PUSH-1), no page asks for one, and the error
-// is a Conflict that says so.
+// The policy applies to it too: if passcodes are refused to the user (PUSH-1), no page
+// asks for one, and MakeTemporary returns a Conflict that says so.
 func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time.Duration, many bool) (string, store.TemporaryPasscode, error) {
 	t := store.TemporaryPasscode{Tenant: u.Tenant, User: u.ID, Many: many, MadeAt: tx.Now(), ExpiresAt: tx.Now().Add(life)}
-	if life < MinTemporary || life > MaxTemporary {
+	if life < MinTemporaryLifetime || life > MaxTemporaryLifetime {
 		return "", t, &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
-			Err: fmt.Errorf("a temporary passcode stands between %v and %v, not %v", MinTemporary, MaxTemporary, life)}
+			Err: fmt.Errorf("a temporary passcode stands between %v and %v, not %v", MinTemporaryLifetime, MaxTemporaryLifetime, life)}
 	}
-	if err := codesAllowed(ctx, tx, u); err != nil {
+	if err := checkCodesAllowed(ctx, tx, u); err != nil {
 		return "", t, err
 	}
 	n, err := rand.Int(rand.Reader, big.NewInt(100_000_000))
@@ -50,24 +49,24 @@ func MakeTemporary(ctx context.Context, tx *store.Tx, u identity.User, life time
 	}
 	tx.Notify(store.UserTopic(u.ID))
 	err = tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.TemporaryMade, User: u.ID,
-		Data: map[string]string{"until": t.ExpiresAt.UTC().Format(time.RFC3339), "uses": uses(many)}})
+		Data: map[string]string{"until": t.ExpiresAt.UTC().Format(time.RFC3339), "uses": usesText(many)}})
 	if err != nil {
 		return "", t, err
 	}
-	return code, t, tell(ctx, tx, u,
+	return code, t, queueMail(ctx, tx, u,
 		templates.TemporaryPasscode{Name: u.Name, Until: t.ExpiresAt, Many: many, Origin: templates.Origin{At: tx.Now()}})
 }
 
-// uses is how often a temporary passcode works, in a word.
-func uses(many bool) string {
+// usesText says for an event how often a temporary passcode works.
+func usesText(many bool) string {
 	if many {
 		return "many"
 	}
 	return "once"
 }
 
-// codesAllowed is a Conflict where the push policy refuses a user's passcodes.
-func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
+// checkCodesAllowed returns a Conflict if the push policy refuses passcodes to a user.
+func checkCodesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
 	row, err := tx.Policies().Get(ctx, u.Tenant, policy.KindPush)
 	if err != nil {
 		return err
@@ -87,8 +86,8 @@ func codesAllowed(ctx context.Context, tx *store.Tx, u identity.User) error {
 	return nil
 }
 
-// RevokeTemporary ends a user's temporary passcode. One that is over, or never
-// was, is a Conflict.
+// RevokeTemporary ends a user's temporary passcode. It returns a Conflict if there is
+// none.
 func RevokeTemporary(ctx context.Context, tx *store.Tx, u identity.User) error {
 	done, err := tx.TemporaryPasscodes().End(ctx, u.Tenant, u.ID)
 	if err == nil && !done {
@@ -100,9 +99,8 @@ func RevokeTemporary(ctx context.Context, tx *store.Tx, u identity.User) error {
 	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.TemporaryEnded, User: u.ID, Reason: "revoked"})
 }
 
-// useTemporary looks for what was typed among what an operator made for the
-// user, and uses it. It comes after every authenticator: what one of those makes
-// is never taken for it.
+// useTemporary uses a user's temporary passcode. It is called after all authenticators
+// were tried, so that a passcode of one of them is never taken for it.
 func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (Result, error) {
 	if len(code) != temporaryDigits {
 		return Result{Reason: Wrong}, nil
@@ -114,8 +112,8 @@ func useTemporary(ctx context.Context, tx *store.Tx, try Attempt, code string) (
 	return Result{OK: true, Temporary: true}, nil
 }
 
-// countTemporary counts a wrong passcode against a temporary one that is open,
-// as against every authenticator, and ends it at the same limit.
+// countTemporary counts a wrong passcode against a temporary one, as against every
+// authenticator, and ends it at the same limit.
 func countTemporary(ctx context.Context, tx *store.Tx, try Attempt) error {
 	ended, err := tx.TemporaryPasscodes().CountInvalid(ctx, try.Tenant, try.User, try.Rules.MaxWrongPasscodes)
 	if err != nil || !ended {

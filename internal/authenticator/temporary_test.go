@@ -21,10 +21,10 @@ func makeTemporary(t *testing.T, h *storetest.Fixture, life time.Duration, many 
 	return code
 }
 
-// TestTLOG12_TemporaryWorksOnce: of a hundred copies of a temporary passcode at
-// once, on two nodes, one gets in.
+// TestTLOG12_TemporaryWorksOnce: of a hundred copies of a temporary passcode at once, on two
+// nodes, one is accepted.
 //
-// Tried without ended_at in UseTemporary's condition: a hundred of a hundred did.
+// Without ended_at in UseTemporary's condition, a hundred of a hundred were.
 func TestTLOG12_TemporaryWorksOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		code, second := makeTemporary(t, h, time.Hour, false), h.Node(t)
@@ -48,9 +48,8 @@ func TestTLOG12_TemporaryWorksOnce(t *testing.T) {
 	})
 }
 
-// A temporary passcode lives as long as its operator said, for as many uses, in
-// the place of the one before; and guessing ends it even where the user has no
-// authenticator to lock.
+// A temporary passcode works for the time and the number of uses that its operator chose, and
+// replaces the previous one. Guessing ends it even if the user has no authenticator to lock.
 func TestCRED16_Temporary(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		first := makeTemporary(t, h, time.Hour, true)

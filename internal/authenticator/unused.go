@@ -11,32 +11,32 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// Warning is how long before an unused authenticator becomes inactive its user is
-// told. Nobody's does sooner after being told, so that switching this on does no
-// harm tonight.
-const Warning = 7 * 24 * time.Hour
+// WarningPeriod is the time between warning a user and making the unused authenticator
+// inactive. It is always kept, so that no authenticator becomes inactive at once when
+// this policy is switched on.
+const WarningPeriod = 7 * 24 * time.Hour
 
-// How many are looked for at once, which locks nothing, and how many are changed
-// in one transaction, for which logins wait.
+// The number of authenticators read at once, which takes no lock, and the number changed
+// in one transaction, which logins wait for.
 const (
 	unusedPage  = 1000
 	unusedBatch = 20
 )
 
-// Expired says what became of a tenant's unused authenticators.
-type Expired struct {
-	Warned   int           // users were told
-	Inactive int           // became so
-	Longest  time.Duration // of the transactions in which they were changed
+// An ExpiryReport says what happened to a tenant's unused authenticators.
+type ExpiryReport struct {
+	Warned   int           // users were warned
+	Inactive int           // became inactive
+	Longest  time.Duration // the longest transaction that changed some
 }
 
-// ExpireUnused tells users of authenticators that will become inactive for want of
-// use, and makes those inactive whose time has come (CRED-15). Each change has its
-// event and mail, and looks again whether it is still due: one that was used a
-// moment ago stays. It changes few at a time, and can be broken off and begun
-// again.
-func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy.Credentials) (Expired, error) {
-	var done Expired
+// ExpireUnused warns users whose authenticators will become inactive because they are
+// not used, and makes those inactive whose time has passed (CRED-15). Each change has
+// its event and mail, and checks again whether it is due, so that an authenticator used
+// meanwhile is not changed. Changes are made in small batches. ExpireUnused can be
+// interrupted and repeated.
+func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy.Credentials) (ExpiryReport, error) {
+	var done ExpiryReport
 	if rules.UnusedDays == 0 {
 		return done, nil
 	}
@@ -44,20 +44,20 @@ func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy
 	before := now.Add(-rules.UnusedPeriod())
 	beyond := ""
 	for {
-		page, err := store.Collect(db.Authenticators().Unused(ctx, tenant, before.Add(Warning), beyond, unusedPage))
+		page, err := store.Collect(db.Authenticators().Unused(ctx, tenant, before.Add(WarningPeriod), beyond, unusedPage))
 		if err != nil || len(page) == 0 {
 			return done, err
 		}
 		beyond = page[len(page)-1].ID
 		var due []store.UnusedAuthenticator
 		for _, u := range page {
-			if u.WarnedAt.IsZero() || u.Since.Before(before) && !u.WarnedAt.After(now.Add(-Warning)) {
+			if u.WarnedAt.IsZero() || u.Since.Before(before) && !u.WarnedAt.After(now.Add(-WarningPeriod)) {
 				due = append(due, u)
 			}
 		}
 		for len(due) > 0 {
 			n := min(len(due), unusedBatch)
-			if err := expireSome(ctx, db, tenant, due[:n], before, &done); err != nil {
+			if err := expireBatch(ctx, db, tenant, due[:n], before, &done); err != nil {
 				return done, err
 			}
 			due = due[n:]
@@ -65,8 +65,8 @@ func ExpireUnused(ctx context.Context, db *store.DB, tenant string, rules policy
 	}
 }
 
-// expireSome takes some of them in one transaction.
-func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.UnusedAuthenticator, before time.Time, done *Expired) error {
+// expireBatch changes some authenticators in one transaction.
+func expireBatch(ctx context.Context, db *store.DB, tenant string, some []store.UnusedAuthenticator, before time.Time, done *ExpiryReport) error {
 	var warned, inactive int
 	began := time.Now()
 	err := db.InTx(ctx, identity.Principal{Tenant: tenant, Kind: identity.System, Name: "unused authenticators"}, func(tx *store.Tx) error {
@@ -76,22 +76,22 @@ func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.U
 			if err != nil {
 				return err
 			}
-			of, err := tx.Authenticators().UserIDs(ctx, tenant, u.ID) // read now: a token that expires has none
+			of, err := tx.Authenticators().UserIDs(ctx, tenant, u.ID) // read before the change: an expired token has no users
 			if err != nil {
 				return err
 			}
 			var done bool
 			kind, reason, what := audit.AuthenticatorUnused, "", templates.UnusedSoon
 			if u.WarnedAt.IsZero() {
-				done, err = tx.Authenticators().WarnUnused(ctx, tenant, u.ID, before.Add(Warning))
+				done, err = tx.Authenticators().WarnUnused(ctx, tenant, u.ID, before.Add(WarningPeriod))
 			} else {
 				kind, reason, what = audit.AuthenticatorUnassigned, "unused", templates.BecameInactive
-				done, err = tx.Authenticators().ExpireUnused(ctx, a, before, tx.Now().Add(-Warning))
+				done, err = tx.Authenticators().ExpireUnused(ctx, a, before, tx.Now().Add(-WarningPeriod))
 			}
 			if err != nil {
 				return err
 			}
-			if !done { // used meanwhile, or another node was faster
+			if !done { // it was used meanwhile, or another node was faster
 				continue
 			}
 			if what == templates.UnusedSoon {
@@ -99,7 +99,7 @@ func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.U
 			} else {
 				inactive++
 			}
-			if err := tellUnused(ctx, tx, a, of, kind, reason, what); err != nil {
+			if err := recordUnused(ctx, tx, a, of, kind, reason, what); err != nil {
 				return err
 			}
 		}
@@ -112,9 +112,9 @@ func expireSome(ctx context.Context, db *store.DB, tenant string, some []store.U
 	return err
 }
 
-// tellUnused writes the event, takes back what an inactive one proved in logins
-// under way, and tells its users.
-func tellUnused(ctx context.Context, tx *store.Tx, a identity.Authenticator, of []string, kind audit.Kind, reason string, what templates.Change) error {
+// recordUnused writes the event, invalidates what an authenticator that became inactive
+// proved in open journeys, and notifies its users.
+func recordUnused(ctx context.Context, tx *store.Tx, a identity.Authenticator, of []string, kind audit.Kind, reason string, what templates.Change) error {
 	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, id := range of {
 		tx.Notify(store.UserTopic(id))
@@ -131,7 +131,7 @@ func tellUnused(ctx context.Context, tx *store.Tx, a identity.Authenticator, of 
 		if err != nil {
 			return err
 		}
-		if err := tellOfChange(ctx, tx, u, a, what, templates.Origin{At: tx.Now()}); err != nil {
+		if err := notifyChange(ctx, tx, u, a, what, templates.Origin{At: tx.Now()}); err != nil {
 			return err
 		}
 	}

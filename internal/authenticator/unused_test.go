@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// in makes an authenticator that stands in a state.
-func in(t *testing.T, h *storetest.Fixture, state identity.State) identity.Authenticator {
+// inState returns an authenticator in a state.
+func inState(t *testing.T, h *storetest.Fixture, state identity.State) identity.Authenticator {
 	t.Helper()
 	a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: identity.NewID(identity.AuthenticatorID),
 		Kind: identity.TOTP, Name: "phone", Seed: []byte("12345678901234567890"), Digits: 6, Step: 30, Template: []byte(`{}`)}
@@ -42,7 +42,7 @@ func in(t *testing.T, h *storetest.Fixture, state identity.State) identity.Authe
 	return a
 }
 
-// expire makes an authenticator inactive as one that is not used.
+// expire makes an authenticator inactive because it is not used.
 func expire(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	soon := tx.Now().Add(time.Second)
 	if _, err := tx.Authenticators().WarnUnused(ctx, a.Tenant, a.ID, soon); err != nil {
@@ -55,13 +55,13 @@ func expire(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	if err != nil {
 		return err
 	}
-	return tellUnused(ctx, tx, a, nil, audit.AuthenticatorUnassigned, "unused", templates.BecameInactive)
+	return recordUnused(ctx, tx, a, nil, audit.AuthenticatorUnassigned, "unused", templates.BecameInactive)
 }
 
-// Every act in every state: it leads where the table says, or is refused and
-// changes nothing (CRED-14). A revoked one stays so for ever.
+// Every act in every state leads where the table says, or is refused and changes nothing
+// (CRED-14). A revoked authenticator stays revoked.
 //
-// Tried without the state in the condition of each UPDATE in turn.
+// Each condition on the state in an UPDATE was removed in turn, and the test failed.
 func TestCRED14_EveryActInEveryState(t *testing.T) {
 	const no = identity.State("")
 	acts := []struct {
@@ -83,7 +83,7 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		for state, row := range to {
 			for i, act := range acts {
-				name, a := fmt.Sprintf("%s one that is %s", act.name, state), in(t, h, state)
+				name, a := fmt.Sprintf("%s one that is %s", act.name, state), inState(t, h, state)
 				before, err := h.DB.Authenticators().Get(t.Context(), a.Tenant, a.ID)
 				if err != nil || before.State() != state {
 					t.Fatalf("%s: is %s, %v", name, before.State(), err)
@@ -95,7 +95,7 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 					t.Fatal(readErr)
 				}
 				want := row[i]
-				again := act.name == "revoke" && state == identity.Revoked // is no error, and changes nothing
+				again := act.name == "revoke" && state == identity.Revoked // not an error, but changes nothing
 				switch {
 				case want != no && (err != nil || after.State() != want):
 					t.Errorf("%s: %v, is %s, want %s", name, err, after.State(), want)
@@ -107,20 +107,20 @@ func TestCRED14_EveryActInEveryState(t *testing.T) {
 	})
 }
 
-// An authenticator that nobody uses: its user is told a week before, and it is
-// inactive on the day, not sooner, and not after a use in between; switching it on
-// hits nobody tonight. Once, however many nodes look.
+// The user of an unused authenticator is warned a week before, and it becomes inactive on the
+// day, not sooner, and not after a use in between. When the policy is switched on, nothing
+// becomes inactive at once. All this happens once, however many nodes check.
 //
-// Tried without warned_at in WarnUnused, and without suspended_at in expirable.
+// Without warned_at in WarnUnused, or suspended_at in expirable, this fails.
 func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		rules := policy.DefaultCredentials()
 		rules.UnusedDays = 30
 		day := 24 * time.Hour
-		idle, used, away := in(t, h, identity.Active), in(t, h, identity.Active), in(t, h, identity.Suspended)
+		idle, used, away := inState(t, h, identity.Active), inState(t, h, identity.Active), inState(t, h, identity.Suspended)
 		look := func(warned, inactive int) {
 			t.Helper()
-			for i, want := range []Expired{{Warned: warned, Inactive: inactive}, {}} { // the second finds nothing to do
+			for i, want := range []ExpiryReport{{Warned: warned, Inactive: inactive}, {}} { // the second finds nothing to do
 				got, err := ExpireUnused(t.Context(), h.DB, h.Tenant.ID, rules)
 				got.Longest = 0
 				if err != nil || got != want {
@@ -135,7 +135,7 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 			}
 		}
 		look(0, 0)
-		h.Clock.Advance(400 * day) // and it is switched on now
+		h.Clock.Advance(400 * day) // the policy is switched on now
 		look(2, 0)
 		h.Clock.Advance(6 * day)
 		h.Do(t, func(tx *store.Tx) error {
@@ -160,23 +160,23 @@ func TestCRED15_UnusedOnesBecomeInactive(t *testing.T) {
 			t.Errorf("events %+v", all)
 		}
 		off, err := ExpireUnused(t.Context(), h.DB, h.Tenant.ID, policy.DefaultCredentials())
-		if err != nil || off != (Expired{}) {
+		if err != nil || off != (ExpiryReport{}) {
 			t.Errorf("switched off: %+v, %v", off, err)
 		}
 	})
 }
 
-// Two nodes that look at once change each once.
+// Two concurrent nodes change each authenticator once.
 func TestCRED15_TwoNodesLookAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		rules := policy.DefaultCredentials()
 		rules.UnusedDays = 15
 		for range 60 {
-			in(t, h, identity.Active)
+			inState(t, h, identity.Active)
 		}
 		h.Clock.Advance(100 * 24 * time.Hour)
 		other := h.Node(t)
-		both := make(chan Expired, 2)
+		both := make(chan ExpiryReport, 2)
 		for _, db := range []*store.DB{h.DB, other} {
 			go func() {
 				got, err := ExpireUnused(t.Context(), db, h.Tenant.ID, rules)

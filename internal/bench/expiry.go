@@ -65,7 +65,7 @@ func expiring(ctx context.Context, r *rig, o options, s scenario) (Row, error) {
 	var m reading
 	if err == nil {
 		began := time.Now()
-		var done authenticator.Expired
+		var done authenticator.ExpiryReport
 		done, err = authenticator.ExpireUnused(ctx, today, r.tenant.ID, rules)
 		m.took = time.Since(began)
 		if want := n / dueEvery / 2; err == nil && (done.Warned != want || done.Inactive != want) {

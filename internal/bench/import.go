@@ -50,7 +50,7 @@ func importing(ctx context.Context, r *rig, o options, s scenario) (Row, error) 
 		last := began
 		tokens, problem := pskc.ReadPSKC(file, nil)
 		if problem == nil {
-			tokens, _, problem = authenticator.New(ctx, db, r.tenant.ID, tokens)
+			tokens, _, problem = authenticator.Importable(ctx, db, r.tenant.ID, tokens)
 		}
 		if problem == nil {
 			last = time.Now()

@@ -325,7 +325,7 @@ func passkeyFlow(ctx context.Context, w *workplace, do string) (act, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := authenticator.PartyAt(base)
+	at := authenticator.RelyingPartyAt(base)
 	key, err := newPasskey(at.ID, at.Origin, u.ID)
 	if err != nil {
 		return nil, err

@@ -12,11 +12,11 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// RejectPush counts a push that its user answered with *it wasn't me* as a failed
-// login, which may lock the user, and alerts whom the alerts name (PUSH-14). Who
-// is told of the lock reads of the rejection in the same mail.
+// RejectPush counts a push that its user rejected with *it wasn't me* as a failed login,
+// which may lock the user, and alerts those whom the alerts name (PUSH-14). A mail about
+// the lock mentions the rejection, so that nobody gets two mails.
 func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts policy.Alerts, t store.FailureCounter, u identity.User, p store.PushRequest, from templates.Origin) error {
-	// Somebody has the password: whatever was remembered may be theirs too.
+	// Somebody else has the password, and remembered devices may be theirs too.
 	if _, err := tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "push rejected"); err != nil {
 		return err
 	}
@@ -50,10 +50,10 @@ func RejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 	return nil
 }
 
-// TellPushLocked tells a user by mail that push is locked until a time, and the
-// operators if the alerts name them (PUSH-9). It belongs in the transaction that
-// locked it: there is one mail a lock.
-func TellPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u identity.User, until time.Time, from templates.Origin) error {
+// NotifyPushLocked queues mails to a user, and to operators if the alerts name them,
+// about a lock of push until a time (PUSH-9). It must be called in the transaction that
+// locked it, so that each lock is mailed once.
+func NotifyPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u identity.User, until time.Time, from templates.Origin) error {
 	to, err := mail.Recipients(ctx, tx, u, true, alerts.Operators)
 	if err != nil {
 		return err

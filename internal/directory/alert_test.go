@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// watched is a user in a tenant whose operators read alerts, and German.
-func watched(t *testing.T, h *storetest.Fixture) identity.User {
+// userWithAlerts returns a user of a tenant whose operators get alerts, in German.
+func userWithAlerts(t *testing.T, h *storetest.Fixture) identity.User {
 	t.Helper()
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "other", Name: "Other", Language: "de", Alerts: []string{"ops@example.org"}}
 	u := identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna", Mail: "anna@example.org", Language: "fr"}
@@ -28,8 +28,8 @@ func watched(t *testing.T, h *storetest.Fixture) identity.User {
 	return u
 }
 
-// outbox lists the mails in it, as "recipient kind language", and whether each
-// tells of a rejection too.
+// outbox lists the queued mails as "recipient kind language", and whether each mentions a
+// rejection.
 func outbox(t *testing.T, h *storetest.Fixture) (mails []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
@@ -54,8 +54,8 @@ func outbox(t *testing.T, h *storetest.Fixture) (mails []string) {
 	return mails
 }
 
-// A rejection is told to whom the alerts name, each in their language; if it
-// locks the user, who is told of that reads both in one mail.
+// Mails about a rejection go to those whom the alerts name, each in their language. If it locks
+// the user, those who are notified of the lock get both in one mail.
 func TestPUSH14_RejectionAlerts(t *testing.T) {
 	const user, operators = "anna@example.org ", "ops@example.org "
 	for _, tt := range []struct {
@@ -80,7 +80,7 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-				u := watched(t, h)
+				u := userWithAlerts(t, h)
 				rules := policy.DefaultLockout()
 				rules.NotifyUser, rules.NotifyOperators = tt.told.NotifyUser, tt.told.NotifyOperators
 				tally := store.FailureCounter{Tenant: u.Tenant, User: u.ID}
@@ -105,13 +105,13 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 	}
 }
 
-// A lock of push is told to the user, and to operators where the alerts say so.
+// Mails about a lock of push go to the user, and to operators if the alerts say so.
 func TestPUSH9_TheLockIsTold(t *testing.T) {
 	for _, operators := range []bool{false, true} {
 		h := storetest.SQLite(t)
-		u := watched(t, h)
+		u := userWithAlerts(t, h)
 		h.Do(t, func(tx *store.Tx) error {
-			return TellPushLocked(t.Context(), tx, policy.Alerts{Operators: operators}, u, tx.Now().Add(time.Hour), templates.Origin{At: tx.Now()})
+			return NotifyPushLocked(t.Context(), tx, policy.Alerts{Operators: operators}, u, tx.Now().Add(time.Hour), templates.Origin{At: tx.Now()})
 		})
 		want := []string{"anna@example.org push-locked fr"}
 		if operators {

@@ -10,21 +10,21 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Change says what shall be different about a user. What is nil stays.
+// A Change says what to change about a user. Nil fields are not changed.
 type Change struct {
 	DisplayName *string
 	Mail        *string
 	Language    *string  // BCP 47
-	Password    *string  // in clear; empty takes the password away
-	PasswordDue *bool    // another must be chosen in the next login; nil is false where Password is given
-	Groups      []string // those to be a member of, and of no other, by name
+	Password    *string  // plain text; empty removes the password
+	PasswordDue *bool    // the password must be changed in the next login; nil means false if Password is set
+	Groups      []string // names of all groups the user shall be a member of
 	Join, Leave []string
 }
 
-// Change changes a user, all of it or nothing. A new password, or none, ends
-// what was opened with the old one: sessions, the tokens of applications, and
-// what unfinished logins passed with it. The event has old and new values, the
-// person's own apart, so that they can be erased; a password is in neither.
+// Change changes a user in one transaction. A changed or removed password ends what was
+// opened with the old one: sessions, tokens of applications, and the proof of the
+// password in open journeys. The event has old and new values, with personal ones kept
+// apart so that they can be erased. It never contains a password.
 func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, user string, c Change) (identity.User, error) {
 	var hashed string
 	if c.Password != nil && *c.Password != "" {
@@ -36,7 +36,7 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 			return identity.User{}, err
 		}
 	}
-	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+	return d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		e := audit.Event{Tenant: tenant, Kind: audit.UserChanged, User: u.ID, Data: map[string]string{}, Personal: map[string]string{}}
 		set := func(values map[string]string, name string, now *string, field *string) {
 			if now != nil && *now != *field {
@@ -51,7 +51,7 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 			return err
 		}
 		if c.Password != nil && (hashed != "" || u.Password != "") {
-			if err := endWhatItOpened(ctx, tx, u, "", e.Data); err != nil {
+			if err := revokeOldPassword(ctx, tx, u, "", e.Data); err != nil {
 				return err
 			}
 			e.Data["password"] = "changed"
@@ -75,13 +75,13 @@ func (d *Directory) Change(ctx context.Context, who identity.Principal, tenant, 
 				return err
 			}
 		}
-		return regroup(ctx, tx, u, c)
+		return changeGroups(ctx, tx, u, c)
 	})
 }
 
-// endWhatItOpened ends what a user's old password opened, but the journey beside,
-// and counts it.
-func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, beside string, data map[string]string) error {
+// revokeOldPassword ends what a user's old password opened, except for the journey
+// beside, and adds the counts to data.
+func revokeOldPassword(ctx context.Context, tx *store.Tx, u identity.User, beside string, data map[string]string) error {
 	sessions, err := tx.Sessions().EndAll(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
@@ -97,8 +97,8 @@ func endWhatItOpened(ctx context.Context, tx *store.Tx, u identity.User, beside 
 	return tx.Journeys().RevokePassword(ctx, u.Tenant, u.ID, beside)
 }
 
-// regroup changes a user's memberships, each with its event.
-func regroup(ctx context.Context, tx *store.Tx, u identity.User, c Change) error {
+// changeGroups changes a user's memberships, each with its event.
+func changeGroups(ctx context.Context, tx *store.Tx, u identity.User, c Change) error {
 	wanted := make(map[string]bool) // by id
 	for _, name := range c.Groups {
 		g, err := tx.Groups().ByName(ctx, u.Tenant, name)

@@ -63,8 +63,8 @@ func TestHashPassword_Form(t *testing.T) {
 	}
 }
 
-// A damaged hash is an error: not a password that fits, nor a panic, nor all
-// memory there is.
+// A damaged hash is an error: it matches no password, causes no panic and does not exhaust the
+// memory.
 func TestCheckPassword_DamagedHash(t *testing.T) {
 	for _, phc := range []string{
 		"correct horse",
@@ -81,8 +81,8 @@ func TestCheckPassword_DamagedHash(t *testing.T) {
 	}
 }
 
-// Whoever finds all slots taken is told within two seconds that nothing was
-// checked, and when to come again (QLT-3).
+// If all slots are taken, the caller gets an error within two seconds that says that nothing was
+// checked, and when to try again (QLT-3).
 func TestQLT3_ChecksQueueTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(nil, 2)
@@ -94,8 +94,8 @@ func TestQLT3_ChecksQueueTwoSeconds(t *testing.T) {
 		if !ok || busy.Kind != identity.Unavailable || busy.Key != "error.busy" || busy.RetryAfter <= 0 {
 			t.Errorf("CheckPassword with all slots taken: %v, want Unavailable with a time to retry", err)
 		}
-		if waited := time.Since(began); waited != patience {
-			t.Errorf("waited %s, want %s", waited, patience)
+		if waited := time.Since(began); waited != slotTimeout {
+			t.Errorf("waited %s, want %s", waited, slotTimeout)
 		}
 		<-d.slots
 		if _, err := d.CheckPassword(t.Context(), identity.User{}, "correct horse"); err != nil {
@@ -107,9 +107,9 @@ func TestQLT3_ChecksQueueTwoSeconds(t *testing.T) {
 	})
 }
 
-// What a check costs must not tell whether there is such a user, with a
-// password, not locked: for nobody a hash is computed too. Its memory shows
-// that, more surely than a clock does on a busy machine.
+// The cost of a check must not reveal whether the user exists, has a password and is not locked:
+// a hash is computed in every case. Its memory shows that more reliably than its time on a busy
+// machine.
 func TestJRN10_NobodyCostsAHash(t *testing.T) {
 	d := New(nil, 1)
 	phc, err := d.HashPassword(t.Context(), "correct horse")
@@ -156,7 +156,7 @@ func TestAddUser(t *testing.T) {
 		if ok, err := d.CheckPassword(t.Context(), found, "correct horse"); !ok || err != nil {
 			t.Errorf("CheckPassword = %v, %v", ok, err)
 		}
-		// A second time changes nothing and is no event.
+		// A second time changes nothing and writes no event.
 		if err := d.AddMember(t.Context(), h.Who, h.Tenant.ID, "Nurses", "BO.LUND"); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestAddUser(t *testing.T) {
 		if _, err := d.AddUser(t.Context(), h.Who, h.Tenant.ID, NewUser{Name: "BO.lund"}); !errors.Is(err, identity.Conflict) {
 			t.Errorf("the same name once more: %v, want Conflict", err)
 		}
-		// A user in a group there is not is not added at all.
+		// A user in an unknown group is not added.
 		_, err = d.AddUser(t.Context(), h.Who, h.Tenant.ID, NewUser{Name: "cy", Groups: []string{"nobody's"}})
 		if !errors.Is(err, identity.NotFound) {
 			t.Errorf("AddUser to an unknown group: %v, want NotFound", err)

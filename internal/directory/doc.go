@@ -1,14 +1,13 @@
-// Package directory is where users and groups come from. For now there is one
-// source, our own tables: people added by an operator, with a password we keep.
+// Package directory manages users and groups, checks passwords and locks users. There is
+// one source of users so far: the database, with users added by operators.
 //
-// A password is the one secret here that people make up themselves, so it is
-// kept as argon2id, which takes 19 MiB and tens of milliseconds a guess. What
-// makes guessing dear makes checking dear too: a flood of logins would eat all
-// memory. So no more hashes are computed at once than there are cores; others
-// wait, two seconds at most, and are then told that we are busy and that
-// nothing was checked.
+// Passwords are chosen by people and can be guessed, so they are stored as argon2id hashes.
+// Each guess costs 19 MiB and tens of milliseconds. So does each check, and many concurrent
+// logins could exhaust the memory. Therefore at most as many hashes are computed at the
+// same time as there are cores. Others wait for at most two seconds and then get an error
+// which says that the server is busy and that nothing was checked.
 //
-// Time tells as much as words do. A name that is nobody's, a user without a
-// password and one who is locked out all cost a hash, so that a stopwatch at
-// the other end finds out nothing.
+// Checks take equally long for an unknown name, a user without a password and a locked
+// user, because each computes a hash. Measuring the time therefore reveals nothing about a
+// name.
 package directory

@@ -15,30 +15,29 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// ImportColumns are what the header of an import may name, in any order. Only
-// name must be there. In the column groups, names are parted by semicolons. A
-// password comes as its hash, see [CheckHash].
+// ImportColumns are the column names of an import, in any order. Only name is required.
+// In the column groups, names are separated by semicolons. A password is given as its
+// hash, see [CheckHash].
 var ImportColumns = []string{"name", "display_name", "mail", "language", "groups", "password_hash"}
 
-// A Row is a line of an import: a user to be. Who is imported without a password's
-// hash has no password; one is set for each, or comes with a way in that needs
-// none.
+// A Row is a line of an import: a user to be added. Without a hash the user has no
+// password.
 type Row struct {
-	Line int // where it begins, from 1
+	Line int // where it begins, counted from 1
 	NewUser
-	PasswordHash string // of another system; empty is none
+	PasswordHash string // from another system; may be empty
 }
 
 // A Problem is one thing wrong with an import.
 type Problem struct {
-	Line   int    // 0 is the file as a whole
-	Column string // empty is the line as a whole
+	Line   int    // 0 means the file as a whole
+	Column string // empty means the line as a whole
 	Err    error
 }
 
 func (p Problem) Error() string { return p.Where() + p.Err.Error() }
 
-// Where says which line and column is meant, with what parts it from the rest.
+// Where returns the line and column as the beginning of a message, for example "line 3: mail: ".
 func (p Problem) Where() string {
 	where := ""
 	if p.Line > 0 {
@@ -50,7 +49,7 @@ func (p Problem) Where() string {
 	return where
 }
 
-// Problems is all that is wrong with an import, in the order of its lines.
+// Problems is everything that is wrong with an import, in the order of its lines.
 type Problems []Problem
 
 func (ps Problems) Error() string {
@@ -69,9 +68,9 @@ func (ps Problems) err() error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.import.invalid", Err: ps}
 }
 
-// AllProblems is one error for the problems of several; an error that is none
-// of them comes back alone.
-func AllProblems(errs ...error) error {
+// JoinProblems returns one error with the Problems of all errs. If one of them is another
+// error, it returns that one.
+func JoinProblems(errs ...error) error {
 	var all Problems
 	for _, err := range errs {
 		if ps, ok := errors.AsType[Problems](err); ok {
@@ -83,16 +82,16 @@ func AllProblems(errs ...error) error {
 	return all.err()
 }
 
-// ReadImport reads users from CSV (RFC 4180) in UTF-8 with a header row. What
-// is wrong with single lines comes as [Problems], beside the rows that are
-// right by themselves: whether the names are free is for CheckImport.
+// ReadImport reads users from CSV (RFC 4180) in UTF-8 with a header row. If lines are
+// wrong, it returns their [Problems] together with the rows that are right.
+// [Directory.CheckImport] checks whether the names are free.
 func ReadImport(data []byte) ([]Row, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // as spreadsheets write it
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
 	if !utf8.Valid(data) {
 		return nil, Problems{{Err: errors.New("is not UTF-8; save it as \"CSV UTF-8\"")}}.err()
 	}
 	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1 // said by line, below
+	r.FieldsPerRecord = -1 // checked below, to report the line
 	header, err := r.Read()
 	if err != nil {
 		return nil, Problems{{Line: 1, Err: fmt.Errorf("no header row: %w", err)}}.err()
@@ -109,7 +108,7 @@ func ReadImport(data []byte) ([]Row, error) {
 			return rows, problems.err()
 		}
 		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			// What follows a quote that is not closed cannot be told apart.
+			// Fields after an unclosed quote cannot be separated, so reading stops here.
 			return rows, append(problems, Problem{Line: parse.StartLine, Err: parse.Err}).err()
 		}
 		line, _ := r.FieldPos(0)
@@ -117,7 +116,7 @@ func ReadImport(data []byte) ([]Row, error) {
 			problems = append(problems, Problem{Line: line, Err: fmt.Errorf("has %d fields, the header %d", len(record), len(header))})
 			continue
 		}
-		row := rowOf(line, header, record)
+		row := parseRow(line, header, record)
 		faults := row.faults()
 		for _, f := range faults {
 			problems = append(problems, Problem{line, f.field, invalid(f.key)})
@@ -160,7 +159,7 @@ func checkHeader(header []string) Problems {
 	return problems
 }
 
-func rowOf(line int, header, record []string) Row {
+func parseRow(line int, header, record []string) Row {
 	row := Row{Line: line}
 	for i, column := range header {
 		field := strings.TrimSpace(record[i])
@@ -186,8 +185,8 @@ func rowOf(line int, header, record []string) Row {
 	return row
 }
 
-// CheckImport says as [Problems] what keeps rows from being imported into a
-// tenant: names that are taken, groups there are none of.
+// CheckImport returns [Problems] that prevent rows from being imported into a tenant: names
+// that are taken and groups that do not exist.
 func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) error {
 	groups, err := d.groups(ctx, tenant)
 	if err != nil {
@@ -216,7 +215,7 @@ func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) 
 	return problems.err()
 }
 
-// groups are a tenant's groups by folded name.
+// groups returns a tenant's groups by folded name.
 func (d *Directory) groups(ctx context.Context, tenant string) (map[string]identity.Group, error) {
 	byName := make(map[string]identity.Group)
 	for g, err := range d.db.Groups().All(ctx, tenant) {
@@ -237,14 +236,13 @@ func nearestGroup(name string, groups map[string]identity.Group) string {
 	return identity.Nearest(name, all)
 }
 
-// importBatch is how many users a transaction of an import adds: logins beside
-// it wait for a batch at most, not for ten thousand.
+// importBatch is the number of users that an import adds in one transaction. Logins that
+// happen at the same time wait for one batch at most.
 const importBatch = 200
 
-// Import adds the users of rows, batch after batch, and calls done after each
-// with how many there are. It checks all of them before it adds the first. The
-// count it returns with an error is exact: those rows are in, in their order,
-// and none after them.
+// Import adds the users of rows in batches, and calls done after each batch with the number
+// added. It checks all rows before it adds the first. The number returned with an error is
+// exact: the first n rows were added and no others.
 func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant string, rows []Row, done func(n int)) (int, error) {
 	if err := d.CheckImport(ctx, tenant, rows); err != nil {
 		return 0, err
@@ -254,8 +252,8 @@ func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant s
 		return 0, err
 	}
 	added := 0
-	// A batch that was begun is finished: of a commit that was interrupted nobody
-	// could say whether it happened.
+	// A batch that has begun is completed. If a commit were cancelled, it would be unknown
+	// whether it happened.
 	whole := context.WithoutCancel(ctx)
 	for batch := range slices.Chunk(rows, importBatch) {
 		if err := ctx.Err(); err != nil {

@@ -54,8 +54,7 @@ func TestReadImport(t *testing.T) {
 	}
 }
 
-// Strangers' bytes make problems, never a panic, and no row that AddUser would
-// refuse.
+// Arbitrary input causes problems, never a panic, and no row that AddUser would refuse.
 func FuzzReadImport(f *testing.F) {
 	f.Add([]byte("name,display_name,mail,language,groups\nanna,Anna,a@example.org,de,Nurses;Staff\n"))
 	f.Add([]byte("\ufeffname\n\"a\"\"b\",,\n"))
@@ -70,8 +69,8 @@ func FuzzReadImport(f *testing.F) {
 	})
 }
 
-// Where an import stops half-way, the count says which half: those are in, with
-// their events, and no other.
+// If an import stops half-way, the count is exact: those rows were added, with their events, and
+// no others.
 func TestImport_SaysHowFarItCame(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)

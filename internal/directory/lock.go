@@ -13,17 +13,17 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// LockIfExceeded locks a user's logins if the failure just counted was one too
-// many (CRED-20), with its event, and tells by mail whom policy wants told: the
-// user, the operators (CRED-13). Every failure that counts ends here: a wrong
-// password, a wrong passcode, "it wasn't me", a wrong presence number.
+// LockIfExceeded locks a user's logins if the failure just counted exceeds the threshold
+// (CRED-20), writes the event, and queues mails to the user and the operators as policy says
+// (CRED-13). It is called after every failure that counts: a wrong password, a wrong
+// passcode, "it wasn't me", a wrong presence number.
 func LockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin) error {
 	_, err := lockIfExceeded(ctx, tx, rules, t, u, journey, from, func(mail.Recipient) *templates.RejectedPush { return nil })
 	return err
 }
 
-// lockIfExceeded is LockIfExceeded for a failure of which each reader is told
-// something besides. It returns who was told of a lock.
+// lockIfExceeded is LockIfExceeded for a failure that mails shall mention. It returns the
+// recipients of the mails.
 func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t store.FailureCounter, u identity.User, journey string, from templates.Origin,
 	besides func(mail.Recipient) *templates.RejectedPush) (map[mail.Recipient]bool, error) {
 	until := tx.Now().Add(time.Duration(rules.Period) * time.Second)
@@ -53,10 +53,10 @@ func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	return told, nil
 }
 
-// TellUnlocked tells a user by mail that a lock of logins is over, if there was
-// one that the user was told of. It is for a login that succeeds, by which a lock
-// whose time has come is known to be over, and for the operator who ends one.
-func TellUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u identity.User, from templates.Origin) error {
+// NotifyUnlocked notifies a user by mail that a lock of logins is over, if the user was
+// notified of the lock. It is called when a login succeeds after a lock expired, and when an
+// operator unlocks a user.
+func NotifyUnlocked(ctx context.Context, tx *store.Tx, rules policy.Lockout, u identity.User, from templates.Origin) error {
 	if !u.UnlockDue {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// Exceeding the threshold locks, once, and tells whom policy wants told.
+// Exceeding the threshold locks once, and queues mails to those whom policy names.
 func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -13,22 +13,22 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A PasswordChange is a person's own: the present password and the one to be.
+// A PasswordChange is a user's change of the own password.
 type PasswordChange struct {
 	User         identity.User
-	Session      string // id of the one at hand, which goes on
+	Session      string // id of the present session, which continues
 	Organisation string
-	Old, New     string // in clear
-	EndOthers    bool   // end every other session
+	Old, New     string // plain text
+	EndOthers    bool   // end all other sessions
 	From         templates.Origin
 	Who          identity.Principal
 }
 
-// ChangeOwnPassword gives a user another password, who knows the present one. A
-// wrong one counts as in a login and may lock (CRED-20): a session left open is no
-// place to guess it. What was proved with the old one in logins under way is
-// taken back, remembered devices are forgotten, other sessions end if that was
-// wanted, and the user is told by mail.
+// ChangeOwnPassword changes the password of a user who knows the present one. A wrong one
+// counts as in a login and may lock the user (CRED-20), so that an open session cannot be
+// used to guess it. What was proved with the old password in open journeys is invalidated,
+// remembered devices are forgotten, other sessions end if requested, and the user is notified
+// by mail.
 func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) error {
 	u, tally := c.User, store.FailureCounter{Tenant: c.User.Tenant, User: c.User.ID}
 	var lockout policy.Lockout
@@ -45,8 +45,8 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		if err := errors.Join(errLockout, errRules); err != nil {
 			return err
 		}
-		if err := d.Judge(rules, u, c.Organisation, c.New); err != nil {
-			return err // said before anything is evaluated, and no try
+		if err := d.CheckNewPassword(rules, u, c.Organisation, c.New); err != nil {
+			return err // before anything is checked; not counted as an attempt
 		}
 		rate := store.Rate{Kind: "own password", Max: 20, Per: 5 * time.Minute}
 		if err := tx.Allow(ctx, u.Tenant, rate, u.ID); err != nil {
@@ -70,7 +70,7 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 	}
 	right, err := d.CheckPassword(ctx, candidate, c.Old)
 	if err != nil {
-		if evaluate { // nothing was, for want of time
+		if evaluate { // the check did not happen, because the server is busy
 			err = errors.Join(err, d.db.InTx(ctx, c.Who, giveBack))
 		}
 		return err
@@ -97,13 +97,13 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		if err := giveBack(tx); err != nil {
 			return err
 		}
-		return replaceOwn(ctx, tx, c, hashed)
+		return replaceOwnPassword(ctx, tx, c, hashed)
 	})
 }
 
-// replaceOwn puts the new password in the place of the one that was checked; of
-// two changes at once one is made.
-func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed string) error {
+// replaceOwnPassword replaces the password that was checked. Of concurrent changes only one
+// succeeds.
+func replaceOwnPassword(ctx context.Context, tx *store.Tx, c PasswordChange, hashed string) error {
 	u := c.User
 	replaced, err := tx.Users().ReplacePassword(ctx, u.Tenant, u.ID, u.Password, hashed)
 	if err != nil {
@@ -114,7 +114,7 @@ func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed stri
 	}
 	data := map[string]string{"password": "changed", "by": "its user"}
 	if c.EndOthers {
-		ended, err := endOthers(ctx, tx, u, c.Session)
+		ended, err := endOtherSessions(ctx, tx, u, c.Session)
 		if err != nil {
 			return err
 		}
@@ -129,23 +129,23 @@ func replaceOwn(ctx context.Context, tx *store.Tx, c PasswordChange, hashed stri
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: data}); err != nil {
 		return err
 	}
-	return tell(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
+	return queueMail(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, Origin: c.From})
 }
 
-// A Renewal is a password that its user sets in the middle of a login.
-type Renewal struct {
-	User      identity.User // with the password that is replaced
-	Hash      string        // of the new one
-	Journey   string        // id of the login, which goes on
-	Forgotten bool          // set anew by a mailed code and a second factor; else changed because it was due
+// A PasswordRenewal is a new password that its user sets during a login.
+type PasswordRenewal struct {
+	User      identity.User // with the hash of the password to be replaced
+	Hash      string        // of the new password
+	Journey   string        // id of the login, which continues
+	Forgotten bool          // replaced by a mailed code and a second factor; otherwise changed because it was due
 	From      templates.Origin
 }
 
-// Renew puts the new password in the place of the old one, as it was looked at:
-// another that was set meanwhile is a Conflict. Remembered devices are forgotten,
-// and other logins under way ask for the new one. Where the old one was forgotten,
-// all that it opened ends too: who sets it anew may be about to throw somebody out.
-func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
+// RenewPassword replaces a password. If it was changed meanwhile, it returns a Conflict.
+// Remembered devices are forgotten, and other open journeys ask for the new password. If the
+// old one was forgotten, everything that it opened ends too, because the user may be
+// replacing it to stop an intruder.
+func RenewPassword(ctx context.Context, tx *store.Tx, r PasswordRenewal) error {
 	u, how, data := r.User, templates.PasswordDue, map[string]string{"password": "changed", "by": "its user, when it was due"}
 	replaced, err := tx.Users().ReplacePassword(ctx, u.Tenant, u.ID, u.Password, r.Hash)
 	if err != nil {
@@ -156,7 +156,7 @@ func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
 	}
 	if r.Forgotten {
 		how, data["by"] = templates.PasswordForgotten, "its user, who had forgotten it"
-		err = endWhatItOpened(ctx, tx, u, r.Journey, data)
+		err = revokeOldPassword(ctx, tx, u, r.Journey, data)
 	} else {
 		_, err = tx.Devices().ForgetAll(ctx, u.Tenant, u.ID, "password changed")
 		if err == nil {
@@ -169,5 +169,5 @@ func Renew(ctx context.Context, tx *store.Tx, r Renewal) error {
 	if err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Journey: r.Journey, Data: data}); err != nil {
 		return err
 	}
-	return tell(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, How: how, Origin: r.From})
+	return queueMail(ctx, tx, u, "", templates.PasswordChanged{Name: u.Name, How: how, Origin: r.From})
 }

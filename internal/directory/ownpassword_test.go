@@ -19,7 +19,7 @@ const (
 	newPassword = "vier gelbe Stühle"
 )
 
-// withPassword is a user with a password, and two sessions.
+// withPassword returns the change of a user with a password and two sessions.
 func withPassword(t *testing.T, h *storetest.Fixture) (*Directory, PasswordChange) {
 	t.Helper()
 	d := New(h.DB, 4)
@@ -37,7 +37,7 @@ func withPassword(t *testing.T, h *storetest.Fixture) (*Directory, PasswordChang
 		From: templates.Origin{At: h.Clock.Now()}, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Person, ID: u.ID}}
 }
 
-func fresh(t *testing.T, h *storetest.Fixture, u identity.User) identity.User {
+func reload(t *testing.T, h *storetest.Fixture, u identity.User) identity.User {
 	t.Helper()
 	u, err := h.DB.Users().Get(t.Context(), u.Tenant, u.ID)
 	if err != nil {
@@ -46,7 +46,7 @@ func fresh(t *testing.T, h *storetest.Fixture, u identity.User) identity.User {
 	return u
 }
 
-func live(t *testing.T, h *storetest.Fixture, u identity.User) int {
+func countSessions(t *testing.T, h *storetest.Fixture, u identity.User) int {
 	t.Helper()
 	all, err := store.Collect(h.DB.Sessions().OfUser(t.Context(), u.Tenant, u.ID))
 	if err != nil {
@@ -55,8 +55,8 @@ func live(t *testing.T, h *storetest.Fixture, u identity.User) int {
 	return len(all)
 }
 
-// The new password holds, the old one does not; other sessions end if that was
-// wanted, the one at hand goes on; an event and a mail say so.
+// The new password works and the old one does not. Other sessions end if requested, and the
+// present one continues. An event and a mail say so.
 func TestChangeOwnPassword(t *testing.T) {
 	for _, ends := range []bool{true, false} {
 		storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
@@ -65,14 +65,14 @@ func TestChangeOwnPassword(t *testing.T) {
 			if err := d.ChangeOwnPassword(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
-			now := fresh(t, h, c.User)
+			now := reload(t, h, c.User)
 			for password, want := range map[string]bool{oldPassword: false, newPassword: true} {
 				if right, err := d.CheckPassword(t.Context(), now, password); right != want || err != nil {
 					t.Errorf("%q: %v, %v, want %v", password, right, err, want)
 				}
 			}
 			want := map[bool]int{true: 1, false: 2}[ends]
-			if n := live(t, h, now); n != want || now.Failures != 0 {
+			if n := countSessions(t, h, now); n != want || now.Failures != 0 {
 				t.Errorf("%d sessions, %d failures, want %d, 0", n, now.Failures, want)
 			}
 			events, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.UserChanged}))
@@ -93,10 +93,10 @@ func TestChangeOwnPassword(t *testing.T) {
 	}
 }
 
-// Wrong ones count as in a login and lock: two hundred at once evaluate no more
-// than the limit allows, and a right one behind them is not looked at (CRED-20).
+// Wrong passwords count as in a login and lock: of two hundred at once no more are checked than
+// the limit allows, and a right one after them is not checked (CRED-20).
 //
-// Tried without Reserve: all were evaluated.
+// Without Reserve, all were checked.
 func TestCRED20_ChangingIsNoPlaceToGuess(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, c := withPassword(t, h)
@@ -117,7 +117,7 @@ func TestCRED20_ChangingIsNoPlaceToGuess(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if u := fresh(t, h, c.User); u.Failures > 6 || refused.Load()+throttled.Load() != 60 || throttled.Load() < 40 {
+		if u := reload(t, h, c.User); u.Failures > 6 || refused.Load()+throttled.Load() != 60 || throttled.Load() < 40 {
 			t.Errorf("%d counted, %d refused, %d throttled", u.Failures, refused.Load(), throttled.Load())
 		}
 		h.Clock.Advance(5*time.Minute + time.Second)
@@ -132,8 +132,8 @@ func TestCRED20_ChangingIsNoPlaceToGuess(t *testing.T) {
 	})
 }
 
-// One that may not be chosen is said before the present one is looked at, and is
-// no try.
+// A password that must not be chosen is refused before the present one is checked, and does not
+// count as an attempt.
 func TestChangeOwnPassword_Judged(t *testing.T) {
 	h := storetest.SQLite(t)
 	d, c := withPassword(t, h)
@@ -142,14 +142,14 @@ func TestChangeOwnPassword_Judged(t *testing.T) {
 	if err := d.ChangeOwnPassword(t.Context(), c); !errors.As(err, &e) || e.Key != "error.password.common" {
 		t.Errorf("%v, want to be told that it is common", err)
 	}
-	if u := fresh(t, h, c.User); u.Failures != 0 {
+	if u := reload(t, h, c.User); u.Failures != 0 {
 		t.Errorf("%d failures", u.Failures)
 	}
 }
 
-// Of changes at once, each from the same page, one is made.
+// Of concurrent changes from the same page, one succeeds.
 //
-// Tried without the hash in ReplacePassword's condition: all were.
+// Without the hash in ReplacePassword's condition, all did.
 func TestChangeOwnPassword_Once(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, c := withPassword(t, h)

@@ -17,40 +17,39 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Directory checks passwords and adds people.
+// A Directory manages users and checks passwords.
 type Directory struct {
 	db    *store.DB
-	slots chan struct{} // one for each hash that may be computed at once
-	dummy hash          // compared with where there is nothing to compare with
+	slots chan struct{} // one for each hash that may be computed at the same time
+	dummy argon2Hash    // used if there is no hash to compare with
 
-	// Breached is a file of breached passwords, see [Directory.Judge]; empty is none.
+	// Breached is a file of breached passwords, see [Directory.CheckNewPassword]; may be empty.
 	Breached string
-	// Hashed is told of every password hash that is computed, with the context of
-	// whoever waits for it; nil where nobody wants to know.
+	// Hashed is called before every password hash, with the context of the caller; may be nil.
 	Hashed func(context.Context)
 }
 
-// New returns the directory of a database that computes at most as many hashes
-// at once as there are cores.
+// New returns a directory that computes at most as many hashes at the same time as there are
+// cores.
 func New(db *store.DB, cores int) *Directory {
 	d := &Directory{db: db, slots: make(chan struct{}, max(cores, 1)), dummy: newHash()}
-	// A key nobody has hashed to: no password fits.
+	// The key is random, so no password matches.
 	d.dummy.key = make([]byte, keySize)
 	rand.Read(d.dummy.key)
 	return d
 }
 
-// Bounds of a password. The upper one is counted in bytes after NFC; it is far
-// above what people type and far below what would make hashing long.
+// Limits of a password: the minimum in characters, the maximum in bytes after normalisation.
+// The maximum is far above what people type and far below what would make hashing slow.
 const (
 	minPassword = 8
 	maxPassword = 256
 )
 
-// patience is how long a check waits for a slot.
-const patience = 2 * time.Second
+// slotTimeout is the maximum time that a check waits for a slot.
+const slotTimeout = 2 * time.Second
 
-// HashPassword returns what is kept of a password, in PHC form.
+// HashPassword returns the hash of a password to be stored, in PHC format.
 func (d *Directory) HashPassword(ctx context.Context, password string) (string, error) {
 	slot, err := d.AcquireHashSlot(ctx)
 	if err != nil {
@@ -60,8 +59,7 @@ func (d *Directory) HashPassword(ctx context.Context, password string) (string, 
 	return slot.Hash(ctx, password)
 }
 
-// CheckPassword reports whether a password is the user's, as [HashSlot.Check]
-// does, once there is a slot for it.
+// CheckPassword acquires a slot and calls [HashSlot.Check].
 func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password string) (bool, error) {
 	slot, err := d.AcquireHashSlot(ctx)
 	if err != nil {
@@ -71,30 +69,29 @@ func (d *Directory) CheckPassword(ctx context.Context, u identity.User, password
 	return slot.Check(ctx, u, password)
 }
 
-// A HashSlot is the right to compute password hashes, one after another. There
-// are as many as cores, so the memory that hashes take is bounded. Whoever must
-// count a try before its hash acquires the slot first: a try that finds no slot
-// in time has counted nowhere.
+// A HashSlot is the right to compute password hashes, one after another. There are as
+// many as cores, so the memory that hashes take is bounded. Callers that count an attempt
+// before computing its hash acquire the slot first, so that an attempt that finds no slot
+// in time is not counted.
 type HashSlot struct{ d *Directory }
 
-// AcquireHashSlot waits up to two seconds for a slot (QLT-3). When too many
-// hashes are being computed already, the error is an Unavailable that says when
-// to come again, and nothing was evaluated.
+// AcquireHashSlot waits up to two seconds for a slot (QLT-3). If too many hashes are being
+// computed, the error is Unavailable with the time to wait, and nothing was checked.
 func (d *Directory) AcquireHashSlot(ctx context.Context) (*HashSlot, error) {
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(slotTimeout)
 	defer timer.Stop()
 	select {
 	case d.slots <- struct{}{}:
 		return &HashSlot{d}, nil
 	case <-timer.C:
-		return nil, &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: patience,
-			Err: fmt.Errorf("directory: no slot for a hash within %s", patience)}
+		return nil, &identity.Error{Kind: identity.Unavailable, Key: "error.busy", RetryAfter: slotTimeout,
+			Err: fmt.Errorf("directory: no slot for a hash within %s", slotTimeout)}
 	case <-ctx.Done():
 		return nil, fmt.Errorf("directory: waiting for a slot: %w", ctx.Err())
 	}
 }
 
-// Release gives the slot to whoever waits for one. It may be called again.
+// Release frees the slot. It may be called again.
 func (s *HashSlot) Release() {
 	if s.d != nil {
 		<-s.d.slots
@@ -102,7 +99,7 @@ func (s *HashSlot) Release() {
 	}
 }
 
-// Hash returns what is kept of a password, in PHC form.
+// Hash returns the hash of a password to be stored, in PHC format.
 func (s *HashSlot) Hash(ctx context.Context, password string) (string, error) {
 	password, ok := canonical(password)
 	if !ok {
@@ -114,40 +111,39 @@ func (s *HashSlot) Hash(ctx context.Context, password string) (string, error) {
 	return h.String(), nil
 }
 
-// Check reports whether a password is the user's. The zero User stands for
-// nobody: give it for a decoy and for one who is locked out. It answers false
-// after the time that a real check takes.
+// Check reports whether a password is the user's. Pass the zero User for an unknown name
+// and for a locked user. It then returns false after as much time as a real check takes.
 func (s *HashSlot) Check(ctx context.Context, u identity.User, password string) (bool, error) {
 	password, ok := canonical(password)
-	var kept kept = s.d.dummy
+	var kept passwordHash = s.d.dummy
 	if ok && u.Password != "" {
 		var err error
-		if kept, err = parseKept(u.Password); err != nil {
+		if kept, err = parseAnyHash(u.Password); err != nil {
 			return false, fmt.Errorf("directory: password of %s: %w", u.ID, err)
 		}
 	}
 	s.d.hashing(ctx)
-	fits := kept.fits(password)
-	if ok && Foreign(u.Password) {
-		// Quick ones, such as SSHA, would tell by their time that the name is
-		// somebody's; so they take that of ours besides.
+	fits := kept.matches(password)
+	if ok && NeedsRehash(u.Password) {
+		// Fast hashes, such as SSHA, would reveal by their time that the name exists. So an
+		// own hash is computed as well.
 		s.d.hashing(ctx)
-		s.d.dummy.fits(password)
+		s.d.dummy.matches(password)
 	}
 	return fits, nil
 }
 
-// hashing tells of a hash that is about to be computed.
+// hashing calls Hashed before a hash is computed.
 func (d *Directory) hashing(ctx context.Context) {
 	if d.Hashed != nil {
 		d.Hashed(ctx)
 	}
 }
 
-// canonical returns a password as it is hashed: NFC, since keyboards differ in
-// how they compose é (NIST SP 800-63B, section 3.1.1.2). One that is too long
-// is replaced, not cut: cut, a part of it would do. The length is bounded
-// before normalising too, which is work in proportion.
+// canonical returns a password as it is hashed: in NFC, because keyboards differ in how they
+// compose é (NIST SP 800-63B, section 3.1.1.2). A password that is too long gives "" and is
+// not cut, because otherwise a part of it would suffice. The length is also limited before
+// normalising, which takes time proportional to it.
 func canonical(password string) (string, bool) {
 	if len(password) <= 4*maxPassword {
 		if password = norm.NFC.String(password); len(password) <= maxPassword {
@@ -157,8 +153,8 @@ func canonical(password string) (string, bool) {
 	return "", false
 }
 
-// A hash is argon2id's parameters, salt and result (RFC 9106).
-type hash struct {
+// An argon2Hash has the parameters, the salt and the key of argon2id (RFC 9106).
+type argon2Hash struct {
 	memory  uint32 // KiB
 	time    uint32
 	threads uint8
@@ -166,11 +162,11 @@ type hash struct {
 	key     []byte
 }
 
-func (h hash) derive(password string, size int) []byte {
+func (h argon2Hash) derive(password string, size int) []byte {
 	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(size))
 }
 
-func (h hash) fits(password string) bool {
+func (h argon2Hash) matches(password string) bool {
 	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
 }
 
@@ -179,25 +175,25 @@ const (
 	keySize  = 32
 )
 
-// newHash returns the parameters of new hashes, with a salt and no key: OWASP's
-// choice for servers that check many passwords.
-func newHash() hash {
-	h := hash{memory: 19 << 10, time: 2, threads: 1, salt: make([]byte, saltSize)}
+// newHash returns the parameters of new hashes, with a salt and no key. They are OWASP's
+// recommendation.
+func newHash() argon2Hash {
+	h := argon2Hash{memory: 19 << 10, time: 2, threads: 1, salt: make([]byte, saltSize)}
 	rand.Read(h.salt)
 	return h
 }
 
-// String is the PHC form: parameters, salt and key in one, so that new
+// String returns the PHC format, which contains parameters, salt and key, so that new
 // parameters need no new column.
-func (h hash) String() string {
+func (h argon2Hash) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.time, h.threads,
 		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.key))
 }
 
-// parseHash reads the PHC form. What it refuses would take unbounded memory or
-// compare too little: a damaged row must not become an open door.
-func parseHash(phc string) (hash, error) {
-	var h hash
+// parseHash reads the PHC format. It refuses parameters that would take too much memory or
+// compare too few bytes, so that a damaged row cannot weaken the check.
+func parseHash(phc string) (argon2Hash, error) {
+	var h argon2Hash
 	var version int
 	parts := strings.Split(phc, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {

@@ -14,19 +14,19 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A NewUser is what is known of a user to be added. All but Name may be empty;
-// who has no password cannot pass one.
+// A NewUser is a user to be added. All fields except Name may be empty. A user without a
+// password cannot log in with one.
 type NewUser struct {
 	Name        string
 	DisplayName string
 	Mail        string
 	Language    string // BCP 47
-	Password    string // in clear; only its hash is kept
-	PasswordDue bool   // another must be chosen in the first login
+	Password    string // plain text; only its hash is stored
+	PasswordDue bool   // the password must be changed in the first login
 	Groups      []string
 }
 
-// AddUser adds a user, a member of the groups named.
+// AddUser adds a user as a member of the named groups.
 func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant string, n NewUser) (identity.User, error) {
 	if err := n.validate(); err != nil {
 		return identity.User{}, err
@@ -58,7 +58,7 @@ func (d *Directory) AddUser(ctx context.Context, who identity.Principal, tenant 
 	return u, err
 }
 
-// add adds a user and the memberships, each once.
+// add adds a user and the memberships, ignoring duplicates.
 func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.Group) error {
 	if err := tx.Users().Add(ctx, u); err != nil {
 		return err
@@ -75,14 +75,14 @@ func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.G
 		if err := tx.Groups().AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 			return err
 		}
-		if err := changed(ctx, tx, g, u, "added"); err != nil {
+		if err := recordMembership(ctx, tx, g, u, "added"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A fault is what is wrong with a field of a user.
+// A fault says what is wrong with a field of a user.
 type fault struct{ field, key string }
 
 func (n NewUser) validate() error {
@@ -92,7 +92,7 @@ func (n NewUser) validate() error {
 	return nil
 }
 
-// faults lists all that is wrong, by the field's name in an import.
+// faults returns everything that is wrong, with the column names of an import.
 func (n NewUser) faults() []fault {
 	var faults []fault
 	wrong := func(field, key string) { faults = append(faults, fault{field, key}) }
@@ -103,7 +103,7 @@ func (n NewUser) faults() []fault {
 		wrong("display_name", "error.user.display")
 	}
 	if n.Mail != "" {
-		// Only the bare address: a name beside it would go into a header.
+		// Only the bare address is allowed, because a display name would get into a header.
 		a, err := mail.ParseAddress(n.Mail)
 		if err != nil || a.Address != n.Mail || len(n.Mail) > 254 {
 			wrong("mail", "error.user.mail")
@@ -129,7 +129,7 @@ func (n NewUser) faults() []fault {
 	return faults
 }
 
-// validName refuses names that would look like others, or like nothing.
+// validName refuses empty names and names that look like other ones.
 func validName(name string) error {
 	if name == "" || identity.CleanTyped(name) != name || strings.ContainsRune(name, '\u00a0') {
 		return invalid("error.user.name")
@@ -157,13 +157,13 @@ func (d *Directory) AddGroup(ctx context.Context, who identity.Principal, tenant
 	return g, err
 }
 
-// AddMember makes a user a member of a group, both by name; one who is already
-// stays so, and no event says otherwise.
+// AddMember makes a user a member of a group, both given by name. It does nothing, and writes
+// no event, if the user is one already.
 func (d *Directory) AddMember(ctx context.Context, who identity.Principal, tenant, group, user string) error {
 	return d.membership(ctx, who, tenant, group, user, join)
 }
 
-// RemoveMember ends a membership; who is none is no error.
+// RemoveMember ends a membership. It does nothing if there is none.
 func (d *Directory) RemoveMember(ctx context.Context, who identity.Principal, tenant, group, user string) error {
 	return d.membership(ctx, who, tenant, group, user, leave)
 }
@@ -191,7 +191,7 @@ func join(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) 
 	if err := tx.Groups().AddMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 		return err
 	}
-	return changed(ctx, tx, g, u, "added")
+	return recordMembership(ctx, tx, g, u, "added")
 }
 
 func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User) error {
@@ -202,10 +202,10 @@ func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User)
 	if err := tx.Groups().RemoveMember(ctx, u.Tenant, g.ID, u.ID); err != nil {
 		return err
 	}
-	return changed(ctx, tx, g, u, "removed")
+	return recordMembership(ctx, tx, g, u, "removed")
 }
 
-func changed(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User, how string) error {
+func recordMembership(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User, how string) error {
 	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.GroupMember, User: u.ID, Reason: how,
 		Data: map[string]string{"group": g.ID, "name": g.Name}})
 }

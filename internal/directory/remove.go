@@ -13,12 +13,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Remove erases a user for good: all that is open ends, authenticators nobody
-// else has are revoked, and what tells of the person goes from every row, the
-// events' too. Events keep what happened. The name is free afterwards.
+// Remove permanently erases a user. Everything that is open ends, authenticators that nobody
+// else has are revoked, and personal data are erased from all rows, including events. Events
+// still say what happened. The name is free afterwards.
 func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, user string) (store.Belongings, error) {
 	var gone store.Belongings
-	_, err := d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) (err error) {
+	_, err := d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) (err error) {
 		if gone, err = tx.Users().Belongings(ctx, tenant, u.ID); err != nil {
 			return err
 		}
@@ -29,11 +29,11 @@ func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, 
 		if err := tx.Users().Remove(ctx, u); err != nil {
 			return err
 		}
-		// After the erasure: who revoked them is no datum of the person.
-		if err := revokeAll(ctx, tx, u); err != nil {
+		// After the erasure, because these events contain no personal data.
+		if err := revokeOwned(ctx, tx, u); err != nil {
 			return err
 		}
-		data := counted(ended)
+		data := revokedData(ended)
 		data["authenticators"], data["groups"] = strconv.FormatInt(gone.Authenticators, 10), strconv.FormatInt(gone.Groups, 10)
 		data["events"] = strconv.FormatInt(gone.Events, 10)
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserRemoved, User: u.ID, Data: data})
@@ -41,9 +41,9 @@ func (d *Directory) Remove(ctx context.Context, who identity.Principal, tenant, 
 	return gone, err
 }
 
-// revokeAll revokes what a user alone has enrolled, has begun to, or was invited
-// to.
-func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
+// revokeOwned revokes what belongs only to this user: authenticators, an enrolment that was
+// begun, and an invitation.
+func revokeOwned(ctx context.Context, tx *store.Tx, u identity.User) error {
 	invitation, err := tx.Invitations().Open(ctx, u.Tenant, u.ID)
 	if err == nil {
 		_, err = tx.Invitations().Revoke(ctx, invitation)
@@ -84,16 +84,16 @@ func revokeAll(ctx context.Context, tx *store.Tx, u identity.User) error {
 	return nil
 }
 
-// RemoveGroup removes a group and returns how many members it had. One that a
-// policy names is a Conflict: a rule that denies something to its members would
-// otherwise deny it to nobody any more, without a word.
+// RemoveGroup removes a group and returns the number of its members. If a policy names the
+// group, it returns a Conflict: otherwise a rule that denies access to its members would
+// silently deny it to nobody.
 func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, tenant, name string) (members int, err error) {
 	err = d.db.InTx(ctx, who, func(tx *store.Tx) error {
 		g, err := tx.Groups().ByName(ctx, tenant, name)
 		if err != nil {
 			return err
 		}
-		if err := unnamed(ctx, tx, g); err != nil {
+		if err := checkNoPolicyNames(ctx, tx, g); err != nil {
 			return err
 		}
 		all, err := store.Collect(tx.Groups().Members(ctx, tenant, g.ID))
@@ -101,7 +101,7 @@ func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, ten
 			return err
 		}
 		for _, u := range all {
-			if err := changed(ctx, tx, g, u, "removed"); err != nil {
+			if err := recordMembership(ctx, tx, g, u, "removed"); err != nil {
 				return err
 			}
 		}
@@ -115,9 +115,9 @@ func (d *Directory) RemoveGroup(ctx context.Context, who identity.Principal, ten
 	return members, err
 }
 
-// unnamed reports a Conflict if a policy names a group. An id is random and
-// stands nowhere by chance, so it is looked for as text.
-func unnamed(ctx context.Context, tx *store.Tx, g identity.Group) error {
+// checkNoPolicyNames returns a Conflict if a policy names a group. It searches the documents
+// for the id as text, because a random id does not occur by chance.
+func checkNoPolicyNames(ctx context.Context, tx *store.Tx, g identity.Group) error {
 	all, err := tx.Policies().All(ctx, g.Tenant)
 	if err != nil {
 		return err

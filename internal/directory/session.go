@@ -11,9 +11,9 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// EndSession ends one of a user's own sessions, with every token it gave, those
-// for use offline too: who ends it from another browser wants nothing of it left
-// (T-LOG-27). A session that is not the user's, or is over, is a NotFound.
+// EndSession ends one of a user's sessions, with all tokens issued in it, including those for
+// offline use: a user who ends it from another browser wants nothing of it to remain
+// (T-LOG-27). The error is NotFound if the session is not the user's or has ended.
 func EndSession(ctx context.Context, tx *store.Tx, u identity.User, id string) error {
 	sessions, err := store.Collect(tx.Sessions().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
@@ -39,19 +39,19 @@ func endSession(ctx context.Context, tx *store.Tx, u identity.User, s identity.S
 		Data: map[string]string{"session": s.ID, "grants": strconv.FormatInt(grants, 10)}})
 }
 
-// EndOtherSessions ends all of a user's sessions but the one that asks, with every
-// token given outside it and every remembered device, and tells the user by mail.
-// It returns how many sessions there were.
+// EndOtherSessions ends all of a user's sessions except the one that asks, with all tokens
+// issued outside it and all remembered devices, and notifies the user by mail. It returns the
+// number of sessions.
 func EndOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks string, from templates.Origin) (int, error) {
-	ended, err := endOthers(ctx, tx, u, asks)
+	ended, err := endOtherSessions(ctx, tx, u, asks)
 	if err != nil {
 		return 0, err
 	}
-	return ended, tell(ctx, tx, u, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
+	return ended, queueMail(ctx, tx, u, "", templates.SessionsEnded{Name: u.Name, Sessions: ended, Origin: from})
 }
 
-// endOthers is EndOtherSessions without its mail.
-func endOthers(ctx context.Context, tx *store.Tx, u identity.User, asks string) (int, error) {
+// endOtherSessions is EndOtherSessions without the mail.
+func endOtherSessions(ctx context.Context, tx *store.Tx, u identity.User, asks string) (int, error) {
 	sessions, err := store.Collect(tx.Sessions().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return 0, err
@@ -66,7 +66,7 @@ func endOthers(ctx context.Context, tx *store.Tx, u identity.User, asks string) 
 		}
 		ended++
 	}
-	// Sessions that ran out may have left grants for use offline.
+	// Expired sessions may have left grants for offline use.
 	if _, err := tx.Grants().RevokeOtherSessions(ctx, u.Tenant, u.ID, asks); err != nil {
 		return 0, err
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// Lock locks a user's logins, in all browsers, until an operator unlocks them.
-// What is open stays open; Disable ends that too. Locking who is locked changes
-// nothing, and no event says otherwise.
+// Lock locks a user's logins in all browsers until an operator unlocks them. Open sessions
+// continue; Disable ends them too. It does nothing, and writes no event, if the user is locked
+// already.
 func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
-	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+	return d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		done, err := tx.Users().Lock(ctx, tenant, u.ID)
 		if err != nil || !done {
 			return err
@@ -27,10 +27,10 @@ func (d *Directory) Lock(ctx context.Context, who identity.Principal, tenant, us
 	})
 }
 
-// Unlock ends every lock of a user's logins, whatever locked them (CRED-20), and
-// those of push (PUSH-9) and of passcodes (CRED-12).
+// Unlock ends all locks of a user: of logins (CRED-20), of push (PUSH-9) and of passcodes
+// (CRED-12).
 func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
-	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+	return d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		if err := tx.Users().Unlock(ctx, tenant, u.ID); err != nil {
 			return fmt.Errorf("directory: unlock: %w", err)
 		}
@@ -45,18 +45,18 @@ func (d *Directory) Unlock(ctx context.Context, who identity.Principal, tenant, 
 		if err != nil {
 			return fmt.Errorf("directory: unlock: %w", err)
 		}
-		if err := TellUnlocked(ctx, tx, rules, u, templates.Origin{At: tx.Now()}); err != nil {
+		if err := NotifyUnlocked(ctx, tx, rules, u, templates.Origin{At: tx.Now()}); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserUnlocked, User: u.ID})
 	})
 }
 
-// Disable keeps a user from logging in until Enable, and ends all there is
-// open: sessions, journeys, push requests, the tokens of applications. To who
-// tries to log in, the name is from then on like one nobody has (ENR-4).
+// Disable prevents a user from logging in until Enable, and ends everything that is open:
+// sessions, journeys, push requests and tokens of applications. Logins with the name then
+// look like those with an unknown name (ENR-4).
 func (d *Directory) Disable(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
-	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+	return d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		done, err := tx.Users().Disable(ctx, tenant, u.ID)
 		if err != nil || !done {
 			return err
@@ -65,15 +65,15 @@ func (d *Directory) Disable(ctx context.Context, who identity.Principal, tenant,
 		if err != nil {
 			return err
 		}
-		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserDisabled, User: u.ID, Data: counted(ended)})
+		return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.UserDisabled, User: u.ID, Data: revokedData(ended)})
 	})
 }
 
-// Enable lets a disabled user log in again. A single sign-on that was under way
-// on another node while the user was disabled may have left something behind;
-// it ends first, so that nothing from before comes to life again.
+// Enable lets a disabled user log in again. A login that was in progress on another node when
+// the user was disabled may have left something open. It is ended first, so that nothing from
+// before becomes valid again.
 func (d *Directory) Enable(ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error) {
-	return d.alter(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
+	return d.changeUser(ctx, who, tenant, user, func(tx *store.Tx, u identity.User) error {
 		if u.Enabled() {
 			return nil
 		}
@@ -88,8 +88,8 @@ func (d *Directory) Enable(ctx context.Context, who identity.Principal, tenant, 
 	})
 }
 
-// alter changes the user of a name and returns what came of it.
-func (d *Directory) alter(ctx context.Context, who identity.Principal, tenant, user string,
+// changeUser changes the user with a name in a transaction and returns the changed user.
+func (d *Directory) changeUser(ctx context.Context, who identity.Principal, tenant, user string,
 	change func(tx *store.Tx, u identity.User) error) (identity.User, error) {
 	var u identity.User
 	err := d.db.InTx(ctx, who, func(tx *store.Tx) (err error) {
@@ -105,8 +105,8 @@ func (d *Directory) alter(ctx context.Context, who identity.Principal, tenant, u
 	return u, err
 }
 
-// counted tells in an event what was ended; what there was none of is left out.
-func counted(e store.RevokedAccess) map[string]string {
+// revokedData returns the counts of what was ended as data of an event, without zero counts.
+func revokedData(e store.RevokedAccess) map[string]string {
 	data := map[string]string{"sessions": "", "journeys": "", "pushes": "", "grants": ""}
 	for name, n := range map[string]int64{"sessions": e.Sessions, "journeys": e.Journeys, "pushes": e.Pushes, "grants": e.Grants} {
 		if n > 0 {

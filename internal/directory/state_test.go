@@ -14,7 +14,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// operator is who changes things in these tests.
+// operator is the principal of the changes in these tests.
 func operator(h *storetest.Fixture) identity.Principal {
 	return identity.Principal{Tenant: h.Tenant.ID, Kind: identity.CommandLine, Name: "root: latchkey user"}
 }
@@ -61,7 +61,7 @@ func TestADM5_AChangeHasOldAndNewValues(t *testing.T) {
 		if e.Data["language.after"] != "de" || e.Data["password"] != "changed" || strings.Contains(fmt.Sprint(e), password) {
 			t.Errorf("data: %v", e.Data)
 		}
-		// What is so already changes nothing, and is no event.
+		// A repetition changes nothing and writes no event.
 		if _, err := d.Change(t.Context(), who, h.Tenant.ID, "anna.berg", Change{Mail: &mail, Groups: []string{"Nurses", "Doctors"}, Leave: []string{"Staff"}}); err != nil {
 			t.Fatal(err)
 		}
@@ -112,9 +112,9 @@ func TestStatesHaveEventsAndRepeatNone(t *testing.T) {
 	})
 }
 
-// Of a person who was removed nothing is left in any column of any table: the
-// whole database is read to see (foundations, Events). What happened is still
-// told, and the digest over what was erased stays.
+// Nothing of a removed user remains in any column of any table: the whole database is searched
+// (foundations, Events). Events still say what happened, and the digest of the erased data
+// remains.
 func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d, who := New(h.DB, 1), operator(h)
@@ -164,7 +164,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 			}
 			return tx.Event(t.Context(), audit.Event{Kind: audit.PasswordWrong, User: u.ID, Journey: j.ID, Personal: map[string]string{"name": "Zacharias"}})
 		})
-		if len(found(t, h.DB, marked)) < 10 {
+		if len(findMarks(t, h.DB, marked)) < 10 {
 			t.Fatal("the test does not put the person where it looks")
 		}
 		gone, err := d.Remove(t.Context(), who, h.Tenant.ID, "zacharias")
@@ -174,7 +174,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		if gone.Authenticators != 1 || gone.Groups != 1 || gone.Sessions != 1 || gone.Events != 3 {
 			t.Errorf("gone: %+v", gone)
 		}
-		for _, place := range found(t, h.DB, marked) {
+		for _, place := range findMarks(t, h.DB, marked) {
 			t.Errorf("still there: %s", place)
 		}
 		if got, err := h.DB.Authenticators().Get(t.Context(), h.Tenant.ID, a.ID); err != nil || got.State() != identity.Revoked {
@@ -193,7 +193,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 				t.Errorf("%s erased: %v", e.Kind, e.Erased)
 			}
 		}
-		// Nobody is found under the name, or under the id as a name; it is free.
+		// The user is not found by name, nor by the id as a name; the name is free.
 		for _, name := range []string{"zacharias", u.ID} {
 			if _, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, name); !errors.Is(err, identity.NotFound) {
 				t.Errorf("%s is found: %v", name, err)
@@ -209,8 +209,8 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 	})
 }
 
-// found lists where in the database one of the marks stands.
-func found(t *testing.T, db *store.DB, marks []string) []string {
+// findMarks returns where in the database any of the marks occurs.
+func findMarks(t *testing.T, db *store.DB, marks []string) []string {
 	t.Helper()
 	snapshot, err := db.Snapshot(t.Context())
 	if err != nil {

@@ -50,7 +50,7 @@ func (s ForAuthenticator) beginWith(ctx context.Context, tx *store.Tx, e *Engine
 	if err != nil {
 		return nil, err
 	}
-	if err := authenticator.RoomForAnother(u, rules.Credentials, all); err != nil {
+	if err := authenticator.CheckCanAdd(u, rules.Credentials, all); err != nil {
 		return nil, err
 	}
 	j := newJourney(c, s.Application, tx.Now())

@@ -98,7 +98,7 @@ func (f *flow) enterResponse(ctx context.Context, tx *store.Tx, in EnterResponse
 	switch {
 	case err != nil:
 		return err
-	case result.Reason == authenticator.Paused: // nothing was evaluated
+	case result.Reason == authenticator.PasscodesLocked: // nothing was evaluated
 		if j.Proved() {
 			j.Notice = "error.passcode.paused"
 		}

@@ -77,7 +77,7 @@ func (f *flow) recognise(ctx context.Context, tx *store.Tx) error {
 	case err != nil:
 		return err
 	case verdict.Stolen:
-		return directory.DeviceStolen(ctx, tx, f.User, verdict.Device, f.origin(tx))
+		return directory.ReportStolenDevice(ctx, tx, f.User, verdict.Device, f.origin(tx))
 	case verdict.Counts:
 		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice,
 			Authenticator: verdict.Device.ID, At: tx.Now()})
@@ -127,7 +127,7 @@ func (e *Engine) remember(ctx context.Context, tx *store.Tx, f *flow) (Device, e
 	if err != nil {
 		return Device{}, err
 	}
-	return Device{cookie, rules.Lifetime()}, directory.TellDeviceRemembered(ctx, tx, f.User, d)
+	return Device{cookie, rules.Lifetime()}, directory.NotifyDeviceRemembered(ctx, tx, f.User, d)
 }
 
 // allowRemembered is what the rule that decided says of remembered devices.

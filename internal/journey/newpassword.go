@@ -73,7 +73,7 @@ func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt
 			j.Notice, f.unchanged = problem, true
 			return nil
 		}
-		err := directory.Renew(ctx, tx, directory.Renewal{User: before, Hash: hash, Journey: j.ID, Forgotten: forgotten, From: f.origin(tx)})
+		err := directory.RenewPassword(ctx, tx, directory.PasswordRenewal{User: before, Hash: hash, Journey: j.ID, Forgotten: forgotten, From: f.origin(tx)})
 		if err != nil || !forgotten {
 			return err
 		}
@@ -88,7 +88,7 @@ func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt
 // typed: an address computes no more of them here than by signing in.
 func (t *taking) prepareNewPassword(ctx context.Context, f *flow, in ChoosePassword) (problem, hash string, err error) {
 	e := t.engine
-	err = e.Directory.Judge(f.Rules.Passwords, f.User, t.client.Tenant.OrganisationName(), in.Password)
+	err = e.Directory.CheckNewPassword(f.Rules.Passwords, f.User, t.client.Tenant.OrganisationName(), in.Password)
 	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind == identity.Invalid {
 		return refused.Key, "", nil
 	}

@@ -26,7 +26,7 @@ func (h *fixture) pinned() (pin string) {
 		if err := tx.Authenticators().Add(h.Context(), h.token, h.User.ID); err != nil {
 			return err
 		}
-		pin, err = authenticator.GiveFirstPIN(h.Context(), tx, h.token)
+		pin, err = authenticator.AssignFirstPIN(h.Context(), tx, h.token)
 		return err
 	})
 	return pin

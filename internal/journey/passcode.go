@@ -40,7 +40,7 @@ func (f *flow) enterPasscode(ctx context.Context, tx *store.Tx, in EnterPasscode
 	}
 	result, err := authenticator.Check(ctx, tx, authenticator.Attempt{Tenant: j.Tenant, User: j.UserID,
 		Application: j.Application, Journey: j.ID, Typed: code, Rules: f.Rules.Lockout, PIN: f.Rules.PIN,
-		From: f.origin(tx), First: first, FirstAlone: !f.Facts.CodesAllowed, Last: !j.Resync.Until.IsZero()})
+		From: f.origin(tx), ResyncFirst: first, ResyncOnly: !f.Facts.CodesAllowed, NoResync: !j.Resync.Until.IsZero()})
 	switch {
 	case err != nil:
 		return err
@@ -49,10 +49,10 @@ func (f *flow) enterPasscode(ctx context.Context, tx *store.Tx, in EnterPasscode
 			Authenticator: result.Authenticator.ID, At: tx.Now()})
 		f.unchanged = true
 		return f.refund(ctx, tx)
-	case result.Reason == authenticator.TooFar: // right, and no try at guessing
-		j.Resync, j.Notice, f.unchanged = result.First, "notice.passcode.next", true
+	case result.Reason == authenticator.OuterWindow: // right, and no try at guessing
+		j.Resync, j.Notice, f.unchanged = result.ResyncFirst, "notice.passcode.next", true
 		return f.refund(ctx, tx)
-	case result.Reason == authenticator.Paused: // nothing was evaluated
+	case result.Reason == authenticator.PasscodesLocked: // nothing was evaluated
 		j.Notice = "error.passcode.wrong"
 		if j.Proved() {
 			j.Notice = "error.passcode.paused"

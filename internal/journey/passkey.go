@@ -58,8 +58,8 @@ func (f *flow) signWithPasskey(ctx context.Context, tx *store.Tx, in SignWithPas
 	if err != nil {
 		return err
 	}
-	s, right, err := authenticator.UsePasskey(ctx, tx, authenticator.Assertion{Party: authenticator.PartyAt(f.engine.Base), Challenge: challenge,
-		Signed: in.Credential, User: j.UserID, Verified: f.asksVerified(), Tenant: j.Tenant, Journey: j.ID, Asks: j.Application,
+	s, right, err := authenticator.UsePasskey(ctx, tx, authenticator.Assertion{RelyingParty: authenticator.RelyingPartyAt(f.engine.Base), Challenge: challenge,
+		Signed: in.Credential, User: j.UserID, Verified: f.asksVerified(), Tenant: j.Tenant, Journey: j.ID, Application: j.Application,
 		Personal: personal(j), From: f.origin(tx)})
 	if err != nil || !right {
 		return err
@@ -121,7 +121,7 @@ func (f *flow) askPasskey(ctx context.Context, r store.Reader) (*AskedPasskey, e
 	if err != nil {
 		return nil, err
 	}
-	ask := &AskedPasskey{Challenge: challenge, RelyingID: authenticator.PartyAt(f.engine.Base).ID, Verified: f.asksVerified()}
+	ask := &AskedPasskey{Challenge: challenge, RelyingID: authenticator.RelyingPartyAt(f.engine.Base).ID, Verified: f.asksVerified()}
 	if f.Step != AskPasskey || f.Journey.UserID == "" {
 		return ask, nil
 	}

@@ -28,7 +28,7 @@ import (
 )
 
 // loginPages are who asks for signatures.
-var loginPages = authenticator.Party{ID: "login.example.org", Origin: "https://login.example.org"}
+var loginPages = authenticator.RelyingParty{ID: "login.example.org", Origin: "https://login.example.org"}
 
 // Flags of authenticator data (WebAuthn, section 6.1).
 const (
@@ -45,7 +45,7 @@ type key struct {
 	handle  string
 	count   uint32
 	flags   byte
-	party   authenticator.Party
+	party   authenticator.RelyingParty
 	kind    string
 	cross   bool
 }

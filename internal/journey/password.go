@@ -77,7 +77,7 @@ func (p *passwordTry) count(ctx context.Context, tx *store.Tx) error {
 // check computes the hashes.
 func (p *passwordTry) check(ctx context.Context, slot *directory.HashSlot, typed string) (err error) {
 	p.right, err = slot.Check(ctx, p.candidate, typed)
-	if err == nil && p.right && directory.Foreign(p.candidate.Password) {
+	if err == nil && p.right && directory.NeedsRehash(p.candidate.Password) {
 		p.hash, err = slot.Hash(ctx, typed)
 	}
 	return err

@@ -87,7 +87,7 @@ func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err
 func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string, err error) {
 	sent, err := push.Start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
 	if l, ok := errors.AsType[*push.Locked](err); ok && l.JustLocked {
-		return "", "error.push.locked", directory.TellPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
+		return "", "error.push.locked", directory.NotifyPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && (refused.Kind == identity.Conflict || refused.Kind == identity.Throttled) {
 		return "", refused.Key, nil

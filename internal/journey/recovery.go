@@ -54,7 +54,7 @@ func (f *flow) enterRecoveryCode(ctx context.Context, tx *store.Tx, in EnterReco
 		}
 		return f.lockIfExceeded(ctx, tx)
 	}
-	right, err := authenticator.UseRecoveryCode(ctx, tx, authenticator.Recovery{User: f.User, Application: j.Application, Journey: j.ID,
+	right, err := authenticator.UseRecoveryCode(ctx, tx, authenticator.RecoveryAttempt{User: f.User, Application: j.Application, Journey: j.ID,
 		Code: code, Origin: f.origin(tx)})
 	if err != nil {
 		return err

@@ -16,10 +16,10 @@ func (f *flow) resync(now time.Time) identity.Resync {
 	j := f.Journey
 	r := j.Resync
 	if p := f.Request.Request; r.Until.IsZero() && j.Method == identity.ByPush && f.Request.Outcome == store.PushResync {
-		r = authenticator.Resync(p.Authenticator, p.Resync, p.EndedAt)
+		r = authenticator.NewResync(p.Authenticator, p.Resync, p.EndedAt)
 	}
 	// Where policy refuses codes by now, one that was typed leads nowhere.
-	if !now.Before(r.Until) || r.Tries >= authenticator.ResyncTries || !f.Facts.CodesAllowed && j.Method != identity.ByPush {
+	if !now.Before(r.Until) || r.Tries >= authenticator.ResyncAttempts || !f.Facts.CodesAllowed && j.Method != identity.ByPush {
 		return identity.Resync{}
 	}
 	return r

@@ -344,7 +344,7 @@ func (e *Engine) succeed(ctx context.Context, tx *store.Tx, f *flow) error {
 	if err := tx.Users().RecordLogin(ctx, j.Tenant, j.UserID, j.Browser, j.KnownBrowser, method); err != nil {
 		return err
 	}
-	if err := directory.TellUnlocked(ctx, tx, f.Rules.Lockout, f.User, f.origin(tx)); err != nil {
+	if err := directory.NotifyUnlocked(ctx, tx, f.Rules.Lockout, f.User, f.origin(tx)); err != nil {
 		return err
 	}
 	err = tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.LoginSucceeded, User: j.UserID, Application: j.Application,

@@ -50,7 +50,7 @@ func (p *Portal) holding(v *Visit, a identity.Authenticator) templates.Authentic
 // with it (CRED-16).
 func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 	ctx := v.Request.Context()
-	a, err := authenticator.Own(ctx, p.DB.Reader, v.User, v.Item)
+	a, err := authenticator.OfUser(ctx, p.DB.Reader, v.User, v.Item)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 		if err != nil {
 			return err
 		}
-		a, err := authenticator.Own(ctx, tx.Reader, u, v.Item)
+		a, err := authenticator.OfUser(ctx, tx.Reader, u, v.Item)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 			answer.Said = "renamed"
 			return authenticator.Rename(ctx, tx, a, v.Request.PostFormValue("name"))
 		case "push-on", "push-off":
-			return authenticator.TurnPush(ctx, tx, u, a, do == "push-on", from)
+			return authenticator.SwitchPush(ctx, tx, u, a, do == "push-on", from)
 		case "lost":
 			answer.To = v.Page.Name
 			return authenticator.ReportLost(ctx, tx, u, a, from)

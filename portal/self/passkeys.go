@@ -51,7 +51,7 @@ func (p *Portal) passkeys(v *Visit) (templates.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	creation := templates.PasskeyCreation{Challenge: challenge, RP: templates.PasskeyParty{ID: authenticator.PartyAt(p.Site.Base).ID, Name: v.Tenant.OrganisationName()},
+	creation := templates.PasskeyCreation{Challenge: challenge, RP: templates.PasskeyParty{ID: authenticator.RelyingPartyAt(p.Site.Base).ID, Name: v.Tenant.OrganisationName()},
 		User:    templates.PasskeyUser{ID: encoded([]byte(v.User.ID)), Name: v.User.Name, DisplayName: v.User.Name},
 		Timeout: 120_000, Exclude: exclude, Attestation: "none",
 		Selection: templates.PasskeySelection{ResidentKey: "preferred", UserVerification: "preferred"}}
@@ -109,7 +109,7 @@ func (p *Portal) addPasskey(v *Visit) (Answer, error) {
 		if err != nil {
 			return err
 		}
-		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.PartyAt(p.Site.Base), challenge, []byte(form("made")), form("name"), v.Origin(tx.Now()))
+		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.RelyingPartyAt(p.Site.Base), challenge, []byte(form("made")), form("name"), v.Origin(tx.Now()))
 		return err
 	})
 	return Answer{To: v.Page.Name, Said: "passkey"}, err

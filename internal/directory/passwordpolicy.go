@@ -9,11 +9,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// Judge refuses, as an Invalid, a password that a user may not choose: too short
-// or too long, next to nothing but the user's or the organisation's name, or one
-// that guesses begin with. There are no rules of composition: they make
-// passwords worse (NIST SP 800-63B, section 3.1.1.2).
-func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation, password string) error {
+// CheckNewPassword returns an Invalid error for a password that a user must not choose: one
+// that is too short or too long, that has little more than the user's or the organisation's
+// name, that is common, or that was in a breach. There are no composition rules, because
+// they make passwords worse (NIST SP 800-63B, section 3.1.1.2).
+func (d *Directory) CheckNewPassword(rules policy.Passwords, u identity.User, organisation, password string) error {
 	password, ok := canonical(password)
 	switch {
 	case !ok:
@@ -23,14 +23,14 @@ func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation,
 	}
 	local, _, _ := strings.Cut(u.Mail, "@")
 	for _, about := range []string{u.Name, u.DisplayName, u.Mail, local, organisation} {
-		if bare(about) != "" && bare(password) == bare(about) {
+		if letters(about) != "" && letters(password) == letters(about) {
 			return invalid("error.password.name")
 		}
 	}
 	if rules.AllowCommon {
 		return nil
 	}
-	if guessed, err := common(password); err != nil {
+	if guessed, err := isCommon(password); err != nil {
 		return err
 	} else if guessed {
 		return invalid("error.password.common")
@@ -38,7 +38,7 @@ func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation,
 	if d.Breached == "" {
 		return nil
 	}
-	if known, err := breached(d.Breached, password); err != nil {
+	if known, err := isBreached(d.Breached, password); err != nil {
 		return err
 	} else if known {
 		return invalid("error.password.breached")
@@ -46,9 +46,9 @@ func (d *Directory) Judge(rules policy.Passwords, u identity.User, organisation,
 	return nil
 }
 
-// bare is the letters of a text, as names are compared: what is left of it once
-// years, marks and spaces are taken away.
-func bare(text string) string {
+// letters returns the letters of a text, folded like names. Digits, punctuation and spaces
+// are removed.
+func letters(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) {
 			return r

@@ -8,8 +8,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// AllowEnrollment gives a user leave to enrol once more, which the next
-// enrolment uses up (ENR-1).
+// AllowEnrollment gives a user a permit to enrol once more. The next enrolment uses it up
+// (ENR-1).
 func (d *Directory) AllowEnrollment(ctx context.Context, who identity.Principal, tenant, user string) error {
 	return d.db.InTx(ctx, who, func(tx *store.Tx) error {
 		u, err := tx.Users().ByName(ctx, tenant, user)

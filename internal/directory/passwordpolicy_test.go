@@ -47,7 +47,7 @@ func TestJudge(t *testing.T) {
 		"    eight spaces":           "",
 	} {
 		var key string
-		if err := d.Judge(rules, u, "Example Hospital", password); err != nil {
+		if err := d.CheckNewPassword(rules, u, "Example Hospital", password); err != nil {
 			var e *identity.Error
 			if !errors.As(err, &e) || e.Kind != identity.Invalid {
 				t.Fatalf("%q: %v", password, err)
@@ -58,16 +58,16 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%q: %q, want %q", password, key, want)
 		}
 	}
-	if err := d.Judge(policy.Passwords{MinLength: 8, AllowCommon: true}, u, "", "password"); err != nil {
+	if err := d.CheckNewPassword(policy.Passwords{MinLength: 8, AllowCommon: true}, u, "", "password"); err != nil {
 		t.Errorf("where known ones are allowed: %v", err)
 	}
-	if err := d.Judge(policy.Passwords{MinLength: 15}, u, "", "correct horse"); err == nil {
+	if err := d.CheckNewPassword(policy.Passwords{MinLength: 15}, u, "", "correct horse"); err == nil {
 		t.Error("thirteen characters, of fifteen")
 	}
 }
 
-// The list is looked into, first line and last, with a count behind it and
-// without; a file that cannot be read lets nothing through.
+// The file is searched from its first to its last line, with and without counts. If it cannot be
+// read, every password is refused.
 func TestJudge_Breached(t *testing.T) {
 	for _, form := range []string{"%X\r\n", "%X:42\n"} {
 		var lines, in []string
@@ -82,17 +82,17 @@ func TestJudge_Breached(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 500 {
-			if err := d.Judge(policy.DefaultPasswords(), identity.User{}, "", in[i]); !errors.Is(err, identity.Invalid) {
+			if err := d.CheckNewPassword(policy.DefaultPasswords(), identity.User{}, "", in[i]); !errors.Is(err, identity.Invalid) {
 				t.Fatalf("%q: %v, want invalid", in[i], err)
 			}
-			if err := d.Judge(policy.DefaultPasswords(), identity.User{}, "", fmt.Sprintf("another password %d", i)); err != nil {
+			if err := d.CheckNewPassword(policy.DefaultPasswords(), identity.User{}, "", fmt.Sprintf("another password %d", i)); err != nil {
 				t.Fatalf("another password %d: %v", i, err)
 			}
 		}
 	}
 	d := New(nil, 1)
 	d.Breached = filepath.Join(t.TempDir(), "none")
-	if err := d.Judge(policy.DefaultPasswords(), identity.User{}, "", "correct horse battery"); err == nil || errors.Is(err, identity.Invalid) {
+	if err := d.CheckNewPassword(policy.DefaultPasswords(), identity.User{}, "", "correct horse battery"); err == nil || errors.Is(err, identity.Invalid) {
 		t.Errorf("no file: %v, want an error that is not the person's", err)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// maxName is the most characters an authenticator is called by.
+// maxName is the maximum number of characters of an authenticator's name.
 const maxName = 64
 
-// Own returns one of a user's authenticators by its id. Another person's, one
-// that is revoked, and one still being set up are a NotFound alike: an id in an
-// address tells nothing of what others have.
-func Own(ctx context.Context, r store.Reader, u identity.User, id string) (identity.Authenticator, error) {
+// OfUser returns one of a user's authenticators by its id. For another user's, a
+// revoked and a pending one the error is NotFound, so that ids reveal nothing about
+// other users.
+func OfUser(ctx context.Context, r store.Reader, u identity.User, id string) (identity.Authenticator, error) {
 	for a, err := range r.Authenticators().OfUser(ctx, u.Tenant, u.ID) {
 		if err != nil {
 			return a, err
@@ -30,7 +30,7 @@ func Own(ctx context.Context, r store.Reader, u identity.User, id string) (ident
 		Err: fmt.Errorf("authenticator %q of user %s", id, u.ID)}
 }
 
-// Rename gives an authenticator another name; what cannot be one is an Invalid.
+// Rename changes an authenticator's name. An unsuitable name is an Invalid error.
 func Rename(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed string) error {
 	name := identity.CleanTyped(typed)
 	if name == "" || utf8.RuneCountInString(name) > maxName {
@@ -42,12 +42,12 @@ func Rename(ctx context.Context, tx *store.Tx, a identity.Authenticator, typed s
 	if err := tx.Authenticators().Rename(ctx, a.Tenant, a.ID, name); err != nil {
 		return err
 	}
-	return changed(ctx, tx, a, audit.AuthenticatorRenamed, "")
+	return recordChange(ctx, tx, a, audit.AuthenticatorRenamed, "")
 }
 
-// TurnPush is [SetPush] by the owner outside the app, who is told by mail:
-// where push is off, nobody notices a request any more.
-func TurnPush(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, on bool, from templates.Origin) error {
+// SwitchPush is [SetPush] by the owner outside the app. The owner is notified by mail,
+// because nobody would notice requests any more if somebody else switched push off.
+func SwitchPush(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, on bool, from templates.Origin) error {
 	if err := SetPush(ctx, tx, a, on); err != nil {
 		return err
 	}
@@ -55,18 +55,18 @@ func TurnPush(ctx context.Context, tx *store.Tx, u identity.User, a identity.Aut
 	if on {
 		what = templates.PushTurnedOn
 	}
-	return tellOfChange(ctx, tx, u, a, what, from)
+	return notifyChange(ctx, tx, u, a, what, from)
 }
 
-// ReportLost revokes an authenticator its owner has lost, at once. It asks for
-// nothing that could be lost with it.
+// ReportLost revokes an authenticator that its owner has lost. It takes effect at once
+// and asks for nothing that could be lost as well.
 func ReportLost(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, from templates.Origin) error {
 	if err := Revoke(ctx, tx, a, "lost"); err != nil {
 		return err
 	}
-	return tellOfChange(ctx, tx, u, a, templates.ReportedLost, from)
+	return notifyChange(ctx, tx, u, a, templates.ReportedLost, from)
 }
 
-func tellOfChange(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, what templates.Change, from templates.Origin) error {
-	return tell(ctx, tx, u, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Origin: from})
+func notifyChange(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, what templates.Change, from templates.Origin) error {
+	return queueMail(ctx, tx, u, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Origin: from})
 }

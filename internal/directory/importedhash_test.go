@@ -9,8 +9,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// imported are hashes of "correct horse battery" as other systems write them, made
-// by other programs than ours.
+// imported are hashes of "correct horse battery" made by other programs.
 var imported = map[string]string{
 	"Django":                   "pbkdf2_sha256$1000$saltsalt$2vLrmxK8YFROnGTL6oinO4bfT02gvTppeFbz7HWz5X0=",
 	"passlib, PBKDF2-SHA-512":  "$pbkdf2-sha512$1000$c2FsdHNhbHRzYWx0c2FsdA$lYhPheApeiwq3tKG8A.KHC4iQ8mmHXFAKab1ywrJ5QhG73jAKAyVeLsbqTYH/KNRnW0OYbntj3FPNcXf3GKcRg",
@@ -25,8 +24,8 @@ var imported = map[string]string{
 	"argon2id, other settings": "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$8k8Gf1hCAS9cv0QQ3MeCSzT7dyC6o1H1gBpXZq0H7Y0",
 }
 
-// Hashes that others made let in by their password and by none that looks like it.
-// (Without padded, a NUL behind it did.)
+// Imported hashes match their password and none that looks like it.
+// (Without endsInNUL, the password with a NUL at its end matched.)
 func TestTLOG29_ImportedHashes(t *testing.T) {
 	d := New(nil, 1)
 	for name, hash := range imported {
@@ -41,24 +40,24 @@ func TestTLOG29_ImportedHashes(t *testing.T) {
 				t.Errorf("%s: %.30q: %v, %v, want %v", name, password, got, err, want)
 			}
 		}
-		if !Foreign(hash) {
+		if !NeedsRehash(hash) {
 			t.Errorf("%s is kept as ours", name)
 		}
 	}
 	ours, err := d.HashPassword(t.Context(), "correct horse battery")
-	if err != nil || Foreign(ours) {
+	if err != nil || NeedsRehash(ours) {
 		t.Errorf("ours is foreign: %s, %v", ours, err)
 	}
 	h := newHash()
 	h.memory, h.time = 64, 3
 	h.key = h.derive("correct horse battery", 24)
-	if right, err := d.CheckPassword(t.Context(), identity.User{ID: "usr_x", Password: h.String()}, "correct horse battery"); !right || err != nil || !Foreign(h.String()) {
-		t.Errorf("argon2id of other settings: %v, %v, foreign %v", right, err, Foreign(h.String()))
+	if right, err := d.CheckPassword(t.Context(), identity.User{ID: "usr_x", Password: h.String()}, "correct horse battery"); !right || err != nil || !NeedsRehash(h.String()) {
+		t.Errorf("argon2id of other settings: %v, %v, foreign %v", right, err, NeedsRehash(h.String()))
 	}
 }
 
-// bcrypt looks at 72 bytes. A longer password that begins alike is another one.
-// (Without the length it was the same.)
+// bcrypt only uses 72 bytes. A longer password with the same beginning does not match.
+// (Without the check of the length it did.)
 func TestTLOG29_BcryptDoesNotCut(t *testing.T) {
 	d, x := New(nil, 1), strings.Repeat("x", 72)
 	u := identity.User{ID: "usr_x", Password: "$2b$05$abcdefghijklmnopqrstuujf8SX2ahXLwp9w/B.Y5XdysS6yR576q"}
@@ -69,8 +68,8 @@ func TestTLOG29_BcryptDoesNotCut(t *testing.T) {
 	}
 }
 
-// What would keep the machine busy, or compares too little, is refused with the
-// line it stands in. (Tried without each bound in turn: the row was taken.)
+// Hashes that are too expensive or compare too little are refused with their line. (Without each
+// bound in turn, the row was accepted.)
 func TestImport_HashesThatAreRefused(t *testing.T) {
 	for name, hash := range map[string]string{
 		"nothing known":         "$1$abcdefgh$x",
@@ -96,7 +95,7 @@ func TestImport_HashesThatAreRefused(t *testing.T) {
 	}
 }
 
-// An import with hashes: who has one can log in by that password.
+// An import with hashes: its users can log in with their passwords.
 func TestImport_WithHashes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		d := New(h.DB, 1)

@@ -13,23 +13,23 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// Revoke ends an authenticator for good, for a reason such as "lost" or
-// "operator". One that is revoked already stays so.
+// Revoke permanently ends an authenticator, for a reason such as "lost" or "operator".
+// It does nothing if the authenticator is revoked already.
 func Revoke(ctx context.Context, tx *store.Tx, a identity.Authenticator, reason string) error {
 	done, err := tx.Authenticators().Revoke(ctx, a.Tenant, a.ID)
 	if err != nil || !done {
 		return err
 	}
-	if err := changed(ctx, tx, a, audit.AuthenticatorRevoked, reason); err != nil {
+	if err := recordChange(ctx, tx, a, audit.AuthenticatorRevoked, reason); err != nil {
 		return err
 	}
-	return takeBack(ctx, tx, a)
+	return revokeProofs(ctx, tx, a)
 }
 
-// takeBack ends what a revoked authenticator proved: in journeys under way, and
-// for later, where its owners' devices were remembered. Its theft would
-// otherwise live on (JRN-9).
-func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+// revokeProofs invalidates what a revoked authenticator has proved: in open journeys,
+// and by remembered devices of its users. Otherwise a thief could continue to use
+// them (JRN-9).
+func revokeProofs(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
@@ -39,12 +39,12 @@ func takeBack(ctx context.Context, tx *store.Tx, a identity.Authenticator) error
 			return err
 		}
 	}
-	return takeBackHere(ctx, tx, a)
+	return revokeOpenProofs(ctx, tx, a)
 }
 
-// takeBackHere ends what an authenticator proved in journeys under way, one of
-// which may be about to add another authenticator with it.
-func takeBackHere(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
+// revokeOpenProofs invalidates what an authenticator has proved in open journeys. One
+// of them may be about to add another authenticator with it.
+func revokeOpenProofs(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err
@@ -57,10 +57,10 @@ func takeBackHere(ctx context.Context, tx *store.Tx, a identity.Authenticator) e
 	return nil
 }
 
-// Unlock ends the lock that wrong passcodes brought about, and clears their
-// count; and it ends the lock of push, which is its user's, and so all that
-// user's authenticators' (PUSH-9). One that is locked in neither way is a
-// Conflict, so that an operator who unlocks the wrong one notices.
+// Unlock ends the lock caused by wrong passcodes and resets their count. It also ends
+// the lock of push, which applies to all authenticators of its users (PUSH-9). If
+// neither is locked, it returns a Conflict, so that an operator who has chosen the
+// wrong authenticator notices.
 func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.Authenticators().Unlock(ctx, a.Tenant, a.ID)
 	if err != nil {
@@ -81,11 +81,11 @@ func Unlock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	case !done:
 		return nil
 	}
-	return unlocked(ctx, tx, a, "operator")
+	return recordUnlock(ctx, tx, a, "operator")
 }
 
-// unlockPush ends the lock of push of an authenticator's users, and reports
-// whether there was one.
+// unlockPush ends the lock of push of an authenticator's users, and reports whether
+// there was one.
 func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bool, error) {
 	if a.Push(tx.Now()) != identity.PushLocked {
 		return false, nil
@@ -102,38 +102,38 @@ func unlockPush(ctx context.Context, tx *store.Tx, a identity.Authenticator) (bo
 	return true, nil
 }
 
-// Lock locks an authenticator until somebody unlocks it, which no time does. Like
-// one suspended it still counts as having one, so that neither opens a way into
-// self-provisioning (ENR-1). One that is locked already, or that nobody has, is
-// a Conflict.
+// Lock locks an authenticator until an operator unlocks it. Like a suspended one it
+// still counts as an authenticator, so that locking does not open self-provisioning
+// (ENR-1). It returns a Conflict if the authenticator is locked already or belongs to
+// nobody.
 func Lock(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.Authenticators().Lock(ctx, a.Tenant, a.ID)
-	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorLocked); err != nil {
+	if err := finishChange(ctx, tx, a, done, err, audit.AuthenticatorLocked); err != nil {
 		return err
 	}
-	return tellLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByOperator, time.Time{}, templates.Origin{At: tx.Now()})
+	return notifyLocked(ctx, tx, []identity.Authenticator{a}, templates.LockedByOperator, time.Time{}, templates.Origin{At: tx.Now()})
 }
 
-// Suspend keeps an authenticator from being used until it is resumed: its owner
-// is away, or looks for it. What it proved in journeys under way is taken back.
-// One that is suspended already, or that nobody has,
-// is a Conflict.
+// Suspend prevents an authenticator from being used until it is resumed, for example
+// while its owner is away or looking for it. What it proved in open journeys is
+// invalidated. It returns a Conflict if the authenticator is suspended already or
+// belongs to nobody.
 func Suspend(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.Authenticators().Suspend(ctx, a.Tenant, a.ID)
-	if err := settle(ctx, tx, a, done, err, audit.AuthenticatorSuspended); err != nil {
+	if err := finishChange(ctx, tx, a, done, err, audit.AuthenticatorSuspended); err != nil {
 		return err
 	}
-	return takeBackHere(ctx, tx, a)
+	return revokeOpenProofs(ctx, tx, a)
 }
 
-// Resume ends a suspension. One that is not suspended is a Conflict.
+// Resume ends a suspension. It returns a Conflict if the authenticator is not suspended.
 func Resume(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 	done, err := tx.Authenticators().Resume(ctx, a.Tenant, a.ID)
-	return settle(ctx, tx, a, done, err, audit.AuthenticatorResumed)
+	return finishChange(ctx, tx, a, done, err, audit.AuthenticatorResumed)
 }
 
-// settle writes the event of what an operator changed, or says why nothing was.
-func settle(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bool, err error, kind audit.Kind) error {
+// finishChange writes the event of an operator's change, or returns why nothing changed.
+func finishChange(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bool, err error, kind audit.Kind) error {
 	if err != nil {
 		return err
 	}
@@ -141,12 +141,12 @@ func settle(ctx context.Context, tx *store.Tx, a identity.Authenticator, done bo
 		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.state",
 			Err: fmt.Errorf("authenticator: %s is %s", a.Serial, a.State())}
 	}
-	return changed(ctx, tx, a, kind, "operator")
+	return recordChange(ctx, tx, a, kind, "operator")
 }
 
-// SetPush switches push on or off for an active authenticator (PUSH-8). On, it
-// must be one that gets push: its platform is looked at as policy stands now.
-// Where it may not, the error is a Forbidden whose cause is a push.Refusal.
+// SetPush switches push on or off for an active authenticator (PUSH-8). Switching it on
+// requires a platform that gets push under the present policy. If it is not allowed,
+// the error is a Forbidden that wraps a push.Refusal.
 func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on bool) error {
 	a, err := tx.Authenticators().Get(ctx, a.Tenant, a.ID)
 	if err != nil {
@@ -177,16 +177,16 @@ func SetPush(ctx context.Context, tx *store.Tx, a identity.Authenticator, on boo
 	if err != nil || !done {
 		return err
 	}
-	return changed(ctx, tx, a, audit.AuthenticatorPush, reason)
+	return recordChange(ctx, tx, a, audit.AuthenticatorPush, reason)
 }
 
 func forbidden(code string) error {
 	return &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: &push.Refusal{Code: code}}
 }
 
-// changed writes the event of a change for each user the authenticator belongs
-// to, and wakes who shows it.
-func changed(ctx context.Context, tx *store.Tx, a identity.Authenticator, kind audit.Kind, reason string) error {
+// recordChange writes the event of a change for each user of the authenticator, and
+// notifies the pages that show it.
+func recordChange(ctx context.Context, tx *store.Tx, a identity.Authenticator, kind audit.Kind, reason string) error {
 	users, err := tx.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return err

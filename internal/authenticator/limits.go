@@ -9,8 +9,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// ReadCredentials reads a tenant's policy of what its users may have, as it stands
-// now.
+// ReadCredentials reads a tenant's present policy for credentials.
 func ReadCredentials(ctx context.Context, r store.Reader, tenant string) (policy.Credentials, error) {
 	row, err := r.Policies().Get(ctx, tenant, policy.KindCredentials)
 	if err != nil {
@@ -23,11 +22,10 @@ func ReadCredentials(ctx context.Context, r store.Reader, tenant string) (policy
 	return c, nil
 }
 
-// MayHave refuses, as a Conflict, what has just given a user an authenticator of a
-// kind that policy does not allow (CRED-1), or more than it allows (CRED-15),
-// passkeys apart, of which there is another bound. Those half made do not count:
-// nothing came of them yet.
-func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.AuthenticatorKind) error {
+// CheckLimits is called after a user got an authenticator. It returns a Conflict if
+// policy does not allow its kind (CRED-1) or the user now has too many (CRED-15).
+// Passkeys have a separate limit. Pending authenticators do not count.
+func CheckLimits(ctx context.Context, tx *store.Tx, u identity.User, kind identity.AuthenticatorKind) error {
 	rules, err := ReadCredentials(ctx, tx.Reader, u.Tenant)
 	if err != nil {
 		return err
@@ -37,25 +35,25 @@ func MayHave(ctx context.Context, tx *store.Tx, u identity.User, kind identity.A
 			Err: fmt.Errorf("authenticator: policy allows none of kind %s, only %v", kind, rules.Kinds)}
 	}
 	all, err := store.Collect(tx.Authenticators().OfUser(ctx, u.Tenant, u.ID))
-	if err == nil && bounded(all) > rules.MaxAuthenticators {
+	if err == nil && countLimited(all) > rules.MaxAuthenticators {
 		err = tooMany(u, rules)
 	}
 	return err
 }
 
-// RoomForAnother is that of MayHave before there is another, for who is about to begin;
-// all are those that the user has.
-func RoomForAnother(u identity.User, rules policy.Credentials, all []identity.Authenticator) error {
-	if bounded(all) >= rules.MaxAuthenticators {
+// CheckCanAdd returns the error that CheckLimits would return for a further
+// authenticator, before it is enrolled. all are the user's authenticators.
+func CheckCanAdd(u identity.User, rules policy.Credentials, all []identity.Authenticator) error {
+	if countLimited(all) >= rules.MaxAuthenticators {
 		return tooMany(u, rules)
 	}
 	return nil
 }
 
-// bounded counts those whose number policy bounds.
-func bounded(all []identity.Authenticator) (n int64) {
+// countLimited returns the number of authenticators that the policy's limit applies to.
+func countLimited(all []identity.Authenticator) (n int64) {
 	for _, a := range all {
-		if counts(a) && a.Kind != identity.Passkey {
+		if countsAsEnrolled(a) && a.Kind != identity.Passkey {
 			n++
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha1" //nolint:gosec // by which lists of breached passwords are kept
+	"crypto/sha1" //nolint:gosec // lists of breached passwords use it
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -19,16 +19,16 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// words are what people build passwords of: English words and names (SCOWL, see
-// docs/decisions/0009), and what else lists of the most common passwords begin
-// with. Of lower-case letters, in order, a line each.
+// packedWords are the words that passwords are often built from: English words and names
+// (SCOWL, see docs/decisions/0009) and the beginnings of lists of the most common passwords.
+// They are in lower case, sorted, one per line.
 //
 //go:embed words.gz
-var wordsPacked []byte
+var packedWords []byte
 
-// words unpacks them once, when the first password is chosen.
-var words = sync.OnceValues(func() ([]string, error) {
-	z, err := gzip.NewReader(bytes.NewReader(wordsPacked))
+// commonWords unpacks them when the first password is chosen.
+var commonWords = sync.OnceValues(func() ([]string, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packedWords))
 	if err != nil {
 		return nil, err
 	}
@@ -36,55 +36,54 @@ var words = sync.OnceValues(func() ([]string, error) {
 	return strings.Fields(string(text)), err
 })
 
-// rows are keys and letters in an order that hands and heads fall into.
-var rows = []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "qwertzuiopü", "azertyuiop", "asdfghjkl", "qsdfghjklm", "zxcvbnm", "yxcvbnm", "wxcvbn",
+// keyRows are sequences of the keyboard and the alphabet that people type from left to right.
+var keyRows = []string{"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "qwertzuiopü", "azertyuiop", "asdfghjkl", "qsdfghjklm", "zxcvbnm", "yxcvbnm", "wxcvbn",
 	"1qaz2wsx3edc4rfv5tgb6yhn", "!\"§$%&/()=", "!@#$%^&*()"}
 
-// common reports whether a password is one that guesses begin with: a single word
-// or name, with a few other characters before or behind it or in place of its
-// letters; a run along the keyboard or the alphabet; or next to no different
-// characters.
-func common(password string) (bool, error) {
+// isCommon reports whether a password is common: a single word or name, with a few other
+// characters around it or in place of its letters; a sequence of the keyboard or the
+// alphabet; or at most two different characters.
+func isCommon(password string) (bool, error) {
 	folded := identity.FoldName(password)
-	if monotonous(folded) {
+	if isRun(folded) {
 		return true, nil
 	}
-	all, err := words()
+	all, err := commonWords()
 	if err != nil {
 		return false, fmt.Errorf("directory: list of common passwords: %w", err)
 	}
-	for _, word := range []string{folded, unmasked(folded)} {
+	for _, word := range []string{folded, unsubstitute(folded)} {
 		core := strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) })
-		if core == "" || len([]rune(word))-len([]rune(core)) > mostAround {
+		if core == "" || len([]rune(word))-len([]rune(core)) > maxAround {
 			continue
 		}
 		if i := sort.SearchStrings(all, core); i < len(all) && all[i] == core {
 			return true, nil
 		}
-		if monotonous(core) {
+		if isRun(core) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// mostAround is how many characters around a word leave it a word: a year and a
+// maxAround is the maximum number of characters around a word: a year and a punctuation
 // mark.
-const mostAround = 5
+const maxAround = 5
 
-// masks are characters that stand for letters.
-var masks = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "8", "b", "@", "a", "$", "s", "!", "i", "€", "e")
+// substitutions are characters that stand for letters.
+var substitutions = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "8", "b", "@", "a", "$", "s", "!", "i", "€", "e")
 
-// unmasked puts letters where others stand for them, but at the end, where they
-// are more often a year.
-func unmasked(s string) string {
+// unsubstitute replaces such characters by their letters, except at the end, where they are
+// more often a year.
+func unsubstitute(s string) string {
 	core := strings.TrimRightFunc(s, func(r rune) bool { return !unicode.IsLetter(r) })
-	return masks.Replace(core) + s[len(core):]
+	return substitutions.Replace(core) + s[len(core):]
 }
 
-// monotonous reports whether a text is a run along one of the rows, either way,
-// or has no more than two different characters.
-func monotonous(s string) bool {
+// isRun reports whether a text is part of one of the keyRows in either direction, or has at
+// most two different characters.
+func isRun(s string) bool {
 	different := map[rune]bool{}
 	forward := []rune(s)
 	backward := make([]rune, len(forward))
@@ -95,7 +94,7 @@ func monotonous(s string) bool {
 	if len(different) <= 2 {
 		return true
 	}
-	for _, row := range rows {
+	for _, row := range keyRows {
 		if strings.Contains(row+row, s) || strings.Contains(row+row, string(backward)) {
 			return true
 		}
@@ -103,16 +102,15 @@ func monotonous(s string) bool {
 	return false
 }
 
-// breached reports whether a password is in a file of breached ones: lines of
-// SHA-1 in upper-case hexadecimal in order, as Have I Been Pwned gives them out,
-// with a count behind a colon or not. It looks into the file where the line would
-// stand, and reads no more.
-func breached(path, password string) (bool, error) {
+// isBreached reports whether a password is in a file of breached passwords. The file has
+// sorted lines of SHA-1 hashes in upper-case hexadecimal, optionally followed by a colon and
+// a count, as published by Have I Been Pwned. It is searched by bisection.
+func isBreached(path, password string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, fmt.Errorf("directory: list of breached passwords: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was read only
+	defer f.Close() //nolint:errcheck // read only
 	info, err := f.Stat()
 	if err != nil {
 		return false, fmt.Errorf("directory: list of breached passwords: %w", err)
@@ -120,7 +118,7 @@ func breached(path, password string) (bool, error) {
 	sum := sha1.Sum([]byte(password)) //nolint:gosec // see the import
 	want := strings.ToUpper(hex.EncodeToString(sum[:]))
 	var problem error
-	// The first place from which the next line is not before the one wanted.
+	// The first offset from which the next line is not before the wanted one.
 	at := sort.Search(int(info.Size()), func(i int) bool {
 		line, err := lineAfter(f, int64(i))
 		problem = errors.Join(problem, err)
@@ -136,8 +134,8 @@ func breached(path, password string) (bool, error) {
 	return line == want, nil
 }
 
-// lineAfter returns the hash of the first line that begins at a place or after
-// it; empty at the end.
+// lineAfter returns the hash of the first line that begins at an offset or after it, or ""
+// at the end of the file.
 func lineAfter(f *os.File, at int64) (string, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, max(at-1, 0), 256), 256)
 	if at > 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// What an operator does, in turn: each leads to a state, or is refused and
-// leaves all as it was; and as long as it is not revoked it counts as having one.
+// Each of an operator's acts, in turn, leads to a state, or is refused and changes
+// nothing. The authenticator counts as one until it is revoked.
 func TestCRED14_Life(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
@@ -52,7 +52,7 @@ func TestCRED14_Life(t *testing.T) {
 			if tt.kind != "" && len(events(t, h, tt.kind)) != before+1 {
 				t.Errorf("%d, %s: no event %s", i, tt.name, tt.kind)
 			}
-			held, err := Held(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
+			held, err := summarise(t.Context(), h.DB.Reader, h.Tenant.ID, h.User.ID, policy.DefaultPlatforms(), policy.NoPresence)
 			if has := tt.want != identity.Revoked; err != nil || (held.Assigned == 1) != has || (held.Passcodes == 1) != (tt.want == identity.Active) {
 				t.Errorf("%d, %s: held %+v, %v", i, tt.name, held, err)
 			}
@@ -60,8 +60,8 @@ func TestCRED14_Life(t *testing.T) {
 	})
 }
 
-// What takes an authenticator out of use is done once, and its event written
-// once, however many operators press at the same moment.
+// Concurrent acts of several operators take an authenticator out of use once, with one
+// event.
 func TestCRED13_OneOfManyLocks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
@@ -78,17 +78,17 @@ func TestCRED13_OneOfManyLocks(t *testing.T) {
 	})
 }
 
-// A passcode of a suspended authenticator lets nobody in, whatever its kind,
-// and counts for nothing.
+// A passcode of a suspended authenticator is not accepted, whatever its kind, and does not
+// count.
 func TestCRED11_SuspendedPasscode(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "phone")
 		h.Do(t, func(tx *store.Tx) error { return Suspend(t.Context(), tx, a) })
-		if got := try(t, h, h.DB, passcode(h, a, 0)); got.OK || got.Reason != Locked {
+		if got := tryPasscode(t, h, h.DB, passcode(h, a, 0)); got.OK || got.Reason != Locked {
 			t.Errorf("a right passcode of a suspended authenticator: %v %q", got.OK, got.Reason)
 		}
 		h.Do(t, func(tx *store.Tx) error { return Resume(t.Context(), tx, a) })
-		if got := try(t, h, h.DB, passcode(h, a, 0)); !got.OK {
+		if got := tryPasscode(t, h, h.DB, passcode(h, a, 0)); !got.OK {
 			t.Errorf("the same after it was resumed: %q", got.Reason)
 		}
 	})
