@@ -12,22 +12,14 @@ idp: handout kit visit
 idp/oidc: kit stranger
 idp/saml: kit stranger
 internal/admin: obstacle strand tenancy wayin
-internal/authenticator: authenticator.whose holding internal/authenticator/life internal/authenticator/most internal/authenticator/own stranger
-internal/backup: house
 internal/bench: house stranger walk
 internal/config: bell walk
-internal/directory: directory.*.Judge directory.*.fits door internal/directory/judge internal/directory/known internal/directory/leave stranger tally
 internal/doctor: annexe epoch
-internal/identity: floor house identity.Passed pipush stranger
 internal/journey: door errand holding house journey.*.settle journey.class stranger tally visit walk
-internal/notify: bell door house
-internal/outbound: stranger
+internal/notify: bell
 internal/phone: bell house
-internal/policy: door house obstacle policy.*.Leave policy.Class strand stranger walk wayin
-internal/push: bell obstacle stranger tally
 internal/server: annexe bell door house server.*.second server.Found
 internal/web: kit stranger
-internal/webpush: bell stranger
 portal/self: holding kit self.Visit visit wayin
 scripts: stranger
 `

@@ -109,7 +109,7 @@ func (h *appHouse) journey(t *testing.T) *identity.Journey {
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: appPayroll,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
-		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
+		Passed:    []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	h.tx(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j

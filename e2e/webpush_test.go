@@ -91,7 +91,7 @@ func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(c.Certificate())
-	h.bell.Services, h.bell.Client = services, outbound.NewTrusting([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
+	h.bell.Services, h.bell.Client = services, outbound.NewWithRoots([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
 	h.tx(t, func(tx *store.Tx) error {
 		has, err := tx.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {

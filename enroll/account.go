@@ -108,7 +108,7 @@ func stands(ctx context.Context, tx *store.Tx, act store.Activation) (bool, erro
 		return true, nil
 	}
 	j, err := tx.Journeys().Get(ctx, act.Tenant, act.Journey)
-	return err == nil && (!j.Adding || j.FactorStands() && j.Outcome != identity.Cancelled), err
+	return err == nil && (!j.Adding || j.HasSecondFactor() && j.Outcome != identity.Cancelled), err
 }
 
 // finished does what a new authenticator brings with it: push as its person

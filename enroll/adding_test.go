@@ -16,7 +16,7 @@ func (h *fixture) adding(t *testing.T, user identity.User, with string) *identit
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: user.Tenant, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
 		Request: []byte(`{}`), Adding: true, Browser: "b", UserID: user.ID, Name: user.Name, Enroll: identity.EnrollPlatform,
-		Passed:    []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: with, At: now}},
+		Passed:    []identity.CompletedFactor{{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: with, At: now}},
 		StartedAt: now, Code: identity.Code{PassedAt: now}, ExpiresAt: now.Add(15 * time.Minute)}
 	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j

@@ -99,7 +99,7 @@ func (h *fixture) journey(t *testing.T, user identity.User) *identity.Journey {
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
 		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
-		Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
+		Passed:    []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enroll: identity.EnrollOffered}
 	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j

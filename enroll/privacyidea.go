@@ -166,7 +166,7 @@ func (p *PrivacyIDEA) app(ctx context.Context, t identity.Tenant, serial string)
 		return a, nil, errUnverified(err)
 	case err != nil:
 		return a, nil, err
-	case a.Protocol != identity.PiPush:
+	case a.Protocol != identity.PrivacyIDEAPush:
 		return a, nil, errUnverified(fmt.Errorf("enroll: %s speaks another protocol", serial))
 	case a.State() != identity.Active:
 		return a, nil, errUnverified(fmt.Errorf("enroll: %s is %s", serial, a.State()))

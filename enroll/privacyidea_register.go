@@ -124,7 +124,7 @@ func (p *PrivacyIDEA) enroll(r *http.Request, t identity.Tenant, in privacyidea.
 		return fmt.Errorf("enroll: server's key: %w", err)
 	}
 	a := identity.Authenticator{Tenant: t.ID, ID: identity.NewID(identity.AuthenticatorID), Serial: in.Serial,
-		Kind: identity.AppToken, Protocol: identity.PiPush, Name: privacyIDEAName, Platform: identity.PrivacyIDEA,
+		Kind: identity.AppToken, Protocol: identity.PrivacyIDEAPush, Name: privacyIDEAName, Platform: identity.PrivacyIDEA,
 		LastStep: -1, Key: []byte(key), Capabilities: privacyIDEACapabilities}
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
 		act, err := p.enrollment(ctx, tx.Reader, t, in, thumbprint)

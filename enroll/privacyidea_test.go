@@ -42,7 +42,7 @@ func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
 			t.Errorf("shown afterwards: %v, %v", shown.State, err)
 		}
 		a := h.authenticators(t)[0]
-		if a.Kind != identity.AppToken || a.Protocol != identity.PiPush || a.State() != identity.Active || a.Serial != p.serial ||
+		if a.Kind != identity.AppToken || a.Protocol != identity.PrivacyIDEAPush || a.State() != identity.Active || a.Serial != p.serial ||
 			a.Push(h.Clock.Now()) != identity.PushEnabled || a.Thumbprint != "" || a.Name != "privacyIDEA Authenticator" {
 			t.Errorf("authenticator: %+v", a)
 		}

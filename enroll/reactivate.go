@@ -23,7 +23,7 @@ func Reactivate(ctx context.Context, tx *store.Tx, a identity.Authenticator, rul
 	var none Activation
 	held := a.State() == identity.Active || a.State() == identity.Locked
 	switch {
-	case a.Kind != identity.AppToken || a.Protocol == identity.PiPush:
+	case a.Kind != identity.AppToken || a.Protocol == identity.PrivacyIDEAPush:
 		return none, cannot("%s is no app of ours; hand out another, and revoke it", a.Serial)
 	case !held:
 		return none, cannot("%s is %s", a.Serial, a.State())

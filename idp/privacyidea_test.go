@@ -78,7 +78,7 @@ func TestPUSH9a_StoreAppAlone(t *testing.T) {
 			now := s.Clock.Now()
 			s.Do(t, func(tx *store.Tx) error {
 				return tx.Authenticators().Add(t.Context(), identity.Authenticator{Tenant: s.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID),
-					Serial: "LK-STORE", Kind: identity.AppToken, Protocol: identity.PiPush, Name: "privacyIDEA Authenticator",
+					Serial: "LK-STORE", Kind: identity.AppToken, Protocol: identity.PrivacyIDEAPush, Name: "privacyIDEA Authenticator",
 					Platform: identity.PrivacyIDEA, LastStep: -1, Template: []byte(`{}`), Capabilities: []string{"presence:none", "presence:pick"},
 					ActivatedAt: now, PushOnAt: now}, s.User.ID)
 			})

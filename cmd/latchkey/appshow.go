@@ -94,7 +94,7 @@ func (s *shell) showApp(ctx context.Context, h house, app identity.Application) 
 		if err != nil {
 			return shown, err
 		}
-		shown.SAML = &samlShown{Settings: set, GoodUntil: app.GoodUntil, Ours: samlOurs{issuer + "/saml/metadata", issuer + "/saml/sso"}}
+		shown.SAML = &samlShown{Settings: set, GoodUntil: app.ValidUntil, Ours: samlOurs{issuer + "/saml/metadata", issuer + "/saml/sso"}}
 		source, err := h.db.Metadata().Source(ctx, h.tenant.ID, app.ID)
 		if errors.Is(err, identity.NotFound) {
 			return shown, nil

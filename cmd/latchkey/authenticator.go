@@ -61,7 +61,7 @@ func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRo
 func (a authenticatorRow) rows() [][]string {
 	makes := fmt.Sprintf("%d digits every %d seconds", a.Digits, a.Period)
 	switch {
-	case a.Protocol == string(identity.PiPush):
+	case a.Protocol == string(identity.PrivacyIDEAPush):
 		makes = "none: it confirms by push alone"
 	case a.Period == 0:
 		makes = fmt.Sprintf("%d digits by counter", a.Digits)

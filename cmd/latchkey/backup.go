@@ -103,7 +103,7 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	to := backup.Place{Dir: dir, Environment: s.environ}
+	to := backup.Target{Dir: dir, Environment: s.environ}
 	if s.flags.Database != "" {
 		to.Database = s.override(config.Default(dir)).Database
 	}

@@ -33,7 +33,7 @@ type userRow struct {
 
 func rowOfUser(u identity.User, now time.Time) userRow {
 	row := userRow{ID: u.ID, Name: u.Name, DisplayName: u.DisplayName, Mail: u.Mail, Language: u.Language, Password: u.Password != "",
-		Failures: u.Failures, LockedAt: u.LockedAt, DisabledAt: u.DisabledAt, MayEnrollAt: u.MayEnrollAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
+		Failures: u.Failures, LockedAt: u.LockedAt, DisabledAt: u.DisabledAt, MayEnrollAt: u.EnrollPermitAt, EverEnrolledAt: u.EverEnrolledAt, CreatedAt: u.CreatedAt}
 	if row.Password {
 		row.PasswordAt, row.PasswordDue = u.PasswordChanged, u.PasswordDue
 	}

@@ -197,7 +197,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 		secret = identity.NewSecret()
 		session = identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: browser, Idle: time.Hour,
 			ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute).Truncate(time.Second),
-			Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
+			Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	}
 	var reply idp.Reply
 	err = h.idp.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {

@@ -200,6 +200,6 @@ func (s *server) failure(ctx context.Context, err error) error {
 
 // inTx runs f as the client's doing.
 func (s *server) inTx(ctx context.Context, header http.Header, c *client, f func(tx *store.Tx) error) error {
-	who := identity.Principal{Tenant: s.tenant.ID, Kind: identity.Relying, ID: c.app.ID, Name: c.app.Name, IP: header.Get(fromHeader)}
+	who := identity.Principal{Tenant: s.tenant.ID, Kind: identity.RelyingApplication, ID: c.app.ID, Name: c.app.Name, IP: header.Get(fromHeader)}
 	return s.face.idp.DB.InTx(ctx, who, f)
 }

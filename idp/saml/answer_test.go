@@ -168,7 +168,7 @@ func TestSAML2_WhatChangedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	disabled, moved, outdated := p.app, p.app, p.app
-	outdated.GoodUntil = h.Clock.Now()
+	outdated.ValidUntil = h.Clock.Now()
 	disabled.DisabledAt = h.Clock.Now()
 	moved.Config = []byte(strings.ReplaceAll(string(moved.Config), samlsptest.ACS, "https://sp.example/new"))
 	for name, app := range map[string]identity.Application{"disabled": disabled, "moved": moved, "outdated": outdated} {
@@ -193,7 +193,7 @@ func TestSAML2_OutdatedMetadata(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		p := h.add(samlsptest.Shape{})
 		limited := p.app
-		limited.GoodUntil = h.Clock.Now().Add(time.Hour)
+		limited.ValidUntil = h.Clock.Now().Add(time.Hour)
 		h.Do(t, func(tx *store.Tx) error { return tx.Applications().Change(t.Context(), p.app, limited) })
 		if a := h.post(p.request("", ""), ""); !a.granted() {
 			t.Fatalf("within its time: %d %s", a.StatusCode, a.body)

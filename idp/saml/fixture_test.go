@@ -135,7 +135,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 	now := h.Clock.Now()
 	session := identity.Session{Tenant: t.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: browser, Idle: time.Hour,
 		ExpiresAt: now.Add(12 * time.Hour), AuthTime: now.Add(-time.Minute),
-		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now},
+		Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now},
 			{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	h.session = session.ID
 	var reply idp.Reply

@@ -167,11 +167,11 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 // current refuses an application whose metadata has run out: keys and addresses
 // in it may belong to somebody else by now.
 func (f *Face) current(app identity.Application) error {
-	if app.GoodUntil.IsZero() || f.idp.DB.Now().Before(app.GoodUntil) {
+	if app.ValidUntil.IsZero() || f.idp.DB.Now().Before(app.ValidUntil) {
 		return nil
 	}
 	return &identity.Error{Kind: identity.Invalid, Key: "error.application.outdated",
-		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.GoodUntil.Format(time.RFC3339))}
+		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.ValidUntil.Format(time.RFC3339))}
 }
 
 // A provider is the service provider that a request came from.

@@ -79,7 +79,7 @@ func changeApplication(ctx context.Context, tx *store.Tx, before, after identity
 	differ("cannot_show_number_", strconv.FormatBool(before.CannotShowNumber), strconv.FormatBool(after.CannotShowNumber))
 	differ("push_without_presence_", strconv.FormatBool(before.PushWithoutPresence), strconv.FormatBool(after.PushWithoutPresence))
 	differ("", string(before.Config), string(after.Config))
-	if len(data) == 0 && before.GoodUntil.Equal(after.GoodUntil) {
+	if len(data) == 0 && before.ValidUntil.Equal(after.ValidUntil) {
 		return false, nil
 	}
 	if err := tx.Applications().Change(ctx, before, after); err != nil || len(data) == 0 {

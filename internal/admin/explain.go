@@ -78,7 +78,7 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		Authenticators:  authenticators,
 		OwnPending:      halfMade,
 		EverEnrolled:    !u.EverEnrolledAt.IsZero(),
-		Permit:          !u.MayEnrollAt.IsZero(),
+		Permit:          !u.EnrollPermitAt.IsZero(),
 		PlatformAllowed: len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
 	app, err := db.Applications().Get(ctx, u.Tenant, application)

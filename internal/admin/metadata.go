@@ -47,7 +47,7 @@ func (m Metadata) Add(ctx context.Context, who identity.Principal, tenant, addre
 	}
 	app := said.Application
 	err = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
-		app.Home, app.GoodUntil = home, goodUntil(said, tx.Now())
+		app.Home, app.ValidUntil = home, goodUntil(said, tx.Now())
 		if app, err = addApplication(ctx, tx, tenant, app); err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said 
 	if err != nil {
 		return nil, err
 	}
-	next.GoodUntil = until
+	next.ValidUntil = until
 	changes, err := samlsp.Changes(app, next)
 	if err != nil {
 		return nil, err

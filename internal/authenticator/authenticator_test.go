@@ -297,7 +297,7 @@ func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 		return got
 	}
 	if got := held(); got.Assigned != 0 || got.Latest.ID != "" {
-		t.Errorf("nobody's holdings: %+v", got)
+		t.Errorf("nobody's summary: %+v", got)
 	}
 	a := h.Authenticator(t, "old")
 	h.Clock.Advance(time.Hour)

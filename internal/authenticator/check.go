@@ -183,7 +183,7 @@ func match(ctx context.Context, tx *store.Tx, all []identity.Authenticator, code
 // passcode must follow it (PUSH-16).
 func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce, passcode string) (push.Verdict, store.Passcode, error) {
 	var came store.Passcode
-	if a.Protocol == identity.PiPush { // its app makes no passcodes
+	if a.Protocol == identity.PrivacyIDEAPush { // its app makes no passcodes
 		return push.PasscodeWrong, came, nil
 	}
 	var err error
@@ -280,6 +280,6 @@ func timeBased(a identity.Authenticator) bool {
 
 // counterBased reports whether an authenticator makes passcodes from a counter.
 func counterBased(a identity.Authenticator) bool {
-	app := a.Kind == identity.AppToken && a.Protocol != identity.PiPush && a.Step == 0
+	app := a.Kind == identity.AppToken && a.Protocol != identity.PrivacyIDEAPush && a.Step == 0
 	return a.Kind == identity.HOTP || app && !answersChallenges(a)
 }

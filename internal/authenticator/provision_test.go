@@ -49,8 +49,8 @@ func TestCRED1_HandedOut(t *testing.T) {
 			}
 		}
 		user, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID)
-		if err != nil || user.EverEnrolledAt.IsZero() || !user.MayEnrollAt.IsZero() {
-			t.Errorf("first enrolled %v, leave %v, %v: want the one noted and the other used up", user.EverEnrolledAt, user.MayEnrollAt, err)
+		if err != nil || user.EverEnrolledAt.IsZero() || !user.EnrollPermitAt.IsZero() {
+			t.Errorf("first enrolled %v, leave %v, %v: want the one noted and the other used up", user.EverEnrolledAt, user.EnrollPermitAt, err)
 		}
 		if added := events(t, h, audit.AuthenticatorAdded); len(added) != 4 || added[0].Data["kind"] == "" || added[0].Data["serial"] == "" {
 			t.Errorf("events: %+v", added)

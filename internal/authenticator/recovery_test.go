@@ -50,9 +50,9 @@ func TestTLOG30_RecoveryCodes(t *testing.T) {
 		if recoverWith(t, h, h.DB, h.User, old[0]) {
 			t.Error("a code of the set before works")
 		}
-		stranger := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo"}
-		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), stranger) })
-		if recoverWith(t, h, h.DB, stranger, codes[1]) {
+		outsider := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo"}
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), outsider) })
+		if recoverWith(t, h, h.DB, outsider, codes[1]) {
 			t.Error("a code works for another user")
 		}
 		if typed := " " + strings.ToLower(strings.ReplaceAll(codes[1], "-", " ")); !recoverWith(t, h, h.DB, h.User, typed) {

@@ -1,23 +1,20 @@
-// Package backup makes a copy of everything while the server runs, and makes a
-// server of it again: the database, whichever it is, the keys, and the
-// configuration with the files it names.
+// Package backup backs up a running server and restores it: the database, of either kind, the
+// keys, and the configuration with the files it names.
 //
-// The copy is one of rows, table by table in one snapshot, not of a database's
-// files: what was SQLite can become PostgreSQL, and the other way. It holds the
-// keys and the database side by side, so it is sealed under a passphrase from
-// its first byte; see seal.go. A sealed file that was changed, cut short, or put
-// together from two is refused, wherever that was done.
+// A backup contains the rows of all tables in one snapshot, and not the files of the database.
+// A backup of SQLite can therefore be restored into PostgreSQL and vice versa. It contains both
+// the keys and the database, so it is encrypted under a passphrase; see seal.go. A file that was
+// modified, truncated or assembled from two is refused.
 //
-// A restore begins a new epoch (store.Tx): what may have been used after the
-// copy was made is over, since the copy cannot know. It goes into an empty
-// place only, reads the whole file before it writes anything, and shows what it
-// wrote when it is complete.
+// A restore begins a new restore generation (see store): everything that may have been used
+// after the backup was made is invalid, because the backup cannot know about it. A restore
+// requires an empty target, reads the whole file before it writes anything, and publishes its
+// files when they are complete.
 //
-// # The file
+// # File format
 //
-// Inside the seal stand a manifest, as JSON with its length before it; the
-// files it lists, one after the other; and the rows of the tables it lists,
-// compressed by gzip. A value of a row is a letter and what follows it: n, null;
-// i, an integer as a signed varint; t and b, text and bytes with their length
-// before them.
+// The encrypted content is a manifest in JSON, preceded by its length; the files listed in it,
+// one after the other; and the rows of the tables listed in it, compressed with gzip. A value of
+// a row is a letter followed by its data: n for null; i for an integer, as a signed varint; t and
+// b for text and bytes, preceded by their length.
 package backup

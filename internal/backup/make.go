@@ -18,22 +18,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// MinPassphrase is the fewest characters of a passphrase that a new backup is
-// sealed under. Whoever gets the file can try as long as they like.
+// MinPassphrase is the minimum number of characters of a passphrase of a new backup. Somebody
+// who has the file can try any number of passphrases.
 const MinPassphrase = 12
 
-// A Progress is told how many of all rows are done.
+// A Progress function is called with the number of finished rows and of all rows.
 type Progress func(done, all int64)
 
-// Make writes a backup of a server's database, keys and configuration to a new
-// file, for its owner's eyes alone. The file has its name once it is complete;
-// one that is there already stays, and is an error that is fs.ErrExist.
+// Make writes a backup of a server's database, keys and configuration to a new file with mode
+// 0600. The file gets its name when it is complete. If a file with that name exists, it returns
+// an error that wraps fs.ErrExist.
 func Make(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, progress Progress) (Manifest, error) {
-	return produce(ctx, c, db, who, file, passphrase, usual, progress)
+	return makeWithCost(ctx, c, db, who, file, passphrase, defaultCost, progress)
 }
 
-// produce is Make at a cost.
-func produce(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, price cost, progress Progress) (m Manifest, err error) {
+// makeWithCost is Make with given parameters of the key derivation.
+func makeWithCost(ctx context.Context, c config.Config, db *store.DB, who identity.Principal, file, passphrase string, price kdfCost, progress Progress) (m Manifest, err error) {
 	if len([]rune(passphrase)) < MinPassphrase {
 		return m, &identity.Error{Kind: identity.Invalid, Key: "error.invalid",
 			Err: fmt.Errorf("a passphrase has at least %d characters: whoever gets the file can try as long as they like", MinPassphrase)}
@@ -56,9 +56,9 @@ func produce(ctx context.Context, c config.Config, db *store.DB, who identity.Pr
 	if err := f.Sync(); err != nil {
 		return m, fmt.Errorf("backup: %w", err)
 	}
-	// Nobody takes all secrets of a server away unnoticed: what cannot be
-	// recorded gets no name.
-	if err := record(ctx, db, who, m); err != nil {
+	// A backup contains all secrets of a server, so none may be made unnoticed: without an
+	// event the file does not get its name.
+	if err := recordEvents(ctx, db, who, m); err != nil {
 		return m, err
 	}
 	if err := os.Rename(f.Name(), file); err != nil {
@@ -67,8 +67,8 @@ func produce(ctx context.Context, c config.Config, db *store.DB, who identity.Pr
 	return m, errors.Join(f.Close(), syncFolder(filepath.Dir(file)))
 }
 
-// record writes the event of a backup for each tenant.
-func record(ctx context.Context, db *store.DB, who identity.Principal, m Manifest) error {
+// recordEvents writes the event of a backup for each tenant.
+func recordEvents(ctx context.Context, db *store.DB, who identity.Principal, m Manifest) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
 		tenants, err := store.Collect(tx.Tenants().All(ctx))
 		if err != nil {
@@ -85,13 +85,13 @@ func record(ctx context.Context, db *store.DB, who identity.Principal, m Manifes
 	})
 }
 
-// write writes the sealed backup.
-func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, passphrase string, price cost, progress Progress) (Manifest, error) {
+// write writes the encrypted backup.
+func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, passphrase string, price kdfCost, progress Progress) (Manifest, error) {
 	m := Manifest{BaseURL: c.BaseURL, Database: "sqlite"}
 	if c.Postgres() {
 		m.Database = "postgres"
 	}
-	files, err := gather(c, &m)
+	files, err := collectFiles(c, &m)
 	if err != nil {
 		return m, err
 	}
@@ -100,7 +100,7 @@ func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, pas
 	if err != nil {
 		return m, err
 	}
-	m.MadeAt = db.Now().UTC() // not after the state that is copied, so that what is judged by it errs on the safe side
+	m.MadeAt = db.Now().UTC() // makeBackup before the snapshot, so that restoring errs on the safe side
 	snapshot, err := db.Snapshot(ctx)
 	if err != nil {
 		return m, err
@@ -122,7 +122,7 @@ func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, pas
 }
 
 func writeRows(ctx context.Context, to io.Writer, snapshot *store.Snapshot, all int64, progress Progress) error {
-	squeezed, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
+	compressed, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func writeRows(ctx context.Context, to io.Writer, snapshot *store.Snapshot, all 
 			if b, err = appendRow(b[:0], row); err != nil {
 				return fmt.Errorf("%s: %w", t.Name, err)
 			}
-			if _, err := squeezed.Write(b); err != nil {
+			if _, err := compressed.Write(b); err != nil {
 				return err
 			}
 			done++
@@ -147,12 +147,12 @@ func writeRows(ctx context.Context, to io.Writer, snapshot *store.Snapshot, all 
 			return fmt.Errorf("%s has %d rows, and had %d when the copy began: the snapshot does not hold", t.Name, n, t.Rows)
 		}
 	}
-	return squeezed.Close()
+	return compressed.Close()
 }
 
-// gather reads the configuration, the keys, and what files the configuration
-// names in its folder, and enters them in the manifest.
-func gather(c config.Config, m *Manifest) ([][]byte, error) {
+// collectFiles reads the keys, the configuration, and the files in its folder that it names, and
+// adds them to the manifest.
+func collectFiles(c config.Config, m *Manifest) ([][]byte, error) {
 	keys, err := c.Keys()
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func gather(c config.Config, m *Manifest) ([][]byte, error) {
 	m.Files = []File{{Size: int64(len(files[0]))}}
 	for _, name := range append([]string{config.File}, c.Files()...) {
 		if slices.ContainsFunc(m.Files, func(f File) bool { return f.Name == filepath.ToSlash(name) }) {
-			continue // one file for two purposes
+			continue // one file is used for two purposes
 		}
 		if !filepath.IsLocal(name) {
 			m.Outside = append(m.Outside, name)
@@ -184,7 +184,7 @@ func gather(c config.Config, m *Manifest) ([][]byte, error) {
 	return files, nil
 }
 
-// syncFolder makes the names in a folder survive a loss of power.
+// syncFolder makes new names in a folder durable.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

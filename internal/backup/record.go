@@ -12,21 +12,21 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Manifest says what a backup holds.
+// A Manifest describes the content of a backup.
 type Manifest struct {
 	MadeAt   time.Time     `json:"made_at"`
 	BaseURL  string        `json:"base_url"`
 	Database string        `json:"database"` // "sqlite" or "postgres"
-	Schema   int64         `json:"schema"`   // newest migration
-	Least    int64         `json:"least"`    // least release that may open it
+	Schema   int64         `json:"schema"`   // number of the newest migration
+	Least    int64         `json:"least"`    // oldest release that may open it
 	Files    []File        `json:"files"`
 	Tables   []store.Table `json:"tables"`
-	// Outside are files the configuration names that lie outside its folder.
-	// They are not in the backup.
+	// Outside lists files that the configuration names but that are outside its folder. They are
+	// not in the backup.
 	Outside []string `json:"outside,omitempty"`
 }
 
-// Rows is how many rows all tables have.
+// Rows returns the number of rows of all tables.
 func (m Manifest) Rows() (n int64) {
 	for _, t := range m.Tables {
 		n += t.Rows
@@ -34,14 +34,14 @@ func (m Manifest) Rows() (n int64) {
 	return n
 }
 
-// A File is one in a backup.
+// A File is a file in a backup.
 type File struct {
-	Name string `json:"name"` // below the folder; of the keys, empty
+	Name string `json:"name"` // relative to the folder; empty for the keys
 	Size int64  `json:"size"`
 }
 
-// Bounds on what is read: a backup is authentic once its passphrase is right,
-// but a mistake in one must not take all memory.
+// Limits of what is read, in bytes. A backup is authentic if the passphrase is right, but a
+// mistake in one must not exhaust the memory.
 const (
 	maxManifest = 4 << 20
 	maxFile     = 4 << 20
@@ -60,7 +60,7 @@ func writeManifest(w io.Writer, m Manifest) error {
 func readManifest(r io.Reader) (m Manifest, err error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
-		return m, cut(err)
+		return m, unexpectedEOF(err)
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n > maxManifest {
@@ -68,20 +68,20 @@ func readManifest(r io.Reader) (m Manifest, err error) {
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return m, cut(err)
+		return m, unexpectedEOF(err)
 	}
 	return m, json.Unmarshal(text, &m)
 }
 
-// cut is an end that comes too early.
-func cut(err error) error {
+// unexpectedEOF converts io.EOF, which comes too early, into io.ErrUnexpectedEOF.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// appendRow appends the values of a row to b.
+// appendRow appends the encoded values of a row to b.
 func appendRow(b []byte, row []any) ([]byte, error) {
 	for _, v := range row {
 		switch v := v.(type) {
@@ -105,26 +105,26 @@ func readRow(r *bufio.Reader, row []any) error {
 	for i := range row {
 		kind, err := r.ReadByte()
 		if err != nil {
-			return cut(err)
+			return unexpectedEOF(err)
 		}
 		switch kind {
 		case 'n':
 			row[i] = nil
 		case 'i':
 			if row[i], err = binary.ReadVarint(r); err != nil {
-				return cut(err)
+				return unexpectedEOF(err)
 			}
 		case 't', 'b':
 			n, err := binary.ReadUvarint(r)
 			if err != nil {
-				return cut(err)
+				return unexpectedEOF(err)
 			}
 			if n > maxValue {
 				return fmt.Errorf("a value of %d bytes", n)
 			}
 			value := make([]byte, n)
 			if _, err := io.ReadFull(r, value); err != nil {
-				return cut(err)
+				return unexpectedEOF(err)
 			}
 			if row[i] = value; kind == 't' {
 				row[i] = string(value)

@@ -21,23 +21,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Place is where a backup is restored to.
-type Place struct {
-	Dir         string // missing or empty
-	Database    string // another than the backup's configuration names; empty means that one
+// A Target is where a backup is restored.
+type Target struct {
+	Dir         string // must be missing or empty
+	Database    string // replaces the database in the backup's configuration, if not empty
 	Environment config.Environment
 	Now         func() time.Time // the clock; nil means time.Now
 }
 
-// Restored says what was made of a backup.
+// Restored is the result of a restore.
 type Restored struct {
 	Manifest Manifest            `json:"backup"`
 	Ended    store.RestoreReport `json:"ended"`
 	Config   config.Config       `json:"-"`
 }
 
-// Verify reads a whole backup, and reports what is in it, or that it cannot be
-// restored.
+// Verify reads a whole backup and returns its manifest, or an error if it cannot be restored.
 func Verify(ctx context.Context, file, passphrase string, progress Progress) (Manifest, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -51,11 +50,11 @@ func Verify(ctx context.Context, file, passphrase string, progress Progress) (Ma
 	return c.manifest, nil
 }
 
-// Restore makes a server's folder and database of a backup, and begins a new
-// epoch in it. Where anything fails, nothing of it stays: of a PostgreSQL
-// database at most empty tables.
-func Restore(ctx context.Context, to Place, who identity.Principal, file, passphrase string, progress Progress) (r Restored, err error) {
-	if err := to.empty(); err != nil {
+// Restore creates a server's folder and database from a backup, and begins a new restore
+// generation. If it fails, it removes everything it has created, except for empty tables in a
+// PostgreSQL database.
+func Restore(ctx context.Context, to Target, who identity.Principal, file, passphrase string, progress Progress) (r Restored, err error) {
+	if err := to.checkEmpty(); err != nil {
 		return r, err
 	}
 	f, err := os.Open(file)
@@ -68,7 +67,7 @@ func Restore(ctx context.Context, to Place, who identity.Principal, file, passph
 		return r, err
 	}
 	r.Manifest = checked.manifest
-	s := &stage{}
+	s := &stagingArea{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.undo())
@@ -91,15 +90,15 @@ func Restore(ctx context.Context, to Place, who identity.Principal, file, passph
 	if err != nil {
 		return r, err
 	}
-	r.Ended, err = fill(ctx, db, who, f, passphrase, func(done, all int64) { progress(all+done, 2*all) })
+	r.Ended, err = importRows(ctx, db, who, f, passphrase, func(done, all int64) { progress(all+done, 2*all) })
 	if err = errors.Join(err, db.Close()); err != nil {
 		return r, err
 	}
-	return r, s.show()
+	return r, s.publish()
 }
 
-// empty refuses a folder with anything in it.
-func (p Place) empty() error {
+// checkEmpty returns an error if the folder is not empty.
+func (p Target) checkEmpty() error {
 	there, err := os.ReadDir(p.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -113,15 +112,15 @@ func (p Place) empty() error {
 	return nil
 }
 
-// contents are what an opened backup holds.
+// contents are the contents of an opened backup.
 type contents struct {
 	manifest Manifest
-	files    map[string][]byte // by name; the keys under no name
+	files    map[string][]byte // by name; the keys have the name ""
 	sealed   *bufio.Reader
 	rows     *bufio.Reader
 }
 
-// read opens a backup as far as its rows.
+// read opens a backup and reads everything before its rows.
 func read(f *os.File, passphrase string) (*contents, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -140,20 +139,20 @@ func read(f *os.File, passphrase string) (*contents, error) {
 		}
 		content := make([]byte, file.Size)
 		if _, err := io.ReadFull(c.sealed, content); err != nil {
-			return nil, cut(err)
+			return nil, unexpectedEOF(err)
 		}
 		c.files[file.Name] = content
 	}
-	squeezed, err := gzip.NewReader(c.sealed)
+	compressed, err := gzip.NewReader(c.sealed)
 	if err != nil {
-		return nil, cut(err)
+		return nil, unexpectedEOF(err)
 	}
-	squeezed.Multistream(false)
-	c.rows = bufio.NewReaderSize(squeezed, 64<<10)
+	compressed.Multistream(false)
+	c.rows = bufio.NewReaderSize(compressed, 64<<10)
 	return c, nil
 }
 
-// table yields the rows of a table, whose turn it must be.
+// table yields the rows of the next table.
 func (c *contents) table(t store.Table) iter.Seq2[[]any, error] {
 	return func(yield func([]any, error) bool) {
 		row := make([]any, len(t.Columns))
@@ -169,7 +168,7 @@ func (c *contents) table(t store.Table) iter.Seq2[[]any, error] {
 	}
 }
 
-// end reads the end, behind which there is nothing.
+// end checks that nothing follows the rows.
 func (c *contents) end() error {
 	for _, r := range []*bufio.Reader{c.rows, c.sealed} {
 		if _, err := r.ReadByte(); err == nil {
@@ -214,8 +213,8 @@ func (c *contents) copy() store.Backup {
 	return store.Backup{Schema: c.manifest.Schema, Least: c.manifest.Least, Tables: c.manifest.Tables, MadeAt: c.manifest.MadeAt, Rows: c.table}
 }
 
-// fill fills the database with a backup that was verified.
-func fill(ctx context.Context, db *store.DB, who identity.Principal, f *os.File, passphrase string, progress Progress) (store.RestoreReport, error) {
+// importRows imports a verified backup into the database.
+func importRows(ctx context.Context, db *store.DB, who identity.Principal, f *os.File, passphrase string, progress Progress) (store.RestoreReport, error) {
 	c, err := read(f, passphrase)
 	if err != nil {
 		return store.RestoreReport{}, fmt.Errorf("backup: %w", err)
@@ -228,18 +227,17 @@ func fill(ctx context.Context, db *store.DB, who identity.Principal, f *os.File,
 	})
 }
 
-// A stage holds what is being restored under names that mean nothing, until all
-// of it is there.
-type stage struct {
-	fresh  []string // folders that were made, outermost first
-	staged []string // final names, in the order in which they are to appear
+// A stagingArea writes the restored files under temporary names until all of them are complete.
+type stagingArea struct {
+	createdDirs []string // outermost first
+	staged      []string // final names, in the order in which they will be published
 }
 
-const staging = ".restoring"
+const stagingSuffix = ".restoring"
 
-// files stages the keys and the configuration, which makes a folder a server's
-// and is shown last.
-func (s *stage) files(to Place, c *contents) (config.Config, error) {
+// files writes the keys and the configuration. The configuration makes a folder a server's
+// folder, so it is published last.
+func (s *stagingArea) files(to Target, c *contents) (config.Config, error) {
 	text := string(c.files[config.File])
 	if to.Database != "" {
 		text = config.WithDatabase(text, to.Database)
@@ -248,7 +246,7 @@ func (s *stage) files(to Place, c *contents) (config.Config, error) {
 	if err != nil {
 		return conf, err
 	}
-	conf.Database = cmp.Or(to.Database, conf.Database) // what was asked for goes before a variable
+	conf.Database = cmp.Or(to.Database, conf.Database) // the target takes precedence over an environment variable
 	if err := s.folder(to.Dir); err != nil {
 		return conf, err
 	}
@@ -276,9 +274,9 @@ func keysOf(files map[string][]byte) iter.Seq[string] {
 	}
 }
 
-// keys stages the keys, unless they are there already: in a variable, or in a
-// file outside the folder.
-func (s *stage) keys(conf config.Config, text []byte) error {
+// keys writes the keys, unless they exist already, in an environment variable or in a file
+// outside the folder.
+func (s *stagingArea) keys(conf config.Config, text []byte) error {
 	file := conf.Path(conf.KeysFile)
 	if _, err := os.Lstat(file); !conf.KeysApart() && errors.Is(err, fs.ErrNotExist) {
 		return s.file(file, text)
@@ -297,8 +295,8 @@ func (s *stage) keys(conf config.Config, text []byte) error {
 	return nil
 }
 
-// folder makes a folder, with those above it.
-func (s *stage) folder(dir string) error {
+// folder creates a folder and its parents.
+func (s *stagingArea) folder(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -310,29 +308,29 @@ func (s *stage) folder(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	s.fresh = append(s.fresh, dir)
+	s.createdDirs = append(s.createdDirs, dir)
 	return nil
 }
 
-// reserve takes a name and returns the one that stands for it until then. The
-// file is there, empty, for its owner's eyes alone.
-func (s *stage) reserve(name string) (string, error) {
+// reserve creates an empty file with mode 0600 under the temporary name for a final name, and
+// returns the temporary name.
+func (s *stagingArea) reserve(name string) (string, error) {
 	if err := s.folder(filepath.Dir(name)); err != nil {
 		return "", err
 	}
 	if _, err := os.Lstat(name); err == nil {
 		return "", fmt.Errorf("%s: %w", name, fs.ErrExist)
 	}
-	f, err := os.OpenFile(name+staging, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(name+stagingSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}
 	s.staged = append(s.staged, name)
-	return name + staging, f.Close()
+	return name + stagingSuffix, f.Close()
 }
 
-// file stages a file.
-func (s *stage) file(name string, content []byte) error {
+// file writes a file under its temporary name.
+func (s *stagingArea) file(name string, content []byte) error {
 	staged, err := s.reserve(name)
 	if err != nil {
 		return err
@@ -345,46 +343,46 @@ func (s *stage) file(name string, content []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// show gives everything its name, the configuration last.
-func (s *stage) show() error {
-	slices.SortStableFunc(s.staged, func(a, b string) int { return rank(a) - rank(b) })
+// publish renames all files to their final names, the configuration last.
+func (s *stagingArea) publish() error {
+	slices.SortStableFunc(s.staged, func(a, b string) int { return publishOrder(a) - publishOrder(b) })
 	for _, name := range s.staged {
-		if err := os.Rename(name+staging, name); err != nil {
+		if err := os.Rename(name+stagingSuffix, name); err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}
 		if err := syncFolder(filepath.Dir(name)); err != nil {
 			return err
 		}
 	}
-	s.staged, s.fresh = nil, nil
+	s.staged, s.createdDirs = nil, nil
 	return nil
 }
 
-func rank(name string) int {
+func publishOrder(name string) int {
 	if filepath.Base(name) == config.File {
 		return 1
 	}
 	return 0
 }
 
-// undo removes what was staged or shown.
-func (s *stage) undo() error {
+// undo removes everything that was written or published.
+func (s *stagingArea) undo() error {
 	var errs []error
 	for _, name := range s.staged {
-		for _, file := range []string{name, name + staging, name + staging + "-wal", name + staging + "-shm"} {
+		for _, file := range []string{name, name + stagingSuffix, name + stagingSuffix + "-wal", name + stagingSuffix + "-shm"} {
 			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 			}
 		}
 	}
-	slices.Reverse(s.fresh)
-	for _, dir := range s.fresh {
+	slices.Reverse(s.createdDirs)
+	for _, dir := range s.createdDirs {
 		errs = append(errs, os.Remove(dir))
 	}
 	return errors.Join(errs...)
 }
 
-// Describe says what a backup holds, in a line.
+// Describe returns a one-line summary of a backup.
 func (m Manifest) Describe() string {
 	return fmt.Sprintf("%s (%s) as of %s: %d rows of %d tables, keys, %s", m.BaseURL, m.Database,
 		m.MadeAt.Format("2006-01-02 15:04:05 UTC"), m.Rows(), len(m.Tables), strings.Join(m.names(), ", "))

@@ -1,11 +1,9 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,8 +26,8 @@ var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
 
 func quiet(int64, int64) {}
 
-// folder makes the folder of a house's server: its configuration, with a
-// password and a certificate beside it, and its keys.
+// folder creates a server's folder: its configuration with a password and a certificate, and
+// its keys.
 func folder(t *testing.T, h *storetest.Fixture) config.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,20 +49,20 @@ func folder(t *testing.T, h *storetest.Fixture) config.Config {
 	return c
 }
 
-// taken makes a backup of a house and returns its file.
-func taken(t *testing.T, h *storetest.Fixture) string {
+// makeBackup makes a backup and returns its file.
+func makeBackup(t *testing.T, h *storetest.Fixture) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "backup")
-	if _, err := produce(t.Context(), folder(t, h), h.DB, operator, file, passphrase, cheap, quiet); err != nil {
+	if _, err := makeWithCost(t.Context(), folder(t, h), h.DB, operator, file, passphrase, lowCost, quiet); err != nil {
 		t.Fatal(err)
 	}
 	return file
 }
 
-// restored restores a file into a database and opens that by the house's clock.
-func restored(t *testing.T, h *storetest.Fixture, file, source string) (Restored, *store.DB) {
+// restoreBackup restores a file into a database and opens it with the test's clock.
+func restoreBackup(t *testing.T, h *storetest.Fixture, file, source string) (Restored, *store.DB) {
 	t.Helper()
-	to := Place{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Now: h.Clock.Now}
+	to := Target{Dir: filepath.Join(t.TempDir(), "new", "place"), Database: source, Now: h.Clock.Now}
 	r, err := Restore(t.Context(), to, operator, file, passphrase, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -81,9 +79,8 @@ func restored(t *testing.T, h *storetest.Fixture, file, source string) (Restored
 	return r, db
 }
 
-// everywhere runs f with a house of its own for each kind of database as origin
-// and each as target.
-func everywhere(t *testing.T, f func(t *testing.T, h *storetest.Fixture, target string)) {
+// onDatabasePairs runs f for each kind of database as the source and each as the target.
+func onDatabasePairs(t *testing.T, f func(t *testing.T, h *storetest.Fixture, target string)) {
 	for kind := range storetest.Empty(t) {
 		t.Run("to "+kind, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, h *storetest.Fixture) { f(t, h, storetest.Empty(t)[kind]) })
@@ -91,15 +88,15 @@ func everywhere(t *testing.T, f func(t *testing.T, h *storetest.Fixture, target 
 	}
 }
 
-// A backup comes back as it was, whichever database it came from and goes to.
+// A backup is restored as it was, whichever databases are the source and the target.
 func TestQLT2_Restore(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
+	onDatabasePairs(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		a := h.Authenticator(t, "Anna’s phone")
-		file := taken(t, h)
+		file := makeBackup(t, h)
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v, %v, want 0600", info, err)
 		}
-		r, db := restored(t, h, file, target)
+		r, db := restoreBackup(t, h, file, target)
 		if got := r.Manifest.Outside; !slices.Equal(got, []string{"/elsewhere/key.pem"}) {
 			t.Errorf("outside: %q", got)
 		}
@@ -130,27 +127,27 @@ func TestQLT2_Restore(t *testing.T) {
 		if found, err := store.Collect(h.DB.Events().List(t.Context(), h.Tenant.ID, store.EventFilter{Kind: audit.BackupMade})); err != nil || len(found) != 1 {
 			t.Errorf("the original has %d events of the backup, %v", len(found), err)
 		}
-		// It lives: what is written next goes through its keys and indexes.
+		// It can be used: what is written next goes through its keys and indexes.
 		err = db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 			return tx.Users().Add(t.Context(), identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "ANNA.berg"})
 		})
 		if !errors.Is(err, identity.Conflict) {
 			t.Errorf("a second anna.berg: %v, want Conflict", err)
 		}
-		files, err := filepath.Glob(filepath.Join(r.Config.Dir(), "*"+staging+"*"))
+		files, err := filepath.Glob(filepath.Join(r.Config.Dir(), "*"+stagingSuffix+"*"))
 		if err != nil || len(files) > 0 {
 			t.Errorf("left behind: %v, %v", files, err)
 		}
 	})
 }
 
-// No row is lost, and none is added but what tells of the restore.
+// No row is lost, and none is added except those that record the restore.
 func TestQLT2_RestoreHasEveryRow(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
+	onDatabasePairs(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		h.Authenticator(t, "phone")
 		h.Journey(t, "browser")
-		first := taken(t, h)
-		_, db := restored(t, h, first, target)
+		first := makeBackup(t, h)
+		_, db := restoreBackup(t, h, first, target)
 		s, err := db.Snapshot(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -170,17 +167,17 @@ func TestQLT2_RestoreHasEveryRow(t *testing.T) {
 	})
 }
 
-// use is one of the things that work once, or until they end.
+// A use is something that works once, or until it ends.
 type use struct {
 	name string
 	// works reports whether it can be used in a database.
 	works func(t *testing.T, db *store.DB) bool
 }
 
-// T-LOG-12, T-REL-11: what was used after the copy was made cannot be used
-// again in what is restored from it, although the copy has it unused.
+// T-LOG-12, T-REL-11: what was used after the backup was made cannot be used again after a
+// restore, although the backup has it as unused.
 func TestTREL11_NothingIsUsedTwice(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
+	onDatabasePairs(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		ctx, tenant := t.Context(), h.Tenant.ID
 		now := h.Clock.Now()
 		try := func(t *testing.T, db *store.DB, f func(tx *store.Tx) error) bool {
@@ -326,7 +323,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				return !u.MayEnrollAt.IsZero()
+				return !u.EnrollPermitAt.IsZero()
 			}},
 			{"event-based authenticator", func(t *testing.T, db *store.DB) bool {
 				return try(t, db, func(tx *store.Tx) error { return must(tx.Passcodes().UseStep(ctx, tenant, button.ID, 7, 0)) })
@@ -338,14 +335,14 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				})
 			}},
 		}
-		file := taken(t, h)
-		// Each works in the original, after the copy was made.
+		file := makeBackup(t, h)
+		// Each works in the original after the backup was made.
 		for _, u := range uses {
 			if !u.works(t, h.DB) {
 				t.Errorf("%s does not work in the original", u.name)
 			}
 		}
-		r, db := restored(t, h, file, target)
+		r, db := restoreBackup(t, h, file, target)
 		for _, u := range uses {
 			if u.works(t, db) {
 				t.Errorf("%s can be used again", u.name)
@@ -367,7 +364,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 		if failed, err := store.Collect(db.Events().List(ctx, tenant, store.EventFilter{Kind: audit.MailFailed})); err != nil || len(failed) != 1 {
 			t.Errorf("events of mails given up: %v, %v, want 1", failed, err)
 		}
-		// A minute and a half later people log in as ever.
+		// A minute and a half later, logins work as before.
 		h.Clock.Advance(90 * time.Second)
 		if !check(otp.TOTP(phone.Seed, otp.Params{}, h.Clock.Now()))(t, db) {
 			t.Error("a fresh passcode is refused a minute and a half later")
@@ -375,8 +372,8 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 	})
 }
 
-// What is copied while others write is one state: each commit is in it whole or
-// not at all. Here a commit raises a counter and writes an event.
+// A backup made during writes is one consistent state: it contains each commit entirely or not
+// at all. Here a commit increments a counter and writes an event.
 func TestQLT2_NothingIsTorn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		const writers = 4
@@ -409,7 +406,7 @@ func TestQLT2_NothingIsTorn(t *testing.T) {
 		began.Wait()
 		var files []string
 		for range 3 {
-			files = append(files, taken(t, h))
+			files = append(files, makeBackup(t, h))
 		}
 		stop()
 		work.Wait()
@@ -444,209 +441,4 @@ func TestQLT2_NothingIsTorn(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A restore goes into an empty place only, and says why it does not.
-func TestQLT2_RestoreIntoEmptyPlacesOnly(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		file := taken(t, h)
-		full := t.TempDir()
-		if err := os.WriteFile(filepath.Join(full, "something"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		empty := storetest.Empty(t)["sqlite"]
-		for _, tt := range []struct {
-			name, dir, database, says string
-		}{
-			{"a folder with something in it", full, empty, `"something" is in it`},
-			{"the database that is in use", filepath.Join(t.TempDir(), "new"), h.Source, ""},
-			{"the one that the backup names", filepath.Join(t.TempDir(), "new"), "", ""},
-		} {
-			_, err := Restore(t.Context(), Place{Dir: tt.dir, Database: tt.database}, operator, file, passphrase, quiet)
-			if err == nil || !strings.Contains(err.Error(), tt.says) || tt.says == "" && !errors.Is(err, store.ErrNotEmpty) && !errors.Is(err, fs.ErrExist) {
-				t.Errorf("%s: %v", tt.name, err)
-			}
-			if _, err := os.Stat(tt.dir); tt.dir != full && !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: the folder stays", tt.name)
-			}
-		}
-		if u, err := h.DB.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
-			t.Errorf("the database in use: %+v, %v", u, err)
-		}
-	})
-}
-
-// A PostgreSQL database in which a server was started, and no tenant made, is
-// empty.
-func TestRestore_IntoMigratedDatabase(t *testing.T) {
-	target, ok := storetest.Empty(t)["postgres"]
-	if !ok {
-		t.Skip("TEST_POSTGRES names no server")
-	}
-	h := storetest.SQLite(t)
-	db, err := store.Open(t.Context(), store.Options{Source: target, Keys: store.NewKeyring()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	err = errors.Join(db.Migrate(t.Context()), db.InTx(t.Context(), operator, func(tx *store.Tx) error {
-		_, err := tx.Lease(t.Context(), "sweeper", "node", time.Now())
-		return errors.Join(err, tx.Installation().NoteOrigin(t.Context(), "https://old.example.org"))
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, copied := restored(t, h, taken(t, h), target)
-	if u, err := copied.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Name != h.User.Name {
-		t.Errorf("user: %+v, %v", u, err)
-	}
-}
-
-// A file that is not whole leaves nothing behind, wherever it was damaged.
-func TestQLT2_DamagedFilesLeaveNothing(t *testing.T) {
-	h := storetest.SQLite(t)
-	h.Do(t, func(tx *store.Tx) error { // some chunks of it
-		for range 300 {
-			if err := tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged, Data: map[string]string{"x": string(noise(600))}}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	whole, err := os.ReadFile(taken(t, h))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(whole) < 3*chunkSize {
-		t.Fatalf("%d bytes are too few for this test", len(whole))
-	}
-	plain, err := opened(whole, passphrase)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, damaged := range map[string][]byte{
-		"sealed with more": sealed(t, append(slices.Clone(plain), 0)),
-		"sealed with less": sealed(t, plain[:len(plain)-1]),
-		"header":           flip(whole, len(magic)+10),
-		"first chunk":      flip(whole, headerSize+macSize+5),
-		"second chunk":     flip(whole, headerSize+macSize+chunkSize+16+5),
-		"last byte":        flip(whole, len(whole)-1),
-		"cut at an edge":   whole[:headerSize+macSize+2*(chunkSize+16)],
-		"cut":              whole[:len(whole)-1],
-		"longer":           append(slices.Clone(whole), 0),
-		"empty":            nil,
-	} {
-		dir := t.TempDir()
-		file, place := filepath.Join(dir, "backup"), filepath.Join(dir, "place")
-		if err := os.WriteFile(file, damaged, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Verify(t.Context(), file, passphrase, quiet); err == nil {
-			t.Errorf("%s: verified", name)
-		}
-		to := Place{Dir: place, Database: filepath.Join(place, "l.db")}
-		if _, err := Restore(t.Context(), to, operator, file, passphrase, quiet); err == nil {
-			t.Errorf("%s: restored", name)
-		}
-		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: something was left behind", name)
-		}
-	}
-}
-
-func flip(b []byte, at int) []byte {
-	b = slices.Clone(b)
-	b[at] ^= 1
-	return b
-}
-
-func TestRestore_WrongPassphrase(t *testing.T) {
-	h := storetest.SQLite(t)
-	to := Place{Dir: filepath.Join(t.TempDir(), "new")}
-	_, err := Restore(t.Context(), to, operator, taken(t, h), "incorrect horse", quiet)
-	if !errors.Is(err, ErrPassphrase) {
-		t.Errorf("%v, want ErrPassphrase", err)
-	}
-}
-
-// Keys that come from a variable are not written into a file, and others than
-// the backup's are refused.
-func TestRestore_KeysInAVariable(t *testing.T) {
-	h := storetest.SQLite(t)
-	file := taken(t, h)
-	restore := func(keys string) (Restored, error) {
-		to := Place{Dir: filepath.Join(t.TempDir(), "new"), Environment: config.Environment{"LATCHKEY_KEYS=" + keys}}
-		to.Database = filepath.Join(to.Dir, "l.db")
-		return Restore(t.Context(), to, operator, file, passphrase, quiet)
-	}
-	r, err := restore(h.Keys.Encode())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(r.Config.Path("latchkey.keys")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the keys were written: %v", err)
-	}
-	if _, err := restore(store.NewKeyring().Encode()); err == nil || !strings.Contains(err.Error(), "not those of the backup") {
-		t.Errorf("with other keys: %v", err)
-	}
-}
-
-func TestMake_Refuses(t *testing.T) {
-	h := storetest.SQLite(t)
-	c := folder(t, h)
-	file := filepath.Join(t.TempDir(), "backup")
-	if _, err := Make(t.Context(), c, h.DB, operator, file, "short", quiet); !errors.Is(err, identity.Invalid) {
-		t.Errorf("a short passphrase: %v, want Invalid", err)
-	}
-	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Make(t.Context(), c, h.DB, operator, file, passphrase, quiet); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("over a file: %v, want fs.ErrExist", err)
-	}
-	if got, err := os.ReadFile(file); err != nil || string(got) != "precious" {
-		t.Errorf("the file: %q, %v", got, err)
-	}
-	whole := filepath.Join(t.TempDir(), "whole")
-	if _, err := Make(t.Context(), c, h.DB, operator, whole, passphrase, quiet); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(whole); err != nil || !bytes.Contains(got[:headerSize], []byte{0, 0, 0, 3, 0, 1, 0, 0, 4}) {
-		t.Errorf("%v; a guess at the passphrase does not cost three passes over 64 MiB: % x", err, got[:headerSize])
-	}
-	// One that is broken off leaves no file, nor a part of one.
-	ctx, stop := context.WithCancel(t.Context())
-	dir := t.TempDir()
-	if _, err := Make(ctx, c, h.DB, operator, filepath.Join(dir, "b"), passphrase, func(int64, int64) { stop() }); err == nil {
-		t.Error("broken off: no error")
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
-
-// A backup of a newer release is not guessed at.
-func TestSuits(t *testing.T) {
-	h := storetest.SQLite(t)
-	s, err := h.DB.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	good := store.Backup{Schema: s.Schema, Least: s.Least, Tables: s.Tables}
-	if err := good.Check(); err != nil {
-		t.Errorf("its own: %v", err)
-	}
-	for name, change := range map[string]func(*store.Backup){
-		"schema": func(c *store.Backup) { c.Schema += 1000 },
-		"least":  func(c *store.Backup) { c.Least = store.Release + 1 },
-		"tables": func(c *store.Backup) { c.Tables = c.Tables[1:] },
-		"other":  func(c *store.Backup) { c.Tables = append(slices.Clone(c.Tables), store.Table{Name: "users; --"}) },
-	} {
-		c := good
-		change(&c)
-		if c.Check() == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
 }

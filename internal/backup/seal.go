@@ -18,17 +18,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The sealed file is a header and chunks.
+// An encrypted file is a header followed by chunks.
 //
-// The header is a line that says what this is, the parameters of argon2id
-// (RFC 9106: passes, memory in KiB, lanes), a salt, and an HMAC of all that,
-// which tells a wrong passphrase from a file that was changed.
+// The header is a line that identifies the format, the parameters of argon2id (RFC 9106: passes,
+// memory in KiB, lanes), a salt, and an HMAC of all these, which distinguishes a wrong passphrase
+// from a modified file.
 //
-// The chunks are the STREAM construction (Hoang, Reyhanitabar, Rogaway and
-// Vizár, 2015) as age uses it: ChaCha20-Poly1305 under a key of this file
-// alone, with the chunk's number and whether it is the last as the nonce. So no
-// chunk can be changed, left out, repeated, moved, or come from another file,
-// and the last cannot be missing.
+// The chunks are the STREAM construction (Hoang, Reyhanitabar, Rogaway and Vizár, 2015) as used by
+// age: ChaCha20-Poly1305 under a key of this file only, with the chunk's number and whether it is
+// the last one as the nonce. Therefore no chunk can be modified, removed, repeated, moved, or taken
+// from another file, and the last one cannot be missing.
 const (
 	magic      = "latchkey backup 1\n"
 	saltSize   = 16
@@ -37,20 +36,20 @@ const (
 	chunkSize  = 64 << 10
 )
 
-// cost is what trying a passphrase costs.
-type cost struct {
+// kdfCost has the parameters of argon2id, which determine the cost of trying a passphrase.
+type kdfCost struct {
 	passes uint32
 	memory uint32 // KiB
 	lanes  uint8
 }
 
-// usual is the second choice of RFC 9106, section 4: for machines that cannot
-// spare the 2 GiB of the first.
-var usual = cost{passes: 3, memory: 64 << 10, lanes: 4}
+// defaultCost is the second recommended option of RFC 9106, section 4, for machines that cannot
+// use the 2 GiB of the first one.
+var defaultCost = kdfCost{passes: 3, memory: 64 << 10, lanes: 4}
 
-// Whoever writes a header must not get to choose how much memory a restore
-// takes.
-var most = cost{passes: 16, memory: 1 << 20, lanes: 16}
+// maxCost limits the parameters in a header. The author of a file must not determine how much
+// memory a restore takes.
+var maxCost = kdfCost{passes: 16, memory: 1 << 20, lanes: 16}
 
 // Reasons to refuse a file.
 var (
@@ -59,8 +58,8 @@ var (
 	ErrChanged    = errors.New("the file was changed after it was made, or its end is missing")
 )
 
-// keysFor derives the two keys of a file from its passphrase.
-func keysFor(passphrase string, c cost, salt []byte) (header, payload []byte, err error) {
+// deriveKeys derives the keys of the header and of the chunks from the passphrase.
+func deriveKeys(passphrase string, c kdfCost, salt []byte) (header, payload []byte, err error) {
 	secret := argon2.IDKey([]byte(norm.NFC.String(passphrase)), salt, c.passes, c.memory, c.lanes, 32)
 	if header, err = hkdf.Key(sha256.New, secret, nil, "latchkey backup header", 32); err != nil {
 		return nil, nil, err
@@ -75,26 +74,26 @@ func headerMAC(key, header []byte) []byte {
 	return h.Sum(nil)
 }
 
-// A nonce numbers the chunks of one file: 88 bits of number, then one byte that
-// says whether it is the last.
+// A nonce numbers the chunks of a file: 88 bits for the number, and one byte that is 1 for the
+// last chunk.
 type nonce [chacha20poly1305.NonceSize]byte
 
 func (n *nonce) next() { binary.BigEndian.PutUint64(n[3:11], binary.BigEndian.Uint64(n[3:11])+1) }
 
 func (n *nonce) last() { n[11] = 1 }
 
-// A sealer seals what is written to it.
+// A sealer encrypts what is written to it.
 type sealer struct {
 	to    io.Writer
 	aead  cipher.AEAD
 	nonce nonce
-	plain []byte // of the chunk that is being filled
+	plain []byte // content of the present chunk
 	out   []byte
 }
 
-// seal begins a sealed file. What is written is complete once it is closed,
-// which leaves the file below open.
-func seal(to io.Writer, passphrase string, c cost) (io.WriteCloser, error) {
+// seal begins an encrypted file. The file is complete when the returned writer is closed, which
+// does not close to.
+func seal(to io.Writer, passphrase string, c kdfCost) (io.WriteCloser, error) {
 	header := []byte(magic)
 	header = binary.BigEndian.AppendUint32(header, c.passes)
 	header = binary.BigEndian.AppendUint32(header, c.memory)
@@ -102,7 +101,7 @@ func seal(to io.Writer, passphrase string, c cost) (io.WriteCloser, error) {
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
 	header = append(header, salt...)
-	macKey, payloadKey, err := keysFor(passphrase, c, salt)
+	macKey, payloadKey, err := deriveKeys(passphrase, c, salt)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +118,7 @@ func seal(to io.Writer, passphrase string, c cost) (io.WriteCloser, error) {
 func (s *sealer) Write(p []byte) (int, error) {
 	written := len(p)
 	for len(p) > 0 {
-		// A full chunk waits until there is more: it may be the last.
+		// A full chunk is kept until there is more, because it may be the last one.
 		if len(s.plain) == chunkSize {
 			if err := s.flush(); err != nil {
 				return 0, err
@@ -146,19 +145,19 @@ func (s *sealer) Close() error {
 	return s.flush()
 }
 
-// An opener reads what was sealed. It gives out no byte of a chunk that was
-// changed, and no end that is not the end.
+// An opener decrypts what a sealer wrote. It never returns data of a modified chunk, or io.EOF
+// before the last chunk.
 type opener struct {
 	from  *bufio.Reader
 	aead  cipher.AEAD
 	nonce nonce
 	chunk []byte
-	plain []byte // not yet given out
+	plain []byte // decrypted but not returned yet
 	first bool
 	err   error
 }
 
-// open reads the header of a sealed file and returns what its chunks hold.
+// open reads the header of an encrypted file and returns a reader of its content.
 func open(from io.Reader, passphrase string) (io.Reader, error) {
 	r := bufio.NewReaderSize(from, chunkSize)
 	header := make([]byte, headerSize+macSize)
@@ -170,11 +169,11 @@ func open(from io.Reader, passphrase string) (io.Reader, error) {
 	}
 	header, mac := header[:headerSize], header[headerSize:]
 	at := header[len(magic):]
-	c := cost{passes: binary.BigEndian.Uint32(at), memory: binary.BigEndian.Uint32(at[4:]), lanes: at[8]}
-	if c.passes < 1 || c.memory < 8*uint32(c.lanes) || c.lanes < 1 || c.passes > most.passes || c.memory > most.memory || c.lanes > most.lanes {
+	c := kdfCost{passes: binary.BigEndian.Uint32(at), memory: binary.BigEndian.Uint32(at[4:]), lanes: at[8]}
+	if c.passes < 1 || c.memory < 8*uint32(c.lanes) || c.lanes < 1 || c.passes > maxCost.passes || c.memory > maxCost.memory || c.lanes > maxCost.lanes {
 		return nil, fmt.Errorf("its passphrase is asked to cost %d passes over %d KiB: %w", c.passes, c.memory, ErrChanged)
 	}
-	macKey, payloadKey, err := keysFor(passphrase, c, at[9:])
+	macKey, payloadKey, err := deriveKeys(passphrase, c, at[9:])
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +199,7 @@ func (o *opener) Read(p []byte) (int, error) {
 	return 0, o.err
 }
 
-// next opens a chunk. With the last one comes io.EOF.
+// next decrypts a chunk. It returns the last one together with io.EOF.
 func (o *opener) next() ([]byte, error) {
 	n, err := io.ReadFull(o.from, o.chunk)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -214,8 +213,7 @@ func (o *opener) next() ([]byte, error) {
 		return nil, err
 	}
 	plain, err := o.aead.Open(o.chunk[:0], o.nonce[:], o.chunk[:n], nil)
-	// Only of an empty file is the last chunk empty: there is one way to write
-	// each.
+	// The last chunk is empty only in an empty file, so that each content has one encoding.
 	if err != nil || len(plain) == 0 && !o.first {
 		return nil, ErrChanged
 	}

@@ -9,19 +9,19 @@ import (
 	"testing"
 )
 
-// cheap makes a passphrase cost little, for tests of everything else.
-var cheap = cost{passes: 1, memory: 64, lanes: 1}
+// lowCost makes key derivation fast, for tests of everything else.
+var lowCost = kdfCost{passes: 1, memory: 64, lanes: 1}
 
 const passphrase = "correct horse battery staple"
 
 func sealed(t *testing.T, plain []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := seal(&b, passphrase, cheap)
+	w, err := seal(&b, passphrase, lowCost)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// In pieces, so that chunks are not what is written at once.
+	// In pieces, so that the boundaries of writes and chunks differ.
 	for piece := range slices.Chunk(plain, 1000) {
 		if _, err := w.Write(piece); err != nil {
 			t.Fatal(err)
@@ -64,10 +64,10 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// Letters that look the same are the same, however a keyboard makes them.
+// Different encodings of the same letter in a passphrase are equal.
 func TestSeal_Normalised(t *testing.T) {
 	var b bytes.Buffer
-	w, err := seal(&b, "scho\u0308ne Gru\u0308\u00dfe", cheap)
+	w, err := seal(&b, "scho\u0308ne Gru\u0308\u00dfe", lowCost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +96,8 @@ func TestOpen_NoBackup(t *testing.T) {
 	}
 }
 
-// A flipped bit is refused wherever it is: every byte of the header and of the
-// edges of the chunks, and some in between.
+// A flipped bit is detected wherever it is: in every byte of the header and of the boundaries of
+// the chunks, and in some others.
 func TestOpen_Flipped(t *testing.T) {
 	file := sealed(t, noise(2*chunkSize+100))
 	const body = headerSize + macSize
@@ -114,8 +114,7 @@ func TestOpen_Flipped(t *testing.T) {
 	}
 }
 
-// A header is not believed before it is known to be ours: one that asks for
-// terabytes is refused at once.
+// The parameters in a header are limited before it is authenticated: terabytes are refused at once.
 func TestOpen_Cost(t *testing.T) {
 	for name, change := range map[string]func(header []byte){
 		"memory": func(h []byte) { h[len(magic)+4] = 0xff },
@@ -131,8 +130,8 @@ func TestOpen_Cost(t *testing.T) {
 	}
 }
 
-// Chunks do not stand for themselves: cut off at an edge, moved, repeated, left
-// out, or of another file, they are refused.
+// Chunks that are truncated at a boundary, moved, repeated, removed or from another file are
+// refused.
 func TestOpen_Chunks(t *testing.T) {
 	const body = headerSize + macSize
 	chunks := func(file []byte) [][]byte { return slices.Collect(slices.Chunk(file[body:], chunkSize+16)) }
@@ -165,11 +164,10 @@ func TestOpen_Chunks(t *testing.T) {
 	}
 }
 
-// There is one way to write each content: an empty chunk at the end of others
-// is not it.
+// Each content has one encoding: an additional empty chunk at the end is refused.
 func TestOpen_EmptyLastChunk(t *testing.T) {
 	var b bytes.Buffer
-	w, err := seal(&b, passphrase, cheap)
+	w, err := seal(&b, passphrase, lowCost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +185,10 @@ func TestOpen_EmptyLastChunk(t *testing.T) {
 	}
 }
 
-// What cannot be written is an error, never a shorter file.
+// A failed write is an error, never a shorter file.
 func TestSeal_Full(t *testing.T) {
 	for _, room := range []int{0, 10, headerSize + macSize, headerSize + macSize + chunkSize} {
-		w, err := seal(&full{room}, passphrase, cheap)
+		w, err := seal(&full{room}, passphrase, lowCost)
 		if err == nil {
 			if _, err = w.Write(noise(2 * chunkSize)); err == nil {
 				err = w.Close()
@@ -213,7 +211,7 @@ func (f *full) Write(p []byte) (int, error) {
 
 func FuzzOpen(f *testing.F) {
 	var b bytes.Buffer
-	w, err := seal(&b, passphrase, cheap)
+	w, err := seal(&b, passphrase, lowCost)
 	if err != nil {
 		f.Fatal(err)
 	}

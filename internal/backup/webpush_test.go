@@ -10,11 +10,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// Browsers stay subscribed over a restore, also into a database that a server
-// was started on before, which made a key of its own: it has the backup's from
-// then on. Without vapid_keys among what fill deletes, that cannot be restored.
+// Browsers stay subscribed after a restore, also if the target is a database in which a server has
+// created its own key: it then has the backup's key. Unless the import deletes vapid_keys, the
+// restore fails.
 func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
-	everywhere(t, func(t *testing.T, h *storetest.Fixture, target string) {
+	onDatabasePairs(t, func(t *testing.T, h *storetest.Fixture, target string) {
 		a := h.Authenticator(t, "Anna’s phone")
 		browser, err := webpush.NewKey()
 		if err != nil {
@@ -33,7 +33,7 @@ func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := taken(t, h)
+		file := makeBackup(t, h)
 
 		if strings.HasPrefix(target, "postgres://") { // a file would have to be gone first
 			server, err := store.Open(t.Context(), store.Options{Source: target, Keys: store.NewKeyring()})
@@ -45,7 +45,7 @@ func TestPUSH24_BrowsersStaySubscribed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, db := restored(t, h, file, target)
+		_, db := restoreBackup(t, h, file, target)
 		key, err := db.VAPID().Key(t.Context())
 		if err != nil {
 			t.Fatal(err)

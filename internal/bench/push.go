@@ -51,7 +51,7 @@ func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Princ
 			j := &identity.Journey{Tenant: u.Tenant, ID: identity.NewID(identity.JourneyID), Application: app, Protocol: identity.OIDC,
 				Request: []byte(`{}`), Browser: "bench", IP: "127.0.0.1", UserID: u.ID, Name: u.Name,
 				Required:  []identity.Validation{identity.Password, identity.SecondFactor},
-				Passed:    []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
+				Passed:    []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 				Enroll:    identity.EnrollPlatform,
 				StartedAt: now, ExpiresAt: now.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)}
 			j.Code.PassedAt = now

@@ -83,19 +83,19 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 				u := userWithAlerts(t, h)
 				rules := policy.DefaultLockout()
 				rules.NotifyUser, rules.NotifyOperators = tt.told.NotifyUser, tt.told.NotifyOperators
-				tally := store.FailureCounter{Tenant: u.Tenant, User: u.ID}
+				counter := store.FailureCounter{Tenant: u.Tenant, User: u.ID}
 				failures := 1
 				if rules.Threshold = 5; tt.lock {
 					rules.Threshold, failures = 1, 2
 				}
 				h.Do(t, func(tx *store.Tx) error {
 					for range failures {
-						if _, err := tx.Attempts().Reserve(t.Context(), tally, rules.Threshold); err != nil {
+						if _, err := tx.Attempts().Reserve(t.Context(), counter, rules.Threshold); err != nil {
 							return err
 						}
 					}
 					p := store.PushRequest{ID: identity.NewID(identity.PushID), Application: "Payroll"}
-					return RejectPush(t.Context(), tx, rules, tt.alerts, tally, u, p, templates.Origin{IP: "192.0.2.17", At: tx.Now()})
+					return RejectPush(t.Context(), tx, rules, tt.alerts, counter, u, p, templates.Origin{IP: "192.0.2.17", At: tx.Now()})
 				})
 				if got := outbox(t, h); !slices.Equal(got, tt.want) {
 					t.Errorf("mails %q, want %q", got, tt.want)

@@ -219,23 +219,23 @@ func TestAddUser_Refuses(t *testing.T) {
 
 func TestUnlock(t *testing.T) {
 	h := storetest.SQLite(t)
-	tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
+	counter := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 	h.Do(t, func(tx *store.Tx) error {
 		for range 2 {
-			if _, err := tx.Attempts().Reserve(t.Context(), tally, 1); err != nil {
+			if _, err := tx.Attempts().Reserve(t.Context(), counter, 1); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Hour))
+		_, err := tx.Attempts().LockIfExceeded(t.Context(), counter, 1, h.Clock.Now().Add(time.Hour))
 		return err
 	})
-	if h.LockedUntil(t, tally).IsZero() {
+	if h.LockedUntil(t, counter).IsZero() {
 		t.Fatal("not locked before the test")
 	}
 	if _, err := New(h.DB, 1).Unlock(t.Context(), h.Who, h.Tenant.ID, "Anna.Berg"); err != nil {
 		t.Fatal(err)
 	}
-	if until := h.LockedUntil(t, tally); !until.IsZero() {
+	if until := h.LockedUntil(t, counter); !until.IsZero() {
 		t.Errorf("locked until %s, want not at all", until)
 	}
 }

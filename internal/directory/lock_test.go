@@ -42,14 +42,14 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 			rules := policy.DefaultLockout()
 			rules.Threshold = 2
 			tt.rules(&rules)
-			tally := store.FailureCounter{Tenant: tenant.ID, User: user.ID}
+			counter := store.FailureCounter{Tenant: tenant.ID, User: user.ID}
 			fail := func() (evaluated bool) {
 				t.Helper()
 				h.Do(t, func(tx *store.Tx) (err error) {
-					if evaluated, err = tx.Attempts().Reserve(t.Context(), tally, rules.Threshold); err != nil || !evaluated {
+					if evaluated, err = tx.Attempts().Reserve(t.Context(), counter, rules.Threshold); err != nil || !evaluated {
 						return err
 					}
-					return LockIfExceeded(t.Context(), tx, rules, tally, user, "jrn_x", templates.Origin{IP: "192.0.2.17", At: tx.Now()})
+					return LockIfExceeded(t.Context(), tx, rules, counter, user, "jrn_x", templates.Origin{IP: "192.0.2.17", At: tx.Now()})
 				})
 				return evaluated
 			}
@@ -58,7 +58,7 @@ func TestCRED13_LockoutIsToldOnce(t *testing.T) {
 					t.Errorf("failure %d was evaluated: %v, want %v", i+1, got, want)
 				}
 			}
-			if until := h.LockedUntil(t, tally); !until.Equal(h.Clock.Now().Add(15 * time.Minute)) {
+			if until := h.LockedUntil(t, counter); !until.Equal(h.Clock.Now().Add(15 * time.Minute)) {
 				t.Errorf("locked until %v, want in a quarter of an hour", until)
 			}
 			locks, err := store.Collect(h.DB.Events().List(t.Context(), tenant.ID, store.EventFilter{Kind: audit.UserLocked}))

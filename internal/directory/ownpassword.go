@@ -30,7 +30,7 @@ type PasswordChange struct {
 // remembered devices are forgotten, other sessions end if requested, and the user is notified
 // by mail.
 func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) error {
-	u, tally := c.User, store.FailureCounter{Tenant: c.User.Tenant, User: c.User.ID}
+	u, counter := c.User, store.FailureCounter{Tenant: c.User.Tenant, User: c.User.ID}
 	var lockout policy.Lockout
 	var rules policy.Passwords
 	var evaluate bool
@@ -52,7 +52,7 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		if err := tx.Allow(ctx, u.Tenant, rate, u.ID); err != nil {
 			return err
 		}
-		evaluate, err = tx.Attempts().Reserve(ctx, tally, lockout.Threshold)
+		evaluate, err = tx.Attempts().Reserve(ctx, counter, lockout.Threshold)
 		return err
 	})
 	if err != nil {
@@ -62,16 +62,16 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 	if evaluate {
 		candidate = u
 	}
-	giveBack := func(tx *store.Tx) error {
+	refund := func(tx *store.Tx) error {
 		if lockout.Threshold == 0 {
 			return nil // nothing was reserved
 		}
-		return tx.Attempts().Refund(ctx, tally)
+		return tx.Attempts().Refund(ctx, counter)
 	}
 	right, err := d.CheckPassword(ctx, candidate, c.Old)
 	if err != nil {
 		if evaluate { // the check did not happen, because the server is busy
-			err = errors.Join(err, d.db.InTx(ctx, c.Who, giveBack))
+			err = errors.Join(err, d.db.InTx(ctx, c.Who, refund))
 		}
 		return err
 	}
@@ -82,7 +82,7 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 			if err != nil {
 				return err
 			}
-			return LockIfExceeded(ctx, tx, lockout, tally, u, "", c.From)
+			return LockIfExceeded(ctx, tx, lockout, counter, u, "", c.From)
 		})
 		if err == nil {
 			err = invalid("error.password.old")
@@ -91,10 +91,10 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 	}
 	hashed, err := d.HashPassword(ctx, c.New)
 	if err != nil {
-		return errors.Join(err, d.db.InTx(ctx, c.Who, giveBack))
+		return errors.Join(err, d.db.InTx(ctx, c.Who, refund))
 	}
 	return d.db.InTx(ctx, c.Who, func(tx *store.Tx) error {
-		if err := giveBack(tx); err != nil {
+		if err := refund(tx); err != nil {
 			return err
 		}
 		return replaceOwnPassword(ctx, tx, c, hashed)

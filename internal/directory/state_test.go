@@ -132,7 +132,7 @@ func TestRemovalLeavesNothingOfThePerson(t *testing.T) {
 		now := h.Clock.Now()
 		j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: identity.SAML,
 			Request: []byte(`{"login_hint":"zacharias"}`), Browser: "b", IP: marked[1], Fingerprint: marked[3], UserID: u.ID, Name: "ZACHARIAS",
-			StartedAt: now, ExpiresAt: now.Add(time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+			StartedAt: now, ExpiresAt: now.Add(time.Hour), Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 		invitation := store.Invitation{Tenant: h.Tenant.ID, ID: "inv_1", User: u.ID, ExpiresAt: now.Add(time.Hour)}
 		session := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: u.ID, Browser: "b", AuthTime: now,
 			Idle: time.Hour, ExpiresAt: now.Add(time.Hour)}

@@ -104,7 +104,7 @@ func (d *Doctor) reach(ctx context.Context, c *chart, hosts []string) error {
 	if err != nil {
 		return nil // said by the configuration
 	}
-	client := outbound.NewTrusting(allowed, d.Roots)
+	client := outbound.NewWithRoots(allowed, d.Roots)
 	ctx, cancel := context.WithTimeout(ctx, pushWait)
 	defer cancel()
 	failures := make([]error, len(hosts))

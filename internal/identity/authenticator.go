@@ -15,7 +15,7 @@ const (
 	RecoveryCode AuthenticatorKind = "recovery"
 )
 
-// A Platform is where an authenticator app runs (ENR-16).
+// A Platform is a platform on which authenticator apps run (ENR-16).
 type Platform string
 
 const (
@@ -28,32 +28,31 @@ const (
 	ChromeOS      Platform = "chromeos"
 )
 
-// ThirdParty stands where a platform does for another vendor's authenticator app
-// (ENR-12): nobody knows where it runs. It is no platform to be allowed or to
-// have push, so it is not among [Platforms].
+// ThirdParty is used in place of a platform for another vendor's authenticator app (ENR-12),
+// whose platform is unknown. It cannot be allowed or have push, so it is not in [Platforms].
 const ThirdParty Platform = "third-party"
 
-// PrivacyIDEA stands where a platform does for the privacyIDEA Authenticator, an
-// app from the stores that gets push by a protocol of its own (PUSH-24): nobody
-// knows where it runs. Like a platform it is allowed or not and has push or not,
-// but it is none that our own apps run on, so it is not among [Platforms].
+// PrivacyIDEA is used in place of a platform for the privacyIDEA Authenticator, an app from the
+// app stores that gets push by its own protocol (PUSH-24) and whose platform is unknown. Like a
+// platform it can be allowed and have push. Latchkey's own apps do not run on it, so it is not in
+// [Platforms].
 const PrivacyIDEA Platform = "privacyidea"
 
-// An AppProtocol is what an app token's app speaks with the server.
+// An AppProtocol is the protocol between an app and the server.
 type AppProtocol string
 
 const (
-	LatchkeyApp AppProtocol = "latchkey" // docs/protocol-authenticator.md
-	PiPush      AppProtocol = "pipush"   // of the privacyIDEA Authenticator: push without passcodes
+	LatchkeyApp     AppProtocol = "latchkey" // docs/protocol-authenticator.md
+	PrivacyIDEAPush AppProtocol = "pipush"   // of the privacyIDEA Authenticator: push without passcodes
 )
 
-// Platforms lists every platform in the order in which people are shown them.
+// Platforms lists all platforms in the order in which users see them.
 var Platforms = []Platform{IOS, Android, Windows, MacOS, Linux, ChromeOS, WindowsMobile}
 
-// Mobile reports whether the platform is one carried along.
+// Mobile reports whether the platform is one of mobile devices.
 func (p Platform) Mobile() bool { return p == Android || p == IOS || p == WindowsMobile }
 
-// A State is where an authenticator stands in its life (CRED-14).
+// A State is the state of an authenticator (CRED-14).
 type State string
 
 const (
@@ -65,7 +64,7 @@ const (
 	Revoked   State = "revoked"
 )
 
-// A PushState is where push stands for an authenticator (PUSH-8).
+// A PushState is the state of push for an authenticator (PUSH-8).
 type PushState string
 
 const (
@@ -75,7 +74,7 @@ const (
 	PushLocked       PushState = "temporarily locked"
 )
 
-// An Authenticator proves a second factor.
+// An Authenticator is something a user proves a second factor with.
 type Authenticator struct {
 	Tenant       string
 	ID           string
@@ -84,33 +83,33 @@ type Authenticator struct {
 	Protocol     AppProtocol // of an app token
 	Name         string
 	Platform     Platform
-	Seed         []byte // in clear, in memory only; sealed in the database
+	Seed         []byte // plain, in memory only; sealed in the database
 	Digits       int    // passcode length, 6 or 8
-	Step         int64  // seconds of a time step; 0 where there is none
-	Suite        string // of RFC 6287, by which it answers challenges; empty where it makes passcodes
-	ServerPIN    bool   // its passcodes count with the PIN alone that the server keeps, typed beside them
-	Algorithm    string // of the HMAC that passcodes are made with: SHA1, SHA256 or SHA512; empty is SHA1
+	Step         int64  // seconds of a time step; 0 if not time-based
+	Suite        string // OCRA suite (RFC 6287) for answering challenges; empty if it makes passcodes
+	ServerPIN    bool   // passcodes are typed together with a PIN that the server checks
+	Algorithm    string // hash of the HMAC of passcodes: SHA1, SHA256 or SHA512; empty means SHA1
 	LastStep     int64  // last accepted step or counter; -1 before first use
 	Drift        int64  // learned drift in steps
-	Invalid      int64  // wrong passcodes in a row (CRED-11)
-	Key          []byte // the device's P-256 public key as a JWK; with PiPush its RSA key, see package privacyidea
-	Thumbprint   string // RFC 7638 thumbprint of Key; none with PiPush
-	Template     []byte // JSON copy of the token template in force at enrolment
+	Invalid      int64  // consecutive wrong passcodes (CRED-11)
+	Key          []byte // the device's P-256 public key as a JWK; with PrivacyIDEAPush its RSA key, see package privacyidea
+	Thumbprint   string // RFC 7638 thumbprint of Key; empty with PrivacyIDEAPush
+	Template     []byte // JSON copy of the token template that applied at enrolment
 	AppVersion   string
 	Capabilities []string
 	EnrolledAt   time.Time
 	ActivatedAt  time.Time // zero while pending
 	LockedAt     time.Time
-	UnlocksAt    time.Time // when its lock ends by itself; it has, where LockedAt is zero
+	UnlocksAt    time.Time // when its lock ends by itself; if LockedAt is zero, the lock has ended
 	SuspendedAt  time.Time
 	InactiveAt   time.Time
 	RevokedAt    time.Time
 	LastUsedAt   time.Time
 	Manufacturer string    // of a hardware token
-	ImportedAt   time.Time // as a hardware token, from a file of its maker; zero for all else
-	ExpiresAt    time.Time // from when on a hardware token is not to be used; zero when never
-	PushOnAt     time.Time // push was asked for and switched on; zero when not on
-	PushOffAt    time.Time // push was switched off; zero when never
+	ImportedAt   time.Time // when a hardware token was imported from a file; zero for all others
+	ExpiresAt    time.Time // from when a hardware token must not be used; zero means never
+	PushOnAt     time.Time // when push was enabled; zero if it is not
+	PushOffAt    time.Time // when push was disabled; zero if it never was
 	PushLocked   time.Time // until when push is temporarily locked
 }
 
@@ -131,7 +130,7 @@ func (a Authenticator) State() State {
 	return Active
 }
 
-// Push derives the push state at a moment.
+// Push derives the push state at a time.
 func (a Authenticator) Push(now time.Time) PushState {
 	switch {
 	case now.Before(a.PushLocked):

@@ -2,12 +2,12 @@ package identity
 
 import "time"
 
-// A Kind says what a caller can do about an error. It is itself an error, so
-// errors.Is(err, identity.NotFound) works however deep the error was wrapped.
+// A Kind says what a caller can do about an error. It is an error itself, so that
+// errors.Is(err, identity.NotFound) works however often the error was wrapped.
 type Kind uint8
 
-// Internal is the zero value on purpose: an error nobody classified is ours,
-// and people see only that something went wrong.
+// Internal is the zero value: an unclassified error is a defect of the server, and users only see
+// that something went wrong.
 const (
 	Internal Kind = iota
 	Invalid
@@ -26,12 +26,12 @@ var kinds = [...]string{"internal", "invalid", "unauthenticated", "forbidden",
 
 func (k Kind) Error() string { return kinds[k] }
 
-// An Error carries two stories: Key, a locale key for the person, and Err, the
-// cause, for the log. The second is never shown to the first.
+// An Error has two messages: Key, a locale key for the user, and Err, the cause, for the log. The
+// cause is never shown to the user.
 type Error struct {
 	Kind       Kind
-	Key        string        // such as "error.passcode.wrong"; empty means the kind's own text
-	RetryAfter time.Duration // meaningful with Throttled and Unavailable
+	Key        string        // for example "error.passcode.wrong"; empty means the text of the kind
+	RetryAfter time.Duration // with Throttled and Unavailable
 	Err        error
 }
 

@@ -6,7 +6,7 @@ import (
 	"regexp"
 )
 
-// Prefixes of ids, each saying of what kind of thing it is the id.
+// Prefixes of ids. Each says what kind of object the id belongs to.
 const (
 	TenantID        = "ten"
 	UserID          = "usr"
@@ -29,8 +29,8 @@ const (
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// NewID returns a random id of 128 bits with a prefix, such as
-// "usr_m5qk3c…". Ids are names, not secrets, though nobody can guess one.
+// NewID returns a random id of 128 bits with a prefix, such as "usr_m5qk3c…". Ids are not
+// secrets, although they cannot be guessed.
 func NewID(prefix string) string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -47,14 +47,14 @@ func NewSecret() string {
 
 var wellFormedID = regexp.MustCompile(`^[a-z]{3}_[a-z2-7]{26}$`)
 
-// IsID reports whether s looks like an id with the prefix. Strangers send us
-// ids in addresses; what cannot be one never reaches a query.
+// IsID reports whether s has the format of an id with the prefix. Clients send ids in addresses;
+// anything else must not reach a query.
 func IsID(prefix, s string) bool {
 	return len(s) == len(prefix)+27 && s[:len(prefix)] == prefix && wellFormedID.MatchString(s)
 }
 
-// IsSecret reports whether s looks like what [NewSecret] makes, so that garbage
-// in a cookie never reaches a query.
+// IsSecret reports whether s has the format of [NewSecret], so that other cookie values do not
+// reach a query.
 func IsSecret(s string) bool {
 	if len(s) != 52 {
 		return false

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A Validation is a step that a journey must have passed to succeed.
+// A Validation is something that a user must prove in a journey.
 type Validation string
 
 const (
 	Password        Validation = "password"
 	SecondFactor    Validation = "otp"
-	VerifiedPasskey Validation = "passkey" // one that verified its user, which is no one-time password beside it
+	VerifiedPasskey Validation = "passkey" // a passkey that verified its user; it does not also count as a second factor
 )
 
 // A Method is how a validation was passed.
@@ -24,97 +24,95 @@ const (
 	ByPasscode Method = "passcode"
 	ByPush     Method = "push"
 
-	ByPasskey         Method = "passkey"          // held; who held it was not verified
-	ByVerifiedPasskey Method = "verified passkey" // and its authenticator verified its user
+	ByPasskey         Method = "passkey"          // without user verification
+	ByVerifiedPasskey Method = "verified passkey" // with user verification
 	ByChallenge       Method = "challenge"        // the response to a challenge (RFC 6287)
 	ByRecoveryCode    Method = "recovery code"
 
-	// ByRememberedDevice stands for the one-time password of an earlier login in
-	// the same browser (JRN-9). It proves nothing by itself, and no second factor.
+	// ByRememberedDevice stands for the second factor of an earlier login in the same browser
+	// (JRN-9). It proves nothing by itself and is not a second factor.
 	ByRememberedDevice Method = "remembered device"
 )
 
-// A FactorStep is a way to prove the one-time password that a journey
-// definition may name (PUSH-20).
+// A FactorStep is a way to prove the second factor that a journey definition may name (PUSH-20).
 type FactorStep string
 
 const (
-	PushStep             FactorStep = "push"               // as policy asks, plain or with a presence check
-	PushWithPresenceStep FactorStep = "push-with-presence" // never plain
+	PushStep             FactorStep = "push"               // as policy says, with or without a presence check
+	PushWithPresenceStep FactorStep = "push-with-presence" // always with a presence check
 	PasscodeStep         FactorStep = "passcode"
 )
 
-// Remember says what a journey has to do with remembered devices (JRN-9).
+// Remember says what a journey does with remembered devices (JRN-9).
 type Remember string
 
 const (
-	NotRemembered Remember = ""       // the rule that decided allows none
-	MayRemember   Remember = "may"    // one counts, and this device may become one
-	WillRemember  Remember = "ticked" // and shall, once the login succeeds
+	NotRemembered Remember = ""       // the deciding rule does not allow them
+	MayRemember   Remember = "may"    // a remembered device counts, and this one may be remembered
+	WillRemember  Remember = "ticked" // this device will be remembered when the login succeeds
 )
 
-// A Resync is a passcode whose authenticator's clock or counter is so far off
-// that the next passcode must confirm it (CRED-10). A journey has one at most.
+// A Resync is a passcode whose authenticator's clock or counter is so far off that the next
+// passcode must confirm it (CRED-10). A journey has at most one.
 type Resync struct {
 	Authenticator string
-	Step          int64     // of the first passcode, or its counter
-	Drift         int64     // in steps, that it showed
-	Until         time.Time // for the next one; zero while there was no first
-	Tries         int64     // of the next one, that missed
+	Step          int64     // time step or counter of the first passcode
+	Drift         int64     // drift in steps that the first passcode implies
+	Until         time.Time // until when the next passcode may come; zero without a first one
+	Tries         int64     // wrong attempts at the next one
 }
 
-// A Journey is one attempt to log in: a row of the database. What comes next
-// in it is decided by package journey alone.
+// A Journey is one attempt to log in, a row of the database. Only package journey decides what
+// comes next in it.
 type Journey struct {
 	Tenant          string
 	ID              string
-	Version         int64 // raised by every step; a step names the version it was decided on
+	Version         int64 // incremented by every step; a step names the version it was decided on
 	Application     string
 	Protocol        Protocol
-	Request         []byte // JSON the protocol stored with its request and needs for the answer
-	Invitation      string // by whose link it was begun, outside any login (ENR-19); empty in a login
-	Adding          bool   // begun on the self-service pages for a further authenticator (CRED-16); it logs in to nothing
+	Request         []byte // JSON that the protocol stored with its request and needs for the answer
+	Invitation      string // id of the invitation that began it, outside a login (ENR-19); empty in a login
+	Adding          bool   // begun on the self-service pages to add an authenticator (CRED-16); not a login
 	Browser         string // hash of the browser's cookie: where failures count, and the last method is kept (CRED-20)
-	Binding         []byte // SHA-256 of the secret of who began it; without one nobody can go on with it
-	Fingerprint     string // what the person's browser calls itself, for mails and pages
+	Binding         []byte // SHA-256 of the secret of whoever began it; without the secret nobody can go on with it
+	Fingerprint     string // the browser's description of itself, for mails and pages
 	IP              string
-	Language        string       // picked by the person or asked by the application; empty means negotiate
-	UserID          string       // empty until identified, and for ever in a decoy
+	Language        string       // chosen by the user or requested by the application; empty means negotiate
+	UserID          string       // empty until the user is known, and always in a decoy
 	Name            string       // as typed
-	Decoy           bool         // the name is nobody's; every page behaves as if it were somebody's
+	Decoy           bool         // the name belongs to no user; all pages behave as if it did
 	KnownBrowser    bool         // the user has logged in from this browser before (CRED-20)
-	Refused         string       // why policy refuses this login, said once everything is passed
+	Refused         string       // why policy refuses this login; shown only after everything was proved
 	FreshAfter      time.Time    // validations older than this do not count (ForceAuthn, max_age)
-	ACR             []string     // contexts the application asked for, best first
-	Steps           []FactorStep // what the journey definition names, in its order; none is all
-	ApplicationName string       // of the application, as it is now
-	ApplicationHome string       // and its own entry page; may be empty
-	CannotShow      bool         // the application, as it is now, can show no number (PUSH-21)
-	PlainPush       bool         // and may have a push without a presence check
+	ACR             []string     // authentication contexts the application requested, preferred first
+	Steps           []FactorStep // steps of the journey definition, in order; empty means all
+	ApplicationName string       // the application's present name
+	ApplicationHome string       // the application's present entry page; may be empty
+	CannotShow      bool         // the application can show no number, according to its present settings (PUSH-21)
+	PlainPush       bool         // with CannotShow: a push without a presence check is allowed
 	Resync          Resync
-	Remember        Remember  // fixed when evaluated; ticked on the pages of the second factor
-	Policy          int64     // version of the access policy the requirements were taken from
-	Method          Method    // method chosen on the page of choice; empty while choosing
+	Remember        Remember  // set when the login is evaluated and on the pages of the second factor
+	Policy          int64     // version of the access policy that the requirements come from
+	Method          Method    // chosen by the user; empty before
 	Pushes          int64     // push requests sent in this journey
-	PushID          string    // the push request whose outcome the page waits for
-	PushAt          time.Time // when that was sent; kept for a decoy too, whose request nobody got
-	Notice          string    // locale key of what the next page says first; cleared by the next step
-	Enroll          Stage     // where self-provisioning stands; empty outside it
+	PushID          string    // the push request that the page waits for
+	PushAt          time.Time // when it was sent; set in a decoy too, although nobody received it
+	Notice          string    // locale key of a message on the next page; cleared by the next step
+	Enroll          Stage     // stage of self-provisioning; empty outside it
 	Platform        Platform
 	Code            Code
-	Reset           Reset // where the setting anew of a forgotten password stands; empty outside it
+	Reset           Reset // stage of replacing a forgotten password; empty outside it
 	StartedAt       time.Time
 	ExpiresAt       time.Time
 	EndedAt         time.Time
 	Outcome         Outcome
-	Required        []Validation // fixed when evaluated (JRN-15)
-	Passed          []Passed     // those not revoked
-	Taken           TakenStep    // the step under way, for the record; zero in a journey that was only read
-	Recorded        Recorded     // the store's: what its rows hold, so that a step writes what it changed alone
+	Required        []Validation      // set when the login is evaluated (JRN-15)
+	Passed          []CompletedFactor // validations not revoked since
+	Taken           TakenStep         // the present step, for the record; zero in a journey that was only read
+	Recorded        Recorded          // used by the store: what its rows contain, so that a step only writes changes
 }
 
-// Login reports whether the journey leads to an application, and not merely to
-// an authenticator.
+// Login reports whether the journey is a login to an application, and not only an enrolment.
 func (j *Journey) Login() bool { return j.Invitation == "" && !j.Adding }
 
 // HashBinding is how the secret that binds a journey is stored.
@@ -128,10 +126,10 @@ func (j *Journey) BoundBy(secret string) bool {
 	return secret != "" && subtle.ConstantTimeCompare(HashBinding(secret), j.Binding) == 1
 }
 
-// FactorStands reports whether the journey has a second factor that was proved
-// and not taken back since. A remembered device is none.
-func (j *Journey) FactorStands() bool {
-	return slices.ContainsFunc(j.Passed, func(p Passed) bool {
+// HasSecondFactor reports whether a second factor was proved in the journey and not revoked since.
+// A remembered device does not count.
+func (j *Journey) HasSecondFactor() bool {
+	return slices.ContainsFunc(j.Passed, func(p CompletedFactor) bool {
 		return p.Validation == SecondFactor && p.Method != ByRememberedDevice || p.Method == ByVerifiedPasskey
 	})
 }
@@ -150,7 +148,7 @@ type TakenStep struct {
 // Recorded are the validations of a journey that the store has rows of.
 type Recorded struct{ Required, Passed []Validation }
 
-// A Stage is where self-provisioning stands in a journey.
+// A Stage is the stage of self-provisioning in a journey.
 type Stage string
 
 const (
@@ -163,20 +161,19 @@ const (
 	EnrollNoMail     Stage = "no-mail"
 )
 
-// A Reset is where the setting anew of a forgotten password stands in a journey.
+// A Reset is the stage of replacing a forgotten password in a journey.
 type Reset string
 
 const (
 	NotResetting Reset = ""
-	ResetCode    Reset = "code"   // the mailed code is asked for
-	ResetFactor  Reset = "factor" // it was right: a second factor is, and then the new password
+	ResetCode    Reset = "code"   // waiting for the mailed code
+	ResetFactor  Reset = "factor" // the code was right; a second factor is next, then the new password
 )
 
-// A Code is a code that was mailed, in self-provisioning (ENR-6) or to set a
-// forgotten password anew; which of them, its MAC is bound to. A journey holds at
-// most one, so a new one voids the old by replacing it.
+// A Code is a mailed code, for self-provisioning (ENR-6) or for replacing a forgotten password. Its
+// MAC is bound to the purpose. A journey has at most one code, so that a new code voids the old one.
 type Code struct {
-	MAC       []byte // HMAC under the root Root; the code itself is nowhere
+	MAC       []byte // HMAC of the code under the root Root; the code itself is not stored
 	Root      int64
 	SentAt    time.Time
 	ExpiresAt time.Time
@@ -185,15 +182,15 @@ type Code struct {
 	PassedAt  time.Time
 }
 
-// A Passed validation tells how, with what and when.
-type Passed struct {
+// A CompletedFactor says of a validation how, with what and when it was proved.
+type CompletedFactor struct {
 	Validation    Validation
 	Method        Method
-	Authenticator string // id; empty for a password, and of a remembered device that one's
+	Authenticator string // id of the authenticator or remembered device; empty for a password
 	At            time.Time
 }
 
-// An Outcome is how a journey ended; empty while it goes on.
+// An Outcome is how a journey ended; empty while it continues.
 type Outcome string
 
 const (
@@ -203,20 +200,20 @@ const (
 	Denied    Outcome = "denied"
 )
 
-// Over reports whether the journey has ended, or lived as long as it may.
+// Over reports whether the journey has ended or expired.
 func (j *Journey) Over(now time.Time) bool { return !j.EndedAt.IsZero() || !now.Before(j.ExpiresAt) }
 
-// Has reports whether v has been passed and not revoked since.
+// Has reports whether v was passed and not revoked since.
 func (j *Journey) Has(v Validation) bool {
-	return slices.ContainsFunc(j.Passed, func(p Passed) bool { return p.Validation == v })
+	return slices.ContainsFunc(j.Passed, func(p CompletedFactor) bool { return p.Validation == v })
 }
 
-// Proved reports whether somebody showed to be the journey's user, by the
-// password or by the code mailed in its place: what only the user may learn, such
-// as the names of authenticators, may be said from then on.
+// Proved reports whether somebody proved to be the journey's user, by the password or by the code
+// mailed in its place. From then on, pages may show what only the user may learn, such as the names
+// of authenticators.
 func (j *Journey) Proved() bool { return j.Has(Password) || j.Reset == ResetFactor }
 
-// Missing lists what is required and not yet passed, in the order required.
+// Missing lists what is required and not yet passed, in the required order.
 func (j *Journey) Missing() []Validation {
 	var missing []Validation
 	for _, v := range j.Required {
@@ -227,28 +224,28 @@ func (j *Journey) Missing() []Validation {
 	return missing
 }
 
-// A Session is what a browser holds after a finished login.
+// A Session is a browser's session after a successful login.
 type Session struct {
 	Tenant    string
-	ID        string // also OIDC's sid and the root of SAML's SessionIndex
+	ID        string // also OIDC's sid and the base of SAML's SessionIndex
 	UserID    string
 	Browser   string
-	Agent     string // what the browser called itself when something was last proved in it
-	IP        string // from where that was
+	Agent     string // User-Agent when something was last proved in the session
+	IP        string // address at that time
 	CreatedAt time.Time
 	SeenAt    time.Time
-	Idle      time.Duration // after which it ends unused
+	Idle      time.Duration // time without use after which it ends
 	ExpiresAt time.Time     // absolute
 	EndedAt   time.Time
-	AuthTime  time.Time // when the person last proved something
-	Passed    []Passed
+	AuthTime  time.Time // when the user last proved something
+	Passed    []CompletedFactor
 }
 
-// Stale reports whether it is time to note that the session was seen: once a
-// minute at most, so that reading pages does not become writing.
+// Stale reports whether the time of the last use should be stored again: at most once a minute, so
+// that not every page causes a write.
 func (s Session) Stale(now time.Time) bool { return now.Sub(s.SeenAt) >= time.Minute }
 
-// SessionApplication is one application a session has logged in to.
+// A SessionApplication is an application that a session has logged in to.
 type SessionApplication struct {
 	Session     string
 	Application string

@@ -9,18 +9,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxName is the most bytes a user name, group name or the like may have.
+// MaxName is the maximum number of bytes of a user name, a group name and the like.
 const MaxName = 256
 
-// FoldName returns the form of a name under which it is looked up: trimmed,
-// NFKC, case-folded. Two names that fold to the same form are one name.
+// FoldName returns the form of a name that is used for lookups: trimmed, NFKC, case-folded. Names
+// with the same form are the same name.
 func FoldName(name string) string {
 	return cases.Fold().String(norm.NFKC.String(strings.TrimSpace(name)))
 }
 
-// CleanTyped returns a name as somebody typed it, fit to be shown elsewhere:
-// without control and bidirectional formatting characters, which could make
-// one name look like another on a phone or in a log, and cut to MaxName bytes.
+// CleanTyped returns a name that somebody typed in a form that is safe to show elsewhere. It removes
+// control and bidirectional formatting characters, which could make one name look like another on a
+// phone or in a log, and truncates it to MaxName bytes.
 func CleanTyped(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {

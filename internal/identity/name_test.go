@@ -21,8 +21,8 @@ func TestCleanTyped(t *testing.T) {
 	}
 }
 
-// A form may be 64 KiB long. To cut a name of that length must not take time by
-// its square: anybody may send one, again and again.
+// A form may be 64 KiB long. Truncating a name of that length must not take quadratic time, because
+// anybody can send one repeatedly.
 func TestTADM16_ALongNameIsCutAtOnce(t *testing.T) {
 	long := strings.Repeat("a", 64<<10)
 	if n := testing.AllocsPerRun(1, func() { CleanTyped(long) }); n > 100 {

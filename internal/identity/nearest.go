@@ -5,10 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Nearest returns the word that is the fewest letters away from what somebody
-// wrote, if those are few enough for a slip of the hand, and else "". It is for
-// the sentence "did you mean …?" where names are typed by those who may know
-// them all; a stranger's name is never compared with anybody's.
+// Nearest returns the word with the smallest edit distance to what somebody wrote, or "" if none is
+// near enough to be a typing error. It is for messages such as "did you mean …?" to people who may
+// know all the words. User names typed in a login are never compared.
 func Nearest(written string, words []string) string {
 	best, least := "", 1+utf8.RuneCountInString(written)/3
 	if len(written) > 64 {
@@ -22,8 +21,8 @@ func Nearest(written string, words []string) string {
 	return best
 }
 
-// distance is how many letters must be put in, left out or changed to make b
-// from a (Levenshtein's).
+// distance returns the number of letters that must be inserted, removed or changed to turn a into b
+// (Levenshtein distance).
 func distance(a, b string) int {
 	letters := []rune(b)
 	row := make([]int, len(letters)+1)

@@ -1,26 +1,26 @@
 package identity
 
-// A Principal is who acts: in which tenant, as what, from where. It is always
-// an argument, never taken from a context, because the audit depends on it.
+// A Principal is who acts: in which tenant, as what, from where. It is always an argument and never
+// taken from a context, because the audit log depends on it.
 type Principal struct {
-	Tenant string // id of the tenant; empty for what belongs to no tenant
+	Tenant string // id; empty for what belongs to no tenant
 	Kind   PrincipalKind
-	ID     string // of the user, authenticator or application; empty otherwise
-	Name   string // for people who read the audit: a user name, a command
-	IP     string // textual address, empty when there is none
+	ID     string // of the user, authenticator or application; may be empty
+	Name   string // shown in the audit log: a user name, a command
+	IP     string // textual address; may be empty
 }
 
-// A PrincipalKind says what a principal is.
+// A PrincipalKind is the kind of a principal.
 type PrincipalKind string
 
-// Browser is a person nobody has identified yet; System is Latchkey itself;
-// CommandLine is whoever may read the keys on the server.
+// Browser is a person who is not identified yet, System is Latchkey itself, and CommandLine is
+// anybody who can read the keys on the server.
 const (
-	Browser          PrincipalKind = "browser"
-	Person           PrincipalKind = "user"
-	AuthenticatorApp PrincipalKind = "authenticator"
-	Relying          PrincipalKind = "application"
-	Operator         PrincipalKind = "operator"
-	CommandLine      PrincipalKind = "command line"
-	System           PrincipalKind = "system"
+	Browser            PrincipalKind = "browser"
+	Person             PrincipalKind = "user"
+	AuthenticatorApp   PrincipalKind = "authenticator"
+	RelyingApplication PrincipalKind = "application"
+	Operator           PrincipalKind = "operator"
+	CommandLine        PrincipalKind = "command line"
+	System             PrincipalKind = "system"
 )

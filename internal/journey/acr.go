@@ -157,13 +157,15 @@ func (r Rules) asksFactor(contexts []string) bool {
 
 // reached reports whether what was passed satisfies a context. A passkey that
 // verified its user is two factors, whatever else was passed.
-func (c class) reached(passed []identity.Passed) bool {
-	verified := slices.ContainsFunc(passed, func(p identity.Passed) bool { return p.Method == identity.ByVerifiedPasskey })
+func (c class) reached(passed []identity.CompletedFactor) bool {
+	verified := slices.ContainsFunc(passed, func(p identity.CompletedFactor) bool { return p.Method == identity.ByVerifiedPasskey })
 	if c.strength == phishingResistant || c.name == MFAContext && verified {
 		return verified
 	}
 	for _, v := range c.proves {
-		if !slices.ContainsFunc(passed, func(p identity.Passed) bool { return p.Validation == v && p.Method != identity.ByRememberedDevice }) {
+		if !slices.ContainsFunc(passed, func(p identity.CompletedFactor) bool {
+			return p.Validation == v && p.Method != identity.ByRememberedDevice
+		}) {
 			return false
 		}
 	}
@@ -207,7 +209,7 @@ var methods = map[identity.Method][]string{
 
 // References returns the authentication methods of what was passed, and mfa where
 // that was two factors.
-func References(passed []identity.Passed) []string {
+func References(passed []identity.CompletedFactor) []string {
 	var amr []string
 	for _, p := range passed {
 		for _, method := range methods[p.Method] {

@@ -57,7 +57,7 @@ func (s ForAuthenticator) beginWith(ctx context.Context, tx *store.Tx, e *Engine
 	j.Request, j.Adding, j.UserID, j.Name, j.KnownBrowser, j.Policy = []byte(`{}`), true, u.ID, u.Name, true, rules.AccessVersion
 	j.Enroll, j.Code.PassedAt, j.Passed = identity.EnrollPlatform, j.StartedAt, slices.Clone(c.Session.Passed)
 	j.ExpiresAt = j.StartedAt.Add(time.Duration(rules.Limits.JourneyLifetime) * time.Second)
-	if !j.FactorStands() {
+	if !j.HasSecondFactor() {
 		return nil, &identity.Error{Kind: identity.Forbidden, Key: "error.forbidden", Err: errors.New("journey: no second factor to add another with")}
 	}
 	f, err := e.loadUnder(ctx, tx.Reader, c, j, rules)
@@ -79,7 +79,7 @@ func (f *flow) loadAddition(ctx context.Context, r store.Reader) (err error) {
 		return nil
 	}
 	f.Facts.Platform = f.Rules.SelfProvisioning.Targets(f.Groups) && f.anyPlatform()
-	f.Facts.FactorGone = !j.FactorStands()
+	f.Facts.FactorGone = !j.HasSecondFactor()
 	f.opened, err = r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if errors.Is(err, identity.NotFound) {
 		return nil

@@ -20,9 +20,9 @@ func (h *fixture) holding(by identity.Method) identity.Session {
 	now := h.Clock.Now()
 	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b",
 		AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour),
-		Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+		Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 	if by != "" {
-		p := identity.Passed{Validation: identity.SecondFactor, Method: by, At: now}
+		p := identity.CompletedFactor{Validation: identity.SecondFactor, Method: by, At: now}
 		if by == identity.ByPasscode {
 			p.Authenticator = h.token.ID
 		}

@@ -107,7 +107,7 @@ func (f *flow) enterResponse(ctx context.Context, tx *store.Tx, in EnterResponse
 		return f.lockIfExceeded(ctx, tx)
 	}
 	j.Notice, f.unchanged = "", true
-	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByChallenge,
+	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByChallenge,
 		Authenticator: result.Authenticator.ID, At: tx.Now()})
 	return f.refund(ctx, tx)
 }

@@ -275,7 +275,7 @@ func (f *flow) askPush(now time.Time) AskedPush {
 // a proved password nothing tells what a user has (ENR-4).
 func (f *flow) silent(now time.Time) bool {
 	return f.Journey.Proved() && slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool {
-		return a.Protocol == identity.PiPush && push.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
+		return a.Protocol == identity.PrivacyIDEAPush && push.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
 	})
 }
 

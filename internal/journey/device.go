@@ -32,7 +32,7 @@ func (f *flow) offersRemember() bool {
 
 // passwordTyped reports whether the password was typed in this journey.
 func passwordTyped(j *identity.Journey) bool {
-	return slices.ContainsFunc(j.Passed, func(p identity.Passed) bool {
+	return slices.ContainsFunc(j.Passed, func(p identity.CompletedFactor) bool {
 		return p.Validation == identity.Password && p.Method == identity.ByPassword && !p.At.Before(j.StartedAt)
 	})
 }
@@ -79,7 +79,7 @@ func (f *flow) recognise(ctx context.Context, tx *store.Tx) error {
 	case verdict.Stolen:
 		return directory.ReportStolenDevice(ctx, tx, f.User, verdict.Device, f.origin(tx))
 	case verdict.Counts:
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice,
+		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice,
 			Authenticator: verdict.Device.ID, At: tx.Now()})
 		f.recognised, f.device = true, Device{verdict.Cookie, verdict.Device.ExpiresAt.Sub(tx.Now())}
 	}
@@ -89,7 +89,7 @@ func (f *flow) recognise(ctx context.Context, tx *store.Tx) error {
 // stillCounts reports whether the remembered device that stood for the second
 // factor in a session would do so here and now: it may have been forgotten since,
 // and this application may want more than the one it stood for.
-func (f *flow) stillCounts(ctx context.Context, r store.Reader, p identity.Passed) (bool, error) {
+func (f *flow) stillCounts(ctx context.Context, r store.Reader, p identity.CompletedFactor) (bool, error) {
 	j := f.Journey
 	if j.Remember == identity.NotRemembered || f.Rules.asksFactor(j.ACR) || f.Facts.Assigned == 0 {
 		return false, nil
@@ -98,7 +98,7 @@ func (f *flow) stillCounts(ctx context.Context, r store.Reader, p identity.Passe
 	if errors.Is(err, identity.NotFound) {
 		return false, nil
 	}
-	return d.Counts(r.Now()) && d.User == j.UserID && d.Browser == j.Browser && !d.CreatedAt.Before(j.FreshAfter), err
+	return d.ValidAt(r.Now()) && d.User == j.UserID && d.Browser == j.Browser && !d.CreatedAt.Before(j.FreshAfter), err
 }
 
 // remember makes this browser a remembered device, if the person asked for that.
@@ -109,7 +109,7 @@ func (f *flow) stillCounts(ctx context.Context, r store.Reader, p identity.Passe
 // talked the help desk into, is good for one login and not for thirty days of them.
 func (e *Engine) remember(ctx context.Context, tx *store.Tx, f *flow) (Device, error) {
 	j := f.Journey
-	held := slices.ContainsFunc(j.Passed, func(p identity.Passed) bool {
+	held := slices.ContainsFunc(j.Passed, func(p identity.CompletedFactor) bool {
 		return p.Validation == identity.SecondFactor && p.Method != identity.ByRememberedDevice && p.Authenticator != ""
 	})
 	if j.Remember != identity.WillRemember || !held {

@@ -33,9 +33,9 @@ type fixture struct {
 	engine *journey.Engine
 	token  identity.Authenticator
 	grants atomic.Int32
-	last   identity.Session  // of the newest success
-	device journey.Device    // that its browser was given to keep
-	passed []identity.Passed // in its journey
+	last   identity.Session           // of the newest success
+	device journey.Device             // that its browser was given to keep
+	passed []identity.CompletedFactor // in its journey
 }
 
 const password = "correct horse battery"

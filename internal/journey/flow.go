@@ -114,7 +114,7 @@ func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error 
 		Authenticators:  f.Authenticators,
 		OwnPending:      halfMade,
 		EverEnrolled:    !f.User.EverEnrolledAt.IsZero(),
-		Permit:          !f.User.MayEnrollAt.IsZero(),
+		Permit:          !f.User.EnrollPermitAt.IsZero(),
 		PlatformAllowed: f.anyPlatform(),
 	})
 	return nil

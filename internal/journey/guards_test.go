@@ -12,12 +12,12 @@ import (
 // then every name stands at the same page (T-LOG-01).
 func TestTLOG05_OnlyAPasswordThatIsThereIsSetAnew(t *testing.T) {
 	coded := identity.Code{PassedAt: start}
-	factor := []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: start}}
+	factor := []identity.CompletedFactor{{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: start}}
 	ways := Facts{Assigned: 1, Codes: true, Push: true, PushTo: 1, Temporary: true, OtherMethods: []identity.Method{identity.ByPasskey}}
 	for _, tt := range []struct {
 		name     string
 		code     identity.Code
-		passed   []identity.Passed
+		passed   []identity.CompletedFactor
 		password bool // whether there is one that may be set anew
 		want     Step
 	}{

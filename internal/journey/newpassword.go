@@ -37,7 +37,7 @@ func (f *flow) enterResetCode(ctx context.Context, tx *store.Tx, in EnterMailCod
 // changed before it goes on. One given in an earlier login, whose session stands
 // for it, has its time at the next.
 func (f *flow) passwordDue(now time.Time) bool {
-	given := slices.ContainsFunc(f.Journey.Passed, func(p identity.Passed) bool {
+	given := slices.ContainsFunc(f.Journey.Passed, func(p identity.CompletedFactor) bool {
 		return p.Method == identity.ByPassword && !p.At.Before(f.Journey.StartedAt)
 	})
 	chosen := cmp.Or(f.User.PasswordChanged, f.User.CreatedAt)
@@ -78,7 +78,7 @@ func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt
 			return err
 		}
 		j.Reset, j.Method, j.Code.PassedAt = identity.NotResetting, "", time.Time{}
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 		return nil
 	})
 }

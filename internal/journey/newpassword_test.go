@@ -223,7 +223,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 		}
 		v, err = h.begin("own", old, func(s *journey.Request) { s.MaxAge = &halfHour })
 		v = h.want(v, err, journey.AskPassword)
-		if !v.Journey.FactorStands() {
+		if !v.Journey.HasSecondFactor() {
 			t.Fatal("the session's factor does not count: the trial shows nothing")
 		}
 		v = h.typesCode(h.forgot(v), h.mailedCode("password-reset"), journey.Choose)

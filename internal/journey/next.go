@@ -262,7 +262,7 @@ func resetting(j *identity.Journey, f Facts, now time.Time) (Step, Reason) {
 		return Refused, Reason(j.Refused)
 	case !f.Password:
 		return Refused, ReasonNoReset
-	case j.FactorStands():
+	case j.HasSecondFactor():
 		return AskNewPassword, ""
 	case f.Assigned > 0 || f.Temporary && f.Codes || len(f.OtherMethods) > 0:
 		step, reason := confirm(j, f, true)

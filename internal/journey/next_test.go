@@ -17,8 +17,8 @@ var (
 	passkeyToo = []identity.Validation{identity.Password, identity.VerifiedPasskey}
 	otpOnly    = []identity.Validation{identity.SecondFactor}
 	pwOnly     = []identity.Validation{identity.Password}
-	pwPassed   = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: start}}
-	all        = append(slices.Clone(pwPassed), identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, At: start})
+	pwPassed   = []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: start}}
+	all        = append(slices.Clone(pwPassed), identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, At: start})
 )
 
 func TestJRN1_Next(t *testing.T) {
@@ -26,7 +26,7 @@ func TestJRN1_Next(t *testing.T) {
 	open := Facts{Assigned: 1, PushTo: 1, Push: true, Codes: true}
 	forgotten := open
 	forgotten.Password = true
-	remembered := []identity.Passed{{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, At: start}}
+	remembered := []identity.CompletedFactor{{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, At: start}}
 	coded := identity.Code{PassedAt: start}
 	for _, tt := range []struct {
 		name  string
@@ -226,7 +226,7 @@ func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
 				j.Required = append(j.Required, v)
 			}
 			if flip() {
-				j.Passed = append(j.Passed, identity.Passed{Validation: v, Method: methods[r.IntN(len(methods))]})
+				j.Passed = append(j.Passed, identity.CompletedFactor{Validation: v, Method: methods[r.IntN(len(methods))]})
 			}
 		}
 		if flip() {
@@ -280,7 +280,7 @@ func unsound(j *identity.Journey, f Facts, step Step, why Reason) string {
 		return "a login is done without all that is required"
 	case step == Done && !j.Login() && !f.Enrolled:
 		return "an enrolment is done without its authenticator"
-	case step == AskNewPassword && j.Reset != identity.NotResetting && (!j.FactorStands() || j.Code.PassedAt.IsZero() || !f.Password || f.Disabled || j.Refused != ""):
+	case step == AskNewPassword && j.Reset != identity.NotResetting && (!j.HasSecondFactor() || j.Code.PassedAt.IsZero() || !f.Password || f.Disabled || j.Refused != ""):
 		return "a forgotten password is set without the code, a second factor or a password"
 	case step == AskNewPassword && j.Reset == identity.NotResetting && (len(j.Missing()) > 0 || !f.PasswordDue || f.Disabled):
 		return "a password that is due is set before everything was passed"
@@ -306,13 +306,13 @@ var rules = Rules{Contexts: policy.Contexts{Names: map[string][]identity.Validat
 // With the look at remembered devices taken out of class.reached, the rows with
 // one tell of a second factor there was none of.
 func TestJRN8_ContextsAreTrue(t *testing.T) {
-	remembered := []identity.Passed{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByRememberedDevice}}
-	passkey := []identity.Passed{{Validation: identity.Password, Method: identity.ByVerifiedPasskey}, {Validation: identity.SecondFactor, Method: identity.ByVerifiedPasskey}}
-	unverified := []identity.Passed{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByPasskey}}
+	remembered := []identity.CompletedFactor{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByRememberedDevice}}
+	passkey := []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByVerifiedPasskey}, {Validation: identity.SecondFactor, Method: identity.ByVerifiedPasskey}}
+	unverified := []identity.CompletedFactor{pwPassed[0], {Validation: identity.SecondFactor, Method: identity.ByPasskey}}
 	for _, tt := range []struct {
 		protocol identity.Protocol
 		asked    []string
-		passed   []identity.Passed
+		passed   []identity.CompletedFactor
 		want     string
 	}{
 		{"", nil, pwPassed, PasswordContext},
@@ -348,12 +348,12 @@ func TestJRN8_ContextsAreTrue(t *testing.T) {
 }
 
 func TestJRN8_ReferencesAreTrue(t *testing.T) {
-	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword}
-	second := func(m identity.Method) []identity.Passed {
-		return []identity.Passed{password, {Validation: identity.SecondFactor, Method: m}}
+	password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword}
+	second := func(m identity.Method) []identity.CompletedFactor {
+		return []identity.CompletedFactor{password, {Validation: identity.SecondFactor, Method: m}}
 	}
 	for _, tt := range []struct {
-		passed []identity.Passed
+		passed []identity.CompletedFactor
 		want   []string
 	}{
 		{nil, nil},

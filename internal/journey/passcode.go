@@ -45,7 +45,7 @@ func (f *flow) enterPasscode(ctx context.Context, tx *store.Tx, in EnterPasscode
 	case err != nil:
 		return err
 	case result.OK:
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode,
+		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode,
 			Authenticator: result.Authenticator.ID, At: tx.Now()})
 		f.unchanged = true
 		return f.refund(ctx, tx)

@@ -89,7 +89,7 @@ func (f *flow) identifyByPasskey(ctx context.Context, tx *store.Tx, s authentica
 	if err := f.anchor(ctx, tx); err != nil {
 		return err
 	}
-	j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByVerifiedPasskey, Authenticator: s.Authenticator.ID, At: tx.Now()})
+	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.Password, Method: identity.ByVerifiedPasskey, Authenticator: s.Authenticator.ID, At: tx.Now()})
 	passPasskey(j, s, identity.ByVerifiedPasskey, tx.Now())
 	return f.identified(ctx, tx)
 }
@@ -103,7 +103,7 @@ func passPasskey(j *identity.Journey, s authenticator.Signature, method identity
 	}
 	for _, validation := range proved {
 		if !j.Has(validation) {
-			j.Passed = append(j.Passed, identity.Passed{Validation: validation, Method: method, Authenticator: s.Authenticator.ID, At: at})
+			j.Passed = append(j.Passed, identity.CompletedFactor{Validation: validation, Method: method, Authenticator: s.Authenticator.ID, At: at})
 		}
 	}
 }

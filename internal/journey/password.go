@@ -95,7 +95,7 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 		}
 	}
 	if p.right {
-		j.Passed = append(j.Passed, identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
+		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 		f.unchanged = true
 		if err := f.recognise(ctx, tx); err != nil {
 			return err

@@ -342,7 +342,7 @@ func TestTLOG04_AnotherPersonsSessionEndsWithTheSignIn(t *testing.T) {
 		other := h.addUser("carl")
 		now := h.db.Now()
 		theirs := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: other.ID, Browser: "b", CreatedAt: now, SeenAt: now,
-			Idle: time.Hour, ExpiresAt: now.Add(time.Hour), AuthTime: now, Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+			Idle: time.Hour, ExpiresAt: now.Add(time.Hour), AuthTime: now, Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 		elsewhere := theirs
 		elsewhere.ID, elsewhere.Browser = identity.NewID(identity.SessionID), "c"
 		h.do(h.Who, func(tx *store.Tx) error {

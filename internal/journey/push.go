@@ -106,7 +106,7 @@ func (f *flow) claimPush(ctx context.Context, tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
+	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: answered.ID, At: tx.Now()})
 	return nil
 }
 

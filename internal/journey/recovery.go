@@ -63,7 +63,7 @@ func (f *flow) enterRecoveryCode(ctx context.Context, tx *store.Tx, in EnterReco
 		return f.lockIfExceeded(ctx, tx)
 	}
 	j.Notice, f.unchanged = "", true
-	j.Passed = append(j.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
+	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
 	return f.refund(ctx, tx)
 }
 

@@ -161,13 +161,13 @@ func (f *flow) takeOver(ctx context.Context, tx *store.Tx) (*flow, error) {
 
 // staleFactor reports whether what was passed is a second factor older than the
 // application wants.
-func staleFactor(want Request, p identity.Passed, now time.Time) bool {
+func staleFactor(want Request, p identity.CompletedFactor, now time.Time) bool {
 	return want.FactorMaxAge != nil && p.Validation != identity.Password && now.Sub(p.At) > time.Duration(*want.FactorMaxAge)*time.Second
 }
 
 // counts reports whether what was passed in a session counts in this journey too:
 // it is fresh enough, and proved by nothing that was lost since.
-func (f *flow) counts(ctx context.Context, r store.Reader, p identity.Passed) (bool, error) {
+func (f *flow) counts(ctx context.Context, r store.Reader, p identity.CompletedFactor) (bool, error) {
 	if p.Method == identity.ByRememberedDevice {
 		return f.stillCounts(ctx, r, p)
 	}

@@ -27,11 +27,11 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 		ourBoth  = "our-both" // and one with a password besides
 	)
 	h := newFixture(t, storetest.SQLite(t))
-	passcode := func(age time.Duration) identity.Passed {
-		return identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: h.token.ID, At: h.Clock.Now().Add(-age)}
+	passcode := func(age time.Duration) identity.CompletedFactor {
+		return identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: h.token.ID, At: h.Clock.Now().Add(-age)}
 	}
-	word := func(age time.Duration) identity.Passed {
-		return identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now().Add(-age)}
+	word := func(age time.Duration) identity.CompletedFactor {
+		return identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now().Add(-age)}
 	}
 	lost := passcode(time.Minute)
 	lost.Authenticator = identity.NewID(identity.AuthenticatorID)
@@ -45,16 +45,16 @@ func TestJRN8_WhatIsAskedOfWhichSession(t *testing.T) {
 	})
 	sessions := []struct {
 		name   string
-		passed []identity.Passed
+		passed []identity.CompletedFactor
 	}{
 		{"none", nil},
-		{"password", []identity.Passed{word(time.Minute)}},
-		{"old password", []identity.Passed{word(2 * time.Hour)}},
-		{"both", []identity.Passed{word(time.Minute), passcode(time.Minute)}},
-		{"old both", []identity.Passed{word(2 * time.Hour), passcode(2 * time.Hour)}},
-		{"old password, passcode", []identity.Passed{word(2 * time.Hour), passcode(time.Minute)}},
-		{"password, lost", []identity.Passed{word(time.Minute), lost}},
-		{"password, device", []identity.Passed{word(time.Minute), device}},
+		{"password", []identity.CompletedFactor{word(time.Minute)}},
+		{"old password", []identity.CompletedFactor{word(2 * time.Hour)}},
+		{"both", []identity.CompletedFactor{word(time.Minute), passcode(time.Minute)}},
+		{"old both", []identity.CompletedFactor{word(2 * time.Hour), passcode(2 * time.Hour)}},
+		{"old password, passcode", []identity.CompletedFactor{word(2 * time.Hour), passcode(time.Minute)}},
+		{"password, lost", []identity.CompletedFactor{word(time.Minute), lost}},
+		{"password, device", []identity.CompletedFactor{word(time.Minute), device}},
 	}
 	onePassword, two := []identity.Validation{identity.Password}, []identity.Validation{identity.Password, identity.SecondFactor}
 	contexts := policy.Contexts{Names: map[string][]identity.Validation{typed: {identity.SecondFactor}, ourBoth: two}}

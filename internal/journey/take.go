@@ -377,7 +377,7 @@ func (f *flow) renewSession(ctx context.Context, tx *store.Tx) (identity.Session
 	case old.ID == "":
 	case old.UserID == j.UserID:
 		s.ID, s.CreatedAt = old.ID, old.CreatedAt
-		s.Passed = slices.DeleteFunc(slices.Clone(old.Passed), func(p identity.Passed) bool { return j.Has(p.Validation) })
+		s.Passed = slices.DeleteFunc(slices.Clone(old.Passed), func(p identity.CompletedFactor) bool { return j.Has(p.Validation) })
 	default:
 		if err := tx.Sessions().End(ctx, j.Tenant, old.ID); err != nil {
 			return s, err

@@ -61,7 +61,7 @@ func (h *fixture) newNotifier(t *testing.T, db *store.DB, name string) *Notifier
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Notifier{DB: db, Client: outbound.NewTrusting(loopback, h.service.roots), Services: services, Catalog: catalog,
+	return &Notifier{DB: db, Client: outbound.NewWithRoots(loopback, h.service.roots), Services: services, Catalog: catalog,
 		Base: "https://id.example.org", Contact: "mailto:help@example.org", Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Node: name}
 }
 

@@ -166,13 +166,13 @@ func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
 		other := h.newNotifier(t, h.Node(t), "two")
 		var all sync.WaitGroup
 		for i := range 6 {
-			bell := h.notifier
+			notifier := h.notifier
 			if i%2 == 1 {
-				bell = other
+				notifier = other
 			}
 			all.Go(func() {
 				for range 5 {
-					if _, err := bell.Flush(t.Context()); err != nil {
+					if _, err := notifier.Flush(t.Context()); err != nil {
 						t.Error(err)
 					}
 				}
@@ -288,7 +288,7 @@ func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	h := onSQLite(t)
 	a, _ := h.subscribedAuthenticator(t, "phone")
 	h.request(t, policy.Enter)
-	h.notifier.Client = outbound.NewTrusting(nil, h.service.roots)
+	h.notifier.Client = outbound.NewWithRoots(nil, h.service.roots)
 	h.flush(t)
 	if n := h.service.called(); n != 0 || h.subscription(t, a).Failure != string(Refused) {
 		t.Errorf("%d calls, failure %q, want none and a refusal", n, h.subscription(t, a).Failure)
@@ -297,7 +297,7 @@ func TestQLT5_PUSH24_NoPrivateAddress(t *testing.T) {
 	if h.flush(t) != 0 {
 		t.Error("tried again")
 	}
-	h.notifier.Client = outbound.NewTrusting(loopback, h.service.roots)
+	h.notifier.Client = outbound.NewWithRoots(loopback, h.service.roots)
 	known, err := webpush.NewServices(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -15,89 +15,88 @@ import (
 	"time"
 )
 
-// Bounds of a call.
+// Limits of a call.
 const (
-	wholeTime    = 10 * time.Second // from the look-up of the name to the last byte
-	dialTime     = 5 * time.Second
+	callTimeout  = 10 * time.Second // from the lookup of the host name to the last byte
+	dialTimeout  = 5 * time.Second
 	maxRedirects = 3
 	maxHeader    = 64 << 10
-	idleTime     = 30 * time.Second
+	idleTimeout  = 30 * time.Second
 )
 
-// UserAgent is how we call ourselves, so that whoever runs the other server can
-// tell who calls and where to ask.
+// UserAgent is the User-Agent header of all calls. It tells the operators of other servers
+// who calls and where to ask.
 const UserAgent = "Latchkey (+https://github.com/latchkey-id/latchkey)"
 
-// ErrRefused says that a call would have gone where none may go. errors.Is
-// tells it from a server that cannot be reached.
+// ErrRefused says that a call was refused because of its address. It distinguishes this
+// from a server that cannot be reached.
 var ErrRefused = errors.New("outbound: no call goes there")
 
 // A Client makes calls. It may be used by several goroutines at once.
 type Client struct {
-	http *http.Client
-	time time.Duration // for a whole call
+	http    *http.Client
+	timeout time.Duration // for a whole call
 }
 
-// New returns a client that calls the internet and, by https or plain http, the
-// networks allowed, which may be private.
+// New returns a client that may call the internet by https, and the allowed networks, which
+// may be private, by https or http.
 func New(allowed []netip.Prefix) *Client { return guard{allowed: allowed}.client() }
 
-// NewTrusting is New for who believes other authorities than this machine does.
-func NewTrusting(allowed []netip.Prefix, roots *x509.CertPool) *Client {
+// NewWithRoots is like New, with other root certificates than the system's.
+func NewWithRoots(allowed []netip.Prefix, roots *x509.CertPool) *Client {
 	return guard{allowed: allowed, roots: roots}.client()
 }
 
-// An Answer is what a server said.
+// An Answer is a server's response.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Get fetches what is at an address. An answer other than 200, or one longer
-// than most bytes, is an error.
-func (c *Client) Get(ctx context.Context, address, accept string, most int64) (Answer, error) {
+// Get fetches an address. A status other than 200, or a body longer than limit bytes, is an
+// error.
+func (c *Client) Get(ctx context.Context, address, accept string, limit int64) (Answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %q is no address", ErrRefused, address)
 	}
 	r.Header.Set("Accept", accept)
-	a, err := c.Do(r, most)
+	a, err := c.Do(r, limit)
 	if err == nil && a.Status != http.StatusOK {
 		err = fmt.Errorf("%s answered %d %s", r.URL.Host, a.Status, http.StatusText(a.Status))
 	}
 	return a, err
 }
 
-// Do makes a call and reads its answer, whatever the status. An answer longer
-// than most bytes is an error. Redirects are followed for GET alone; any other
-// call returns them.
-func (c *Client) Do(r *http.Request, most int64) (Answer, error) {
+// Do makes a call and reads its answer, whatever the status. A body longer than limit bytes
+// is an error. Redirects are followed for GET only; other methods return them.
+func (c *Client) Do(r *http.Request, limit int64) (Answer, error) {
 	if err := checkAddress(r.URL); err != nil {
 		return Answer{}, err
 	}
-	ctx, cancel := context.WithTimeoutCause(r.Context(), c.time, fmt.Errorf("%s took longer than %v", r.URL.Host, c.time))
+	ctx, cancel := context.WithTimeoutCause(r.Context(), c.timeout, fmt.Errorf("%s took longer than %v", r.URL.Host, c.timeout))
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.Header.Set("User-Agent", UserAgent)
 	res, err := c.http.Do(r)
 	if err != nil {
-		return Answer{}, because(ctx, err)
+		return Answer{}, redact(ctx, err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
-		return Answer{}, because(ctx, err)
+		return Answer{}, redact(ctx, err)
 	}
-	if int64(len(body)) > most {
-		return Answer{}, fmt.Errorf("%s answered with more than %d bytes", r.URL.Host, most)
+	if int64(len(body)) > limit {
+		return Answer{}, fmt.Errorf("%s answered with more than %d bytes", r.URL.Host, limit)
 	}
 	return Answer{Status: res.StatusCode, Header: res.Header, Body: body}, nil
 }
 
-// because takes the address out of an error, which may hold a secret in its
-// query, and says what a deadline was for.
-func because(ctx context.Context, err error) error {
+// redact removes the address from an error, because its query may contain a secret, and says
+// which timeout expired.
+func redact(ctx context.Context, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
@@ -107,8 +106,7 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// checkAddress refuses what no call of ours has in its address, before anything
-// is looked up.
+// checkAddress refuses addresses that no call may have, before the host name is looked up.
 func checkAddress(u *url.URL) error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -121,7 +119,7 @@ func checkAddress(u *url.URL) error {
 	return nil
 }
 
-// checkRedirect decides about the next hop. Where it goes is decided when it is
+// checkRedirect decides whether to follow a redirect. The guard checks its address when it is
 // dialled.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if via[0].Method != http.MethodGet {
@@ -130,11 +128,11 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("%w: more than %d redirects", ErrRefused, maxRedirects)
 	}
-	next.Header.Del("Referer") // the address we came from is none of its business
+	next.Header.Del("Referer") // the address of the first call may be confidential
 	return checkAddress(next.URL)
 }
 
-// A transport sends https and plain http by different rules.
+// A transport uses different rules for https and http.
 type transport struct{ secure, plain http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
@@ -148,37 +146,37 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // A guard decides which addresses may be dialled.
 type guard struct {
 	allowed  []netip.Prefix
-	resolver *net.Resolver  // nil is the system's
-	roots    *x509.CertPool // nil are the system's
+	resolver *net.Resolver  // nil means the system's
+	roots    *x509.CertPool // nil means the system's
 }
 
 func (g guard) client() *Client {
-	return &Client{time: wholeTime, http: &http.Client{
-		Transport:     &transport{secure: g.transport(g.mayDial), plain: g.transport(g.mayDialPlainly)},
+	return &Client{timeout: callTimeout, http: &http.Client{
+		Transport:     &transport{secure: g.transport(g.mayDial), plain: g.transport(g.mayDialHTTP)},
 		CheckRedirect: checkRedirect,
 	}}
 }
 
 func (g guard) mayDial(a netip.Addr) error {
-	if !contains(g.allowed, plain(a)) && !public(a) {
+	if !contains(g.allowed, canonical(a)) && !isPublic(a) {
 		return fmt.Errorf("%w: %s is not on the internet, and outgoing_allow has no network with it", ErrRefused, a)
 	}
 	return nil
 }
 
-// mayDialPlainly keeps plain http to the networks allowed: elsewhere anybody on
-// the way could answer.
-func (g guard) mayDialPlainly(a netip.Addr) error {
-	if !contains(g.allowed, plain(a)) {
+// mayDialHTTP restricts plain http to the allowed networks. Elsewhere an attacker on the
+// network path could answer.
+func (g guard) mayDialHTTP(a netip.Addr) error {
+	if !contains(g.allowed, canonical(a)) {
 		return fmt.Errorf("%w: %s by plain http, which is for networks of outgoing_allow", ErrRefused, a)
 	}
 	return nil
 }
 
-// transport dials what may be dialled. Control runs with the address a socket
-// is about to be connected to, after the name was looked up.
+// transport returns a transport that only dials permitted addresses. Control is called after
+// the host name was looked up, with the address that a socket is about to connect to.
 func (g guard) transport(may func(netip.Addr) error) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTime, Resolver: g.resolver, Control: func(_, address string, _ syscall.RawConn) error {
+	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: g.resolver, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("%w: %q is no address", ErrRefused, address)
@@ -186,14 +184,14 @@ func (g guard) transport(may func(netip.Addr) error) *http.Transport {
 		return may(to.Addr())
 	}}
 	return &http.Transport{
-		Proxy:                  nil, // one of the environment would dial for us, past the guard
+		Proxy:                  nil, // a proxy from the environment would connect without this guard
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: g.roots},
 		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    dialTime,
+		TLSHandshakeTimeout:    dialTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    2,
 		MaxConnsPerHost:        8,
-		IdleConnTimeout:        idleTime,
+		IdleConnTimeout:        idleTimeout,
 	}
 }

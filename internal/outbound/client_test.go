@@ -20,7 +20,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// A names server answers every question with one address, which can change.
+// A names server answers every DNS query with one address, which can be changed.
 type names struct {
 	address atomic.Pointer[netip.Addr]
 	asked   atomic.Int64
@@ -31,7 +31,7 @@ func (n *names) point(address string) {
 	n.address.Store(&a)
 }
 
-// resolver serves until the test ends, and returns who asks there.
+// resolver serves until the test ends, and returns a resolver that asks it.
 func (n *names) resolver(t *testing.T) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -74,9 +74,8 @@ func (n *names) answer(question []byte) ([]byte, error) {
 	return m.Pack()
 }
 
-// listen serves h on 127.0.0.1 and returns its address. hits counts the
-// connections it got: a guard that lets one through and looks at the answer
-// only is too late.
+// listen serves h on 127.0.0.1 and returns its address. hits counts its connections, because a
+// guard that only checks the answer would be too late.
 func listen(t *testing.T, h http.HandlerFunc) (address string, hits *atomic.Int64) {
 	t.Helper()
 	hits = new(atomic.Int64)
@@ -100,7 +99,7 @@ func get(t *testing.T, c *Client, address string) (Answer, error) {
 
 var here = prefixes("127.0.0.1/32")
 
-// Every way to write or name this machine that a stranger would try.
+// All ways to write or name this machine that an attacker would try.
 func TestQLT5_AttackTable(t *testing.T) {
 	inside, hits := listen(t, func(http.ResponseWriter, *http.Request) {})
 	u, err := url.Parse(inside)
@@ -134,8 +133,8 @@ func TestQLT5_AttackTable(t *testing.T) {
 	}
 }
 
-// The name's owner answers differently the second time. What counts is the
-// address that is dialled, each time.
+// The DNS server answers differently the second time. The address that is dialled is checked each
+// time.
 func TestQLT5_Rebinding(t *testing.T) {
 	allowed, _ := listen(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
 	u, err := url.Parse(allowed)
@@ -199,7 +198,7 @@ func TestQLT5_Redirects(t *testing.T) {
 		t.Errorf("%d connections came by redirect, want none", hits.Load())
 	}
 
-	// What is sent is sent to who was named, and to nobody he names.
+	// A POST only goes to the named server and is not redirected.
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/?to="+url.QueryEscape(inside), strings.NewReader("secret"))
 	if err != nil {
 		t.Fatal(err)
@@ -242,13 +241,13 @@ func TestQLT5_SizeAndTime(t *testing.T) {
 			t.Errorf("%s: no error", path)
 		}
 	}
-	c.time = 200 * time.Millisecond
+	c.timeout = 200 * time.Millisecond
 	if _, err := get(t, c, base+"/drip?secret=x"); err == nil || !strings.Contains(err.Error(), "took longer than 200ms") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("an answer that never ends: %v, want an error without the query", err)
 	}
 }
 
-// A certificate nobody vouches for, or of another name, is no https.
+// A certificate that is not trusted, or is for another name, is refused.
 func TestQLT5_Certificates(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	srv.Config.ErrorLog = nil
@@ -269,7 +268,7 @@ func TestQLT5_Certificates(t *testing.T) {
 	}
 }
 
-// A proxy of the environment would dial for us, past the guard.
+// A proxy from the environment would connect without the guard.
 func TestQLT5_NoProxyOfTheEnvironment(t *testing.T) {
 	proxy, hits := listen(t, func(http.ResponseWriter, *http.Request) {})
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"} {

@@ -2,10 +2,9 @@ package outbound
 
 import "net/netip"
 
-// reserved lists what is not the internet, of the two registries of special
-// addresses (RFC 6890; the IPv4 and IPv6 Special-Purpose Address Registries),
-// with multicast. Of IPv6, all beyond global unicast (2000::/3) is left out
-// by public itself.
+// reserved lists the address ranges that do not belong to the internet, from the two registries
+// of special addresses (RFC 6890; the IANA IPv4 and IPv6 Special-Purpose Address Registries), and
+// multicast. isPublic itself excludes IPv6 addresses outside global unicast (2000::/3).
 var reserved = prefixes(
 	"0.0.0.0/8",       // this network; 0.0.0.0 is this machine
 	"10.0.0.0/8",      // private
@@ -21,13 +20,13 @@ var reserved = prefixes(
 	"198.51.100.0/24", // documentation
 	"203.0.113.0/24",  // documentation
 	"224.0.0.0/4",     // multicast
-	"240.0.0.0/4",     // for ever reserved, and broadcast
+	"240.0.0.0/4",     // reserved, and broadcast
 	"2001::/23",       // protocol assignments, Teredo among them
 	"2001:db8::/32",   // documentation
 	"3fff::/20",       // documentation
 )
 
-// Prefixes of IPv6 addresses that stand for IPv4 ones.
+// Prefixes of IPv6 addresses: global unicast, and those that embed an IPv4 address.
 var (
 	unicast   = netip.MustParsePrefix("2000::/3")
 	nat64     = netip.MustParsePrefix("64:ff9b::/96") // RFC 6052
@@ -42,7 +41,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// contains reports whether one of networks has an address.
+// contains reports whether one of the networks contains an address.
 func contains(networks []netip.Prefix, a netip.Addr) bool {
 	for _, n := range networks {
 		if n.Contains(a) {
@@ -52,21 +51,20 @@ func contains(networks []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// plain is an address in its shortest form: an IPv4-mapped one as IPv4, so that
-// it cannot slip past the rules for IPv4, and without the zone, which says only
-// by which interface.
-func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+// canonical returns an address in the form that rules are compared with: an IPv4-mapped address
+// as IPv4, so that it cannot evade the rules for IPv4, and without the zone.
+func canonical(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
-// public reports whether an address is of the internet. One that stands for an
-// IPv4 address, and is turned into that on its way, is judged as that one.
-func public(a netip.Addr) bool {
-	a = plain(a)
+// isPublic reports whether an address belongs to the internet. An address that embeds an IPv4
+// address, to which it is translated on the way, is checked as that one.
+func isPublic(a netip.Addr) bool {
+	a = canonical(a)
 	b := a.As16()
 	switch {
 	case nat64.Contains(a):
-		return public(netip.AddrFrom4([4]byte(b[12:])))
+		return isPublic(netip.AddrFrom4([4]byte(b[12:])))
 	case sixToFour.Contains(a):
-		return public(netip.AddrFrom4([4]byte(b[2:6])))
+		return isPublic(netip.AddrFrom4([4]byte(b[2:6])))
 	case a.Is6() && !unicast.Contains(a):
 		return false // loopback, link-local, unique local, multicast, IPv4-compatible, local NAT64 …
 	}

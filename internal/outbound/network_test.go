@@ -22,17 +22,17 @@ func TestQLT5_WhatIsTheInternet(t *testing.T) {
 		"64:ff9b::127.0.0.1": false, "64:ff9b::10.0.0.1": false, "64:ff9b::a9fe:a9fe": false, "64:ff9b:1::8.8.8.8": false,
 		"2002:7f00:1::": false, "2002:a00:1::1": false, "2002:a9fe:a9fe::1": false, "2002:c0a8:1::": false,
 	} {
-		if got := public(netip.MustParseAddr(address)); got != want {
+		if got := isPublic(netip.MustParseAddr(address)); got != want {
 			t.Errorf("public(%s) = %v, want %v", address, got, want)
 		}
 	}
-	if public(netip.Addr{}) {
+	if isPublic(netip.Addr{}) {
 		t.Error("no address at all is public")
 	}
 }
 
-// What is not the internet is never called, unless a network with it is
-// allowed; plain http is for those networks alone.
+// Addresses outside the internet are never called, unless a network with them is allowed. Plain http
+// is only possible in allowed networks.
 func TestQLT5_Guard(t *testing.T) {
 	some := prefixes("10.1.0.0/16", "fd00:1::/32")
 	for _, tt := range []struct {
@@ -57,7 +57,7 @@ func TestQLT5_Guard(t *testing.T) {
 		if got := g.mayDial(a) == nil; got != tt.https {
 			t.Errorf("%s by https: %v, want %v", a, got, tt.https)
 		}
-		if got := g.mayDialPlainly(a) == nil; got != tt.plain {
+		if got := g.mayDialHTTP(a) == nil; got != tt.plain {
 			t.Errorf("%s by plain http: %v, want %v", a, got, tt.plain)
 		}
 	}

@@ -11,7 +11,7 @@ func TestENR15_TargetUsers(t *testing.T) {
 	listed := []string{"grp_a", "grp_b"}
 	for _, tt := range []struct {
 		target                     Target
-		member, stranger, ofNoneAt bool
+		member, outsider, ofNoneAt bool
 	}{
 		{TargetAll, true, true, true},
 		{TargetOnly, true, false, false},
@@ -23,8 +23,8 @@ func TestENR15_TargetUsers(t *testing.T) {
 		if got := s.Targets([]string{"grp_x", "grp_b"}); got != tt.member {
 			t.Errorf("%s: a member: %t, want %t", tt.target, got, tt.member)
 		}
-		if got := s.Targets([]string{"grp_x"}); got != tt.stranger {
-			t.Errorf("%s: another group's: %t, want %t", tt.target, got, tt.stranger)
+		if got := s.Targets([]string{"grp_x"}); got != tt.outsider {
+			t.Errorf("%s: another group's: %t, want %t", tt.target, got, tt.outsider)
 		}
 		if got := s.Targets(nil); got != tt.ofNoneAt {
 			t.Errorf("%s: of no group: %t, want %t", tt.target, got, tt.ofNoneAt)

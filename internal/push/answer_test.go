@@ -260,8 +260,8 @@ func TestPUSH26_TenantsAreApart(t *testing.T) {
 		}
 		return tx.Users().Add(t.Context(), elsewhere.User) // of the same id, which nobody draws
 	})
-	stranger := elsewhere.Authenticator(t, "phone")
-	if _, err := answer(t, h, h.DB, stranger, approval(p)); refused(err) != "request" {
+	outsider := elsewhere.Authenticator(t, "phone")
+	if _, err := answer(t, h, h.DB, outsider, approval(p)); refused(err) != "request" {
 		t.Errorf("approved from elsewhere: %v, want no such request", err)
 	}
 	if _, err := answer(t, h, h.DB, own, approval(p)); err != nil {

@@ -265,7 +265,7 @@ func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 		a := h.Authenticator(t, "phone")
 		rules := policy.DefaultPush()
 		rules.Spacing = 0
-		tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
+		counter := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 		var journeys []*identity.Journey
 		for range 40 {
 			journeys = append(journeys, h.Journey(t, "browser"))
@@ -284,7 +284,7 @@ func TestPUSH9_TurnsAreTakenInOneOrder(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					_, err = tx.Attempts().Reserve(t.Context(), tally, 1000)
+					_, err = tx.Attempts().Reserve(t.Context(), counter, 1000)
 					return err
 				})
 				if errors.Is(err, identity.Unavailable) {

@@ -24,7 +24,7 @@ func Reaches(a identity.Authenticator, platforms policy.Platforms, presence poli
 // TooOld reports whether an authenticator could answer a push if its app could do
 // the presence check (PUSH-22). Newer versions of Latchkey's own apps can.
 func TooOld(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) bool {
-	return a.Protocol != identity.PiPush && allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
+	return a.Protocol != identity.PrivacyIDEAPush && allowed(a, platforms, now) && !slices.Contains(a.Capabilities, Capability(presence))
 }
 
 // allowed is like Reaches but does not check the app's capabilities.
@@ -38,7 +38,7 @@ func allowed(a identity.Authenticator, platforms policy.Platforms, now time.Time
 // app sends a signature without a passcode. Latchkey's own apps cannot make the
 // passcode without the PIN. A template that cannot be read may require it.
 func cannotVerifyUser(a identity.Authenticator) bool {
-	if a.Protocol != identity.PiPush {
+	if a.Protocol != identity.PrivacyIDEAPush {
 		return false
 	}
 	template, err := policy.Read[policy.Template](a.Template)

@@ -13,7 +13,7 @@ const applicationColumns = `tenant_id, id, name, protocol, identifier, home, con
 func scanApplication(row scanner) (a identity.Application, err error) {
 	var cannotShow, plainPush int64
 	err = row.Scan(&a.Tenant, &a.ID, &a.Name, &a.Protocol, &a.Identifier, &a.Home, &a.Config,
-		nullTime{&a.CreatedAt}, nullTime{&a.DisabledAt}, nullTime{&a.RemovedAt}, nullTime{&a.GoodUntil}, &cannotShow, &plainPush)
+		nullTime{&a.CreatedAt}, nullTime{&a.DisabledAt}, nullTime{&a.RemovedAt}, nullTime{&a.ValidUntil}, &cannotShow, &plainPush)
 	a.CannotShowNumber, a.PushWithoutPresence = cannotShow != 0, plainPush != 0
 	return a, err
 }
@@ -66,7 +66,7 @@ func (v Applications) Add(ctx context.Context, a identity.Application) error {
 	n, err := v.tx.exec(ctx, "add application", `
 		INSERT INTO applications (tenant_id, id, name, protocol, identifier, home, config, created_at, good_until, cannot_show, plain_push)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
-		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(v.tx.now()), at(a.GoodUntil),
+		a.Tenant, a.ID, a.Name, string(a.Protocol), a.Identifier, a.Home, string(a.Config), at(v.tx.now()), at(a.ValidUntil),
 		flag(a.CannotShowNumber), flag(a.PushWithoutPresence))
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (v Applications) Change(ctx context.Context, before, after identity.Applica
 		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
 		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND cannot_show = $12 AND plain_push = $13
 			AND removed_at IS NULL`,
-		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.GoodUntil), before.Name, before.Home, string(before.Config),
+		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.ValidUntil), before.Name, before.Home, string(before.Config),
 		flag(after.CannotShowNumber), flag(after.PushWithoutPresence), flag(before.CannotShowNumber), flag(before.PushWithoutPresence))
 	if err != nil {
 		return err

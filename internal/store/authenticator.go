@@ -135,7 +135,7 @@ func (v AuthenticatorReads) Seed(ctx context.Context, tenant, id string) ([]byte
 // it gets our own.
 func (v Authenticators) Add(ctx context.Context, a identity.Authenticator, user string) error {
 	var sealed []byte
-	if a.Protocol != identity.PiPush { // its app has no seed
+	if a.Protocol != identity.PrivacyIDEAPush { // its app has no seed
 		var err error
 		if sealed, err = v.tx.Seal(ctx, seedPlace(a.Tenant, a.ID), a.Seed); err != nil {
 			return err

@@ -165,7 +165,7 @@ func (v Devices) explain(ctx context.Context, u DeviceUse, given, next string) (
 	d.Device.Idle = time.Duration(idle) * time.Second
 	now := v.tx.now()
 	switch {
-	case d.Device.User != u.User || !d.Device.Counts(now) || given == current:
+	case d.Device.User != u.User || !d.Device.ValidAt(now) || given == current:
 		// The device is of another user, or over; or the secret is right, and the
 		// browser is another or the device too old.
 	case given == replaced && now.Before(replacedAt.Add(deviceGrace)) && d.Device.Browser == u.Browser:

@@ -228,8 +228,8 @@ func TestJRN9_ABrowserIsRememberedForOneUser(t *testing.T) {
 func TestJRN15_AMethodOfSeveralWords(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		j := h.Journey(t, "b")
-		want := identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
-		j.Remember, j.Passed = identity.WillRemember, []identity.Passed{want}
+		want := identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice, Authenticator: identity.NewID(identity.DeviceID), At: h.Clock.Now()}
+		j.Remember, j.Passed = identity.WillRemember, []identity.CompletedFactor{want}
 		h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Step(t.Context(), j) })
 		got, err := h.DB.Journeys().Get(t.Context(), h.Tenant.ID, j.ID)
 		if err != nil || len(got.Passed) != 1 || got.Passed[0] != want || got.Remember != identity.WillRemember {

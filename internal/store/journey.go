@@ -218,7 +218,7 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 	}
 	j.Recorded.Required = slices.Clone(j.Required)
 	for _, p := range passed {
-		j.Passed = append(j.Passed, identity.Passed{Validation: p.Validation, Method: p.Method,
+		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: p.Validation, Method: p.Method,
 			Authenticator: p.Authenticator, At: time.Unix(p.PassedAt, 0).UTC()})
 		j.Recorded.Passed = append(j.Recorded.Passed, p.Validation)
 	}

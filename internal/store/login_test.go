@@ -27,7 +27,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 		}
 		j.UserID, j.Name, j.Browser = h.user.ID, "anna.berg", "c"
 		j.Required = []identity.Validation{identity.Password, identity.SecondFactor}
-		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
+		j.Passed = []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		j.Code = identity.Code{MAC: []byte{1}, Root: 1, SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) }); err != nil {
 			t.Fatal(err)
@@ -88,12 +88,12 @@ func TestJRN15_AValidationIsRevokedByTimeAndPassedAnew(t *testing.T) {
 	each(t, func(t *testing.T, db *DB) {
 		h := newFixture(t, db)
 		j := h.journey()
-		j.Passed = []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
+		j.Passed = []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Add(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
 		passed := j.Passed
-		for _, p := range [][]identity.Passed{nil, passed} {
+		for _, p := range [][]identity.CompletedFactor{nil, passed} {
 			j.Passed = p
 			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) }); err != nil {
 				t.Fatal(err)
@@ -273,7 +273,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 		h := newFixture(t, db)
 		now := time.Now().Truncate(time.Second)
 		s := identity.Session{Tenant: h.tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.user.ID, Browser: "b",
-			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.Passed{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
+			AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(12 * time.Hour), Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}}}
 		keep := func(secret string) {
 			t.Helper()
 			if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Sessions().Save(t.Context(), s, secret) }); err != nil {
@@ -291,7 +291,7 @@ func TestSession_OldSecretIsDeadAfterARise(t *testing.T) {
 		if !opens("one", "b") || opens("one", "another browser") {
 			t.Error("a session opens in its own browser and nowhere else")
 		}
-		s.Passed = append(s.Passed, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, At: now})
+		s.Passed = append(s.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, At: now})
 		keep("two")
 		if opens("one", "b") || !opens("two", "b") {
 			t.Error("after a rise the new secret opens it, the old one does not")

@@ -69,7 +69,7 @@ func (v SessionReads) OfUser(ctx context.Context, tenant, user string) iter.Seq2
 		ORDER BY seen_at DESC, id`, tenant, user, at(v.r.now()))
 }
 
-func (v SessionReads) validations(ctx context.Context, tenant, session string) ([]identity.Passed, error) {
+func (v SessionReads) validations(ctx context.Context, tenant, session string) ([]identity.CompletedFactor, error) {
 	return Collect(list(ctx, v.r, "session validations", scanPassed, `
 		SELECT validation, method, authenticator_id, passed_at FROM session_validations
 		WHERE tenant_id = $1 AND session_id = $2 ORDER BY passed_at`, tenant, session))
@@ -168,6 +168,6 @@ func (v SessionReads) Applications(ctx context.Context, tenant, session string) 
 		FROM session_applications WHERE tenant_id = $1 AND session_id = $2 AND ended_at IS NULL ORDER BY started_at`, tenant, session)
 }
 
-func scanPassed(row scanner) (p identity.Passed, err error) {
+func scanPassed(row scanner) (p identity.CompletedFactor, err error) {
 	return p, row.Scan(&p.Validation, &p.Method, &p.Authenticator, nullTime{&p.At})
 }

@@ -18,7 +18,7 @@ func scanUser(row scanner) (u identity.User, err error) {
 func userFields(u *identity.User) []any {
 	return []any{&u.Tenant, &u.ID, &u.Name, &u.DisplayName, &u.Mail, &u.Language, &u.Password, nullTime{&u.PasswordChanged}, &u.PasswordDue,
 		&u.Failures, nullTime{&u.LockedUntil}, nullTime{&u.LockedAt}, nullTime{&u.PushLockedUntil}, nullTime{&u.PasscodesLocked}, &u.PasscodeFailures,
-		&u.UnlockDue, nullTime{&u.DisabledAt}, nullTime{&u.RemovedAt}, nullTime{&u.MayEnrollAt},
+		&u.UnlockDue, nullTime{&u.DisabledAt}, nullTime{&u.RemovedAt}, nullTime{&u.EnrollPermitAt},
 		nullTime{&u.EverEnrolledAt}, nullTime{&u.CreatedAt}}
 }
 

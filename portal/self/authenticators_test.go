@@ -30,7 +30,7 @@ func (v *visitor) kinds() (kinds []audit.Kind) {
 func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
-		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
+		password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		v.signIn(password)
 		page := "/authenticators/" + a.ID
 		is := func() identity.Authenticator {
@@ -56,7 +56,7 @@ func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
 		if _, to, _ := v.ask(page, url.Values{"do": {"push-on"}}); to != "/t/demo/login?for=authenticators&fresh=1" || is().Push(h.Clock.Now()) != identity.PushDisabled {
 			t.Errorf("push on without a factor: to %q, %q", to, is().Push(h.Clock.Now()))
 		}
-		v.signIn(password, identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
+		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
 		v.ask(page, url.Values{"do": {"push-on"}})
 		if got := is().Push(h.Clock.Now()); got != identity.PushEnabled {
 			t.Errorf("push %q after it was turned on", got)
@@ -91,7 +91,7 @@ func TestCRED16_NobodyElsesAuthenticator(t *testing.T) {
 	mine := v.User
 	v.User = other
 	h.Authenticator(t, "Nokia") // of the other
-	v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
+	v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
 	for _, form := range []url.Values{nil, {"do": {"lost"}}, {"do": {"push-off"}}, {"do": {"push-on"}}, {"do": {"rename"}, "name": {"mine"}}} {
 		if code, _, body := v.ask("/authenticators/"+a.ID, form); code != http.StatusNotFound || strings.Contains(body, "Pixel") {
 			t.Errorf("%v: %d", form, code)

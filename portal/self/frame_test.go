@@ -70,7 +70,7 @@ func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
 }
 
 // signIn begins a session that has proved these things, and returns its id.
-func (v *visitor) signIn(passed ...identity.Passed) (session string) {
+func (v *visitor) signIn(passed ...identity.CompletedFactor) (session string) {
 	v.t.Helper()
 	now := v.Clock.Now()
 	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: v.browser,
@@ -122,22 +122,22 @@ func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
 	lost := h.Authenticator(t, "Pixel 8")
 	h.Do(t, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, lost, "lost") })
 	now := h.Clock.Now()
-	password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: now}
-	factor := func(by identity.Method, with string, age time.Duration) identity.Passed {
-		return identity.Passed{Validation: identity.SecondFactor, Method: by, Authenticator: with, At: now.Add(-age)}
+	password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: now}
+	factor := func(by identity.Method, with string, age time.Duration) identity.CompletedFactor {
+		return identity.CompletedFactor{Validation: identity.SecondFactor, Method: by, Authenticator: with, At: now.Add(-age)}
 	}
 	for _, tt := range []struct {
 		name   string
-		passed []identity.Passed
+		passed []identity.CompletedFactor
 		want   bool
 	}{
-		{"none", []identity.Passed{password}, false},
-		{"fresh", []identity.Passed{password, factor(identity.ByPush, a.ID, 10*time.Minute)}, true},
-		{"old", []identity.Passed{password, factor(identity.ByPush, a.ID, 10*time.Minute+time.Second)}, false},
-		{"of an authenticator that is lost", []identity.Passed{password, factor(identity.ByPasscode, lost.ID, 0)}, false},
-		{"of one that nobody has", []identity.Passed{password, factor(identity.ByPasscode, "aut_x", 0)}, false},
-		{"a remembered device", []identity.Passed{password, factor(identity.ByRememberedDevice, "", 0)}, false},
-		{"a recovery code", []identity.Passed{password, factor(identity.ByRecoveryCode, "", 0)}, true},
+		{"none", []identity.CompletedFactor{password}, false},
+		{"fresh", []identity.CompletedFactor{password, factor(identity.ByPush, a.ID, 10*time.Minute)}, true},
+		{"old", []identity.CompletedFactor{password, factor(identity.ByPush, a.ID, 10*time.Minute+time.Second)}, false},
+		{"of an authenticator that is lost", []identity.CompletedFactor{password, factor(identity.ByPasscode, lost.ID, 0)}, false},
+		{"of one that nobody has", []identity.CompletedFactor{password, factor(identity.ByPasscode, "aut_x", 0)}, false},
+		{"a remembered device", []identity.CompletedFactor{password, factor(identity.ByRememberedDevice, "", 0)}, false},
+		{"a recovery code", []identity.CompletedFactor{password, factor(identity.ByRecoveryCode, "", 0)}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v.signIn(tt.passed...)
@@ -162,7 +162,7 @@ var shownCode = regexp.MustCompile(`<code>([0-9A-Z-]{19})</code>`)
 func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
-		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+		v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		form := url.Values{"do": {"make"}, "state": {"17"}}
 		_, _, body := v.ask("/recovery-codes", form)
 		codes := shownCode.FindAllStringSubmatch(body, -1)
@@ -191,7 +191,7 @@ func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 func TestTLOG21_LinksToSelfServiceNameAPage(t *testing.T) {
 	h := storetest.SQLite(t)
 	v := newVisitor(t, h)
-	v.signIn(identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+	v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
 	for page, want := range map[string]int{"": 200, "/authenticators": 200, "/security": 200, "/sessions": 200, "/devices": 200,
 		"/nothing": 404, "/devices/dev_1": 404, "/..%2f..%2fetc": 404, "/https:%2f%2fevil.example": 404} {
 		if code, _, _ := v.ask(page, nil); code != want {

@@ -25,7 +25,7 @@ var nonceField = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
 func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
-		v.signIn(identity.Passed{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+		v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		_, _, body := v.ask("/passkeys", nil)
 		shown := nonceField.FindStringSubmatch(body)
 		if shown == nil {

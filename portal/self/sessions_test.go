@@ -34,7 +34,7 @@ var (
 func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		v := newVisitor(t, h)
-		password := identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
+		password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		mine := h.User
 		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
 		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
@@ -125,7 +125,7 @@ func TestCRED16_HistoryOfSignIns(t *testing.T) {
 	happened("usr_"+strings.Repeat("x", 27), "198.51.100.1", audit.LoginSucceeded)
 	h.Clock.Advance(time.Second)
 	happened(h.User.ID, "192.0.2.200", audit.LoginSucceeded)
-	v.signIn(identity.Passed{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+	v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
 
 	seen, pages := make(map[string]int), 0
 	for page := "/history"; page != ""; pages++ {
