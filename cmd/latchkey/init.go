@@ -134,7 +134,7 @@ func (configValidate) Help() string {
 // Run says all that is wrong at once.
 func (configValidate) Run(s *shell) error {
 	c, err := s.config()
-	if err := config.All(err, c.Validate()); err != nil {
+	if err := config.JoinProblems(err, c.Validate()); err != nil {
 		return err
 	}
 	return s.say(map[string]bool{"valid": true}, "%s can be used.", c.Path(config.File))

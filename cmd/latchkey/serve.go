@@ -32,7 +32,7 @@ func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 		}
 	}
 	conf, err := s.config()
-	if err := config.All(err, conf.Validate()); err != nil {
+	if err := config.JoinProblems(err, conf.Validate()); err != nil {
 		return err
 	}
 	log := s.log(c.Verbose)

@@ -17,69 +17,68 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// File is the name of the configuration in its folder.
+// File is the name of the configuration file in its folder.
 const File = "latchkey.toml"
 
-// A Config is all that latchkey.toml can say. Paths are relative to its folder.
+// A Config is the content of latchkey.toml. Paths are relative to its folder.
 type Config struct {
-	// BaseURL is the address people reach Latchkey by: scheme and host, no
-	// path. It goes into links, issuers and entityIDs, so changing it later
-	// breaks applications and web authenticators. It is https; plain http is
-	// for this machine alone. Empty means http://localhost:8080.
+	// BaseURL is the address under which users reach Latchkey: scheme and host,
+	// without a path. It is part of links, issuers and entityIDs, so changing it
+	// later breaks applications and web authenticators. It must be https; plain http
+	// is allowed on this machine only. Empty means http://localhost:8080.
 	BaseURL string `toml:"base_url"`
 
-	// AuthenticatorURL is an address of its own for the web authenticator:
-	// scheme and host, like BaseURL, and another host that leads to this server
-	// too. There is nothing else at it, so that no fault of a login page or an
-	// operator's page can reach the keys that browsers keep for it. A proxy has
-	// to pass the Host header on. Browsers keep those keys for one address, so
-	// changing it ends all web authenticators. Empty puts the web authenticator
-	// below BaseURL.
+	// AuthenticatorURL is a separate address for the web authenticator: scheme and
+	// host, like BaseURL, with another host name that also leads to this server.
+	// Nothing else is served there, so that no vulnerability of a login page or an
+	// operator's page can reach the keys that browsers store for it. A proxy must
+	// pass on the Host header. Browsers store those keys for one address, so changing
+	// it ends all web authenticators. Empty puts the web authenticator below BaseURL.
 	AuthenticatorURL string `toml:"authenticator_url"`
 
 	// Listen is the address to listen on, such as ":8443" or "127.0.0.1:8080".
-	// Empty means the port of BaseURL: on this machine alone for plain http, on
-	// every address for https.
+	// Empty means the port of BaseURL: on this machine only for plain http, and on
+	// all addresses for https.
 	Listen string `toml:"listen"`
 
-	// MetricsListen is a second address, for machines that watch the server:
-	// /healthz and /readyz. Empty puts these two on the first.
+	// MetricsListen is a second address, for monitoring: /healthz and /readyz. Empty
+	// puts these two on the first address.
 	MetricsListen string `toml:"metrics_listen"`
 
-	// TLSCert and TLSKey are PEM files of the server's certificate, with its
-	// chain, and its key. They are read again when they change. Both are empty
-	// where a proxy ends TLS.
+	// TLSCert and TLSKey are PEM files with the server's certificate and its chain,
+	// and with its key. They are read again when they change. Both are empty if a
+	// proxy terminates TLS.
 	TLSCert string `toml:"tls_cert"`
 	TLSKey  string `toml:"tls_key"`
 
-	// TrustedProxies are the addresses or networks of proxies in front of
-	// Latchkey. Only their X-Forwarded-For is believed.
+	// TrustedProxies are the addresses or networks of proxies in front of Latchkey.
+	// X-Forwarded-For is accepted only from them.
 	TrustedProxies []string `toml:"trusted_proxies"`
 
-	// OutgoingAllow are addresses or networks that Latchkey may call although
-	// they are not on the internet, also by plain http: those of applications
-	// in your own network whose metadata it fetches, such as "10.20.0.0/16".
-	// Whoever runs such an application can make Latchkey call any address in
-	// them, so name no more than is needed.
+	// OutgoingAllow are addresses or networks that Latchkey may call although they are
+	// not on the internet, also by plain http: those of applications in your own
+	// network whose metadata it fetches, such as "10.20.0.0/16". Whoever operates such
+	// an application can make Latchkey call any address in them, so name no more than
+	// necessary.
 	OutgoingAllow []string `toml:"outgoing_allow"`
 
-	// BreachedPasswords is a file of passwords that were in breaches, which nobody
-	// may choose: SHA-1 in upper-case hexadecimal, a line each, in order, as Have I
-	// Been Pwned gives them out; a count behind a colon may follow. It is looked
-	// into, and never read whole. Empty is none.
+	// BreachedPasswords is a file of passwords from breaches, which nobody may choose:
+	// sorted lines of SHA-1 in upper-case hexadecimal, as published by Have I Been
+	// Pwned, optionally followed by a colon and a count. It is searched without being
+	// read completely. Empty means none.
 	BreachedPasswords string `toml:"breached_passwords"`
 
-	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite
-	// file. Empty means latchkey.db. A URL's password is best left to the file
-	// that the variable PGPASSFILE names.
+	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite file. Empty
+	// means latchkey.db. A password is best put into the file named by the variable
+	// PGPASSFILE instead of the URL.
 	Database string `toml:"database"`
 
-	// KeysFile holds the roots of all keys. Without it nothing sealed in the
-	// database can be read: keep a copy apart from the database's. Empty means
-	// latchkey.keys. Its content may be in the variable LATCHKEY_KEYS instead.
+	// KeysFile contains the root keys. Without it, nothing sealed in the database can
+	// be read, so keep a copy separate from the database's. Empty means latchkey.keys.
+	// Its content may be in the variable LATCHKEY_KEYS instead.
 	KeysFile string `toml:"keys_file"`
 
-	// Mail is how mails leave. Without it they wait in the outbox.
+	// Mail is how mails are sent. Without it they wait in the outbox.
 	Mail Mail `toml:"mail"`
 
 	// Push is how browsers are notified of a push request.
@@ -87,56 +86,55 @@ type Config struct {
 
 	dir       string
 	keys      string         // content of LATCHKEY_KEYS
-	lines     map[string]int // of the keys that the file sets
-	variables []string       // that were taken over
+	lines     map[string]int // lines of the keys in the file
+	variables []string       // variables that were used
 }
 
-// Mail is how mails leave: by an SMTP server or, for development, into a folder.
+// Mail is how mails are sent: by an SMTP server or, for development, into a folder.
 type Mail struct {
-	// Host is the SMTP server. Empty means that there is none.
+	// Host is the SMTP server. Empty means none.
 	Host string `toml:"host"`
-	// Port is its port. 0 means 465 for TLS from the start, else 587.
+	// Port is its port. 0 means 465 with TLS from the start, otherwise 587.
 	Port int64 `toml:"port"`
-	// TLS is "starttls" (also if empty), which mails nothing where the server
-	// does not offer it; "tls", from the start; or "none", for a server on this
-	// machine alone.
+	// TLS is "starttls" (also if empty), which sends nothing if the server does not
+	// offer it; "tls", from the start; or "none", for a server on this machine only.
 	TLS string `toml:"tls"`
-	// User is the name to log in to the SMTP server with; empty means none.
+	// User is the name for logging in to the SMTP server; empty means no login.
 	User string `toml:"user"`
-	// PasswordFile holds the password that goes with User, in its first line.
+	// PasswordFile contains the password of User in its first line.
 	PasswordFile string `toml:"password_file"`
-	// From is the address mails come from. The name beside it is the tenant's.
+	// From is the sender's address. The tenant's name is shown with it.
 	From string `toml:"from"`
-	// Folder takes mails as files instead of sending them.
+	// Folder receives mails as files instead of sending them.
 	Folder string `toml:"folder"`
 }
 
-// Push is how browsers are rung: by the push service each of them chose.
+// Push is how browsers are notified: by the push service that each of them uses.
 type Push struct {
-	// Contact is whom a push service may write to if our notifications make
-	// trouble: a mail address, or an https address. Each gets it with every
-	// notification; Apple's refuses one at localhost. Empty means BaseURL.
+	// Contact is whom a push service may contact if notifications cause trouble: a
+	// mail address or an https address. Every notification contains it; Apple refuses
+	// one at localhost. Empty means BaseURL.
 	Contact string `toml:"contact"`
-	// Services are hosts of push services that may be called, beside those of
-	// Chromium, Firefox, Safari and Edge: "push.example.org", "*.example.org",
-	// or "push.example.org:8443". One in your own network must be in
-	// OutgoingAllow too. "none", alone, rings no browser: nothing leaves for
-	// anybody's push service, and people see requests when they open the app.
+	// Services are hosts of push services that may be called, in addition to those of
+	// Chromium, Firefox, Safari and Edge: "push.example.org", "*.example.org", or
+	// "push.example.org:8443". One in your own network must be in OutgoingAllow too.
+	// "none", alone, disables notifications: no push service is called, and users see
+	// requests when they open the app.
 	Services []string `toml:"services"`
 }
 
-// Ways of TLS to an SMTP server.
+// Values of Mail.TLS.
 const (
 	StartTLS = "starttls"
 	TLS      = "tls"
 	NoTLS    = "none"
 )
 
-// Default returns the configuration of a folder in which nothing is written.
-func Default(dir string) Config { return Config{dir: dir}.filled() }
+// Default returns the configuration of a folder without a file.
+func Default(dir string) Config { return Config{dir: dir}.withDefaults() }
 
-// filled puts the value that makes sense where there is none.
-func (c Config) filled() Config {
+// withDefaults returns c with defaults in place of empty values.
+func (c Config) withDefaults() Config {
 	set := func(to *string, value string) {
 		if *to == "" {
 			*to = value
@@ -157,7 +155,7 @@ func (c Config) filled() Config {
 	return c
 }
 
-// listenFor is the address to listen on for a base where none is written.
+// listenFor returns the default address to listen on for a base address.
 func listenFor(base *url.URL) string {
 	if base.Scheme == "http" {
 		return net.JoinHostPort(base.Hostname(), portOf(base))
@@ -175,8 +173,8 @@ func portOf(u *url.URL) string {
 	return "443"
 }
 
-// WithBase returns c for another base, with the address to listen on that goes
-// with it unless another was decided on.
+// WithBase returns c with another base address. The address to listen on changes too,
+// unless it was set explicitly.
 func (c Config) WithBase(base string) (Config, error) {
 	if old, err := c.Base(); err == nil && c.Listen == listenFor(old) {
 		c.Listen = ""
@@ -187,13 +185,13 @@ func (c Config) WithBase(base string) (Config, error) {
 		return c, err
 	}
 	c.BaseURL = u.String()
-	return c.filled(), nil
+	return c.withDefaults(), nil
 }
 
-// Dir is the folder the configuration is of.
+// Dir returns the folder of the configuration.
 func (c Config) Dir() string { return c.dir }
 
-// Path is where a file named in the configuration is; empty if none is named.
+// Path returns the path of a file named in the configuration, or "" if the name is empty.
 func (c Config) Path(name string) string {
 	if name == "" || filepath.IsAbs(name) {
 		return name
@@ -201,7 +199,7 @@ func (c Config) Path(name string) string {
 	return filepath.Join(c.dir, name)
 }
 
-// Source is the database to open: a PostgreSQL URL or the path of a file.
+// Source returns the database to open: a PostgreSQL URL or the path of a file.
 func (c Config) Source() string {
 	if c.Postgres() {
 		return c.Database
@@ -214,11 +212,11 @@ func (c Config) Postgres() bool {
 	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
 }
 
-// Base is the address people reach Latchkey by.
+// Base returns the address under which users reach Latchkey.
 func (c Config) Base() (*url.URL, error) { return origin(c.BaseURL) }
 
-// Authenticator is the address of the web authenticator, and of the API that
-// authenticator apps talk to: one of its own, or the base.
+// Authenticator returns the address of the web authenticator and of the API of authenticator
+// apps: a separate one, or the base.
 func (c Config) Authenticator() (*url.URL, error) {
 	if c.AuthenticatorURL == "" {
 		return c.Base()
@@ -226,7 +224,7 @@ func (c Config) Authenticator() (*url.URL, error) {
 	return origin(c.AuthenticatorURL)
 }
 
-// origin reads an address that is a scheme and a host.
+// origin reads an address that consists of a scheme and a host.
 func origin(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -244,14 +242,13 @@ func origin(text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
 }
 
-// Proxies are the networks whose X-Forwarded-For is believed.
+// Proxies returns the networks from which X-Forwarded-For is accepted.
 func (c Config) Proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
 
-// Outgoing are the networks that may be called although they are not on the
-// internet.
+// Outgoing returns the networks that may be called although they are not on the internet.
 func (c Config) Outgoing() ([]netip.Prefix, error) { return networks(c.OutgoingAllow) }
 
-// networks reads addresses and networks. An IPv4 one in IPv6's clothes is IPv4.
+// networks reads addresses and networks. IPv4-mapped ones become IPv4.
 func networks(texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range texts {
@@ -270,9 +267,9 @@ func networks(texts []string) ([]netip.Prefix, error) {
 	return all, nil
 }
 
-// PushContact is whom a push service may write to, as a mailto: or an https:
-// address. Who tries Latchkey on this machine has none that others could reach;
-// the project's own address stands there then.
+// PushContact returns whom a push service may contact, as a mailto: or an https: address. A
+// server for trying Latchkey out on this machine has no address that others can reach; it uses
+// the project's address.
 func (c Config) PushContact() (string, error) {
 	contact := c.Push.Contact
 	if contact == "" {
@@ -281,7 +278,7 @@ func (c Config) PushContact() (string, error) {
 		case err != nil:
 			return "", err
 		case base.Scheme == "http":
-			return project, nil
+			return projectURL, nil
 		}
 		return base.String(), nil
 	}
@@ -295,10 +292,10 @@ func (c Config) PushContact() (string, error) {
 	return "", errors.New("must be a mail address, or an address that begins with https://")
 }
 
-const project = "https://github.com/latchkey-id/latchkey"
+const projectURL = "https://github.com/latchkey-id/latchkey"
 
-// PushServices are the push services that may be called; none where no browser
-// is to be rung.
+// PushServices returns the push services that may be called, or nil if notifications are
+// disabled.
 func (c Config) PushServices() (webpush.Services, error) {
 	if slices.Equal(c.Push.Services, []string{noServices}) {
 		return nil, nil
@@ -311,7 +308,7 @@ func (c Config) PushServices() (webpush.Services, error) {
 
 const noServices = "none"
 
-// Keys reads the roots of all keys.
+// Keys reads the root keys.
 func (c Config) Keys() (*store.Keyring, error) {
 	if c.keys != "" {
 		return store.ParseKeyring(c.keys)
@@ -327,8 +324,8 @@ func (c Config) Keys() (*store.Keyring, error) {
 	return ring, nil
 }
 
-// MakeKeys writes a fresh root where there are no keys yet, for its owner's
-// eyes alone. Keys that are there stay: the database may depend on them.
+// MakeKeys writes a file with a new root key and mode 0600, unless there are keys already, which
+// the database may depend on.
 func (c Config) MakeKeys() error {
 	if c.keys != "" {
 		return nil
@@ -341,24 +338,23 @@ func (c Config) MakeKeys() error {
 		return fmt.Errorf("keys: %w", err)
 	}
 	_, err = f.WriteString(store.NewKeyring().Encode())
-	// Nothing may be sealed under a root that a loss of power takes away.
+	// Nothing may be sealed under a root key that a power failure could lose.
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("keys: %w", err), os.Remove(f.Name()))
 	}
 	return nil
 }
 
-// Files are the files c names, beside the database and the keys, as they are
-// named.
+// Files returns the names of the files that c names, except for the database and the keys.
 func (c Config) Files() []string {
 	return slices.DeleteFunc([]string{c.TLSCert, c.TLSKey, c.Mail.PasswordFile}, func(name string) bool { return name == "" })
 }
 
-// KeysApart reports whether the keys are in a variable, and no file is to be
+// KeysApart reports whether the keys are in an environment variable, so that no file must be
 // written.
 func (c Config) KeysApart() bool { return c.keys != "" }
 
-// Password reads the password that goes with User.
+// Password reads the password of User.
 func (m Mail) Password(c Config) (string, error) {
 	if m.PasswordFile == "" {
 		return "", nil

@@ -68,7 +68,7 @@ func TestLoad_NoFile(t *testing.T) {
 	}
 }
 
-// Everything that is wrong is said at once, with its line.
+// Everything that is wrong is reported at once, with its line.
 func TestLoad_AllProblems(t *testing.T) {
 	dir := write(t, `base_url = "http://login.example.org"
 lisen = ":8443"
@@ -168,7 +168,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// What init writes is read back as what it was, and is nobody else's to read.
+// The file that init writes has the same settings when read, and mode 0600.
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	c := Default(dir)
@@ -222,8 +222,7 @@ func TestKeys_FromTheEnvironment(t *testing.T) {
 	}
 }
 
-// One rule for all: every key has its variable, and every variable may name a
-// file that has the value.
+// Every key has its variable, and every variable may name a file that contains the value.
 func TestEnvironment(t *testing.T) {
 	dir := write(t, "")
 	file := func(name, text string) {
@@ -237,7 +236,7 @@ func TestEnvironment(t *testing.T) {
 	c, err := Load(dir, Environment{"LATCHKEY_DATABASE_FILE=database", "LATCHKEY_MAIL_PORT_FILE=" + filepath.Join(dir, "port"),
 		"LATCHKEY_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7", "LATCHKEY_KEYS_FILE=other.keys", "LATCHKEY_MAIL_PASSWORD_FILE=password",
 		"LATCHKEY_DIR=/elsewhere", "LATCHKEY_TENANT=example", "LATCHKEY_LISTEN=", "PATH=/bin",
-		// What Kubernetes adds beside a service of our name.
+		// Variables that Kubernetes sets for a service named latchkey.
 		"LATCHKEY_SERVICE_HOST=10.0.0.1", "LATCHKEY_SERVICE_PORT=443", "LATCHKEY_SERVICE_PORT_HTTPS=443", "LATCHKEY_PORT=tcp://10.0.0.1:443",
 		"LATCHKEY_PORT_443_TCP=tcp://10.0.0.1:443", "LATCHKEY_PORT_443_TCP_ADDR=10.0.0.1"})
 	if err != nil {
@@ -277,7 +276,7 @@ func TestEnvironment_Refuses(t *testing.T) {
 	}
 }
 
-// The file that init writes speaks of every key, and of none that is not.
+// The file that init writes mentions every key, and no unknown one.
 func TestWrite_SpeaksOfEveryKey(t *testing.T) {
 	c := Default(t.TempDir())
 	if err := c.Write(); err != nil {

@@ -15,7 +15,7 @@ import (
 // An Environment is what os.Environ returns: NAME=value.
 type Environment []string
 
-// Get returns the value of a variable; empty where it is not set.
+// Get returns the value of a variable, or "" if it is not set.
 func (e Environment) Get(name string) string {
 	for _, entry := range e {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -25,35 +25,34 @@ func (e Environment) Get(name string) string {
 	return ""
 }
 
-// ours is what all our variables begin with.
-const ours = "LATCHKEY_"
+// variablePrefix is the prefix of all variables.
+const variablePrefix = "LATCHKEY_"
 
-// Variable is the environment variable of a key: mail.host has
-// LATCHKEY_MAIL_HOST.
+// Variable returns the environment variable of a key: LATCHKEY_MAIL_HOST for mail.host.
 func Variable(key string) string {
-	return ours + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// elsewhere are variables that the configuration is not asked for.
-var elsewhere = []string{"LATCHKEY_DIR", "LATCHKEY_TENANT", "LATCHKEY_PHONE_DIR"}
+// otherVariables are variables that are not part of the configuration.
+var otherVariables = []string{"LATCHKEY_DIR", "LATCHKEY_TENANT", "LATCHKEY_PHONE_DIR"}
 
-// injected are the variables Kubernetes sets in every container beside a
-// service called latchkey.
-var injected = regexp.MustCompile(`^LATCHKEY_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+// kubernetesVariables are variables that Kubernetes sets in every container if there is a service
+// named latchkey.
+var kubernetesVariables = regexp.MustCompile(`^LATCHKEY_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// environment takes over what the environment says. A variable set to nothing
-// is one that is not set.
-func (c *Config) environment(env Environment) Problems {
+// readEnvironment sets the fields that environment variables name. An empty variable counts as
+// not set.
+func (c *Config) readEnvironment(env Environment) Problems {
 	var problems Problems
 	settings := make(map[string]reflect.Value)
 	for key, setting := range c.settings() {
 		settings[Variable(key)] = setting
 	}
 	settings[Variable("keys")] = reflect.ValueOf(&c.keys).Elem()
-	known := slices.Concat(slices.Collect(maps.Keys(settings)), elsewhere)
+	known := slices.Concat(slices.Collect(maps.Keys(settings)), otherVariables)
 	for _, entry := range slices.Sorted(slices.Values(env)) {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, ours) || text == "" || slices.Contains(elsewhere, name) || injected.MatchString(name) {
+		if !strings.HasPrefix(name, variablePrefix) || text == "" || slices.Contains(otherVariables, name) || kubernetesVariables.MatchString(name) {
 			continue
 		}
 		setting, ok := settings[name]
@@ -72,12 +71,12 @@ func (c *Config) environment(env Environment) Problems {
 		}
 		switch {
 		case !ok:
-			near := name + "_FILE" // who writes a secret where its file belongs
+			near := name + "_FILE" // the value of a secret was given instead of its file
 			if _, isKey := settings[near]; !isKey {
 				near = identity.Nearest(name, known)
 			}
 			problems = append(problems, unknown(name, 0, near))
-		case !set(setting, typed(setting, text)):
+		case !set(setting, parseVariable(setting, text)):
 			problems = append(problems, Problem{Key: name, Text: "must be " + kindOf(setting)})
 		default:
 			c.variables = append(c.variables, name)
@@ -86,9 +85,9 @@ func (c *Config) environment(env Environment) Problems {
 	return problems
 }
 
-// typed is a variable's text as the type of a setting; a list is parted by
-// commas or spaces.
-func typed(setting reflect.Value, text string) any {
+// parseVariable converts a variable's text to the type of a setting. The items of a list are
+// separated by commas or spaces.
+func parseVariable(setting reflect.Value, text string) any {
 	switch setting.Kind() {
 	case reflect.Int64:
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {

@@ -16,10 +16,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Load reads the configuration of a folder, the environment over the file. A folder
-// without one is an error that is fs.ErrNotExist. What is wrong with it comes
-// as [Problems], with as much as could be read, so that [Config.Validate] can
-// say the rest.
+// Load reads the configuration of a folder and of the environment, which takes precedence. A
+// missing file is an error that wraps fs.ErrNotExist. Other errors are [Problems] and come with
+// everything that could be read, so that [Config.Validate] can report further problems.
 func Load(dir string, env Environment) (Config, error) {
 	text, err := os.ReadFile(filepath.Join(dir, File))
 	if err != nil {
@@ -28,22 +27,22 @@ func Load(dir string, env Environment) (Config, error) {
 	return Parse(dir, string(text), env)
 }
 
-// Parse is Load of a file that has this text, or will have it.
+// Parse is like Load, with the text of the file.
 func Parse(dir, text string, env Environment) (Config, error) {
 	c := Config{dir: dir}
 	problems := c.read(text)
-	problems = append(problems, c.environment(env)...)
-	return c.filled(), problems.err()
+	problems = append(problems, c.readEnvironment(env)...)
+	return c.withDefaults(), problems.err()
 }
 
-// FromEnvironment is the configuration of a folder without a file, for init.
+// FromEnvironment returns the configuration of a folder without a file, for init.
 func FromEnvironment(dir string, env Environment) (Config, error) {
 	c := Config{dir: dir}
-	problems := c.environment(env)
-	return c.filled(), problems.err()
+	problems := c.readEnvironment(env)
+	return c.withDefaults(), problems.err()
 }
 
-// read takes over what a file says.
+// read sets the fields that a file names.
 func (c *Config) read(text string) Problems {
 	var written map[string]any
 	if _, err := toml.Decode(text, &written); err != nil {
@@ -56,7 +55,7 @@ func (c *Config) read(text string) Problems {
 	var problems Problems
 	settings := maps.Collect(c.settings())
 	known := slices.Sorted(maps.Keys(settings))
-	for key, value := range flat("", written) {
+	for key, value := range flatten("", written) {
 		line := lineOf(text, key)
 		c.lines[key] = line
 		setting, ok := settings[key]
@@ -70,17 +69,17 @@ func (c *Config) read(text string) Problems {
 	return problems
 }
 
-// settings yields every key and the field it sets.
+// settings yields each key and the field that it sets.
 func (c *Config) settings() iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
-		var walk func(prefix string, v reflect.Value) bool
-		walk = func(prefix string, v reflect.Value) bool {
+		var visit func(prefix string, v reflect.Value) bool
+		visit = func(prefix string, v reflect.Value) bool {
 			for field, value := range v.Fields() {
 				name := field.Tag.Get("toml")
 				switch {
 				case name == "":
 				case value.Kind() == reflect.Struct:
-					if !walk(prefix+name+".", value) {
+					if !visit(prefix+name+".", value) {
 						return false
 					}
 				case !yield(prefix+name, value):
@@ -89,17 +88,16 @@ func (c *Config) settings() iter.Seq2[string, reflect.Value] {
 			}
 			return true
 		}
-		walk("", reflect.ValueOf(c).Elem())
+		visit("", reflect.ValueOf(c).Elem())
 	}
 }
 
-// flat yields the keys of a TOML table, those of its tables with a dot, in
-// order.
-func flat(prefix string, table map[string]any) iter.Seq2[string, any] {
+// flatten yields the keys of a TOML table in order. Keys of inner tables have a dot.
+func flatten(prefix string, table map[string]any) iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for _, name := range slices.Sorted(maps.Keys(table)) {
 			if inner, ok := table[name].(map[string]any); ok {
-				for key, value := range flat(prefix+name+".", inner) {
+				for key, value := range flatten(prefix+name+".", inner) {
 					if !yield(key, value) {
 						return
 					}
@@ -113,7 +111,7 @@ func flat(prefix string, table map[string]any) iter.Seq2[string, any] {
 	}
 }
 
-// set sets a field, and reports false if the value is of another kind.
+// set sets a field. It returns false if the value has another type.
 func set(field reflect.Value, value any) bool {
 	if items, ok := value.([]any); ok && field.Kind() == reflect.Slice {
 		var texts []string
@@ -145,8 +143,8 @@ func kindOf(field reflect.Value) string {
 	return "a text in quotes"
 }
 
-// lineOf finds the line on which a key is set. It looks only for the ways a
-// person writes one, a table's header and "key = value", and is 0 otherwise.
+// lineOf returns the line on which a key is set. It finds the usual forms, a table's header and
+// "key = value", and returns 0 otherwise.
 func lineOf(text, key string) int {
 	table := ""
 	for i, line := range strings.Split(text, "\n") {

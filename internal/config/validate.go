@@ -14,8 +14,8 @@ import (
 
 // A Problem is one thing wrong with a configuration.
 type Problem struct {
-	Key  string // such as "mail.port", or the variable that set it; empty is the whole file
-	Line int    // in latchkey.toml; 0 if it is not known
+	Key  string // for example "mail.port", or the variable that set it; empty means the whole file
+	Line int    // in latchkey.toml; 0 if unknown
 	Text string
 }
 
@@ -30,8 +30,7 @@ func (p Problem) Error() string {
 	return text
 }
 
-// unknown is the problem of a key or variable there is not, and the nearest one
-// there is.
+// unknown returns the problem of an unknown key or variable. near is the nearest known one.
 func unknown(key string, line int, near string) Problem {
 	p := Problem{Key: key, Line: line, Text: "is not known"}
 	if near != "" {
@@ -40,7 +39,7 @@ func unknown(key string, line int, near string) Problem {
 	return p
 }
 
-// Problems is all that is wrong, at once.
+// Problems is everything that is wrong.
 type Problems []Problem
 
 func (ps Problems) Error() string {
@@ -60,9 +59,8 @@ func (ps Problems) err() error {
 
 func (ps *Problems) add(key, text string) { *ps = append(*ps, Problem{Key: key, Text: text}) }
 
-// Validate reports all that would keep a server from running with c, as
-// [Problems]. It looks into the files c names, but opens neither a port nor the
-// database.
+// Validate returns, as [Problems], everything that would prevent a server from running with c. It
+// reads the files that c names, but opens neither a port nor the database.
 func (c Config) Validate() error {
 	var ps Problems
 	base, err := c.Base()
@@ -118,18 +116,18 @@ func (c Config) Validate() error {
 	if _, err := c.PushServices(); err != nil {
 		ps.add("push.services", err.Error())
 	}
-	return c.placed(ps).err()
+	return c.located(ps).err()
 }
 
-// ValidateMail is Validate of what is below [mail] alone.
+// ValidateMail is Validate for the table [mail] only.
 func (c Config) ValidateMail() error {
 	var ps Problems
 	c.validateMail(&ps)
-	return c.placed(ps).err()
+	return c.located(ps).err()
 }
 
-// placed adds where each value that is wrong was set.
-func (c Config) placed(ps Problems) Problems {
+// located adds to each problem where its value was set.
+func (c Config) located(ps Problems) Problems {
 	for i, p := range ps {
 		ps[i].Line = c.lines[p.Key]
 		for _, name := range []string{Variable(p.Key), Variable(p.Key) + "_FILE"} {
@@ -178,9 +176,9 @@ func isAddress(listen string) bool {
 	return err == nil && notNumber == nil && n >= 0 && n <= 65535
 }
 
-// All joins what is wrong with a configuration by [Load] and by
-// [Config.Validate]. An error of another kind stands alone.
-func All(errs ...error) error {
+// JoinProblems returns the problems of [Load] and of [Config.Validate] as one error. If one of the
+// errors is of another type, it returns that one.
+func JoinProblems(errs ...error) error {
 	var all Problems
 	for _, err := range errs {
 		problems, ok := errors.AsType[Problems](err)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// written is what init writes: what was decided, and what else could be.
-const written = `# Latchkey's configuration. Every key can also be set by an environment
+// initialFile is what init writes: what was decided, and what else could be.
+const initialFile = `# Latchkey's configuration. Every key can also be set by an environment
 # variable: LATCHKEY_ and the key in capitals, LATCHKEY_MAIL_HOST for host below
 # [mail]. Paths are relative to this file. "latchkey config validate" checks it.
 
@@ -65,22 +65,21 @@ keys_file = %q
 #services = ["push.example.org"]
 `
 
-// Write writes latchkey.toml. One that is there stays, and is an error that is
-// fs.ErrExist.
+// Write writes latchkey.toml. If the file exists, it returns an error that wraps fs.ErrExist.
 func (c Config) Write() error {
 	f, err := os.OpenFile(filepath.Join(c.dir, File), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	_, err = fmt.Fprintf(f, written, c.BaseURL, c.Listen, c.Database, c.KeysFile)
+	_, err = fmt.Fprintf(f, initialFile, c.BaseURL, c.Listen, c.Database, c.KeysFile)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("config: %w", err), os.Remove(f.Name()))
 	}
 	return nil
 }
 
-// WithDatabase returns the text of a configuration with another database in it,
-// and the rest as it was written.
+// WithDatabase returns the text of a configuration with another database. Everything else is
+// unchanged.
 func WithDatabase(text, source string) string {
 	line := fmt.Sprintf("database = %q", source)
 	if n := lineOf(text, "database"); n > 0 {
@@ -88,5 +87,5 @@ func WithDatabase(text, source string) string {
 		lines[n-1] = line
 		return strings.Join(lines, "\n")
 	}
-	return line + "\n" + text // before any table: it is a key of none
+	return line + "\n" + text // at the beginning, before any table
 }

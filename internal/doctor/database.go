@@ -12,12 +12,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// slow is how long a commit takes where logins begin to wait for the disk.
-const slow = 200 * time.Millisecond
+// slowCommit is the duration of a commit at which logins begin to wait for the disk.
+const slowCommit = 200 * time.Millisecond
 
-func (d *Doctor) database(ctx context.Context, c *chart) error {
+func (d *Doctor) database(ctx context.Context, c *report) error {
 	if d.Database == nil {
-		c.error("it cannot be opened: "+reason(d.Refused), "look at database and keys_file in the configuration, and whether the database server runs")
+		c.error("it cannot be opened: "+errorText(d.OpenError), "look at database and keys_file in the configuration, and whether the database server runs")
 		return nil
 	}
 	pending, err := d.Database.Pending(ctx)
@@ -39,10 +39,10 @@ func (d *Doctor) database(ctx context.Context, c *chart) error {
 	}
 	took := time.Since(began)
 	level := OK
-	if took > slow {
+	if took > slowCommit {
 		level = Warning
 	}
-	c.judge(level, fmt.Sprintf("it is up to date, and a commit takes %s", took.Round(time.Millisecond/10)), "a login commits several times: look at the disk under it")
+	c.atLevel(level, fmt.Sprintf("it is up to date, and a commit takes %s", took.Round(time.Millisecond/10)), "a login commits several times: look at the disk under it")
 	tenants, err := store.Collect(d.Database.Tenants().All(ctx))
 	if err != nil {
 		return err
@@ -50,22 +50,22 @@ func (d *Doctor) database(ctx context.Context, c *chart) error {
 	if len(tenants) == 0 {
 		c.warning("there is no tenant yet", "latchkey tenant add SLUG --name NAME")
 	}
-	epoch, err := d.Database.Installation().RestoreGeneration(ctx)
-	if err == nil && epoch.Number > 0 {
-		c.ok("it was restored on %s from a backup of %s", epoch.BeganAt.Format(time.DateTime), epoch.CopiedAt.Format(time.DateTime))
+	generation, err := d.Database.Installation().RestoreGeneration(ctx)
+	if err == nil && generation.Number > 0 {
+		c.ok("it was restored on %s from a backup of %s", generation.BeganAt.Format(time.DateTime), generation.CopiedAt.Format(time.DateTime))
 	}
 	return err
 }
 
-func reason(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return "no reason is known"
 	}
 	return err.Error()
 }
 
-// ready reports whether the database can be asked; if not, that was said.
-func (d *Doctor) ready(ctx context.Context) bool {
+// databaseReady reports whether the database can be queried. If not, another check has said so.
+func (d *Doctor) databaseReady(ctx context.Context) bool {
 	if d.Database == nil {
 		return false
 	}
@@ -73,19 +73,19 @@ func (d *Doctor) ready(ctx context.Context) bool {
 	return err == nil && len(pending) == 0
 }
 
-// Ages at which keys are worth a thought. Certificates of signing keys are
-// envelopes, but applications may look at their dates.
+// Ages of keys from which they are reported. The certificates of signing keys are only containers,
+// but applications may check their dates.
 const (
 	oldKey          = 3 * 365 * 24 * time.Hour
 	certificateSoon = 60 * 24 * time.Hour
 )
 
-func (d *Doctor) keys(ctx context.Context, c *chart) error {
+func (d *Doctor) keys(ctx context.Context, c *report) error {
 	if _, err := d.Config.Keys(); err != nil {
 		c.error("the roots cannot be read: "+err.Error(), "put the keys file back from its copy, or from a backup: without it the seeds in the database are lost")
 		return nil
 	}
-	if !d.ready(ctx) {
+	if !d.databaseReady(ctx) {
 		c.ok("the roots can be read; the others are in the database")
 		return nil
 	}
@@ -114,7 +114,7 @@ func (d *Doctor) keys(ctx context.Context, c *chart) error {
 	return nil
 }
 
-func (d *Doctor) signingKeys(ctx context.Context, c *chart, t identity.Tenant) error {
+func (d *Doctor) signingKeys(ctx context.Context, c *report, t identity.Tenant) error {
 	for _, purpose := range []identity.Protocol{identity.SAML, identity.OIDC} {
 		keys, err := d.Database.SigningKeys().Active(ctx, t.ID, purpose)
 		if err != nil {
@@ -133,7 +133,7 @@ func (d *Doctor) signingKeys(ctx context.Context, c *chart, t identity.Tenant) e
 	return nil
 }
 
-func (d *Doctor) signingKey(c *chart, t identity.Tenant, k store.SigningKey) error {
+func (d *Doctor) signingKey(c *report, t identity.Tenant, k store.SigningKey) error {
 	const do = "applications hold its public half: plan the change with them. Keys do not roll over by themselves yet"
 	age := d.Now().Sub(k.CreatedAt)
 	what := fmt.Sprintf("%s key of tenant %s for %s: %s old", k.Algorithm, t.Slug, k.Purpose, ago(age))
@@ -151,15 +151,15 @@ func (d *Doctor) signingKey(c *chart, t identity.Tenant, k store.SigningKey) err
 			level = Warning
 		}
 	}
-	c.judge(level, what, do)
+	c.atLevel(level, what, do)
 	return nil
 }
 
-// staleBackup is the age of the newest backup at which to ask why.
+// staleBackup is the age of the newest backup from which it is reported.
 const staleBackup = 8 * 24 * time.Hour
 
-func (d *Doctor) backup(ctx context.Context, c *chart) error {
-	if !d.ready(ctx) {
+func (d *Doctor) backup(ctx context.Context, c *report) error {
+	if !d.databaseReady(ctx) {
 		return nil
 	}
 	const do = "latchkey backup FILE, by a timer, and FILE taken to another place"
@@ -179,12 +179,12 @@ func (d *Doctor) backup(ctx context.Context, c *chart) error {
 	return nil
 }
 
-func (d *Doctor) webAuthenticators(ctx context.Context, c *chart) error {
+func (d *Doctor) webAuthenticators(ctx context.Context, c *report) error {
 	base, err := d.Config.Authenticator()
-	if err != nil || !d.ready(ctx) {
-		return nil // said by others
+	if err != nil || !d.databaseReady(ctx) {
+		return nil // reported by other checks
 	}
-	since, before := d.Now(), "" // a base that no server was started with yet
+	since, before := d.Now(), "" // if no server was started with this address yet
 	for o, err := range d.Database.Installation().Origins(ctx) {
 		if err != nil {
 			return err

@@ -1,8 +1,7 @@
-// Package doctor looks a server over and says what it finds: what is well, what
-// will be trouble, and what keeps people from logging in, each with what it
-// means and what to do.
+// Package doctor checks a server and reports what is in order, what will cause problems, and what
+// prevents users from logging in, each with its meaning and what to do.
 //
-// It changes nothing and mails nothing. Each examination stands alone, so that
-// a dead database does not hide an expired certificate. It is written for who
-// is called at night: a finding names the key or the command to turn to.
+// It changes nothing and sends no mail. The checks are independent, so that an unreachable database
+// does not hide an expired certificate. Findings are written for operators who are called at night:
+// they name the configuration key or the command to use.
 package doctor

@@ -11,47 +11,46 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A Level says how bad a finding is.
+// A Level is the severity of a finding.
 type Level string
 
-// The levels. An error keeps people from logging in, or loses something.
+// The levels. An Error prevents users from logging in, or loses data.
 const (
 	OK      Level = "ok"
 	Warning Level = "warning"
 	Error   Level = "error"
 )
 
-// A Finding is one thing found.
+// A Finding is one result of a check.
 type Finding struct {
-	Check string `json:"check"` // such as "clock"
+	Check string `json:"check"` // for example "clock"
 	Level Level  `json:"level"`
-	Text  string `json:"text"`         // what it is, and means
+	Text  string `json:"text"`         // what was found and what it means
 	Do    string `json:"do,omitempty"` // what to do; empty with OK
 }
 
-// A Doctor looks at one server.
+// A Doctor checks one server.
 type Doctor struct {
-	Config   config.Config
-	Problems error     // of reading the configuration; nil if there are none
-	Database *store.DB // nil where it cannot be opened
-	Refused  error     // why not
-	Now      func() time.Time
-	Roots    *x509.CertPool // authorities to believe; nil means those of this machine
-	// PushHosts are push services to look for, beside those in use; nil means
-	// those of the usual browsers.
+	Config    config.Config
+	Problems  error     // of reading the configuration; may be nil
+	Database  *store.DB // nil if it cannot be opened
+	OpenError error     // why it cannot be opened
+	Now       func() time.Time
+	Roots     *x509.CertPool // root certificates; nil means the system's
+	// PushHosts are push services to check in addition to those in use; nil means those of the
+	// common browsers.
 	PushHosts []string
 }
 
-// wait is how long anything may take to answer.
-const wait = 10 * time.Second
+// checkTimeout is the maximum duration of a check.
+const checkTimeout = 10 * time.Second
 
-// Examine looks at everything and returns what it found, in the order in which
-// to mend it.
+// Examine runs all checks and returns their findings, in the order in which to fix them.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
 	var all []Finding
 	for _, examination := range []struct {
 		check string
-		look  func(*Doctor, context.Context, *chart) error
+		look  func(*Doctor, context.Context, *report) error
 	}{
 		{"configuration", (*Doctor).configuration},
 		{"clock", (*Doctor).clock},
@@ -62,13 +61,13 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		{"backup", (*Doctor).backup},
 		{"mail", (*Doctor).mail},
 		{"address", (*Doctor).address},
-		{"address", (*Doctor).annexe},
+		{"address", (*Doctor).authenticatorAddress},
 		{"web authenticators", (*Doctor).webAuthenticators},
 		{"push services", (*Doctor).pushServices},
 	} {
-		c := &chart{check: examination.check}
+		c := &report{check: examination.check}
 		err := func() error {
-			ctx, cancel := context.WithTimeout(ctx, wait)
+			ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 			defer cancel()
 			return examination.look(d, ctx, c)
 		}()
@@ -80,28 +79,28 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 	return all
 }
 
-// A chart is what is written down during an examination.
-type chart struct {
+// A report collects the findings of a check.
+type report struct {
 	check    string
 	findings []Finding
 }
 
-func (c *chart) add(level Level, text, do string) {
+func (c *report) add(level Level, text, do string) {
 	c.findings = append(c.findings, Finding{c.check, level, text, do})
 }
 
-func (c *chart) ok(format string, args ...any) { c.add(OK, fmt.Sprintf(format, args...), "") }
-func (c *chart) warning(text, do string)       { c.add(Warning, text, do) }
-func (c *chart) error(text, do string)         { c.add(Error, text, do) }
-func (c *chart) judge(l Level, text, do string) {
+func (c *report) ok(format string, args ...any) { c.add(OK, fmt.Sprintf(format, args...), "") }
+func (c *report) warning(text, do string)       { c.add(Warning, text, do) }
+func (c *report) error(text, do string)         { c.add(Error, text, do) }
+func (c *report) atLevel(l Level, text, do string) {
 	if l == OK {
 		do = ""
 	}
 	c.add(l, text, do)
 }
 
-func (d *Doctor) configuration(_ context.Context, c *chart) error {
-	err := config.All(d.Problems, d.Config.Validate())
+func (d *Doctor) configuration(_ context.Context, c *report) error {
+	err := config.JoinProblems(d.Problems, d.Config.Validate())
 	var problems config.Problems
 	switch {
 	case err == nil:
@@ -116,7 +115,7 @@ func (d *Doctor) configuration(_ context.Context, c *chart) error {
 	return nil
 }
 
-// ago says a span for people: in days, hours or minutes.
+// ago formats a duration in days, hours or minutes.
 func ago(span time.Duration) string {
 	n, unit := int(span/time.Minute), "minute"
 	if n >= 60 {

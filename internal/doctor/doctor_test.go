@@ -29,9 +29,8 @@ import (
 
 var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
 
-// patient makes a server's folder, on each database at hand, and a doctor who
-// looks at it.
-func patient(t *testing.T, f func(t *testing.T, d *Doctor)) {
+// newDoctor creates a server's folder, on each available database, and a doctor that checks it.
+func newDoctor(t *testing.T, f func(t *testing.T, d *Doctor)) {
 	for kind, source := range storetest.Empty(t) {
 		t.Run(kind, func(t *testing.T) {
 			c := config.Default(t.TempDir())
@@ -53,17 +52,17 @@ func patient(t *testing.T, f func(t *testing.T, d *Doctor)) {
 	}
 }
 
-// found returns what one examination found.
-func (d *Doctor) found(t *testing.T, look func(*Doctor, context.Context, *chart) error) []Finding {
+// found returns the findings of one check.
+func (d *Doctor) found(t *testing.T, look func(*Doctor, context.Context, *report) error) []Finding {
 	t.Helper()
-	var c chart
+	var c report
 	if err := look(d, t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
 	return c.findings
 }
 
-// expect wants a finding of a level with a text, and none that is worse.
+// expect expects a finding of a level with a text, and none that is worse.
 func expect(t *testing.T, found []Finding, level Level, text string) {
 	t.Helper()
 	rank := map[Level]int{OK: 0, Warning: 1, Error: 2}
@@ -114,7 +113,7 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		if found := d.found(t, (*Doctor).clock); found[len(found)-1].Level == Error {
 			t.Errorf("found %+v", found)
 		}
@@ -127,7 +126,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		expect(t, d.found(t, (*Doctor).keys), OK, "RS256 key of tenant example for saml")
 		d.Now = func() time.Time { return time.Now().AddDate(2, 11, 0) }
 		expect(t, d.found(t, (*Doctor).keys), Warning, "certificate until")
@@ -149,12 +148,12 @@ func TestKeys(t *testing.T) {
 }
 
 func TestDatabase(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		found := d.found(t, (*Doctor).database)
 		if found[0].Level == Error || !strings.Contains(found[0].Text, "up to date") {
 			t.Errorf("found %+v", found)
 		}
-		d.Database, d.Refused = nil, errors.New("connection refused")
+		d.Database, d.OpenError = nil, errors.New("connection refused")
 		expect(t, d.found(t, (*Doctor).database), Error, "connection refused")
 	})
 	source := storetest.Empty(t)["sqlite"]
@@ -168,7 +167,7 @@ func TestDatabase(t *testing.T) {
 }
 
 func TestBackup(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		expect(t, d.found(t, (*Doctor).backup), Warning, "none was ever made")
 		d.do(t, func(tx *store.Tx) error {
 			all, err := store.Collect(tx.Tenants().All(t.Context()))
@@ -184,7 +183,7 @@ func TestBackup(t *testing.T) {
 }
 
 func TestMail(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		expect(t, d.found(t, (*Doctor).mail), Warning, "no way for mails")
 		d.Config.Mail.Folder, d.Config.Mail.From = "mails", "login@example.org"
 		expect(t, d.found(t, (*Doctor).mail), Warning, "are sent to nobody")
@@ -204,9 +203,9 @@ func TestMail(t *testing.T) {
 	})
 }
 
-// A web authenticator belongs to the address it was made at.
+// A web authenticator belongs to the address at which it was created.
 func TestWebAuthenticators(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		base := d.Config.BaseURL
 		start := func(address string) {
 			d.do(t, func(tx *store.Tx) error { return tx.Installation().NoteOrigin(t.Context(), address) })
@@ -214,7 +213,7 @@ func TestWebAuthenticators(t *testing.T) {
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
 		start(base)
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
-		enroll(t, d)
+		enrollWebAuthenticator(t, d)
 		expect(t, d.found(t, (*Doctor).webAuthenticators), OK, "always")
 		var err error
 		if d.Config, err = d.Config.WithBase("https://new.example.org"); err != nil {
@@ -229,8 +228,8 @@ func TestWebAuthenticators(t *testing.T) {
 	})
 }
 
-// enrol gives somebody an authenticator in a browser.
-func enroll(t *testing.T, d *Doctor) {
+// enrollWebAuthenticator gives a user a web authenticator.
+func enrollWebAuthenticator(t *testing.T, d *Doctor) {
 	t.Helper()
 	d.do(t, func(tx *store.Tx) error {
 		all, err := store.Collect(tx.Tenants().All(t.Context()))
@@ -244,10 +243,9 @@ func enroll(t *testing.T, d *Doctor) {
 	})
 }
 
-// What answers at the address is asked who it is, and its certificate looked at
-// the way browsers do.
+// The server at the address must identify itself, and its certificate is checked as browsers do.
 func TestAddress(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		issuer, status := "", http.StatusOK
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
@@ -258,7 +256,7 @@ func TestAddress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pair, roots := certified(t, time.Now().Add(notAfter))
+			pair, roots := newCertificate(t, time.Now().Add(notAfter))
 			web := httptest.NewUnstartedServer(handler)
 			web.Listener.Close()
 			web.Listener = l
@@ -296,10 +294,10 @@ func TestAddress(t *testing.T) {
 	})
 }
 
-// The web authenticator's own address is asked for it. A proxy that does not
-// pass the Host header on has the base answer there, and lead in a circle.
+// The web authenticator is requested at its separate address. With a proxy that does not pass on the
+// Host header, the base answers there and redirects to the same address.
 func TestAddressOfItsOwn(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		status, policy := http.StatusOK, "trusted-types latchkey-worker"
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Security-Policy", policy)
@@ -308,18 +306,18 @@ func TestAddressOfItsOwn(t *testing.T) {
 		}))
 		t.Cleanup(web.Close)
 		d.Config.AuthenticatorURL = web.URL
-		expect(t, d.found(t, (*Doctor).annexe), OK, "is at "+web.URL)
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), OK, "is at "+web.URL)
 		policy = ""
-		expect(t, d.found(t, (*Doctor).annexe), Error, "no web authenticator")
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "no web authenticator")
 		status = http.StatusPermanentRedirect
-		expect(t, d.found(t, (*Doctor).annexe), Error, "leads back to itself")
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "leads back to itself")
 		web.Close()
-		expect(t, d.found(t, (*Doctor).annexe), Error, "nobody answers")
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "nobody answers")
 	})
 }
 
-// certified makes a certificate for localhost, and what believes it.
-func certified(t *testing.T, notAfter time.Time) (tls.Certificate, *x509.CertPool) {
+// newCertificate returns a certificate for localhost, and a pool that trusts it.
+func newCertificate(t *testing.T, notAfter time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -340,9 +338,9 @@ func certified(t *testing.T, notAfter time.Time) (tls.Certificate, *x509.CertPoo
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
-// An examination that fails hides none of the others.
+// A check that fails hides none of the others.
 func TestExamine(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		if err := d.Database.Close(); err != nil {
 			t.Fatal(err)
 		}

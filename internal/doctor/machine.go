@@ -12,14 +12,14 @@ import (
 	"github.com/latchkey-id/latchkey/internal/config"
 )
 
-// Clocks further apart than this make passcodes and signatures fail: a passcode
-// is taken within one step of 30 seconds, a signed call within 60.
+// Differences of clocks from which passcodes and signatures fail: a passcode is accepted within one
+// step of 30 seconds, a signed request within 60 seconds.
 const (
 	clockWarning = 2 * time.Second
 	clockError   = 20 * time.Second
 )
 
-func (d *Doctor) clock(ctx context.Context, c *chart) error {
+func (d *Doctor) clock(ctx context.Context, c *report) error {
 	const do = "let the machine's clock be set by NTP (chrony, systemd-timesyncd)"
 	set, known := clockIsSet()
 	switch {
@@ -46,7 +46,7 @@ func (d *Doctor) clock(ctx context.Context, c *chart) error {
 		if apart > clockError {
 			level = Error
 		}
-		c.judge(level, fmt.Sprintf("the database server's clock is %s from ours", apart.Round(time.Millisecond)), do+", there and here")
+		c.atLevel(level, fmt.Sprintf("the database server's clock is %s from ours", apart.Round(time.Millisecond)), do+", there and here")
 	}
 	latest, err := d.Database.Events().Latest(ctx, "")
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *Doctor) clock(ctx context.Context, c *chart) error {
 	return nil
 }
 
-func (d *Doctor) files(_ context.Context, c *chart) error {
+func (d *Doctor) files(_ context.Context, c *report) error {
 	conf := d.Config
 	private := []string{config.File, conf.TLSKey, conf.Mail.PasswordFile}
 	if !conf.KeysApart() {
@@ -67,37 +67,37 @@ func (d *Doctor) files(_ context.Context, c *chart) error {
 	if !conf.Postgres() {
 		private = append(private, conf.Database, conf.Database+"-wal")
 	}
-	looked := 0
+	checked := 0
 	for _, name := range private {
 		if name == "" {
 			continue
 		}
 		info, err := os.Stat(conf.Path(name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // what must be there is the configuration's to say
+			continue // the check of the configuration reports missing files
 		}
 		if err != nil {
 			return err
 		}
-		looked++
+		checked++
 		if mode := info.Mode().Perm(); mode&0o077 != 0 && filepath.Separator == '/' {
 			c.error(fmt.Sprintf("others than its owner may use %s (mode %04o)", conf.Path(name), mode), "chmod 600 "+conf.Path(name))
 		}
 	}
 	if len(c.findings) == 0 {
-		c.ok("%d files are their owner's alone", looked)
+		c.ok("%d files are their owner's alone", checked)
 	}
 	return nil
 }
 
-// Free space below which people are warned, and below which logins are about to
-// fail: every login writes.
+// Free space in bytes below which operators are warned, and below which logins are about to fail,
+// because every login writes.
 const (
 	diskWarning = 1 << 30
 	diskError   = 100 << 20
 )
 
-func (d *Doctor) disk(_ context.Context, c *chart) error {
+func (d *Doctor) disk(_ context.Context, c *report) error {
 	dir, what := d.Config.Dir(), "the server's folder"
 	if !d.Config.Postgres() {
 		dir, what = filepath.Dir(d.Config.Source()), "the database"
@@ -117,6 +117,6 @@ func (d *Doctor) disk(_ context.Context, c *chart) error {
 	if free < diskError {
 		level = Error
 	}
-	c.judge(level, fmt.Sprintf("%d MiB are free where %s is (%s)", free>>20, what, dir), "make room: when it is full nobody can log in")
+	c.atLevel(level, fmt.Sprintf("%d MiB are free where %s is (%s)", free>>20, what, dir), "make room: when it is full nobody can log in")
 	return nil
 }

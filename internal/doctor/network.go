@@ -18,23 +18,23 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// waitingMail is how long a mail may wait before somebody should look.
-const waitingMail = 15 * time.Minute
+// maxMailWait is how long a mail may wait before it is reported.
+const maxMailWait = 15 * time.Minute
 
-func (d *Doctor) mail(ctx context.Context, c *chart) error {
+func (d *Doctor) mail(ctx context.Context, c *report) error {
 	if d.Config.ValidateMail() == nil {
-		if err := d.wayOfMail(ctx, c); err != nil {
+		if err := d.mailServer(ctx, c); err != nil {
 			return err
 		}
 	}
-	if !d.ready(ctx) {
+	if !d.databaseReady(ctx) {
 		return nil
 	}
 	outbox, err := d.Database.Outbox().State(ctx, d.Now().Add(-24*time.Hour))
 	if err != nil {
 		return err
 	}
-	if outbox.Waiting > 0 && d.Now().Sub(outbox.Oldest) > waitingMail {
+	if outbox.Waiting > 0 && d.Now().Sub(outbox.Oldest) > maxMailWait {
 		c.warning(fmt.Sprintf("%d waiting in the outbox, the oldest for %s", outbox.Waiting, ago(d.Now().Sub(outbox.Oldest))),
 			"they are tried again by themselves once the server runs and the way is free; the server's log says why not")
 	} else {
@@ -46,7 +46,7 @@ func (d *Doctor) mail(ctx context.Context, c *chart) error {
 	return nil
 }
 
-func (d *Doctor) wayOfMail(ctx context.Context, c *chart) error {
+func (d *Doctor) mailServer(ctx context.Context, c *report) error {
 	sender, err := server.Sender(d.Config)
 	if err != nil {
 		return err
@@ -73,24 +73,24 @@ func (d *Doctor) wayOfMail(ctx context.Context, c *chart) error {
 	return nil
 }
 
-// Days before a certificate's end.
+// Time before the expiry of a certificate.
 const (
 	tlsWarning = 21 * 24 * time.Hour
 	tlsError   = 3 * 24 * time.Hour
 )
 
-// maxAnswer is the most bytes read of an answer.
+// maxAnswer is the maximum number of bytes of an answer that are read.
 const maxAnswer = 1 << 20
 
-// address asks the server what it believes to be, by the way people come: with
-// a proxy in between, the certificate and the answer are those they get.
-func (d *Doctor) address(ctx context.Context, c *chart) error {
+// address requests the server's own metadata at its public address. If there is a proxy, the
+// certificate and the answer are therefore those that users get.
+func (d *Doctor) address(ctx context.Context, c *report) error {
 	base, err := d.Config.Base()
 	if err != nil {
-		return nil // said by the configuration
+		return nil // reported by the check of the configuration
 	}
 	path, issuer := "/authenticator/", ""
-	if d.ready(ctx) {
+	if d.databaseReady(ctx) {
 		tenants, err := store.Collect(d.Database.Tenants().All(ctx))
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (d *Doctor) address(ctx context.Context, c *chart) error {
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
-		c.error(unreached(base, err))
+		c.error(unreachable(base, err))
 		return nil
 	}
 	defer res.Body.Close()
@@ -139,18 +139,17 @@ func (d *Doctor) address(ctx context.Context, c *chart) error {
 		if left < tlsError {
 			level = Error
 		}
-		c.judge(level, fmt.Sprintf("its certificate is good for %s, until %s", ago(left), end.UTC().Format(time.DateOnly)),
+		c.atLevel(level, fmt.Sprintf("its certificate is good for %s, until %s", ago(left), end.UTC().Format(time.DateOnly)),
 			"renew it: afterwards no browser comes in. A new file in tls_cert is read by itself")
 	}
 	return nil
 }
 
-// annexe asks at the web authenticator's own address, where there is one, for
-// the web authenticator.
-func (d *Doctor) annexe(ctx context.Context, c *chart) error {
+// authenticatorAddress requests the web authenticator at its separate address, if there is one.
+func (d *Doctor) authenticatorAddress(ctx context.Context, c *report) error {
 	own, err := d.Config.Authenticator()
 	if err != nil || d.Config.AuthenticatorURL == "" {
-		return nil // said by the configuration
+		return nil // reported by the check of the configuration
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, own.String()+"/authenticator/", nil)
 	if err != nil {
@@ -161,7 +160,7 @@ func (d *Doctor) annexe(ctx context.Context, c *chart) error {
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
-		c.error(unreached(own, err))
+		c.error(unreachable(own, err))
 		return nil
 	}
 	defer res.Body.Close()
@@ -177,8 +176,8 @@ func (d *Doctor) annexe(ctx context.Context, c *chart) error {
 	return nil
 }
 
-// unreached says why a base does not answer, and what to do.
-func unreached(base *url.URL, err error) (text, do string) {
+// unreachable says why a base address does not answer, and what to do.
+func unreachable(base *url.URL, err error) (text, do string) {
 	text = fmt.Sprintf("nobody answers at %s: %v", base, err)
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError

@@ -16,18 +16,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Push services that are looked for although nobody is subscribed there yet:
-// Chromium's, Firefox's and Safari's. Those with many hosts, such as Edge's, are
-// looked for where they are in use.
-var usualPushHosts = []string{"fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com"}
+// commonPushHosts are push services that are checked although nobody is subscribed yet: Chromium's,
+// Firefox's and Safari's. Services with many hosts, such as Edge's, are checked if they are in use.
+var commonPushHosts = []string{"fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com"}
 
-// pushWait is how long a push service may take to answer.
-const pushWait = 5 * time.Second
+// pushTimeout is the maximum time for a push service to answer.
+const pushTimeout = 5 * time.Second
 
-// maxPushHosts is the most push services in use that are looked for.
+// maxPushHosts is the maximum number of push services in use that are checked.
 const maxPushHosts = 20
 
-func (d *Doctor) pushServices(ctx context.Context, c *chart) error {
+func (d *Doctor) pushServices(ctx context.Context, c *report) error {
 	if services, err := d.Config.PushServices(); err == nil && len(services) == 0 {
 		c.ok("none are used: apps show a request when they are opened")
 		return nil
@@ -35,14 +34,14 @@ func (d *Doctor) pushServices(ctx context.Context, c *chart) error {
 	d.contact(c)
 	hosts := slices.Clone(d.PushHosts)
 	if d.PushHosts == nil {
-		hosts = slices.Clone(usualPushHosts)
+		hosts = slices.Clone(commonPushHosts)
 	}
 	for _, host := range d.Config.Push.Services {
 		if !strings.HasPrefix(host, "*") {
 			hosts = append(hosts, host)
 		}
 	}
-	if d.ready(ctx) {
+	if d.databaseReady(ctx) {
 		if err := d.pushKey(ctx, c); err != nil {
 			return err
 		}
@@ -59,28 +58,28 @@ func (d *Doctor) pushServices(ctx context.Context, c *chart) error {
 		}
 	}
 	slices.Sort(hosts)
-	return d.reach(ctx, c, slices.Compact(hosts))
+	return d.reachPushServices(ctx, c, slices.Compact(hosts))
 }
 
-// contact looks at whom push services may write to. Apple's refuses every
-// message of one whom nobody could.
-func (d *Doctor) contact(c *chart) {
+// contact checks the contact address for push services. Apple refuses all messages of senders whose
+// contact address cannot be reached.
+func (d *Doctor) contact(c *report) {
 	contact, err := d.Config.PushContact()
 	if err != nil {
-		return // said by the configuration
+		return // reported by the check of the configuration
 	}
 	host := contact[strings.LastIndexAny(contact, "@/:")+1:]
 	if u, err := url.Parse(contact); err == nil && u.Scheme == "https" {
 		host = u.Hostname()
 	}
 	if !strings.Contains(host, ".") || slices.ContainsFunc([]string{".localhost", ".local", ".invalid", ".test", ".internal"}, func(end string) bool { return strings.HasSuffix(host, end) }) {
-		c.warning("push services are given "+contact+" to write to, which Apple's refuses: iPhones and Macs are not rung", "set contact below [push] to an address that others can reach")
+		c.warning("push services are given "+contact+" to write to, which Apple's refuses: iPhones and Macs are not notified", "set contact below [push] to an address that others can reach")
 		return
 	}
 	c.ok("push services may write to %s", contact)
 }
 
-func (d *Doctor) pushKey(ctx context.Context, c *chart) error {
+func (d *Doctor) pushKey(ctx context.Context, c *report) error {
 	_, made, err := d.Database.VAPID().Public(ctx)
 	if errors.Is(err, identity.NotFound) {
 		c.warning("there is no key for Web Push yet", "start the server (latchkey serve), which makes it")
@@ -90,22 +89,21 @@ func (d *Doctor) pushKey(ctx context.Context, c *chart) error {
 		return err
 	}
 	if _, err := d.Database.VAPID().Key(ctx); err != nil {
-		c.error("the key of Web Push cannot be opened, so no browser is rung: "+err.Error(), "put back the keys file that belongs to this database")
+		c.error("the key of Web Push cannot be opened, so no browser is notified: "+err.Error(), "put back the keys file that belongs to this database")
 		return nil
 	}
 	c.ok("the key of Web Push is %s old; it stays for ever, since browsers subscribed with it", ago(d.Now().Sub(made)))
 	return nil
 }
 
-// reach asks each push service for anything at all, by the way notifications
-// take.
-func (d *Doctor) reach(ctx context.Context, c *chart, hosts []string) error {
+// reachPushServices sends a request to each push service, in the same way as notifications.
+func (d *Doctor) reachPushServices(ctx context.Context, c *report, hosts []string) error {
 	allowed, err := d.Config.Outgoing()
 	if err != nil {
-		return nil // said by the configuration
+		return nil // reported by the check of the configuration
 	}
 	client := outbound.NewWithRoots(allowed, d.Roots)
-	ctx, cancel := context.WithTimeout(ctx, pushWait)
+	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	failures := make([]error, len(hosts))
 	var asking sync.WaitGroup
@@ -125,7 +123,7 @@ func (d *Doctor) reach(ctx context.Context, c *chart, hosts []string) error {
 			reached++
 			continue
 		}
-		c.warning(fmt.Sprintf("%s is not reached: %v; browsers there are not rung, and show requests when the app is opened", host, failures[i]),
+		c.warning(fmt.Sprintf("%s is not reached: %v; browsers there are not notified, and show requests when the app is opened", host, failures[i]),
 			"let this machine call it by https, directly and not by a proxy; a push service in your own network goes into outgoing_allow too")
 	}
 	if reached > 0 {

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// A push service that cannot be reached is a warning: the apps work without.
+// A push service that cannot be reached is a warning, because apps work without it.
 func TestPUSH27_PushServices(t *testing.T) {
-	patient(t, func(t *testing.T, d *Doctor) {
+	newDoctor(t, func(t *testing.T, d *Doctor) {
 		service := httptest.NewTLSServer(http.NotFoundHandler())
 		t.Cleanup(service.Close)
 		d.Roots = x509.NewCertPool()
@@ -71,10 +71,10 @@ func TestPUSH27_PushServices(t *testing.T) {
 	})
 }
 
-// subscribe gives somebody a browser whose last notification did not leave.
+// subscribe gives a user a browser whose last notification failed.
 func subscribe(t *testing.T, d *Doctor, host string) {
 	t.Helper()
-	enroll(t, d)
+	enrollWebAuthenticator(t, d)
 	d.do(t, func(tx *store.Tx) error {
 		all, err := store.Collect(tx.Tenants().All(t.Context()))
 		if err != nil {

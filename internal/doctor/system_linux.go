@@ -2,14 +2,14 @@ package doctor
 
 import "syscall"
 
-// clockIsSet reports whether the kernel believes its clock (adjtimex(2)).
+// clockIsSet reports whether the kernel considers its clock synchronised (adjtimex(2)).
 func clockIsSet() (set, known bool) {
 	const timeError = 5 // TIME_ERROR: not synchronised
 	state, err := syscall.Adjtimex(&syscall.Timex{})
 	return state != timeError, err == nil
 }
 
-// freeSpace is how many bytes may still be written in a folder.
+// freeSpace returns the number of bytes that can be written in a folder.
 func freeSpace(dir string) (bytes int64, known bool, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {

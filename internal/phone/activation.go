@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// An activationCode is an activation as it is sent: the secret of a link or a short code,
-// and to whom.
+// An activationCode is what an activation sends: the secret of a link, or a short code, and the
+// server's address.
 type activationCode struct {
 	Base   string `json:"base"`
 	Secret string `json:"secret,omitempty"`
@@ -68,10 +68,10 @@ func (a Activation) code() (activationCode, error) {
 	return c, nil
 }
 
-// moved asks a base where its web authenticator, and with it the API, has gone,
-// and returns that base. A link is taken to it as a browser would be; to a
-// place that a link could not name, it is not.
-func (p *Phone) moved(ctx context.Context, base string) (string, error) {
+// authenticatorBase requests the web authenticator at a base address, and returns the base that it
+// redirects to, where the API is too. A browser that opens a link is redirected in the same way. An
+// address that could not be in a link is refused.
+func (p *Phone) authenticatorBase(ctx context.Context, base string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/authenticator/", nil)
 	if err != nil {
 		return "", fmt.Errorf("phone: %w", err)
@@ -89,8 +89,7 @@ func (p *Phone) moved(ctx context.Context, base string) (string, error) {
 	return code.Base, err
 }
 
-// platform is what this runs on, as the protocol names it; empty where it has
-// no name there.
+// platform returns the platform this program runs on, or "" if the protocol has no name for it.
 func platform() identity.Platform {
 	switch runtime.GOOS {
 	case "linux":

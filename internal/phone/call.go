@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// maxBody is what either side may send (protocol, section 1).
+// maxBody is the maximum number of bytes of a request or an answer (protocol, section 1).
 const maxBody = 64 << 10
 
 var methods = map[string]string{
@@ -30,17 +30,17 @@ var methods = map[string]string{
 	"remove": http.MethodPost, "pin": http.MethodPost, "unlock": http.MethodPost, "pending": http.MethodGet, "answer": http.MethodPost, "stream": http.MethodGet,
 }
 
-// A Refusal is a server's error (protocol, section 6). Its kind goes by the
-// status, so errors.Is(err, identity.NotFound) works here as everywhere.
+// A Refusal is a server's error (protocol, section 6). Its kind depends on the status, so that
+// errors.Is(err, identity.NotFound) works.
 type Refusal struct {
 	Status     int    `json:"-"`
 	Code       string `json:"error"`
-	Message    string `json:"message"` // for the person, in the language asked for
+	Message    string `json:"message"` // for the user, in the requested language
 	Time       int64  `json:"time,omitempty"`
 	State      string `json:"state,omitempty"`
 	Outcome    string `json:"outcome,omitempty"`
 	Capability string `json:"capability,omitempty"`
-	Least      string `json:"least,omitempty"`
+	MinVersion string `json:"least,omitempty"`
 
 	RetryAfter time.Duration `json:"-"`
 }
@@ -50,7 +50,7 @@ func (r *Refusal) Error() string {
 		return fmt.Sprintf("refused: %s (%d)", r.Code, r.Status)
 	}
 	if r.Capability != "" {
-		return fmt.Sprintf("%s (%s: %s, least version %s)", r.Message, r.Code, r.Capability, cmp.Or(r.Least, "not known"))
+		return fmt.Sprintf("%s (%s: %s, least version %s)", r.Message, r.Code, r.Capability, cmp.Or(r.MinVersion, "not known"))
 	}
 	return fmt.Sprintf("%s (%s)", r.Message, r.Code)
 }
@@ -80,9 +80,9 @@ func (r *Refusal) Unwrap() error {
 	return identity.Internal
 }
 
-// call makes a call for an account and reads its answer. What it learned about
-// the clock is kept.
-func (p *Phone) call(ctx context.Context, s *state, k *keptAccount, call string, body, answer any) error {
+// call sends a request for an account and reads its answer. It saves what it learns about the
+// server's clock.
+func (p *Phone) call(ctx context.Context, s *state, k *storedAccount, call string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	before := s.Corrections[k.Base]
@@ -102,9 +102,9 @@ func (p *Phone) call(ctx context.Context, s *state, k *keptAccount, call string,
 	return nil
 }
 
-// send signs and sends a call, and does so once more if the server says that
-// our clock is off. The correction is for signing only.
-func (p *Phone) send(ctx context.Context, s *state, k *keptAccount, call string, body any) (*http.Response, error) {
+// send signs and sends a request, and repeats it once if the server says that this clock is wrong. The
+// correction is used for signing only.
+func (p *Phone) send(ctx context.Context, s *state, k *storedAccount, call string, body any) (*http.Response, error) {
 	var raw []byte
 	if body != nil {
 		var err error
@@ -113,7 +113,7 @@ func (p *Phone) send(ctx context.Context, s *state, k *keptAccount, call string,
 		}
 	}
 	for again := false; ; again = true {
-		res, err := p.once(ctx, s, k, call, raw)
+		res, err := p.sendOnce(ctx, s, k, call, raw)
 		refusal, refused := errors.AsType[*Refusal](err)
 		if again || !refused || refusal.Code != "clock" {
 			return res, err
@@ -125,7 +125,7 @@ func (p *Phone) send(ctx context.Context, s *state, k *keptAccount, call string,
 	}
 }
 
-func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string, body []byte) (*http.Response, error) {
+func (p *Phone) sendOnce(ctx context.Context, s *state, k *storedAccount, call string, body []byte) (*http.Response, error) {
 	address := k.Base + "/api/authenticator/v1/" + call
 	signed, err := sign(k.Key.PrivateKey, claims{
 		Type: call, Subject: k.ID, Method: methods[call], URL: address,
@@ -153,7 +153,7 @@ func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string,
 	defer res.Body.Close()
 	refusal := &Refusal{Status: res.StatusCode}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxBody)).Decode(refusal); err != nil {
-		refusal.Code = "unreadable" // a proxy's page, say; the status still counts
+		refusal.Code = "unreadable" // for example a proxy's page; the status still counts
 	}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
 		refusal.RetryAfter = time.Duration(seconds) * time.Second
@@ -161,7 +161,7 @@ func (p *Phone) once(ctx context.Context, s *state, k *keptAccount, call string,
 	return nil, refusal
 }
 
-// client follows no redirects: what is signed is for one address.
+// client does not follow redirects, because a signature is for one address.
 func (p *Phone) client() *http.Client {
 	if p.HTTP != nil {
 		return p.HTTP
@@ -169,7 +169,7 @@ func (p *Phone) client() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// claims are what a signature says (protocol, section 3).
+// claims are the claims of a signature (protocol, section 3).
 type claims struct {
 	Type         string   `json:"typ"`
 	Subject      string   `json:"sub,omitempty"`

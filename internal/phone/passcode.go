@@ -12,22 +12,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// challenges is the mode of an account that answers challenges (protocol, 5.1).
-const challenges = "challenge"
+// challengeMode is the mode of an account that answers challenges (protocol, section 5.1).
+const challengeMode = "challenge"
 
 // A Code is a passcode, or the response to a challenge.
 type Code struct {
 	Account string `json:"account"`
 	User    string `json:"user"`
 	Code    string `json:"passcode"`
-	Left    int64  `json:"seconds_left"` // for which it is the current one; 0 where time does not end it
+	Left    int64  `json:"seconds_left"` // time for which it is valid; 0 if it does not depend on time
 }
 
-// Passcode returns the passcode of an account, named by its id, serial or user;
-// the name may be empty where there is one account only. A PIN is asked for where
-// one guards it, and proved to the server. One that is counted is used up by this.
+// Passcode returns the passcode of an account, named by its id, serial or user. The name may be empty
+// if there is only one account. If the account has a PIN, it is asked for and proved to the server. A
+// counter-based passcode is used up by this.
 func (p *Phone) Passcode(ctx context.Context, name string) (Code, error) {
-	s, k, seed, err := p.opened(ctx, name)
+	s, k, seed, err := p.openAccount(ctx, name)
 	if err != nil {
 		return Code{}, err
 	}
@@ -41,26 +41,25 @@ func (p *Phone) Passcode(ctx context.Context, name string) (Code, error) {
 	return code, nil
 }
 
-// Respond returns an account's response to the challenge of eight digits that a
-// sign-in page shows.
+// Respond returns an account's response to the eight-digit challenge of a login page.
 func (p *Phone) Respond(ctx context.Context, name, challenge string) (Code, error) {
 	if challenge = otp.Canonical(challenge); !digits(challenge, 8) {
 		return Code{}, &identity.Error{Kind: identity.Invalid, Key: "phone.challenge.format", Err: errors.New("a challenge has eight digits")}
 	}
-	_, k, seed, err := p.opened(ctx, name)
+	_, k, seed, err := p.openAccount(ctx, name)
 	if err != nil {
 		return Code{}, err
 	}
-	if k.Mode != challenges {
+	if k.Mode != challengeMode {
 		return Code{}, &identity.Error{Kind: identity.Conflict, Key: "phone.challenge.none",
 			Err: fmt.Errorf("%s makes passcodes, and answers no challenges", k.Serial)}
 	}
-	response, err := answer(otp.ChallengeSuite(k.Digits), seed, challenge)
+	response, err := ocraResponse(otp.ChallengeSuite(k.Digits), seed, challenge)
 	return Code{Account: k.ID, User: k.User, Code: response}, err
 }
 
-// opened finds an account and opens its seed.
-func (p *Phone) opened(ctx context.Context, name string) (*state, *keptAccount, []byte, error) {
+// openAccount finds an account and its seed.
+func (p *Phone) openAccount(ctx context.Context, name string) (*state, *storedAccount, []byte, error) {
 	s, err := p.load()
 	if err != nil {
 		return nil, nil, nil, err
@@ -69,37 +68,37 @@ func (p *Phone) opened(ctx context.Context, name string) (*state, *keptAccount, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	seed, err := p.open(ctx, s, k, "")
+	seed, err := p.openSeed(ctx, s, k, "")
 	return s, k, seed, err
 }
 
-// open returns an account's seed, unlocking it for a request if a PIN guards it.
-func (p *Phone) open(ctx context.Context, s *state, k *keptAccount, request string) ([]byte, error) {
+// openSeed returns an account's seed, after asking for its PIN if it has one.
+func (p *Phone) openSeed(ctx context.Context, s *state, k *storedAccount, request string) ([]byte, error) {
 	if !k.Guarded {
-		return seedOf(k.Seed)
+		return parseSeed(k.Seed)
 	}
 	_, seed, err := p.unlock(ctx, s, k, request)
 	return seed, err
 }
 
-// consent is what goes with an approval: a passcode, or the response to the
-// request's nonce (protocol, 5.7).
-func (p *Phone) consent(ctx context.Context, s *state, k *keptAccount, r *Request) (string, error) {
-	seed, err := p.open(ctx, s, k, r.ID)
+// approvalCode returns what an approval must contain: a passcode, or the response to the request's
+// nonce (protocol, section 5.7).
+func (p *Phone) approvalCode(ctx context.Context, s *state, k *storedAccount, r *Request) (string, error) {
+	seed, err := p.openSeed(ctx, s, k, r.ID)
 	if err != nil {
 		return "", err
 	}
-	if k.Mode != challenges {
+	if k.Mode != challengeMode {
 		return p.passcode(s, k, seed)
 	}
 	sum := sha256.Sum256([]byte(r.nonce))
-	return answer(otp.ApprovalSuite(k.Digits), seed, hex.EncodeToString(sum[:]))
+	return ocraResponse(otp.ApprovalSuite(k.Digits), seed, hex.EncodeToString(sum[:]))
 }
 
-// passcode makes the passcode of now by the phone's own clock, or the next one by
-// its counter, which is kept raised before anybody sees the passcode.
-func (p *Phone) passcode(s *state, k *keptAccount, seed []byte) (string, error) {
-	if k.Mode == challenges {
+// passcode returns the present passcode by this device's clock, or the next one by its counter. The
+// increased counter is saved before anybody sees the passcode.
+func (p *Phone) passcode(s *state, k *storedAccount, seed []byte) (string, error) {
+	if k.Mode == challengeMode {
 		return "", &identity.Error{Kind: identity.Conflict, Key: "phone.challenge.only",
 			Err: fmt.Errorf("%s answers challenges, and makes no passcodes", k.Serial)}
 	}
@@ -114,12 +113,12 @@ func (p *Phone) passcode(s *state, k *keptAccount, seed []byte) (string, error) 
 	return otp.HOTP(seed, k.params(), counter), nil
 }
 
-func (k *keptAccount) params() otp.Params {
+func (k *storedAccount) params() otp.Params {
 	return otp.Params{Digits: k.Digits, Period: k.Period, Algorithm: k.Algorithm}
 }
 
-// answer makes the response to a question by a suite of ours.
-func answer(suite string, seed []byte, question string) (string, error) {
+// ocraResponse returns the response to a question by a suite.
+func ocraResponse(suite string, seed []byte, question string) (string, error) {
 	s, err := otp.ParseSuite(suite)
 	if err != nil {
 		return "", err
@@ -127,8 +126,8 @@ func answer(suite string, seed []byte, question string) (string, error) {
 	return s.Response(seed, otp.OCRAInput{Question: question})
 }
 
-// seedOf reads a seed as the server sends it.
-func seedOf(text string) ([]byte, error) {
+// parseSeed reads a seed as the server sends it.
+func parseSeed(text string) ([]byte, error) {
 	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("phone: seed: %w", err)

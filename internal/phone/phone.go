@@ -1,13 +1,3 @@
-// Package phone is an authenticator app without a screen: for scripts, for
-// tests, and for people who live in a terminal.
-//
-// It is a client of docs/protocol-authenticator.md and of nothing else in the
-// house. Its signatures and its reading of answers are its own, written from
-// that page, so that page, server and app check one another.
-//
-// What it keeps is one file in a folder: keys and seeds, readable by their
-// owner only. A phone with secure hardware keeps them better; whoever can read
-// this file is this authenticator. One process at a time should use a folder.
 package phone
 
 import (
@@ -24,32 +14,31 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// Version is what every call says this app is.
+// Version is the version that every request declares.
 const Version = "latchkey-phone/1.2.0"
 
-// capabilities are what every call says this app can do.
+// capabilities are the capabilities that every request declares.
 var capabilities = []string{"presence:none", "presence:pick", "presence:enter", "presence:six-digits", "pin:app", "pin:server", "challenge", "counter"}
 
-// A Phone is an authenticator app whose accounts live in a folder.
+// A Phone is an authenticator app whose accounts are stored in a folder.
 type Phone struct {
-	Dir  string           // made when first needed
-	HTTP *http.Client     // nil means one of our own
+	Dir  string           // created when first needed
+	HTTP *http.Client     // nil means a default one
 	Now  func() time.Time // the phone's clock; nil means time.Now
 
-	// PIN asks the phone's person for a PIN of an account; nil where nobody is
-	// there to be asked.
+	// PIN asks the user for a PIN of an account; nil if nobody can be asked.
 	PIN func(PINQuestion, Account) (string, error)
-	// Number asks for the number of a request, where a presence check wants one;
-	// nil where nobody is there to be asked.
+	// Number asks the user for the number of a request with a presence check; nil if nobody can be
+	// asked.
 	Number func(Request) (string, error)
 
-	// As what this app passes itself off, to see how a server treats another:
-	// one that is older, say. Empty is what it is.
+	// Version and Capabilities replace what this app declares, to see how a server treats another app,
+	// such as an older one. Empty means the real values.
 	Version      string
 	Capabilities []string
 }
 
-// now is the clock from which passcodes are made. Nothing ever corrects it.
+// now returns the time that passcodes are made from. It is never corrected.
 func (p *Phone) now() time.Time {
 	if p.Now == nil {
 		return time.Now()
@@ -68,10 +57,10 @@ type Account struct {
 	Name         string `json:"name"`
 	State        string `json:"state"`
 	Push         Push   `json:"push"`
-	Problem      string `json:"problem,omitempty"` // why State and Push are from memory
+	Problem      string `json:"problem,omitempty"` // why State and Push are the last known ones
 }
 
-// Push says how push stands for an account.
+// Push is the state of push for an account.
 type Push struct {
 	State   string `json:"state"`
 	Allowed bool   `json:"allowed"`
@@ -89,10 +78,10 @@ type Request struct {
 	Address      string `json:"address,omitempty"`
 	Place        string `json:"place,omitempty"`
 	Expires      int64  `json:"expires"`
-	Digits       int    `json:"digits"` // of the number to enter or pick; 0 where none is asked for
+	Digits       int    `json:"digits"` // of the number to enter or pick; 0 without a presence check
 
-	Options []string `json:"options,omitempty"` // to pick from, in the order to show them; none where it is entered
-	Unknown bool     `json:"unknown,omitempty"` // asks for something this version does not know
+	Options []string `json:"options,omitempty"` // to pick from, in this order; empty if the number is entered
+	Unknown bool     `json:"unknown,omitempty"` // has a presence check that this version does not know
 
 	nonce string
 }
@@ -103,22 +92,20 @@ type Outcome struct {
 	Outcome string `json:"outcome"`
 }
 
-// An Activation is what a person brings to make an account, and what they
-// choose.
+// An Activation is what a user needs to create an account, and what the user chooses.
 type Activation struct {
-	Link string // as in the QR code; or
+	Link string // content of the QR code; or
 	Base string // the server's address, and
 	Code string // the short code
 
 	Name string // of the device
-	Push bool   // whether sign-ins may be approved here, where that is allowed
+	Push bool   // logins may be approved here, if that is allowed
 }
 
-// Activate makes an account: it sends the key, takes the seed, and finishes.
+// Activate creates an account: it sends the public key, receives the seed, and finishes.
 //
-// The key is kept before it is sent, and the seed before it is finished with.
-// If an answer is lost, activating anew with the same link or code goes on from
-// where it stood, and the server answers as before.
+// The key is saved before it is sent, and the seed before finishing. If an answer is lost, activating
+// again with the same link or code continues, and the server gives the same answers.
 func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	code, err := a.code()
 	if err != nil {
@@ -128,13 +115,13 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	i := slices.IndexFunc(s.Accounts, func(k keptAccount) bool { return k.Begun == code })
+	i := slices.IndexFunc(s.Accounts, func(k storedAccount) bool { return k.Begun == code })
 	if i < 0 {
 		key, err := newKey()
 		if err != nil {
 			return Account{}, err
 		}
-		s.Accounts = append(s.Accounts, keptAccount{Account: Account{Base: code.Base}, Begun: code, Key: key})
+		s.Accounts = append(s.Accounts, storedAccount{Account: Account{Base: code.Base}, Begun: code, Key: key})
 		i = len(s.Accounts) - 1
 		if err := p.save(s); err != nil {
 			return Account{}, err
@@ -144,8 +131,8 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	if k.ID == "" {
 		err := p.register(ctx, s, k, a.Name)
 		if refusal, refused := errors.AsType[*Refusal](err); refused && refusal.Status == http.StatusNotFound && refusal.Code == "unreadable" {
-			// No API here: the authenticator may have an address of its own.
-			if k.Base, err = p.moved(ctx, code.Base); err == nil {
+			// There is no API here: the web authenticator may have a separate address.
+			if k.Base, err = p.authenticatorBase(ctx, code.Base); err == nil {
 				err = p.register(ctx, s, k, a.Name)
 			}
 		}
@@ -159,16 +146,16 @@ func (p *Phone) Activate(ctx context.Context, a Activation) (Account, error) {
 	if err := p.choosePIN(ctx, s, k); err != nil {
 		return Account{}, p.abandon(s, i, err)
 	}
-	if err := p.ask(ctx, s, k, "finish", finishBody{a.Push && k.Push.Allowed, a.Name}); err != nil {
+	if err := p.callStatus(ctx, s, k, "finish", finishBody{a.Push && k.Push.Allowed, a.Name}); err != nil {
 		return Account{}, p.abandon(s, i, err)
 	}
 	k.Begun = activationCode{}
 	return k.Account, p.save(s)
 }
 
-// register makes the account's key that of a pending authenticator, and takes
-// what it is told of it.
-func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name string) error {
+// register registers the account's key as that of a pending authenticator, and stores the server's
+// answer.
+func (p *Phone) register(ctx context.Context, s *state, k *storedAccount, name string) error {
 	var answer struct {
 		Authenticator, Tenant, Organisation, User, Serial, State string
 
@@ -184,7 +171,7 @@ func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name str
 	if err := p.call(ctx, s, k, "activate", body, &answer); err != nil {
 		return err
 	}
-	if answer.Mode != "quick" && answer.Mode != challenges || !slices.Contains([]string{"none", "user", "server"}, answer.Template.PIN) {
+	if answer.Mode != "quick" && answer.Mode != challengeMode || !slices.Contains([]string{"none", "user", "server"}, answer.Template.PIN) {
 		return tooOld("a token template this version does not know")
 	}
 	made := *k
@@ -192,7 +179,7 @@ func (p *Phone) register(ctx context.Context, s *state, k *keptAccount, name str
 		User: answer.User, Serial: answer.Serial, State: answer.State, Push: answer.Push}
 	made.Guarded, made.ServerPIN = answer.Template.PIN == "user", answer.Template.PIN == "server"
 	made.Mode, made.Seed, made.Algorithm, made.Digits, made.Period = answer.Mode, answer.Seed, answer.Algorithm, answer.Digits, answer.Period
-	if seed, err := seedOf(made.Seed); err != nil {
+	if seed, err := parseSeed(made.Seed); err != nil {
 		return err
 	} else if otp.HOTP(seed, made.params(), 0) == "" {
 		return tooOld("a kind of passcode this version does not know")
@@ -213,8 +200,8 @@ type finishBody struct {
 	Name string `json:"name,omitempty"`
 }
 
-// abandon drops the key of an activation that the server refused for good, and
-// keeps it where trying again may help.
+// abandon deletes the key of an activation that the server refused permanently. It keeps the key if
+// another attempt may succeed.
 func (p *Phone) abandon(s *state, i int, err error) error {
 	refusal, refused := errors.AsType[*Refusal](err)
 	if refused && slices.Contains([]string{"activation", "voided", "unknown"}, refusal.Code) {
@@ -224,9 +211,8 @@ func (p *Phone) abandon(s *state, i int, err error) error {
 	return err
 }
 
-// ask makes a call that is answered with the account's status, and takes it
-// over.
-func (p *Phone) ask(ctx context.Context, s *state, k *keptAccount, call string, body any) error {
+// callStatus sends a request that is answered with the account's status, and stores the status.
+func (p *Phone) callStatus(ctx context.Context, s *state, k *storedAccount, call string, body any) error {
 	var status Account
 	if err := p.call(ctx, s, k, call, body, &status); err != nil {
 		return err
@@ -235,8 +221,8 @@ func (p *Phone) ask(ctx context.Context, s *state, k *keptAccount, call string, 
 	return nil
 }
 
-// List returns the accounts, each as its server says it stands. One whose
-// server does not say so comes as it was last known, with the problem.
+// List returns the accounts with the status that their servers report. If a server does not answer, the
+// account has its last known status and the problem.
 func (p *Phone) List(ctx context.Context) ([]Account, error) {
 	s, err := p.load()
 	if err != nil {
@@ -245,7 +231,7 @@ func (p *Phone) List(ctx context.Context) ([]Account, error) {
 	list := []Account{}
 	for k := range s.finished() {
 		problem := ""
-		if err := p.ask(ctx, s, k, "status", nil); err != nil {
+		if err := p.callStatus(ctx, s, k, "status", nil); err != nil {
 			problem = err.Error()
 		}
 		list = append(list, k.Account)
@@ -263,8 +249,8 @@ func (p *Phone) SetPush(ctx context.Context, name string, on bool) (Account, err
 	return p.change(ctx, name, "settings", settingsBody{on})
 }
 
-// Remove gives an account up: its authenticator is revoked, and its key and
-// seed are gone from here whatever the server said of it.
+// Remove removes an account: its authenticator is revoked, and its key and seed are deleted here,
+// whatever the server answers.
 func (p *Phone) Remove(ctx context.Context, name string) (Account, error) {
 	account, failed := p.change(ctx, name, "remove", struct{}{})
 	s, err := p.load()
@@ -276,7 +262,7 @@ func (p *Phone) Remove(ctx context.Context, name string) (Account, error) {
 		return account, err
 	}
 	account = k.Account
-	s.Accounts = slices.DeleteFunc(s.Accounts, func(other keptAccount) bool { return other.ID == account.ID })
+	s.Accounts = slices.DeleteFunc(s.Accounts, func(other storedAccount) bool { return other.ID == account.ID })
 	return account, cmp.Or(p.save(s), failed)
 }
 
@@ -289,14 +275,14 @@ func (p *Phone) change(ctx context.Context, name, call string, body any) (Accoun
 	if err != nil {
 		return Account{}, err
 	}
-	if err := p.ask(ctx, s, k, call, body); err != nil {
+	if err := p.callStatus(ctx, s, k, call, body); err != nil {
 		return k.Account, err
 	}
 	return k.Account, p.save(s)
 }
 
-// Pending returns the requests that wait, at most one for each user. A server
-// that cannot be reached is an error only if no other has anything to answer.
+// Pending returns the waiting requests, at most one for each user. A server that cannot be reached is an
+// error only if there is no request at another one.
 func (p *Phone) Pending(ctx context.Context) ([]Request, error) {
 	s, err := p.load()
 	if err != nil {
@@ -306,7 +292,7 @@ func (p *Phone) Pending(ctx context.Context) ([]Request, error) {
 	waiting := []Request{}
 	for k := range s.finished() {
 		if k.State == string(identity.Revoked) || k.State == string(identity.Inactive) {
-			continue // nothing comes here any more
+			continue // it gets no requests
 		}
 		request, err := p.pending(ctx, s, k)
 		if err != nil {
@@ -321,7 +307,7 @@ func (p *Phone) Pending(ctx context.Context) ([]Request, error) {
 	return waiting, errors.Join(problems...)
 }
 
-func (p *Phone) pending(ctx context.Context, s *state, k *keptAccount) (*Request, error) {
+func (p *Phone) pending(ctx context.Context, s *state, k *storedAccount) (*Request, error) {
 	var answer struct {
 		Request *struct {
 			ID, Nonce, Application, Organisation, User, Address, Place string
@@ -352,14 +338,14 @@ func (p *Phone) pending(ctx context.Context, s *state, k *keptAccount) (*Request
 	return request, nil
 }
 
-// Approve approves a request, with the number its sign-in page shows where one
-// is asked for. The passcode that goes with it is made here and now.
+// Approve approves a request, with the number on its login page if it has a presence check. It makes the
+// passcode of the approval.
 func (p *Phone) Approve(ctx context.Context, request, number string) (Outcome, error) {
 	return p.answer(ctx, request, "approve", number)
 }
 
-// Deny denies a request. A mistake counts for nothing; without it the request
-// is reported as somebody else's (PUSH-14).
+// Deny denies a request. With mistake, nothing else happens. Without it, the request is reported as
+// somebody else's (PUSH-14).
 func (p *Phone) Deny(ctx context.Context, request string, mistake bool) (Outcome, error) {
 	if mistake {
 		return p.answer(ctx, request, "deny-mistake", "")
@@ -388,7 +374,7 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 			problems = append(problems, fmt.Errorf("%s at %s: %w", k.User, k.Base, err))
 		}
 		if request == nil || request.ID != id {
-			continue // another account's may be the one
+			continue // it may be another account's
 		}
 		body := answerBody{Request: id, Nonce: request.nonce, Decision: decision, Number: number}
 		if decision == "approve" {
@@ -396,19 +382,19 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 				return Outcome{}, err
 			}
 			if k.ServerPIN {
-				if body.PIN, err = p.question(PresentPIN, k); err != nil {
+				if body.PIN, err = p.askPIN(PresentPIN, k); err != nil {
 					return Outcome{}, err
 				}
 			}
-			if body.Passcode, err = p.consent(ctx, s, k, request); err != nil {
+			if body.Passcode, err = p.approvalCode(ctx, s, k, request); err != nil {
 				return Outcome{}, err
 			}
 		}
 		outcome := Outcome{Request: id}
 		err = p.call(ctx, s, k, "answer", body, &outcome)
 		if errors.Is(err, identity.Unavailable) && ctx.Err() == nil {
-			// Whether the answer arrived or its reply was lost, asking again
-			// tells: a request that has ended says how.
+			// The answer or its reply was lost. Repeating it tells, because a request that has ended
+			// returns its outcome.
 			err = p.call(ctx, s, k, "answer", body, &outcome)
 		}
 		if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Code == "ended" && refusal.Outcome != "" {
@@ -422,9 +408,8 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 	return Outcome{}, &identity.Error{Kind: identity.NotFound, Key: "phone.request.none", Err: fmt.Errorf("no request %s waits", id)}
 }
 
-// number is the one to send with an approval: the one given, or else the one
-// that is asked for. One that cannot be right is not sent, since a wrong one ends
-// the request (PUSH-17).
+// number returns the number to send with an approval: the given one, or one that the user is asked for.
+// A number that cannot be right is not sent, because a wrong one ends the request (PUSH-17).
 func (p *Phone) number(r Request, given string) (number string, err error) {
 	refuse := func(format string, args ...any) (string, error) {
 		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.number", Err: fmt.Errorf(format, args...)}

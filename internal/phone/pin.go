@@ -18,21 +18,21 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// A PINQuestion says which PIN somebody is asked for.
+// A PINQuestion says which PIN the user is asked for.
 type PINQuestion string
 
 const (
-	InitialPIN PINQuestion = "initial" // which the page of the enrolment shows, once the account is begun
+	InitialPIN PINQuestion = "initial" // shown on the enrolment page after the activation has begun
 	NewPIN     PINQuestion = "new"
 	PresentPIN PINQuestion = "present"
 )
 
-// pinIterations of PBKDF2: what OWASP's password storage cheat sheet asks of it
-// with SHA-256.
+// pinIterations is the number of PBKDF2-SHA-256 iterations that OWASP's password storage cheat sheet
+// recommends.
 const pinIterations = 600_000
 
-// A wrappedSeed is a seed under a key made of a PIN and the server's half
-// (protocol, section 5.13).
+// A wrappedSeed is a seed encrypted under a key made from a PIN and the server's half (protocol, section
+// 5.13).
 type wrappedSeed struct {
 	Salt       string `json:"salt"`
 	Iterations int    `json:"iterations"`
@@ -40,8 +40,8 @@ type wrappedSeed struct {
 	Seed       string `json:"seed"`
 }
 
-// pinStanding is what status says of an account's PIN.
-type pinStanding struct {
+// pinStatus is the part of an account's status about its PIN.
+type pinStatus struct {
 	Template policy.PINRules
 	PIN      struct {
 		Salt       string
@@ -50,8 +50,8 @@ type pinStanding struct {
 	}
 }
 
-// question asks the phone's person for a PIN.
-func (p *Phone) question(q PINQuestion, k *keptAccount) (string, error) {
+// askPIN asks the user for a PIN.
+func (p *Phone) askPIN(q PINQuestion, k *storedAccount) (string, error) {
 	if p.PIN == nil {
 		return "", &identity.Error{Kind: identity.Invalid, Key: "phone.pin.needed", Err: fmt.Errorf("%s has a PIN, and nobody was there to be asked for it", k.Serial)}
 	}
@@ -59,27 +59,26 @@ func (p *Phone) question(q PINQuestion, k *keptAccount) (string, error) {
 	return otp.Canonical(pin), err
 }
 
-// choosePIN has a PIN chosen for an account that is being activated, where its
-// template wants one. What it wraps is kept before the server is told: if that
-// answer is lost, activating anew goes on from here.
-func (p *Phone) choosePIN(ctx context.Context, s *state, k *keptAccount) error {
+// choosePIN asks for a new PIN of an account that is being activated, if its template requires one. The
+// wrapped seed is saved before the server is told. If that answer is lost, activating again continues.
+func (p *Phone) choosePIN(ctx context.Context, s *state, k *storedAccount) error {
 	if !k.Guarded {
 		return nil
 	}
-	var now pinStanding
+	var now pinStatus
 	if err := p.call(ctx, s, k, "status", nil, &now); err != nil {
 		return err
 	}
 	if now.PIN.Initial {
-		seed, err := seedOf(k.Seed)
+		seed, err := parseSeed(k.Seed)
 		if err != nil {
 			return err
 		}
-		first, err := p.question(InitialPIN, k)
+		first, err := p.askPIN(InitialPIN, k)
 		if err != nil {
 			return err
 		}
-		stretched, err := stretch(first, now.PIN.Salt, now.PIN.Iterations)
+		stretched, err := stretchPIN(first, now.PIN.Salt, now.PIN.Iterations)
 		if err != nil {
 			return err
 		}
@@ -88,21 +87,20 @@ func (p *Phone) choosePIN(ctx context.Context, s *state, k *keptAccount) error {
 		}
 		now.PIN.Salt = k.Wrapped[len(k.Wrapped)-1].Salt
 	}
-	k.keepOnly(now.PIN.Salt)
+	k.dropOtherPINs(now.PIN.Salt)
 	return p.save(s)
 }
 
-// keepOnly forgets what is wrapped under another PIN than the one that holds,
-// and the seed as it came.
-func (k *keptAccount) keepOnly(salt string) {
+// dropOtherPINs deletes seeds wrapped under other PINs than the valid one, and the unencrypted seed.
+func (k *storedAccount) dropOtherPINs(salt string) {
 	k.Seed = ""
 	k.Wrapped = slices.DeleteFunc(k.Wrapped, func(w wrappedSeed) bool { return w.Salt != salt })
 }
 
-// setPIN asks for a new PIN, wraps the seed under it, and tells the server, to
-// which stretched proves the PIN until now.
-func (p *Phone) setPIN(ctx context.Context, s *state, k *keptAccount, rules policy.PINRules, stretched, seed []byte) error {
-	pin, err := p.question(NewPIN, k)
+// setPIN asks for a new PIN, wraps the seed under it, and tells the server. stretched proves the present
+// PIN.
+func (p *Phone) setPIN(ctx context.Context, s *state, k *storedAccount, rules policy.PINRules, stretched, seed []byte) error {
+	pin, err := p.askPIN(NewPIN, k)
 	if err != nil {
 		return err
 	}
@@ -111,21 +109,21 @@ func (p *Phone) setPIN(ctx context.Context, s *state, k *keptAccount, rules poli
 			Err: fmt.Errorf("that PIN is refused (%s): it needs %d characters or more, %s, and not one run such as 1234", why, rules.PINLength, rules.Complexity)}
 	}
 	var body pinBody
-	if body.Proof, err = proofOf(stretched); err != nil {
+	if body.Proof, err = pinProof(stretched); err != nil {
 		return err
 	}
 	salt, half := make([]byte, 16), make([]byte, 32)
 	rand.Read(salt)
 	rand.Read(half)
 	w := wrappedSeed{Salt: b64(salt), Iterations: pinIterations}
-	if stretched, err = stretch(pin, w.Salt, w.Iterations); err != nil {
+	if stretched, err = stretchPIN(pin, w.Salt, w.Iterations); err != nil {
 		return err
 	}
-	if body.New.Proof, err = proofOf(stretched); err != nil {
+	if body.New.Proof, err = pinProof(stretched); err != nil {
 		return err
 	}
 	body.New.Salt, body.New.Iterations, body.New.Half = w.Salt, w.Iterations, b64(half)
-	aead, err := wrapper(stretched, half)
+	aead, err := seedCipher(stretched, half)
 	if err != nil {
 		return err
 	}
@@ -136,7 +134,7 @@ func (p *Phone) setPIN(ctx context.Context, s *state, k *keptAccount, rules poli
 	if err := p.save(s); err != nil {
 		return err
 	}
-	return p.ask(ctx, s, k, "pin", body)
+	return p.callStatus(ctx, s, k, "pin", body)
 }
 
 type pinBody struct {
@@ -154,12 +152,12 @@ type unlockBody struct {
 	Request string `json:"request,omitempty"`
 }
 
-// unlock asks for an account's PIN and returns it stretched, and the seed that
-// it opens. With a request, that may then be approved.
-func (p *Phone) unlock(ctx context.Context, s *state, k *keptAccount, request string) (stretched, seed []byte, err error) {
+// unlock asks for an account's PIN and returns the stretched PIN and the seed. With a request, that
+// request may then be approved.
+func (p *Phone) unlock(ctx context.Context, s *state, k *storedAccount, request string) (stretched, seed []byte, err error) {
 	w := k.Wrapped[0]
-	if len(k.Wrapped) > 1 { // the answer to a change was lost: which holds?
-		var now pinStanding
+	if len(k.Wrapped) > 1 { // the answer to a change was lost, so ask which PIN is valid
+		var now pinStatus
 		if err := p.call(ctx, s, k, "status", nil, &now); err != nil {
 			return nil, nil, err
 		}
@@ -169,15 +167,15 @@ func (p *Phone) unlock(ctx context.Context, s *state, k *keptAccount, request st
 			}
 		}
 	}
-	pin, err := p.question(PresentPIN, k)
+	pin, err := p.askPIN(PresentPIN, k)
 	if err != nil {
 		return nil, nil, err
 	}
-	if stretched, err = stretch(pin, w.Salt, w.Iterations); err != nil {
+	if stretched, err = stretchPIN(pin, w.Salt, w.Iterations); err != nil {
 		return nil, nil, err
 	}
 	body := unlockBody{Request: request}
-	if body.Proof, err = proofOf(stretched); err != nil {
+	if body.Proof, err = pinProof(stretched); err != nil {
 		return nil, nil, err
 	}
 	var answer struct{ Half string }
@@ -190,7 +188,7 @@ func (p *Phone) unlock(ctx context.Context, s *state, k *keptAccount, request st
 			return nil, nil, fmt.Errorf("phone: unlock: %w", err)
 		}
 	}
-	aead, err := wrapper(stretched, parts[0])
+	aead, err := seedCipher(stretched, parts[0])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -203,7 +201,7 @@ func (p *Phone) unlock(ctx context.Context, s *state, k *keptAccount, request st
 	return stretched, seed, nil
 }
 
-// ChangePIN asks for an account's PIN and for another in its place.
+// ChangePIN asks for an account's PIN and replaces it by a new one.
 func (p *Phone) ChangePIN(ctx context.Context, name string) (Account, error) {
 	s, err := p.load()
 	if err != nil {
@@ -216,7 +214,7 @@ func (p *Phone) ChangePIN(ctx context.Context, name string) (Account, error) {
 	if !k.Guarded {
 		return k.Account, &identity.Error{Kind: identity.Conflict, Key: "phone.pin.none", Err: fmt.Errorf("%s has no PIN", k.Serial)}
 	}
-	var now pinStanding
+	var now pinStatus
 	if err := p.call(ctx, s, k, "status", nil, &now); err != nil {
 		return k.Account, err
 	}
@@ -227,12 +225,12 @@ func (p *Phone) ChangePIN(ctx context.Context, name string) (Account, error) {
 	if err := p.setPIN(ctx, s, k, now.Template, stretched, seed); err != nil {
 		return k.Account, err
 	}
-	k.keepOnly(k.Wrapped[len(k.Wrapped)-1].Salt)
+	k.dropOtherPINs(k.Wrapped[len(k.Wrapped)-1].Salt)
 	return k.Account, p.save(s)
 }
 
-// stretch makes 32 bytes of a PIN.
-func stretch(pin, salt string, iterations int) ([]byte, error) {
+// stretchPIN derives 32 bytes from a PIN.
+func stretchPIN(pin, salt string, iterations int) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(salt)
 	if err != nil {
 		return nil, fmt.Errorf("phone: salt: %w", err)
@@ -240,14 +238,14 @@ func stretch(pin, salt string, iterations int) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, pin, raw, iterations, 32)
 }
 
-// proofOf makes what the server is told of a stretched PIN.
-func proofOf(stretched []byte) (string, error) {
+// pinProof derives from a stretched PIN what is sent to the server.
+func pinProof(stretched []byte) (string, error) {
 	proof, err := hkdf.Key(sha256.New, stretched, nil, "latchkey pin proof v1", 32)
 	return b64(proof), err
 }
 
-// wrapper is the cipher under which a PIN and the server's half keep a seed.
-func wrapper(stretched, half []byte) (cipher.AEAD, error) {
+// seedCipher returns the cipher for a seed, with a key made from a stretched PIN and the server's half.
+func seedCipher(stretched, half []byte) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, slices.Concat(stretched, half), nil, "latchkey pin key v1", 32)
 	if err != nil {
 		return nil, fmt.Errorf("phone: %w", err)

@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Every presence check, as the phone shows it and answers it; what cannot be
-// right is not sent, and the request goes on.
+// Every presence check, as the phone shows and answers it. A number that cannot be right is not sent, and
+// the request stays open.
 func TestPUSH18_PhoneAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		presence policy.Presence
@@ -31,7 +31,7 @@ func TestPUSH18_PhoneAnswers(t *testing.T) {
 		t.Run(string(tt.presence), func(t *testing.T) {
 			h := newFixture(t)
 			p, _ := h.enrolled(t)
-			id, number := h.ask(t, tt.presence)
+			id, number := h.sendPush(t, tt.presence)
 			waiting, err := p.Pending(t.Context())
 			if err != nil || len(waiting) != 1 {
 				t.Fatalf("waiting: %+v, %v", waiting, err)
@@ -57,11 +57,11 @@ func TestPUSH18_PhoneAnswers(t *testing.T) {
 	}
 }
 
-// A decoy ends the request: one try (PUSH-17).
+// A decoy ends the request: there is one attempt (PUSH-17).
 func TestPUSH17_PhonePicksWrong(t *testing.T) {
 	h := newFixture(t)
 	p, _ := h.enrolled(t)
-	id, number := h.ask(t, policy.Pick)
+	id, number := h.sendPush(t, policy.Pick)
 	waiting, err := p.Pending(t.Context())
 	if err != nil || len(waiting) != 1 {
 		t.Fatalf("waiting: %+v, %v", waiting, err)
@@ -75,16 +75,16 @@ func TestPUSH17_PhonePicksWrong(t *testing.T) {
 	}
 }
 
-// Who acts as an app that cannot do a check is told what it needs, and the
-// request waits on for another.
+// An app that cannot do a check is told which capability it needs, and the request stays open for another
+// app.
 func TestPUSH22_PhoneActsAsAnOlderApp(t *testing.T) {
 	h := newFixture(t)
 	p, _ := h.enrolled(t)
-	id, number := h.ask(t, policy.Pick)
+	id, number := h.sendPush(t, policy.Pick)
 	p.Version, p.Capabilities = "latchkey-phone/1.0.0", []string{"presence:none", "presence:enter"}
 	for what, err := range map[string]error{"pending": second(p.Pending(t.Context())), "approve": second(p.Approve(t.Context(), id, number))} {
 		refusal, ok := errors.AsType[*phone.Refusal](err)
-		if !ok || refusal.Code != "capability" || refusal.Capability != "presence:pick" || refusal.Least != "1.1.0" {
+		if !ok || refusal.Code != "capability" || refusal.Capability != "presence:pick" || refusal.MinVersion != "1.1.0" {
 			t.Errorf("%s: %v, want to be told that presence:pick needs 1.1.0", what, err)
 		}
 	}
@@ -94,7 +94,7 @@ func TestPUSH22_PhoneActsAsAnOlderApp(t *testing.T) {
 	}
 }
 
-// A newer server asks for what nobody has heard of yet.
+// A newer server asks for something unknown.
 type newer struct{ old, now string }
 
 func (n newer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -108,14 +108,14 @@ func (n newer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// What it does not know the phone neither approves nor takes for something it
-// knows; it can still be denied.
+// The phone does not approve an unknown check, nor treat it as a known one. The request can still be
+// denied.
 func TestPUSH23_PhoneRefusesTheUnknown(t *testing.T) {
 	for _, n := range []newer{{`"SUBMIT_CODE"`, `"DRAW"`}, {`"USER_PRESENCE"`, `"USER_MOOD"`}, {`"PHONE"`, `"WATCH"`},
 		{`"digits":3`, `"digits":0`}, {`"digits":3`, `"digits":4`}} {
 		h := newFixture(t)
 		p, _ := h.enrolled(t)
-		id, number := h.ask(t, policy.Pick)
+		id, number := h.sendPush(t, policy.Pick)
 		p.HTTP = &http.Client{Transport: n}
 		if waiting, err := p.Pending(t.Context()); err != nil || len(waiting) != 1 || !waiting[0].Unknown {
 			t.Errorf("%s: waiting %+v, %v, want one that is unknown", n.now, waiting, err)

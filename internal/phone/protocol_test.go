@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// examples are those of the protocol's page, by name.
+// examples are the examples of the protocol's page by name.
 func examples(t *testing.T) map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/protocol-authenticator.md")
@@ -43,7 +43,7 @@ func exampleKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// verify takes a compact JWS apart and checks its signature.
+// verify parses a compact JWS and checks its signature.
 func verify(t *testing.T, key *ecdsa.PublicKey, jws string) (header, payload map[string]any) {
 	t.Helper()
 	parts := strings.Split(jws, ".")
@@ -110,7 +110,7 @@ func TestProtocolSignatureExample(t *testing.T) {
 	}
 }
 
-// A first call is signed with the key in the header, and no call has both.
+// The first request is signed with the key in the header. No request has both key and key id.
 func TestProtocolActivateCarriesTheKey(t *testing.T) {
 	key := exampleKey(t)
 	body := []byte(examples(t)["activate-body"])
@@ -133,7 +133,7 @@ func TestProtocolActivateCarriesTheKey(t *testing.T) {
 	}
 }
 
-// What we send has the fields that the page shows, and no others.
+// Requests have the fields that the page shows, and no others.
 func TestProtocolBodies(t *testing.T) {
 	page := examples(t)
 	for name, body := range map[string]any{
@@ -153,7 +153,7 @@ func TestProtocolBodies(t *testing.T) {
 	}
 }
 
-// The responses that the page tells other apps' makers to expect.
+// The responses that the page gives as examples for makers of other apps.
 func TestCRED3_ResponsesOnTheProtocolsPage(t *testing.T) {
 	text, err := os.ReadFile("../../docs/protocol-authenticator.md")
 	if err != nil {
@@ -169,7 +169,7 @@ func TestCRED3_ResponsesOnTheProtocolsPage(t *testing.T) {
 			sum := sha256.Sum256([]byte(question))
 			question = hex.EncodeToString(sum[:])
 		}
-		if got, err := answer(row[1], []byte("12345678901234567890123456789012"), question); err != nil || got != row[4] {
+		if got, err := ocraResponse(row[1], []byte("12345678901234567890123456789012"), question); err != nil || got != row[4] {
 			t.Errorf("%s to %s: %s, %v, the page has %s", row[1], row[3], got, err, row[4])
 		}
 	}

@@ -23,8 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A fixture is a real server's half: a tenant, a user, a journey, and the apps'
-// API over HTTP.
+// A fixture is the server's side: a tenant, a user, a journey, and the apps' API over HTTP.
 type fixture struct {
 	db   *store.DB
 	base string
@@ -75,7 +74,7 @@ func (h *fixture) tx(t *testing.T, f func(tx *store.Tx) error) {
 	}
 }
 
-// journey is one of the user's, with the password proved.
+// journey returns a journey of the user with the password proved.
 func (h *fixture) journey(t *testing.T) *identity.Journey {
 	t.Helper()
 	now := h.db.Now()
@@ -88,7 +87,7 @@ func (h *fixture) journey(t *testing.T) *identity.Journey {
 	return j
 }
 
-// activation is what the page with the QR code shows.
+// activation returns what the page with the QR code shows.
 func (h *fixture) activation(t *testing.T) enroll.Activation {
 	t.Helper()
 	j := h.journey(t)
@@ -108,8 +107,8 @@ func (h *fixture) activation(t *testing.T) enroll.Activation {
 	return shown
 }
 
-// ask sends a push, and returns its id and the number its page shows.
-func (h *fixture) ask(t *testing.T, presence policy.Presence) (id, number string) {
+// sendPush sends a push, and returns its id and the number its page shows.
+func (h *fixture) sendPush(t *testing.T, presence policy.Presence) (id, number string) {
 	t.Helper()
 	j := h.journey(t)
 	h.tx(t, func(tx *store.Tx) error {
@@ -129,13 +128,13 @@ func (h *fixture) outcome(t *testing.T, id string) store.PushOutcome {
 	return s.Outcome
 }
 
-// newPhone is a phone with nothing on it.
+// newPhone returns a phone without accounts.
 func newPhone(t *testing.T) *phone.Phone {
 	t.Helper()
 	return &phone.Phone{Dir: filepath.Join(t.TempDir(), "phone")}
 }
 
-// enrolled is a phone with the user's account, push on.
+// enrolled returns a phone with the user's account, with push enabled.
 func (h *fixture) enrolled(t *testing.T) (*phone.Phone, phone.Account) {
 	t.Helper()
 	p := newPhone(t)
@@ -187,13 +186,13 @@ func TestENR9a_PhoneActivates(t *testing.T) {
 	}
 }
 
-// A cutter loses the first answer to a call, after the server has given it.
-type cutter struct {
+// A lossyProxy drops the first answer to a request after the server has given it.
+type lossyProxy struct {
 	call string
 	cut  atomic.Bool
 }
 
-func (c *cutter) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *lossyProxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := http.DefaultTransport.RoundTrip(r)
 	if err == nil && filepath.Base(r.URL.Path) == c.call && c.cut.CompareAndSwap(false, true) {
 		res.Body.Close()
@@ -207,7 +206,7 @@ func TestENR9a_LostAnswerCostsNothing(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			h := newFixture(t)
 			p := newPhone(t)
-			p.HTTP = &http.Client{Transport: &cutter{call: call}}
+			p.HTTP = &http.Client{Transport: &lossyProxy{call: call}}
 			a := phone.Activation{Link: h.activation(t).Link(h.base), Push: true}
 			if _, err := p.Activate(t.Context(), a); !errors.Is(err, identity.Unavailable) {
 				t.Fatalf("Activate with the line cut: %v, want %v", err, identity.Unavailable)
@@ -220,8 +219,8 @@ func TestENR9a_LostAnswerCostsNothing(t *testing.T) {
 	}
 }
 
-// An app corrects its signing time by what the server says, and never the time
-// its passcodes come from: the server would not see that the clock drifts.
+// An app corrects the time of its signatures by the server's clock, but never the time of its passcodes:
+// otherwise the server would not see its drift.
 func TestPhoneClockIsOff(t *testing.T) {
 	h := newFixture(t)
 	p := newPhone(t)
@@ -278,7 +277,7 @@ func TestPUSH13_PhoneAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newFixture(t)
 			p, account := h.enrolled(t)
-			id, number := h.ask(t, tt.presence)
+			id, number := h.sendPush(t, tt.presence)
 			waiting, err := p.Pending(t.Context())
 			if err != nil || len(waiting) != 1 {
 				t.Fatalf("Pending() = %+v, %v, want one", waiting, err)
@@ -302,12 +301,12 @@ func TestPUSH13_PhoneAnswers(t *testing.T) {
 	}
 }
 
-// An answer whose reply was lost is repeated, and read as what it was.
+// An answer whose reply was lost is repeated, and its outcome is returned.
 func TestPUSH26_LostReplyIsReadAsItEnded(t *testing.T) {
 	h := newFixture(t)
 	p, _ := h.enrolled(t)
-	id, number := h.ask(t, policy.Enter)
-	p.HTTP = &http.Client{Transport: &cutter{call: "answer"}}
+	id, number := h.sendPush(t, policy.Enter)
+	p.HTTP = &http.Client{Transport: &lossyProxy{call: "answer"}}
 	got, err := p.Approve(t.Context(), id, number)
 	if err != nil || got.Outcome != "approved" {
 		t.Errorf("Approve with the line cut: %+v, %v, want approved", got, err)
@@ -329,7 +328,7 @@ func TestPUSH24_PhoneHearsTheBell(t *testing.T) {
 		heard <- waiting
 	}()
 	time.Sleep(300 * time.Millisecond) // the stream is open, and rang for nothing
-	id, _ := h.ask(t, policy.NoPresence)
+	id, _ := h.sendPush(t, policy.NoPresence)
 	select {
 	case waiting := <-heard:
 		if len(waiting) != 1 || waiting[0].ID != id {
@@ -364,11 +363,11 @@ func TestPhoneSettingsAndRemoval(t *testing.T) {
 	}
 }
 
-// There is one try, so what cannot be the number is not spent on it.
+// There is one attempt, so a number that cannot be right is not sent.
 func TestPUSH17_PhoneKeepsTheTry(t *testing.T) {
 	h := newFixture(t)
 	p, _ := h.enrolled(t)
-	id, number := h.ask(t, policy.Enter)
+	id, number := h.sendPush(t, policy.Enter)
 	for _, wrong := range []string{"", "4", "123", "4 7", "x7", "٤٧", number + "\n"} {
 		if _, err := p.Approve(t.Context(), id, wrong); !errors.Is(err, identity.Invalid) {
 			t.Errorf("Approve with %q: %v, want %v", wrong, err, identity.Invalid)

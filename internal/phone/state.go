@@ -17,33 +17,33 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// state is what the folder holds.
+// state is the content of the file.
 type state struct {
 	Format      int              `json:"format"`
 	Corrections map[string]int64 `json:"corrections,omitempty"` // seconds to add when signing, by server
-	Accounts    []keptAccount    `json:"accounts"`
+	Accounts    []storedAccount  `json:"accounts"`
 }
 
-// A keptAccount is an account with its secrets. Until it is finished it has
-// Begun, the code it comes from, and no id at first.
-type keptAccount struct {
+// A storedAccount is an account with its secrets. Until it is finished, Begun has the code that it comes
+// from. It has no id until it is registered.
+type storedAccount struct {
 	Account
 	Begun     activationCode `json:"begun,omitzero"`
 	Key       privateKey     `json:"key"`
-	Seed      string         `json:"seed"` // base32, as it came; empty where a PIN guards it
+	Seed      string         `json:"seed"` // Base32; empty if the account has a PIN
 	Guarded   bool           `json:"guarded,omitempty"`
-	ServerPIN bool           `json:"server_pin,omitempty"` // goes with every approval
-	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"`    // the last under the newest PIN
+	ServerPIN bool           `json:"server_pin,omitempty"` // sent with every approval
+	Wrapped   []wrappedSeed  `json:"wrapped,omitempty"`    // the last one is under the newest PIN
 	Algorithm otp.Algorithm  `json:"algorithm"`
 	Digits    int            `json:"digits"`
-	Mode      string         `json:"mode,omitempty"`    // "challenge", or passcodes
-	Period    int64          `json:"period"`            // 0 where they are counted
-	Counter   int64          `json:"counter,omitempty"` // the next
+	Mode      string         `json:"mode,omitempty"`    // "challenge", or empty for passcodes
+	Period    int64          `json:"period"`            // seconds of a time step; 0 if counter-based
+	Counter   int64          `json:"counter,omitempty"` // the next counter
 }
 
-// finished yields the accounts that were activated to the end.
-func (s *state) finished() iter.Seq[*keptAccount] {
-	return func(yield func(*keptAccount) bool) {
+// finished yields the accounts whose activation is finished.
+func (s *state) finished() iter.Seq[*storedAccount] {
+	return func(yield func(*storedAccount) bool) {
 		for i := range s.Accounts {
 			if k := &s.Accounts[i]; k.Begun == (activationCode{}) && !yield(k) {
 				return
@@ -52,9 +52,9 @@ func (s *state) finished() iter.Seq[*keptAccount] {
 	}
 }
 
-// find returns the one account of that id, serial or user, or the one there is.
-func (s *state) find(name string) (*keptAccount, error) {
-	var found *keptAccount
+// find returns the account with this id, serial or user, or the only one if the name is empty.
+func (s *state) find(name string) (*storedAccount, error) {
+	var found *storedAccount
 	for k := range s.finished() {
 		if name != "" && name != k.ID && name != k.Serial && name != k.User {
 			continue
@@ -90,8 +90,7 @@ func (p *Phone) load() (*state, error) {
 	return &s, nil
 }
 
-// save writes the state whole or not at all: a key that was sent and then lost
-// is an authenticator nobody holds.
+// save writes the file atomically. If a key that was sent were lost, nobody could use its authenticator.
 func (p *Phone) save(s *state) (err error) {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return fmt.Errorf("phone: %w", err)
@@ -106,7 +105,7 @@ func (p *Phone) save(s *state) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name()) // the first error is the one to tell
+			_ = os.Remove(f.Name()) // the first error is returned
 		}
 	}()
 	_, err = f.Write(append(data, '\n'))
@@ -119,7 +118,7 @@ func (p *Phone) save(s *state) (err error) {
 	return nil
 }
 
-// A privateKey is written as the 32 bytes of its scalar.
+// A privateKey is stored as the 32 bytes of its scalar.
 type privateKey struct{ *ecdsa.PrivateKey }
 
 func newKey() (privateKey, error) {
@@ -127,7 +126,7 @@ func newKey() (privateKey, error) {
 	return privateKey{key}, err
 }
 
-// MarshalText writes the key in base64url.
+// MarshalText returns the key in base64url.
 func (k privateKey) MarshalText() ([]byte, error) {
 	d, err := k.Bytes()
 	if err != nil {
@@ -136,7 +135,7 @@ func (k privateKey) MarshalText() ([]byte, error) {
 	return []byte(base64.RawURLEncoding.EncodeToString(d)), nil
 }
 
-// UnmarshalText reads it again.
+// UnmarshalText reads the result of MarshalText.
 func (k *privateKey) UnmarshalText(text []byte) error {
 	d, err := base64.RawURLEncoding.DecodeString(string(text))
 	if err != nil {

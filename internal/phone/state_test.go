@@ -12,29 +12,28 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 )
 
-// twoAccounts is a phone that holds accounts of anna and bert, and one that
-// was begun and not finished.
+// twoAccounts returns a phone with accounts of anna and bert, and one whose activation is not finished.
 func twoAccounts(t *testing.T) *Phone {
 	t.Helper()
 	p := &Phone{Dir: filepath.Join(t.TempDir(), "phone"), Now: func() time.Time { return time.Unix(59, 0) }}
-	kept := func(id, user, serial string) keptAccount {
+	kept := func(id, user, serial string) storedAccount {
 		key, err := newKey()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return keptAccount{Account: Account{ID: id, Base: "https://id.example.org", User: user, Serial: serial, State: "active"},
+		return storedAccount{Account: Account{ID: id, Base: "https://id.example.org", User: user, Serial: serial, State: "active"},
 			Key: key, Seed: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", Algorithm: otp.SHA1, Digits: 8, Period: 30}
 	}
 	begun := kept("", "", "")
 	begun.Begun = activationCode{Base: "https://id.example.org", Short: "7KQ2M9XF"}
-	err := p.save(&state{Format: 1, Accounts: []keptAccount{kept("aut_a", "anna", "LK-A"), begun, kept("aut_b", "bert", "LK-B")}})
+	err := p.save(&state{Format: 1, Accounts: []storedAccount{kept("aut_a", "anna", "LK-A"), begun, kept("aut_b", "bert", "LK-B")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// The seed and the moment are those of RFC 6238, appendix B.
+// The seed and the time are those of RFC 6238, appendix B.
 func TestPasscode(t *testing.T) {
 	p := twoAccounts(t)
 	for _, tt := range []struct {
@@ -58,7 +57,7 @@ func TestPasscode(t *testing.T) {
 	}
 }
 
-// The key that comes back from the file is the one that was made.
+// A key survives being saved and loaded.
 func TestStateKeepsKeys(t *testing.T) {
 	p := twoAccounts(t)
 	first, err := p.load()
@@ -82,7 +81,7 @@ func TestStateKeepsKeys(t *testing.T) {
 	}
 }
 
-// Keys and seeds are nobody else's to read.
+// Keys and seeds have mode 0600.
 func TestStateIsPrivate(t *testing.T) {
 	p := twoAccounts(t)
 	for path, want := range map[string]os.FileMode{p.Dir: 0o700, filepath.Join(p.Dir, stateFile): 0o600} {
@@ -100,7 +99,7 @@ func TestStateIsPrivate(t *testing.T) {
 	}
 }
 
-// A damaged file is said to be damaged, and stays as it is.
+// A damaged file is reported and not changed.
 func TestStateDamaged(t *testing.T) {
 	for name, text := range map[string]string{
 		"garbage":      "\x00\xff",

@@ -9,12 +9,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Wait returns the next requests that wait, listening to the servers until
-// there is one or ctx ends.
+// Wait returns the waiting requests. If there are none, it waits for one, using the servers' streams,
+// until ctx ends.
 //
-// A stream only rings; what there is to answer is fetched. So a stream that
-// fails costs time, never a request: it is opened anew, at ever longer
-// intervals, and each attempt looks.
+// A stream only says that there is something to fetch. A stream that fails therefore costs time but loses
+// no request: it is opened again, with growing delays, and each attempt fetches requests.
 func (p *Phone) Wait(ctx context.Context) ([]Request, error) {
 	s, err := p.load()
 	if err != nil {
@@ -25,9 +24,9 @@ func (p *Phone) Wait(ctx context.Context) ([]Request, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ring := make(chan struct{}, 1)
+	wake := make(chan struct{}, 1)
 	for k := range s.finished() {
-		go p.listen(ctx, *k, s.Corrections[k.Base], ring)
+		go p.listen(ctx, *k, s.Corrections[k.Base], wake)
 	}
 	for {
 		waiting, err := p.Pending(ctx)
@@ -38,23 +37,23 @@ func (p *Phone) Wait(ctx context.Context) ([]Request, error) {
 			return nil, err
 		}
 		select {
-		case <-ring:
+		case <-wake:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// listen rings whenever an account's stream does, or when it has to be opened
-// anew.
-func (p *Phone) listen(ctx context.Context, k keptAccount, correction int64, ring chan<- struct{}) {
+// listen sends to wake whenever an account's stream has an event, and when the stream must be opened
+// again.
+func (p *Phone) listen(ctx context.Context, k storedAccount, correction int64, wake chan<- struct{}) {
 	own := &state{Format: 1, Corrections: map[string]int64{k.Base: correction}}
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, 30*time.Second) {
-		if p.follow(ctx, own, &k, ring) {
+		if p.follow(ctx, own, &k, wake) {
 			wait = time.Second
 		}
 		select {
-		case ring <- struct{}{}:
+		case wake <- struct{}{}:
 		default:
 		}
 		select {
@@ -64,9 +63,9 @@ func (p *Phone) listen(ctx context.Context, k keptAccount, correction int64, rin
 	}
 }
 
-// follow reads one stream to its end and reports whether it ever rang. A stream
-// that is silent for longer than its heartbeat allows is dead (section 5.8).
-func (p *Phone) follow(ctx context.Context, s *state, k *keptAccount, ring chan<- struct{}) (rang bool) {
+// follow reads one stream to its end and reports whether it had an event. A stream that is silent for
+// longer than its heartbeat allows is considered dead (protocol, section 5.8).
+func (p *Phone) follow(ctx context.Context, s *state, k *storedAccount, wake chan<- struct{}) (woken bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	const silence = 40 * time.Second
@@ -80,12 +79,12 @@ func (p *Phone) follow(ctx context.Context, s *state, k *keptAccount, ring chan<
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		silent.Reset(silence)
 		if lines.Text() == "event: look" {
-			rang = true
+			woken = true
 			select {
-			case ring <- struct{}{}:
-			default: // one is enough
+			case wake <- struct{}{}:
+			default: // one wake-up is sufficient
 			}
 		}
 	}
-	return rang
+	return woken
 }
