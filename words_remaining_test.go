@@ -13,11 +13,8 @@ idp/oidc: kit stranger
 idp/saml: kit stranger
 internal/admin: obstacle strand tenancy wayin
 internal/bench: house stranger walk
-internal/config: bell walk
-internal/doctor: annexe epoch
 internal/journey: door errand holding house journey.*.settle journey.class stranger tally visit walk
-internal/notify: bell
-internal/phone: bell house
+internal/phone: bell
 internal/server: annexe bell door house server.*.second server.Found
 internal/web: kit stranger
 portal/self: holding kit self.Visit visit wayin

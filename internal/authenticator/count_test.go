@@ -167,7 +167,7 @@ func TestCRED12_TLOG9_ParallelWrongOnes(t *testing.T) {
 }
 
 // The limits hold on another node and after a restart, because they are rows.
-func TestTLOG8_CapsOutliveARestart(t *testing.T) {
+func TestTLOG08_CapsOutliveARestart(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		a := h.Authenticator(t, "A")
 		rules := policy.DefaultLockout()

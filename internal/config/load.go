@@ -72,14 +72,14 @@ func (c *Config) read(text string) Problems {
 // settings yields each key and the field that it sets.
 func (c *Config) settings() iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
-		var visit func(prefix string, v reflect.Value) bool
-		visit = func(prefix string, v reflect.Value) bool {
+		var yieldFields func(prefix string, v reflect.Value) bool
+		yieldFields = func(prefix string, v reflect.Value) bool {
 			for field, value := range v.Fields() {
 				name := field.Tag.Get("toml")
 				switch {
 				case name == "":
 				case value.Kind() == reflect.Struct:
-					if !visit(prefix+name+".", value) {
+					if !yieldFields(prefix+name+".", value) {
 						return false
 					}
 				case !yield(prefix+name, value):
@@ -88,7 +88,7 @@ func (c *Config) settings() iter.Seq2[string, reflect.Value] {
 			}
 			return true
 		}
-		visit("", reflect.ValueOf(c).Elem())
+		yieldFields("", reflect.ValueOf(c).Elem())
 	}
 }
 

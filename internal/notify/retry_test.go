@@ -179,17 +179,17 @@ func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
 			})
 		}
 		all.Wait()
-		rung := make(map[*browser]int)
+		notification := make(map[*browser]int)
 		for _, d := range h.service.deliveries() {
-			rung[d.browser]++
+			notification[d.browser]++
 		}
-		for b, n := range rung {
+		for b, n := range notification {
 			if n != 1 {
-				t.Errorf("%s was rung %d times", b.path, n)
+				t.Errorf("%s was notified %d times", b.path, n)
 			}
 		}
-		if len(rung) != browsers {
-			t.Errorf("%d browsers were rung, want %d", len(rung), browsers)
+		if len(notification) != browsers {
+			t.Errorf("%d browsers were notified, want %d", len(notification), browsers)
 		}
 	})
 }
@@ -264,15 +264,15 @@ func TestPUSH24_ASlowServiceDelaysNoOther(t *testing.T) {
 		w.WriteHeader(status)
 	}
 	h.service.answer(hang, hang)
-	began, rung := time.Now(), make(chan time.Duration, 1)
+	began, notification := time.Now(), make(chan time.Duration, 1)
 	go func() {
 		for len(h.service.deliveries()) == 0 {
 			time.Sleep(time.Millisecond)
 		}
-		rung <- time.Since(began)
+		notification <- time.Since(began)
 	}()
 	h.flush(t)
-	if took := <-rung; took > sendTimeout/2 {
+	if took := <-notification; took > sendTimeout/2 {
 		t.Errorf("the quick one took %v", took)
 	}
 	if took := time.Since(began); took > sendTimeout+2*time.Second || h.subscription(t, a).Failure != string(Unreachable) {
@@ -341,7 +341,7 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 		_, other := h.subscribedAuthenticator(t, "other")
 		p := h.request(t, policy.Enter)
 		h.flush(t)
-		rung := h.service.deliveries()
+		notification := h.service.deliveries()
 		late, _ := h.subscribedAuthenticator(t, "subscribed since")
 		h.Clock.Advance(10 * time.Second)
 		h.Do(t, func(tx *store.Tx) error {
@@ -358,7 +358,7 @@ func TestPUSH11_TheOthersAreTold(t *testing.T) {
 		if d.sent.Latchkey.Kind != "ended" || d.sent.Latchkey.Request != p.ID || !d.sent.Notification.Silent || d.sent.AppBadge != 0 || d.ttl != 50 {
 			t.Errorf("TTL %d, %s", d.ttl, d.raw)
 		}
-		for _, before := range rung {
+		for _, before := range notification {
 			if before.browser == other && (before.topic != d.topic || before.sent.Notification.Tag != d.sent.Notification.Tag) {
 				t.Error("it does not take the place of the first")
 			}
@@ -376,15 +376,15 @@ func TestPUSH11_AppleIsNotToldOfTheEnd(t *testing.T) {
 		h.Do(t, func(tx *store.Tx) error { return Subscribe(t.Context(), tx, a, b) })
 		h.Clock.Advance(15 * time.Second)
 		p := h.request(t, policy.Enter)
-		rung := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
+		notification := store.Notification{Tenant: p.Tenant, Push: p.ID, Authenticator: a.ID, Kind: store.NotifyRequest}
 		h.Do(t, func(tx *store.Tx) error {
-			if err := tx.Notifications().Done(t.Context(), rung, true); err != nil {
+			if err := tx.Notifications().Done(t.Context(), notification, true); err != nil {
 				return err
 			}
 			return push.Cancel(t.Context(), tx, p.Tenant, p.ID)
 		})
-		rung.Kind, rung.Notified = store.NotifyEnded, true
-		l, err := h.notifier.prepare(t.Context(), rung)
+		notification.Kind, notification.Notified = store.NotifyEnded, true
+		l, err := h.notifier.prepare(t.Context(), notification)
 		if err != nil || (l != nil) != want {
 			t.Errorf("%s: %v, %v, want a message: %v", host, l, err, want)
 		}
@@ -415,7 +415,7 @@ func TestPUSH11_EndedWhileRinging(t *testing.T) {
 		h.Clock.Advance(5 * time.Second)
 		h.flush(t)
 		if got := h.service.deliveries(); len(got) != 0 {
-			t.Errorf("deliveries %+v for a request that was never rung", got)
+			t.Errorf("deliveries %+v for a request that was never notified", got)
 		}
 	})
 }
