@@ -159,8 +159,8 @@ func TestJRN4_AnEndedJourneyLeavesNoBinding(t *testing.T) {
 
 // Of a journey that is over a browser without its binding learns that alone, in
 // words that are the same however it ended; the one that is signed in by it learns
-// that too. (With bound true in sit, and without the look at whose session it is,
-// it failed.)
+// that too. (With the prompt of the journey's own client for everybody, and without
+// the look at whose session it is, it failed.)
 func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
 	const over, signedIn = "It was finished, cancelled or left alone for too long", "You are signed in"
 	s := newSite(t, storetest.SQLite(t))
