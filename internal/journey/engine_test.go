@@ -511,6 +511,48 @@ func TestCRED20_FailuresCountInTheBrowserThatNamedItsUser(t *testing.T) {
 	})
 }
 
+// Of a journey that is over another client is told that, by Look, by Take and by
+// Wait, and nothing of its person; and with the person's session how it ended.
+func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
+		v := h.toChoice("b")
+		v, err := h.take(h.visit(identity.Session{}), v, journey.Cancel{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := h.visit(identity.Session{}).Client
+		other.Binding = "c"
+		for _, tt := range []struct {
+			name    string
+			session identity.Session
+			want    identity.Outcome
+		}{
+			{"nobody", identity.Session{}, ""},
+			{"another", identity.Session{UserID: "usr_another"}, ""},
+			{"its user", identity.Session{UserID: h.User.ID}, identity.Cancelled},
+		} {
+			other.Session = tt.session
+			looked, err := h.engine.Look(t.Context(), other, v.Journey.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, err := h.engine.Take(t.Context(), other, v.Journey.ID, v.State(), journey.Continue{})
+			if err != nil || !taken.Stale {
+				t.Fatalf("%s: %+v, %v", tt.name, taken, err)
+			}
+			for _, p := range []*journey.Prompt{looked, taken} {
+				if p.Step != journey.Ended || p.Outcome != tt.want || p.Name != "" || p.Reason != "" || p.Ask != nil || p.FirstPIN != nil || p.EndedNow {
+					t.Errorf("%s is told %+v", tt.name, p)
+				}
+			}
+		}
+		if state, err := h.engine.Wait(t.Context(), other, v.Journey.ID, v.State()); state == v.State() || err != nil {
+			t.Errorf("who waits is told %q, %v", state, err)
+		}
+	})
+}
+
 // addUser adds a user with the password of the fixture's own.
 func (h *fixture) addUser(name string) identity.User {
 	h.Helper()
