@@ -5,8 +5,6 @@ package latchkey_test
 const remaining = `
 cmd/latchkey: handout house strand stranger walk
 cmd/latchkey/testdata/transcripts: house
-e2e: bell courier door house stranger visit walk
-e2e/strangers: stranger
 enroll: bell enroll.flood enroll.pend enroll.redeem epoch errand handout kit stranger tally
 idp: handout kit visit
 idp/oidc: kit stranger
@@ -18,5 +16,4 @@ internal/phone: bell
 internal/server: annexe bell door house server.*.second server.Found
 internal/web: kit stranger
 portal/self: holding kit self.Visit visit wayin
-scripts: stranger
 `

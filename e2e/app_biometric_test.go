@@ -15,9 +15,9 @@ const (
 	setTouchNow = `#sheet form > button`
 )
 
-// fingers gives the browser a platform authenticator that verifies its user,
-// with the PRF extension or without.
-func (b *Browser) fingers(prf bool) webauthn.AuthenticatorID {
+// addPlatformAuthenticator gives the browser a platform authenticator that verifies
+// its user, with the PRF extension or without.
+func (b *Browser) addPlatformAuthenticator(prf bool) webauthn.AuthenticatorID {
 	b.t.Helper()
 	ask(b, webauthn.Enable, webauthn.EnableParams{})
 	return ask(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
@@ -33,9 +33,9 @@ func TestCRED8_AppUnlocksByAFinger(t *testing.T) {
 	process := chromium(t)
 	for name, prf := range map[string]bool{"with PRF": true, "without PRF": false} {
 		t.Run(name, func(t *testing.T) {
-			h, b := furnishApp(t), Browse(t, process, Look{Phone: true})
+			h, b := startApp(t), Browse(t, process, Profile{Phone: true})
 			h.wantPIN(t, 3, true)
-			finger := b.fingers(prf)
+			finger := b.addPlatformAuthenticator(prf)
 			h.enrolledWithPIN(t, b, func(string) {})
 			b.Click(`.account .top button`)
 			b.Click(setTouchUp)

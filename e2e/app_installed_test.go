@@ -18,12 +18,12 @@ import (
 // the manifest what we meant.
 func TestAppCanBeInstalled(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	// Not in a profile of its own: that is a private window to Chromium, in which
 	// nothing is installed.
-	b := open(t, startChromium(t), Look{Phone: true, Lang: "de-DE"})
+	b := open(t, startChromium(t), Profile{Phone: true, Lang: "de-DE"})
 	b.Open(h.base + "/authenticator/")
-	b.working()
+	b.awaitWorker()
 	if found := ask(b, page.GetInstallabilityErrors, cdp.Empty{}).InstallabilityErrors; len(found) > 0 {
 		t.Errorf("not to be installed: %+v", found)
 	}
@@ -42,13 +42,13 @@ func TestAppCanBeInstalled(t *testing.T) {
 // makes passcodes. Without the worker the browser shows its own page instead.
 func TestPUSH27_AppOpensOffline(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	h.enrolled(t, b, nil)
-	b.working()
+	b.awaitWorker()
 	b.Click(`#footer button`)
 	b.See(`#language`)
-	b.leave("picking German", func() {
+	b.awaitNavigation("picking German", func() {
 		_, err := evaluate[bool](b, `(() => { const l = document.querySelector("#language"); l.value = "de"; return l.dispatchEvent(new Event("change")) })()`)
 		if err != nil {
 			t.Fatal(err)
@@ -72,10 +72,10 @@ func TestPUSH27_AppOpensOffline(t *testing.T) {
 // page answered from what is kept, the first part fails.
 func TestAppTakesTheNewVersion(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	b.Open(h.base + "/authenticator/")
-	b.working()
+	b.awaitWorker()
 	left := b.Tab()
 	left.Open(h.base + "/authenticator/")
 	left.See(`main details`)
@@ -103,7 +103,7 @@ func TestAppTakesTheNewVersion(t *testing.T) {
 	}
 	b.eventually("one version kept", `caches.keys().then((names) => names.join() === "latchkey-authenticator-`+after+`")`)
 	left.Await("the newer worker", `navigator.serviceWorker.controller !== window.first`)
-	left.leave("coming back", func() {
+	left.awaitNavigation("coming back", func() {
 		if _, err := evaluate[bool](left, `document.dispatchEvent(new Event("visibilitychange"))`); err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// next is the same house as another tenant's, with a user of its own.
-func (h *appHouse) next(t *testing.T, slug, name, user string) *appHouse {
+// secondTenant is the same server with another tenant and a user of that.
+func (h *appServer) secondTenant(t *testing.T, slug, name, user string) *appServer {
 	t.Helper()
 	other := *h
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: slug, Name: name}
@@ -30,14 +30,14 @@ func (h *appHouse) next(t *testing.T, slug, name, user string) *appHouse {
 	return &other
 }
 
-// One app holds accounts of two tenants: each is rung and answers by itself, a
+// One app holds accounts of two tenants: each is notified and answers by itself, a
 // notification of one leaves the other's alone, and what was used last comes
 // first when the app is next opened.
 func TestAppHoldsTwoTenants(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b, hospital := h.rung(t)
-	shipping := h.next(t, "fjord", "Fjord Shipping", "aberg")
+	h := startApp(t)
+	b, hospital := h.enrolledWithNotifications(t)
+	shipping := h.secondTenant(t, "fjord", "Fjord Shipping", "aberg")
 	shipping.enrolled(t, b, nil)
 	b.Await("two accounts", `document.querySelectorAll(".account .otp").length === 2`)
 	second, err := evaluate[string](b, `document.querySelectorAll(".account")[1].dataset.authenticator`)
@@ -45,8 +45,8 @@ func TestAppHoldsTwoTenants(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.dismiss()
-	b.rings(h.base, rungPush{title: "Payroll of the hospital", kind: "request", authenticator: hospital}.String(), 1)
-	b.rings(h.base, rungPush{title: "Payroll of the shipping", kind: "request", authenticator: second}.String(), 2)
+	b.deliverUntilShown(h.base, pushMessage{title: "Payroll of the hospital", kind: "request", authenticator: hospital}.String(), 1)
+	b.deliverUntilShown(h.base, pushMessage{title: "Payroll of the shipping", kind: "request", authenticator: second}.String(), 2)
 	b.dismiss()
 
 	request := shipping.ask(t, policy.NoPresence)
@@ -79,11 +79,11 @@ func TestAppStatesOfNotifications(t *testing.T) {
 	for _, lang := range inspected {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel() // each waits for a push service that never answers
-			h := furnishApp(t)
-			b := open(t, startChromium(t), Look{Lang: lang, Width: 390})
+			h := startApp(t)
+			b := open(t, startChromium(t), Profile{Lang: lang, Width: 390})
 			b.permit("notifications", browser.PermissionSettingPrompt)
 			h.enrolled(t, b, nil)
-			h.next(t, "fjord", "Fjord Shipping", "aberg@fjord.example").enrolled(t, b, nil)
+			h.secondTenant(t, "fjord", "Fjord Shipping", "aberg@fjord.example").enrolled(t, b, nil)
 			b.See(`main > .panel .pair`)
 			b.inspectFirst("app-offer-" + lang)
 			b.Click(`main > .panel .pair .plain`)

@@ -14,7 +14,7 @@ import (
 // of the terminal, whose calls are signed for the address they go to.
 func TestAppAtItsOwnAddress(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	base := http.NewServeMux()
 	base.Handle("GET /authenticator/{$}", http.RedirectHandler(h.base+"/authenticator/", http.StatusPermanentRedirect))
 	server := httptest.NewServer(base)
@@ -31,7 +31,7 @@ func TestAppAtItsOwnAddress(t *testing.T) {
 		t.Errorf("the phone's account is at %s, want %s", account.Base, h.base)
 	}
 
-	b := Browse(t, chromium(t), Look{Phone: true})
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	b.Open(old())
 	b.Click(`#sheet .pair button[autofocus]`)
 	b.See(`#sheet input[name="push"]`)

@@ -24,7 +24,7 @@ const (
 )
 
 // wantPIN sets the tenant's template.
-func (h *appHouse) wantPIN(t *testing.T, attempts int64, biometric bool) {
+func (h *appServer) wantPIN(t *testing.T, attempts int64, biometric bool) {
 	t.Helper()
 	template := policy.DefaultTemplate()
 	template.PIN, template.PINAttempts, template.Biometric = policy.UserPIN, attempts, biometric
@@ -38,9 +38,9 @@ func (h *appHouse) wantPIN(t *testing.T, attempts int64, biometric bool) {
 }
 
 // initialPIN waits for the PIN that the page of the enrolment shows.
-func (h *appHouse) initialPIN(t *testing.T) string {
+func (h *appServer) initialPIN(t *testing.T) string {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		for a, err := range h.db.Authenticators().OfUser(t.Context(), h.user.Tenant, h.user.ID) {
 			if err != nil {
 				t.Fatal(err)
@@ -55,7 +55,7 @@ func (h *appHouse) initialPIN(t *testing.T) string {
 }
 
 // number is what the page of a login shows.
-func (h *appHouse) number(t *testing.T, id string) string {
+func (h *appServer) number(t *testing.T, id string) string {
 	t.Helper()
 	number, err := h.db.Push().Number(t.Context(), h.user.Tenant, id)
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *Browser) refused(act func()) {
 }
 
 // enrolledWithPIN activates the browser with a PIN of its person's own.
-func (h *appHouse) enrolledWithPIN(t *testing.T, b *Browser, look func(state string)) {
+func (h *appServer) enrolledWithPIN(t *testing.T, b *Browser, look func(state string)) {
 	t.Helper()
 	b.Open(h.link(t))
 	b.Click(`#sheet .pair button[autofocus]`)
@@ -119,7 +119,7 @@ func TestCRED7_AppWithAPIN(t *testing.T) {
 	process := chromium(t)
 	for _, lang := range inspected {
 		t.Run(lang, func(t *testing.T) {
-			h, b := furnishApp(t), Browse(t, process, Look{Lang: lang, Phone: true})
+			h, b := startApp(t), Browse(t, process, Profile{Lang: lang, Phone: true})
 			h.wantPIN(t, 3, false)
 			look := func(state string) {
 				t.Helper()
@@ -206,7 +206,7 @@ func TestCRED7_AppWithAPIN(t *testing.T) {
 // the server: no seed, and no half of the key that opens it.
 func TestCRED7_AppKeepsTheSeedWrapped(t *testing.T) {
 	t.Parallel()
-	h, b := furnishApp(t), Browse(t, chromium(t), Look{Phone: true})
+	h, b := startApp(t), Browse(t, chromium(t), Profile{Phone: true})
 	h.wantPIN(t, 3, false)
 	h.enrolledWithPIN(t, b, func(string) {})
 	got, err := evaluate[string](b, `(async () => {

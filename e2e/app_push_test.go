@@ -15,13 +15,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A rungPush is a push as the server sends it, or as somebody else might.
-type rungPush struct {
+// A pushMessage is a push as the server sends it, or as somebody else might.
+type pushMessage struct {
 	title, kind, authenticator, request string
 	plain                               bool
 }
 
-func (p rungPush) String() string {
+func (p pushMessage) String() string {
 	data, err := json.Marshal(map[string]any{
 		"web_push": 8030, "app_badge": 1,
 		"notification": map[string]any{"title": p.title, "body": "Example Hospital, user Anna.Berg.", "lang": "en", "dir": "ltr",
@@ -34,14 +34,14 @@ func (p rungPush) String() string {
 	return string(data)
 }
 
-// rung is a browser with an account that shows notifications. It is not in a
-// private window, where Chromium shows none.
-func (h *appHouse) rung(t *testing.T) (b *Browser, authenticator string) {
+// enrolledWithNotifications is a browser with an account that shows notifications.
+// It is not a private window, where Chromium shows none.
+func (h *appServer) enrolledWithNotifications(t *testing.T) (b *Browser, authenticator string) {
 	t.Helper()
-	b = open(t, startChromium(t), Look{Width: 390})
+	b = open(t, startChromium(t), Profile{Width: 390})
 	b.permit("notifications", browser.PermissionSettingGranted)
 	h.enrolled(t, b, nil)
-	b.working()
+	b.awaitWorker()
 	b.do("to the front", send(page.BringToFront, cdp.Empty{}))
 	return b, b.Attribute(`.account`, "data-authenticator")
 }
@@ -51,27 +51,27 @@ func (h *appHouse) rung(t *testing.T) (b *Browser, authenticator string) {
 // says is text.
 func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b, id := h.rung(t)
+	h := startApp(t)
+	b, id := h.enrolledWithNotifications(t)
 	const markup = `<img src=x onerror=alert(1)>"><script>alert(2)</script>`
 	ours := "Open the authenticator to see whether a sign-in waits for your answer."
 	for _, tt := range []struct {
 		name, data  string
 		title, body string
 	}{
-		{"a request", rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: "psh_x"}.String(), "Signing in to Payroll?", "Example Hospital"},
-		{"markup", rungPush{title: markup, kind: "request", authenticator: id}.String(), markup, "Example Hospital"},
+		{"a request", pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: "psh_x"}.String(), "Signing in to Payroll?", "Example Hospital"},
+		{"markup", pushMessage{title: markup, kind: "request", authenticator: id}.String(), markup, "Example Hospital"},
 		{"nothing", "", "Authenticator", ours},
 		{"no JSON", "\x00{", "Authenticator", ours},
 		{"another JSON", `[1, null]`, "Authenticator", ours},
 		{"null", `null`, "Authenticator", ours},
-		{"no title", rungPush{kind: "request", authenticator: id}.String(), "Authenticator", ours},
+		{"no title", pushMessage{kind: "request", authenticator: id}.String(), "Authenticator", ours},
 		{"a title that is no text", `{"notification": {"title": {"a": 1}}, "latchkey": {"kind": "request", "authenticator": "` + id + `"}}`, "Authenticator", ours},
-		{"an unknown kind", rungPush{title: "x", kind: "wipe", authenticator: id}.String(), "Authenticator", ours},
-		{"another's", rungPush{title: "Click me", kind: "request", authenticator: "aut_bbbbbbbbbbbbbbbbbbbbbbbbbb"}.String(), "Authenticator", ours},
+		{"an unknown kind", pushMessage{title: "x", kind: "wipe", authenticator: id}.String(), "Authenticator", ours},
+		{"another's", pushMessage{title: "Click me", kind: "request", authenticator: "aut_bbbbbbbbbbbbbbbbbbbbbbbbbb"}.String(), "Authenticator", ours},
 	} {
 		b.dismiss()
-		got := b.rings(h.base, tt.data, 1)[0]
+		got := b.deliverUntilShown(h.base, tt.data, 1)[0]
 		if got.Title != tt.title || !strings.Contains(got.Body, tt.body) {
 			t.Errorf("%s: %+v, want %q, %q", tt.name, got, tt.title, tt.body)
 		}
@@ -81,8 +81,8 @@ func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 	}
 	// A newer one takes an older one's place, of one account.
 	b.dismiss()
-	b.rings(h.base, rungPush{title: "One", kind: "request", authenticator: id}.String(), 1)
-	b.deliver(h.base, rungPush{title: "Two", kind: "ended", authenticator: id}.String())
+	b.deliverUntilShown(h.base, pushMessage{title: "One", kind: "request", authenticator: id}.String(), 1)
+	b.deliver(h.base, pushMessage{title: "Two", kind: "ended", authenticator: id}.String())
 	b.eventually("the newer one", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].title === "Two")`)
 
 	// The person removes the account here: what still comes is shown, and says nothing.
@@ -94,7 +94,7 @@ func TestPUSH25_EveryPushIsShownAndNoneIsBelieved(t *testing.T) {
 		}
 	}
 	b.See(`main details`)
-	if got := b.rings(h.base, rungPush{title: "Signing in?", kind: "request", authenticator: id}.String(), 1)[0]; got.Title != "Authenticator" || got.Body != ours {
+	if got := b.deliverUntilShown(h.base, pushMessage{title: "Signing in?", kind: "request", authenticator: id}.String(), 1)[0]; got.Title != "Authenticator" || got.Body != ours {
 		t.Errorf("after removal: %+v", got)
 	}
 }
@@ -113,8 +113,8 @@ func (b *Browser) dismiss() {
 // taken out of show, and then of approve, it failed.
 func TestPUSH13_NoButtonsWhereAPINIsAsked(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b, id := h.rung(t)
+	h := startApp(t)
+	b, id := h.enrolledWithNotifications(t)
 	_, err := evaluate[bool](b, `new Promise((resolve) => { indexedDB.open("latchkey-authenticator").onsuccess = ({ target }) => {
 		const store = target.result.transaction("accounts", "readwrite").objectStore("accounts")
 		store.getAll().onsuccess = ({ target: { result: [account] } }) => {
@@ -126,9 +126,9 @@ func TestPUSH13_NoButtonsWhereAPINIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := h.ask(t, policy.NoPresence)
-	asked := rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: request, plain: true}
+	asked := pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: request, plain: true}
 	b.dismiss()
-	if got := b.rings(h.base, asked.String(), 1)[0]; len(got.Actions) > 0 {
+	if got := b.deliverUntilShown(h.base, asked.String(), 1)[0]; len(got.Actions) > 0 {
 		t.Errorf("buttons %v, want none", got.Actions)
 	}
 	b.pressNotification("approve")
@@ -156,38 +156,38 @@ func (b *Browser) pressNotification(action string) (left string) {
 // by it. Each guard of approve was taken out, and its row failed.
 func TestPUSH13_ApprovedInTheNotification(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b, id := h.rung(t)
+	h := startApp(t)
+	b, id := h.enrolledWithNotifications(t)
 	for _, tt := range []struct {
 		name     string
 		presence policy.Presence
-		push     func(request string) rungPush
+		push     func(request string) pushMessage
 		action   string
 		want     store.PushOutcome
 	}{
-		{"plain", policy.NoPresence, func(r string) rungPush {
-			return rungPush{title: "Signing in to \u2068Payroll\u2069?", kind: "request", authenticator: id, request: r, plain: true}
+		{"plain", policy.NoPresence, func(r string) pushMessage {
+			return pushMessage{title: "Signing in to \u2068Payroll\u2069?", kind: "request", authenticator: id, request: r, plain: true}
 		}, "approve", store.PushApproved},
-		{"a tap opens the app", policy.NoPresence, func(r string) rungPush {
-			return rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
+		{"a tap opens the app", policy.NoPresence, func(r string) pushMessage {
+			return pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
 		}, "", ""},
-		{"deny has two ways", policy.NoPresence, func(r string) rungPush {
-			return rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
+		{"deny has two ways", policy.NoPresence, func(r string) pushMessage {
+			return pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
 		}, "deny", ""},
-		{"a number is asked", policy.Enter, func(r string) rungPush {
-			return rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
+		{"a number is asked", policy.Enter, func(r string) pushMessage {
+			return pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: r, plain: true}
 		}, "approve", ""},
-		{"another request", policy.NoPresence, func(string) rungPush {
-			return rungPush{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: "psh_bbbbbbbbbbbbbbbbbbbbbbbbbb", plain: true}
+		{"another request", policy.NoPresence, func(string) pushMessage {
+			return pushMessage{title: "Signing in to Payroll?", kind: "request", authenticator: id, request: "psh_bbbbbbbbbbbbbbbbbbbbbbbbbb", plain: true}
 		}, "approve", ""},
-		{"another application was read", policy.NoPresence, func(r string) rungPush {
-			return rungPush{title: "Signing in to Wiki?", kind: "request", authenticator: id, request: r, plain: true}
+		{"another application was read", policy.NoPresence, func(r string) pushMessage {
+			return pushMessage{title: "Signing in to Wiki?", kind: "request", authenticator: id, request: r, plain: true}
 		}, "approve", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.dismiss()
 			request := h.ask(t, tt.presence)
-			if got := b.rings(h.base, tt.push(request).String(), 1)[0]; len(got.Actions) != 2 {
+			if got := b.deliverUntilShown(h.base, tt.push(request).String(), 1)[0]; len(got.Actions) != 2 {
 				t.Errorf("buttons %v, want two", got.Actions)
 			}
 			wantLeft := ""

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -22,29 +21,30 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/internal/webpush"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
 )
 
-// An appHouse is what the web authenticator needs of the house, and no more:
-// itself, and the apps' API over a database whose hand the test is.
-type appHouse struct {
-	db     *store.DB
-	bell   *notify.Notifier // may call nobody until a test lets it
-	base   string
-	user   identity.User
-	who    identity.Principal
-	server *httptest.Server
-	serves *atomic.Pointer[http.ServeMux] // what the server does: a newer release of it may take its place
+// An appServer has what the web authenticator needs of a server, and no more:
+// itself, and the apps' API over a database that the test changes directly.
+type appServer struct {
+	db       *store.DB
+	notifier *notify.Notifier // may call nobody until a test lets it
+	base     string
+	user     identity.User
+	who      identity.Principal
+	server   *httptest.Server
+	serves   *atomic.Pointer[http.ServeMux] // what the server does: a newer release of it may take its place
 }
 
 const appPayroll = identity.ApplicationID + "_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-func furnishApp(t *testing.T) *appHouse {
+func startApp(t *testing.T) *appServer {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Source: filepath.Join(t.TempDir(), "t.db"), Keys: store.NewKeyring()})
+	db, err := store.Open(t.Context(), store.Options{Source: storetest.MigratedSQLite(t), Keys: store.NewKeyring()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func furnishApp(t *testing.T) *appHouse {
 		t.Fatal(err)
 	}
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
-	h := &appHouse{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
+	h := &appServer{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
 		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
 	h.tx(t, func(tx *store.Tx) error {
 		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), h.user),
@@ -83,9 +83,9 @@ func furnishApp(t *testing.T) *appHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.bell = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
+	h.notifier = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
-	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.bell,
+	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.notifier,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())
@@ -95,7 +95,7 @@ func furnishApp(t *testing.T) *appHouse {
 	return h
 }
 
-func (h *appHouse) tx(t *testing.T, f func(tx *store.Tx) error) {
+func (h *appServer) tx(t *testing.T, f func(tx *store.Tx) error) {
 	t.Helper()
 	if err := h.db.InTx(t.Context(), h.who, f); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func (h *appHouse) tx(t *testing.T, f func(tx *store.Tx) error) {
 }
 
 // journey is one of the user's, with the password proved.
-func (h *appHouse) journey(t *testing.T) *identity.Journey {
+func (h *appServer) journey(t *testing.T) *identity.Journey {
 	t.Helper()
 	now := h.db.Now()
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: appPayroll,
@@ -116,14 +116,14 @@ func (h *appHouse) journey(t *testing.T) *identity.Journey {
 }
 
 // link is what the QR code holds.
-func (h *appHouse) link(t *testing.T) string {
+func (h *appServer) link(t *testing.T) string {
 	t.Helper()
 	shown := h.activation(t)
 	return shown.Link(h.base)
 }
 
 // activation is what the enrolment page shows.
-func (h *appHouse) activation(t *testing.T) enroll.Activation {
+func (h *appServer) activation(t *testing.T) enroll.Activation {
 	t.Helper()
 	j := h.journey(t)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.db.Now()
@@ -143,7 +143,7 @@ func (h *appHouse) activation(t *testing.T) enroll.Activation {
 }
 
 // ask sends a push.
-func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
+func (h *appServer) ask(t *testing.T, presence policy.Presence) (id string) {
 	t.Helper()
 	j := h.journey(t)
 	h.tx(t, func(tx *store.Tx) error {
@@ -156,7 +156,7 @@ func (h *appHouse) ask(t *testing.T, presence policy.Presence) (id string) {
 	return id
 }
 
-func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
+func (h *appServer) outcome(t *testing.T, id string) store.PushOutcome {
 	t.Helper()
 	s, err := push.LoadState(t.Context(), h.db.Reader, h.user.Tenant, id)
 	if err != nil {
@@ -167,7 +167,7 @@ func (h *appHouse) outcome(t *testing.T, id string) store.PushOutcome {
 
 // enrolled activates the browser by link, with push. look, if not nil, is called
 // on each state before it is left.
-func (h *appHouse) enrolled(t *testing.T, b *Browser, look func(state string)) {
+func (h *appServer) enrolled(t *testing.T, b *Browser, look func(state string)) {
 	t.Helper()
 	at := func(state, selector string) {
 		t.Helper()
@@ -196,8 +196,8 @@ func TestAppStates(t *testing.T) {
 		for _, lang := range inspected {
 			t.Run(lang, func(t *testing.T) {
 				t.Parallel()
-				b := Browse(t, process, Look{Lang: lang})
-				appStates(t, furnishApp(t), b, func(state string) {
+				b := Browse(t, process, Profile{Lang: lang})
+				appStates(t, startApp(t), b, func(state string) {
 					t.Helper()
 					b.inspectFirst("app-" + state + "-" + lang)
 					text, err := evaluate[string](b, `[document.title, document.body.innerText,
@@ -233,11 +233,11 @@ var unseen = map[string]string{
 	"app.removed.":       "when the server is away; the sheet is app-outcome's",
 	"app.account.locked": "in the sheet of app-settings, as a notice",
 	"app.code.copied":    "for screen readers alone",
-	"app.scan.":          "in the scan- states of scan_test.go, which has cameras",
-	"app.home.":          "in the home- states of first_test.go, on an iPhone",
-	"app.install":        "in the install states of first_test.go, where a browser offers it",
-	"app.lost.":          "in the lost- states of first_test.go",
-	"app.again.":         "in the again- states of first_test.go",
+	"app.scan.":          "in the scan- states of app_scan_test.go, which has cameras",
+	"app.home.":          "in the home- states of app_install_test.go, on an iPhone",
+	"app.install":        "in the install states of app_install_test.go, where a browser offers it",
+	"app.lost.":          "in the lost- states of app_install_test.go",
+	"app.again.":         "in the again- states of app_install_test.go",
 }
 
 // everyTextWasSeen holds the list of states to the list of texts: a state that
@@ -267,7 +267,7 @@ func everyTextWasSeen(t *testing.T, said string) {
 }
 
 // appStates goes through all of them.
-func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
+func appStates(t *testing.T, h *appServer, b *Browser, look func(state string)) {
 	t.Helper()
 	b.Open(h.base + "/authenticator/")
 	b.See(`main details`)
@@ -337,12 +337,12 @@ func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
 	b.Click(`#sheet > button`)
 
 	h.change(t, authenticator.Lock)
-	b.See(`.account .notice:not(.bad)`) // by itself: the doorbell rang
+	b.See(`.account .notice:not(.bad)`) // by itself: the server notified it
 	look("locked")
 	h.change(t, func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 		return authenticator.Revoke(ctx, tx, a, "lost")
 	})
-	b.Reload() // nothing rings for one that is locked
+	b.Reload() // nothing is sent to one that is locked
 	b.See(`.account .notice.bad`)
 	look("revoked")
 	b.Click(`.account button.plain`)
@@ -350,7 +350,7 @@ func appStates(t *testing.T, h *appHouse, b *Browser, look func(state string)) {
 }
 
 // change does something to the user's authenticator.
-func (h *appHouse) change(t *testing.T, f func(context.Context, *store.Tx, identity.Authenticator) error) {
+func (h *appServer) change(t *testing.T, f func(context.Context, *store.Tx, identity.Authenticator) error) {
 	t.Helper()
 	h.tx(t, func(tx *store.Tx) error {
 		all, err := store.Collect(tx.Authenticators().OfUser(t.Context(), h.user.Tenant, h.user.ID))
@@ -365,9 +365,9 @@ func (h *appHouse) change(t *testing.T, f func(context.Context, *store.Tx, ident
 func TestAppWithoutScripts(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	h, process := furnishApp(t), chromium(t)
+	h, process := startApp(t), chromium(t)
 	for _, lang := range inspected {
-		b := Browse(t, process, Look{Lang: lang, NoScript: true})
+		b := Browse(t, process, Profile{Lang: lang, NoScript: true})
 		b.Open(h.base + "/authenticator/")
 		b.See(`noscript .notice`)
 		b.inspectFirst("app-" + lang)
@@ -378,8 +378,8 @@ func TestAppWithoutScripts(t *testing.T) {
 // the seed leaves it, whatever script gets in.
 func TestAppKeepsKeysToItself(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	h.enrolled(t, b, nil)
 	got, err := evaluate[string](b, `(async () => {
 		const db = await new Promise((y, n) => { const r = indexedDB.open("latchkey-authenticator"); r.onsuccess = () => y(r.result); r.onerror = () => n(r.error) })
@@ -407,8 +407,8 @@ func TestAppKeepsKeysToItself(t *testing.T) {
 // the address, but not lost.
 func TestENR10_AppReloadedInTheMiddle(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	b.Open(h.link(t))
 	b.Click(`#sheet .pair button[autofocus]`)
 	b.See(`#sheet input[name="push"]`)
@@ -421,8 +421,8 @@ func TestENR10_AppReloadedInTheMiddle(t *testing.T) {
 // Two tabs are one app.
 func TestAppInTwoTabs(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{})
 	h.enrolled(t, b, nil)
 	got, err := evaluate[string](b, `new Promise((resolve) => {
 		const other = new BroadcastChannel("latchkey-authenticator")

@@ -30,8 +30,8 @@ func TestPushTestSaysWhatDoesNotWork(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel() // one waits for a push service that never answers
-			h := furnishApp(t)
-			b := open(t, startChromium(t), Look{Width: 390})
+			h := startApp(t)
+			b := open(t, startChromium(t), Profile{Width: 390})
 			b.permit("notifications", tt.setting)
 			h.enrolled(t, b, nil)
 			b.Click(settings)

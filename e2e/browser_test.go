@@ -21,13 +21,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page, a mail or a process may take before a test gives
+// maxWait is how long a page, a mail or a process may take before a test gives
 // up. It is long because two cores may be busy with every other test; what must
 // be quick is measured where it matters.
-const patience = 30 * time.Second
+const maxWait = 30 * time.Second
 
-// A Look is how one person's browser differs from a plain English one on a desk.
-type Look struct {
+// A Profile is how one person's browser differs from a plain English one on a desk.
+type Profile struct {
 	Lang     string // what it asks for, such as "de-DE"
 	Width    int64  // in CSS pixels; 1280 if zero
 	Phone    bool   // an Android phone with a touch screen
@@ -35,12 +35,21 @@ type Look struct {
 	NoScript bool
 }
 
+// richAndPlain are two browsers that have little in common.
+var richAndPlain = []struct {
+	name    string
+	profile Profile
+}{
+	{"with scripts", Profile{}},
+	{"in German, without scripts, on a phone", Profile{Lang: "de-DE", NoScript: true, Phone: true}},
+}
+
 // A Browser is one person's browser: cookies, storage and cache of its own.
 type Browser struct {
-	t    *testing.T
-	ctx  context.Context
-	look Look
-	axed bool // new pages come with axe-core
+	t           *testing.T
+	ctx         context.Context
+	profile     Profile
+	axeInjected bool // new pages come with axe-core
 
 	mu           sync.Mutex
 	faults       []string
@@ -120,35 +129,35 @@ func launchChromium(more ...chromedp.ExecAllocatorOption) (ctx context.Context, 
 }
 
 // Browse opens a browser for one more person.
-func Browse(t *testing.T, chromium context.Context, look Look) *Browser {
+func Browse(t *testing.T, chromium context.Context, profile Profile) *Browser {
 	t.Helper()
-	return open(t, chromium, look, chromedp.WithNewBrowserContext())
+	return open(t, chromium, profile, chromedp.WithNewBrowserContext())
 }
 
 // Tab opens another window of the same person's browser.
 func (b *Browser) Tab() *Browser {
 	b.t.Helper()
-	return open(b.t, b.ctx, b.look)
+	return open(b.t, b.ctx, b.profile)
 }
 
-func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.ContextOption) *Browser {
+func open(t *testing.T, parent context.Context, profile Profile, opts ...chromedp.ContextOption) *Browser {
 	t.Helper()
-	if look.Lang == "" {
-		look.Lang = "en-US"
+	if profile.Lang == "" {
+		profile.Lang = "en-US"
 	}
-	look.Phone = look.Phone || look.IPhone
-	if look.Width == 0 {
-		look.Width = 1280
-		if look.Phone {
-			look.Width = 390
+	profile.Phone = profile.Phone || profile.IPhone
+	if profile.Width == 0 {
+		profile.Width = 1280
+		if profile.Phone {
+			profile.Width = 390
 		}
 	}
-	b := &Browser{t: t, look: look}
+	b := &Browser{t: t, profile: profile}
 	ctx, cancel := chromedp.NewContext(parent, append(opts, chromedp.WithListener(b.watch))...)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the browser (%s) was last at %s", look.Lang, b.describe())
+			t.Logf("the browser (%s) was last at %s", profile.Lang, b.describe())
 		}
 		cancel()
 		b.mu.Lock()
@@ -159,11 +168,11 @@ func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.Cont
 	})
 	agent := "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 	platform := "Linux x86_64"
-	if look.Phone {
+	if profile.Phone {
 		agent = "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
 		platform = "Linux aarch64"
 	}
-	if look.IPhone {
+	if profile.IPhone {
 		agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1"
 		platform = "iPhone"
 	}
@@ -171,14 +180,14 @@ func open(t *testing.T, parent context.Context, look Look, opts ...chromedp.Cont
 		send(cdplog.Enable, cdp.Empty{}),
 		send(network.Enable, network.EnableParams{}),
 		send(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
-			UserAgent: agent, Platform: platform, AcceptLanguage: look.Lang,
+			UserAgent: agent, Platform: platform, AcceptLanguage: profile.Lang,
 		}),
-		send(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: strings.ReplaceAll(look.Lang, "-", "_")}),
+		send(emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: strings.ReplaceAll(profile.Lang, "-", "_")}),
 	); err != nil {
 		t.Fatalf("browser: %v", err)
 	}
-	b.scripts(!look.NoScript)
-	b.resize(look.Width)
+	b.scripts(!profile.NoScript)
+	b.resize(profile.Width)
 	b.scheme("light")
 	return b
 }
@@ -216,9 +225,9 @@ func (b *Browser) watch(event any) {
 	}
 }
 
-// forgive forgets the faults so far that contain what, for a test that provokes
+// dismissFault forgets the faults so far that contain what, for a test that provokes
 // one on purpose, and reports whether there were any.
-func (b *Browser) forgive(what string) bool {
+func (b *Browser) dismissFault(what string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var kept []string
@@ -232,12 +241,12 @@ func (b *Browser) forgive(what string) bool {
 	return forgiven
 }
 
-// awaitFault waits for a fault that is meant to happen, and forgives it.
-func (b *Browser) awaitFault(what string) {
+// expectFault waits for a fault that is meant to happen, and dismisses it.
+func (b *Browser) expectFault(what string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); !b.forgive(what); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); !b.dismissFault(what); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			b.t.Fatalf("waited %v for a fault with %q\nat %s", patience, what, b.describe())
+			b.t.Fatalf("waited %v for a fault with %q\nat %s", maxWait, what, b.describe())
 		}
 	}
 }
@@ -253,7 +262,7 @@ func send[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromed
 // do runs actions and ends the test if they fail.
 func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		b.t.Fatalf("%s: %v\nat %s", what, err, b.describe())
@@ -263,7 +272,7 @@ func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 // evaluate returns the value of an expression of JavaScript in the page. It
 // works on pages without scripts too: it is the test that runs it, not the page.
 func evaluate[T any](b *Browser, expression string) (T, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
@@ -291,14 +300,14 @@ func (b *Browser) Open(address string) {
 func (b *Browser) Await(what, expression string) {
 	b.t.Helper()
 	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
 		var ok bool
 		ok, err = evaluate[bool](b, "!!("+expression+")")
 		if err == nil && ok {
 			return
 		}
 	}
-	b.t.Fatalf("waited %v for %s (%s): last error %v\nat %s", patience, what, expression, err, b.describe())
+	b.t.Fatalf("waited %v for %s (%s): last error %v\nat %s", maxWait, what, expression, err, b.describe())
 }
 
 // See waits until something that matches the selector can be seen.
@@ -382,11 +391,11 @@ func (b *Browser) Click(selector string) {
 	b.t.Helper()
 	b.See(selector)
 	act, what := chromedp.Click(chromedp.CSS(selector)), "click "
-	if b.look.Phone {
+	if b.profile.Phone {
 		act, what = chromedp.Tap(chromedp.CSS(selector)), "tap "
 	}
-	for end := time.Now().Add(patience); ; {
-		ctx, cancel := context.WithTimeout(b.ctx, patience)
+	for end := time.Now().Add(maxWait); ; {
+		ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 		err := chromedp.Do(ctx, act)
 		cancel()
 		if err == nil {
@@ -402,7 +411,7 @@ func (b *Browser) Click(selector string) {
 // Follow clicks and waits for the document that comes of it.
 func (b *Browser) Follow(selector string) {
 	b.t.Helper()
-	b.leave("following "+selector, func() { b.Click(selector) })
+	b.awaitNavigation("following "+selector, func() { b.Click(selector) })
 }
 
 // Reload loads the page again.
@@ -414,12 +423,12 @@ func (b *Browser) Reload() {
 // Back goes back, as the browser's button does.
 func (b *Browser) Back() {
 	b.t.Helper()
-	b.leave("going back", func() { b.do("back", chromedp.NavigateBack()) })
+	b.awaitNavigation("going back", func() { b.do("back", chromedp.NavigateBack()) })
 }
 
-// leave does something and waits until another document has taken the page's
-// place. Documents are told apart by when they began.
-func (b *Browser) leave(what string, act func()) {
+// awaitNavigation does something and waits until another document has taken the
+// place of the page's. Documents are told apart by when they began.
+func (b *Browser) awaitNavigation(what string, act func()) {
 	b.t.Helper()
 	before, err := evaluate[float64](b, `performance.timeOrigin`)
 	if err != nil {
@@ -439,7 +448,7 @@ func (b *Browser) resize(width int64) {
 func (b *Browser) window(width, height int64) {
 	b.t.Helper()
 	var opts []chromedp.EmulateViewportOption
-	if b.look.Phone {
+	if b.profile.Phone {
 		opts = append(opts, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
 	}
 	b.do("resize", chromedp.EmulateViewport(width, height, opts...))
@@ -463,8 +472,8 @@ func (b *Browser) scheme(scheme string) {
 	}))
 }
 
-// shoot keeps a picture of the whole page in the folder SHOTS names, if it does.
-func (b *Browser) shoot(name string) {
+// screenshot keeps a picture of the whole page in the folder SHOTS names, if it does.
+func (b *Browser) screenshot(name string) {
 	b.t.Helper()
 	if dir := os.Getenv("SHOTS"); dir != "" {
 		b.picture(dir, name)
@@ -481,7 +490,7 @@ func (b *Browser) picture(dir, name string) {
 		b.t.Fatalf("size of %s: %v", name, err)
 	}
 	b.window(size[0], size[1])
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {

@@ -8,29 +8,29 @@ import (
 )
 
 // templates has authenticators made by another template from now on.
-func (h *House) template(change func(*policy.Template)) {
-	h.t.Helper()
+func (s *Server) template(change func(*policy.Template)) {
+	s.t.Helper()
 	t := policy.DefaultTemplate()
 	change(&t)
 	document, err := policy.Encode(t)
 	if err != nil {
-		h.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	h.run(nil, string(document), "policy", "set", "template")
+	s.setPolicy("template", string(document))
 }
 
 // onDesk is the way of somebody without an authenticator up to one in the browser
 // in the hand.
-func (h *House) onDesk(look Look, push bool) *Walk {
-	h.t.Helper()
-	process := chromium(h.t)
-	w := &Walk{Desk: Browse(h.t, process, look), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"},
-		Phone: &Phone{Browser: Browse(h.t, process, Look{Phone: true, Lang: look.Lang}), demo: &Demo{Base: h.Base}}}
+func (s *Server) onDesk(profile Profile, push bool) *Flow {
+	s.t.Helper()
+	process := chromium(s.t)
+	w := &Flow{Desk: Browse(s.t, process, profile), User: s.User, App: Application{Name: "default", URL: s.Issuer() + "/me"},
+		Phone: &Phone{Browser: Browse(s.t, process, Profile{Phone: true, Lang: profile.Lang}), demo: &Demo{Base: s.Base}}}
 	w.SignIn()
-	w.TypeMailed(h.awaitCode)
+	w.TypeMailed(s.awaitCode)
 	w.PickPlatform("android")
 	w.Phone.Activate(w.ShortCode(), push)
-	w.wake()
+	w.continueWithoutScripts()
 	return w
 }
 
@@ -45,9 +45,9 @@ const (
 func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	h := StartHouse(t, "")
+	h := StartServer(t, "")
 	h.template(func(p *policy.Template) { p.Mode, p.Length = policy.ChallengeResponse, 8 })
-	w := h.onDesk(Look{Lang: "de-DE", NoScript: true}, true)
+	w := h.onDesk(Profile{Lang: "de-DE", NoScript: true}, true)
 	app := w.Phone
 	answer := func() string {
 		app.Click(makeIt)
@@ -95,9 +95,9 @@ func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
 func TestCRED4_CountedPasscodesInTheBrowser(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	h := StartHouse(t, "")
+	h := StartServer(t, "")
 	h.template(func(p *policy.Template) { p.Step = 0 })
-	w := h.onDesk(Look{}, false)
+	w := h.onDesk(Profile{}, false)
 	app := w.Phone
 	next := func() string {
 		app.Click(makeIt)

@@ -20,7 +20,7 @@ func TestDemoPages(t *testing.T) {
 	looked := make(map[string]bool)
 	look := func(b *Browser, page, state string) {
 		b.t.Helper()
-		lang := b.look.Lang
+		lang := b.profile.Lang
 		if got := b.Attribute("html", "lang"); got != lang {
 			b.t.Errorf("%s: lang %q, want %q", page, got, lang)
 		}
@@ -29,10 +29,10 @@ func TestDemoPages(t *testing.T) {
 		defer mu.Unlock()
 		looked[page+".html"] = true
 	}
-	first := Browse(t, process, Look{Lang: "en"})
+	first := Browse(t, process, Profile{Lang: "en"})
 	first.Open(d.Mailbox)
 	look(first, "mails", "-none")
-	w := &Walk{Demo: d, Desk: first, User: d.Newcomer(), App: d.Application("saml")}
+	w := &Flow{Demo: d, Desk: first, User: d.Newcomer(), App: d.Application("saml")}
 	w.SignIn()
 	w.VerifyMail() // so that there is a mail to look at
 
@@ -49,7 +49,7 @@ func TestDemoPages(t *testing.T) {
 					code := func() string {
 						return otp.TOTP(seed, otp.Params{}, time.Now().Add(time.Duration(i)*30*time.Second))
 					}
-					demoPages(Browse(t, process, Look{Lang: lang, NoScript: noScript}), d, code, look)
+					demoPages(Browse(t, process, Profile{Lang: lang, NoScript: noScript}), d, code, look)
 				}
 			})
 		}
@@ -84,8 +84,8 @@ func demoPages(b *Browser, d *Demo, code func() string, look func(b *Browser, pa
 	b.Follow(press("cancel"))
 	look(b, "refused", "")
 
-	u := d.Owner(b.look.Lang)
-	w := &Walk{Demo: d, Desk: b, User: u, App: d.Application("saml")}
+	u := d.Owner(b.profile.Lang)
+	w := &Flow{Demo: d, Desk: b, User: u, App: d.Application("saml")}
 	w.SignIn()
 	w.TypePasscode(code)
 	w.Arrive()

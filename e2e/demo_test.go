@@ -1,21 +1,15 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -28,13 +22,9 @@ type Demo struct {
 	Applications []Application `json:"applications"`
 	Users        []User        `json:"users"`
 
-	t   *testing.T
-	bin string
-	dir string
+	*program
 
-	addr    string
-	process *exec.Cmd
-	log     *syncBuffer
+	addr string
 }
 
 // An Application is one that people sign in to, at its own address.
@@ -64,15 +54,7 @@ type Mail struct {
 // StartDemo starts a fresh demo and stops it with the test.
 func StartDemo(t *testing.T) *Demo {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a whole demo takes longer than -short allows")
-	}
-	bin, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &Demo{t: t, bin: bin, dir: filepath.Join(t.TempDir(), "demo"), addr: freeAddr(t), log: new(syncBuffer)}
-	t.Cleanup(d.finish)
+	d := &Demo{program: newProgram(t, build), addr: freeAddr(t)}
 	d.Start()
 	return d
 }
@@ -81,15 +63,12 @@ func StartDemo(t *testing.T) *Demo {
 // comes up again as what it was, at the same address.
 func (d *Demo) Start() {
 	d.t.Helper()
-	d.process = exec.Command(d.bin, "demo", "--json", "--dir", d.dir, "--addr", d.addr)
-	d.process.Stderr = d.log
-	stdout, err := d.process.StdoutPipe()
+	cmd := d.command("demo", "--json", "--addr", d.addr)
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if err := d.process.Start(); err != nil {
-		d.t.Fatal(err)
-	}
+	d.serve(cmd)
 	read := make(chan error, 1)
 	go func() {
 		read <- json.NewDecoder(stdout).Decode(d)
@@ -100,76 +79,17 @@ func (d *Demo) Start() {
 		if err != nil {
 			d.t.Fatalf("demo --json: %v\n%s", err, d.log)
 		}
-	case <-time.After(patience):
-		d.t.Fatalf("demo --json said nothing for %v\n%s", patience, d.log)
+	case <-time.After(maxWait):
+		d.t.Fatalf("demo --json said nothing for %v\n%s", maxWait, d.log)
 	}
-	d.awaitReady()
+	awaitPage(d.t, d.Mailbox)
 }
 
-func (d *Demo) awaitReady() {
+// Restart kills the demo and starts it again.
+func (d *Demo) Restart() {
 	d.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		res, err := http.Get(d.Mailbox)
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return
-			}
-			err = fmt.Errorf("mailbox: %s", res.Status)
-		}
-		if time.Now().After(end) {
-			d.t.Fatalf("demo is not ready: %v\n%s", err, d.log)
-		}
-	}
-}
-
-// Kill ends the demo the way a power cut does: no signal handler runs.
-func (d *Demo) Kill() {
-	d.t.Helper()
-	if err := d.process.Process.Kill(); err != nil {
-		d.t.Fatal(err)
-	}
-	d.process.Wait()
-	d.process = nil
-}
-
-// finish stops the demo politely, which must work, and looks at what it said.
-func (d *Demo) finish() {
-	if d.process != nil {
-		d.t.Helper()
-		end(d.t, d.process)
-	}
-	listen(d.t, d.log)
-}
-
-// end asks a process of ours to stop and waits until it has.
-func end(t *testing.T, process *exec.Cmd) {
-	t.Helper()
-	process.Process.Signal(os.Interrupt)
-	done := make(chan struct{})
-	go func() { process.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		process.Process.Kill()
-		<-done
-		t.Errorf("%s did not stop within %v of being asked to", filepath.Base(process.Path), patience)
-	}
-}
-
-// listen looks for what no log of ours may have, and shows the log of a test
-// that failed.
-func listen(t *testing.T, log *syncBuffer) {
-	t.Helper()
-	said := log.String()
-	for _, bad := range []string{"DATA RACE", "panic: ", "panic serving"} {
-		if strings.Contains(said, bad) {
-			t.Errorf("the log has %q", bad)
-		}
-	}
-	if t.Failed() {
-		t.Logf("the log:\n%s", said)
-	}
+	d.Kill()
+	d.Start()
 }
 
 // Application returns the one that speaks the protocol, "saml" or "oidc".
@@ -236,12 +156,12 @@ func (d *Demo) Mails() []Mail {
 // and returns the newest.
 func (d *Demo) AwaitMail(to string, before int) Mail {
 	d.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); ; time.Sleep(50 * time.Millisecond) {
 		if mails := d.mailsTo(to); len(mails) > before {
 			return mails[len(mails)-1]
 		}
 		if time.Now().After(end) {
-			d.t.Fatalf("no mail to %s came within %v; the mailbox has %+v", to, patience, d.Mails())
+			d.t.Fatalf("no mail to %s came within %v; the mailbox has %+v", to, maxWait, d.Mails())
 		}
 	}
 }
@@ -257,8 +177,8 @@ func (d *Demo) mailsTo(address string) []Mail {
 	return found
 }
 
-// scratch is a folder for what the tests of a run share.
-var scratch string
+// runDir is a folder for what the tests of a run share.
+var runDir string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "latchkey-e2e")
@@ -266,7 +186,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	scratch = dir
+	runDir = dir
 	// Much of what these tests do is wait: for a page, for a request to expire, for a
 	// push service that never answers. The command line still has the last word.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
@@ -279,57 +199,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build makes the program once for all tests of a run. TestMain removes it.
-var build = sync.OnceValues(func() (string, error) { return buildWith("latchkey") })
-
-// buildRaced makes it with the flags in TEST_RACE, which scripts/test sets to those
-// of the race detector: for servers whose requests come at the same time.
-var buildRaced = sync.OnceValues(func() (string, error) {
-	flags := strings.Fields(os.Getenv("TEST_RACE"))
-	if len(flags) == 0 {
-		return build()
-	}
-	return buildWith("latchkey-raced", flags...)
-})
-
-// raced says that buildRaced uses the race detector.
-func raced() bool { return os.Getenv("TEST_RACE") != "" }
-
-func buildWith(name string, flags ...string) (string, error) {
-	bin := filepath.Join(scratch, name)
-	args := append([]string{"build", "-ldflags=-w", "-o", bin}, flags...)
-	out, err := exec.Command("go", append(args, "github.com/latchkey-id/latchkey/cmd/latchkey")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return bin, nil
-}
-
-// freeAddr returns an address on which nothing listens. No two tests get the same,
-// and the port is below those that the system takes for outgoing connections.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	var lc net.ListenConfig
-	for range 100 {
-		addr := fmt.Sprintf("localhost:%d", firstPort+int(portsTaken.Add(1))%10_000)
-		if l, err := lc.Listen(t.Context(), "tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
-const firstPort = 20_000
-
-// portsTaken begins at another number in each process: another run may be under way.
-var portsTaken = func() *atomic.Int64 {
-	n := new(atomic.Int64)
-	n.Store(int64(os.Getpid()) * 97)
-	return n
-}()
-
 // need finds a program or a file the tests cannot do without. Its absence is a
 // skip on a desk and an error in CI, where it would hide that nothing ran.
 func need(t *testing.T, what string, found bool) {
@@ -341,22 +210,4 @@ func need(t *testing.T, what string, found bool) {
 	default:
 		t.Skipf("%s is missing; make test installs it", what)
 	}
-}
-
-// A syncBuffer is a log written by one goroutine and read by another.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

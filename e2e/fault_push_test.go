@@ -17,15 +17,16 @@ import (
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
 
-// hole takes connections and never says a word, as a firewall that drops, or a
-// push service that is overrun.
-func hole(t *testing.T) (host string) {
+// silentListener takes connections and never answers, as a firewall that drops, or a
+// push service that is overloaded. It tells of each connection that it takes.
+func silentListener(t *testing.T) (host string, taken <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	tell := make(chan struct{}, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -33,9 +34,10 @@ func hole(t *testing.T) (host string) {
 				return
 			}
 			t.Cleanup(func() { conn.Close() })
+			tell <- struct{}{}
 		}
 	}()
-	return l.Addr().String()
+	return l.Addr().String(), tell
 }
 
 // With every push service unreachable, whether it hangs or refuses, a push is
@@ -44,11 +46,10 @@ func hole(t *testing.T) (host string) {
 func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
-			hanging, refusing := hole(t), freeAddr(t)
-			t.Setenv("LATCHKEY_PUSH_SERVICES", hanging+","+refusing)
-			t.Setenv("LATCHKEY_OUTGOING_ALLOW", "127.0.0.1,::1")
-			w := newWard(t, source)
-			w.admit(0, 2)
+			hanging, taken := silentListener(t)
+			refusing := freeAddr(t)
+			w := newFaultServer(t, source, "LATCHKEY_PUSH_SERVICES="+hanging+","+refusing, "LATCHKEY_OUTGOING_ALLOW=127.0.0.1,::1")
+			w.addUsers(0, 2)
 			w.start()
 			for _, host := range []string{hanging, refusing} {
 				name, _ := w.takeNewcomer()
@@ -69,8 +70,14 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 						t.Errorf("the notification to %s: %q, want it unreachable", host, failure)
 					}
 				}
-				if host == hanging { // answered while the notification still hangs
-					w.approve(name, app, func() {})
+				if host == hanging { // answered while the notification hangs
+					w.approve(name, app, func() {
+						select {
+						case <-taken:
+						case <-time.After(maxWait):
+							t.Error("nobody tries to send the notification")
+						}
+					})
 					look()
 				} else { // one that is refused at once, before the answer makes it needless
 					w.approve(name, app, look)
@@ -88,9 +95,9 @@ func TestFaultPUSH27_PushServicesUnreachable(t *testing.T) {
 var shownNumber = regexp.MustCompile(`class="number"[^>]*>\s*([0-9]+)\s*<`)
 
 // approve logs somebody in by push, with something done while it waits.
-func (w *ward) approve(name string, app *phone.Phone, meanwhile func()) {
+func (w *faultServer) approve(name string, app *phone.Phone, meanwhile func()) {
 	w.t.Helper()
-	ctx, v := w.t.Context(), w.visitor(name)
+	ctx, v := w.t.Context(), w.newUserAgent(name)
 	if err := v.to(ctx, "choose"); err != nil {
 		w.t.Fatal(err)
 	}
@@ -120,8 +127,9 @@ func (w *ward) approve(name string, app *phone.Phone, meanwhile func()) {
 	}
 }
 
-// subscribe has an authenticator rung at a host, as if its browser had asked.
-func (w *ward) subscribe(id, host string) {
+// subscribe has notifications to an authenticator sent to a host, as if its browser
+// had asked for that.
+func (w *faultServer) subscribe(id, host string) {
 	w.t.Helper()
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
@@ -145,11 +153,11 @@ func (w *ward) subscribe(id, host string) {
 
 // failure is why the last notification to an authenticator did not leave, once
 // that is known.
-func (w *ward) failure(id string) string {
+func (w *faultServer) failure(id string) string {
 	w.t.Helper()
 	db := w.database()
 	defer db.Close()
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); {
 		a, err := db.Authenticators().Find(w.t.Context(), id)
 		s, missing := db.Subscriptions().Get(w.t.Context(), a.Tenant, id)
 		if err := errors.Join(err, missing); err != nil {

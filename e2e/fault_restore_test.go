@@ -22,42 +22,41 @@ func TestFaultTREL11_BackupUnderLoad(t *testing.T) {
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			w := newWard(t, source)
-			w.admit(400, 40)
+			w := newFaultServer(t, source)
+			w.addUsers(400, 40)
 			w.start()
 			file := filepath.Join(t.TempDir(), "backup")
-			w.under(t, func() { w.sealed("backup", file) })
-			w.settle(t)
+			w.under(t, func() { w.runWithPassphrase("backup", file) })
+			w.stopAndCheck(t)
 
 			targets := storetest.Empty(t)
 			target, ok := targets[other[engine]]
 			if !ok {
 				target = targets[engine]
 			}
-			again := &ward{t: t, bin: w.bin, dir: filepath.Join(t.TempDir(), "restored"), source: target, base: w.base, client: w.client,
-				ledger: newLedger(t), post: w.post, log: w.log}
-			again.sealed("restore", file)
+			again := &faultServer{Server: newServer(t, w.Base, target, smtpSettings(w.smtp)...), client: w.client, history: newHistory(t), smtp: w.smtp}
+			again.runWithPassphrase("restore", file)
 			time.Sleep(time.Second) // what an app signs in the second of the restore counts as signed before it
-			again.audit()
+			again.checkHistory()
 			again.start()
-			again.refuses(w.ledger)
+			again.refuses(w.history)
 			name, ok := w.takeNewcomer()
 			if !ok {
 				t.Fatal("nobody is left to enrol")
 			}
-			again.ledger.note(again.enroll(t.Context(), name))
+			again.history.note(again.enroll(t.Context(), name))
 			again.stop()
-			again.audit()
-			for _, fault := range again.ledger.faults {
+			again.checkHistory()
+			for _, fault := range again.history.faults {
 				t.Errorf("restored: %s", fault)
 			}
-			t.Logf("refused in the restored server: %v", again.ledger.counts)
+			t.Logf("refused in the restored server: %v", again.history.counts)
 		})
 	}
 }
 
-// sealed types a command that asks for a passphrase.
-func (w *ward) sealed(args ...string) {
+// runWithPassphrase types a command that asks for a passphrase.
+func (w *faultServer) runWithPassphrase(args ...string) {
 	w.t.Helper()
 	cmd := w.command(args...)
 	cmd.Stdin = strings.NewReader("correct horse battery staple\n")
@@ -68,14 +67,14 @@ func (w *ward) sealed(args ...string) {
 
 // refuses brings to a restored server what was given or used up in the one it
 // is a copy of.
-func (w *ward) refuses(old *ledger) {
+func (w *faultServer) refuses(old *history) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	for _, last := range old.newest[max(0, len(old.newest)-5):] {
 		if !strings.HasPrefix(last.user, "owner") || time.Since(last.at) > 40*time.Second {
 			continue
 		}
-		v := w.visitor(last.user)
+		v := w.newUserAgent(last.user)
 		err := v.to(ctx, "passcode")
 		if err == nil {
 			_, err = v.post(ctx, "passcode", last.code, "do", "continue")
@@ -83,20 +82,20 @@ func (w *ward) refuses(old *ledger) {
 		if err == nil && (v.code != "" || v.status != http.StatusUnprocessableEntity) {
 			err = fmt.Errorf("%s: a passcode that was used before the restore was accepted (%d)", last.user, v.status)
 		}
-		w.ledger.note(err)
-		w.ledger.count("passcodes")
+		w.history.note(err)
+		w.history.count("passcodes")
 	}
 	for _, tokens := range [][]string{old.live, old.spent} {
 		for _, token := range tokens[max(0, len(tokens)-20):] {
 			_, status, err := w.token(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
-			w.ledger.note(err)
+			w.history.note(err)
 			if status != http.StatusBadRequest {
-				w.ledger.note(fmt.Errorf("a refresh token from before the restore: %d", status))
+				w.history.note(fmt.Errorf("a refresh token from before the restore: %d", status))
 			}
-			w.ledger.count("refresh tokens")
+			w.history.count("refresh tokens")
 		}
 	}
-	if w.ledger.counts["passcodes"] == 0 || w.ledger.counts["refresh tokens"] == 0 {
+	if w.history.counts["passcodes"] == 0 || w.history.counts["refresh tokens"] == 0 {
 		w.t.Error("there was nothing to refuse: nothing was shown")
 	}
 }

@@ -14,12 +14,11 @@ import (
 // The fault harness: what is left when the server dies, and what people meet
 // while something it stands on is gone.
 //
-// In a ward (fault_ward_test.go) a real server is served by visitors
-// (fault_visitor_test.go) who log in, enrol and refresh tokens over HTTP, and
-// who go on in the same browser when it comes back. What they were told is
-// entered in a ledger (fault_ledger_test.go), which is held against the database
-// at the end: nothing acknowledged is lost, nothing is accepted twice, and there
-// is no success without its event.
+// A real server (fault_server_test.go) is used by people (fault_useragent_test.go)
+// who log in, enrol and refresh tokens over HTTP, and who go on in the same browser
+// when it comes back. What they were told is their history (fault_history_test.go),
+// which is compared with the database at the end: nothing acknowledged is lost,
+// nothing is accepted twice, and there is no success without its event.
 var kills = flag.Int("kills", 10, "how often the fault harness kills the server, on each database")
 
 // readyAgain is how soon a server that was killed takes logins again; one that
@@ -34,29 +33,29 @@ func readyAgain() time.Duration {
 func TestFaultQLT2_KilledUnderLoad(t *testing.T) {
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
-			w := newWard(t, source)
-			w.admit(600, 60+10**kills)
+			w := newFaultServer(t, source)
+			w.addUsers(600, 60+10**kills)
 			w.start()
 			stop := make(chan struct{})
-			var visitors sync.WaitGroup
+			var users sync.WaitGroup
 			for range 4 {
-				visitors.Go(func() { w.logInAgainAndAgain(stop) })
+				users.Go(func() { w.logInAgainAndAgain(stop) })
 			}
 			for range 2 {
-				visitors.Go(func() { w.enrollAgainAndAgain(stop) })
+				users.Go(func() { w.enrollAgainAndAgain(stop) })
 			}
 			for range *kills {
 				time.Sleep(200*time.Millisecond + rand.N(1200*time.Millisecond))
-				w.kill()
+				w.Kill()
 				w.start()
 			}
 			time.Sleep(time.Second)
 			close(stop)
-			visitors.Wait()
+			users.Wait()
 			w.replay()
 			w.stop()
-			w.audit()
-			w.ledger.report(t, *kills, w.slowest)
+			w.checkHistory()
+			w.history.report(t, *kills, w.slowest)
 			if most := readyAgain(); w.slowest > most {
 				t.Errorf("ready %v after a kill, want %v at most", w.slowest.Round(time.Millisecond), most)
 			}

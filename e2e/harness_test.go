@@ -23,7 +23,7 @@ func TestHarnessFindsWhatIsWrong(t *testing.T) {
 		"/out":   `<h1>Hello</h1><img alt="" src="http://127.0.0.1:1/x.png">`,
 	})
 	process := chromium(t)
-	b := Browse(t, process, Look{})
+	b := Browse(t, process, Profile{})
 	for _, tt := range []struct{ path, axe, dark, reflow string }{
 		{path: "/good"},
 		{path: "/mute", axe: "button-name"},
@@ -31,7 +31,7 @@ func TestHarnessFindsWhatIsWrong(t *testing.T) {
 		{path: "/dim", dark: "color-contrast"},
 		{path: "/wide", reflow: "wide"},
 	} {
-		for _, b := range []*Browser{b, Browse(t, process, Look{NoScript: true})} {
+		for _, b := range []*Browser{b, Browse(t, process, Profile{NoScript: true})} {
 			b.Open(site + tt.path)
 			if got := strings.Join(b.axe(everything), "\n"); !found(got, tt.axe) {
 				t.Errorf("%s: axe says %q, want %q", tt.path, got, tt.axe)
@@ -41,17 +41,17 @@ func TestHarnessFindsWhatIsWrong(t *testing.T) {
 				t.Errorf("%s: axe says of the dark %q, want %q", tt.path, got, tt.dark)
 			}
 			b.scheme("light")
-			if got := strings.Join(b.sticksOut(320), "\n"); !found(got, tt.reflow) {
+			if got := strings.Join(b.overflow(320), "\n"); !found(got, tt.reflow) {
 				t.Errorf("%s: sticking out %q, want %q", tt.path, got, tt.reflow)
 			}
 		}
 	}
 	b.Open(site + "/out")
-	b.awaitFault("Content Security Policy")
+	b.expectFault("Content Security Policy")
 	b.Open(site + "/throw")
-	b.awaitFault("exception")
+	b.expectFault("exception")
 	b.Open(site + "/broken")
-	b.awaitFault("answered 500")
+	b.expectFault("answered 500")
 }
 
 // Nor must a schema take what it does not describe: here, an entity that is
@@ -75,8 +75,8 @@ func TestHarnessBrowsersDiffer(t *testing.T) {
 	t.Parallel()
 	site := serve(t, map[string]string{"/page": `<h1>Before</h1><script src="/page.js"></script>`})
 	process := chromium(t)
-	mine := Browse(t, process, Look{})
-	theirs := Browse(t, process, Look{Phone: true, Lang: "de-DE", NoScript: true})
+	mine := Browse(t, process, Profile{})
+	theirs := Browse(t, process, Profile{Phone: true, Lang: "de-DE", NoScript: true})
 	mine.Open(site + "/page")
 	theirs.Open(site + "/page")
 
@@ -136,15 +136,15 @@ func serve(t *testing.T, bodies map[string]string) string {
 			http.NotFound(w, r)
 			return
 		}
-		visits := 1
+		count := 1
 		if c, err := r.Cookie("visits"); err == nil {
-			fmt.Sscan(c.Value, &visits)
-			visits++
+			fmt.Sscan(c.Value, &count)
+			count++
 		}
-		http.SetCookie(w, &http.Cookie{Name: "visits", Value: fmt.Sprint(visits)})
+		http.SetCookie(w, &http.Cookie{Name: "visits", Value: fmt.Sprint(count)})
 		lang, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
 		fmt.Fprintf(w, `<!doctype html><html lang=%q><meta name="viewport" content="width=device-width"><title>A page</title>
-			<link rel="stylesheet" href="/page.css"><body data-visits="%d"><main>%s</main>`, lang, visits, body)
+			<link rel="stylesheet" href="/page.css"><body data-visits="%d"><main>%s</main>`, lang, count, body)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

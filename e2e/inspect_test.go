@@ -17,25 +17,25 @@ import (
 func (b *Browser) Inspect(name string) {
 	b.t.Helper()
 	b.checkLayout(name)
-	if b.look.NoScript {
+	if b.profile.NoScript {
 		name += "-noscript"
 	}
 	b.resize(1280)
 	for _, look := range []struct{ scheme, rules string }{{"dark", colours}, {"light", everything}} {
 		b.scheme(look.scheme)
-		b.shoot(name + "-1280-" + look.scheme)
+		b.screenshot(name + "-1280-" + look.scheme)
 		for _, v := range b.axe(look.rules) {
 			b.t.Errorf("%s, %s: %s", name, look.scheme, v)
 		}
 	}
-	b.resize(b.look.Width)
+	b.resize(b.profile.Width)
 }
 
 // inspectFirst is Inspect in the first of the inspected languages; in the others it
 // is checkLayout, as they change neither elements nor colours.
 func (b *Browser) inspectFirst(name string) {
 	b.t.Helper()
-	if strings.HasPrefix(b.look.Lang, inspected[0]) {
+	if strings.HasPrefix(b.profile.Lang, inspected[0]) {
 		b.Inspect(name)
 	} else {
 		b.checkLayout(name)
@@ -47,18 +47,18 @@ func (b *Browser) inspectFirst(name string) {
 // window; and no text is missing.
 func (b *Browser) checkLayout(name string) {
 	b.t.Helper()
-	if b.look.NoScript {
+	if b.profile.NoScript {
 		name += "-noscript"
 	}
-	for _, f := range b.sticksOut(320) {
+	for _, f := range b.overflow(320) {
 		b.t.Errorf("%s: at 320 px this is wider than the window: %s", name, f)
 	}
 	if os.Getenv("SHOTS") != "" {
 		b.resize(390)
-		b.shoot(name + "-390")
+		b.screenshot(name + "-390")
 	}
-	b.resize(b.look.Width)
-	lang, _, _ := strings.Cut(b.look.Lang, "-")
+	b.resize(b.profile.Width)
+	lang, _, _ := strings.Cut(b.profile.Lang, "-")
 	if lang != "en" && slices.Contains(inspected, lang) && b.Has(`main [lang="en"], #sheet [lang="en"]`) {
 		b.t.Errorf("%s: a text is missing in %s and shown in English", name, lang)
 	}
@@ -75,8 +75,8 @@ func (b *Browser) visible() string {
 	return elements
 }
 
-// sticksOut returns what is wider than a window of this width, the cause last.
-func (b *Browser) sticksOut(width int64) []string {
+// overflow returns what is wider than a window of this width, the cause last.
+func (b *Browser) overflow(width int64) []string {
 	b.t.Helper()
 	b.resize(width)
 	b.Await("the window's new width", fmt.Sprintf(`matchMedia("(width: %dpx)").matches`, width)) // it comes a moment after
@@ -107,7 +107,7 @@ func (b *Browser) axe(rules string) []string {
 	b.t.Helper()
 	source, err := axeSource()
 	need(b.t, "axe-core ("+axeFile+")", err == nil)
-	if b.look.NoScript {
+	if b.profile.NoScript {
 		// axe-core needs timers. The page's own scripts did not run when it was
 		// loaded, and do not run later.
 		b.scripts(true)
@@ -116,10 +116,10 @@ func (b *Browser) axe(rules string) []string {
 	there, err := evaluate[bool](b, `"axe" in window`)
 	if err == nil && !there {
 		_, err = evaluate[struct{}](b, source+";0")
-		if !b.look.NoScript && !b.axed {
+		if !b.profile.NoScript && !b.axeInjected {
 			// The pages that follow get it from the browser, which is quicker than
 			// sending half a megabyte to each.
-			b.axed = true
+			b.axeInjected = true
 			b.do("axe-core in pages to come", send(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source}))
 		}
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,21 +29,13 @@ func (d *Demo) Outsider() User {
 	return User{}
 }
 
-// Type types an operator's command beside the running demo.
-func (d *Demo) Type(args ...string) {
-	d.t.Helper()
-	if out, err := exec.Command(d.bin, append(args, "--dir", d.dir)...).CombinedOutput(); err != nil {
-		d.t.Fatalf("latchkey %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
 var invitationLink = regexp.MustCompile(`http://\S+/enroll#i1\.([A-Z2-7]{26})`)
 
-// Invite has the walk's user sent a link, and returns it with the code in it.
-func (w *Walk) Invite(command string) (link, code string) {
+// Invite has the user sent a link, and returns it with the code in it.
+func (w *Flow) Invite(command string) (link, code string) {
 	w.Desk.t.Helper()
 	before := len(w.Demo.mailsTo(w.User.Mail))
-	w.Demo.Type("enrollment", command, w.User.Name)
+	w.Demo.run(nil, "", "enrollment", command, w.User.Name)
 	mail := w.Demo.AwaitMail(w.User.Mail, before)
 	found := invitationLink.FindStringSubmatch(mail.Text)
 	if found == nil || !strings.Contains(strings.Replace(mail.Text, found[0], "", 1), found[1]) {
@@ -54,11 +45,11 @@ func (w *Walk) Invite(command string) (link, code string) {
 }
 
 // FollowLink goes from the mail to the password accepted.
-func (w *Walk) FollowLink(link, code string) {
+func (w *Flow) FollowLink(link, code string) {
 	w.Desk.t.Helper()
 	w.Desk.Open(link)
 	w.at("enroll-begin", invitation)
-	if w.Desk.look.NoScript {
+	if w.Desk.profile.NoScript {
 		w.Desk.Type(byHand, code)
 	} else if !w.Desk.Has(`#by-hand[hidden]`) {
 		w.Desk.t.Error("who has scripts is asked for the code in the link")
@@ -78,17 +69,17 @@ func (w *Walk) FollowLink(link, code string) {
 func TestENR19_ByMail(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name string
-		look Look
+		name    string
+		profile Profile
 	}{
-		{"en", Look{}}, {"without scripts", Look{NoScript: true}}, {"de", Look{Lang: "de"}}, {"ar", Look{Lang: "ar"}},
+		{"en", Profile{}}, {"without scripts", Profile{NoScript: true}}, {"de", Profile{Lang: "de"}}, {"ar", Profile{Lang: "ar"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := NewWalk(t, "saml", tt.look)
+			w := NewFlow(t, "saml", tt.profile)
 			w.User = w.Demo.Outsider()
-			w.Look = func(page string) {
-				w.Desk.checkLayout("invitation-" + w.Desk.look.Lang + "-" + page)
+			w.OnPage = func(page string) {
+				w.Desk.checkLayout("invitation-" + w.Desk.profile.Lang + "-" + page)
 			}
 			w.SignIn()
 			w.at("refused", ending) // and told to ask for the mail (ENR-3)
@@ -97,20 +88,20 @@ func TestENR19_ByMail(t *testing.T) {
 			w.FollowLink(link, code)
 			w.PickPlatform("android")
 			w.Phone.Activate(w.ShortCode(), false)
-			w.wake()
+			w.continueWithoutScripts()
 			w.at("enroll-done", ownPages)
 			w.Desk.Reload()
 			w.Desk.See(ownPages)
 
 			// The link is used up, in this browser and in any other.
 			w.Desk.Open(link)
-			if tt.look.NoScript {
+			if tt.profile.NoScript {
 				w.Desk.Type(byHand, code)
 			}
 			w.Desk.Follow(invitation)
 			w.at("enroll-used", ending)
 
-			w.Look = nil
+			w.OnPage = nil
 			w.SignIn()
 			w.Passcode()
 			w.Arrive()
@@ -129,29 +120,25 @@ func TestENR19_ByMail(t *testing.T) {
 // browser that was lost begins again from the mail.
 func TestENR19_KilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{})
+	w := NewFlow(t, "saml", Profile{})
 	w.User = w.Demo.Outsider()
-	restart := func() {
-		w.Demo.Kill()
-		w.Demo.Start()
-	}
 	link, code := w.Invite("invite")
 	lost := w.Desk.Tab()
 	lost.Open(link)
 	lost.Follow(invitation)
 	lost.See(password)
 
-	restart()
+	w.Demo.Restart()
 	w.FollowLink(link, code)
 	w.PickPlatform("android")
 	short := w.ShortCode()
-	restart()
+	w.Demo.Restart()
 	w.Desk.Reload()
 	if got := w.ShortCode(); got != short {
 		t.Errorf("after the restart the short code is %s, was %s", got, short)
 	}
 	w.Phone.Activate(short, false)
-	restart()
+	w.Demo.Restart()
 	w.Desk.Reload()
 	w.Desk.See(ownPages)
 }
@@ -159,7 +146,7 @@ func TestENR19_KilledInTheMiddle(t *testing.T) {
 // An operator's revocation, and a newer mail, reach the page that is open.
 func TestENR19_EndedUnderAnOpenPage(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{})
+	w := NewFlow(t, "saml", Profile{})
 	w.User = w.Demo.Outsider()
 	for _, tt := range []struct{ first, then, says string }{
 		{"invite", "resend", "A newer mail was sent to you"},
@@ -167,7 +154,7 @@ func TestENR19_EndedUnderAnOpenPage(t *testing.T) {
 	} {
 		w.FollowLink(w.Invite(tt.first))
 		w.PickPlatform("android")
-		w.Demo.Type("enrollment", tt.then, w.User.Name)
+		w.Demo.run(nil, "", "enrollment", tt.then, w.User.Name)
 		w.Desk.Await(tt.says, fmt.Sprintf(`document.querySelector("h1").textContent.includes(%q)`, tt.says))
 	}
 }

@@ -14,24 +14,21 @@ import (
 // in, what happened, and the first reported lost.
 func TestCRED16_SelfService(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		look Look
-	}{{"with scripts", Look{}}, {"in German, without scripts, on a phone", Look{Lang: "de-DE", NoScript: true, Phone: true}}} {
+	for _, tt := range richAndPlain {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := StartHouse(t, "")
+			h := StartServer(t, "")
 			process := chromium(t)
 			me := Application{Name: "default", URL: h.Issuer() + "/me"}
-			w := &Walk{Desk: Browse(t, process, tt.look), User: h.User, App: me}
+			w := &Flow{Desk: Browse(t, process, tt.profile), User: h.User, App: me}
 			b := w.Desk
-			seen := func(page string) { b.shoot("me-" + page + "-" + b.Attribute("html", "lang")) }
+			seen := func(page string) { b.screenshot("me-" + page + "-" + b.Attribute("html", "lang")) }
 			activate := func(p *phone.Phone, name string) (code func() string) {
 				account, err := p.Activate(t.Context(), phone.Activation{Base: h.Base, Code: w.ShortCode(), Name: name})
 				if err != nil {
 					t.Fatal(err)
 				}
-				w.wake()
+				w.continueWithoutScripts()
 				return func() string {
 					made, err := p.Passcode(t.Context(), account.ID)
 					if err != nil {
@@ -70,7 +67,7 @@ func TestCRED16_SelfService(t *testing.T) {
 			b.See(`.tag.on`)
 			seen("tried")
 
-			other := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
+			other := &Flow{Desk: Browse(t, process, Profile{}), User: h.User, App: me}
 			other.SignIn()
 			h.phone.Now = func() time.Time { return time.Now().Add(30 * time.Second) } // the passcode of now may be used up
 			other.TypePasscode(first)

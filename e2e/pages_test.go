@@ -22,18 +22,18 @@ func TestJRN13_EveryPage(t *testing.T) {
 	needAxe(t)
 	process := chromium(t)
 	site, pages, languages := samples(t)
-	visit := func(b *Browser, page, lang string) {
+	open := func(b *Browser, page, lang string) {
 		b.Open(site + "/" + page + "." + lang + ".html")
-		if strings.HasPrefix(page, "autopost") && !b.look.NoScript {
-			b.awaitFault("form-action") // it posts itself, and may not here
+		if strings.HasPrefix(page, "autopost") && !b.profile.NoScript {
+			b.expectFault("form-action") // it posts itself, and may not here
 		}
 	}
 	for _, lang := range languages {
 		t.Run(lang, func(t *testing.T) {
 			t.Parallel()
-			b := Browse(t, process, Look{Lang: lang, Width: 320})
+			b := Browse(t, process, Profile{Lang: lang, Width: 320})
 			for _, page := range pages {
-				visit(b, page, lang)
+				open(b, page, lang)
 				b.checkLayout("page-" + page + "-" + lang)
 			}
 		})
@@ -43,12 +43,12 @@ func TestJRN13_EveryPage(t *testing.T) {
 	for n, lang := range inspected {
 		t.Run("axe in "+lang, func(t *testing.T) {
 			t.Parallel()
-			b, plain := Browse(t, process, Look{Lang: lang}), Browse(t, process, Look{Lang: lang, NoScript: true})
+			b, plain := Browse(t, process, Profile{Lang: lang}), Browse(t, process, Profile{Lang: lang, NoScript: true})
 			for i := n; i < len(pages); i += len(inspected) {
 				name := "page-" + pages[i] + "-" + lang
-				visit(b, pages[i], lang)
+				open(b, pages[i], lang)
 				b.Inspect(name)
-				visit(plain, pages[i], lang)
+				open(plain, pages[i], lang)
 				if plain.visible() != b.visible() {
 					plain.Inspect(name)
 				}

@@ -14,10 +14,10 @@ import (
 // for name and password too, offered in the field's menu and by a button.
 func TestCRED19_PasskeysInTheBrowser(t *testing.T) {
 	t.Parallel()
-	h := StartHouse(t, "")
-	w := &Walk{Desk: Browse(t, chromium(t), Look{Lang: "de-DE"}), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"}}
+	h := StartServer(t, "")
+	w := &Flow{Desk: Browse(t, chromium(t), Profile{Lang: "de-DE"}), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"}}
 	b := w.Desk
-	finger := b.fingers(false)
+	finger := b.addPlatformAuthenticator(false)
 	recognised := func(is bool) {
 		ask(b, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: finger, IsUserVerified: is})
 	}
@@ -40,31 +40,31 @@ func TestCRED19_PasskeysInTheBrowser(t *testing.T) {
 	b.Follow(`nav a[href$="/me/security"]`)
 	b.Follow(`a[href$="/me/passkeys"]`)
 	b.See(make)
-	b.shoot("me-passkeys-none-de")
+	b.screenshot("me-passkeys-none-de")
 	b.Type(`#name`, "Laptop")
 	b.Follow(make)
 	b.See(`.notice.good`)
 	if got := b.Text("main"); !strings.Contains(got, "Laptop") {
 		t.Errorf("the page does not list the passkey:\n%s", got)
 	}
-	b.shoot("me-passkeys-de")
+	b.screenshot("me-passkeys-de")
 
 	b.Follow(press("logout"))
 	w.SignIn()
 	b.Click(`label:has(input[value="passkey"])`)
-	b.shoot("choose-passkey-de")
+	b.screenshot("choose-passkey-de")
 	b.Follow(press("continue"))
 	b.See(use)
-	b.shoot("passkey-de")
+	b.screenshot("passkey-de")
 	b.Follow(use)
 	b.See(press("logout"))
 
-	h.run(nil, `{"passkeys": "passwordless"}`, "policy", "set", "credentials")
+	h.setPolicy("credentials", `{"passkeys": "passwordless"}`)
 	b.Follow(press("logout"))
 	recognised(false)
 	b.Open(w.App.URL)
 	b.See(alone)
-	b.shoot("identify-passkey-de")
+	b.screenshot("identify-passkey-de")
 	b.Click(alone)
 	b.See(`#passkey-problem:not([hidden])`)
 	recognised(true)

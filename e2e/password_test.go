@@ -10,16 +10,13 @@ import (
 // in German on a phone.
 func TestTLOG29_ChangeThePassword(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		look Look
-	}{{"with scripts", Look{}}, {"in German, without scripts, on a phone", Look{Lang: "de-DE", NoScript: true, Phone: true}}} {
+	for _, tt := range richAndPlain {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := StartHouse(t, "")
+			h := StartServer(t, "")
 			process := chromium(t)
 			me := Application{Name: "default", URL: h.Issuer() + "/me"}
-			b := Browse(t, process, tt.look)
+			b := Browse(t, process, tt.profile)
 			h.SignIn(b, me.URL)
 			b.See(press("logout"))
 			b.Follow(`nav a[href$="/me/security"]`)
@@ -31,10 +28,10 @@ func TestTLOG29_ChangeThePassword(t *testing.T) {
 				b.Follow(press("change"))
 			}
 			b.See(`#old`)
-			b.shoot("me-password-" + b.Attribute("html", "lang"))
+			b.screenshot("me-password-" + b.Attribute("html", "lang"))
 			change(h.User.Password, "Sommer2026!", "Sommer2026!")
 			b.See(`#problem`)
-			b.shoot("me-password-problem-" + b.Attribute("html", "lang"))
+			b.screenshot("me-password-problem-" + b.Attribute("html", "lang"))
 			change("not this one", "vier gelbe Stühle", "vier gelbe Stühle")
 			b.See(`#problem`)
 			change(h.User.Password, "vier gelbe Stühle", "vier gelbe Tische")
@@ -43,7 +40,7 @@ func TestTLOG29_ChangeThePassword(t *testing.T) {
 			b.See(`.notice.good`)
 			b.Follow(press("logout"))
 
-			w := &Walk{Desk: b, User: h.User, App: me}
+			w := &Flow{Desk: b, User: h.User, App: me}
 			w.SignIn()
 			w.at("password", password)
 			if !b.Has(`#problem`) || strings.Contains(b.URL().Path, "/me") {

@@ -10,8 +10,8 @@ type Phone struct {
 	*Browser
 	demo *Demo
 
-	// Look, if not nil, is called on each state of the app before it is left.
-	Look func(page string)
+	// OnState, if not nil, is called on each state of the app before it is left.
+	OnState func(page string)
 }
 
 // What the app is made of. Whatever asks for something comes up as a sheet.
@@ -32,8 +32,8 @@ const (
 func (p *Phone) at(state, selector string) {
 	p.t.Helper()
 	p.See(selector)
-	if p.Look != nil {
-		p.Look("app-" + state)
+	if p.OnState != nil {
+		p.OnState("app-" + state)
 	}
 }
 
@@ -97,8 +97,8 @@ func (p *Phone) EnterNumber(shown string) {
 	p.Type(number, shown)
 	p.Click(submit)
 	p.Await("the outcome", fmt.Sprintf(`!document.querySelector(%q) && %s`, number, seen(done)))
-	if p.Look != nil {
-		p.Look("app-outcome")
+	if p.OnState != nil {
+		p.OnState("app-outcome")
 	}
 }
 

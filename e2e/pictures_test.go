@@ -25,11 +25,11 @@ func TestPictures(t *testing.T) {
 		t.Helper()
 		b.window(width, height)
 		b.picture(dir, name)
-		b.resize(b.look.Width)
-		squeeze(t, filepath.Join(dir, name+".png"))
+		b.resize(b.profile.Width)
+		reducePalette(t, filepath.Join(dir, name+".png"))
 	}
-	w := NewWalk(t, "saml", Look{})
-	w.Look = func(page string) {
+	w := NewFlow(t, "saml", Profile{})
+	w.OnPage = func(page string) {
 		switch page {
 		case "password":
 			take(w.Desk, 640, 860, "login")
@@ -43,7 +43,7 @@ func TestPictures(t *testing.T) {
 			take(w.Desk, 640, 860, "push")
 		}
 	}
-	w.Phone.Look = func(state string) {
+	w.Phone.OnState = func(state string) {
 		switch state {
 		case "app-request":
 			take(w.Phone.Browser, 390, 780, "authenticator")
@@ -56,14 +56,14 @@ func TestPictures(t *testing.T) {
 	w.Push()
 	w.Arrive()
 
-	w = NewWalk(t, "oidc", Look{})
+	w = NewFlow(t, "oidc", Profile{})
 	w.Demo.require("pick")
-	w.Look = func(page string) {
+	w.OnPage = func(page string) {
 		if page == "push" {
 			take(w.Desk, 640, 860, "pick")
 		}
 	}
-	w.Phone.Look = func(state string) {
+	w.Phone.OnState = func(state string) {
 		if state == "app-pick" {
 			take(w.Phone.Browser, 390, 780, "authenticator-pick")
 		}
@@ -75,8 +75,8 @@ func TestPictures(t *testing.T) {
 	w.Phone.Pick(shown, func(option string) bool { return option == shown })
 	w.Arrive()
 
-	w = NewWalk(t, "oidc", Look{Lang: "ar"})
-	w.Look = func(page string) {
+	w = NewFlow(t, "oidc", Profile{Lang: "ar"})
+	w.OnPage = func(page string) {
 		if page == "scan" {
 			take(w.Desk, 760, 860, "enrolment-ar")
 		}
@@ -122,9 +122,9 @@ func TestReadmePictures(t *testing.T) {
 	}
 }
 
-// squeeze writes a picture anew with a palette of its 256 most frequent colours.
+// reducePalette writes a picture anew with a palette of its 256 most frequent colours.
 // A page has few more: what gives way is some greys at the edges of letters.
-func squeeze(t *testing.T, file string) {
+func reducePalette(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {

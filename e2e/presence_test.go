@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,11 +10,7 @@ import (
 // require sets the presence check of the demo's pushes.
 func (d *Demo) require(presence string) {
 	d.t.Helper()
-	file := filepath.Join(d.t.TempDir(), "push.json")
-	if err := os.WriteFile(file, fmt.Appendf(nil, `{"presence":%q}`, presence), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-	d.command("policy", "set", "push", file)
+	d.setPolicy("push", fmt.Sprintf(`{"presence":%q}`, presence))
 }
 
 // Pick presses the one of the phone's numbers that right says yes to, and leaves
@@ -41,15 +35,15 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		presence string
-		look     Look
+		profile  Profile
 	}{
-		{"pick", Look{}},
-		{"six-digits", Look{Lang: "ar"}},
-		{"none", Look{NoScript: true}},
+		{"pick", Profile{}},
+		{"six-digits", Profile{Lang: "ar"}},
+		{"none", Profile{NoScript: true}},
 	} {
 		t.Run(tt.presence, func(t *testing.T) {
 			t.Parallel()
-			w := NewWalk(t, "oidc", tt.look)
+			w := NewFlow(t, "oidc", tt.profile)
 			w.Demo.require(tt.presence)
 			w.SignIn()
 			w.Enroll(true)
@@ -79,7 +73,7 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 				w.Phone.Click(submit)
 				w.Phone.See(done)
 			}
-			w.wake()
+			w.continueWithoutScripts()
 			w.Arrive()
 		})
 	}
@@ -89,7 +83,7 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 // in (PUSH-17).
 func TestPUSH17_AWrongPick(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{Lang: "de"})
+	w := NewFlow(t, "saml", Profile{Lang: "de"})
 	w.Demo.require("pick")
 	w.SignIn()
 	w.Enroll(true)

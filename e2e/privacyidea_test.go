@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,24 +17,20 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 	need(t, "zbarimg", err == nil)
 	for _, tt := range []struct {
 		name, protocol string
-		look           Look
+		profile        Profile
 		scheme         string
 		presence       string
 	}{
-		{"on a desk", "oidc", Look{}, "light", "pick"},
-		{"in the dark, from the right", "saml", Look{Lang: "ar"}, "dark", "none"},
-		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light", "pick"},
+		{"on a desk", "oidc", Profile{}, "light", "pick"},
+		{"in the dark, from the right", "saml", Profile{Lang: "ar"}, "dark", "none"},
+		{"on a phone, without scripts", "oidc", Profile{Lang: "de-DE", Phone: true, NoScript: true}, "light", "pick"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := NewWalk(t, tt.protocol, tt.look)
-			w.Look = w.Desk.checkLayout
-			w.Demo.command("policy", "set", "platforms", "--allow", "privacyidea", "--push", "privacyidea")
-			file := filepath.Join(t.TempDir(), "push.json")
-			if err := os.WriteFile(file, []byte(`{"presence":"`+tt.presence+`"}`), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			w.Demo.command("policy", "set", "push", file)
+			w := NewFlow(t, tt.protocol, tt.profile)
+			w.OnPage = w.Desk.checkLayout
+			w.Demo.run(nil, "", "policy", "set", "platforms", "--allow", "privacyidea", "--push", "privacyidea")
+			w.Demo.require(tt.presence)
 			w.SignIn()
 			w.VerifyMail()
 			w.at("platform-privacyidea", platform)
@@ -44,11 +38,11 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 			w.Desk.Follow(press("continue"))
 			w.at("privacyidea", `.qr`)
 			w.Desk.scheme(tt.scheme)
-			if opens := w.Desk.Has(`a[href^="otpauth://pipush/"]`); opens != tt.look.Phone {
-				t.Errorf("a link into an app on this device: %v, want %v", opens, tt.look.Phone)
+			if opens := w.Desk.Has(`a[href^="otpauth://pipush/"]`); opens != tt.profile.Phone {
+				t.Errorf("a link into an app on this device: %v, want %v", opens, tt.profile.Phone)
 			}
-			phone := ScanStore(t, w.Desk.scan(`.qr`))
-			w.wake()
+			phone := RegisterPrivacyIDEA(t, w.Desk.scan(`.qr`))
+			w.continueWithoutScripts()
 
 			w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
 			w.at("privacyidea-ready", `.notice.good`)
@@ -75,7 +69,7 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 			if !phone.Answer(challenge, picked) {
 				t.Error("the approval did not count")
 			}
-			w.wake()
+			w.continueWithoutScripts()
 			w.Arrive()
 		})
 	}

@@ -9,11 +9,11 @@ import (
 // A browser that was remembered asks for the password alone, another for both.
 func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	t.Parallel()
-	h := StartHouse(t, "")
-	h.run(nil, `{"rules": [{"name": "all", "require": ["password", "otp"], "remember": true}]}`, "policy", "set", "access")
+	h := StartServer(t, "")
+	h.setPolicy("access", `{"rules": [{"name": "all", "require": ["password", "otp"], "remember": true}]}`)
 	me := Application{Name: "default", URL: h.Issuer() + "/me"}
 	process := chromium(t)
-	here := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
+	here := &Flow{Desk: Browse(t, process, Profile{}), User: h.User, App: me}
 	here.SignIn()
 	here.TypeMailed(h.awaitCode)
 	here.PickPlatform("linux")
@@ -22,7 +22,7 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	here.TypePasscode(func() string {
-		here.Desk.shoot("remember")
+		here.Desk.screenshot("remember")
 		here.Desk.Click(`label:has(input[name="remember"][value="yes"])`)
 		code, err := h.phone.Passcode(t.Context(), account.ID)
 		if err != nil {
@@ -34,10 +34,10 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 
 	// The second factor is fresh still, so a way in for worse days is there to have.
 	here.Desk.Open(me.URL + "/recovery-codes")
-	here.Desk.shoot("recovery")
+	here.Desk.screenshot("recovery")
 	here.Desk.Follow(press("make"))
 	here.Desk.See(`.codes li:nth-child(10) code`)
-	here.Desk.shoot("recovery-codes")
+	here.Desk.screenshot("recovery-codes")
 
 	here.Desk.Follow(press("logout"))
 	here.SignIn()
@@ -47,7 +47,7 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	here.Desk.See(`#passcode, input[name="method"]`)
 	here.Desk.Open(me.URL)
 
-	there := &Walk{Desk: Browse(t, process, Look{}), User: h.User, App: me}
+	there := &Flow{Desk: Browse(t, process, Profile{}), User: h.User, App: me}
 	there.SignIn()
 	there.Desk.See(`#passcode, input[name="method"]`)
 
@@ -59,7 +59,7 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 		t.Errorf("devices %+v, want Chrome on Linux", shown.Devices)
 	}
 	here.Desk.Open(me.URL + "/devices")
-	here.Desk.shoot("devices")
+	here.Desk.screenshot("devices")
 	here.Desk.Follow(`button[name="device"]`)
 	here.Desk.See(`main > .soft, form > .soft`)
 	if here.Desk.Has(`button[name="device"]`) {

@@ -13,22 +13,19 @@ import (
 // that an operator wants changed is changed on the way too.
 func TestTLOG02_ForgottenPassword(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name string
-		look Look
-	}{{"with scripts", Look{}}, {"in German, without scripts, on a phone", Look{Lang: "de-DE", NoScript: true, Phone: true}}} {
+	for _, tt := range richAndPlain {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := StartHouse(t, "")
+			h := StartServer(t, "")
 			h.template(func(p *policy.Template) { p.Step = 0 }) // by a counter: every passcode is another
-			b := Browse(t, chromium(t), tt.look)
+			b := Browse(t, chromium(t), tt.profile)
 			me := h.Issuer() + "/me"
 			h.SignIn(b, me)
 			b.See(press("logout"))
 			b.Follow(press("logout"))
 			enrolled := h.awaitCode()
 
-			w := &Walk{Desk: b, User: h.User, App: Application{Name: "default", URL: me}}
+			w := &Flow{Desk: b, User: h.User, App: Application{Name: "default", URL: me}}
 			toPassword := func() {
 				b.Open(me)
 				w.at("identify", identify)
@@ -50,10 +47,10 @@ func TestTLOG02_ForgottenPassword(t *testing.T) {
 				b.Follow(press("continue"))
 			}
 			toPassword()
-			b.shoot("password-forgot-" + b.Attribute("html", "lang"))
+			b.screenshot("password-forgot-" + b.Attribute("html", "lang"))
 			b.Follow(press("forgot"))
 			w.at("code", mailCode)
-			b.shoot("reset-code-" + b.Attribute("html", "lang"))
+			b.screenshot("reset-code-" + b.Attribute("html", "lang"))
 			b.Type(mailCode, "000000")
 			b.Follow(press("continue"))
 			b.See(`#problem`)
@@ -61,7 +58,7 @@ func TestTLOG02_ForgottenPassword(t *testing.T) {
 			b.Follow(press("continue"))
 			w.TypePasscode(types)
 			b.See(`#new`)
-			b.shoot("new-password-" + b.Attribute("html", "lang"))
+			b.screenshot("new-password-" + b.Attribute("html", "lang"))
 			choose("vier gelbe Stühle", "vier gelbe Tische")
 			b.See(`#problem`)
 			choose("vier gelbe Stühle", "vier gelbe Stühle")
@@ -75,7 +72,7 @@ func TestTLOG02_ForgottenPassword(t *testing.T) {
 			w.TypePasscode(types)
 			choose("vier gelbe Stühle", "vier gelbe Stühle")
 			b.See(`#problem`)
-			b.shoot("new-password-due-" + b.Attribute("html", "lang"))
+			b.screenshot("new-password-due-" + b.Attribute("html", "lang"))
 			choose("sieben rote Tassen", "sieben rote Tassen")
 			b.See(press("logout"))
 		})
@@ -83,15 +80,15 @@ func TestTLOG02_ForgottenPassword(t *testing.T) {
 }
 
 // awaitAnotherCode waits for a mailed code that is not the one known already.
-func (h *House) awaitAnotherCode(known string) string {
-	h.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		for _, code := range h.mailedCodes() {
+func (s *Server) awaitAnotherCode(known string) string {
+	s.t.Helper()
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for _, code := range s.mailedCodes() {
 			if code != known {
 				return code
 			}
 		}
 	}
-	h.t.Fatalf("no other mail with a code came within %v", patience)
+	s.t.Fatalf("no other mail with a code came within %v", maxWait)
 	return ""
 }

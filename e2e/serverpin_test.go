@@ -21,15 +21,12 @@ const (
 func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	for _, tt := range []struct {
-		name string
-		look Look
-	}{{"with scripts", Look{}}, {"in German, without scripts", Look{Lang: "de-DE", NoScript: true, Phone: true}}} {
+	for _, tt := range richAndPlain {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := StartHouse(t, "")
+			h := StartServer(t, "")
 			h.template(func(p *policy.Template) { p.PIN, p.Step = policy.ServerSidePIN, 0 })
-			w := h.onDesk(tt.look, true)
+			w := h.onDesk(tt.profile, true)
 			app, b := w.Phone, w.Desk
 			lang := b.Attribute("html", "lang")
 			made := ""
@@ -68,7 +65,7 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 
 			w.SignIn()
 			w.TypePasscode(func() string {
-				b.shoot("passcode-pin-" + lang)
+				b.screenshot("passcode-pin-" + lang)
 				return "4938" + next()
 			})
 			b.See(press("logout"))
@@ -88,12 +85,12 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 			app.Click(submit)
 			app.Await("the outcome", seen(done))
 			app.Click(done)
-			w.wake()
+			w.continueWithoutScripts()
 			b.See(press("logout"))
 			b.Follow(press("logout"))
 
 			var row struct{ PIN string }
-			h.run(&row, "", "authenticator", "reset-pin", h.serial())
+			h.run(&row, "", "authenticator", "reset-pin", h.serial(h.User.Name))
 			w.SignIn()
 			w.TypePasscode(func() string { return row.PIN + next() })
 			choosePIN("4938", "4938")
@@ -102,15 +99,4 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 			b.See(press("logout"))
 		})
 	}
-}
-
-// serial is that of the one authenticator there is.
-func (h *House) serial() string {
-	h.t.Helper()
-	var rows []struct{ Serial string }
-	h.run(&rows, "", "authenticator", "list")
-	if len(rows) != 1 {
-		h.t.Fatalf("%d authenticators", len(rows))
-	}
-	return rows[0].Serial
 }

@@ -13,9 +13,9 @@ import (
 func TestENR2_SAMLWithPush(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	w := NewWalk(t, "saml", Look{})
-	w.Look = w.Desk.Inspect
-	w.Phone.Look = w.Phone.Inspect
+	w := NewFlow(t, "saml", Profile{})
+	w.OnPage = w.Desk.Inspect
+	w.Phone.OnState = w.Phone.Inspect
 	w.SignIn()
 	w.Enroll(true)
 	w.Push()
@@ -31,8 +31,8 @@ func TestENR2_SAMLWithPush(t *testing.T) {
 // read from it.
 func TestENR2_OIDCWithPasscode(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "oidc", Look{})
-	w.Look = w.Desk.checkLayout
+	w := NewFlow(t, "oidc", Profile{})
+	w.OnPage = w.Desk.checkLayout
 	w.SignIn()
 	w.Enroll(false)
 	w.Passcode()
@@ -44,17 +44,17 @@ func TestJRN13_EveryBrowserArrives(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
-		look     Look
+		profile  Profile
 		protocol string
 	}{
-		{"without scripts", Look{NoScript: true}, "saml"},
-		{"without scripts", Look{NoScript: true}, "oidc"},
-		{"at 320 px", Look{Width: 320}, "oidc"},
+		{"without scripts", Profile{NoScript: true}, "saml"},
+		{"without scripts", Profile{NoScript: true}, "oidc"},
+		{"at 320 px", Profile{Width: 320}, "oidc"},
 	} {
 		t.Run(tt.name+" by "+tt.protocol, func(t *testing.T) {
-			w := NewWalk(t, tt.protocol, tt.look)
-			w.Look = func(page string) {
-				if found := w.Desk.sticksOut(w.Desk.look.Width); len(found) > 0 {
+			w := NewFlow(t, tt.protocol, tt.profile)
+			w.OnPage = func(page string) {
+				if found := w.Desk.overflow(w.Desk.profile.Width); len(found) > 0 {
 					t.Errorf("%s: wider than the window: %q", page, found)
 				}
 			}
@@ -71,8 +71,8 @@ func TestJRN13_EveryBrowserArrives(t *testing.T) {
 func TestENR7_OnTheSamePhone(t *testing.T) {
 	t.Parallel()
 	d := StartDemo(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
-	w := &Walk{Demo: d, Desk: b, Phone: &Phone{Browser: b.Tab(), demo: d}, User: d.Newcomer(), App: d.Application("saml")}
+	b := Browse(t, chromium(t), Profile{Phone: true})
+	w := &Flow{Demo: d, Desk: b, Phone: &Phone{Browser: b.Tab(), demo: d}, User: d.Newcomer(), App: d.Application("saml")}
 	w.SignIn()
 	w.VerifyMail()
 	w.PickPlatform("android")
@@ -98,8 +98,8 @@ func TestENR13_TheirLanguage(t *testing.T) {
 		{"ar", "rtl", regexp.MustCompile(`\p{Arabic}{3}`), "right"},
 	} {
 		t.Run(tt.lang, func(t *testing.T) {
-			w := NewWalk(t, "saml", Look{Lang: tt.lang})
-			w.Look = func(page string) {
+			w := NewFlow(t, "saml", Profile{Lang: tt.lang})
+			w.OnPage = func(page string) {
 				b := w.Desk
 				if got := b.Attribute("html", "lang"); got != tt.lang {
 					t.Errorf("%s: lang %q, want %q", page, got, tt.lang)
@@ -139,11 +139,7 @@ func TestENR13_TheirLanguage(t *testing.T) {
 // the same browser goes on where it was, and what it was shown still counts.
 func TestQLT2_KilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{})
-	restart := func() {
-		w.Demo.Kill()
-		w.Demo.Start()
-	}
+	w := NewFlow(t, "saml", Profile{})
 	w.SignIn()
 	w.at("offer", offer)
 	before := len(w.Demo.mailsTo(w.User.Mail))
@@ -151,13 +147,13 @@ func TestQLT2_KilledInTheMiddle(t *testing.T) {
 	w.Desk.See(mailCode)
 	code := w.Demo.AwaitCode(w.User, before)
 
-	restart()
+	w.Demo.Restart()
 	w.Desk.Type(mailCode, code)
 	w.Desk.Follow(press("continue"))
 
 	w.PickPlatform("android")
 	short := w.ShortCode()
-	restart()
+	w.Demo.Restart()
 	w.Desk.Reload()
 	if got := w.ShortCode(); got != short {
 		t.Errorf("after the restart the short code is %s, was %s", got, short)
@@ -166,7 +162,7 @@ func TestQLT2_KilledInTheMiddle(t *testing.T) {
 
 	w.SendPush()
 	number := w.Desk.Text(waiting)
-	restart()
+	w.Demo.Restart()
 	w.Desk.Reload()
 	if got := w.Desk.Text(waiting); got != number {
 		t.Errorf("after the restart the number is %s, was %s", got, number)
@@ -179,13 +175,12 @@ func TestQLT2_KilledInTheMiddle(t *testing.T) {
 // back while it was open: nobody has to think of reloading.
 func TestQLT2_KilledUnderAnOpenPage(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "oidc", Look{})
+	w := NewFlow(t, "oidc", Profile{})
 	w.SignIn()
 	w.Enroll(true)
 	w.SendPush()
 	number := w.Desk.Text(waiting)
-	w.Demo.Kill()
-	w.Demo.Start()
+	w.Demo.Restart()
 	w.Phone.Approve(number)
 	w.Arrive()
 }
@@ -198,7 +193,7 @@ func TestPUSH14_Denied(t *testing.T) {
 		{"not-me", press("cancel")},
 	} {
 		t.Run(tt.how, func(t *testing.T) {
-			w := NewWalk(t, "saml", Look{})
+			w := NewFlow(t, "saml", Profile{})
 			w.SignIn()
 			w.Enroll(true)
 			w.SendPush()
@@ -216,7 +211,7 @@ func TestPUSH14_Denied(t *testing.T) {
 // A wrong number ends the request at once (PUSH-17).
 func TestPUSH17_WrongNumber(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{})
+	w := NewFlow(t, "saml", Profile{})
 	w.SignIn()
 	w.Enroll(true)
 	w.SendPush()
@@ -236,7 +231,7 @@ func TestJRN4_OpenedElsewhere(t *testing.T) {
 	t.Parallel()
 	d := StartDemo(t)
 	process := chromium(t)
-	mine, theirs := Browse(t, process, Look{}), Browse(t, process, Look{})
+	mine, theirs := Browse(t, process, Profile{}), Browse(t, process, Profile{})
 	mine.Open(d.Application("saml").URL)
 	mine.See(identify)
 	address := mine.URL().String()
@@ -260,7 +255,7 @@ func TestJRN4_OpenedElsewhere(t *testing.T) {
 // Going back and reloading repeats nothing: one mail was asked for, one is sent.
 func TestJRN4_BackAndReload(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "saml", Look{})
+	w := NewFlow(t, "saml", Profile{})
 	w.SignIn()
 	before := len(w.Demo.mailsTo(w.User.Mail))
 	w.Desk.Follow(press("enrol"))
@@ -285,7 +280,7 @@ func TestENR13_PickedOnThePage(t *testing.T) {
 	for _, noScript := range []bool{false, true} {
 		t.Run(fmt.Sprintf("noscript=%t", noScript), func(t *testing.T) {
 			d := StartDemo(t)
-			b := Browse(t, chromium(t), Look{NoScript: noScript})
+			b := Browse(t, chromium(t), Profile{NoScript: noScript})
 			b.Open(d.Application("saml").URL)
 			b.Type(identify, "anna")
 			b.Click(`details.menu:has(button[name="language"]) > summary`)

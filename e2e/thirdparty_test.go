@@ -26,17 +26,17 @@ func TestENR12_AnotherVendorsApp(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, protocol string
-		look           Look
+		profile        Profile
 		scheme         string
 	}{
-		{"on a desk", "saml", Look{}, "light"},
-		{"in the dark, from the right", "oidc", Look{Lang: "ar"}, "dark"},
-		{"on a phone, without scripts", "oidc", Look{Lang: "de-DE", Phone: true, NoScript: true}, "light"},
+		{"on a desk", "saml", Profile{}, "light"},
+		{"in the dark, from the right", "oidc", Profile{Lang: "ar"}, "dark"},
+		{"on a phone, without scripts", "oidc", Profile{Lang: "de-DE", Phone: true, NoScript: true}, "light"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := NewWalk(t, tt.protocol, tt.look)
-			w.Look = w.Desk.checkLayout
-			w.Demo.command("policy", "set", "self-provisioning", "--third-party")
+			w := NewFlow(t, tt.protocol, tt.profile)
+			w.OnPage = w.Desk.checkLayout
+			w.Demo.run(nil, "", "policy", "set", "self-provisioning", "--third-party")
 			w.SignIn()
 			w.VerifyMail()
 			w.at("platform-third", platform)
@@ -56,8 +56,8 @@ func TestENR12_AnotherVendorsApp(t *testing.T) {
 			if secret != otp.EncodeSecret(key.Secret) {
 				t.Errorf("for typing there is %s, the QR code has another secret", secret)
 			}
-			if opens := w.Desk.Has(`a[href^="otpauth://totp/"]`); opens != tt.look.Phone {
-				t.Errorf("a link into an app on this device: %v, want %v", opens, tt.look.Phone)
+			if opens := w.Desk.Has(`a[href^="otpauth://totp/"]`); opens != tt.profile.Phone {
+				t.Errorf("a link into an app on this device: %v, want %v", opens, tt.profile.Phone)
 			}
 
 			w.Desk.Type(passcode, byOathtool(t, secret, "+1 hour"))
@@ -77,15 +77,6 @@ func TestENR12_AnotherVendorsApp(t *testing.T) {
 	}
 }
 
-// command runs a command on the demo's folder, beside the server.
-func (d *Demo) command(args ...string) {
-	d.t.Helper()
-	out, err := exec.Command(d.bin, append(args, "--dir", d.dir)...).CombinedOutput()
-	if err != nil {
-		d.t.Fatalf("latchkey %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
 // byOathtool is the passcode another implementation makes of a secret.
 func byOathtool(t *testing.T, secret, at string) string {
 	t.Helper()
@@ -102,7 +93,7 @@ var qrText = regexp.MustCompile(`^QR-Code:(.*)`)
 func (b *Browser) scan(selector string) string {
 	b.t.Helper()
 	b.See(selector)
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.ScreenshotScale(chromedp.CSS(selector), 2))
 	if err != nil {

@@ -21,16 +21,16 @@ import (
 // The whole way of a notification, by Chromium's own Push API: the web
 // authenticator subscribes, with our key and at a push service that we know;
 // what we send is decrypted by Chromium and by nobody else, and its worker shows
-// it. Google's part is played by a courier on this machine, and only the host of
+// it. Google's part is played by a server on this machine, and only the host of
 // the endpoint is changed, to his.
-func TestPUSH24_ChromiumIsRung(t *testing.T) {
+func TestPUSH24_ChromiumIsNotified(t *testing.T) {
 	t.Parallel()
-	c := newCourier(t)
-	h := furnishApp(t)
-	b := open(t, startChromium(t, c.options()...), Look{Width: 390}) // in the browser's own profile: others have no push
+	c := newFCMServer(t)
+	h := startApp(t)
+	b := open(t, startChromium(t, c.options()...), Profile{Width: 390}) // in the browser's own profile: others have no push
 	b.permit("notifications", browser.PermissionSettingGranted)
 	h.enrolled(t, b, nil)
-	b.working()
+	b.awaitWorker()
 	a := h.awaitSubscription(t, b)
 	b.Open(h.base + "/authenticator/sw.js") // the app is closed; its notifications can be asked about here
 	h.sendBy(t, c, a)
@@ -41,12 +41,12 @@ func TestPUSH24_ChromiumIsRung(t *testing.T) {
 		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
 		return err
 	})
-	h.ring(t)
+	h.sendDue(t)
 	if got := b.notifications(1)[0]; got.Title != "Signing in to \u2068Payroll\u2069?" || !strings.Contains(got.Body, "Anna.Berg") || len(got.Actions) != 0 {
-		t.Errorf("rung with %+v", got)
+		t.Errorf("shown: %+v", got)
 	}
 	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
-	h.ring(t)
+	h.sendDue(t)
 	b.eventually("the end in its place", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].silent && all[0].title.startsWith("Sign-in to"))`)
 
 	// What the person can try.
@@ -58,14 +58,14 @@ func TestPUSH24_ChromiumIsRung(t *testing.T) {
 
 // awaitSubscription waits until the app has subscribed: when it is opened, if its
 // worker is there by then, and else when it is opened again.
-func (h *appHouse) awaitSubscription(t *testing.T, b *Browser) identity.Authenticator {
+func (h *appServer) awaitSubscription(t *testing.T, b *Browser) identity.Authenticator {
 	t.Helper()
 	a, err := h.db.Authenticators().Get(t.Context(), h.user.Tenant, b.Attribute(`.account`, "data-authenticator"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := time.Now().Add(5 * time.Second)
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		_, err = h.db.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err == nil {
 			// Or it would tell its endpoint anew when it is opened again.
@@ -82,8 +82,8 @@ func (h *appHouse) awaitSubscription(t *testing.T, b *Browser) identity.Authenti
 	return a
 }
 
-// sendBy has what goes to an authenticator's subscription sent by a courier.
-func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
+// sendBy has what goes to an authenticator's subscription sent by that server.
+func (h *appServer) sendBy(t *testing.T, c *fcmServer, a identity.Authenticator) {
 	t.Helper()
 	services, err := webpush.NewServices([]string{strings.TrimPrefix(c.URL, "https://")})
 	if err != nil {
@@ -91,7 +91,7 @@ func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(c.Certificate())
-	h.bell.Services, h.bell.Client = services, outbound.NewWithRoots([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
+	h.notifier.Services, h.notifier.Client = services, outbound.NewWithRoots([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, roots)
 	h.tx(t, func(tx *store.Tx) error {
 		has, err := tx.Subscriptions().Get(t.Context(), a.Tenant, a.ID)
 		if err != nil {
@@ -107,10 +107,10 @@ func (h *appHouse) sendBy(t *testing.T, c *courier, a identity.Authenticator) {
 	})
 }
 
-// ring sends what is due.
-func (h *appHouse) ring(t *testing.T) {
+// sendDue sends what is due.
+func (h *appServer) sendDue(t *testing.T) {
 	t.Helper()
-	if n, err := h.bell.Flush(t.Context()); n == 0 || err != nil {
+	if n, err := h.notifier.Flush(t.Context()); n == 0 || err != nil {
 		t.Fatalf("%d notifications, %v", n, err)
 	}
 }

@@ -2,10 +2,7 @@ package oidc
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,8 +12,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 	"github.com/latchkey-id/latchkey/static"
@@ -48,41 +44,14 @@ type fixture struct {
 	refuse idp.Refusal     // what journeys end with, if set
 }
 
-// each runs f against every database at hand, as in package store.
+// each runs f against every database at hand.
 func each(t *testing.T, f func(t *testing.T, h *fixture)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, build(t, filepath.Join(t.TempDir(), "t.db"))) })
-	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, build(t, freshSchema(t, dsn))) })
-	}
+	storetest.EachMigrated(t, func(t *testing.T, source string) { f(t, build(t, source)) })
 }
 
 // one is a fixture on SQLite, for what does not depend on the database.
-func one(t testing.TB) *fixture { return build(t, filepath.Join(t.TempDir(), "t.db")) }
-
-func freshSchema(t *testing.T, dsn string) string {
-	t.Helper()
-	name := "t" + strings.ToLower(rand.Text())
-	admin, err := sql.Open("pgx", dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := admin.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		admin.ExecContext(context.Background(), "DROP SCHEMA "+name+" CASCADE")
-		admin.Close()
-	})
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
+func one(t testing.TB) *fixture { return build(t, storetest.MigratedSQLite(t)) }
 
 func build(t testing.TB, source string) *fixture {
 	t.Helper()

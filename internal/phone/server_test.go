@@ -19,6 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
 )
@@ -33,7 +34,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Options{Source: filepath.Join(t.TempDir(), "t.db"), Keys: store.NewKeyring()})
+	db, err := store.Open(t.Context(), store.Options{Source: storetest.MigratedSQLite(t), Keys: store.NewKeyring()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,21 @@ func (c *Clock) Advance(d time.Duration) {
 // Each runs f in a fixture of its own on every database at hand.
 func Each(t *testing.T, f func(t *testing.T, h *Fixture)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
+	EachMigrated(t, func(t *testing.T, source string) { f(t, newFixture(t, source)) })
+}
+
+// EachMigrated runs f with the source of every database at hand, each with all its
+// tables and nothing in them, for fixtures of another kind.
+func EachMigrated(t *testing.T, f func(t *testing.T, source string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, MigratedSQLite(t)) })
 	if dsn := os.Getenv("TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { f(t, newFixture(t, testdb.Postgres(t, dsn, migrate))) })
+		t.Run("postgres", func(t *testing.T) { f(t, testdb.Postgres(t, dsn, migrate)) })
 	}
 }
+
+// MigratedSQLite is EachMigrated's source on SQLite alone.
+func MigratedSQLite(t testing.TB) (source string) { return testdb.SQLite(t, migrate) }
 
 // EachSource runs f with the source of every database at hand, each empty.
 func EachSource(t *testing.T, f func(t *testing.T, source string)) {
@@ -87,7 +97,7 @@ func Empty(t *testing.T) map[string]string {
 // database.
 func SQLite(t *testing.T) *Fixture {
 	t.Helper()
-	return newFixture(t, testdb.SQLite(t, migrate))
+	return newFixture(t, MigratedSQLite(t))
 }
 
 // migrate is for the database that tests get copies of.

@@ -23,44 +23,44 @@ const (
 // press is the button of a journey's page that does this.
 func press(do string) string { return fmt.Sprintf(`button[name="do"][value=%q]`, do) }
 
-// A Walk is one person on the way into an application: a browser on the desk,
-// and another that shares nothing with it, in the hand.
-type Walk struct {
+// A Flow is one person's sign-in to an application, step by step: in a browser on
+// the desk, and in another that shares nothing with it, the phone.
+type Flow struct {
 	Demo  *Demo
 	Desk  *Browser
 	Phone *Phone
 	User  User
 	App   Application
 
-	// Look, if not nil, is called on each page of the desk before it is left.
-	Look func(page string)
+	// OnPage, if not nil, is called on each page of the desk before it is left.
+	OnPage func(page string)
 }
 
-// NewWalk starts a demo, and browsers for somebody in it who has no
+// NewFlow starts a demo, and browsers for somebody in it who has no
 // authenticator yet.
-func NewWalk(t *testing.T, protocol string, look Look) *Walk {
+func NewFlow(t *testing.T, protocol string, profile Profile) *Flow {
 	t.Helper()
 	d := StartDemo(t)
 	process := chromium(t)
-	return &Walk{
+	return &Flow{
 		Demo:  d,
-		Desk:  Browse(t, process, look),
-		Phone: &Phone{Browser: Browse(t, process, Look{Phone: true, Lang: look.Lang}), demo: d},
+		Desk:  Browse(t, process, profile),
+		Phone: &Phone{Browser: Browse(t, process, Profile{Phone: true, Lang: profile.Lang}), demo: d},
 		User:  d.Newcomer(),
 		App:   d.Application(protocol),
 	}
 }
 
-func (w *Walk) at(page, selector string) {
+func (w *Flow) at(page, selector string) {
 	w.Desk.t.Helper()
 	w.Desk.See(selector)
-	if w.Look != nil {
-		w.Look(page)
+	if w.OnPage != nil {
+		w.OnPage(page)
 	}
 }
 
 // SignIn goes from the application to the password accepted.
-func (w *Walk) SignIn() {
+func (w *Flow) SignIn() {
 	w.Desk.t.Helper()
 	w.Desk.Open(w.App.URL)
 	w.at("identify", identify)
@@ -72,7 +72,7 @@ func (w *Walk) SignIn() {
 }
 
 // VerifyMail goes from the offer to the mailed code accepted.
-func (w *Walk) VerifyMail() {
+func (w *Flow) VerifyMail() {
 	w.Desk.t.Helper()
 	before := len(w.Demo.mailsTo(w.User.Mail))
 	w.TypeMailed(func() string { return w.Demo.AwaitCode(w.User, before) })
@@ -80,7 +80,7 @@ func (w *Walk) VerifyMail() {
 
 // TypeMailed goes from the offer to a code accepted that comes by mail once it
 // was asked for.
-func (w *Walk) TypeMailed(code func() string) {
+func (w *Flow) TypeMailed(code func() string) {
 	w.Desk.t.Helper()
 	w.at("offer", offer)
 	w.Desk.Follow(press("enrol"))
@@ -90,7 +90,7 @@ func (w *Walk) TypeMailed(code func() string) {
 }
 
 // PickPlatform chooses what the authenticator will run on.
-func (w *Walk) PickPlatform(kind string) {
+func (w *Flow) PickPlatform(kind string) {
 	w.Desk.t.Helper()
 	w.at("platform", platform)
 	w.Desk.Click(fmt.Sprintf(`label:has(input[value=%q])`, kind))
@@ -99,7 +99,7 @@ func (w *Walk) PickPlatform(kind string) {
 }
 
 // ShortCode reads the code to type from the page that shows the QR code.
-func (w *Walk) ShortCode() string {
+func (w *Flow) ShortCode() string {
 	w.Desk.t.Helper()
 	w.Desk.Click(`details:has(#short-code) > summary`)
 	return w.Desk.Text(`#short-code`)
@@ -107,32 +107,32 @@ func (w *Walk) ShortCode() string {
 
 // Enroll goes from the offer to an authenticator on the phone. The desk goes on by
 // itself, or by its button where it has no scripts.
-func (w *Walk) Enroll(withPush bool) {
+func (w *Flow) Enroll(withPush bool) {
 	w.Desk.t.Helper()
 	w.VerifyMail()
 	w.PickPlatform("android")
 	w.Phone.Activate(w.ShortCode(), withPush)
-	w.wake()
+	w.continueWithoutScripts()
 }
 
-// wake lets the desk find out what the phone did.
-func (w *Walk) wake() {
+// continueWithoutScripts lets the desk find out what the phone did.
+func (w *Flow) continueWithoutScripts() {
 	w.Desk.t.Helper()
-	if w.Desk.look.NoScript {
+	if w.Desk.profile.NoScript {
 		w.Desk.Follow(press("continue"))
 	}
 }
 
 // Push goes from the choice to a push approved on the phone.
-func (w *Walk) Push() {
+func (w *Flow) Push() {
 	w.Desk.t.Helper()
 	w.SendPush()
 	w.Phone.Approve(w.Desk.Text(waiting))
-	w.wake()
+	w.continueWithoutScripts()
 }
 
 // SendPush goes from the choice to the page that shows the number.
-func (w *Walk) SendPush() {
+func (w *Flow) SendPush() {
 	w.Desk.t.Helper()
 	w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
 	if w.Desk.Has(choose) {
@@ -146,13 +146,13 @@ func (w *Walk) SendPush() {
 }
 
 // Passcode goes from the choice to the passcode that the phone shows, typed.
-func (w *Walk) Passcode() {
+func (w *Flow) Passcode() {
 	w.Desk.t.Helper()
 	w.TypePasscode(w.Phone.Passcode)
 }
 
 // TypePasscode goes from the choice to a passcode typed.
-func (w *Walk) TypePasscode(shown func() string) {
+func (w *Flow) TypePasscode(shown func() string) {
 	w.Desk.t.Helper()
 	w.Desk.Await("the choice, or the passcode's field", seen(choose)+" || "+seen(passcode))
 	if w.Desk.Has(choose) {
@@ -167,9 +167,9 @@ func (w *Walk) TypePasscode(shown func() string) {
 
 // Arrive waits until the application knows who it is. Without scripts SAML has
 // a button on the way.
-func (w *Walk) Arrive() {
+func (w *Flow) Arrive() {
 	w.Desk.t.Helper()
-	if w.Desk.look.NoScript && w.App.Protocol == "saml" {
+	if w.Desk.profile.NoScript && w.App.Protocol == "saml" {
 		w.at("autopost", `#autosubmit button`)
 		w.Desk.Follow(`#autosubmit button`)
 	}

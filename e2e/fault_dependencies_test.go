@@ -21,7 +21,7 @@ import (
 
 // What the server stands on goes away under load and comes back. Meanwhile
 // people are told at once that it is busy; afterwards all goes on by itself,
-// and the ledger is in order.
+// and the history is in order.
 
 // bound is the longest a request may be kept waiting, whatever is gone: five
 // seconds for its turn and five for a lock, on a machine as busy as a test's.
@@ -29,41 +29,47 @@ const bound = 25 * time.Second
 
 // under lets people log in and enrol while f does something to what the server
 // stands on, and then until some have come through again.
-func (w *ward) under(t *testing.T, f func()) {
+func (w *faultServer) under(t *testing.T, f func()) {
 	t.Helper()
 	stop := make(chan struct{})
-	var visitors sync.WaitGroup
+	var users sync.WaitGroup
 	for range 3 {
-		visitors.Go(func() { w.logInAgainAndAgain(stop) })
+		users.Go(func() { w.logInAgainAndAgain(stop) })
 	}
-	visitors.Go(func() { w.enrollAgainAndAgain(stop) })
-	time.Sleep(time.Second)
+	users.Go(func() { w.enrollAgainAndAgain(stop) })
+	w.awaitLogins(t, 3)
 	f()
-	before := w.ledger.done()
-	for end := time.Now().Add(patience); w.ledger.done() < before+10; time.Sleep(50 * time.Millisecond) {
+	w.awaitLogins(t, 10)
+	close(stop)
+	users.Wait()
+}
+
+// awaitLogins waits until so many more have logged in.
+func (w *faultServer) awaitLogins(t *testing.T, n int) {
+	t.Helper()
+	before := w.history.done()
+	for end := time.Now().Add(maxWait); w.history.done() < before+n; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Errorf("%d logins within %v of the end of the fault, want 10", w.ledger.done()-before, patience)
-			break
+			t.Errorf("%d logins within %v, want %d", w.history.done()-before, maxWait, n)
+			return
 		}
 	}
-	close(stop)
-	visitors.Wait()
 }
 
-// settle ends the server and looks at the ledger.
-func (w *ward) settle(t *testing.T) {
+// stopAndCheck stops the server and checks the history.
+func (w *faultServer) stopAndCheck(t *testing.T) {
 	t.Helper()
 	w.stop()
-	w.audit()
-	w.ledger.report(t, 0, w.slowest)
+	w.checkHistory()
+	w.history.report(t, 0, w.slowest)
 }
 
-// says asks the server how it is, and wants an answer in time.
-func (w *ward) says(t *testing.T, answers map[string]int) {
+// healthAnswers asks the server how it is, and wants each answer in time.
+func (w *faultServer) healthAnswers(t *testing.T, answers map[string]int) {
 	t.Helper()
 	for path, want := range answers {
 		began := time.Now()
-		res, err := http.Get(w.base + path)
+		res, err := http.Get(w.Base + path)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -85,16 +91,16 @@ func TestFaultQLT3_DatabaseLocked(t *testing.T) {
 	for engine, source := range storetest.Empty(t) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			w := newWard(t, source)
-			w.admit(400, 40)
+			w := newFaultServer(t, source)
+			w.addUsers(400, 40)
 			w.start()
 			w.under(t, func() {
 				release := lock(t, source)
 				defer release()
-				w.says(t, gone)
+				w.healthAnswers(t, gone)
 				time.Sleep(20 * time.Second) // with the looking, half a minute
 			})
-			w.settle(t)
+			w.stopAndCheck(t)
 		})
 	}
 }
@@ -114,12 +120,12 @@ func lock(t *testing.T, source string) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(maxWait); ; {
 		_, err = conn.ExecContext(t.Context(), begin)
 		if err == nil {
 			break
 		}
-		// The visitors were faster, or waited for us while we waited for them.
+		// The users were faster, or waited for us while we waited for them.
 		conn.ExecContext(t.Context(), `ROLLBACK`)
 		if time.Now().After(end) {
 			t.Fatal(err)
@@ -143,8 +149,8 @@ func TestFaultQLT2_DiskFull(t *testing.T) {
 		t.Skipf("no small disk can be mounted here: %v: %s", err, out)
 	}
 	defer exec.Command("umount", disk).Run()
-	w := newWard(t, filepath.Join(disk, "latchkey.db"))
-	w.admit(400, 40)
+	w := newFaultServer(t, filepath.Join(disk, "latchkey.db"))
+	w.addUsers(400, 40)
 	w.start()
 	w.under(t, func() {
 		filler := filepath.Join(disk, "filler")
@@ -153,12 +159,12 @@ func TestFaultQLT2_DiskFull(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		// It may find room for a small write in what it has; it lives either way.
-		w.says(t, map[string]int{"/healthz": http.StatusOK})
+		w.healthAnswers(t, map[string]int{"/healthz": http.StatusOK})
 		if err := os.Remove(filler); err != nil {
 			t.Fatal(err)
 		}
 	})
-	w.settle(t)
+	w.stopAndCheck(t)
 }
 
 // fill writes a file until the disk takes no more.
@@ -184,24 +190,24 @@ func TestFaultADM9_MailServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name       string
-		begin, end func(t *testing.T, p *postOffice)
+		begin, end func(t *testing.T, p *smtpServer)
 	}{
-		{"dead", func(_ *testing.T, p *postOffice) { p.close() }, func(t *testing.T, p *postOffice) { p.open(t) }},
-		{"slow", func(_ *testing.T, p *postOffice) { p.behave(3*time.Second, nil) }, func(*testing.T, *postOffice) {}},
-		{"refusing", func(_ *testing.T, p *postOffice) {
-			p.behave(0, &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"})
-		}, func(_ *testing.T, p *postOffice) { p.behave(0, nil) }},
+		{"dead", func(_ *testing.T, p *smtpServer) { p.close() }, func(t *testing.T, p *smtpServer) { p.listen(t) }},
+		{"slow", func(_ *testing.T, p *smtpServer) { p.treatRecipients(3*time.Second, nil) }, func(*testing.T, *smtpServer) {}},
+		{"refusing", func(_ *testing.T, p *smtpServer) {
+			p.treatRecipients(0, &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "later"})
+		}, func(_ *testing.T, p *smtpServer) { p.treatRecipients(0, nil) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWard(t, filepath.Join(t.TempDir(), "latchkey.db"))
-			w.admit(0, 3)
+			w := newFaultServer(t, filepath.Join(t.TempDir(), "latchkey.db"))
+			w.addUsers(0, 3)
 			w.start()
-			tt.begin(t, w.post)
-			waiting := make([]*visitor, 3)
+			tt.begin(t, w.smtp)
+			waiting := make([]*userAgent, 3)
 			for i := range waiting {
 				name, _ := w.takeNewcomer()
-				waiting[i] = w.visitor(name)
+				waiting[i] = w.newUserAgent(name)
 				began := time.Now()
 				if err := waiting[i].to(t.Context(), "enrol code"); err != nil {
 					t.Fatal(err)
@@ -211,16 +217,16 @@ func TestFaultADM9_MailServer(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Second)
-			tt.end(t, w.post)
+			tt.end(t, w.smtp)
 			for _, v := range waiting {
-				w.ledger.note(v.enrollFromCode(t.Context()))
+				w.history.note(v.enrollFromCode(t.Context()))
 			}
 			w.stop()
-			w.audit()
-			for _, fault := range w.ledger.faults {
+			w.checkHistory()
+			for _, fault := range w.history.faults {
 				t.Error(fault)
 			}
-			if got := w.ledger.counts["enrolments"]; got != 3 {
+			if got := w.history.counts["enrolments"]; got != 3 {
 				t.Errorf("%d enrolled, want all 3", got)
 			}
 		})
@@ -231,15 +237,15 @@ func TestFaultADM9_MailServer(t *testing.T) {
 func TestFaultQLT2_PostgresRestarted(t *testing.T) {
 	needServer(t)
 	server := startPostgres(t)
-	w := newWard(t, server.source())
-	w.admit(400, 40)
+	w := newFaultServer(t, server.source())
+	w.addUsers(400, 40)
 	w.start()
 	for _, mode := range []string{"fast", "immediate"} {
 		w.under(t, func() {
 			server.control("stop", "-m", mode)
-			w.says(t, gone)
+			w.healthAnswers(t, gone)
 			server.start()
 		})
 	}
-	w.settle(t)
+	w.stopAndCheck(t)
 }

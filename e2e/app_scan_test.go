@@ -116,10 +116,10 @@ func (b *Browser) permit(what string, setting browser.PermissionSetting) {
 // account, and the camera is off.
 func TestScanToAccount(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	link := h.link(t)
 	process := camera(t, "otpauth://totp/Example:anna?secret=GEZDGNBVGY3TQOJQ", "https://evil.example/authenticator/#v1."+strings.Repeat("a", 26), link)
-	b := Browse(t, process, Look{Phone: true})
+	b := Browse(t, process, Profile{Phone: true})
 	b.allow(browser.PermissionSettingGranted)
 	b.Open(h.base + "/authenticator/")
 	if native, err := evaluate[bool](b, `"BarcodeDetector" in window`); err != nil || native {
@@ -156,16 +156,16 @@ func encodePNG(t *testing.T, picture image.Image) string {
 // picture or the short code, which are beside it all the time.
 func TestScanWithoutCamera(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	stale := encodePNG(t, photograph(t, h.link(t))) // the next one voids it
 	picture := encodePNG(t, photograph(t, h.link(t)))
 	wall := encodePNG(t, image.NewGray(image.Rect(0, 0, 64, 64)))
-	other := encodePNG(t, photograph(t, "WIFI:S:ward;T:WPA;P:secret;;"))
+	other := encodePNG(t, photograph(t, "WIFI:S:office;T:WPA;P:secret;;"))
 	text := filepath.Join(t.TempDir(), "notes.png")
 	if err := os.WriteFile(text, []byte("no picture"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := Browse(t, startChromium(t, chromedp.Flag("use-fake-device-for-media-stream", true)), Look{Phone: true})
+	b := Browse(t, startChromium(t, chromedp.Flag("use-fake-device-for-media-stream", true)), Profile{Phone: true})
 	b.allow(browser.PermissionSettingDenied)
 	b.Open(h.base + "/authenticator/")
 	b.Click(addButton)
@@ -201,8 +201,8 @@ func (b *Browser) reads(selector, text string) {
 // ends the sheet.
 func TestScanRefusals(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{})
 	b.Open(h.base + "/authenticator/")
 	for _, tt := range []struct{ name, want string }{
 		{"NotFoundError", "No camera was found"},
@@ -225,10 +225,10 @@ func TestScanRefusals(t *testing.T) {
 func TestScanStates(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	h := furnishApp(t)
+	h := startApp(t)
 	process := camera(t, "otpauth://totp/Example:anna?secret=GEZDGNBVGY3TQOJQ")
 	for _, lang := range inspected {
-		b := Browse(t, process, Look{Lang: lang})
+		b := Browse(t, process, Profile{Lang: lang})
 		b.allow(browser.PermissionSettingGranted)
 		b.Open(h.base + "/authenticator/")
 		b.Click(addButton)
@@ -248,8 +248,8 @@ func TestScanStates(t *testing.T) {
 // one that throws, or never sees anything, is made up for.
 func TestScanWithNativeDetector(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
+	h := startApp(t)
+	process := camera(t, "WIFI:S:office;T:WPA;P:secret;;")
 	for _, tt := range []struct {
 		name, detect, says string
 		ours               bool
@@ -259,7 +259,7 @@ func TestScanWithNativeDetector(t *testing.T) {
 		{"sees nothing", `async () => []`, "Wi-Fi", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := Browse(t, process, Look{Phone: true})
+			b := Browse(t, process, Profile{Phone: true})
 			b.allow(browser.PermissionSettingGranted)
 			b.before(fmt.Sprintf(`window.BarcodeDetector = class { static async getSupportedFormats() { return ["qr_code"] }; detect = %s }`, tt.detect))
 			b.Open(h.base + "/authenticator/")
@@ -293,9 +293,9 @@ func (b *Browser) fetched(part string) bool {
 // beside is offered, and the keyboard follows what is there.
 func TestScanCameraRests(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	process := camera(t, "WIFI:S:ward;T:WPA;P:secret;;")
-	b := Browse(t, process, Look{})
+	h := startApp(t)
+	process := camera(t, "WIFI:S:office;T:WPA;P:secret;;")
+	b := Browse(t, process, Profile{})
 	b.allow(browser.PermissionSettingGranted)
 	b.before(`
 		window.tracks = []
@@ -360,8 +360,8 @@ func (b *Browser) press(key string) {
 // Where the decoder does not come, that is said, and the short code is there.
 func TestScanWithoutDecoder(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, camera(t, "text"), Look{})
+	h := startApp(t)
+	b := Browse(t, camera(t, "text"), Profile{})
 	b.allow(browser.PermissionSettingGranted)
 	b.before(`window.Worker = class { constructor() { setTimeout(() => this.onerror(new Event("error"))) }; postMessage() {}; terminate() {} }`)
 	b.Open(h.base + "/authenticator/")
@@ -375,7 +375,7 @@ func TestScanWithoutDecoder(t *testing.T) {
 // picture of the whole screen.
 func TestScanTheSignInPage(t *testing.T) {
 	t.Parallel()
-	w := NewWalk(t, "oidc", Look{})
+	w := NewFlow(t, "oidc", Profile{})
 	w.SignIn()
 	w.VerifyMail()
 	w.PickPlatform("android")

@@ -40,7 +40,7 @@ func (b *Browser) run(script string) {
 // sign-in page or by the link, pasted.
 func TestENR7_HomeScreenFirst(t *testing.T) {
 	t.Parallel()
-	h, process := furnishApp(t), chromium(t)
+	h, process := startApp(t), chromium(t)
 	for _, tt := range []struct {
 		name  string
 		typed func(link, code string) string
@@ -50,13 +50,13 @@ func TestENR7_HomeScreenFirst(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			shown := h.activation(t)
-			safari := Browse(t, process, Look{IPhone: true})
+			safari := Browse(t, process, Profile{IPhone: true})
 			safari.Open(shown.Link(h.base))
 			safari.See(homeSteps)
 			if safari.Has(`#sheet input`) {
 				t.Error("Safari asks for the activation beside the steps")
 			}
-			app := Browse(t, process, Look{IPhone: true})
+			app := Browse(t, process, Profile{IPhone: true})
 			app.before(`Object.defineProperty(navigator, "standalone", { value: true })`)
 			app.Open(h.base + "/authenticator/")
 			if app.Has(`main .panel button.plain`) {
@@ -76,8 +76,8 @@ func TestENR7_HomeScreenFirst(t *testing.T) {
 // Who cannot install goes on in the tab, and can copy the link before.
 func TestENR7_GoOnInSafari(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{IPhone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{IPhone: true})
 	link := h.link(t)
 	b.Open(link)
 	b.permit("clipboard-read", browser.PermissionSettingGranted)
@@ -98,9 +98,9 @@ func TestENR7_GoOnInSafari(t *testing.T) {
 // page stays, its fragment changes, and nobody listens yet.
 func TestLinkWhileTheAppBegins(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	link := h.link(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	b.before(fmt.Sprintf(`const ask = window.fetch; window.fetch = (...wanted) => { if (!window.opened) { window.opened = true; location = %q }; return ask(...wanted) }`, link))
 	b.Open(h.base + "/authenticator/")
 	b.Click(`#sheet .pair button[autofocus]`)
@@ -114,9 +114,9 @@ func TestLinkWhileTheAppBegins(t *testing.T) {
 func TestInstallIsOffered(t *testing.T) {
 	t.Parallel()
 	needAxe(t)
-	h, process := furnishApp(t), chromium(t)
+	h, process := startApp(t), chromium(t)
 	for _, lang := range inspected {
-		b := Browse(t, process, Look{Lang: lang})
+		b := Browse(t, process, Profile{Lang: lang})
 		b.Open(h.base + "/authenticator/")
 		b.See(`main .panel`)
 		b.run(`const e = new Event("beforeinstallprompt", { cancelable: true }); e.prompt = async () => { window.prompted = (window.prompted ?? 0) + 1 }; dispatchEvent(e); window.held = e.defaultPrevented`)
@@ -135,8 +135,8 @@ func TestInstallIsOffered(t *testing.T) {
 // the person has removed is not.
 func TestKeyStoreWiped(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	h.enrolled(t, b, nil)
 	const wipe = `await new Promise((resolve) => { indexedDB.deleteDatabase("latchkey-authenticator").onsuccess = resolve })`
 	b.run(wipe)
@@ -165,12 +165,12 @@ func TestKeyStoreWiped(t *testing.T) {
 // A key store that cannot be opened is told from one that never existed.
 func TestKeyStoreUnreadable(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
+	h := startApp(t)
 	for name, script := range map[string]string{
 		"keeps nothing": ``,
 		"be opened":     `document.cookie = "latchkey_authenticator=1; Path=/authenticator"`,
 	} {
-		b := Browse(t, chromium(t), Look{})
+		b := Browse(t, chromium(t), Profile{})
 		b.before(`indexedDB.open = () => { throw new DOMException("broken", "UnknownError") };` + script)
 		b.Open(h.base + "/authenticator/")
 		b.reads(`main h1`, name)
@@ -181,8 +181,8 @@ func TestKeyStoreUnreadable(t *testing.T) {
 // the first, unless the person wants both.
 func TestAppAgain(t *testing.T) {
 	t.Parallel()
-	h := furnishApp(t)
-	b := Browse(t, chromium(t), Look{Phone: true})
+	h := startApp(t)
+	b := Browse(t, chromium(t), Profile{Phone: true})
 	h.enrolled(t, b, nil)
 	for _, tt := range []struct {
 		replace bool
@@ -205,7 +205,7 @@ func TestAppAgain(t *testing.T) {
 }
 
 // active counts the user's authenticators that work.
-func (h *appHouse) active(t *testing.T) int {
+func (h *appServer) active(t *testing.T) int {
 	t.Helper()
 	n := 0
 	h.tx(t, func(tx *store.Tx) error {
@@ -226,8 +226,8 @@ func TestFirstStates(t *testing.T) {
 	needAxe(t)
 	process := chromium(t)
 	for _, lang := range inspected {
-		h := furnishApp(t)
-		b := Browse(t, process, Look{Lang: lang, IPhone: true})
+		h := startApp(t)
+		b := Browse(t, process, Profile{Lang: lang, IPhone: true})
 		b.Open(h.base + "/authenticator/")
 		b.Click(`main .panel button.plain`)
 		b.See(homeSteps)
@@ -262,10 +262,10 @@ func TestFirstStates(t *testing.T) {
 func TestENR7_OnTheSameIPhone(t *testing.T) {
 	t.Parallel()
 	d, process := StartDemo(t), chromium(t)
-	safari := Browse(t, process, Look{IPhone: true})
-	app := Browse(t, process, Look{IPhone: true})
+	safari := Browse(t, process, Profile{IPhone: true})
+	app := Browse(t, process, Profile{IPhone: true})
 	app.before(`Object.defineProperty(navigator, "standalone", { value: true })`)
-	w := &Walk{Demo: d, Desk: safari, Phone: &Phone{Browser: app, demo: d}, User: d.Newcomer(), App: d.Application("oidc")}
+	w := &Flow{Demo: d, Desk: safari, Phone: &Phone{Browser: app, demo: d}, User: d.Newcomer(), App: d.Application("oidc")}
 	w.SignIn()
 	w.VerifyMail()
 	w.PickPlatform("ios")

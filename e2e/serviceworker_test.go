@@ -14,7 +14,7 @@ import (
 // ask sends a protocol command and returns its answer.
 func ask[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, maxWait)
 	defer cancel()
 	got, err := chromedp.Run(ctx, func(ctx context.Context, t *chromedp.Target) (R, error) {
 		return cdp.Call(ctx, t, command, params)
@@ -25,8 +25,8 @@ func ask[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
 	return got
 }
 
-// working waits until a service worker answers for the page.
-func (b *Browser) working() {
+// awaitWorker waits until a service worker answers for the page.
+func (b *Browser) awaitWorker() {
 	b.t.Helper()
 	b.Await("a service worker", `navigator.serviceWorker.controller?.state === "activated"`)
 }
@@ -36,7 +36,7 @@ func (b *Browser) working() {
 func (b *Browser) deliver(origin, data string) {
 	b.t.Helper()
 	ask(b, serviceworker.Enable, cdp.Empty{})
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); ; time.Sleep(20 * time.Millisecond) {
 		b.mu.Lock()
 		id := b.registration
 		b.mu.Unlock()
@@ -50,15 +50,15 @@ func (b *Browser) deliver(origin, data string) {
 	}
 }
 
-// rings delivers a push, waits until so many notifications are on the screen,
-// and returns them. On a busy machine a delivery has been seen to come to nothing
+// deliverUntilShown delivers a push, waits until so many notifications are on the
+// screen, and returns them. On a busy machine a delivery has been seen to come to nothing
 // that the next one, of the same push, did show: it is made three times before
 // that counts as nothing shown.
-func (b *Browser) rings(origin, data string, n int) []shown {
+func (b *Browser) deliverUntilShown(origin, data string, n int) []notification {
 	b.t.Helper()
 	for range 2 {
 		b.deliver(origin, data)
-		if b.within(patience/3, showing(n)) {
+		if b.within(maxWait/3, showing(n)) {
 			return b.notifications(n)
 		}
 	}
@@ -69,8 +69,8 @@ func (b *Browser) rings(origin, data string, n int) []shown {
 // eventually is Await for what only a promise tells.
 func (b *Browser) eventually(what, promise string) {
 	b.t.Helper()
-	if !b.within(patience, promise) {
-		b.t.Fatalf("waited %v for %s (%s)\nat %s", patience, what, promise, b.describe())
+	if !b.within(maxWait, promise) {
+		b.t.Fatalf("waited %v for %s (%s)\nat %s", maxWait, what, promise, b.describe())
 	}
 }
 
@@ -91,16 +91,16 @@ const displayed = `navigator.serviceWorker.ready.then((r) => r.getNotifications(
 func showing(n int) string { return fmt.Sprintf(`%s.then((all) => all.length === %d)`, displayed, n) }
 
 // A shown is a notification on the screen.
-type shown struct {
+type notification struct {
 	Title, Body, Lang, Dir, Tag string
 	Actions                     []struct{ Action, Title string }
 }
 
 // notifications waits until so many are on the screen, and returns them.
-func (b *Browser) notifications(n int) []shown {
+func (b *Browser) notifications(n int) []notification {
 	b.t.Helper()
 	b.eventually(fmt.Sprint(n, " notifications"), showing(n))
-	got, err := evaluate[[]shown](b, displayed+`.then((all) => all.map(({ title, body, lang, dir, tag, actions }) => ({ title, body, lang, dir, tag, actions })))`)
+	got, err := evaluate[[]notification](b, displayed+`.then((all) => all.map(({ title, body, lang, dir, tag, actions }) => ({ title, body, lang, dir, tag, actions })))`)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func (b *Browser) notifications(n int) []shown {
 func inWorker[T any](b *Browser, expression string) T {
 	b.t.Helper()
 	var last error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		targets, err := chromedp.Targets(b.ctx)
 		if err != nil {
 			b.t.Fatal(err)

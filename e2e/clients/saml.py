@@ -17,7 +17,7 @@ from saml2.saml import NAMEID_FORMAT_PERSISTENT, AuthnContextClassRef
 from saml2.samlp import RequestedAuthnContext
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
-given = json.loads(os.environ["STRANGER"])
+given = json.loads(os.environ["RELYING_PARTY"])
 config = SPConfig().load({
     "entityid": given["base"] + "/metadata",
     "xmlsec_binary": given["xmlsec"],

@@ -18,21 +18,21 @@ import (
 
 // A StorePhone has the privacyIDEA Authenticator on it, as its protocol is
 // described: it scans a link, registers a key, asks what waits and answers.
-type StorePhone struct {
+type PrivacyIDEAPhone struct {
 	t      *testing.T
 	key    *rsa.PrivateKey
 	server *rsa.PublicKey
 	link   url.Values
 }
 
-// ScanStore registers with what the QR code holds.
-func ScanStore(t *testing.T, link string) *StorePhone {
+// RegisterPrivacyIDEA registers with what the QR code holds.
+func RegisterPrivacyIDEA(t *testing.T, link string) *PrivacyIDEAPhone {
 	t.Helper()
 	u, err := url.Parse(link)
 	if err != nil || u.Scheme != "otpauth" || u.Host != "pipush" || u.Query().Get("poll_only") != "True" {
 		t.Fatalf("the QR code holds %q, %v", link, err)
 	}
-	p := &StorePhone{t: t, link: u.Query()}
+	p := &PrivacyIDEAPhone{t: t, link: u.Query()}
 	if p.key, err = rsa.GenerateKey(rand.Reader, 4096); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func ScanStore(t *testing.T, link string) *StorePhone {
 }
 
 // call reads an answer, which must be a good one.
-func (p *StorePhone) call(res *http.Response, err error) func(into any) {
+func (p *PrivacyIDEAPhone) call(res *http.Response, err error) func(into any) {
 	p.t.Helper()
 	if err != nil {
 		p.t.Fatal(err)
@@ -72,7 +72,7 @@ func (p *StorePhone) call(res *http.Response, err error) func(into any) {
 	}
 }
 
-func (p *StorePhone) sign(text string) string {
+func (p *PrivacyIDEAPhone) sign(text string) string {
 	digest := sha256.Sum256([]byte(text))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, p.key, crypto.SHA256, digest[:])
 	if err != nil {
@@ -82,9 +82,9 @@ func (p *StorePhone) sign(text string) string {
 }
 
 // Await asks until a request waits, and looks at the server's signature.
-func (p *StorePhone) Await() map[string]string {
+func (p *PrivacyIDEAPhone) Await() map[string]string {
 	p.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		timestamp := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 		var said struct {
 			Result struct {
@@ -117,7 +117,7 @@ func (p *StorePhone) Await() map[string]string {
 
 // Answer approves, with the number picked if there is one to pick, and reports
 // what the server thinks of it.
-func (p *StorePhone) Answer(c map[string]string, picked string) bool {
+func (p *PrivacyIDEAPhone) Answer(c map[string]string, picked string) bool {
 	p.t.Helper()
 	text := c["nonce"] + "|" + c["serial"]
 	form := url.Values{"serial": {c["serial"]}, "nonce": {c["nonce"]}}

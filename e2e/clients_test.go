@@ -31,17 +31,17 @@ const (
 	persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 )
 
-// A Stranger is a relying party on a library nobody here wrote, in a process of
-// its own: a site whose pages say what the library said. The programs are in
-// the folder strangers.
-type Stranger struct {
+// A RelyingParty is one on a library that others wrote, in a process of its own: a
+// site whose pages say what the library said. The programs are in the folder
+// clients.
+type RelyingParty struct {
 	Base string
 	t    *testing.T
 	desk *Browser
 }
 
-// stranger runs a program and gives it what it must know. It is at base.
-func stranger(t *testing.T, desk *Browser, base string, given map[string]any, command ...string) *Stranger {
+// startRelyingParty runs a program and gives it what it must know. It is at base.
+func startRelyingParty(t *testing.T, desk *Browser, base string, given map[string]any, command ...string) *RelyingParty {
 	t.Helper()
 	given["base"] = base
 	text, err := json.Marshal(given)
@@ -50,7 +50,7 @@ func stranger(t *testing.T, desk *Browser, base string, given map[string]any, co
 	}
 	log := new(syncBuffer)
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "STRANGER="+string(text))
+	cmd.Env = append(os.Environ(), "RELYING_PARTY="+string(text))
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -62,21 +62,21 @@ func stranger(t *testing.T, desk *Browser, base string, given map[string]any, co
 			t.Logf("%s said:\n%s", strings.Join(command, " "), log)
 		}
 	})
-	s := &Stranger{Base: base, t: t, desk: desk}
+	s := &RelyingParty{Base: base, t: t, desk: desk}
 	awaitPage(t, base+"/ready")
 	return s
 }
 
-// open opens a page of the stranger's and waits for the answer of the library
+// open opens a page of the relying party and waits for the answer of the library
 // that it comes to, after however many redirects.
-func (s *Stranger) open(path string) {
+func (s *RelyingParty) open(path string) {
 	s.t.Helper()
 	s.desk.Open(s.Base + path)
 	s.desk.Await("an answer of the library", `location.href.startsWith("`+s.Base+`") && document.querySelector("#told, #refused")`)
 }
 
-// told reads from the page what the library said, which must not be a refusal.
-func told[T any](s *Stranger) T {
+// accepted reads from the page what the library said, which must not be a refusal.
+func accepted[T any](s *RelyingParty) T {
 	s.t.Helper()
 	s.desk.Await("what the library says", seen("#told, #refused"))
 	if s.desk.Has("#refused") {
@@ -90,7 +90,7 @@ func told[T any](s *Stranger) T {
 }
 
 // refused opens a page on which the library must refuse, and say why.
-func (s *Stranger) refused(path, why string) {
+func (s *RelyingParty) refused(path, why string) {
 	s.t.Helper()
 	s.open(path)
 	if s.desk.Has("#told") {
@@ -100,9 +100,9 @@ func (s *Stranger) refused(path, why string) {
 	}
 }
 
-// spoilt lets the library have answers that somebody changed on their way; each
-// must be refused for its own reason. It is of a browser that is signed in.
-func (s *Stranger) spoilt(answers [][2]string) {
+// refusesTampered lets the library have answers that somebody changed on their way;
+// each must be refused for its own reason. It is of a browser that is signed in.
+func (s *RelyingParty) refusesTampered(answers [][2]string) {
 	s.t.Helper()
 	for _, a := range answers {
 		s.refused("/?spoil="+a[0], a[1])
@@ -113,26 +113,26 @@ func needNode(t *testing.T) {
 	t.Helper()
 	old := exec.CommandContext(t.Context(), "node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)").Run()
 	need(t, "node 20 or newer", old == nil)
-	_, err := os.Stat("strangers/node_modules")
-	need(t, "node_modules of e2e/strangers", err == nil)
+	_, err := os.Stat("clients/node_modules")
+	need(t, "node_modules of e2e/clients", err == nil)
 }
 
 // openid-client goes the whole way: a login with a passcode, a refresh that
 // rotates, and a logout, and what is not so must be noticed on either side.
-func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
+func TestClients_OIDC1_OpenIDClient(t *testing.T) {
 	t.Parallel()
 	needNode(t)
 	process := chromium(t)
 	storetest.EachSource(t, func(t *testing.T, source string) {
-		h := StartHouse(t, source)
+		h := StartServer(t, source)
 		base := "http://" + freeAddr(t)
 		var app struct {
 			ID     string `json:"client_id"`
 			Secret string `json:"client_secret"`
 		}
 		h.run(&app, "", "app", "add", "oidc", "--name", "Wiki", "--redirect-uri", base+"/callback", "--post-logout-uri", base+"/goodbye", "--offline")
-		desk := Browse(t, process, Look{})
-		s := stranger(t, desk, base, map[string]any{"issuer": h.Issuer(), "client_id": app.ID, "client_secret": app.Secret}, "node", "strangers/oidc.mjs")
+		desk := Browse(t, process, Profile{})
+		s := startRelyingParty(t, desk, base, map[string]any{"issuer": h.Issuer(), "client_id": app.ID, "client_secret": app.Secret}, "node", "clients/oidc.mjs")
 
 		began := time.Now().Truncate(time.Second)
 		h.SignIn(desk, s.Base)
@@ -150,7 +150,7 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 			Scope   string
 			Rotated bool
 		}
-		first := told[person](s)
+		first := accepted[person](s)
 		c, u := first.Claims, first.Userinfo
 		if c.Iss != h.Issuer() || !slices.Equal(c.Aud, []string{app.ID}) || c.ACR != mfa || !slices.Equal(c.AMR, []string{"pwd", "otp", "mfa"}) || c.Sid == "" {
 			t.Errorf("ID token %+v", c)
@@ -163,7 +163,7 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 			t.Errorf("subject %q, userinfo %+v", c.Sub, u)
 		}
 
-		s.spoilt([][2]string{
+		s.refusesTampered([][2]string{
 			{"state", "OAUTH_INVALID_RESPONSE|state"},
 			{"issuer", "iss"},
 			{"no-issuer", "iss"},
@@ -175,30 +175,30 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 		})
 
 		s.open("/refresh")
-		again := told[person](s)
+		again := accepted[person](s)
 		if !again.Rotated || again.Claims.Sub != c.Sub || again.Claims.AuthTime != c.AuthTime || again.Userinfo.Email != u.Email {
 			t.Errorf("after a refresh %+v", again)
 		}
 		s.open("/userinfo")
-		told[any](s)
+		accepted[any](s)
 		type token struct {
 			Active   bool
 			Sub      string
 			ClientID string `json:"client_id"`
 		}
 		s.open("/introspect")
-		if got, want := told[token](s), (token{true, c.Sub, app.ID}); got != want {
+		if got, want := accepted[token](s), (token{true, c.Sub, app.ID}); got != want {
 			t.Errorf("the access token is said to be %+v, want %+v", got, want)
 		}
 		s.refused("/reuse", "invalid_grant")
 		s.refused("/userinfo", `"status": 401`) // the family is ended, and what it gave
 		s.open("/introspect")
-		if got := told[token](s); got != (token{}) {
+		if got := accepted[token](s); got != (token{}) {
 			t.Errorf("a token of a family that is ended is said to be %+v", got)
 		}
 
 		s.open("/logout")
-		if out := told[map[string]string](s); out["state"] != "out" {
+		if out := accepted[map[string]string](s); out["state"] != "out" {
 			t.Errorf("logged out with %v", out)
 		}
 		s.refused("/?spoil=none", "login_required") // it asks with prompt=none
@@ -206,7 +206,7 @@ func TestStrangers_OIDC1_OpenIDClient(t *testing.T) {
 }
 
 // node-saml: signed requests by Redirect.
-func TestStrangers_SAML1_NodeSAML(t *testing.T) {
+func TestClients_SAML1_NodeSAML(t *testing.T) {
 	t.Parallel()
 	needNode(t)
 	serviceProvider(t, [][2]string{
@@ -217,12 +217,12 @@ func TestStrangers_SAML1_NodeSAML(t *testing.T) {
 		{"assertion-unsigned", "[Ii]nvalid (document )?signature"},
 		{"wrapped", "[Ii]nvalid (document )?signature"},
 		{"replay", "InResponseTo is not valid"},
-	}, "node", "strangers/saml.mjs")
+	}, "node", "clients/saml.mjs")
 }
 
 // pysaml2: our metadata by its signature, signed requests by POST, and xmlsec1
 // as what checks.
-func TestStrangers_SAML1_PySAML2(t *testing.T) {
+func TestClients_SAML1_PySAML2(t *testing.T) {
 	t.Parallel()
 	const python = "/usr/bin/python3" // Debian's: another has not Debian's packages
 	need(t, "python3-pysaml2", exec.CommandContext(t.Context(), python, "-c", "import saml2").Run() == nil)
@@ -234,18 +234,18 @@ func TestStrangers_SAML1_PySAML2(t *testing.T) {
 		{"assertion-unsigned", "SignatureError"},
 		{"wrapped", "SignatureError|IndexError"},
 		{"replay", "UnsolicitedResponse"},
-	}, python, "strangers/saml.py")
+	}, python, "clients/saml.py")
 }
 
-// serviceProvider goes the whole way with a stranger's: its metadata to us, ours
-// to it, a login with a passcode, another by the session; and it is to notice
+// serviceProvider goes the whole way with a service provider: its metadata to us,
+// ours to it, a login with a passcode, another by the session; and it is to notice
 // what was changed on the way.
 func serviceProvider(t *testing.T, spoilt [][2]string, command ...string) {
 	t.Helper()
 	needXMLTools(t)
 	process := chromium(t)
 	storetest.EachSource(t, func(t *testing.T, source string) {
-		h := StartHouse(t, source)
+		h := StartServer(t, source)
 		metadata := fetch(t, h.Issuer()+"/saml/metadata")
 		var idp struct {
 			EntityID    string `xml:"entityID,attr"`
@@ -264,9 +264,9 @@ func serviceProvider(t *testing.T, spoilt [][2]string, command ...string) {
 		verify(t, ours, "metadata:EntityDescriptor", metadata)
 		validate(t, "metadata", metadata)
 
-		desk := Browse(t, process, Look{})
+		desk := Browse(t, process, Profile{})
 		xmlsec, _ := exec.LookPath("xmlsec1")
-		s := stranger(t, desk, "http://"+freeAddr(t), map[string]any{"key": key, "certificate": certificate, "xmlsec": xmlsec,
+		s := startRelyingParty(t, desk, "http://"+freeAddr(t), map[string]any{"key": key, "certificate": certificate, "xmlsec": xmlsec,
 			"idp": map[string]string{"entity_id": idp.EntityID, "certificate": ours, "sso": h.Issuer() + "/saml/sso"}}, command...)
 		h.run(nil, string(fetch(t, s.Base+"/metadata")), "app", "add", "saml", "--metadata", "-", "--name", "Payroll")
 
@@ -280,9 +280,9 @@ func serviceProvider(t *testing.T, spoilt [][2]string, command ...string) {
 			Response   string
 		}
 		h.SignIn(desk, s.Base)
-		first := told[person](s)
+		first := accepted[person](s)
 		s.open("/")
-		second := told[person](s)
+		second := accepted[person](s)
 		for _, p := range []person{first, second} {
 			if p.Format != persistent || len(p.NameID) < 32 || strings.Contains(p.NameID, "anna") || p.NameID != first.NameID {
 				t.Errorf("NameID %q (%s), first %q", p.NameID, p.Format, first.NameID)
@@ -301,7 +301,7 @@ func serviceProvider(t *testing.T, spoilt [][2]string, command ...string) {
 			validate(t, "protocol", response)
 			validate(t, "assertion", assertion)
 		}
-		s.spoilt(spoilt)
+		s.refusesTampered(spoilt)
 	})
 }
 
@@ -331,7 +331,7 @@ func keyPair(t *testing.T, dir string) (key, certificate string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stranger"},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sp"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {

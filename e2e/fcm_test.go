@@ -21,39 +21,39 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A courier is Google's push service on this machine, as far as Chromium speaks
+// An fcmServer is Google's push service on this machine, as far as Chromium speaks
 // with it: Chromium checks in, registers for each application server's key,
 // keeps one line open, and is handed over it what is posted to the endpoint of a
 // registration. What it is handed it decrypts by itself.
 //
 // There is no document of this but Chromium's source (google_apis/gcm). The
 // messages are protocol buffers of a handful of fields, written here by hand.
-type courier struct {
+type fcmServer struct {
 	*httptest.Server
-	line net.Listener
-	t    *testing.T
+	mcs net.Listener
+	t   *testing.T
 
-	there chan struct{} // closed once a browser is on the line
+	connected chan struct{} // closed once a browser is on the line
 
 	mu         sync.Mutex
 	browser    net.Conn // the line
 	registered map[string]url.Values
-	handed     [][]byte // packets, in order
+	delivered  [][]byte // packets, in order
 }
 
-func newCourier(t *testing.T) *courier {
+func newFCMServer(t *testing.T) *fcmServer {
 	t.Helper()
-	c := &courier{t: t, there: make(chan struct{}), registered: make(map[string]url.Values)}
+	c := &fcmServer{t: t, connected: make(chan struct{}), registered: make(map[string]url.Values)}
 	c.Server = httptest.NewTLSServer(http.HandlerFunc(c.serve))
 	t.Cleanup(c.Close)
 	var err error
-	if c.line, err = tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: c.TLS.Certificates, MinVersion: tls.VersionTLS12}); err != nil {
+	if c.mcs, err = tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: c.TLS.Certificates, MinVersion: tls.VersionTLS12}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.line.Close() })
+	t.Cleanup(func() { c.mcs.Close() })
 	go func() {
 		for {
-			conn, err := c.line.Accept()
+			conn, err := c.mcs.Accept()
 			if err != nil {
 				return
 			}
@@ -63,14 +63,14 @@ func newCourier(t *testing.T) *courier {
 	return c
 }
 
-// options make a Chromium take the courier for Google, and believe its
+// options make a Chromium take the server for Google's, and believe its
 // certificate.
-func (c *courier) options() []chromedp.ExecAllocatorOption {
+func (c *fcmServer) options() []chromedp.ExecAllocatorOption {
 	key := sha256.Sum256(c.Certificate().RawSubjectPublicKeyInfo)
 	return []chromedp.ExecAllocatorOption{
 		chromedp.Flag("gcm-checkin-url", c.URL+"/checkin"),
 		chromedp.Flag("gcm-registration-url", c.URL+"/register"),
-		chromedp.Flag("gcm-mcs-endpoint", "https://"+c.line.Addr().String()),
+		chromedp.Flag("gcm-mcs-endpoint", "https://"+c.mcs.Addr().String()),
 		chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(key[:])),
 	}
 }
@@ -78,7 +78,7 @@ func (c *courier) options() []chromedp.ExecAllocatorOption {
 // endpoints is what the path of every endpoint begins with.
 const endpoints = "/fcm/send/"
 
-func (c *courier) serve(w http.ResponseWriter, r *http.Request) {
+func (c *fcmServer) serve(w http.ResponseWriter, r *http.Request) {
 	token, posted := strings.CutPrefix(r.URL.Path, endpoints)
 	switch {
 	case r.URL.Path == "/checkin":
@@ -92,10 +92,10 @@ func (c *courier) serve(w http.ResponseWriter, r *http.Request) {
 	case posted:
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = c.hand(token, body)
+			err = c.deliver(token, body)
 		}
 		if err != nil {
-			c.t.Errorf("courier: %v", err)
+			c.t.Errorf("push service: %v", err)
 			w.WriteHeader(http.StatusGone)
 			return
 		}
@@ -111,21 +111,21 @@ const (
 	dataMessage = 8
 )
 
-// hand sends a message on to the browser as it came.
-func (c *courier) hand(token string, body []byte) error {
-	<-c.there
+// deliver sends a message on to the browser as it came.
+func (c *fcmServer) deliver(token string, body []byte) error {
+	<-c.connected
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	to := c.registered[token]
 	if to == nil {
 		return errors.New("nobody registered as " + token)
 	}
-	id := messageID(len(c.handed))
+	id := messageID(len(c.delivered))
 	m := protoPacket(dataMessage, protoText(2, id), protoText(3, to.Get("sender")), protoText(5, to.Get("app")),
 		protoText(7, string(protoJoin(protoText(1, "subtype"), protoText(2, to.Get("X-subtype"))))),
 		protoText(7, string(protoJoin(protoText(1, "content-encoding"), protoText(2, "aes128gcm")))),
 		protoText(9, id), protoText(21, string(body)))
-	c.handed = append(c.handed, m)
+	c.delivered = append(c.delivered, m)
 	_, _ = c.browser.Write(m) // if the line is gone, the browser comes back for it
 	return nil
 }
@@ -135,7 +135,7 @@ func messageID(n int) string { return fmt.Sprintf("message-%d;", n) }
 // listen answers the browser's login, which says what it has received; what it
 // has not, since the line broke, comes again. All else that it says is for the
 // record.
-func (c *courier) listen(conn net.Conn) {
+func (c *fcmServer) listen(conn net.Conn) {
 	defer conn.Close()
 	r := bufio.NewReader(conn)
 	version, err := r.ReadByte()
@@ -154,18 +154,18 @@ func (c *courier) listen(conn net.Conn) {
 	}
 }
 
-func (c *courier) loggedIn(conn net.Conn, version byte, said []byte) {
+func (c *fcmServer) loggedIn(conn net.Conn, version byte, said []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	answer := append([]byte{version}, protoPacket(loginAnswer, protoText(1, "login"))...)
-	for n, m := range c.handed {
+	for n, m := range c.delivered {
 		if !bytes.Contains(said, []byte(messageID(n))) {
 			answer = append(answer, m...)
 		}
 	}
 	_, _ = conn.Write(answer)
 	if c.browser == nil {
-		close(c.there)
+		close(c.connected)
 	}
 	c.browser = conn
 }

@@ -3,8 +3,8 @@
 import { createServer } from "node:http"
 import { text } from "node:stream/consumers"
 
-// What the test lets a stranger know: addresses, and what an operator hands over.
-export const given = JSON.parse(process.env.STRANGER)
+// What the test tells: addresses, and what an operator hands over.
+export const given = JSON.parse(process.env.RELYING_PARTY)
 
 export const redirect = (to) => ({ status: 303, headers: { Location: String(to) }, body: "" })
 export const file = (type, body) => ({ status: 200, headers: { "Content-Type": type }, body })

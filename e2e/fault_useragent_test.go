@@ -25,14 +25,13 @@ import (
 )
 
 // callback is where the application's answers go. Nobody listens there: a
-// visitor stops at its door and reads the address.
+// userAgent does not follow them, but reads the address.
 const callback = "http://127.0.0.1:9/callback"
 
-// A visitor is a person at a browser without scripts. When the server dies
-// under them they wait, reload the page they are on, and go on with what it
-// asks.
-type visitor struct {
-	w      *ward
+// A userAgent is a person's browser without scripts. When the server dies, it waits,
+// reloads the page it is on, and goes on with what that asks.
+type userAgent struct {
+	w      *faultServer
 	name   string
 	client *http.Client
 
@@ -42,13 +41,13 @@ type visitor struct {
 	code   string // the authorization code, once they are back at the application
 }
 
-func (w *ward) visitor(name string) *visitor {
+func (w *faultServer) newUserAgent(name string) *userAgent {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		panic(err) // without options it cannot fail
 	}
-	v := &visitor{w: w, name: name}
-	v.client = &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	v := &userAgent{w: w, name: name}
+	v.client = &http.Client{Jar: jar, Timeout: maxWait, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 		if strings.HasPrefix(r.URL.String(), callback) {
 			return http.ErrUseLastResponse
 		}
@@ -59,15 +58,15 @@ func (w *ward) visitor(name string) *visitor {
 
 const verifier = "a-verifier-of-at-least-forty-three-characters-for-pkce"
 
-func (v *visitor) authorize() string {
+func (v *userAgent) authorize() string {
 	challenge := sha256.Sum256([]byte(verifier))
-	return v.w.base + "/t/default/oauth/authorize?" + url.Values{"client_id": {v.w.client}, "redirect_uri": {callback},
+	return v.w.Base + "/t/default/oauth/authorize?" + url.Values{"client_id": {v.w.client}, "redirect_uri": {callback},
 		"response_type": {"code"}, "scope": {"openid offline_access"}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"}}.Encode()
 }
 
 // send makes a request and reads where it led.
-func (v *visitor) send(ctx context.Context, method, address string, form url.Values) error {
+func (v *userAgent) send(ctx context.Context, method, address string, form url.Values) error {
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
@@ -106,8 +105,8 @@ func (v *visitor) send(ctx context.Context, method, address string, form url.Val
 }
 
 // reload is what people do when a page did not come: they ask for it again.
-func (v *visitor) reload(ctx context.Context) error {
-	return patiently(ctx, func() error {
+func (v *userAgent) reload(ctx context.Context) error {
+	return retryWhileAway(ctx, func() error {
 		if v.at == "" {
 			return v.send(ctx, http.MethodGet, v.authorize(), nil)
 		}
@@ -118,7 +117,7 @@ func (v *visitor) reload(ctx context.Context) error {
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
 
 // step is what the page asks for.
-func (v *visitor) step() string {
+func (v *userAgent) step() string {
 	if v.status == http.StatusGone {
 		return "ended"
 	}
@@ -133,7 +132,7 @@ func (v *visitor) step() string {
 }
 
 // heading is what a person reads first.
-func (v *visitor) heading() string {
+func (v *userAgent) heading() string {
 	if _, rest, found := strings.Cut(v.page, "<h1>"); found {
 		heading, _, _ := strings.Cut(rest, "</h1>")
 		return heading
@@ -141,11 +140,11 @@ func (v *visitor) heading() string {
 	return v.page
 }
 
-func (v *visitor) journey() string { return path.Base(v.at) }
+func (v *userAgent) journey() string { return path.Base(v.at) }
 
 // post fills in the page's form. If the answer is lost, the page is asked for
 // again, and lost tells that nobody knows what became of the input.
-func (v *visitor) post(ctx context.Context, fields ...string) (lost bool, err error) {
+func (v *userAgent) post(ctx context.Context, fields ...string) (lost bool, err error) {
 	form := url.Values{}
 	for _, field := range hiddenField.FindAllStringSubmatch(v.page, -1) {
 		form.Set(field[1], html.UnescapeString(field[2]))
@@ -160,15 +159,15 @@ func (v *visitor) post(ctx context.Context, fields ...string) (lost bool, err er
 	return false, err
 }
 
-// to goes on until the page asks for what is wanted, or the visitor is back at
-// the application.
-func (v *visitor) to(ctx context.Context, want string) error {
+// to goes on until the page asks for what is wanted, or the person is back at the
+// application.
+func (v *userAgent) to(ctx context.Context, want string) error {
 	if v.page == "" {
 		if err := v.reload(ctx); err != nil {
 			return err
 		}
 	}
-	for end := time.Now().Add(2 * patience); time.Now().Before(end); {
+	for end := time.Now().Add(2 * maxWait); time.Now().Before(end); {
 		step := v.step()
 		if v.code != "" || step == want {
 			return nil
@@ -179,7 +178,7 @@ func (v *visitor) to(ctx context.Context, want string) error {
 		case "identify":
 			lost, err = v.post(ctx, "username", v.name)
 		case "password":
-			lost, err = v.post(ctx, "password", wardsPassword, "do", "continue")
+			lost, err = v.post(ctx, "password", everybodysPassword, "do", "continue")
 			if err == nil && v.status == http.StatusUnprocessableEntity {
 				return fmt.Errorf("%s: the right password was refused at %s", v.name, v.at)
 			}
@@ -211,8 +210,8 @@ func (v *visitor) to(ctx context.Context, want string) error {
 }
 
 // confirm types a passcode that was never typed before until it is known what
-// became of it. It reports whether the visitor is back at the application.
-func (v *visitor) confirm(ctx context.Context, code string) (bool, error) {
+// became of it. It reports whether the person is back at the application.
+func (v *userAgent) confirm(ctx context.Context, code string) (bool, error) {
 	began, lostOnce := time.Now(), false
 	for {
 		lost, err := v.post(ctx, "passcode", code, "do", "continue")
@@ -240,7 +239,7 @@ func (v *visitor) confirm(ctx context.Context, code string) (bool, error) {
 }
 
 // logInAgainAndAgain logs in whoever can, until stop.
-func (w *ward) logInAgainAndAgain(stop <-chan struct{}) {
+func (w *faultServer) logInAgainAndAgain(stop <-chan struct{}) {
 	ctx := w.t.Context()
 	params := otp.Params{Digits: 6, Period: 30}
 	for {
@@ -249,24 +248,24 @@ func (w *ward) logInAgainAndAgain(stop <-chan struct{}) {
 			return
 		default:
 		}
-		o := w.takeOwner(otp.Step(params, time.Now()))
+		o := w.takeTokenUser(otp.Step(params, time.Now()))
 		if o == nil {
 			time.Sleep(50 * time.Millisecond) // all have used the passcode of these 30 seconds
 			continue
 		}
-		w.ledger.note(w.logIn(ctx, o, params))
-		w.giveBack(o)
+		w.history.note(w.logIn(ctx, o, params))
+		w.returnTokenUser(o)
 	}
 }
 
-func (w *ward) logIn(ctx context.Context, o *owner, params otp.Params) error {
-	v := w.visitor(o.name)
+func (w *faultServer) logIn(ctx context.Context, o *tokenUser, params otp.Params) error {
+	v := w.newUserAgent(o.name)
 	if err := v.to(ctx, "passcode"); err != nil {
 		return err
 	}
 	o.step = otp.Step(params, time.Now())
 	code := otp.HOTP(o.seed, params, o.step)
-	w.ledger.tried(o.name, code, v.journey())
+	w.history.tried(o.name, code, v.journey())
 	if rand.N(4) == 0 {
 		return w.race(ctx, v, o, code)
 	}
@@ -274,27 +273,27 @@ func (w *ward) logIn(ctx context.Context, o *owner, params otp.Params) error {
 	if err != nil || !done {
 		return err
 	}
-	w.ledger.loggedIn(v.journey(), o.name, code)
+	w.history.loggedIn(v.journey(), o.name, code)
 	return v.redeem(ctx)
 }
 
 // race types the same passcode in two browsers at the same moment.
-func (w *ward) race(ctx context.Context, v *visitor, o *owner, code string) error {
-	other := w.visitor(o.name)
+func (w *faultServer) race(ctx context.Context, v *userAgent, o *tokenUser, code string) error {
+	other := w.newUserAgent(o.name)
 	if err := other.to(ctx, "passcode"); err != nil {
 		return err
 	}
-	w.ledger.tried(o.name, code, other.journey())
+	w.history.tried(o.name, code, other.journey())
 	var wg sync.WaitGroup
-	for _, v := range []*visitor{v, other} {
+	for _, v := range []*userAgent{v, other} {
 		wg.Go(func() { _, _ = v.post(ctx, "passcode", code, "do", "continue") }) // what it came to, the code tells
 	}
 	wg.Wait()
 	arrived := 0
-	for _, v := range []*visitor{v, other} {
+	for _, v := range []*userAgent{v, other} {
 		if v.code != "" {
 			arrived++
-			w.ledger.loggedIn(v.journey(), o.name, code)
+			w.history.loggedIn(v.journey(), o.name, code)
 		}
 	}
 	if arrived > 1 {
@@ -304,7 +303,7 @@ func (w *ward) race(ctx context.Context, v *visitor, o *owner, code string) erro
 }
 
 // enrollAgainAndAgain enrols newcomers, until stop or until there is nobody left.
-func (w *ward) enrollAgainAndAgain(stop <-chan struct{}) {
+func (w *faultServer) enrollAgainAndAgain(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -315,13 +314,13 @@ func (w *ward) enrollAgainAndAgain(stop <-chan struct{}) {
 		if !ok {
 			return
 		}
-		w.ledger.note(w.enroll(w.t.Context(), name))
+		w.history.note(w.enroll(w.t.Context(), name))
 	}
 }
 
 // enrol goes the whole way of somebody without an authenticator.
-func (w *ward) enroll(ctx context.Context, name string) error {
-	v := w.visitor(name)
+func (w *faultServer) enroll(ctx context.Context, name string) error {
+	v := w.newUserAgent(name)
 	if err := v.to(ctx, "enrol code"); err != nil {
 		return err
 	}
@@ -329,10 +328,10 @@ func (w *ward) enroll(ctx context.Context, name string) error {
 }
 
 // enrollFromCode goes on from the page that asks for the mailed code.
-func (v *visitor) enrollFromCode(ctx context.Context) error {
+func (v *userAgent) enrollFromCode(ctx context.Context) error {
 	w, name := v.w, v.name
 	for tries := 0; v.step() == "enrol code"; tries++ {
-		code, err := w.post.code(ctx, name+"@example.org")
+		code, err := w.smtp.code(ctx, name+"@example.org")
 		if err != nil {
 			return err
 		}
@@ -352,7 +351,7 @@ func (v *visitor) enrollFromCode(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	w.ledger.enrolled(account.Serial)
+	w.history.enrolled(account.Serial)
 	if err := v.to(ctx, "passcode"); err != nil {
 		return err
 	}
@@ -360,25 +359,25 @@ func (v *visitor) enrollFromCode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.ledger.tried(name, code.Code, v.journey())
+	w.history.tried(name, code.Code, v.journey())
 	done, err := v.confirm(ctx, code.Code)
 	if err != nil || !done {
 		return err
 	}
-	w.ledger.loggedIn(v.journey(), name, code.Code)
+	w.history.loggedIn(v.journey(), name, code.Code)
 	return v.redeem(ctx)
 }
 
 var shortCode = regexp.MustCompile(`id="short-code"[^>]*>([^<]+)<`)
 
 // activate types the short code into an app, as often as it takes.
-func (v *visitor) activate(ctx context.Context, app *phone.Phone) (account phone.Account, err error) {
+func (v *userAgent) activate(ctx context.Context, app *phone.Phone) (account phone.Account, err error) {
 	found := shortCode.FindStringSubmatch(v.page)
 	if found == nil {
 		return account, fmt.Errorf("no short code on the page at %s", v.at)
 	}
-	err = patiently(ctx, func() error {
-		account, err = app.Activate(ctx, phone.Activation{Base: v.w.base, Code: found[1], Name: "Terminal"})
+	err = retryWhileAway(ctx, func() error {
+		account, err = app.Activate(ctx, phone.Activation{Base: v.w.Base, Code: found[1], Name: "Terminal"})
 		refusal, refused := errors.AsType[*phone.Refusal](err)
 		switch {
 		case err == nil:
@@ -393,13 +392,13 @@ func (v *visitor) activate(ctx context.Context, app *phone.Phone) (account phone
 
 // redeem is the application's part: the code for tokens, some codes twice, some
 // refresh tokens for others.
-func (v *visitor) redeem(ctx context.Context) error {
+func (v *userAgent) redeem(ctx context.Context) error {
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {v.code}, "redirect_uri": {callback}, "code_verifier": {verifier}}
 	refresh, status, err := v.w.token(ctx, form)
 	if err != nil || status != http.StatusOK {
 		return err // lost on the way: a second try counts as the code's reuse, so nobody makes one
 	}
-	v.w.ledger.count("codes redeemed")
+	v.w.history.count("codes redeemed")
 	if rand.N(4) == 0 {
 		again, status, err := v.w.token(ctx, form)
 		if err == nil && (status == http.StatusOK || again != "") {
@@ -409,16 +408,16 @@ func (v *visitor) redeem(ctx context.Context) error {
 	}
 	form = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}
 	if next, status, err := v.w.token(ctx, form); err == nil && status == http.StatusOK {
-		v.w.ledger.refreshed(refresh, next)
+		v.w.history.refreshed(refresh, next)
 	}
 	return nil
 }
 
 // token asks the token endpoint once. A status of 0 means that the answer was
 // lost.
-func (w *ward) token(ctx context.Context, form url.Values) (refresh string, status int, err error) {
+func (w *faultServer) token(ctx context.Context, form url.Values) (refresh string, status int, err error) {
 	form.Set("client_id", w.client)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.base+"/t/default/oauth/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Base+"/t/default/oauth/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", 0, err
 	}

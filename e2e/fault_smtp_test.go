@@ -16,9 +16,9 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// A postOffice is a real SMTP server that outlives the server under fault. It
-// can be dead, slow or unwilling.
-type postOffice struct {
+// An smtpServer is a real one that outlives the server under fault. It can be down,
+// slow or refusing.
+type smtpServer struct {
 	port string
 
 	mu      sync.Mutex
@@ -29,21 +29,21 @@ type postOffice struct {
 	server  *smtp.Server
 }
 
-func openPost(t *testing.T) *postOffice {
+func startSMTP(t *testing.T) *smtpServer {
 	t.Helper()
-	p := &postOffice{mails: map[string][]string{}, ids: map[string]int{}}
+	p := &smtpServer{mails: map[string][]string{}, ids: map[string]int{}}
 	_, port, err := net.SplitHostPort(freeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.port = port
-	p.open(t)
+	p.listen(t)
 	t.Cleanup(p.close)
 	return p
 }
 
-// open lets the office listen, again at the same port.
-func (p *postOffice) open(t *testing.T) {
+// listen accepts connections, again at the same port.
+func (p *smtpServer) listen(t *testing.T) {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:"+p.port)
@@ -56,18 +56,18 @@ func (p *postOffice) open(t *testing.T) {
 	go p.server.Serve(l)
 }
 
-func (p *postOffice) close() { p.server.Close() }
+func (p *smtpServer) close() { p.server.Close() }
 
-// behave changes how the office treats what is brought to it.
-func (p *postOffice) behave(pause time.Duration, refusal *smtp.SMTPError) {
+// treatRecipients changes how recipients are answered from now on.
+func (p *smtpServer) treatRecipients(pause time.Duration, refusal *smtp.SMTPError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pause, p.refusal = pause, refusal
 }
 
 // code waits for a mail to an address and returns the code in the newest.
-func (p *postOffice) code(ctx context.Context, address string) (string, error) {
-	for end := time.Now().Add(patience); ; {
+func (p *smtpServer) code(ctx context.Context, address string) (string, error) {
+	for end := time.Now().Add(maxWait); ; {
 		p.mu.Lock()
 		mails := p.mails[address]
 		p.mu.Unlock()
@@ -79,7 +79,7 @@ func (p *postOffice) code(ctx context.Context, address string) (string, error) {
 			return found[1], nil
 		}
 		if time.Now().After(end) {
-			return "", fmt.Errorf("the mail to %s was lost: none came for %v", address, patience)
+			return "", fmt.Errorf("the mail to %s was lost: none came for %v", address, maxWait)
 		}
 		select {
 		case <-ctx.Done():
@@ -89,8 +89,8 @@ func (p *postOffice) code(ctx context.Context, address string) (string, error) {
 	}
 }
 
-// twice is how many mails came more than once.
-func (p *postOffice) twice() (n int) {
+// repeated counts the mails that came more than once.
+func (p *smtpServer) repeated() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, times := range p.ids {
@@ -101,19 +101,19 @@ func (p *postOffice) twice() (n int) {
 	return n
 }
 
-func (p *postOffice) NewSession(*smtp.Conn) (smtp.Session, error) { return &posting{p: p}, nil }
+func (p *smtpServer) NewSession(*smtp.Conn) (smtp.Session, error) { return &smtpSession{p: p}, nil }
 
-// A posting is one mail as it is brought.
-type posting struct {
-	p  *postOffice
+// An smtpSession is one mail on its way in.
+type smtpSession struct {
+	p  *smtpServer
 	to string
 }
 
-func (s *posting) Reset()                               {}
-func (s *posting) Logout() error                        { return nil }
-func (s *posting) Mail(string, *smtp.MailOptions) error { return nil }
+func (s *smtpSession) Reset()                               {}
+func (s *smtpSession) Logout() error                        { return nil }
+func (s *smtpSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-func (s *posting) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *smtpSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.p.mu.Lock()
 	pause, refusal := s.p.pause, s.p.refusal
 	s.p.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *posting) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-func (s *posting) Data(r io.Reader) error {
+func (s *smtpSession) Data(r io.Reader) error {
 	m, err := mail.ReadMessage(r)
 	if err != nil {
 		return err

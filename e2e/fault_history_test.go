@@ -14,9 +14,9 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// A ledger is what the visitors were told, and what went wrong before their
-// eyes. Whoever was told that something is done may rely on it.
-type ledger struct {
+// A history is what the users were told, and what went wrong meanwhile. Who was told
+// that something is done may rely on it.
+type history struct {
 	mu      sync.Mutex
 	faults  []string
 	counts  map[string]int
@@ -33,53 +33,53 @@ type login struct {
 	at         time.Time
 }
 
-func newLedger(t *testing.T) *ledger {
+func newHistory(t *testing.T) *history {
 	t.Helper()
-	return &ledger{counts: map[string]int{}, logins: map[string]string{}, trials: map[string][]string{}}
+	return &history{counts: map[string]int{}, logins: map[string]string{}, trials: map[string][]string{}}
 }
 
-func (l *ledger) enter(f func()) {
+func (l *history) locked(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
 }
 
-func (l *ledger) count(what string) { l.enter(func() { l.counts[what]++ }) }
+func (l *history) count(what string) { l.locked(func() { l.counts[what]++ }) }
 
-// note enters what must not have happened.
-func (l *ledger) note(err error) {
+// note adds what must not have happened.
+func (l *history) note(err error) {
 	if err != nil {
-		l.enter(func() { l.faults = append(l.faults, err.Error()) })
+		l.locked(func() { l.faults = append(l.faults, err.Error()) })
 	}
 }
 
-func (l *ledger) tried(user, code, journey string) {
-	l.enter(func() { l.trials[user+" "+code] = append(l.trials[user+" "+code], journey) })
+func (l *history) tried(user, code, journey string) {
+	l.locked(func() { l.trials[user+" "+code] = append(l.trials[user+" "+code], journey) })
 }
 
 // done is how many logins were acknowledged so far.
-func (l *ledger) done() (n int) {
-	l.enter(func() { n = l.counts["logins"] })
+func (l *history) done() (n int) {
+	l.locked(func() { n = l.counts["logins"] })
 	return n
 }
 
-func (l *ledger) loggedIn(journey, user, code string) {
-	l.enter(func() {
+func (l *history) loggedIn(journey, user, code string) {
+	l.locked(func() {
 		l.counts["logins"]++
 		l.logins[journey] = user
 		l.newest = append(l.newest, login{user, code, time.Now()})
 	})
 }
 
-func (l *ledger) enrolled(serial string) {
-	l.enter(func() {
+func (l *history) enrolled(serial string) {
+	l.locked(func() {
 		l.counts["enrolments"]++
 		l.serials = append(l.serials, serial)
 	})
 }
 
-func (l *ledger) refreshed(old, next string) {
-	l.enter(func() {
+func (l *history) refreshed(old, next string) {
+	l.locked(func() {
 		l.counts["refreshes"]++
 		l.spent, l.live = append(l.spent, old), append(l.live, next)
 	})
@@ -87,8 +87,8 @@ func (l *ledger) refreshed(old, next string) {
 
 // replay brings what was used up once more, and what was given and never used,
 // to the server that came up after the last kill.
-func (w *ward) replay() {
-	ctx, l := w.t.Context(), w.ledger
+func (w *faultServer) replay() {
+	ctx, l := w.t.Context(), w.history
 	fresh := 0
 	for i := len(l.newest) - 1; i >= 0 && fresh < 5; i-- {
 		last := l.newest[i]
@@ -96,7 +96,7 @@ func (w *ward) replay() {
 			continue
 		}
 		fresh++
-		v := w.visitor(last.user)
+		v := w.newUserAgent(last.user)
 		err := v.to(ctx, "passcode")
 		if err == nil {
 			_, err = v.post(ctx, "passcode", last.code, "do", "continue")
@@ -120,8 +120,8 @@ func (w *ward) replay() {
 	ask(l.spent, http.StatusBadRequest, "a spent refresh token was taken")
 }
 
-// audit holds the ledger against the database.
-func (w *ward) audit() {
+// checkHistory compares the history with the database.
+func (w *faultServer) checkHistory() {
 	w.t.Helper()
 	driver := "sqlite"
 	if strings.HasPrefix(w.source, "postgres") {
@@ -138,7 +138,7 @@ func (w *ward) audit() {
 		}
 		return n
 	}
-	l := w.ledger
+	l := w.history
 	// Nothing acknowledged is lost.
 	for journey, user := range l.logins {
 		if count(`SELECT COUNT(*) FROM journeys WHERE id = $1 AND outcome = 'success'`, journey) != 1 {
@@ -179,11 +179,11 @@ func (w *ward) audit() {
 			l.note(fmt.Errorf("%d %s", n, what))
 		}
 	}
-	l.counts["mails that came twice"] = w.post.twice()
+	l.counts["mails that came twice"] = w.smtp.repeated()
 }
 
 // report says what was done, and fails on what must not have been.
-func (l *ledger) report(t *testing.T, kills int, slowest time.Duration) {
+func (l *history) report(t *testing.T, kills int, slowest time.Duration) {
 	t.Helper()
 	t.Logf("%d kills, ready again within %v: %v", kills, slowest.Round(time.Millisecond), l.counts)
 	for _, fault := range l.faults {
