@@ -18,7 +18,7 @@ import (
 // the newest, and the code beside it.
 func invited(t *testing.T, folder string, mails int) (link, code string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
 		if err != nil || len(files) != mails {
 			continue

@@ -14,6 +14,10 @@ import (
 	"time"
 )
 
+// maxWait is how long a server or a mail may take before a test gives up. It is long
+// because the processors may be busy with other tests.
+const maxWait = 30 * time.Second
+
 // A writer is a log written by one goroutine and read by another.
 type writer struct {
 	mu sync.Mutex
@@ -53,7 +57,7 @@ func serving(t *testing.T, dir string) string {
 			t.Errorf("serve: exit %d\n%s", got, log.String())
 		}
 	})
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); ; time.Sleep(10 * time.Millisecond) {
 		res, err := http.Get(base + "/readyz")
 		if err == nil {
 			res.Body.Close()

@@ -80,7 +80,7 @@ func (b *browser) find(pattern string) string {
 // mailed waits for a mail in a folder and returns the code of six digits in it.
 func mailed(t *testing.T, folder string) string {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
 		if err != nil || len(files) == 0 {
 			continue
