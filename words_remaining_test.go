@@ -7,8 +7,6 @@ cmd/latchkey: handout house strand stranger walk
 cmd/latchkey/testdata/transcripts: house
 enroll: bell enroll.flood enroll.pend enroll.redeem epoch errand handout kit stranger tally
 idp: handout kit visit
-idp/oidc: kit stranger
-idp/saml: kit stranger
 internal/admin: obstacle strand tenancy wayin
 internal/bench: house stranger walk
 internal/journey: door errand holding house journey.*.settle journey.class stranger tally visit walk

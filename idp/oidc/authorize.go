@@ -23,32 +23,30 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// A request is what must be remembered of an authorization request until it is
-// answered.
+// A request is what must be stored of an authorization request until it is answered.
 type request struct {
 	RedirectURI string `json:"redirect_uri"`
-	State       []byte `json:"state"` // echoed byte for byte, whatever the bytes
+	State       []byte `json:"state"` // returned byte for byte
 	Scope       string `json:"scope"`
 	Nonce       string `json:"nonce"`
 	Challenge   string `json:"challenge"`
-	Subject     string `json:"subject"` // who the id_token_hint says it must be; empty is anybody
+	Subject     string `json:"subject"` // who must log in, according to the id_token_hint; empty means anybody
 }
 
 // A fault is an error of the protocol, for the application.
 type fault struct{ code, description string }
 
-// invalid is the fault of most requests.
+// invalid returns an invalid_request fault.
 func invalid(format string, args ...any) *fault {
 	return &fault{"invalid_request", fmt.Sprintf(format, args...)}
 }
 
-// maxEcho bounds what we keep for the application and give back.
+// maxEcho is the maximum number of bytes of a value that is stored for the application and returned.
 const maxEcho = 4096
 
-// authorize takes a request to log somebody in. An application we do not know,
-// or an address that is not its, gets a page: to redirect there would make us
-// everybody's open redirector (RFC 6749, section 4.1.2.1). Every other fault is
-// told to the application.
+// authorize handles an authorization request. For an unknown application, or an address that does not
+// belong to it, it shows a page: redirecting there would be an open redirector (RFC 6749, section 4.1.2.1).
+// All other faults are sent to the application.
 func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
@@ -89,10 +87,10 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	return f.idp.Accept(w, r, t, c.app, want)
 }
 
-// challenge is what an S256 code_challenge looks like: 256 bits in base64url.
+// challenge is the format of an S256 code_challenge: 256 bits in base64url.
 var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-// parse reads a request whose application and redirect address are known.
+// parse reads a request whose application and redirect address are verified.
 func (c *client) parse(form url.Values) (want journey.Request, payload request, wrong *fault) {
 	payload.RedirectURI = form.Get("redirect_uri")
 	if state := form.Get("state"); len(form["state"]) > 1 || len(state) > maxEcho {
@@ -102,7 +100,7 @@ func (c *client) parse(form url.Values) (want journey.Request, payload request, 
 	}
 	for name, code := range map[string]string{
 		"request":      "request_not_supported",
-		"request_uri":  "request_uri_not_supported", // never fetched: it would be a way into our network
+		"request_uri":  "request_uri_not_supported", // never fetched, because it could be an internal address
 		"registration": "registration_not_supported",
 	} {
 		if form.Has(name) {
@@ -125,7 +123,7 @@ func (c *client) parse(form url.Values) (want journey.Request, payload request, 
 	if payload.Scope = c.allowed(form.Get("scope")); payload.Scope == "" {
 		return want, payload, &fault{"invalid_scope", "scope must contain openid"}
 	}
-	// Nonces go into tokens, which are UTF-8, and into a database, which knows no NUL.
+	// Nonces go into tokens, which are UTF-8, and into a database that cannot store NUL.
 	payload.Nonce = form.Get("nonce")
 	if len(payload.Nonce) > maxEcho || !utf8.ValidString(payload.Nonce) || strings.ContainsRune(payload.Nonce, 0) {
 		return want, payload, invalid("nonce must be text of no more than %d bytes", maxEcho)
@@ -148,8 +146,7 @@ func (c *client) parse(form url.Values) (want journey.Request, payload request, 
 	return want, payload, wrong
 }
 
-// allowed keeps of a scope what we know and the application may have; empty if
-// that is no login.
+// allowed returns the known scopes that the application may have. It is empty without openid.
 func (c *client) allowed(asked string) string {
 	var kept []string
 	for scope := range strings.FieldsSeq(asked) {
@@ -163,8 +160,7 @@ func (c *client) allowed(asked string) string {
 	return strings.Join(kept, " ")
 }
 
-// prompts reads how much login the application wants (OpenID Connect Core,
-// section 3.1.2.1).
+// prompts reads how the application wants the login to be (OpenID Connect Core, section 3.1.2.1).
 func prompts(form url.Values, want *journey.Request) *fault {
 	all := strings.Fields(form.Get("prompt"))
 	for _, prompt := range all {
@@ -173,9 +169,9 @@ func prompts(form url.Values, want *journey.Request) *fault {
 			if want.Passive = true; len(all) > 1 {
 				return invalid("prompt none must stand alone")
 			}
-		case oidc.PromptLogin, oidc.PromptSelectAccount: // another account is another login
+		case oidc.PromptLogin, oidc.PromptSelectAccount: // selecting another account requires another login
 			want.ForceLogin = true
-		case oidc.PromptConsent: // operators consent for their organisation, when they add an application
+		case oidc.PromptConsent: // operators consent for their organisation when they add an application
 		default:
 			return invalid("prompt %q is not known", strings.ToValidUTF8(prompt, ""))
 		}
@@ -190,9 +186,9 @@ func prompts(form url.Values, want *journey.Request) *fault {
 	return nil
 }
 
-// hint reads who the application says is in front of it. It must be an ID token
-// that we gave that application; an expired one will do. The login must then be
-// that person's: a session of somebody else's is no answer.
+// hint reads the id_token_hint, which says who the application expects to log in. It must be an ID token
+// issued to this application; it may have expired. The login must then be by that user, and another user's
+// session does not suffice.
 func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *journey.Request, payload *request) (*fault, error) {
 	token := r.Form.Get("id_token_hint")
 	if token == "" {
@@ -202,7 +198,7 @@ func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *journey
 	if err != nil {
 		return nil, err
 	}
-	claims, ok := s.hinted(r.Context(), token)
+	claims, ok := s.verifyHint(r.Context(), token)
 	if !ok || claims.AuthorizedParty != c.GetID() {
 		return invalid("id_token_hint is not an ID token given to this client"), nil
 	}
@@ -220,8 +216,8 @@ func (f *Face) hint(r *http.Request, t identity.Tenant, c *client, want *journey
 	return nil, err
 }
 
-// hinted returns the claims of an ID token of ours.
-func (s *server) hinted(ctx context.Context, token string) (*oidc.IDTokenClaims, bool) {
+// verifyHint verifies an ID token issued by this server and returns its claims.
+func (s *server) verifyHint(ctx context.Context, token string) (*oidc.IDTokenClaims, bool) {
 	claims, err := op.VerifyIDTokenHint[*oidc.IDTokenClaims](ctx, token, s.hints)
 	if err != nil && !errors.As(err, &op.IDTokenHintExpiredError{}) {
 		return nil, false
@@ -238,8 +234,8 @@ func (f *Face) Origin(payload json.RawMessage) string {
 	return origin(q.RedirectURI)
 }
 
-// origin is what a Content-Security-Policy calls an address: for the scheme of
-// a native application, the scheme.
+// origin returns the origin of an address for a Content-Security-Policy. For the private scheme of a native
+// application it is the scheme.
 func origin(uri string) string {
 	u, err := url.Parse(uri)
 	switch {
@@ -251,7 +247,7 @@ func origin(uri string) string {
 	return u.Scheme + ":"
 }
 
-// Grant implements idp.Protocol: it makes the code.
+// Grant implements idp.Protocol. It creates the code.
 func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply, error) {
 	q, err := recall(l.Application, l.Payload)
 	if err != nil {
@@ -269,9 +265,9 @@ func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply,
 	g := store.Grant{Tenant: l.Tenant.ID, ID: identity.NewID(identity.GrantID), Application: l.Application.ID, User: l.User.ID,
 		Session: l.Session.ID, Subject: l.User.ID, SID: joined.Index, Scope: q.Scope, Nonce: q.Nonce, ACR: l.ACR, AMR: l.AMR,
 		AuthTime: l.AuthTime, RedirectURI: q.RedirectURI, Challenge: q.Challenge,
-		CodeExpires: now.Add(codeLife), ExpiresAt: now.Add(codeLife + accessLife)}
+		CodeExpires: now.Add(codeLifetime), ExpiresAt: now.Add(codeLifetime + accessLifetime)}
 	if g.Offline = slices.Contains(strings.Fields(q.Scope), scopeOffline); g.Offline {
-		g.ExpiresAt = now.Add(offlineLife)
+		g.ExpiresAt = now.Add(offlineLifetime)
 	}
 	code := identity.NewSecret()
 	if err := tx.Grants().Add(ctx, g, code); err != nil {
@@ -295,9 +291,8 @@ func (f *Face) Refuse(_ context.Context, t identity.Tenant, app identity.Applica
 	return f.refusal(t, q, fault{"access_denied", ""}), nil
 }
 
-// recall reads what was remembered of a request. An address that is the
-// application's no longer gets no answer: an operator may have taken it away
-// because it fell into other hands, while somebody was logging in.
+// recall reads the stored request. If the address no longer belongs to the application, it returns an
+// error: an operator may have removed the address during the login, because somebody else controls it now.
 func recall(app identity.Application, payload json.RawMessage) (request, error) {
 	var q request
 	if err := json.Unmarshal(payload, &q); err != nil {
@@ -323,8 +318,8 @@ func (f *Face) refusal(t identity.Tenant, q request, why fault) idp.Reply {
 	return f.redirect(t, q, answer)
 }
 
-// redirect sends an answer to the application, with its state and with whose
-// answer it is (RFC 9207). 303 makes the browser forget what it posted to us.
+// redirect sends an answer to the application, with its state and the issuer (RFC 9207). Status 303 makes
+// the browser use GET, so that it does not repeat a POST.
 func (f *Face) redirect(t identity.Tenant, q request, answer url.Values) idp.Reply {
 	answer.Set("iss", f.issuer(t))
 	if q.State != nil {
@@ -336,7 +331,7 @@ func (f *Face) redirect(t identity.Tenant, q request, answer url.Values) idp.Rep
 	}
 }
 
-// withQuery adds parameters to an address, leaving what stands there as it is.
+// withQuery adds parameters to an address and leaves its other parameters unchanged.
 func withQuery(uri string, add url.Values) string {
 	join := "?"
 	if strings.Contains(uri, "?") {

@@ -8,22 +8,19 @@ import (
 	"github.com/latchkey-id/latchkey/internal/journey"
 )
 
-// A requestedClaim is what a request may say of one claim (OpenID Connect Core,
-// section 5.5.1).
+// A requestedClaim is the request for one claim (OpenID Connect Core, section 5.5.1).
 type requestedClaim struct {
 	Essential bool     `json:"essential"`
 	Value     string   `json:"value"`
 	Values    []string `json:"values"`
 }
 
-// contexts reads which authentication contexts a request wants: acr_values, or
-// the acr of the claims parameter. That is read and nothing else of it, since
-// every other claim of an ID token is in it anyway or is not given there.
+// contexts reads the requested authentication contexts: acr_values, or the acr of the claims parameter. It
+// ignores all other claims, because they are in the ID token anyway or not available there.
 //
-// By the letter acr_values, and an acr that is not essential, are wishes, and an
-// answer that does not fulfil them is one too. Whoever asks for a second factor and
-// overlooks in the answer that there was none, is worse off than with an error:
-// so both must be reached (section 5.5.1.1).
+// According to the standard, acr_values and an acr that is not essential are only wishes, and the answer may
+// not fulfil them. An application that asks for a second factor and overlooks in the answer that there was
+// none is worse off than with an error. Therefore both are required (section 5.5.1.1).
 func contexts(form url.Values, want *journey.Request, acrValues []string) *fault {
 	want.ACR = acrValues
 	given := form.Get("claims")
@@ -47,10 +44,10 @@ func contexts(form url.Values, want *journey.Request, acrValues []string) *fault
 		values = append([]string{acr.Value}, values...)
 	}
 	if len(values) == 0 {
-		return nil // that there is one is all that is asked
+		return nil // only the presence of the claim is requested
 	}
 	if len(acrValues) > 0 && !acr.Essential {
-		return nil // of two wishes the plainer
+		return nil // of two wishes, the simpler one is used
 	}
 	want.ACR = slices.Clone(values)
 	return nil

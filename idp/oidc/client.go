@@ -10,16 +10,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oidcclient"
 )
 
-// A client is an application as the library wants to see it. It embeds the
-// library's interface for what only parts we do not use would ask.
+// A client is an application in the form that the library expects. It embeds the library's interface; its
+// other methods are only called by parts of the library that are not used.
 type client struct {
 	op.Client
 	app    identity.Application
 	config *oidcclient.Config
 }
 
-// client returns the application with a client_id; a disabled one is a
-// NotFound.
+// client returns the application with a client_id. For a disabled one the error is NotFound.
 func (f *Face) client(ctx context.Context, t identity.Tenant, id string) (*client, error) {
 	app, err := f.idp.DB.Applications().ByIdentifier(ctx, t.ID, identity.OIDC, id)
 	if err != nil {

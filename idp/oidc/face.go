@@ -18,18 +18,18 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// A Face is all tenants' OpenID Connect endpoints.
+// A Face has the OpenID Connect endpoints of all tenants.
 type Face struct {
 	idp     *idp.IdP
 	mu      sync.Mutex
-	servers map[string]*server // by slug, which never changes; made when first asked for
+	servers map[string]*server // by slug, which never changes; created on first use
 
-	// How often one application may ask about tokens, right or wrong: each
-	// question is a read of the database, and a write for this count.
+	// The number of introspection requests that an application may make, valid or not: each costs a read
+	// of the database, and a write for this count.
 	introspections store.Rate
 }
 
-// New returns the face of the journeys of p.
+// New returns the OpenID Connect face of p.
 func New(p *idp.IdP) *Face {
 	return &Face{idp: p, servers: make(map[string]*server),
 		introspections: store.Rate{Kind: "introspection", Max: 6000, Per: time.Minute}}
@@ -47,8 +47,7 @@ const (
 	confirmPath    = "/oauth/logout/confirm"
 )
 
-// Addresses are what an operator enters at an application that does not read
-// our discovery document.
+// Addresses are what an operator enters at an application that does not read the discovery document.
 type Addresses struct {
 	Discovery     string `json:"discovery"`
 	Authorization string `json:"authorization"`
@@ -67,16 +66,15 @@ func AddressesOf(issuer string) Addresses {
 		Logout: issuer + logoutPath}
 }
 
-// Routes mounts the endpoints. All but the answer to the logout page are
-// cross-site by protocol, so they must stand outside web.Site.SameOrigin; that
-// one brings it along.
+// Routes registers the endpoints. Requests to all except the logout confirmation come from other sites, so
+// they must not be wrapped in web.Site.SameOrigin. The confirmation wraps itself in it.
 func (f *Face) Routes(mux *http.ServeMux) {
-	kit := f.idp.Site
-	mux.Handle("GET /t/{tenant}"+authorizePath, kit.Handle(f.authorize))
-	mux.Handle("POST /t/{tenant}"+authorizePath, kit.Handle(f.authorize))
-	mux.Handle("GET /t/{tenant}"+logoutPath, kit.Handle(f.logout))
-	mux.Handle("POST /t/{tenant}"+logoutPath, kit.Handle(f.logoutByPost))
-	mux.Handle("POST /t/{tenant}"+confirmPath, kit.SameOrigin(kit.Handle(f.confirmLogout)))
+	site := f.idp.Site
+	mux.Handle("GET /t/{tenant}"+authorizePath, site.Handle(f.authorize))
+	mux.Handle("POST /t/{tenant}"+authorizePath, site.Handle(f.authorize))
+	mux.Handle("GET /t/{tenant}"+logoutPath, site.Handle(f.logout))
+	mux.Handle("POST /t/{tenant}"+logoutPath, site.Handle(f.logoutByPost))
+	mux.Handle("POST /t/{tenant}"+confirmPath, site.SameOrigin(site.Handle(f.confirmLogout)))
 
 	public := f.api("", "public, max-age=300")
 	basic := f.api(`Basic realm="Latchkey"`, "no-store")
@@ -88,7 +86,7 @@ func (f *Face) Routes(mux *http.ServeMux) {
 	}{
 		{"GET", oidc.DiscoveryEndpoint, public},
 		{"GET", keysPath, public},
-		{"POST", tokenPath, basic}, // never GET: secrets do not belong in addresses, which logs keep
+		{"POST", tokenPath, basic}, // never GET, because addresses are logged and must not contain secrets
 		{"POST", revokePath, basic},
 		{"POST", introspectPath, basic},
 		{"GET POST", userinfoPath, bearer},
@@ -99,13 +97,13 @@ func (f *Face) Routes(mux *http.ServeMux) {
 	}
 }
 
-// issuer is a tenant's issuer: fixed by the configuration, never taken from a
-// Host header, or whoever sends one could make us sign for another issuer.
+// issuer returns a tenant's issuer. It is fixed by the configuration and never taken from a Host header:
+// otherwise an attacker could make this server sign for another issuer.
 func (f *Face) issuer(t identity.Tenant) string {
 	return strings.TrimSuffix(f.idp.Site.URL(t, ""), "/")
 }
 
-// server returns the server of the tenant a request's address names.
+// server returns the server of the tenant in a request's address.
 func (f *Face) server(r *http.Request) (*server, error) {
 	f.mu.Lock()
 	s := f.servers[r.PathValue("tenant")]
@@ -126,14 +124,13 @@ func (f *Face) server(r *http.Request) (*server, error) {
 
 func (f *Face) now() time.Time { return f.idp.DB.Now() }
 
-// fromHeader carries the address a call came from through the library, which
-// hands on headers only. It is overwritten on every call.
+// fromHeader passes the client's address through the library, which only passes on headers. It is overwritten
+// for every request.
 const fromHeader = "Latchkey-From"
 
-// api makes the handler of endpoints that programs call. It adds what the
-// library leaves out: challenge is what a 401 must carry in WWW-Authenticate
-// (RFC 9110, section 11.6.1), and cache is said of every answer (RFC 6749,
-// section 5.1, demands no-store).
+// api returns the handler of endpoints that programs use. It adds what the library leaves out: challenge is
+// the WWW-Authenticate header of a 401 (RFC 9110, section 11.6.1), and cache is the Cache-Control header of
+// every answer (RFC 6749, section 5.1, requires no-store).
 func (f *Face) api(challenge, cache string) http.Handler {
 	return f.idp.Site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		s, err := f.server(r)
@@ -148,8 +145,7 @@ func (f *Face) api(challenge, cache string) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		// What is in the address is in somebody's log by now: no secret, code or
-		// token is read from there.
+		// Addresses are logged by others, so no secret, code or token is read from the query.
 		r.URL.RawQuery = ""
 		if err := web.Form(w, r); err != nil {
 			var e *identity.Error
@@ -175,8 +171,8 @@ func (f *Face) api(challenge, cache string) http.Handler {
 	})
 }
 
-// repeated finds a parameter that is there more than once, which two readers
-// could take for different things (RFC 6749, section 3.1).
+// repeated finds a parameter that occurs more than once. Two parsers could choose different values
+// (RFC 6749, section 3.1).
 func repeated(form url.Values) (name string, ok bool) {
 	for name, values := range form {
 		if len(values) > 1 {
@@ -186,7 +182,7 @@ func repeated(form url.Values) (name string, ok bool) {
 	return "", false
 }
 
-// A challenger adds to every 401 how to do better.
+// A challenger adds the WWW-Authenticate header to every 401.
 type challenger struct {
 	http.ResponseWriter
 	challenge string
@@ -199,10 +195,9 @@ func (c challenger) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// allowOrigin lets pages of registered origins read the answer. Credentials
-// are never allowed: nothing here looks at a cookie. A preflight does not say
-// which application asks, so it is told of all of them; whether the page
-// belongs to this application is checked with the call itself.
+// allowOrigin allows pages of registered origins to read the answer. Credentials are never allowed, because
+// no cookie is read here. A preflight request does not say which application asks, so all applications'
+// origins are allowed. The request itself is checked for the origin of its own application.
 func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
@@ -231,8 +226,8 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// mayCall refuses a browser's page that belongs to another application.
-func (c *client) mayCall(header http.Header) bool {
+// originAllowed returns false for a page of another application's origin.
+func (c *client) originAllowed(header http.Header) bool {
 	origin := header.Get("Origin")
 	return origin == "" || slices.Contains(c.config.Origins, origin)
 }

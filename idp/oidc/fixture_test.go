@@ -80,13 +80,13 @@ func build(t testing.TB, source string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
+	site := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
 		Sessions: web.NewSessions(db.CookieKeys(), false)}
-	h.idp = &idp.IdP{Site: kit, DB: db, Keys: &signingkey.Cache{DB: db}}
+	h.idp = &idp.IdP{Site: site, DB: db, Keys: &signingkey.Cache{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}
 	face.Routes(mux)
-	mux.Handle("GET /t/{tenant}/begin/{request}", kit.Handle(h.begin))
+	mux.Handle("GET /t/{tenant}/begin/{request}", site.Handle(h.begin))
 	h.base = srv.URL
 	h.tenant = h.addTenant("demo")
 	h.issuer = srv.URL + "/t/demo"
@@ -151,16 +151,16 @@ func (h *fixture) add(name string, o oidcclient.Options) *party {
 
 // begin stands for a whole journey.
 func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
-	kit, ctx := h.idp.Site, r.Context()
-	t, err := kit.Tenant(r)
+	site, ctx := h.idp.Site, r.Context()
+	t, err := site.Tenant(r)
 	if err != nil {
 		return err
 	}
-	browser, err := kit.EnsureBrowser(w, r, t)
+	browser, err := site.EnsureBrowser(w, r, t)
 	if err != nil {
 		return err
 	}
-	session, err := kit.Session(r, t)
+	session, err := site.Session(r, t)
 	secret := ""
 	if now := h.idp.DB.Now(); err != nil {
 		secret = identity.NewSecret()
@@ -169,7 +169,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 			Passed: []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}, {Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	}
 	var reply idp.Reply
-	err = h.idp.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
+	err = h.idp.DB.InTx(ctx, site.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		stored, err := tx.Requests().Take(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err
@@ -204,7 +204,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if secret != "" {
-		if err := kit.SetSession(w, r, t, secret); err != nil {
+		if err := site.SetSession(w, r, t, secret); err != nil {
 			return err
 		}
 	}
@@ -384,7 +384,7 @@ func (h *fixture) good(token string) bool {
 	return h.userinfo(token).StatusCode == http.StatusOK
 }
 
-// claims reads an ID token without checking it: strangers' clients do that.
+// claims reads an ID token without checking it, which independentClient does.
 func (h *fixture) claims(idToken string) (header, claims map[string]any) {
 	h.t.Helper()
 	parts := strings.Split(idToken, ".")

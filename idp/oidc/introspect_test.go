@@ -30,7 +30,7 @@ func TestOIDC1_Introspection(t *testing.T) {
 		p := h.add("Payroll", oidcclient.Options{Offline: true})
 		got := p.exchange(p.code(h.browser(), "scope", offline))
 		access := p.introspect(got.Access)
-		expires := float64(h.idp.DB.Now().Add(accessLife).Unix())
+		expires := float64(h.idp.DB.Now().Add(accessLifetime).Unix())
 		for name, want := range map[string]any{"active": true, "client_id": p.app.Identifier, "token_type": "Bearer", "sub": h.user.ID,
 			"iss": h.issuer, "scope": offline} {
 			if access[name] != want {
@@ -75,10 +75,10 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 		p.refreshed(reused.Refresh)
 
 		elsewhere := h.addTenant("elsewhere")
-		stranger := *other
-		stranger.fixture = &fixture{t: h.t, idp: h.idp, tenant: elsewhere, user: h.user, base: h.base, issuer: h.base + "/t/elsewhere"}
-		stranger.app.Tenant = elsewhere.ID
-		stranger.tx(func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), stranger.app) })
+		outsider := *other
+		outsider.fixture = &fixture{t: h.t, idp: h.idp, tenant: elsewhere, user: h.user, base: h.base, issuer: h.base + "/t/elsewhere"}
+		outsider.app.Tenant = elsewhere.ID
+		outsider.tx(func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), outsider.app) })
 
 		for _, tt := range []struct {
 			name  string
@@ -92,8 +92,8 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 			{"the next access token", p, next.Access, true},
 			{"another application's access token", other, live.Access, false},
 			{"another application's refresh token", other, live.Refresh, false},
-			{"another tenant's access token", &stranger, live.Access, false},
-			{"another tenant's refresh token", &stranger, live.Refresh, false},
+			{"another tenant's access token", &outsider, live.Access, false},
+			{"another tenant's refresh token", &outsider, live.Refresh, false},
 			{"used refresh token", p, spent.Refresh, false},
 			{"revoked access token", p, revoked.Access, false},
 			{"refresh token beside a revoked access token", p, revoked.Refresh, true},
@@ -129,11 +129,11 @@ func TestTOIDC09_IntrospectionTellsNothingOfOthers(t *testing.T) {
 		if got := p.introspect(staying.Access); got["active"] != true {
 			t.Errorf("session ended, offline access: %v", got)
 		}
-		h.later(accessLife)
+		h.later(accessLifetime)
 		if got := p.introspect(staying.Access); len(got) != 1 || got["active"] != false {
 			t.Errorf("expired access token: %v", got)
 		}
-		h.later(refreshLife)
+		h.later(refreshLifetime)
 		if got := p.introspect(staying.Refresh); len(got) != 1 || got["active"] != false {
 			t.Errorf("expired refresh token: %v", got)
 		}

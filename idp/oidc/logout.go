@@ -11,19 +11,19 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A leaving is a request to log out (OpenID Connect RP-Initiated Logout 1.0).
-type leaving struct {
-	tenant  identity.Tenant
-	client  *client           // that asks; nil when it does not say, or is not known
-	target  string            // where people go next: registered, with the state; empty is a page of ours
-	stray   bool              // it asked for an address that is not its
-	sid     string            // of the ID token of ours it showed; empty when it showed none
-	session *identity.Session // the browser's; nil when there is none
-	fields  []templates.Field // what to ask again
+// A logoutRequest is a request to log out (OpenID Connect RP-Initiated Logout 1.0).
+type logoutRequest struct {
+	tenant        identity.Tenant
+	client        *client           // the application that asks; nil if unknown
+	target        string            // registered address to redirect to, with the state; empty means a page of this server
+	foreignTarget bool              // it asked for an address that does not belong to it
+	sid           string            // sid of the ID token it presented; empty without one
+	session       *identity.Session // the browser's session; may be nil
+	fields        []templates.Field // parameters of the request, for the confirmation page
 }
 
-// logoutByPost turns a POST into a GET: cookies are not sent with another
-// site's POST, so only the GET knows whose session it is.
+// logoutByPost redirects a POST to a GET. Cookies are not sent with another site's POST, so only the GET knows
+// the session.
 func (f *Face) logoutByPost(w http.ResponseWriter, r *http.Request) error {
 	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
@@ -36,23 +36,22 @@ func (f *Face) logoutByPost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// logout ends the session if the application proves, by the ID token of this
-// very session, that it is the one people are logged in to. Whatever proves
-// less could be any page on the web, so the person is asked.
+// logout ends the session at once if the application presents an ID token of this session. Otherwise any page
+// on the web could have sent the request, so the user is asked.
 func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
-	l, err := f.leaving(w, r)
+	l, err := f.readLogoutRequest(w, r)
 	if err != nil {
 		return err
 	}
 	if l.session == nil {
-		return f.left(w, r, l)
+		return f.afterLogout(w, r, l)
 	}
 	ours, err := f.ofThisSession(r.Context(), l)
 	if err != nil {
 		return err
 	}
-	if ours && !l.stray {
-		return f.leave(w, r, l)
+	if ours && !l.foreignTarget {
+		return f.endSession(w, r, l)
 	}
 	user, err := f.idp.DB.Users().Get(r.Context(), l.tenant.ID, l.session.UserID)
 	if err != nil {
@@ -64,16 +63,16 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 	return f.idp.Site.Render(w, r, http.StatusOK, page, origin(l.target))
 }
 
-// confirmLogout takes the person's answer. It stands behind web.Site.SameOrigin:
-// no other page can press the button.
+// confirmLogout handles the user's answer. It is wrapped in web.Site.SameOrigin, so that no other site can
+// send it.
 func (f *Face) confirmLogout(w http.ResponseWriter, r *http.Request) error {
-	l, err := f.leaving(w, r)
+	l, err := f.readLogoutRequest(w, r)
 	if err != nil {
 		return err
 	}
 	switch {
 	case r.PostForm.Get("do") == "logout":
-		return f.leave(w, r, l)
+		return f.endSession(w, r, l)
 	case l.client != nil && l.client.app.Home != "":
 		http.Redirect(w, r, l.client.app.Home, http.StatusSeeOther)
 	default:
@@ -82,9 +81,8 @@ func (f *Face) confirmLogout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// leaving reads a request to log out. What is wrong in it is left out, and
-// proves nothing.
-func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error) {
+// readLogoutRequest reads a request to log out. Invalid parameters are ignored and prove nothing.
+func (f *Face) readLogoutRequest(w http.ResponseWriter, r *http.Request) (*logoutRequest, error) {
 	if err := web.Form(w, r); err != nil {
 		return nil, err
 	}
@@ -95,7 +93,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 	if name, ok := repeated(r.Form); ok {
 		return nil, &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: " + name + " is there twice")}
 	}
-	l := &leaving{tenant: t}
+	l := &logoutRequest{tenant: t}
 	if session, err := f.idp.Site.Session(r, t); err == nil {
 		l.session = &session
 	} else if !errors.Is(err, identity.Unauthenticated) {
@@ -107,7 +105,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 		if err != nil {
 			return nil, err
 		}
-		claims, ok := s.hinted(r.Context(), token)
+		claims, ok := s.verifyHint(r.Context(), token)
 		if ok && (id == "" || id == claims.AuthorizedParty) {
 			id, l.sid = claims.AuthorizedParty, claims.SessionID
 		}
@@ -125,7 +123,7 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 				l.target = withQuery(uri, url.Values{"state": {state}})
 			}
 		} else {
-			l.stray = true
+			l.foreignTarget = true
 		}
 	}
 	for _, name := range []string{"client_id", "id_token_hint", "post_logout_redirect_uri", "state", "ui_locales"} {
@@ -136,9 +134,9 @@ func (f *Face) leaving(w http.ResponseWriter, r *http.Request) (*leaving, error)
 	return l, nil
 }
 
-// ofThisSession reports whether the ID token shown is of the browser's session:
-// a sid is one session's at one application.
-func (f *Face) ofThisSession(ctx context.Context, l *leaving) (bool, error) {
+// ofThisSession reports whether the presented ID token belongs to the browser's session. A sid belongs to one
+// session at one application.
+func (f *Face) ofThisSession(ctx context.Context, l *logoutRequest) (bool, error) {
 	if l.client == nil || l.sid == "" {
 		return false, nil
 	}
@@ -153,19 +151,19 @@ func (f *Face) ofThisSession(ctx context.Context, l *leaving) (bool, error) {
 	return false, nil
 }
 
-// leave ends the session, if there is one, and sends the person on.
-func (f *Face) leave(w http.ResponseWriter, r *http.Request, l *leaving) error {
+// endSession ends the session, if there is one, and redirects the user.
+func (f *Face) endSession(w http.ResponseWriter, r *http.Request, l *logoutRequest) error {
 	if l.session != nil {
 		if err := f.idp.EndSession(w, r, l.tenant, *l.session); err != nil {
 			return err
 		}
 	}
-	return f.left(w, r, l)
+	return f.afterLogout(w, r, l)
 }
 
-// left sends somebody without a session on: to the application, if it
-// registered the address, else to a page.
-func (f *Face) left(w http.ResponseWriter, r *http.Request, l *leaving) error {
+// afterLogout redirects a user without a session: to the application if it registered the address, otherwise to a
+// page.
+func (f *Face) afterLogout(w http.ResponseWriter, r *http.Request, l *logoutRequest) error {
 	if l.target != "" {
 		http.Redirect(w, r, l.target, http.StatusSeeOther)
 		return nil
@@ -179,12 +177,12 @@ func (f *Face) left(w http.ResponseWriter, r *http.Request, l *leaving) error {
 	return f.idp.Site.Render(w, r, http.StatusOK, page, "")
 }
 
-func (f *Face) page(r *http.Request, l *leaving) templates.Page {
+func (f *Face) page(r *http.Request, l *logoutRequest) templates.Page {
 	return templates.Page{L: f.idp.Site.Printer(r, "", r.Form.Get("ui_locales"), l.tenant.Language), Tenant: web.Brand(l.tenant)}
 }
 
-// name is what people know the application by; empty when none is known.
-func (l *leaving) name() string {
+// name returns the application's name, or "" if it is unknown.
+func (l *logoutRequest) name() string {
 	if l.client == nil {
 		return ""
 	}

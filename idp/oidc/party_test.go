@@ -15,9 +15,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
-// A stranger's client goes the whole way: discovery, code with PKCE, the
+// An independent client completes all steps: discovery, code with PKCE, the
 // checks of the ID token, userinfo, refresh, revocation and logout.
-func TestOIDC1_AStrangersClient(t *testing.T) {
+func TestOIDC1_AnIndependentClient(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		for _, tt := range []struct {
 			name  string
@@ -30,13 +30,13 @@ func TestOIDC1_AStrangersClient(t *testing.T) {
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				tt.o.Offline, tt.o.PostLogoutURIs = true, []string{"https://rp.example/bye?a=b"}
-				stranger(t, h, h.add("Payroll", tt.o), tt.style)
+				independentClient(t, h, h.add("Payroll", tt.o), tt.style)
 			})
 		}
 	})
 }
 
-func stranger(t *testing.T, h *fixture, p *party, style oauth2.AuthStyle) {
+func independentClient(t *testing.T, h *fixture, p *party, style oauth2.AuthStyle) {
 	scopes := []string{"openid", "profile", "email", "groups", "offline_access"}
 	nonce := "n-0S6_WzA2Mj" // what the client expects in the next ID token
 	client, err := rp.NewRelyingPartyOIDC(t.Context(), h.issuer, p.app.Identifier, p.secret, callback, scopes,

@@ -26,13 +26,13 @@ type server struct {
 	op.UnimplementedServer // refuses what is not here
 
 	face    *Face
-	tenant  identity.Tenant // as it was when first asked for: only what never changes is used
+	tenant  identity.Tenant // as it was on first use: only fields that never change are used
 	issuer  string
 	hints   *op.IDTokenHintVerifier
 	handler http.Handler
 }
 
-// Scopes an application may ask for.
+// Scopes an application may request.
 const (
 	scopeGroups  = "groups"
 	scopeOffline = oidc.ScopeOfflineAccess
@@ -42,8 +42,8 @@ var scopes = []string{oidc.ScopeOpenID, oidc.ScopeProfile, oidc.ScopeEmail, scop
 
 func newServer(f *Face, t identity.Tenant) *server {
 	s := &server{face: f, tenant: t, issuer: f.issuer(t)}
-	// Endpoints left out answer nothing. Among them are the library's
-	// authorization and end of session, and its callback.
+	// Endpoints that are not listed do not exist, among them the library's authorization and end session
+	// endpoints and its callback.
 	endpoints := op.Endpoints{
 		Token:         op.NewEndpoint(tokenPath),
 		Introspection: op.NewEndpoint(introspectPath),
@@ -87,7 +87,7 @@ func (s *server) published(ctx context.Context) (jose.JSONWebKeySet, error) {
 	return set, nil
 }
 
-// A signingKey is a signing key as the library signs with it.
+// A signingKey is a signing key in the form that the library expects.
 type signingKey struct{ key signingkey.Key }
 
 func (k signingKey) ID() string { return k.key.ID }
@@ -96,7 +96,7 @@ func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
 }
 func (k signingKey) Key() any { return cryptosigner.Opaque(k.key.Signer) }
 
-// Keys publishes the tenant's keys.
+// Keys returns the tenant's public keys.
 func (s *server) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
 	published, err := s.published(ctx)
 	if err != nil {
@@ -105,15 +105,15 @@ func (s *server) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Respons
 	return op.NewResponse(published), nil
 }
 
-// discovery adds what the library's document has no field for.
+// discovery adds fields that the library's type does not have.
 type discovery struct {
 	*oidc.DiscoveryConfiguration
-	// RFC 9207: every answer says whose it is, so that a client of several
-	// issuers cannot be made to give one's code to another.
+	// RFC 9207: every answer contains the issuer, so that a client of several issuers cannot be made to
+	// send one issuer's code to another.
 	IssParameter bool `json:"authorization_response_iss_parameter_supported"`
 }
 
-// Discovery says what this server does, and nothing that it does not.
+// Discovery returns the discovery document, with exactly what this server supports.
 func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
 	document, err := s.face.idp.DB.Policies().Get(ctx, s.tenant.ID, policy.KindContexts)
 	if err != nil {
@@ -156,8 +156,8 @@ func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Re
 	}}), nil
 }
 
-// VerifyClient says who calls. One that keeps a secret must show it, in either
-// of two ways; one that cannot keep one must not pretend to.
+// VerifyClient authenticates the client of a request. A confidential client must present its secret, in one
+// of two ways. A public client must not present one.
 func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
 	denied := op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized)
 	c, err := s.face.client(ctx, s.tenant, r.Data.ClientID)
@@ -171,7 +171,7 @@ func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	if r.Data.ClientSecret != "" {
 		shown = store.Hash(r.Data.ClientSecret)
 	}
-	if r.Data.ClientAssertion != "" || !c.mayCall(r.Header) ||
+	if r.Data.ClientAssertion != "" || !c.originAllowed(r.Header) ||
 		subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) != 1 {
 		return nil, denied
 	}
@@ -183,8 +183,8 @@ func (s *server) JWTProfile(context.Context, *op.Request[oidc.JWTProfileGrantReq
 	return nil, oidc.ErrUnsupportedGrantType()
 }
 
-// failure keeps the causes of errors of ours out of answers; the protocol's
-// errors pass.
+// failure replaces internal errors in answers by a server error. Errors of the protocol are returned as they
+// are.
 func (s *server) failure(ctx context.Context, err error) error {
 	var protocols *oidc.Error
 	if err == nil || errors.As(err, &protocols) {
@@ -198,7 +198,7 @@ func (s *server) failure(ctx context.Context, err error) error {
 	return op.NewStatusError(oidc.ErrServerError(), status)
 }
 
-// inTx runs f as the client's doing.
+// inTx runs f in a transaction with the client as the principal.
 func (s *server) inTx(ctx context.Context, header http.Header, c *client, f func(tx *store.Tx) error) error {
 	who := identity.Principal{Tenant: s.tenant.ID, Kind: identity.RelyingApplication, ID: c.app.ID, Name: c.app.Name, IP: header.Get(fromHeader)}
 	return s.face.idp.DB.InTx(ctx, who, f)

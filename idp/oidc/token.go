@@ -18,34 +18,33 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// How long things live.
+// Lifetimes of codes, tokens and grants.
 const (
-	codeLife    = time.Minute
-	accessLife  = time.Hour
-	idTokenLife = time.Hour
-	refreshLife = 30 * 24 * time.Hour // unused
-	offlineLife = 90 * 24 * time.Hour // however often refreshed
+	codeLifetime    = time.Minute
+	accessLifetime  = time.Hour
+	idTokenLifetime = time.Hour
+	refreshLifetime = 30 * 24 * time.Hour // of a refresh token that is not used
+	offlineLifetime = 90 * 24 * time.Hour // of a grant, however often it is refreshed
 )
 
-// What is given, and of which grant.
-type given struct {
+// issuedTokens has the tokens issued for a grant.
+type issuedTokens struct {
 	grant           store.Grant
 	scope           string
 	access, refresh string
-	until           time.Time // of the access token
+	until           time.Time // expiry of the access token
 }
 
-// invalidGrant tells the client no more than that: why is in the audit.
+// invalidGrant does not tell the client the reason. The event has it.
 func invalidGrant() error {
 	return oidc.ErrInvalidGrant().WithDescription("It is unknown, expired, revoked, was used before, or is not yours.")
 }
 
-// CodeExchange gives tokens for a code. Whatever the code is shown with uses it
-// up, and all of it is one transaction: of a hundred calls with one code, one
-// gets tokens, and the ninety-nine others revoke them.
+// CodeExchange issues tokens for a code. Every attempt uses up the code, in one transaction: of a hundred
+// requests with one code, one gets tokens, and the others revoke them.
 func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
 	c := r.Client.(*client)
-	var out given
+	var out issuedTokens
 	refused := invalidGrant()
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
 		g, first, err := tx.Grants().UseCode(ctx, s.tenant.ID, r.Data.Code)
@@ -55,18 +54,18 @@ func (s *server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Acce
 		if !first {
 			return revokeReused(ctx, tx, g, audit.CodeReuse)
 		}
-		if why := s.unfit(g, c, r.Data); why != "" {
+		if why := s.refuseCode(g, c, r.Data); why != "" {
 			return tx.Event(ctx, audit.Event{Kind: audit.RequestRejected, User: g.User, Application: g.Application, Reason: why})
 		}
 		refused = nil
-		out, err = s.give(ctx, tx, g, g.Scope, g.Scope)
+		out, err = s.issueTokens(ctx, tx, g, g.Scope, g.Scope)
 		return err
 	})
 	return s.answer(ctx, c, out, out.grant.Nonce, refused, err)
 }
 
-// unfit says why a code gives nothing; empty when it does.
-func (s *server) unfit(g store.Grant, c *client, shown *oidc.AccessTokenRequest) string {
+// refuseCode returns why a code is refused, or "" if it is accepted.
+func (s *server) refuseCode(g store.Grant, c *client, shown *oidc.AccessTokenRequest) string {
 	switch {
 	case !s.face.now().Before(g.CodeExpires):
 		return "code expired"
@@ -82,10 +81,9 @@ func (s *server) unfit(g store.Grant, c *client, shown *oidc.AccessTokenRequest)
 	return ""
 }
 
-// verifies reports whether a verifier answers the challenge (RFC 7636, section
-// 4.6). Whoever sent a challenge must answer it, secret or no secret, and a
-// verifier without a challenge means that an attacker took the challenge out
-// of the request.
+// verifies reports whether a verifier matches the challenge (RFC 7636, section 4.6). If there was a challenge,
+// a verifier is required, with or without a client secret. A verifier without a challenge means that an
+// attacker removed the challenge from the request.
 func verifies(challenge, verifier string) bool {
 	if challenge == "" || verifier == "" {
 		return challenge == verifier
@@ -94,10 +92,10 @@ func verifies(challenge, verifier string) bool {
 		subtle.ConstantTimeCompare([]byte(oidc.NewSHACodeChallenge(verifier)), []byte(challenge)) == 1
 }
 
-// RefreshToken gives new tokens for a refresh token, which it uses up.
+// RefreshToken issues new tokens for a refresh token and uses it up.
 func (s *server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
 	c := r.Client.(*client)
-	var out given
+	var out issuedTokens
 	refused := invalidGrant()
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
 		g, t, first, err := tx.Grants().UseRefreshToken(ctx, s.tenant.ID, c.app.ID, r.Data.RefreshToken)
@@ -115,22 +113,22 @@ func (s *server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 			granted := strings.Fields(t.Scope)
 			for _, asked := range r.Data.Scopes {
 				if !slices.Contains(granted, asked) {
-					return oidc.ErrInvalidScope() // rolls back: asking for too much uses nothing up
+					return oidc.ErrInvalidScope() // rolls back, so that the token is not used up
 				}
 			}
 			scope = strings.Join(r.Data.Scopes, " ")
 		}
 		refused = nil
-		if out, err = s.give(ctx, tx, g, scope, t.Scope); err != nil {
+		if out, err = s.issueTokens(ctx, tx, g, scope, t.Scope); err != nil {
 			return err
 		}
 		return tx.Event(ctx, audit.Event{Kind: audit.TokenRefreshed, User: g.User, Application: g.Application,
 			Data: map[string]string{"grant": g.ID}})
 	})
-	return s.answer(ctx, c, out, "", refused, err) // a nonce was for the first ID token alone
+	return s.answer(ctx, c, out, "", refused, err) // the nonce was for the first ID token only
 }
 
-// revokeReused ends the grant of a code or refresh token that was shown again.
+// revokeReused revokes the grant of a code or refresh token that was presented again.
 func revokeReused(ctx context.Context, tx *store.Tx, g store.Grant, kind audit.Kind) error {
 	first, err := tx.Grants().Revoke(ctx, g.Tenant, g.ID)
 	if !first || err != nil {
@@ -139,17 +137,16 @@ func revokeReused(ctx context.Context, tx *store.Tx, g store.Grant, kind audit.K
 	return tx.Event(ctx, audit.Event{Kind: kind, User: g.User, Application: g.Application, Data: map[string]string{"grant": g.ID}})
 }
 
-// give adds to a grant an access token and, if it may be refreshed, a refresh
-// token of the scope it was given with.
-func (s *server) give(ctx context.Context, tx *store.Tx, g store.Grant, scope, refreshScope string) (given, error) {
-	out := given{grant: g, scope: scope, access: identity.NewSecret(), until: earlier(tx.Now().Add(accessLife), g.ExpiresAt)}
+// issueTokens adds to a grant an access token and, if it may be refreshed, a refresh token with refreshScope.
+func (s *server) issueTokens(ctx context.Context, tx *store.Tx, g store.Grant, scope, refreshScope string) (issuedTokens, error) {
+	out := issuedTokens{grant: g, scope: scope, access: identity.NewSecret(), until: earlier(tx.Now().Add(accessLifetime), g.ExpiresAt)}
 	err := tx.Grants().AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.AccessToken, Scope: scope, ExpiresAt: out.until}, out.access)
 	if err != nil || !g.Offline {
 		return out, err
 	}
 	out.refresh = identity.NewSecret()
 	return out, tx.Grants().AddToken(ctx, g.Tenant, store.Token{Grant: g.ID, Kind: store.RefreshToken, Scope: refreshScope,
-		ExpiresAt: earlier(tx.Now().Add(refreshLife), g.ExpiresAt)}, out.refresh)
+		ExpiresAt: earlier(tx.Now().Add(refreshLifetime), g.ExpiresAt)}, out.refresh)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -159,9 +156,9 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// answer is the token endpoint's. The ID token is signed after the commit, so
-// that nobody waits for a signature to write.
-func (s *server) answer(ctx context.Context, c *client, out given, nonce string, refused, err error) (*op.Response, error) {
+// answer returns the answer of the token endpoint. The ID token is signed after the commit, so that no writer
+// waits for the signature.
+func (s *server) answer(ctx context.Context, c *client, out issuedTokens, nonce string, refused, err error) (*op.Response, error) {
 	if errors.Is(err, identity.NotFound) {
 		return nil, invalidGrant()
 	}
@@ -187,18 +184,18 @@ func (s *server) answer(ctx context.Context, c *client, out given, nonce string,
 	return answer, nil
 }
 
-// idToken says who logged in, how and when. Claims about the person are
-// fetched from userinfo (OpenID Connect Core, section 5.4).
-func (s *server) idToken(ctx context.Context, c *client, out given, nonce string) (string, error) {
+// idToken returns an ID token: who logged in, how and when. Claims about the user are available from userinfo
+// (OpenID Connect Core, section 5.4).
+func (s *server) idToken(ctx context.Context, c *client, out issuedTokens, nonce string) (string, error) {
 	key, err := s.face.idp.Keys.Newest(ctx, s.tenant.ID, identity.OIDC, c.config.Algorithm)
 	if err != nil {
 		return "", err
 	}
 	g, now := out.grant, s.face.now()
-	claims := oidc.NewIDTokenClaims(s.issuer, g.Subject, []string{c.GetID()}, now.Add(idTokenLife), g.AuthTime,
+	claims := oidc.NewIDTokenClaims(s.issuer, g.Subject, []string{c.GetID()}, now.Add(idTokenLifetime), g.AuthTime,
 		nonce, g.ACR, g.AMR, c.GetID(), 0)
 	claims.IssuedAt = oidc.FromTime(now)
-	claims.ClientID = "" // the library's addition; azp says it
+	claims.ClientID = "" // added by the library; azp has the same value
 	claims.SessionID = g.SID
 	if claims.AccessTokenHash, err = oidc.ClaimHash(out.access, jose.SignatureAlgorithm(key.Algorithm)); err != nil {
 		return "", err

@@ -203,9 +203,9 @@ func TestRefreshTokensExpire(t *testing.T) {
 	h := one(t)
 	p, b := h.add("Payroll", oidcclient.Options{Offline: true}), h.browser()
 	unused := p.exchange(p.code(b, "scope", offline))
-	h.later(refreshLife)
+	h.later(refreshLifetime)
 	if got := p.refreshed(unused.Refresh); got.Error != "invalid_grant" {
-		t.Errorf("unused for %v: %+v", refreshLife, got)
+		t.Errorf("unused for %v: %+v", refreshLifetime, got)
 	}
 	used := p.exchange(p.code(h.browser(), "scope", offline))
 	for range 4 {
@@ -216,7 +216,7 @@ func TestRefreshTokensExpire(t *testing.T) {
 	}
 	h.later(20 * 24 * time.Hour)
 	if got := p.refreshed(used.Refresh); got.Error != "invalid_grant" {
-		t.Errorf("after %v: %+v", offlineLife, got)
+		t.Errorf("after %v: %+v", offlineLifetime, got)
 	}
 }
 
@@ -313,7 +313,7 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 		if !h.good(away.Access) || p.refreshed(away.Refresh).Access == "" {
 			t.Error("offline access ended with the session")
 		}
-		h.later(accessLife)
+		h.later(accessLifetime)
 		if h.good(away.Access) {
 			t.Error("an access token outlives its time")
 		}

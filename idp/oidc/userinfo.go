@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// UserInfo gives the claims an access token's scope is good for. What is not an
-// access token of this tenant, an ID token say, is found nowhere.
+// UserInfo returns the claims of an access token's scope. Anything that is not an access token of this tenant,
+// such as an ID token, is refused as unknown.
 func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoRequest]) (*op.Response, error) {
 	denied := op.NewStatusError(oidc.ErrAccessDenied().WithDescription("The access token is not valid."), http.StatusUnauthorized)
 	db := s.face.idp.DB
@@ -36,7 +36,7 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 		if err != nil {
 			return nil, s.failure(ctx, err)
 		}
-		if !c.mayCall(r.Header) {
+		if !c.originAllowed(r.Header) {
 			return nil, denied
 		}
 	}
@@ -60,7 +60,7 @@ func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oi
 		}
 	}
 	if slices.Contains(scope, oidc.ScopeEmail) {
-		info.Email = user.Mail // an operator gave it, so nothing is said of its being verified
+		info.Email = user.Mail // set by an operator, so email_verified is left out
 	}
 	if slices.Contains(scope, scopeGroups) {
 		names := []string{}
@@ -75,9 +75,8 @@ func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oi
 	return info, nil
 }
 
-// Revocation ends a token of the client's: an access token alone, a refresh
-// token with its family. Of any other token it says the same and does nothing
-// (RFC 7009, section 2.2).
+// Revocation revokes a token of the client: an access token alone, a refresh token with its family. For any
+// other token it gives the same answer and does nothing (RFC 7009, section 2.2).
 func (s *server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
 	c := r.Client.(*client)
 	err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {

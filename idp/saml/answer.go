@@ -20,23 +20,23 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// assertionLife is how long an assertion may be on its way.
-const assertionLife = 5 * time.Minute
+// assertionLifetime is the time within which an assertion must be delivered.
+const assertionLifetime = 5 * time.Minute
 
-// A payload is what must be remembered of a request until it is answered.
+// A payload is what must be stored of a request until it is answered.
 type payload struct {
 	ID         string  `json:"id"`
 	ACS        string  `json:"acs"`
 	RelayState string  `json:"relay_state,omitempty"`
-	Format     string  `json:"format"`            // of the name to give
-	Subject    *nameID `json:"subject,omitempty"` // who the application says it must be
+	Format     string  `json:"format"`            // NameID format of the answer
+	Subject    *nameID `json:"subject,omitempty"` // who must log in, according to the application
 }
 
-// A status says how a request fared: a top-level code, and one below it (SAML
-// core, section 3.2.2.2).
+// A status is the result of a request: a top-level code and a second-level code (SAML core, section
+// 3.2.2.2).
 type status struct{ code, detail string }
 
-// refusals are the statuses of logins that came to nothing.
+// refusals are the statuses of refused logins.
 var refusals = map[idp.Refusal]status{
 	idp.LoginRequired: {saml.StatusResponder, saml.StatusNoPassive},
 	idp.ContextUnmet:  {saml.StatusResponder, saml.StatusNoAuthnContext},
@@ -54,9 +54,8 @@ func (f *Face) Origin(raw json.RawMessage) string {
 	return origin(p.ACS)
 }
 
-// Grant implements idp.Protocol. What must be remembered is written here; the
-// signatures are made after the commit, since they take longer than it does and
-// writers wait for one another.
+// Grant implements idp.Protocol. It writes everything that must be stored. The signatures are made
+// after the commit, because they take longer than the transaction and other writers wait for it.
 func (f *Face) Grant(ctx context.Context, tx *store.Tx, l idp.Login) (idp.Reply, error) {
 	p, sp, err := f.recall(l.Application, l.Payload)
 	if err != nil {
@@ -99,8 +98,8 @@ func (f *Face) Refuse(_ context.Context, t identity.Tenant, app identity.Applica
 	return f.refusal(t, app, p, s), nil
 }
 
-// recall reads what was remembered of a request. An address that is the
-// application's no longer gets no answer.
+// recall reads the stored payload of a request. If the address of the answer no longer belongs to the
+// application, it returns an error.
 func (f *Face) recall(app identity.Application, raw json.RawMessage) (payload, *provider, error) {
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
@@ -122,14 +121,13 @@ func (f *Face) recall(app identity.Application, raw json.RawMessage) (payload, *
 		Err: fmt.Errorf("saml: %s is disabled, or %q is no longer its address", app.ID, p.ACS)}
 }
 
-// refusal is a reply without an assertion.
+// refusal returns a reply without an assertion.
 func (f *Face) refusal(t identity.Tenant, app identity.Application, p payload, s status) idp.Reply {
 	return f.reply(t, app, p, s, nil)
 }
 
-// reply posts a signed response through the browser, with a signed assertion if
-// there is something to assert. Both are signed because there are applications
-// that look at the one only, and others that look at the other.
+// reply posts a signed response through the browser, with a signed assertion if asserted is not nil.
+// Both are signed, because some applications only check the one and others only the other.
 func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, s status, asserted func(now time.Time) *etree.Element) idp.Reply {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		key, err := f.idp.Keys.Newest(r.Context(), t.ID, identity.SAML, signingkey.RS256)
@@ -162,10 +160,10 @@ func (f *Face) reply(t identity.Tenant, app identity.Application, p payload, s s
 	}
 }
 
-// instant says a time the way SAML wants it: UTC, and no finer than a second.
+// instant formats a time as SAML requires: UTC, with a precision of one second.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// response is the envelope (SAML core, section 3.3.3).
+// response returns a Response element (SAML core, section 3.3.3).
 func (f *Face) response(t identity.Tenant, p payload, s status, now time.Time) *etree.Element {
 	e := etree.NewElement("samlp:Response")
 	e.CreateAttr("xmlns:samlp", protocolNS)
@@ -183,10 +181,10 @@ func (f *Face) response(t identity.Tenant, p payload, s status, now time.Time) *
 	return e
 }
 
-// assertion says who logged in, how and when, to one application at one address
+// assertion returns an Assertion: who logged in, how and when, for one application at one address and
 // for a few minutes (SAML profiles, section 4.1.4.2).
 func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index string, now time.Time) *etree.Element {
-	until := instant(now.Add(assertionLife))
+	until := instant(now.Add(assertionLifetime))
 	e := etree.NewElement("saml:Assertion")
 	e.CreateAttr("xmlns:saml", assertionNS)
 	e.CreateAttr("ID", "_"+identity.NewSecret())
@@ -212,7 +210,7 @@ func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index s
 		if len(values) == 0 {
 			continue
 		}
-		if statement == nil { // the schema knows no empty one
+		if statement == nil { // the schema does not allow an empty one
 			statement = add(e, "saml:AttributeStatement")
 		}
 		told := add(statement, "saml:Attribute", "FriendlyName", a.Friendly, "Name", a.Name,
@@ -224,7 +222,7 @@ func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index s
 	return e
 }
 
-// origin is where an address is, as a browser's policy names it.
+// origin returns the origin of an address, for a Content-Security-Policy.
 func origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

@@ -245,7 +245,7 @@ func TestSAML5_EveryPublishedKeyIsInTheMetadata(t *testing.T) {
 	}
 }
 
-// Applications of one tenant are strangers to another.
+// Applications of one tenant are unknown in another.
 func TestTenantsAreApart(t *testing.T) {
 	h := one(t)
 	p := h.add(samlsptest.Shape{})

@@ -1,31 +1,26 @@
-// Package saml speaks SAML 2.0 to applications, as their identity provider: it
-// takes requests to log somebody in by the Redirect and POST bindings, and
-// answers by POST with a signed assertion in a signed response, or with the
-// status that says why there is none.
+// Package saml is the SAML 2.0 identity provider: it accepts authentication requests by the Redirect and
+// POST bindings, and answers by POST with a signed assertion in a signed response, or with the status
+// that says why there is no assertion.
 //
-// Whatever arrives is a stranger's until it is proved otherwise, and XML has
-// more ways to say one thing than any two programs agree on. So a message is
-// first held to a plain subset of XML (wellFormed): UTF-8, no DTD, no entity,
-// no comment, no processing instruction, nothing twice, nothing deep. Only then
-// is it parsed. A signature is checked by a narrow reading of XML Signature
-// (verifyEnveloped): one signature, in the one place the schema gives it, of the
-// whole document, by the algorithms everybody uses today. What is believed
-// afterwards is read from the very octets whose digest was compared, never from
-// the document they came in, so there is nothing for a wrapped or moved element
-// to gain. The keys are those of the application's metadata; what a message
-// says about keys is not looked at, and a signature that cannot be checked is
-// as bad as a wrong one.
+// Messages are not trusted until they are verified, and different XML parsers read the same document
+// differently. A message must therefore first conform to a simple subset of XML (package strictxml):
+// UTF-8, no DTD, no entities, no comments, no processing instructions, no duplicate attributes, limited
+// depth. Only then is it parsed. A signature is verified by a narrow interpretation of XML Signature
+// (verifyEnveloped): one signature, in the place that the schema defines, over the whole document, with
+// common algorithms. Afterwards only the octets whose digest was compared are read, never the document
+// they came in, so that signature wrapping gains nothing. The keys are those of the application's
+// metadata. What a message says about keys is ignored, and a signature that cannot be verified counts as
+// a wrong one.
 //
-// Keys are trusted, not certificates: metadata is the envelope, and its dates
-// and issuers decide nothing. Messages go where the metadata says and nowhere
-// else, compared as strings.
+// Keys are trusted, not certificates: the certificates in metadata are only containers, and their dates
+// and issuers do not matter. Answers are sent only to addresses in the metadata, which are compared as
+// strings.
 //
-// github.com/crewjam/saml lends the reading of metadata, the names of the
-// protocol and its lenient times; what it does as an identity provider is not
-// used (docs/decisions/0006). Canonical form and our own signatures are
-// github.com/russellhaering/goxmldsig's.
+// github.com/crewjam/saml provides the metadata parser, the protocol's names and lenient times. Its
+// identity provider is not used (docs/decisions/0006). Canonicalisation and this server's signatures use
+// github.com/russellhaering/goxmldsig.
 //
-// Errors go to the application as a SAML status once we know that it asked
-// (the application is registered, its signature good, the address its own);
-// before that, to a page with an identifier that the log has too (SAML-7).
+// Errors are sent to the application as a SAML status once it is known that it made the request (it is
+// registered, its signature is right, and the address belongs to it). Before that, they are shown on a
+// page with an identifier that is also in the log (SAML-7).
 package saml

@@ -7,10 +7,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A Face is all tenants' SAML endpoints.
+// A Face has the SAML endpoints of all tenants.
 type Face struct{ idp *idp.IdP }
 
-// New returns the face of the journeys of p.
+// New returns the SAML face of p.
 func New(p *idp.IdP) *Face { return &Face{idp: p} }
 
 // Paths of the endpoints within a tenant.
@@ -19,14 +19,14 @@ const (
 	ssoPath      = "saml/sso"
 )
 
-// Routes mounts the endpoints. They are cross-site by protocol, so they must
-// stand outside web.Site.SameOrigin: all they do is store a request and redirect.
+// Routes registers the endpoints. Requests to them come from other sites, so they must not be wrapped in
+// web.Site.SameOrigin. All they do is store a request and redirect.
 func (f *Face) Routes(mux *http.ServeMux) {
-	kit := f.idp.Site
-	mux.Handle("GET /t/{tenant}/"+metadataPath, kit.Handle(f.metadata))
-	mux.Handle("GET /t/{tenant}/"+ssoPath, kit.Handle(f.sso))
-	mux.Handle("POST /t/{tenant}/"+ssoPath, kit.Handle(f.sso))
+	site := f.idp.Site
+	mux.Handle("GET /t/{tenant}/"+metadataPath, site.Handle(f.metadata))
+	mux.Handle("GET /t/{tenant}/"+ssoPath, site.Handle(f.sso))
+	mux.Handle("POST /t/{tenant}/"+ssoPath, site.Handle(f.sso))
 }
 
-// entityID is a tenant's name in SAML, and the address of its metadata.
+// entityID returns a tenant's entityID, which is also the address of its metadata.
 func (f *Face) entityID(t identity.Tenant) string { return f.idp.Site.URL(t, metadataPath) }

@@ -93,7 +93,7 @@ func one(t *testing.T) *fixture {
 func build(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Helper()
 	h := &fixture{Fixture: in, t: t, log: new(diary)}
-	h.Clock.Advance(time.Since(h.Clock.Now()).Truncate(time.Second)) // strangers go by the real time
+	h.Clock.Advance(time.Since(h.Clock.Now()).Truncate(time.Second)) // independent programs use the real time
 	catalog, err := locales.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -109,13 +109,13 @@ func build(t *testing.T, in *storetest.Fixture) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base,
+	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base,
 		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
-	h.idp = &idp.IdP{Site: kit, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}}
+	h.idp = &idp.IdP{Site: site, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}
 	h.face.Routes(mux)
-	mux.Handle("GET /t/{tenant}/begin/{request}", kit.Handle(h.begin))
+	mux.Handle("GET /t/{tenant}/begin/{request}", site.Handle(h.begin))
 	h.base = srv.URL + "/t/demo"
 	h.Do(t, func(tx *store.Tx) error { return signingkey.Make(t.Context(), tx, h.Tenant) })
 	return h
@@ -123,12 +123,12 @@ func build(t *testing.T, in *storetest.Fixture) *fixture {
 
 // begin stands for a whole journey, by password and passcode.
 func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
-	kit, ctx := h.idp.Site, r.Context()
-	t, err := kit.Tenant(r)
+	site, ctx := h.idp.Site, r.Context()
+	t, err := site.Tenant(r)
 	if err != nil {
 		return err
 	}
-	browser, err := kit.EnsureBrowser(w, r, t)
+	browser, err := site.EnsureBrowser(w, r, t)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (h *fixture) begin(w http.ResponseWriter, r *http.Request) error {
 			{Validation: identity.SecondFactor, Method: identity.ByPasscode, At: now}}}
 	h.session = session.ID
 	var reply idp.Reply
-	err = h.DB.InTx(ctx, kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
+	err = h.DB.InTx(ctx, site.AnonymousPrincipal(r, t), func(tx *store.Tx) error {
 		stored, err := tx.Requests().Take(ctx, t.ID, r.PathValue("request"))
 		if err != nil {
 			return err

@@ -17,32 +17,29 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// Bounds on messages.
+// Limits of messages in bytes.
 const (
 	maxMessage    = 256 << 10 // as sent by POST, and as XML
-	maxRelayState = 1 << 10   // the standard says 80; applications do not keep to it
+	maxRelayState = 1 << 10   // the standard says 80, but applications exceed it
 )
 
-// A message is a request as it came through the browser, before anything in it
-// is believed.
+// A message is a request as it came through the browser. Nothing in it is verified yet.
 type message struct {
 	xml        []byte
 	relayState string
-	query      *querySignature // Redirect binding only; nil when there is none
+	query      *querySignature // Redirect binding only; may be nil
 }
 
-// A querySignature is the Redirect binding's own kind of signature: of the
-// query as it was sent, octet by octet (SAML bindings, section 3.4.4.1). To
-// take the query apart and encode it again would verify our spelling of it,
-// not the application's.
+// A querySignature is the Redirect binding's signature. It covers octets of the query as they were sent
+// (SAML bindings, section 3.4.4.1). Decoding and encoding the query again could change them.
 type querySignature struct {
 	method string
 	octets []byte
 	value  []byte
 }
 
-// unacceptable is the error of a request that gets a page: nobody has proved
-// yet whom a status could be sent to.
+// unacceptable returns the error of a request that is answered with a page, because it is not verified
+// yet to whom a status could be sent.
 func unacceptable(format string, args ...any) error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("saml: "+format, args...)}
 }
@@ -64,7 +61,7 @@ func receivePost(w http.ResponseWriter, r *http.Request) (message, error) {
 		}
 		return message{}, unacceptable("form: %w", err)
 	}
-	// PostForm alone: what stands in the address is none of this binding.
+	// Only PostForm is read: the query is not part of this binding.
 	if len(r.PostForm["SAMLRequest"]) != 1 || len(r.PostForm["RelayState"]) > 1 {
 		return message{}, unacceptable("not one SAMLRequest, or two RelayStates")
 	}
@@ -131,8 +128,8 @@ func receiveRedirect(query string) (message, error) {
 	return finish(m)
 }
 
-// inflate unpacks at most maxMessage: a kilobyte of DEFLATE can hold a megabyte
-// (CVE-2023-28119), and what is too much is never unpacked.
+// inflate unpacks at most maxMessage bytes. A kilobyte of DEFLATE can contain a megabyte
+// (CVE-2023-28119), so unpacking stops at the limit.
 func inflate(deflated []byte) ([]byte, error) {
 	doc, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(deflated)), maxMessage+1))
 	switch {
@@ -144,7 +141,7 @@ func inflate(deflated []byte) ([]byte, error) {
 	return doc, nil
 }
 
-// finish checks what both bindings share.
+// finish makes the checks that both bindings have in common.
 func finish(m message) (message, error) {
 	if len(m.relayState) > maxRelayState || !utf8.ValidString(m.relayState) || strings.ContainsRune(m.relayState, 0) {
 		return message{}, unacceptable("RelayState is longer than %d bytes, or no text", maxRelayState)

@@ -12,9 +12,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
-// metadata serves what applications need to know of us, signed (SAML-5). It has
-// every key that is published, so that the next one is known everywhere before
-// it signs anything.
+// metadata serves a tenant's metadata, signed (SAML-5). It contains all published keys, so that
+// applications know the next key before it signs anything.
 func (f *Face) metadata(w http.ResponseWriter, r *http.Request) error {
 	t, err := f.idp.Site.Tenant(r)
 	if err != nil {
@@ -39,12 +38,12 @@ func (f *Face) metadata(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/samlmetadata+xml")
 	w.Header().Set("Content-Disposition", `inline; filename="`+t.Slug+`.xml"`)
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	_, _ = w.Write(doc) // who has left needs no answer
+	_, _ = w.Write(doc) // nothing can be done if the client has disconnected
 	return nil
 }
 
-// describe is a tenant's metadata. It names no end of its validity: people load
-// it once, as a file, and a date would end their logins without a cause.
+// describe returns a tenant's metadata. It has no validUntil, because it is often loaded once, as a file,
+// and a date would end those logins for no reason.
 func (f *Face) describe(t identity.Tenant, keys []signingkey.Key) *etree.Element {
 	e := etree.NewElement("md:EntityDescriptor")
 	e.CreateAttr("xmlns:md", metadataNS)

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A nameID is what an application calls a person.
+// A nameID is an application's name for a user.
 type nameID struct {
 	Format          string `json:"format,omitempty"`
 	Value           string `json:"value"`
@@ -18,14 +18,14 @@ type nameID struct {
 	SPNameQualifier string `json:"sp_name_qualifier,omitempty"`
 }
 
-// named returns the name of the person who logged in, in a format (SAML-3). It
-// is empty if there is none: not everybody has a mail address.
+// named returns the name of the user who logged in, in a format (SAML-3). It is empty if the user has
+// none, such as no mail address.
 func (f *Face) named(ctx context.Context, tx *store.Tx, l idp.Login, format string) (nameID, error) {
 	n := nameID{Format: format}
 	switch format {
 	case samlsp.Persistent:
-		// Pairwise and opaque: two applications cannot find out that theirs is
-		// the same person (SAML core, section 8.3.7).
+		// Pairwise and opaque, so that two applications cannot find out that they have the same user
+		// (SAML core, section 8.3.7).
 		n.NameQualifier, n.SPNameQualifier = f.entityID(l.Tenant), l.Application.Identifier
 		var err error
 		n.Value, err = tx.Applications().Subject(ctx, l.Tenant.ID, l.Application.ID, l.User.ID, identity.NewSecret())
@@ -41,12 +41,12 @@ func (f *Face) named(ctx context.Context, tx *store.Tx, l idp.Login, format stri
 	return n, nil
 }
 
-// is reports whether a name is the one a request was for.
+// is reports whether n is the name that a request asked for.
 func (n nameID) is(asked *nameID) bool {
 	return asked == nil || n.Value == asked.Value && (asked.Format == "" || asked.Format == samlsp.Unspecified || asked.Format == n.Format)
 }
 
-// values returns what there is to tell of a person from a source.
+// values returns a user's values from a source.
 func values(l idp.Login, s samlsp.Source) []string {
 	var all []string
 	switch s {
@@ -70,8 +70,8 @@ func values(l idp.Login, s samlsp.Source) []string {
 	return told
 }
 
-// clean leaves out what XML cannot say (XML 1.0, section 2.2): a name with such
-// a character would make an answer that nobody can read.
+// clean removes characters that XML does not allow (XML 1.0, section 2.2), because a name with one would
+// make the answer unreadable.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

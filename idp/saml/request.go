@@ -20,13 +20,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/strictxml"
 )
 
-// How old a request may be, and how far clocks may be apart.
+// The maximum age of a request, and the maximum difference between clocks.
 const (
 	maxAge = 5 * time.Minute
 	skew   = time.Minute
 )
 
-// An authnRequest is what we read of a request (SAML core, section 3.4.1).
+// An authnRequest has the parts of a request that are used (SAML core, section 3.4.1).
 type authnRequest struct {
 	XMLName         xml.Name          `xml:"urn:oasis:names:tc:SAML:2.0:protocol AuthnRequest"`
 	ID              string            `xml:",attr"`
@@ -53,7 +53,7 @@ type name struct {
 	Value  string `xml:",chardata"`
 }
 
-// A requestedSubject says who it must be that logs in.
+// A requestedSubject says who must log in.
 type requestedSubject struct {
 	NameID        *name     `xml:"urn:oasis:names:tc:SAML:2.0:assertion NameID"`
 	BaseID        *struct{} `xml:"urn:oasis:names:tc:SAML:2.0:assertion BaseID"`
@@ -63,19 +63,19 @@ type requestedSubject struct {
 	} `xml:"urn:oasis:names:tc:SAML:2.0:assertion SubjectConfirmation"`
 }
 
-// A requestedContext says how well (SAML core, section 3.3.2.2.1).
+// A requestedContext has the requested authentication contexts (SAML core, section 3.3.2.2.1).
 type requestedContext struct {
 	Comparison string   `xml:",attr"`
 	Classes    []string `xml:"urn:oasis:names:tc:SAML:2.0:assertion AuthnContextClassRef"`
 }
 
-// parts are the children a request may have, each once.
+// parts are the children that a request may have, each at most once.
 var parts = map[string]string{
 	"Issuer": assertionNS, "Signature": signatureNS, "Extensions": protocolNS, "Subject": assertionNS, "NameIDPolicy": protocolNS,
 	"Conditions": assertionNS, "RequestedAuthnContext": protocolNS, "Scoping": protocolNS,
 }
 
-// parse reads a request. The tree returned is for its signature alone.
+// parse reads a request. The returned tree is only for verifying its signature.
 func parse(doc []byte) (*authnRequest, *etree.Element, error) {
 	if err := strictxml.CheckMessage(doc); err != nil {
 		return nil, nil, unacceptable("request: %w", err)
@@ -103,9 +103,9 @@ func parse(doc []byte) (*authnRequest, *etree.Element, error) {
 	return req, root, nil
 }
 
-// sso takes a request to log somebody in.
+// sso handles an authentication request.
 func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
-	if r.Method == http.MethodHead { // whoever only looks must not use up the request
+	if r.Method == http.MethodHead { // must not use up the request
 		w.Header().Set("Allow", "GET, POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return nil
@@ -140,7 +140,7 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if trusted != nil { // what is outside the signature is forgotten here
+	if trusted != nil { // from here on, only what is signed is used
 		if req, _, err = parse(trusted); err != nil {
 			return err
 		}
@@ -164,8 +164,8 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	return f.idp.Accept(w, r, t, app, want)
 }
 
-// current refuses an application whose metadata has run out: keys and addresses
-// in it may belong to somebody else by now.
+// current refuses an application whose metadata has expired, because its keys and addresses may belong to
+// somebody else now.
 func (f *Face) current(app identity.Application) error {
 	if app.ValidUntil.IsZero() || f.idp.DB.Now().Before(app.ValidUntil) {
 		return nil
@@ -174,7 +174,7 @@ func (f *Face) current(app identity.Application) error {
 		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.ValidUntil.Format(time.RFC3339))}
 }
 
-// A provider is the service provider that a request came from.
+// A provider is the service provider that sent a request.
 type provider struct{ *samlsp.Provider }
 
 func readProvider(app identity.Application) (*provider, error) {
@@ -182,9 +182,8 @@ func readProvider(app identity.Application) (*provider, error) {
 	return &provider{sp}, err
 }
 
-// authenticate checks the signatures of a message: that of the query, that of
-// the document, or both. It returns the octets the latter signed, or nil if
-// there is no such signature.
+// authenticate verifies the signatures of a message: that of the query, that of the document, or both. It
+// returns the octets that the latter signs, or nil if there is no such signature.
 func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte, err error) {
 	inside := signed(root)
 	switch {
@@ -206,13 +205,12 @@ func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte
 	return trusted, nil
 }
 
-// ncName is what an ID looks like (xs:ID); ours in InResponseTo must be one too.
+// ncName is the format of an ID (xs:ID). InResponseTo must have it too.
 var ncName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,255}$`)
 
-// check refuses what was not meant for us, not now, or not from this
-// application (SAML-6). hasSignature makes Destination compulsory: a signed
-// request could otherwise be carried on to another identity provider (SAML
-// bindings, sections 3.4.5.2 and 3.5.5.2).
+// check refuses a request that was not meant for this server, is too old or from the future, or is not from
+// this application (SAML-6). With a signature, Destination is required: otherwise a signed request could be
+// forwarded to another identity provider (SAML bindings, sections 3.4.5.2 and 3.5.5.2).
 func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequest, hasSignature bool) error {
 	now, issued := f.idp.DB.Now(), time.Time(req.IssueInstant)
 	switch {
@@ -230,8 +228,8 @@ func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequ
 	return nil
 }
 
-// address returns where the answer goes: one of the application's own
-// addresses, by URL or by index but not by both (SAML core, section 3.4.1).
+// address returns the address of the answer: one of the application's, given by URL or by index but not by
+// both (SAML core, section 3.4.1).
 func (sp *provider) address(req *authnRequest) (string, error) {
 	if req.ACSURL != "" && req.ACSIndex != nil {
 		return "", unacceptable("both an address and an index for the answer")
@@ -244,8 +242,7 @@ func (sp *provider) address(req *authnRequest) (string, error) {
 	return "", unacceptable("no address of the application: %q %v", req.ACSURL, req.ACSIndex)
 }
 
-// wants puts a request in the terms of all protocols, or says why it cannot be
-// granted.
+// wants converts a request into the form common to all protocols, or returns why it cannot be granted.
 func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want journey.Request, wrong *status) {
 	if req.Version != "2.0" {
 		return want, &status{saml.StatusVersionMismatch, ""}
@@ -254,7 +251,7 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 		return want, &status{saml.StatusResponder, saml.StatusUnsupportedBinding}
 	}
 	if q := req.NameIDPolicy.SPNameQualifier; q != "" && q != app.Identifier {
-		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy} // names for others are not given out
+		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy} // names for other providers are not disclosed
 	}
 	switch format := req.NameIDPolicy.Format; {
 	case format == "" || format == samlsp.Unspecified:
@@ -278,7 +275,7 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 			want.ACR = append(want.ACR, strings.TrimSpace(class))
 		}
 		want.Comparison = journey.Comparison(req.Context.Comparison)
-		if len(want.ACR) == 0 { // asked for by declaration, of which we have none
+		if len(want.ACR) == 0 { // requested by declaration references, of which there are none
 			return want, &status{saml.StatusResponder, saml.StatusNoAuthnContext}
 		}
 	}

@@ -40,7 +40,7 @@ func TestSAML2_SignedQueries(t *testing.T) {
 		good   bool
 	}{
 		{"as sent", func(q string) string { return q }, true},
-		{"with a stranger's parameter", func(q string) string { return "utm=1&" + q }, true},
+		{"with another program's parameter", func(q string) string { return "utm=1&" + q }, true},
 		{"in another order", func(q string) string {
 			parts := strings.Split(q, "&")
 			slices.Reverse(parts)
@@ -143,7 +143,7 @@ func TestSAML6_CraftedSignatures(t *testing.T) {
 	}{
 		{"good", craft{}, ""},
 		{"with the known certificate", craft{keyInfo: keyInfo(p.cert)}, ""},
-		{"with a stranger's certificate beside a good signature", craft{keyInfo: keyInfo(mine)}, ""}, // not looked at
+		{"with another certificate beside a good signature", craft{keyInfo: keyInfo(mine)}, ""}, // not looked at
 		{"reference to nothing in particular", craft{uri: "="}, `reference to ""`},
 		{"reference to another", craft{uri: "#other"}, "reference to"},
 		{"reference by XPointer", craft{uri: "#xpointer(/)"}, "reference to"},

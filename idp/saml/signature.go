@@ -20,15 +20,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
-// exclusive is the one canonicalization in use with SAML, and enveloped the one
-// transform beside it.
+// exclusive is the only supported canonicalization, and enveloped the only other transform.
 const (
 	exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
 	enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 )
 
-// methods are the signatures accepted (SAML-1): SHA-1 and HMAC are not among
-// them, nor is "none".
+// methods are the accepted signature methods (SAML-1). SHA-1, HMAC and "none" are not among them.
 var methods = map[string]struct {
 	hash crypto.Hash
 	rsa  bool
@@ -47,8 +45,8 @@ var digests = map[string]crypto.Hash{
 	"http://www.w3.org/2001/04/xmlenc#sha512":       crypto.SHA512,
 }
 
-// verify checks that one of the certificates' keys made a signature of data.
-// Their dates are not looked at: an expired envelope holds the same key.
+// verify checks that the key of one of the certificates made a signature of data. The dates of the
+// certificates are ignored, because an expired certificate has the same key.
 func verify(certificates []*x509.Certificate, method string, data, signature []byte) error {
 	m, ok := methods[method]
 	if !ok {
@@ -72,8 +70,8 @@ func verify(certificates []*x509.Certificate, method string, data, signature []b
 	return errors.New("signature is of none of the application's keys")
 }
 
-// verifyECDSA takes r and s side by side, as XML Signature wants (RFC 4050,
-// section 3.3), and as ASN.1, which much of the world sends instead.
+// verifyECDSA accepts r and s concatenated, as XML Signature defines (RFC 4050, section 3.3), and as ASN.1,
+// which many implementations send.
 func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	half := (key.Curve.Params().BitSize + 7) / 8
 	if len(signature) == 2*half {
@@ -83,7 +81,7 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 	return ecdsa.VerifyASN1(key, digest, signature)
 }
 
-// signedInfo is what a signature signs (XML Signature, section 4.4).
+// signedInfo is the signed part of a signature (XML Signature, section 4.4).
 type signedInfo struct {
 	XMLName    xml.Name  `xml:"http://www.w3.org/2000/09/xmldsig# SignedInfo"`
 	Canonical  transform `xml:"CanonicalizationMethod"`
@@ -103,7 +101,7 @@ type transform struct {
 	} `xml:"http://www.w3.org/2001/10/xml-exc-c14n# InclusiveNamespaces"`
 }
 
-// signed reports whether a document, or any part of it, carries a signature.
+// signed reports whether a document contains a signature anywhere.
 func signed(root *etree.Element) bool {
 	return len(signaturesIn(root)) > 0
 }
@@ -118,11 +116,10 @@ func signaturesIn(e *etree.Element) (found []*etree.Element) {
 	return found
 }
 
-// verifyEnveloped checks the signature of a whole document and returns the
-// octets that were signed, which alone may be read from then on. The signature
-// must be the only one, a child of the root, and its one reference must be to
-// the root: everything else that XML Signature allows only serves to make a
-// reader look elsewhere than the verifier did.
+// verifyEnveloped verifies the signature of a whole document and returns the signed octets. Only these may
+// be read afterwards. The signature must be the only one, a child of the root, and its only reference must
+// be to the root. Everything else that XML Signature allows could make a reader look at other data than
+// the verifier did.
 func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]byte, error) {
 	found := signaturesIn(root)
 	if len(found) != 1 || found[0].Parent() != root {
@@ -141,7 +138,7 @@ func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]b
 	if err != nil {
 		return nil, err
 	}
-	// SignedInfo is put into canonical form where it stands, and read from that.
+	// SignedInfo is canonicalized in its context, and read from the result.
 	scope, err := etreeutils.NSBuildParentContext(infoElement)
 	if err != nil {
 		return nil, err
@@ -171,15 +168,14 @@ func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]b
 	return referenced(root, signature, info)
 }
 
-// referenced returns the octets the one reference of a verified signature is
-// to, if they have the digest it says.
+// referenced returns the octets that a verified signature refers to, if they have the given digest.
 func referenced(root, signature *etree.Element, info signedInfo) ([]byte, error) {
 	if len(info.References) != 1 {
 		return nil, fmt.Errorf("%d references", len(info.References))
 	}
 	ref := info.References[0]
 	if id := root.SelectAttrValue("ID", ""); id == "" || ref.URI != "#"+id {
-		return nil, fmt.Errorf("reference to %q", ref.URI) // an empty one too: not every reader takes it for the whole
+		return nil, fmt.Errorf("reference to %q", ref.URI) // also an empty one, which readers interpret differently
 	}
 	if len(ref.Transforms) != 2 || ref.Transforms[0].Algorithm != enveloped || ref.Transforms[1].Algorithm != exclusive {
 		return nil, errors.New("other transforms than SAML allows") // SAML core, section 5.4.4
@@ -206,7 +202,7 @@ func referenced(root, signature *etree.Element, info signedInfo) ([]byte, error)
 	return octets, nil
 }
 
-// onlyChild returns the one child of a signature's element with a name.
+// onlyChild returns the only child of a signature's element with a name.
 func onlyChild(e *etree.Element, tag string) (*etree.Element, error) {
 	var only *etree.Element
 	for _, child := range e.ChildElements() {
@@ -234,12 +230,11 @@ func prefixes(method *etree.Element) string {
 	return ""
 }
 
-// squeeze takes the white space out of base64.
+// squeeze removes white space from base64.
 func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 
-// sign signs an element by RSA-SHA256 and puts the signature where the schemas
-// want it: behind the first child (the Issuer) of a message or an assertion,
-// before all others in metadata.
+// sign signs an element with RSA-SHA256 and inserts the signature at the position that the schemas define:
+// after the first child (the Issuer) of a message or an assertion, and before all children in metadata.
 func sign(e *etree.Element, key signingkey.Key, place int) error {
 	ctx, err := dsig.NewSigningContext(key.Signer, [][]byte{key.Certificate})
 	if err != nil {

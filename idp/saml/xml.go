@@ -6,7 +6,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 )
 
-// Namespaces, by the prefixes we write.
+// Namespaces, with the prefixes used in messages.
 const (
 	assertionNS = "urn:oasis:names:tc:SAML:2.0:assertion" // saml
 	protocolNS  = samlsp.ProtocolNS                       // samlp
@@ -14,8 +14,8 @@ const (
 	signatureNS = "http://www.w3.org/2000/09/xmldsig#"    // ds
 )
 
-// add appends an element with attributes, given as names and values in turn;
-// those without a value are left out.
+// add appends an element with attributes, given as alternating names and values. Attributes with an empty
+// value are left out.
 func add(parent *etree.Element, tag string, attributes ...string) *etree.Element {
 	e := parent.CreateElement(tag)
 	for i := 0; i < len(attributes); i += 2 {
@@ -31,8 +31,8 @@ func say(parent *etree.Element, tag, text string, attributes ...string) {
 	add(parent, tag, attributes...).SetText(text)
 }
 
-// write serializes a document in canonical form: whoever canonicalizes it on
-// the other side finds it so already.
+// write serializes a document in canonical form, so that canonicalizing it on the other side does not
+// change it.
 func write(root *etree.Element) ([]byte, error) {
 	doc := etree.NewDocument()
 	doc.SetRoot(root)

@@ -25,9 +25,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
-// A stranger's service provider goes the whole way by both bindings, with what
+// An independent service provider completes logins by both bindings, with what
 // it makes of our metadata and we of its.
-func TestSAML1_AStrangersServiceProvider(t *testing.T) {
+func TestSAML1_AnIndependentServiceProvider(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		h.User.DisplayName, h.groups = "Anna Berg", []identity.Group{{Name: "Nurses"}, {Name: "Ward 7"}}
 		key := samlsptest.SharedKey().(*rsa.PrivateKey)
@@ -43,14 +43,14 @@ func TestSAML1_AStrangersServiceProvider(t *testing.T) {
 		if err := xml.Unmarshal([]byte(res.body), &entity); err != nil {
 			t.Fatal(err)
 		}
-		sp := &saml.ServiceProvider{EntityID: "https://stranger.example/saml/metadata", Key: key, Certificate: cert, IDPMetadata: &entity,
-			MetadataURL: *parsed(t, "https://stranger.example/saml/metadata"), AcsURL: *parsed(t, "https://stranger.example/saml/acs"),
+		sp := &saml.ServiceProvider{EntityID: "https://independent.example/saml/metadata", Key: key, Certificate: cert, IDPMetadata: &entity,
+			MetadataURL: *parsed(t, "https://independent.example/saml/metadata"), AcsURL: *parsed(t, "https://independent.example/saml/acs"),
 			SignatureMethod: rsaSHA256, AuthnNameIDFormat: saml.PersistentNameIDFormat}
 		metadata, err := xml.Marshal(sp.Metadata())
 		if err != nil {
 			t.Fatal(err)
 		}
-		app, err := samlsp.ApplicationFromMetadata(metadata, "Stranger")
+		app, err := samlsp.ApplicationFromMetadata(metadata, "Independent")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,10 +73,10 @@ func TestSAML1_AStrangersServiceProvider(t *testing.T) {
 				a = h.read(h.client().PostForm(h.base+"/saml/sso", form))
 			}
 			to, fields := a.form()
-			if to != "https://stranger.example/saml/acs" || fields.Get("RelayState") != "a&b" {
+			if to != "https://independent.example/saml/acs" || fields.Get("RelayState") != "a&b" {
 				t.Fatalf("%s: posts RelayState %q to %q:\n%s", binding, fields.Get("RelayState"), to, a.body)
 			}
-			if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' https://stranger.example;") && !strings.HasSuffix(policy, "form-action 'self' https://stranger.example") {
+			if policy := a.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' https://independent.example;") && !strings.HasSuffix(policy, "form-action 'self' https://independent.example") {
 				t.Errorf("policy %q", policy)
 			}
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, strings.NewReader(fields.Encode()))
@@ -121,7 +121,7 @@ func checkAssertion(t *testing.T, h *fixture, got *saml.Assertion) {
 	if class := authn.AuthnContext.AuthnContextClassRef.Value; class != "https://refeds.org/profile/mfa" {
 		t.Errorf("context %q", class)
 	}
-	if life := got.Conditions.NotOnOrAfter.Sub(got.IssueInstant); life != assertionLife {
+	if life := got.Conditions.NotOnOrAfter.Sub(got.IssueInstant); life != assertionLifetime {
 		t.Errorf("lives %v", life)
 	}
 }
