@@ -12,59 +12,60 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// authenticators lists what the person holds, or shows the one the address names.
-func (p *Portal) authenticators(v *Visit) (templates.Body, error) {
-	if v.Item != "" {
-		return p.authenticator(v)
+// authenticators lists the person's authenticators, or shows the one in the
+// address.
+func (p *Portal) authenticators(pr *PageRequest) (templates.Body, error) {
+	if pr.Item != "" {
+		return p.authenticator(pr)
 	}
-	body := templates.MeAuthenticators{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
-	for a, err := range p.DB.Authenticators().OfUser(v.Request.Context(), v.Tenant.ID, v.User.ID) {
+	body := templates.MeAuthenticators{Name: pr.User.Name, Cards: p.cards(pr, pr.Page.Name)}
+	for a, err := range p.DB.Authenticators().OfUser(pr.Request.Context(), pr.Tenant.ID, pr.User.ID) {
 		if err != nil {
 			return nil, err
 		}
 		if a.State() == identity.Pending {
-			continue // half made: nothing to show yet
+			continue // not activated yet
 		}
-		body.Authenticators = append(body.Authenticators, p.holding(v, a))
+		body.Authenticators = append(body.Authenticators, p.authenticatorItem(pr, a))
 	}
 	return body, nil
 }
 
-// justNow is how long a confirmed sign-in is news.
-const justNow = 2 * time.Minute
+// confirmedRecently is for how long a confirmed sign-in is shown.
+const confirmedRecently = 2 * time.Minute
 
-// holding is an authenticator as its owner is shown it.
-func (p *Portal) holding(v *Visit, a identity.Authenticator) templates.Authenticator {
+// authenticatorItem is an authenticator as it is shown to its user.
+func (p *Portal) authenticatorItem(pr *PageRequest, a identity.Authenticator) templates.Authenticator {
 	now := p.DB.Now()
-	h := templates.Authenticator{Address: v.Address("authenticators/" + a.ID), Name: a.Name, Serial: a.Serial, Platform: a.Platform,
+	h := templates.Authenticator{Address: pr.Address("authenticators/" + a.ID), Name: a.Name, Serial: a.Serial, Platform: a.Platform,
 		State: a.State(), Push: a.Push(now), EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt}
-	for _, passed := range v.Session.Passed {
-		if passed.Authenticator == a.ID && passed.Method != identity.ByRememberedDevice && now.Sub(passed.At) < justNow {
+	for _, passed := range pr.Session.Passed {
+		if passed.Authenticator == a.ID && passed.Method != identity.ByRememberedDevice && now.Sub(passed.At) < confirmedRecently {
 			h.Confirmed = true
 		}
 	}
 	return h
 }
 
-// authenticator shows one of the person's authenticators, and what can be done
-// with it (CRED-16).
-func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
-	ctx := v.Request.Context()
-	a, err := authenticator.OfUser(ctx, p.DB.Reader, v.User, v.Item)
+// authenticator shows one of the person's authenticators, with its forms
+// (CRED-16).
+func (p *Portal) authenticator(pr *PageRequest) (templates.Body, error) {
+	ctx := pr.Request.Context()
+	a, err := authenticator.OfUser(ctx, p.DB.Reader, pr.User, pr.Item)
 	if err != nil {
 		return nil, err
 	}
-	body := templates.MeAuthenticator{Authenticator: p.holding(v, a), User: v.User.Name, Back: v.Address("authenticators"),
-		TypedName: identity.CleanTyped(v.Request.PostFormValue("name"))}
+	body := templates.MeAuthenticator{Authenticator: p.authenticatorItem(pr, a), User: pr.User.Name, Back: pr.Address("authenticators"),
+		TypedName: identity.CleanTyped(pr.Request.PostFormValue("name"))}
 	if a.State() != identity.Active {
 		return body, nil
 	}
-	body.Try = "/t/" + v.Tenant.Slug + "/login?for=authenticators&fresh=now"
-	if body.Switch, err = p.switchable(ctx, a); err != nil {
+	body.Try = "/t/" + pr.Tenant.Slug + "/login?for=authenticators&fresh=now"
+	if body.Switch, err = p.canSwitchPush(ctx, a); err != nil {
 		return nil, err
 	}
 	body.Only = true
-	for other, err := range p.DB.Authenticators().OfUser(ctx, v.Tenant.ID, v.User.ID) {
+	for other, err := range p.DB.Authenticators().OfUser(ctx, pr.Tenant.ID, pr.User.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -75,9 +76,10 @@ func (p *Portal) authenticator(v *Visit) (templates.Body, error) {
 	return body, nil
 }
 
-// switchable reports whether push of an authenticator can be turned on or off: it
-// can be turned off wherever it is on, and on where policy lets its platform.
-func (p *Portal) switchable(ctx context.Context, a identity.Authenticator) (bool, error) {
+// canSwitchPush reports whether push of an authenticator can be turned on or
+// off: it can be turned off wherever it is on, and on where policy allows it
+// for the platform.
+func (p *Portal) canSwitchPush(ctx context.Context, a identity.Authenticator) (bool, error) {
 	if a.Kind != identity.AppToken {
 		return false, nil
 	}
@@ -92,40 +94,40 @@ func (p *Portal) switchable(ctx context.Context, a identity.Authenticator) (bool
 	return platforms.PushOn(a.Platform) || a.Push(p.DB.Now()) == identity.PushEnabled, nil
 }
 
-// changeAuthenticator takes the forms of an authenticator's own page. Only what
-// lets it do more asks for a fresh second factor: who has lost the thing cannot
-// confirm that with it.
-func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
-	do := v.Request.PostFormValue("do")
+// changeAuthenticator handles the forms of an authenticator's page. Only
+// turning push on requires a fresh second factor: somebody who has lost the
+// authenticator cannot confirm with it.
+func (p *Portal) changeAuthenticator(pr *PageRequest) (Result, error) {
+	do := pr.Request.PostFormValue("do")
 	if do == "push-on" {
-		ok, err := p.factor(v.Request, v.Session, fresh)
+		ok, err := p.completedFactor(pr.Request, pr.Session, freshFactor)
 		if err != nil {
-			return Answer{}, err
+			return Result{}, err
 		}
 		if !ok {
-			return Answer{}, errStepUp
+			return Result{}, errStepUp
 		}
 	}
-	ctx := v.Request.Context()
-	answer := Answer{To: v.Page.Name + "/" + v.Item, Said: do}
-	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
+	ctx := pr.Request.Context()
+	answer := Result{Page: pr.Page.Name + "/" + pr.Item, Message: do}
+	err := p.DB.InTx(ctx, pr.Principal, func(tx *store.Tx) error {
+		u, err := tx.Users().Get(ctx, pr.Tenant.ID, pr.User.ID)
 		if err != nil {
 			return err
 		}
-		a, err := authenticator.OfUser(ctx, tx.Reader, u, v.Item)
+		a, err := authenticator.OfUser(ctx, tx.Reader, u, pr.Item)
 		if err != nil {
 			return err
 		}
-		from := v.Origin(tx.Now())
+		from := pr.Origin(tx.Now())
 		switch do {
 		case "rename":
-			answer.Said = "renamed"
-			return authenticator.Rename(ctx, tx, a, v.Request.PostFormValue("name"))
+			answer.Message = "renamed"
+			return authenticator.Rename(ctx, tx, a, pr.Request.PostFormValue("name"))
 		case "push-on", "push-off":
 			return authenticator.SwitchPush(ctx, tx, u, a, do == "push-on", from)
 		case "lost":
-			answer.To = v.Page.Name
+			answer.Page = pr.Page.Name
 			return authenticator.ReportLost(ctx, tx, u, a, from)
 		}
 		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
@@ -133,13 +135,13 @@ func (p *Portal) changeAuthenticator(v *Visit) (Answer, error) {
 	return answer, err
 }
 
-// add is where a further authenticator is begun.
-func (p *Portal) add(v *Visit) (templates.Body, error) {
-	return templates.MeAdd{Name: v.User.Name}, nil
+// add is the page that begins the enrolment of a further authenticator.
+func (p *Portal) add(pr *PageRequest) (templates.Body, error) {
+	return templates.MeAdd{Name: pr.User.Name}, nil
 }
 
-// beginAdding leads into self-provisioning, whose wizard goes on from there.
-func (p *Portal) beginAdding(v *Visit) (Answer, error) {
-	lead, err := p.BeginAdding(v.Request, v.Tenant, v.Session)
-	return Answer{Elsewhere: lead}, err
+// beginAdding begins self-provisioning and sends the browser there.
+func (p *Portal) beginAdding(pr *PageRequest) (Result, error) {
+	lead, err := p.BeginAdding(pr.Request, pr.Tenant, pr.Session)
+	return Result{Handler: lead}, err
 }

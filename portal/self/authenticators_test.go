@@ -12,8 +12,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// kinds lists the events of the visitor's user, newest first.
-func (v *visitor) kinds() (kinds []audit.Kind) {
+// eventKinds lists the kinds of the user's events, newest first.
+func (v *browser) eventKinds() (kinds []audit.Kind) {
 	v.t.Helper()
 	for e, err := range v.DB.Events().List(v.t.Context(), v.Tenant.ID, store.EventFilter{User: v.User.ID}) {
 		if err != nil {
@@ -24,12 +24,12 @@ func (v *visitor) kinds() (kinds []audit.Kind) {
 	return kinds
 }
 
-// One's own authenticator is renamed, its push switched, and it is reported lost,
-// each with its event; lost at once and without a factor, for that is what was
-// lost. Push on, which makes it do more, asks for one.
-func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
+// An authenticator is renamed, its push turned on and off, and it is reported
+// lost, each with its event. Only turning push on requires a fresh factor; a
+// person who reports one lost may have no other.
+func TestCRED16_OwnAuthenticator(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+		v, a := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
 		password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		v.signIn(password)
 		page := "/authenticators/" + a.ID
@@ -42,35 +42,35 @@ func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
 			return now
 		}
 		for _, typed := range []string{"", "   ", strings.Repeat("x", 65)} {
-			if code, _, _ := v.ask(page, url.Values{"do": {"rename"}, "name": {typed}}); code != http.StatusUnprocessableEntity || is().Name != "Pixel 9" {
+			if code, _, _ := v.request(page, url.Values{"do": {"rename"}, "name": {typed}}); code != http.StatusUnprocessableEntity || is().Name != "Pixel 9" {
 				t.Errorf("renamed to %q: %d, %q", typed, code, is().Name)
 			}
 		}
-		if _, to, _ := v.ask(page, url.Values{"do": {"rename"}, "name": {" Annas Pixel "}}); is().Name != "Annas Pixel" || to != "/t/demo/me"+page+"?said=renamed" {
+		if _, to, _ := v.request(page, url.Values{"do": {"rename"}, "name": {" Annas Pixel "}}); is().Name != "Annas Pixel" || to != "/t/demo/me"+page+"?said=renamed" {
 			t.Errorf("name %q, then %s", is().Name, to)
 		}
-		v.ask(page, url.Values{"do": {"push-off"}})
+		v.request(page, url.Values{"do": {"push-off"}})
 		if got := is().Push(h.Clock.Now()); got != identity.PushDisabled {
 			t.Errorf("push %q after it was turned off", got)
 		}
-		if _, to, _ := v.ask(page, url.Values{"do": {"push-on"}}); to != "/t/demo/login?for=authenticators&fresh=1" || is().Push(h.Clock.Now()) != identity.PushDisabled {
+		if _, to, _ := v.request(page, url.Values{"do": {"push-on"}}); to != "/t/demo/login?for=authenticators&fresh=1" || is().Push(h.Clock.Now()) != identity.PushDisabled {
 			t.Errorf("push on without a factor: to %q, %q", to, is().Push(h.Clock.Now()))
 		}
 		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
-		v.ask(page, url.Values{"do": {"push-on"}})
+		v.request(page, url.Values{"do": {"push-on"}})
 		if got := is().Push(h.Clock.Now()); got != identity.PushEnabled {
 			t.Errorf("push %q after it was turned on", got)
 		}
 		v.signIn(password)
-		if _, to, _ := v.ask(page, url.Values{"do": {"lost"}}); is().State() != identity.Revoked || to != "/t/demo/me/authenticators?said=lost" {
+		if _, to, _ := v.request(page, url.Values{"do": {"lost"}}); is().State() != identity.Revoked || to != "/t/demo/me/authenticators?said=lost" {
 			t.Errorf("%q after it was reported lost, then %s", is().State(), to)
 		}
-		if code, _, _ := v.ask(page, nil); code != http.StatusNotFound {
+		if code, _, _ := v.request(page, nil); code != http.StatusNotFound {
 			t.Errorf("its page: %d", code)
 		}
 		want := []audit.Kind{audit.AuthenticatorRevoked, audit.AuthenticatorPush, audit.AuthenticatorPush, audit.AuthenticatorRenamed}
 		var got []audit.Kind
-		for _, k := range v.kinds() {
+		for _, k := range v.eventKinds() {
 			if strings.HasPrefix(string(k), "authenticator.") && k != audit.AuthenticatorAdded {
 				got = append(got, k)
 			}
@@ -81,19 +81,19 @@ func TestCRED16_OnesOwnAuthenticator(t *testing.T) {
 	})
 }
 
-// Nobody sees or changes another person's authenticator by its id. (With Own
-// not looking at the id it failed.)
+// Nobody sees or changes another person's authenticator by its id. (It fails if
+// Own does not compare the user.)
 func TestCRED16_NobodyElsesAuthenticator(t *testing.T) {
 	h := storetest.SQLite(t)
-	v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+	v, a := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
 	other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
 	h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
 	mine := v.User
 	v.User = other
-	h.Authenticator(t, "Nokia") // of the other
+	h.Authenticator(t, "Nokia") // of the other user
 	v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
 	for _, form := range []url.Values{nil, {"do": {"lost"}}, {"do": {"push-off"}}, {"do": {"push-on"}}, {"do": {"rename"}, "name": {"mine"}}} {
-		if code, _, body := v.ask("/authenticators/"+a.ID, form); code != http.StatusNotFound || strings.Contains(body, "Pixel") {
+		if code, _, body := v.request("/authenticators/"+a.ID, form); code != http.StatusNotFound || strings.Contains(body, "Pixel") {
 			t.Errorf("%v: %d", form, code)
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// History goes back historyDays, a page of historyPage at a time.
+// The history covers historyDays, with historyPage rows on a page.
 const (
 	historyDays = 90
 	historyPage = 25
 )
 
-// signIns are the events a person finds in the history of sign-ins, and whether
-// each let somebody in.
+// signIns are the kinds of events in the history, and whether each is a
+// success.
 var signIns = map[audit.Kind]bool{
 	audit.LoginSucceeded: true, audit.LoginFailed: false, audit.LoginDenied: false, audit.LoginCancelled: false,
 	audit.PasswordWrong: false, audit.PasscodeWrong: false, audit.RecoveryCodeWrong: false, audit.PushRefused: false,
@@ -26,27 +26,27 @@ var signIns = map[audit.Kind]bool{
 	audit.DeviceAdded: true, audit.SessionEnded: true,
 }
 
-// history shows what happened with the person's name, newest first: the sign-ins,
-// and what failed of them, whoever tried. Nothing of anybody else is in it.
-func (p *Portal) history(v *Visit) (templates.Body, error) {
-	names, err := p.names(v)
+// history lists the sign-ins and failed attempts with the person's name, newest
+// first. It contains nothing about other users.
+func (p *Portal) history(pr *PageRequest) (templates.Body, error) {
+	names, err := p.applicationNames(pr)
 	if err != nil {
 		return nil, err
 	}
-	filter := store.EventFilter{User: v.User.ID, Since: p.DB.Now().AddDate(0, 0, -historyDays), Limit: historyPage + 1,
-		Beyond: mark(v.Request.URL.Query().Get("before"))}
+	filter := store.EventFilter{User: pr.User.ID, Since: p.DB.Now().AddDate(0, 0, -historyDays), Limit: historyPage + 1,
+		Beyond: parseCursor(pr.Request.URL.Query().Get("before"))}
 	for kind := range signIns {
 		filter.Kinds = append(filter.Kinds, kind)
 	}
-	events, err := store.Collect(p.DB.Events().List(v.Request.Context(), v.Tenant.ID, filter))
+	events, err := store.Collect(p.DB.Events().List(pr.Request.Context(), pr.Tenant.ID, filter))
 	if err != nil {
 		return nil, err
 	}
-	body := templates.MeHistory{Name: v.User.Name, Days: historyDays}
+	body := templates.MeHistory{Name: pr.User.Name, Days: historyDays}
 	if len(events) > historyPage {
 		events = events[:historyPage]
 		last := events[historyPage-1]
-		body.Older = v.Address(v.Page.Name) + "?before=" + strconv.FormatInt(last.At.UnixMilli(), 10) + "-" + last.ID
+		body.Older = pr.Address(pr.Page.Name) + "?before=" + strconv.FormatInt(last.At.UnixMilli(), 10) + "-" + last.ID
 	}
 	for _, e := range events {
 		body.Rows = append(body.Rows, templates.MeSignIn{Kind: string(e.Kind), Good: signIns[e.Kind], At: e.At,
@@ -55,7 +55,7 @@ func (p *Portal) history(v *Visit) (templates.Body, error) {
 	return body, nil
 }
 
-// methods are those of a sign-in that succeeded.
+// methods are the methods of a successful sign-in.
 func methods(e audit.Event) (by []string) {
 	if e.Kind != audit.LoginSucceeded {
 		return nil
@@ -71,9 +71,9 @@ func methods(e audit.Event) (by []string) {
 	return by
 }
 
-// mark reads where a page of the history ended. What cannot be one begins at the
-// newest.
-func mark(s string) audit.Event {
+// parseCursor reads where a page of the history ended. Without a valid cursor
+// the history begins at the newest event.
+func parseCursor(s string) audit.Event {
 	at, id, _ := strings.Cut(s, "-")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	if err != nil || !identity.IsID(identity.EventID, id) {

@@ -6,20 +6,20 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// overview lists what the person can open, and leads to all the other pages.
-func (p *Portal) overview(v *Visit) (templates.Body, error) {
-	links, err := p.open(v)
+// overview lists the person's applications and links to all other pages.
+func (p *Portal) overview(pr *PageRequest) (templates.Body, error) {
+	links, err := p.applications(pr)
 	if err != nil {
 		return nil, err
 	}
-	return templates.Me{Name: v.User.Name, DisplayName: v.User.DisplayName, Applications: links, Cards: p.cards(v, "")}, nil
+	return templates.Me{Name: pr.User.Name, DisplayName: pr.User.DisplayName, Applications: links, Cards: p.cards(pr, "")}, nil
 }
 
-// open lists the applications the access policy lets the person log in to from
-// here.
-func (p *Portal) open(v *Visit) ([]templates.Link, error) {
-	ctx := v.Request.Context()
-	document, err := p.DB.Policies().Get(ctx, v.Tenant.ID, policy.KindAccess)
+// applications lists the applications to which the access policy allows the
+// person to sign in from this address.
+func (p *Portal) applications(pr *PageRequest) ([]templates.Link, error) {
+	ctx := pr.Request.Context()
+	document, err := p.DB.Policies().Get(ctx, pr.Tenant.ID, policy.KindAccess)
 	if err != nil {
 		return nil, err
 	}
@@ -27,19 +27,19 @@ func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := p.DB.Groups().IDsOfUser(ctx, v.Tenant.ID, v.User.ID)
+	groups, err := p.DB.Groups().IDsOfUser(ctx, pr.Tenant.ID, pr.User.ID)
 	if err != nil {
 		return nil, err
 	}
 	var links []templates.Link
-	for app, err := range p.DB.Applications().All(ctx, v.Tenant.ID) {
+	for app, err := range p.DB.Applications().All(ctx, pr.Tenant.ID) {
 		if err != nil {
 			return nil, err
 		}
 		if app.Protocol == identity.Portal || !app.DisabledAt.IsZero() {
 			continue
 		}
-		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Site.ClientAddress(v.Request)}).Deny {
+		if access.Decide(policy.Subject{Groups: groups, Application: app.ID, Address: p.Site.ClientAddress(pr.Request)}).Deny {
 			continue
 		}
 		links = append(links, templates.Link{Name: app.Name, Address: app.Home})
@@ -47,7 +47,7 @@ func (p *Portal) open(v *Visit) ([]templates.Link, error) {
 	return links, nil
 }
 
-// subjects is a page that leads to others and shows nothing itself.
-func (p *Portal) subjects(v *Visit) (templates.Body, error) {
-	return templates.MeSubjects{Name: v.User.Name, Page: v.Page.Name, Cards: p.cards(v, v.Page.Name)}, nil
+// menu is a page of links to other pages.
+func (p *Portal) menu(pr *PageRequest) (templates.Body, error) {
+	return templates.MeSubjects{Name: pr.User.Name, Page: pr.Page.Name, Cards: p.cards(pr, pr.Page.Name)}, nil
 }

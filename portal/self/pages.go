@@ -1,23 +1,23 @@
 package self
 
-// pages is the table of all pages, in the order of the navigation. A page that
-// stands Under another has a card there.
+// pages is the table of all pages, in the order of the navigation. A page with
+// a Parent is linked from there.
 func (p *Portal) pages() []Page {
 	return []Page{
 		{Show: p.overview},
-		{Name: "authenticators", Items: true, Show: p.authenticators, Act: p.changeAuthenticator},
-		{Name: "security", Leads: true, Show: p.subjects},
-		{Name: "sessions", Show: p.sessions, Act: p.endSessions},
-		{Name: "add", Under: "authenticators", Fresh: true, Show: p.add, Act: p.beginAdding},
-		{Name: "recovery-codes", Under: "security", Fresh: true, Show: p.recoveryCodes, Act: p.makeRecoveryCodes},
-		{Name: "password", Under: "security", Fresh: true, Where: true, Show: p.password, Act: p.changePassword},
-		{Name: "passkeys", Under: "security", Fresh: true, Show: p.passkeys, Act: p.addPasskey},
-		{Name: "history", Under: "sessions", Show: p.history},
-		{Name: "devices", Under: "sessions", Show: p.devices, Act: p.forgetDevices},
+		{Name: "authenticators", HasItems: true, Show: p.authenticators, Submit: p.changeAuthenticator},
+		{Name: "security", MenuOnly: true, Show: p.menu},
+		{Name: "sessions", Show: p.sessions, Submit: p.endSessions},
+		{Name: "add", Parent: "authenticators", FreshFactor: true, Show: p.add, Submit: p.beginAdding},
+		{Name: "recovery-codes", Parent: "security", FreshFactor: true, Show: p.recoveryCodes, Submit: p.makeRecoveryCodes},
+		{Name: "password", Parent: "security", FreshFactor: true, IfHasFactor: true, Show: p.password, Submit: p.changePassword},
+		{Name: "passkeys", Parent: "security", FreshFactor: true, Show: p.passkeys, Submit: p.addPasskey},
+		{Name: "history", Parent: "sessions", Show: p.history},
+		{Name: "devices", Parent: "sessions", Show: p.devices, Submit: p.forgetDevices},
 	}
 }
 
-// page finds the page of a name.
+// page finds a page by name.
 func (p *Portal) page(name string) (Page, bool) {
 	for _, page := range p.pages() {
 		if page.Name == name {
@@ -27,7 +27,7 @@ func (p *Portal) page(name string) (Page, bool) {
 	return Page{}, false
 }
 
-// Names lists the pages by name, for who sends people to them: to one of these,
+// Names lists the names of all pages. People may be redirected to one of them,
 // and to no other address (T-LOG-21).
 func (p *Portal) Names() []string {
 	var names []string

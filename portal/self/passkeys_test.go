@@ -17,16 +17,16 @@ import (
 
 var nonceField = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
 
-// A passkey is taken with the nonce of a page that was shown lately, and
-// where the tenant has passkeys; what the browser made is looked at after that.
+// A passkey is added only with the nonce of a page that was shown recently, and
+// if the tenant allows passkeys; both are checked before the credential.
 //
-// Tried without the time and without the policy: the row of each
-// came as far as what the browser made.
+// (Without the check of the time, and without that of the policy, its row fails
+// with an error about the credential.)
 func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+		v, a := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
 		v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
-		_, _, body := v.ask("/passkeys", nil)
+		_, _, body := v.request("/passkeys", nil)
 		shown := nonceField.FindStringSubmatch(body)
 		if shown == nil {
 			t.Fatalf("no nonce on\n%s", body)
@@ -36,7 +36,7 @@ func TestTLOG32_APasskeyIsAddedByThePageThatAsked(t *testing.T) {
 		}
 		send := func(name, nonce, want string) {
 			t.Helper()
-			code, _, body := v.ask("/passkeys", url.Values{"do": {"add"}, "name": {"Key"}, "nonce": {nonce}, "made": {`{}`}})
+			code, _, body := v.request("/passkeys", url.Values{"do": {"add"}, "name": {"Key"}, "nonce": {nonce}, "made": {`{}`}})
 			if code != http.StatusUnprocessableEntity || !strings.Contains(body, want) {
 				t.Errorf("%s: %d, want %q in\n%s", name, code, want, body)
 			}

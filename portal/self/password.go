@@ -9,9 +9,9 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// password is where the person changes the password.
-func (p *Portal) password(v *Visit) (templates.Body, error) {
-	row, err := p.DB.Policies().Get(v.Request.Context(), v.Tenant.ID, policy.KindPasswords)
+// password is the page to change the password.
+func (p *Portal) password(pr *PageRequest) (templates.Body, error) {
+	row, err := p.DB.Policies().Get(pr.Request.Context(), pr.Tenant.ID, policy.KindPasswords)
 	if err != nil {
 		return nil, err
 	}
@@ -19,20 +19,20 @@ func (p *Portal) password(v *Visit) (templates.Body, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	return templates.MePassword{Name: v.User.Name, MinLength: int(rules.MinLength), CommonAllowed: rules.AllowCommon, NoPassword: v.User.Password == ""}, nil
+	return templates.MePassword{Name: pr.User.Name, MinLength: int(rules.MinLength), CommonAllowed: rules.AllowCommon, NoPassword: pr.User.Password == ""}, nil
 }
 
-// changePassword takes the present password and the new one.
-func (p *Portal) changePassword(v *Visit) (Answer, error) {
-	form := v.Request.PostFormValue
-	if form("do") != "change" || v.User.Password == "" {
-		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
+// changePassword handles the form with the present and the new password.
+func (p *Portal) changePassword(pr *PageRequest) (Result, error) {
+	form := pr.Request.PostFormValue
+	if form("do") != "change" || pr.User.Password == "" {
+		return Result{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	}
 	if form("new") != form("again") {
-		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.password.different"}
+		return Result{}, &identity.Error{Kind: identity.Invalid, Key: "error.password.different"}
 	}
-	err := p.Directory.ChangeOwnPassword(v.Request.Context(), directory.PasswordChange{User: v.User, Session: v.Session.ID,
-		Organisation: v.Tenant.OrganisationName(), Old: form("old"), New: form("new"), EndOthers: form("end-others") == "yes",
-		From: v.Origin(p.DB.Now()), Who: v.Who})
-	return Answer{To: v.Page.Name, Said: "password"}, err
+	err := p.Directory.ChangeOwnPassword(pr.Request.Context(), directory.PasswordChange{User: pr.User, Session: pr.Session.ID,
+		Organisation: pr.Tenant.OrganisationName(), Old: form("old"), New: form("new"), EndOthers: form("end-others") == "yes",
+		From: pr.Origin(p.DB.Now()), Who: pr.Principal})
+	return Result{Page: pr.Page.Name, Message: "password"}, err
 }

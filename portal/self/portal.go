@@ -1,15 +1,15 @@
-// Package portal is what people do outside a login: the self-service pages
-// under /me, where one sees one's applications, authenticators, sessions and
-// history, and changes what is one's own.
+// Package self has the self-service pages under /me, where people see their
+// applications, authenticators, sessions and history, and change what is
+// theirs.
 //
-// They log in as every application does: a request without a session is sent to
-// the portal's own journey and comes back with one. What could be used against
-// the person, such as a further authenticator, asks for a second factor that is
-// fresh; the same journey asks for it, and leads back to the page.
+// Sign-in works as for any application: a request without a session is sent to
+// a journey of the portal and comes back with one. Pages whose forms an
+// intruder could misuse, such as adding an authenticator, require a fresh
+// second factor; the same journey asks for it and leads back to the page.
 //
-// Every page is a row of one table ([Portal.pages]): its name, where the
-// navigation shows it, what it shows and what its forms do. All that pages have
-// in common stands in frame.go, so none of them can forget a guard.
+// Every page is a row of one table ([Portal.pages]): its name, its place in the
+// navigation, what it shows and what its forms do. What all pages have in
+// common is in request.go, so that no page can forget a check.
 package self
 
 import (
@@ -29,24 +29,24 @@ type Portal struct {
 	DB   *store.DB
 	// Directory checks and changes passwords.
 	Directory *directory.Directory
-	// EndSession ends a session with its event and takes its cookie.
+	// EndSession ends a session, with its event, and deletes its cookie.
 	EndSession func(w http.ResponseWriter, r *http.Request, t identity.Tenant, s identity.Session) error
 	// BeginAdding begins a journey for a further authenticator of a session's
-	// user, and returns what leads the browser to it.
+	// user, and returns the handler that sends the browser there.
 	BeginAdding func(r *http.Request, t identity.Tenant, s identity.Session) (web.Handler, error)
 }
 
-// Routes mounts the pages. They expect to stand inside web.Site.SameOrigin.
+// Routes mounts the pages. They must be wrapped in web.Site.SameOrigin.
 func (p *Portal) Routes(mux *http.ServeMux) {
-	mux.Handle("GET /t/{tenant}/{$}", p.Site.Handle(p.home))
+	mux.Handle("GET /t/{tenant}/{$}", p.Site.Handle(p.redirectToOverview))
 	for _, address := range []string{"/t/{tenant}/me", "/t/{tenant}/me/{page}", "/t/{tenant}/me/{page}/{item}"} {
-		mux.Handle("GET "+address, p.Site.Handle(p.show))
-		mux.Handle("POST "+address, p.Site.Handle(p.act))
+		mux.Handle("GET "+address, p.Site.Handle(p.get))
+		mux.Handle("POST "+address, p.Site.Handle(p.post))
 	}
 }
 
-// home sends who knows only the tenant's address to its self-service page.
-func (p *Portal) home(w http.ResponseWriter, r *http.Request) error {
+// redirectToOverview redirects the tenant's address to its self-service pages.
+func (p *Portal) redirectToOverview(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Site.Tenant(r)
 	if err != nil {
 		return err
@@ -55,10 +55,11 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// session returns the live session of a request if it has logged in here. One
-// that only another application began may have proved less than policy asks
-// for these pages: it comes by way of a journey, which asks for what is missing
-// or lets it through (JRN-8). Without one the error is an Unauthenticated.
+// session returns the live session of a request if it was used for these pages
+// before. A session that only another application began may have fewer factors
+// than policy requires here: it has to go through a journey, which asks for
+// what is missing, if anything (JRN-8). Without a session the error is
+// Unauthenticated.
 func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, error) {
 	s, err := p.Site.Session(r, t)
 	if err != nil {
@@ -72,9 +73,9 @@ func (p *Portal) session(r *http.Request, t identity.Tenant) (identity.Session, 
 	return s, &identity.Error{Kind: identity.Unauthenticated, Key: "error.unauthenticated"}
 }
 
-// holds reports whether the person of a session has anything a second factor could
-// be given with.
-func (p *Portal) holds(r *http.Request, s identity.Session) (bool, error) {
+// hasFactor reports whether the user of a session has an authenticator for a
+// second factor.
+func (p *Portal) hasFactor(r *http.Request, s identity.Session) (bool, error) {
 	for a, err := range p.DB.Authenticators().OfUser(r.Context(), s.Tenant, s.UserID) {
 		if err != nil {
 			return false, err
@@ -86,13 +87,15 @@ func (p *Portal) holds(r *http.Request, s identity.Session) (bool, error) {
 	return false, nil
 }
 
-// fresh is how long a second factor counts where a page asks for a fresh one.
-const fresh = 10 * time.Minute
+// freshFactor is how long ago a second factor may have been completed to count
+// as fresh.
+const freshFactor = 10 * time.Minute
 
-// factor reports whether a session proved a second factor, with something still
-// in use, no longer ago than within. A remembered device stands for one
-// proved at another time, so it never counts here.
-func (p *Portal) factor(r *http.Request, s identity.Session, within time.Duration) (bool, error) {
+// completedFactor reports whether a second factor was completed in a session
+// within the given time, with an authenticator that is still active. A
+// remembered device never counts: it replaces a factor that was completed
+// earlier.
+func (p *Portal) completedFactor(r *http.Request, s identity.Session, within time.Duration) (bool, error) {
 	for _, passed := range s.Passed {
 		second := passed.Validation == identity.SecondFactor && passed.Method != identity.ByRememberedDevice
 		if !second && passed.Method != identity.ByVerifiedPasskey || p.DB.Now().Sub(passed.At) > within {

@@ -19,7 +19,7 @@ import (
 )
 
 // A session that another application began does not open the self-service
-// pages: it may have proved less than policy asks for them.
+// pages: it may have fewer factors than policy requires for them.
 func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	h := storetest.SQLite(t)
 	catalog, err := locales.Load()
@@ -30,13 +30,13 @@ func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
+	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
 		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
 	mux := http.NewServeMux()
-	(&self.Portal{Site: kit, DB: h.DB}).Routes(mux)
+	(&self.Portal{Site: site, DB: h.DB}).Routes(mux)
 	self := identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Self-service",
 		Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}
-	browser, cookies := newBrowser(t, kit, h.Tenant)
+	browser, cookies := browserCookies(t, site, h.Tenant)
 	secret := identity.NewSecret()
 	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: browser,
 		AuthTime: h.Clock.Now(), Idle: time.Hour, ExpiresAt: h.Clock.Now().Add(time.Hour)}

@@ -7,30 +7,30 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// recoveryCodes says how the person's recovery codes stand (CRED-16).
-func (p *Portal) recoveryCodes(v *Visit) (templates.Body, error) {
-	set, err := p.DB.RecoveryCodes().Get(v.Request.Context(), v.Tenant.ID, v.User.ID)
-	return templates.MeRecovery{Name: v.User.Name, Left: set.Left, MadeAt: set.MadeAt}, err
+// recoveryCodes shows how many recovery codes are left (CRED-16).
+func (p *Portal) recoveryCodes(pr *PageRequest) (templates.Body, error) {
+	set, err := p.DB.RecoveryCodes().Get(pr.Request.Context(), pr.Tenant.ID, pr.User.ID)
+	return templates.MeRecovery{Name: pr.User.Name, Left: set.Left, MadeAt: set.MadeAt}, err
 }
 
-// makeRecoveryCodes makes a new set and shows it, this once. The same form sent
-// again makes none, so that a reload does not void what was just printed.
-func (p *Portal) makeRecoveryCodes(v *Visit) (Answer, error) {
-	if v.Request.PostFormValue("do") != "make" {
-		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
+// makeRecoveryCodes makes a new set and shows it once. The same form sent again
+// makes none, so that a reload does not void codes that were just printed.
+func (p *Portal) makeRecoveryCodes(pr *PageRequest) (Result, error) {
+	if pr.Request.PostFormValue("do") != "make" {
+		return Result{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	}
-	ctx := v.Request.Context()
-	body := templates.MeRecoveryMade{Name: v.User.Name, Tenant: v.Tenant.OrganisationName(), Back: v.Address(v.Page.Name)}
-	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		if err := v.Once(tx); err != nil {
+	ctx := pr.Request.Context()
+	body := templates.MeRecoveryMade{Name: pr.User.Name, Tenant: pr.Tenant.OrganisationName(), Back: pr.Address(pr.Page.Name)}
+	err := p.DB.InTx(ctx, pr.Principal, func(tx *store.Tx) error {
+		if err := pr.UseFormOnce(tx); err != nil {
 			return err
 		}
-		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
+		u, err := tx.Users().Get(ctx, pr.Tenant.ID, pr.User.ID)
 		if err != nil {
 			return err
 		}
-		body.Codes, err = authenticator.MakeRecoveryCodes(ctx, tx, u, v.Origin(tx.Now()))
+		body.Codes, err = authenticator.MakeRecoveryCodes(ctx, tx, u, pr.Origin(tx.Now()))
 		return err
 	})
-	return Answer{Body: body}, err
+	return Result{Body: body}, err
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// sessions lists where the person is signed in.
-func (p *Portal) sessions(v *Visit) (templates.Body, error) {
-	ctx := v.Request.Context()
-	names, err := p.names(v)
+// sessions lists the person's sessions.
+func (p *Portal) sessions(pr *PageRequest) (templates.Body, error) {
+	ctx := pr.Request.Context()
+	names, err := p.applicationNames(pr)
 	if err != nil {
 		return nil, err
 	}
-	body := templates.MeSessions{Name: v.User.Name, Cards: p.cards(v, v.Page.Name)}
-	all, err := store.Collect(p.DB.Sessions().OfUser(ctx, v.Tenant.ID, v.User.ID))
+	body := templates.MeSessions{Name: pr.User.Name, Cards: p.cards(pr, pr.Page.Name)}
+	all, err := store.Collect(p.DB.Sessions().OfUser(ctx, pr.Tenant.ID, pr.User.ID))
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range all {
-		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, LastSeen: s.SeenAt, Here: s.ID == v.Session.ID}
-		for a, err := range p.DB.Sessions().Applications(ctx, v.Tenant.ID, s.ID) {
+		row := templates.MeSession{ID: s.ID, Browser: s.Agent, IP: s.IP, Since: s.CreatedAt, LastSeen: s.SeenAt, Here: s.ID == pr.Session.ID}
+		for a, err := range p.DB.Sessions().Applications(ctx, pr.Tenant.ID, s.ID) {
 			if err != nil {
 				return nil, err
 			}
@@ -34,10 +34,10 @@ func (p *Portal) sessions(v *Visit) (templates.Body, error) {
 	return body, nil
 }
 
-// names are those of the tenant's applications, by id.
-func (p *Portal) names(v *Visit) (map[string]string, error) {
+// applicationNames are the names of the tenant's applications, by id.
+func (p *Portal) applicationNames(pr *PageRequest) (map[string]string, error) {
 	names := make(map[string]string)
-	for app, err := range p.DB.Applications().All(v.Request.Context(), v.Tenant.ID) {
+	for app, err := range p.DB.Applications().All(pr.Request.Context(), pr.Tenant.ID) {
 		if err != nil {
 			return nil, err
 		}
@@ -46,24 +46,24 @@ func (p *Portal) names(v *Visit) (map[string]string, error) {
 	return names, nil
 }
 
-// endSessions ends one of the person's other sessions, or all of them. Taking
-// access away asks for no fresh second factor. The session at hand is not among
-// them: for that one there is signing out.
-func (p *Portal) endSessions(v *Visit) (Answer, error) {
-	ctx, id := v.Request.Context(), v.Request.PostFormValue("session")
-	all := v.Request.PostFormValue("do") == "end-others"
-	if !all && (!identity.IsID(identity.SessionID, id) || id == v.Session.ID) {
-		return Answer{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
+// endSessions ends one of the person's other sessions, or all of them. This
+// requires no fresh second factor. The present session is not among them: it is
+// ended by signing out.
+func (p *Portal) endSessions(pr *PageRequest) (Result, error) {
+	ctx, id := pr.Request.Context(), pr.Request.PostFormValue("session")
+	all := pr.Request.PostFormValue("do") == "end-others"
+	if !all && (!identity.IsID(identity.SessionID, id) || id == pr.Session.ID) {
+		return Result{}, &identity.Error{Kind: identity.Invalid, Key: "error.invalid"}
 	}
-	answer := Answer{To: v.Page.Name, Said: "session-ended"}
-	err := p.DB.InTx(ctx, v.Who, func(tx *store.Tx) error {
-		u, err := tx.Users().Get(ctx, v.Tenant.ID, v.User.ID)
+	answer := Result{Page: pr.Page.Name, Message: "session-ended"}
+	err := p.DB.InTx(ctx, pr.Principal, func(tx *store.Tx) error {
+		u, err := tx.Users().Get(ctx, pr.Tenant.ID, pr.User.ID)
 		if err != nil {
 			return err
 		}
 		if all {
-			answer.Said = "sessions-ended"
-			_, err = directory.EndOtherSessions(ctx, tx, u, v.Session.ID, v.Origin(tx.Now()))
+			answer.Message = "sessions-ended"
+			_, err = directory.EndOtherSessions(ctx, tx, u, pr.Session.ID, pr.Origin(tx.Now()))
 			return err
 		}
 		return directory.EndSession(ctx, tx, u, id)

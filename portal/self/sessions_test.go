@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// live reports whether a browser's secret still opens a session.
-func (v *visitor) live(secret string) bool {
+// isLive reports whether there is a live session with the secret.
+func (v *browser) isLive(secret string) bool {
 	v.t.Helper()
 	_, err := v.DB.Sessions().BySecret(v.t.Context(), v.Tenant.ID, secret, v.browser)
 	return err == nil
@@ -27,13 +27,13 @@ var (
 	older   = regexp.MustCompile(`\?before=([^"]+)"`)
 )
 
-// A person sees where they are signed in and ends one, or all but this one: at
-// once, on every page, with what was granted there for use offline; and never
-// another person's. (With the grants left alone, with all of a user's grants
-// revoked, and with EndSession taking any id, it failed.)
+// A person lists the sessions and ends one, or all but the present one: at
+// once, with the refresh tokens granted in it, and never another person's. (It
+// fails if the grants are not revoked, if all grants of the user are, and if
+// EndSession accepts any id.)
 func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		v := newVisitor(t, h)
+		v := newBrowser(t, h)
 		password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
 		mine := h.User
 		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
@@ -48,7 +48,7 @@ func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 			ids = append(ids, v.signIn(password))
 			secrets = append(secrets, v.secret)
 		}
-		for _, id := range ids { // each granted something for use offline, under its id as the code
+		for _, id := range ids { // each has a grant for offline access, with its id as the code
 			g := store.Grant{Tenant: h.Tenant.ID, ID: identity.NewID(identity.GrantID), Application: v.app.ID, User: mine.ID, Session: id,
 				Offline: true, AuthTime: h.Clock.Now(), CodeExpires: h.Clock.Now().Add(time.Hour), ExpiresAt: h.Clock.Now().Add(time.Hour)}
 			h.Do(t, func(tx *store.Tx) error { return tx.Grants().Add(t.Context(), g, id) })
@@ -63,33 +63,33 @@ func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 			return over
 		}
 
-		_, _, body := v.ask("/sessions", nil)
+		_, _, body := v.request("/sessions", nil)
 		if got := strings.Count(body, `name="session"`); got != 2 || strings.Contains(body, theirs) {
 			t.Errorf("%d sessions can be ended, want the two elsewhere\n%s", got, body)
 		}
 		for _, id := range []string{theirs, ids[2], "ses_x", ""} {
-			if code, _, _ := v.ask("/sessions", url.Values{"session": {id}}); code < 400 || !v.live(secrets[2]) {
+			if code, _, _ := v.request("/sessions", url.Values{"session": {id}}); code < 400 || !v.isLive(secrets[2]) {
 				t.Errorf("ending %q: %d", id, code)
 			}
 		}
 		h.User = other
-		if !v.live(theirSecret) {
+		if !v.isLive(theirSecret) {
 			t.Error("another person's session was ended")
 		}
 		h.User = mine
 
-		if _, to, _ := v.ask("/sessions", url.Values{"session": {ids[0]}}); to != "/t/demo/me/sessions?said=session-ended" {
+		if _, to, _ := v.request("/sessions", url.Values{"session": {ids[0]}}); to != "/t/demo/me/sessions?said=session-ended" {
 			t.Errorf("then %q", to)
 		}
-		if v.live(secrets[0]) || !v.live(secrets[1]) || !over(ids[0]) || over(ids[1]) || over(ids[2]) {
-			t.Errorf("one ended: live %v %v, grants over %v %v %v", v.live(secrets[0]), v.live(secrets[1]), over(ids[0]), over(ids[1]), over(ids[2]))
+		if v.isLive(secrets[0]) || !v.isLive(secrets[1]) || !over(ids[0]) || over(ids[1]) || over(ids[2]) {
+			t.Errorf("one ended: live %v %v, grants over %v %v %v", v.isLive(secrets[0]), v.isLive(secrets[1]), over(ids[0]), over(ids[1]), over(ids[2]))
 		}
-		v.ask("/sessions", url.Values{"do": {"end-others"}})
-		if v.live(secrets[1]) || !v.live(secrets[2]) || !over(ids[1]) || over(ids[2]) {
-			t.Errorf("others ended: live %v %v, grants over %v %v", v.live(secrets[1]), v.live(secrets[2]), over(ids[1]), over(ids[2]))
+		v.request("/sessions", url.Values{"do": {"end-others"}})
+		if v.isLive(secrets[1]) || !v.isLive(secrets[2]) || !over(ids[1]) || over(ids[2]) {
+			t.Errorf("others ended: live %v %v, grants over %v %v", v.isLive(secrets[1]), v.isLive(secrets[2]), over(ids[1]), over(ids[2]))
 		}
 		ended := 0
-		for _, k := range v.kinds() {
+		for _, k := range v.eventKinds() {
 			if k == audit.SessionEnded {
 				ended++
 			}
@@ -100,12 +100,12 @@ func TestTLOG27_TLOG28_EndingASessionElsewhere(t *testing.T) {
 	})
 }
 
-// The history has what happened with the person's name in 90 days, newest first,
-// a page at a time, each once, and nothing of anybody else. (Without the user in
-// the filter, and without Since, it failed.)
+// The history has the person's events of 90 days, newest first, in pages, each
+// event once, and nothing of other users. (It fails without the user in the
+// filter, and without Since.)
 func TestCRED16_HistoryOfSignIns(t *testing.T) {
 	h := storetest.SQLite(t)
-	v := newVisitor(t, h)
+	v := newBrowser(t, h)
 	happened := func(user, ip string, kind audit.Kind) {
 		t.Helper()
 		who := identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Person, ID: user, IP: ip}
@@ -129,7 +129,7 @@ func TestCRED16_HistoryOfSignIns(t *testing.T) {
 
 	seen, pages := make(map[string]int), 0
 	for page := "/history"; page != ""; pages++ {
-		code, _, body := v.ask(page, nil)
+		code, _, body := v.request(page, nil)
 		if code != http.StatusOK || strings.Contains(body, "203.0.113.99") || strings.Contains(body, "198.51.100.1") || pages > 5 {
 			t.Fatalf("%s: %d\n%s", page, code, body)
 		}
@@ -153,7 +153,7 @@ func TestCRED16_HistoryOfSignIns(t *testing.T) {
 			t.Errorf("%s is there %d times", ip, n)
 		}
 	}
-	if code, _, body := v.ask("/history?before=x%27--", nil); code != http.StatusOK || !strings.Contains(body, "192.0.2.200") {
+	if code, _, body := v.request("/history?before=x%27--", nil); code != http.StatusOK || !strings.Contains(body, "192.0.2.200") {
 		t.Errorf("an address that is none: %d", code)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A visitor is a browser that is signed in to the self-service pages.
-type visitor struct {
+// A browser is a browser that is signed in to the self-service pages.
+type browser struct {
 	*storetest.Fixture
 	t               *testing.T
 	mux             *http.ServeMux
@@ -31,9 +31,9 @@ type visitor struct {
 	cookies         func(secret string) []*http.Cookie
 }
 
-// newBrowser returns the hash by which a new browser is known, and the cookies it
+// browserCookies returns the hash by which a new browser is known, and the cookies it
 // sends while it holds a session's secret.
-func newBrowser(t *testing.T, site *web.Site, tenant identity.Tenant) (hash string, cookies func(secret string) []*http.Cookie) {
+func browserCookies(t *testing.T, site *web.Site, tenant identity.Tenant) (hash string, cookies func(secret string) []*http.Cookie) {
 	t.Helper()
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
 	hash, err := site.EnsureBrowser(w, r, tenant)
@@ -49,7 +49,7 @@ func newBrowser(t *testing.T, site *web.Site, tenant identity.Tenant) (hash stri
 	}
 }
 
-func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
+func newBrowser(t *testing.T, h *storetest.Fixture) *browser {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -59,18 +59,18 @@ func newVisitor(t *testing.T, h *storetest.Fixture) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visitor{Fixture: h, t: t, mux: http.NewServeMux(), app: identity.Application{Tenant: h.Tenant.ID,
+	v := &browser{Fixture: h, t: t, mux: http.NewServeMux(), app: identity.Application{Tenant: h.Tenant.ID,
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
+	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
 		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
-	v.browser, v.cookies = newBrowser(t, kit, h.Tenant)
-	(&self.Portal{Site: kit, DB: h.DB}).Routes(v.mux)
+	v.browser, v.cookies = browserCookies(t, site, h.Tenant)
+	(&self.Portal{Site: site, DB: h.DB}).Routes(v.mux)
 	h.Do(t, func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), v.app) })
 	return v
 }
 
-// signIn begins a session that has proved these things, and returns its id.
-func (v *visitor) signIn(passed ...identity.CompletedFactor) (session string) {
+// signIn begins a session with these completed factors, and returns its id.
+func (v *browser) signIn(passed ...identity.CompletedFactor) (session string) {
 	v.t.Helper()
 	now := v.Clock.Now()
 	s := identity.Session{Tenant: v.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: v.User.ID, Browser: v.browser,
@@ -87,8 +87,8 @@ func (v *visitor) signIn(passed ...identity.CompletedFactor) (session string) {
 	return s.ID
 }
 
-// ask gets a page, or posts a form to it.
-func (v *visitor) ask(page string, form url.Values) (code int, to, body string) {
+// request gets a page, or posts a form to it.
+func (v *browser) request(page string, form url.Values) (code int, to, body string) {
 	v.t.Helper()
 	r := httptest.NewRequestWithContext(v.t.Context(), http.MethodGet, "/t/demo/me"+page, nil)
 	if form != nil {
@@ -103,7 +103,7 @@ func (v *visitor) ask(page string, form url.Values) (code int, to, body string) 
 	return w.Code, w.Header().Get("Location"), w.Body.String()
 }
 
-func (v *visitor) codes() store.RecoverySet {
+func (v *browser) recoveryCodes() store.RecoverySet {
 	v.t.Helper()
 	set, err := v.DB.RecoveryCodes().Get(v.t.Context(), v.Tenant.ID, v.User.ID)
 	if err != nil {
@@ -112,13 +112,13 @@ func (v *visitor) codes() store.RecoverySet {
 	return set
 }
 
-// What gives a way in asks for a second factor not older than ten minutes, to be
-// seen and to be done: who finds a browser signed in makes no codes there. (With
-// Fresh left out of the row, with factor always true, without its time, without
-// the look at its state, and with a remembered device counting, it failed.)
-func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
+// Recovery codes require a second factor not older than ten minutes, for the
+// page and for the form: somebody who finds a signed-in browser cannot make any.
+// (It fails without FreshFactor in the row; if completedFactor is always true,
+// or does not check the time or the state; and if a remembered device counts.)
+func TestCRED16_RecoveryCodesRequireAFreshFactor(t *testing.T) {
 	h := storetest.SQLite(t)
-	v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+	v, a := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
 	lost := h.Authenticator(t, "Pixel 8")
 	h.Do(t, func(tx *store.Tx) error { return authenticator.Revoke(t.Context(), tx, lost, "lost") })
 	now := h.Clock.Now()
@@ -141,14 +141,14 @@ func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v.signIn(tt.passed...)
-			made := v.codes().MadeAt
+			made := v.recoveryCodes().MadeAt
 			for _, form := range []url.Values{nil, {"do": {"make"}, "state": {tt.name}}} {
-				code, to, body := v.ask("/recovery-codes", form)
+				code, to, body := v.request("/recovery-codes", form)
 				if got := code == http.StatusOK; got != tt.want || !got && to != "/t/demo/login?for=recovery-codes&fresh=1" {
 					t.Errorf("%v: %d to %q, want %v\n%.300s", form, code, to, tt.want, body)
 				}
 			}
-			if got := v.codes(); !tt.want && !got.MadeAt.Equal(made) {
+			if got := v.recoveryCodes(); !tt.want && !got.MadeAt.Equal(made) {
 				t.Errorf("codes were made: %+v", got)
 			}
 		})
@@ -157,19 +157,19 @@ func TestCRED16_AWayInAsksForAFreshFactor(t *testing.T) {
 
 var shownCode = regexp.MustCompile(`<code>([0-9A-Z-]{19})</code>`)
 
-// A set is shown once. The same form again makes no second one, which would void
-// what was just printed. (Without Once it did.)
+// A set is shown once. The same form again makes no second one, which would
+// void codes that were just printed. (It fails without UseFormOnce.)
 func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		v, a := newVisitor(t, h), h.Authenticator(t, "Pixel 9")
+		v, a := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
 		v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
 		form := url.Values{"do": {"make"}, "state": {"17"}}
-		_, _, body := v.ask("/recovery-codes", form)
+		_, _, body := v.request("/recovery-codes", form)
 		codes := shownCode.FindAllStringSubmatch(body, -1)
 		if len(codes) != authenticator.RecoveryCodes || !strings.Contains(body, `download="recovery-codes.txt"`) || strings.Contains(body, "ZgotmplZ") {
 			t.Fatalf("%d codes on\n%s", len(codes), body)
 		}
-		code, _, body := v.ask("/recovery-codes", form)
+		code, _, body := v.request("/recovery-codes", form)
 		if code != http.StatusUnprocessableEntity || shownCode.MatchString(body) {
 			t.Errorf("the form again: %d\n%.400s", code, body)
 		}
@@ -180,28 +180,28 @@ func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 			}
 			return err
 		})
-		if _, _, body := v.ask("/recovery-codes", nil); shownCode.MatchString(body) {
+		if _, _, body := v.request("/recovery-codes", nil); shownCode.MatchString(body) {
 			t.Error("the codes are shown again")
 		}
 	})
 }
 
-// A link takes nobody anywhere else, puts no words on a page, and finds no page
-// that is not in the table (T-LOG-21).
+// A link to the self-service pages cannot redirect to another address, put
+// words on a page, or name a page that is not in the table (T-LOG-21).
 func TestTLOG21_LinksToSelfServiceNameAPage(t *testing.T) {
 	h := storetest.SQLite(t)
-	v := newVisitor(t, h)
+	v := newBrowser(t, h)
 	v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
 	for page, want := range map[string]int{"": 200, "/authenticators": 200, "/security": 200, "/sessions": 200, "/devices": 200,
 		"/nothing": 404, "/devices/dev_1": 404, "/..%2f..%2fetc": 404, "/https:%2f%2fevil.example": 404} {
-		if code, _, _ := v.ask(page, nil); code != want {
+		if code, _, _ := v.request(page, nil); code != want {
 			t.Errorf("%q: %d, want %d", page, code, want)
 		}
 	}
-	if _, _, body := v.ask("?said=Call+0900+1234", nil); strings.Contains(body, "0900 1234") || strings.Contains(body, `role="status"`) {
+	if _, _, body := v.request("?said=Call+0900+1234", nil); strings.Contains(body, "0900 1234") || strings.Contains(body, `role="status"`) {
 		t.Errorf("words of a link on the page:\n%s", body)
 	}
-	if code, _, _ := v.ask("/security", url.Values{"do": {"wipe"}}); code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
+	if code, _, _ := v.request("/security", url.Values{"do": {"wipe"}}); code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
 		t.Errorf("a form no page has: %d", code)
 	}
 }
