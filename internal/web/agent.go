@@ -2,9 +2,9 @@ package web
 
 import "strings"
 
-// Agent says in a few words what a browser calls itself, such as "Firefox,
-// Linux", for mails, the list of sessions and the audit. It is a guess for
-// people, from what anybody may send; nothing is decided by it.
+// Agent is a short name of a browser, such as "Firefox, Linux", for mails, the
+// list of sessions and the audit. It is a guess from a header that a client can
+// set as it likes; nothing is decided by it.
 func Agent(header string) string {
 	first := func(names ...[2]string) string {
 		for _, n := range names {

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// A jar is a browser's cookies at a site.
+// A jar has the cookies of a browser at a site.
 type jar struct {
 	*cookiejar.Jar
 	site *web.Site
@@ -29,7 +29,7 @@ func newJar(t *testing.T) *jar {
 	return &jar{j, newSessions(firstKey), &url.URL{Scheme: "https", Host: "id.example.org", Path: "/"}}
 }
 
-// request makes one, and keeps what its answer sets.
+// request makes a request, and stores the cookies of its response.
 func (j *jar) request(t *testing.T, do func(w http.ResponseWriter, r *http.Request) error) {
 	t.Helper()
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, j.at.String(), nil)
@@ -77,8 +77,8 @@ func TestBind_EachJourneyHasItsOwn(t *testing.T) {
 	}
 }
 
-// Ten are held, of all tenants together; the oldest goes, and before it what has
-// such a name and is none of ours.
+// A browser has at most ten bindings, of all tenants together. The oldest is
+// removed first, and before it a cookie with such a name that is invalid.
 func TestBind_TenAtMostAndTheOldestGoes(t *testing.T) {
 	j := newJar(t)
 	planted := "__Host-latchkey_journey_demo_" + identity.NewID(identity.JourneyID)

@@ -1,16 +1,18 @@
-// Package web is what every HTTP face needs: handlers that return errors, the
-// pages and their headers, the cookies, where a request comes from, which
-// tenant it is for, and bounds on everything a stranger can send.
+// Package web is what every HTTP face needs: handlers that return errors, pages
+// and their headers, cookies, the address of the client, the tenant of a
+// request, and limits on everything that a client can send.
 //
 // The base address is fixed in the configuration and never taken from a
-// request: whoever may choose the Host header of a request must not choose the
-// links in our mails, the issuer or the entityID (T-LOG-22).
+// request: whoever can choose the Host header of a request must not be able to
+// choose the links in mails, the issuer or the entityID (T-LOG-22).
 //
-// Every cookie is carried by one [Sessions], signed under its own name. The
-// browser cookie stands for the browser: it grants nothing and is not rotated; wrong
-// passwords and the method used last are counted and kept by it. Each journey is
-// bound to its browser by a cookie of its own. The session cookie is the secret of
-// a session and is new at each finished login. A further one is that of a
-// remembered device. Their names carry the tenant, because a __Host- cookie has
-// the path "/". The picked language alone is one for all tenants.
+// All cookies are read and written by [Sessions], which signs each together
+// with its name. The browser cookie identifies the browser: it grants nothing
+// and is not rotated; failures are counted, and the method used last is
+// remembered, for the browser it identifies. Each journey is bound to its
+// browser by a cookie of its own. The session cookie is the secret of a
+// session, and is new at each finished login. A further cookie is the secret of
+// a remembered device. Their names contain the tenant's, because a __Host-
+// cookie has the path "/". Only the cookie of the picked language is for all
+// tenants.
 package web

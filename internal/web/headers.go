@@ -6,9 +6,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// Headers sets on every response what keeps a browser from being turned
-// against its user (QLT-4): nothing from elsewhere, no framing, no referrer,
-// no guessing of types, nothing kept. Pages replace the policy by their own.
+// Headers sets the security headers of every response (QLT-4): no content from
+// other origins, no framing, no referrer, no guessing of types, no caching.
+// Pages replace the content policy by their own.
 func (s *Site) Headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -35,9 +35,9 @@ func setPolicy(h http.Header, formAction string) {
 		"require-trusted-types-for 'script'; form-action 'self'"+formAction)
 }
 
-// SameOrigin refuses writes that another site had a browser make (login CSRF
-// among them). The protocols' own endpoints are cross-site by design and stand
-// outside it; they only store a request and redirect.
+// SameOrigin refuses writes that another site caused a browser to make (CSRF,
+// also of the login). The endpoints of the protocols are cross-site by design
+// and not wrapped in it; they only store a request and redirect.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(s.Handle(func(http.ResponseWriter, *http.Request) error {

@@ -10,35 +10,35 @@ import (
 )
 
 // Sessions is the sessions.Store of every cookie that the server sets for
-// itself. A cookie holds one short value, a secret as a rule, which is the ID of
-// its gorilla session; Values stay empty. It is signed, not encrypted.
+// itself. A cookie contains one short value, usually a secret, which is the ID
+// of its gorilla session; Values stay empty. It is signed, not encrypted.
 //
-// The store keeps nothing and reads nothing but the cookie: what a sign-in
-// session, a journey or a remembered device is, is a row, written in the
-// transaction it belongs to and found by the hash of the secret.
+// The store has no state and reads only the cookie. A sign-in session, a
+// journey and a remembered device are rows, written in the transaction of their
+// change, and found by the hash of the secret.
 //
-// The zero Sessions reads no cookie and sets none.
+// The zero Sessions reads and sets no cookies.
 type Sessions struct {
-	codecs []securecookie.Codec // of the newest key first: it encodes, all decode
+	codecs []securecookie.Codec // that of the newest key, which encodes, comes first; all decode
 	secure bool
 }
 
 var _ sessions.Store = Sessions{}
 
 // NewSessions returns the store for keys of 32 bytes, the newest first. secure
-// says that the server is reached by https; on loopback without it cookies carry
-// neither Secure nor the __Host- prefix.
+// means that the server is reached by https; without it, on loopback, cookies
+// have neither Secure nor the __Host- prefix.
 func NewSessions(keys [][]byte, secure bool) Sessions {
 	s := Sessions{secure: secure}
 	for _, key := range keys {
-		// Age 0: a cookie is as old as its own MaxAge allows, and what it stands
-		// for ends by its row.
+		// Age 0 means no limit: browsers delete a cookie by its MaxAge, and the
+		// server ends what it identifies by its row.
 		s.codecs = append(s.codecs, securecookie.New(key, nil).MaxAge(0).SetSerializer(securecookie.NopEncoder{}))
 	}
 	return s
 }
 
-// A cookieKind says what a cookie stands for.
+// A cookieKind is what a cookie identifies.
 type cookieKind string
 
 const (
@@ -46,22 +46,22 @@ const (
 	journeyCookie  cookieKind = "journey" // a journey's binding
 	sessionCookie  cookieKind = "session"
 	deviceCookie   cookieKind = "device"   // a remembered device
-	languageCookie cookieKind = "language" // what a person picked before we know who it is
+	languageCookie cookieKind = "language" // picked before the user is known
 )
 
-// Lives of cookies in seconds, as Options.MaxAge takes them.
+// Values of Options.MaxAge, in seconds.
 const (
 	untilBrowserEnds = 0
-	dropped          = -1
-	longest          = 400 * 24 * 3600 // the most browsers keep
-	aYear            = 365 * 24 * 3600
+	removed          = -1
+	maxAge           = 400 * 24 * 3600 // the longest that browsers allow
+	oneYear          = 365 * 24 * 3600
 )
 
-// name is a cookie's name, such as "latchkey_session_demo"; of is the tenant's
-// slug, with the journey behind it for a binding, or empty for a cookie of all
-// tenants. The signature covers the name, so
-// that a cookie is worth nothing in another's place. The __Host- prefix keeps
-// sibling domains from planting one; browsers accept it over https alone.
+// name is the name of a cookie, such as "latchkey_session_demo". of is the
+// tenant's slug, for a binding followed by the journey; empty for a cookie of
+// all tenants. The signature covers the name, so that the value of a cookie is
+// invalid under another name. The __Host- prefix prevents sibling domains from
+// setting the cookie; browsers accept it only over https.
 func (s Sessions) name(kind cookieKind, of string) string {
 	name := "latchkey_" + string(kind)
 	if of != "" {
@@ -78,8 +78,8 @@ func (s Sessions) Get(r *http.Request, name string) (*sessions.Session, error) {
 	return sessions.GetRegistry(r).Get(s, name)
 }
 
-// New reads a cookie. One that does not decode is no cookie and no error: it is
-// a stranger's, damaged, or of a root that is gone.
+// New reads a cookie. One that cannot be decoded counts as missing and is no
+// error: it is forged, damaged, or signed with a root that was removed.
 func (s Sessions) New(r *http.Request, name string) (*sessions.Session, error) {
 	session := sessions.NewSession(s, name)
 	session.IsNew = true
@@ -96,8 +96,8 @@ func (s Sessions) New(r *http.Request, name string) (*sessions.Session, error) {
 	return session, nil
 }
 
-// Save sets the cookie, or takes it from the browser where Options.MaxAge is
-// negative. It must come before the response's body.
+// Save sets the cookie, or removes it if Options.MaxAge is negative. It must be
+// called before the body of the response is written.
 func (s Sessions) Save(_ *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	if session.Options.MaxAge < 0 {
 		http.SetCookie(w, sessions.NewCookie(session.Name(), "", session.Options))
@@ -111,7 +111,7 @@ func (s Sessions) Save(_ *http.Request, w http.ResponseWriter, session *sessions
 	return nil
 }
 
-// read returns what a cookie holds; empty without one.
+// read returns the value of a cookie; empty without one.
 func (s Sessions) read(r *http.Request, kind cookieKind, of string) string {
 	session, err := s.Get(r, s.name(kind, of))
 	if err != nil {
@@ -120,7 +120,7 @@ func (s Sessions) read(r *http.Request, kind cookieKind, of string) string {
 	return session.ID
 }
 
-// write sets a cookie for so many seconds.
+// write sets a cookie for a number of seconds.
 func (s Sessions) write(w http.ResponseWriter, r *http.Request, kind cookieKind, of, value string, life int) error {
 	session, err := s.Get(r, s.name(kind, of))
 	if err != nil {
@@ -130,7 +130,7 @@ func (s Sessions) write(w http.ResponseWriter, r *http.Request, kind cookieKind,
 	return session.Save(r, w)
 }
 
-// drop takes a cookie from the browser.
-func (s Sessions) drop(w http.ResponseWriter, r *http.Request, kind cookieKind, of string) error {
-	return s.write(w, r, kind, of, "", dropped)
+// remove removes a cookie from the browser.
+func (s Sessions) remove(w http.ResponseWriter, r *http.Request, kind cookieKind, of string) error {
+	return s.write(w, r, kind, of, "", removed)
 }

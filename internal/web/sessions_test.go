@@ -30,8 +30,8 @@ var (
 
 func newSessions(keys ...[]byte) *web.Site { return &web.Site{Sessions: web.NewSessions(keys, true)} }
 
-// given returns the one cookie that set gives a browser without any.
-func given(t *testing.T, set func(w http.ResponseWriter, r *http.Request) error) *http.Cookie {
+// cookieOf returns the one cookie that set sets for a browser without any.
+func cookieOf(t *testing.T, set func(w http.ResponseWriter, r *http.Request) error) *http.Cookie {
 	t.Helper()
 	w := httptest.NewRecorder()
 	err := set(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -43,14 +43,14 @@ func given(t *testing.T, set func(w http.ResponseWriter, r *http.Request) error)
 
 func browserCookie(t *testing.T, s *web.Site, tenant identity.Tenant) *http.Cookie {
 	t.Helper()
-	return given(t, func(w http.ResponseWriter, r *http.Request) error {
+	return cookieOf(t, func(w http.ResponseWriter, r *http.Request) error {
 		_, err := s.EnsureBrowser(w, r, tenant)
 		return err
 	})
 }
 
-// browser is by what a request that brings value as the browser's cookie is
-// known; empty where that is no cookie. The store never reports an error of it.
+// browser returns the hash of the browser in a request whose browser cookie has
+// this value; empty if the cookie is invalid, which is never an error.
 func browser(t *testing.T, s *web.Site, name, value string) string {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -62,8 +62,8 @@ func browser(t *testing.T, s *web.Site, name, value string) string {
 	return hash
 }
 
-// A cookie of which one bit was changed, or that was cut, is none: neither its
-// time, nor its secret, nor its signature.
+// A cookie with one changed bit, or one that was cut, is invalid, whether it is
+// in the time, the secret or the signature.
 func TestSessions_AChangedCookieIsNone(t *testing.T) {
 	s := newSessions(firstKey)
 	c := browserCookie(t, s, demo)
@@ -86,7 +86,8 @@ func TestSessions_AChangedCookieIsNone(t *testing.T) {
 	}
 }
 
-// A new root signs, and the old ones are still believed: nobody is signed out.
+// A new root signs, and signatures of old ones are still accepted: nobody is
+// signed out.
 func TestSessions_ANewRootTakesNobodysCookieAway(t *testing.T) {
 	before, after := newSessions(firstKey), newSessions(secondKey, firstKey)
 	old, renewed := browserCookie(t, before, demo), browserCookie(t, after, demo)
@@ -108,21 +109,21 @@ func TestSessions_ANewRootTakesNobodysCookieAway(t *testing.T) {
 	}
 }
 
-// A cookie that stands in another's place, of another tenant or of another kind,
-// is none, though we signed it and its value has the right form.
+// The value of a cookie of another tenant or of another kind is invalid, though
+// it is signed and has the right form.
 func TestSessions_ACookieIsWorthNothingInAnothersPlace(t *testing.T) {
 	s, secret := newSessions(firstKey), identity.NewSecret()
 	own := browserCookie(t, s, demo)
 	for name, c := range map[string]*http.Cookie{
 		"another tenant's": browserCookie(t, s, other),
-		"the session's":    given(t, func(w http.ResponseWriter, r *http.Request) error { return s.SetSession(w, r, demo, secret) }),
-		"the language's":   given(t, func(w http.ResponseWriter, r *http.Request) error { return s.PickLanguage(w, r, secret) }),
+		"the session's":    cookieOf(t, func(w http.ResponseWriter, r *http.Request) error { return s.SetSession(w, r, demo, secret) }),
+		"the language's":   cookieOf(t, func(w http.ResponseWriter, r *http.Request) error { return s.PickLanguage(w, r, secret) }),
 	} {
 		if browser(t, s, own.Name, c.Value) != "" {
 			t.Errorf("%s cookie was taken for the browser's", name)
 		}
 	}
-	// The same over https and over http are two.
+	// The names with https and with http differ.
 	loopback := &web.Site{Sessions: web.NewSessions([][]byte{firstKey}, false)}
 	if plain := browserCookie(t, loopback, demo); browser(t, s, own.Name, plain.Value) != "" {
 		t.Error("a cookie without the __Host- prefix was taken for one with it")
@@ -144,9 +145,9 @@ func TestSessions_GarbageIsNoCookieAndNoError(t *testing.T) {
 		t.Fatal("what the test signs is not read")
 	}
 	for _, value := range []string{
-		"", "x", "=", "|", "||", strings.Repeat("A", 5000), strings.Repeat("|", 200), identity.NewSecret(), // a secret alone
-		signed(""), signed("x"), signed(strings.Repeat("A", 52)), // ours, but no secret
-		signed(strings.Repeat("a", 4096)), signed(identity.NewSecret() + strings.Repeat(" ", 4096)), // too long to be read at all
+		"", "x", "=", "|", "||", strings.Repeat("A", 5000), strings.Repeat("|", 200), identity.NewSecret(), // a secret without signature
+		signed(""), signed("x"), signed(strings.Repeat("A", 52)), // signed, but no secret
+		signed(strings.Repeat("a", 4096)), signed(identity.NewSecret() + strings.Repeat(" ", 4096)), // too long to be read
 	} {
 		if browser(t, s, name, value) != "" {
 			t.Errorf("%.60q was taken for a browser", value)
@@ -157,8 +158,8 @@ func TestSessions_GarbageIsNoCookieAndNoError(t *testing.T) {
 	}
 }
 
-// A cookie is read however long ago it was signed: how long it counts is the
-// browser's and its row's matter. (With the codec's own age of 30 days it failed.)
+// A cookie is read however long ago it was signed: the browser's MaxAge and the
+// row end it. (It fails with the codec's default age of 30 days.)
 func TestSessions_ACookieHasNoAgeOfItsOwn(t *testing.T) {
 	s := newSessions(firstKey)
 	name := browserCookie(t, s, demo).Name
@@ -171,12 +172,12 @@ func TestSessions_ACookieHasNoAgeOfItsOwn(t *testing.T) {
 	}
 }
 
-// What a response sets or drops holds for the rest of its request too.
+// A cookie that was set or removed is so for the rest of its request too.
 func TestSessions_ARequestSeesWhatItHasSet(t *testing.T) {
-	kit, h, _ := newKit(t, "https://id.example.org")
+	site, h, _ := newSite(t, "https://id.example.org")
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
-	first, err := kit.EnsureBrowser(w, r, h.Tenant)
-	if again, ok := kit.Browser(r, h.Tenant); err != nil || !ok || again != first {
+	first, err := site.EnsureBrowser(w, r, h.Tenant)
+	if again, ok := site.Browser(r, h.Tenant); err != nil || !ok || again != first {
 		t.Errorf("the browser %q is %q in the same request, %v", first, again, err)
 	}
 	secret, now := identity.NewSecret(), h.Clock.Now()
@@ -184,16 +185,16 @@ func TestSessions_ARequestSeesWhatItHasSet(t *testing.T) {
 		return tx.Sessions().Save(t.Context(), identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID,
 			Browser: first, AuthTime: now, Idle: time.Hour, ExpiresAt: now.Add(time.Hour)}, secret)
 	})
-	if err := kit.SetSession(w, r, h.Tenant, secret); err != nil {
+	if err := site.SetSession(w, r, h.Tenant, secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kit.Session(r, h.Tenant); err != nil {
+	if _, err := site.Session(r, h.Tenant); err != nil {
 		t.Errorf("the session that was set: %v", err)
 	}
-	if err := kit.ClearSession(w, r, h.Tenant); err != nil {
+	if err := site.ClearSession(w, r, h.Tenant); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kit.Session(r, h.Tenant); !errors.Is(err, identity.Unauthenticated) {
+	if _, err := site.Session(r, h.Tenant); !errors.Is(err, identity.Unauthenticated) {
 		t.Errorf("the session that was dropped: %v", err)
 	}
 	all := w.Result().Cookies()

@@ -19,23 +19,23 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// A Site is what the faces share.
+// A Site is what all HTTP faces share.
 type Site struct {
-	DB       *store.DB
-	Catalog  *locales.Catalog
-	Pages    *templates.Set
-	Log      *slog.Logger
-	Sessions Sessions       // every cookie
-	Base     *url.URL       // scheme and host of all addresses, without a path
-	Trusted  []netip.Prefix // proxies whose X-Forwarded-For is believed
+	DB             *store.DB
+	Catalog        *locales.Catalog
+	Pages          *templates.Set
+	Log            *slog.Logger
+	Sessions       Sessions       // every cookie
+	Base           *url.URL       // scheme and host of all addresses, without a path
+	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For is trusted
 
-	// Authenticator is the origin of the web authenticator and its API where
-	// that is one of its own; nil where it is Base.
+	// Authenticator is the origin of the web authenticator and its API; nil if
+	// it is Base.
 	Authenticator *url.URL
 }
 
-// AuthenticatorOrigin is where the web authenticator and its API are, such as
-// https://id.example.org.
+// AuthenticatorOrigin is the origin of the web authenticator and its API, such
+// as https://id.example.org.
 func (s *Site) AuthenticatorOrigin() string {
 	if s.Authenticator != nil {
 		return s.Authenticator.String()
@@ -43,16 +43,16 @@ func (s *Site) AuthenticatorOrigin() string {
 	return s.Base.String()
 }
 
-// MaxBody is the most bytes a form or JSON body may have.
+// MaxBody is the maximal size of a form or JSON body, in bytes.
 const MaxBody = 64 << 10
 
-// A Handler handles a request or says why it could not. It either writes a
-// whole response and returns nil, or writes nothing and returns an error.
+// A Handler either writes a complete response and returns nil, or writes
+// nothing and returns an error.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// Handle adapts h: a returned error becomes the right status, a page in the
-// reader's language and, if it is ours, a line in the log under the same
-// identifier (QLT-6).
+// Handle adapts h: an error becomes a response with its status and a page in
+// the reader's language, and a line in the log with the same identifier
+// (QLT-6).
 func (s *Site) Handle(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -76,15 +76,15 @@ func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// A Failure is what the outside is told of an error.
+// A Failure is what a client is told of an error.
 type Failure struct {
 	Status int
 	Key    string // for the person
-	ID     string // under which the log has the cause
+	ID     string // identifier of the log line with the cause
 }
 
-// Problem decides what the outside is told of an error, sets Retry-After where
-// the error says when to come again, and writes the cause to the log.
+// Problem decides what the client is told of an error, sets Retry-After if the
+// error has it, and writes the cause to the log.
 func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err error) Failure {
 	p := Failure{Status: http.StatusInternalServerError, Key: "error.internal", ID: strings.ToLower(rand.Text()[:10])}
 	var tooLarge *http.MaxBytesError
@@ -107,7 +107,7 @@ func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err error) Failur
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if r.Context().Err() == nil { // who has left needs no line in the log
+	if r.Context().Err() == nil { // no log line if the client has closed the connection
 		s.Log.Log(r.Context(), level, "request failed", "id", p.ID, "method", r.Method, "route", r.Pattern, "status", p.Status, "err", err)
 	}
 	return p
@@ -138,15 +138,15 @@ func Status(kind identity.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// Brand is how a tenant's pages present themselves.
+// Brand is the brand on a tenant's pages.
 func Brand(t identity.Tenant) templates.Brand {
 	return templates.Brand{Name: t.OrganisationName(), Help: t.HelpContact}
 }
 
-// Render writes a page whole or not at all. formAction is the origin beyond
-// our own that the page's forms may lead to, directly or by redirect: Chromium
-// applies form-action to redirects too, so an application's address must be
-// named on every page whose form may end there.
+// Render writes a page completely or not at all. formAction is the other origin
+// to which the page's forms may lead, directly or by redirect: Chromium applies
+// form-action to redirects too, so an application's origin must be given for
+// every page whose form may end there.
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page templates.Page, formAction string) error {
 	if page.L == (locales.Printer{}) {
 		page.L = s.Printer(r, "", "", "")
@@ -159,13 +159,13 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page t
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // who has left needs no answer
+	_, _ = b.WriteTo(w) // the client may have closed the connection
 	return nil
 }
 
-// Printer chooses the language of a page: what the person picked in this
-// journey or browser, what the application asks, the browser's setting, the
-// tenant's, English (ENR-13).
+// Printer chooses the language of a page: the one picked in this journey or
+// browser, that of the application's request, the browser's, the tenant's,
+// English (ENR-13).
 func (s *Site) Printer(r *http.Request, picked, uiLocales, tenant string) locales.Printer {
 	if picked == "" {
 		picked = s.PickedLanguage(r)
@@ -173,15 +173,15 @@ func (s *Site) Printer(r *http.Request, picked, uiLocales, tenant string) locale
 	return s.Catalog.Negotiate(picked, uiLocales, r.Header.Get("Accept-Language"), tenant)
 }
 
-// PickedLanguage is the tag of the language that was picked in this browser; empty
-// where none was.
+// PickedLanguage is the tag of the language picked in this browser; empty if none
+// was.
 func (s *Site) PickedLanguage(r *http.Request) string { return s.Sessions.read(r, languageCookie, "") }
 
 // Tenant returns the tenant a request's address names.
 func (s *Site) Tenant(r *http.Request) (identity.Tenant, error) {
 	slug := r.PathValue("tenant")
-	// A slug is small letters, digits and hyphens. What else an address may hold,
-	// such as NUL, PostgreSQL takes for an error of ours.
+	// A slug has lower-case letters, digits and hyphens. Other characters in an
+	// address, such as NUL, would be an internal error with PostgreSQL.
 	if slug == "" || len(slug) > 64 || strings.Trim(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return identity.Tenant{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
@@ -193,13 +193,14 @@ func (s *Site) URL(t identity.Tenant, path string) string {
 	return s.Base.String() + "/t/" + t.Slug + "/" + path
 }
 
-// Secure reports whether we are reached by https. Plain http is for loopback
-// alone, where cookies carry neither Secure nor the __Host- prefix.
+// Secure reports whether the server is reached by https. Plain http is only for
+// loopback, where cookies have neither Secure nor the __Host- prefix.
 func (s *Site) Secure() bool { return s.Base.Scheme == "https" }
 
-// ClientAddress is where a request comes from: the peer or, if that is a trusted
-// proxy, the last hop that is not one (T-LOG-23). What cannot be parsed is the
-// zero address, which is treated as unknown and never as trusted.
+// ClientAddress is the address of the client: that of the peer or, if the peer
+// is a trusted proxy, of the last hop that is not one (T-LOG-23). One that
+// cannot be parsed is the zero address, which counts as unknown and is never
+// trusted.
 func (s *Site) ClientAddress(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -207,7 +208,7 @@ func (s *Site) ClientAddress(r *http.Request) netip.Addr {
 	}
 	from := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusts(from); i-- {
+	for i := len(hops) - 1; i >= 0 && s.isTrustedProxy(from); i-- {
 		if hops[i] = strings.TrimSpace(hops[i]); hops[i] == "" {
 			break
 		}
@@ -220,8 +221,8 @@ func (s *Site) ClientAddress(r *http.Request) netip.Addr {
 	return from.WithZone("")
 }
 
-func (s *Site) trusts(a netip.Addr) bool {
-	for _, p := range s.Trusted {
+func (s *Site) isTrustedProxy(a netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
 		if p.Contains(a) {
 			return true
 		}
@@ -229,7 +230,7 @@ func (s *Site) trusts(a netip.Addr) bool {
 	return false
 }
 
-// ClientIP is Address as text; empty when unknown.
+// ClientIP is ClientAddress as text; empty if unknown.
 func (s *Site) ClientIP(r *http.Request) string {
 	if a := s.ClientAddress(r); a.IsValid() {
 		return a.String()
@@ -237,12 +238,13 @@ func (s *Site) ClientIP(r *http.Request) string {
 	return ""
 }
 
-// AnonymousPrincipal is the principal of a request nobody has identified yet.
+// AnonymousPrincipal is the principal of a request before its user is known.
 func (s *Site) AnonymousPrincipal(r *http.Request, t identity.Tenant) identity.Principal {
 	return identity.Principal{Tenant: t.ID, Kind: identity.Browser, IP: s.ClientIP(r)}
 }
 
-// Form reads a form of bounded size. Fields are read with PostFormValue.
+// Form parses a form of at most MaxBody bytes. Fields are then read with
+// PostFormValue.
 func Form(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
 	if err := r.ParseForm(); err != nil {
@@ -255,8 +257,8 @@ func Form(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Recover turns a panic into an error for the log and a page for the person.
-// It is the last resort: no input is known to cause one.
+// Recover turns a panic into a log line and a problem page. It is the last
+// resort: no input is known to cause a panic.
 func (s *Site) Recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

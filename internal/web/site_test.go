@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-func newKit(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.Builder) {
+func newSite(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.Builder) {
 	t.Helper()
 	catalog, err := locales.Load()
 	if err != nil {
@@ -39,18 +39,18 @@ func newKit(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.
 	h := storetest.SQLite(t)
 	var log strings.Builder
 	return &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u, Sessions: web.NewSessions(h.DB.CookieKeys(), u.Scheme == "https"),
-		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
 }
 
 func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
-	kit, _, _ := newKit(t, "https://id.example.org")
+	site, _, _ := newSite(t, "https://id.example.org")
 	for _, tt := range []struct{ peer, forwarded, want string }{
 		{"192.0.2.1:1234", "", "192.0.2.1"},
-		{"192.0.2.1:1234", "203.0.113.9", "192.0.2.1"},                // a stranger says so
-		{"10.0.0.1:1234", "203.0.113.9", "203.0.113.9"},               // our proxy says so
-		{"10.0.0.1:1234", "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // what the client claimed before
-		{"10.0.0.1:1234", "203.0.113.9, 10.0.0.2", "203.0.113.9"},     // two proxies of ours
-		{"10.0.0.1:1234", "garbage", ""},                              // unknown, not the proxy's
+		{"192.0.2.1:1234", "203.0.113.9", "192.0.2.1"},                // the peer is no trusted proxy
+		{"10.0.0.1:1234", "203.0.113.9", "203.0.113.9"},               // the peer is a trusted proxy
+		{"10.0.0.1:1234", "198.51.100.1, 203.0.113.9", "203.0.113.9"}, // the first hop is what the client claimed
+		{"10.0.0.1:1234", "203.0.113.9, 10.0.0.2", "203.0.113.9"},     // two trusted proxies
+		{"10.0.0.1:1234", "garbage", ""},                              // unknown, and not the proxy's address
 		{"10.0.0.1:1234", "203.0.113.9, <script>", ""},
 		{"[::ffff:192.0.2.1]:1234", "", "192.0.2.1"},
 		{"[2001:db8::1]:1234", "", "2001:db8::1"},
@@ -61,15 +61,15 @@ func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
 		if tt.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", tt.forwarded)
 		}
-		if got := kit.ClientIP(r); got != tt.want {
+		if got := site.ClientIP(r); got != tt.want {
 			t.Errorf("%s, forwarded %q: %q, want %q", tt.peer, tt.forwarded, got, tt.want)
 		}
 	}
 }
 
 func TestTLOG22_AddressesComeFromTheConfiguration(t *testing.T) {
-	kit, h, _ := newKit(t, "https://id.example.org")
-	if got := kit.URL(h.Tenant, "saml/metadata"); got != "https://id.example.org/t/demo/saml/metadata" {
+	site, h, _ := newSite(t, "https://id.example.org")
+	if got := site.URL(h.Tenant, "saml/metadata"); got != "https://id.example.org/t/demo/saml/metadata" {
 		t.Errorf("URL = %s", got)
 	}
 }
@@ -80,12 +80,12 @@ func TestQLT4_CookiesAreHostBoundOverHTTPS(t *testing.T) {
 		prefix string
 		secure bool
 	}{{"https://id.example.org", "__Host-", true}, {"http://localhost:8080", "", false}} {
-		kit, h, _ := newKit(t, tt.base)
+		site, h, _ := newSite(t, tt.base)
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		first, err := kit.EnsureBrowser(w, r, h.Tenant)
-		err = errors.Join(err, kit.SetSession(w, r, h.Tenant, identity.NewSecret()), kit.PickLanguage(w, r, "de"),
-			kit.SetDevice(w, r, h.Tenant, store.DeviceCookie{ID: identity.NewID(identity.DeviceID), Secret: identity.NewSecret()}, time.Hour))
+		first, err := site.EnsureBrowser(w, r, h.Tenant)
+		err = errors.Join(err, site.SetSession(w, r, h.Tenant, identity.NewSecret()), site.PickLanguage(w, r, "de"),
+			site.SetDevice(w, r, h.Tenant, store.DeviceCookie{ID: identity.NewID(identity.DeviceID), Secret: identity.NewSecret()}, time.Hour))
 		if err != nil || len(w.Result().Cookies()) != 4 {
 			t.Fatalf("%s: %v, %v", tt.base, w.Result().Cookies(), err)
 		}
@@ -96,28 +96,28 @@ func TestQLT4_CookiesAreHostBoundOverHTTPS(t *testing.T) {
 			}
 			r.AddCookie(c)
 		}
-		if again, ok := kit.Browser(r, h.Tenant); !ok || again != first {
+		if again, ok := site.Browser(r, h.Tenant); !ok || again != first {
 			t.Errorf("the browser came back as another: %q, %v", again, ok)
 		}
-		if _, err := kit.Session(r, h.Tenant); !errors.Is(err, identity.Unauthenticated) {
+		if _, err := site.Session(r, h.Tenant); !errors.Is(err, identity.Unauthenticated) {
 			t.Errorf("a secret of no session: %v", err)
 		}
 	}
 }
 
 func TestBrowser_GarbageCookiesAreNone(t *testing.T) {
-	kit, h, _ := newKit(t, "http://localhost:8080")
+	site, h, _ := newSite(t, "http://localhost:8080")
 	for _, value := range []string{"", "x", strings.Repeat("a", 51), strings.Repeat("A", 52), strings.Repeat("a", 10_000), strings.Repeat("1", 52)} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.AddCookie(&http.Cookie{Name: "latchkey_browser_demo", Value: value})
-		if _, ok := kit.Browser(r, h.Tenant); ok {
+		if _, ok := site.Browser(r, h.Tenant); ok {
 			t.Errorf("%.60q was taken for a browser", value)
 		}
 	}
 }
 
 func TestQLT6_ErrorsCarryTheLogsIdentifierAndNoSecret(t *testing.T) {
-	kit, _, log := newKit(t, "https://id.example.org")
+	site, _, log := newSite(t, "https://id.example.org")
 	for _, tt := range []struct {
 		err    error
 		status int
@@ -132,13 +132,13 @@ func TestQLT6_ErrorsCarryTheLogsIdentifierAndNoSecret(t *testing.T) {
 	} {
 		log.Reset()
 		w := httptest.NewRecorder()
-		kit.Headers(kit.Handle(func(http.ResponseWriter, *http.Request) error { return tt.err })).
+		site.Headers(site.Handle(func(http.ResponseWriter, *http.Request) error { return tt.err })).
 			ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		body := w.Body.String()
 		if w.Code != tt.status || !strings.Contains(body, tt.says) || strings.Contains(body, "s3cret") {
 			t.Errorf("%v: status %d, page\n%s", tt.err, w.Code, body)
 		}
-		id := between(log.String(), "id=", " ")
+		id := textBetween(log.String(), "id=", " ")
 		if id == "" || !strings.Contains(body, id) {
 			t.Errorf("%v: the page lacks the log's identifier %q", tt.err, id)
 		}
@@ -148,22 +148,22 @@ func TestQLT6_ErrorsCarryTheLogsIdentifierAndNoSecret(t *testing.T) {
 	}
 }
 
-func between(s, from, to string) string {
+func textBetween(s, from, to string) string {
 	_, s, _ = strings.Cut(s, from)
 	s, _, _ = strings.Cut(s, to)
 	return s
 }
 
 func TestTADM23_HeadersStandOnEveryResponse(t *testing.T) {
-	kit, _, _ := newKit(t, "https://id.example.org")
+	site, _, _ := newSite(t, "https://id.example.org")
 	mux := http.NewServeMux()
-	mux.Handle("GET /ok", kit.Handle(func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle("GET /ok", site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.WriteString(w, "ok")
 		return err
 	}))
 	mux.Handle("GET /moved", http.RedirectHandler("/ok", http.StatusSeeOther))
 	mux.Handle("GET /panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("no") }))
-	h := kit.Headers(kit.Recover(kit.SameOrigin(mux)))
+	h := site.Headers(site.Recover(site.SameOrigin(mux)))
 	for _, tt := range []struct {
 		method, path string
 		status       int

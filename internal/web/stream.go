@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Streams are the event streams that browsers and apps hold open (WHATWG HTML,
+// Streams are the open event streams of browsers and apps (WHATWG HTML,
 // server-sent events).
 //
-// A handler that waits keeps its request, its response and the buffers of both:
-// some 40 KB. Thousands wait at once when a shift begins. A stream therefore
-// takes its connection over from the HTTP server where it can (HTTP/1.1), and
-// keeps nothing but the connection; by HTTP/2 it stays in its handler.
+// A handler that waits keeps its request, its response and the buffers of both
+// in memory: some 40 KB. Thousands wait at once when a shift begins. With
+// HTTP/1.1 a stream therefore takes over its connection from the server, and
+// keeps only that; with HTTP/2 it stays in its handler.
 type Streams struct {
 	log  *slog.Logger
 	base context.Context // ends with Close
@@ -32,61 +32,61 @@ func NewStreams(log *slog.Logger) *Streams {
 	return s
 }
 
-// Close ends every stream: give it to http.Server.RegisterOnShutdown. Browsers
-// and apps open them anew, elsewhere.
+// Close ends all streams. It is passed to http.Server.RegisterOnShutdown.
+// Browsers and apps reconnect, to another node.
 func (s *Streams) Close() { s.end() }
 
 // Wait waits until every stream has ended.
 func (s *Streams) Wait() { s.open.Wait() }
 
-// A Stream is one of them.
+// A Stream is an event stream to one client.
 type Stream struct {
-	// Context ends when the reader has left or the server shuts down.
+	// Context ends when the client has disconnected or the server shuts down.
 	Context context.Context
 	send    func(text string) error
 }
 
-// Send sends events, or a comment, and reports whether they left.
+// Send sends events, or a comment, and reports whether they were written.
 func (s *Stream) Send(text string) bool { return s.Context.Err() == nil && s.send(text) == nil }
 
-// sendLimit is how long an event may take to leave: a reader that takes none is
-// as good as gone.
-const sendLimit = 15 * time.Second
+// sendTimeout is how long writing an event may take: a client that reads
+// nothing for so long counts as disconnected.
+const sendTimeout = 15 * time.Second
 
-// Serve answers with an event stream, of which run says what is in it and how
-// long it lasts. It may return before run does; run must take nothing from the
+// Serve answers with an event stream. run sends its events, and the stream ends
+// when run returns. Serve may return before run does, so run must not use the
 // request.
 func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, run func(*Stream)) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // or nginx keeps the events to itself
+	h.Set("X-Accel-Buffering", "no") // nginx would buffer the events
 	s.open.Add(1)
 	control := http.NewResponseController(w)
 	conn, _, err := control.Hijack()
 	if err != nil {
 		defer s.open.Done()
-		s.inHandler(w, r, control, run)
+		s.serveInHandler(w, r, control, run)
 		return
 	}
 	head := h.Clone()
 	go func() {
 		defer s.open.Done()
 		defer conn.Close()
-		s.onConnection(conn, head, run)
+		s.serveOnConnection(conn, head, run)
 	}()
 }
 
-// inHandler streams by the handler's own response.
-func (s *Streams) inHandler(w http.ResponseWriter, r *http.Request, control *http.ResponseController, run func(*Stream)) {
+// serveInHandler streams in the handler's response.
+func (s *Streams) serveInHandler(w http.ResponseWriter, r *http.Request, control *http.ResponseController, run func(*Stream)) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.base, cancel)()
-	// The server's deadlines are meant for whole answers and would cut the
-	// stream; each event has one of its own. Where there is none to set, there
-	// is none to cut it.
+	// The server's deadlines are for whole responses and would end the stream,
+	// so each event has its own. An error means that deadlines are not
+	// supported, and none ends the stream.
 	_ = control.SetReadDeadline(time.Time{})
 	run(&Stream{Context: ctx, send: func(text string) error {
-		_ = control.SetWriteDeadline(time.Now().Add(sendLimit))
+		_ = control.SetWriteDeadline(time.Now().Add(sendTimeout))
 		if _, err := io.WriteString(w, text); err != nil {
 			return err
 		}
@@ -94,33 +94,34 @@ func (s *Streams) inHandler(w http.ResponseWriter, r *http.Request, control *htt
 	}})
 }
 
-// onConnection streams by a connection that nobody else knows any more.
-func (s *Streams) onConnection(conn net.Conn, head http.Header, run func(*Stream)) {
+// serveOnConnection streams on a connection that was taken over from the
+// server.
+func (s *Streams) serveOnConnection(conn net.Conn, head http.Header, run func(*Stream)) {
 	ctx, cancel := context.WithCancel(s.base)
 	defer cancel()
 	defer func() {
-		if cause := recover(); cause != nil { // no handler stands above that would
+		if cause := recover(); cause != nil { // there is no handler above that would
 			s.log.ErrorContext(ctx, "panic", "route", "event stream", "cause", cause)
 		}
 	}()
 	stream := &Stream{Context: ctx, send: func(text string) error {
-		if err := conn.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
+		if err := conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 			return err
 		}
 		_, err := io.WriteString(conn, text)
 		return err
 	}}
-	_ = conn.SetReadDeadline(time.Time{}) // of a request, which has been read; a connection that is closed shows below
+	_ = conn.SetReadDeadline(time.Time{}) // the deadline was for reading the request; a closed connection is noticed below
 	go func() {
 		defer cancel()
 		var b [1]byte
-		_, _ = conn.Read(b[:]) // until the reader leaves; what says something on this way is none
+		_, _ = conn.Read(b[:]) // returns when the client disconnects; it must not send anything more
 	}()
-	head.Set("Connection", "close") // the body ends with it
+	head.Set("Connection", "close") // the end of the connection ends the body
 	head.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	var text strings.Builder
 	text.WriteString("HTTP/1.1 200 OK\r\n")
-	_ = head.Write(&text) // a string takes all
+	_ = head.Write(&text) // writing to a strings.Builder never fails
 	text.WriteString("\r\n")
 	if stream.Send(text.String()) {
 		run(stream)

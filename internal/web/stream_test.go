@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// streaming serves streams that say what they are told to, by either protocol.
+// newStreamServer serves streams that send what comes on say, with either
+// protocol.
 func streaming(t *testing.T, http2 bool) (server *httptest.Server, streams *Streams, say chan string, left chan struct{}) {
 	t.Helper()
 	streams = NewStreams(slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -63,8 +64,8 @@ func listen(t *testing.T, server *httptest.Server) (res *http.Response, lines *b
 	return res, bufio.NewReader(res.Body), leave
 }
 
-// A stream lasts longer than an answer may take, says what it is and what the
-// server says of every answer, and hears when its reader leaves.
+// A stream lasts longer than a response may take, has its media type and the
+// headers of every response, and ends when the client disconnects.
 func TestStream(t *testing.T) {
 	protocols(t, func(t *testing.T, http2 bool) {
 		server, _, say, left := streaming(t, http2)
@@ -86,7 +87,7 @@ func TestStream(t *testing.T) {
 			lines.ReadString('\n')
 		}
 		hear("data: one")
-		time.Sleep(1500 * time.Millisecond) // past the server's deadlines
+		time.Sleep(1500 * time.Millisecond) // longer than the server's deadlines
 		say <- "data: two\n\n"
 		hear("data: two")
 		leave()
@@ -98,7 +99,7 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// Streams end with the server, which can wait for them.
+// Streams end with the server, which can wait for their end.
 func TestStreamsEndWithTheServer(t *testing.T) {
 	protocols(t, func(t *testing.T, http2 bool) {
 		server, streams, say, _ := streaming(t, http2)
