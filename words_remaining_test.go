@@ -12,6 +12,4 @@ internal/bench: house stranger walk
 internal/journey: door errand holding house journey.*.settle journey.class stranger tally visit walk
 internal/phone: bell
 internal/server: annexe bell door house server.*.second server.Found
-internal/web: kit stranger
-portal/self: holding kit self.Visit visit wayin
 `
