@@ -171,7 +171,7 @@ func TestUnknownNames(t *testing.T) {
 		"group member Nurse", "group member Nurses --add anan", "group remove Nurse --yes", "app show defualt", "app set defualt --name x",
 		"app remove defualt --yes", "authenticator list --user anan", "authenticator add totp --user anan", "authenticator add hotp --user anan",
 		"enrollment invite anan", "enrollment resend anan", "enrollment revoke anan", "enrollment allow anan", "policy show acess",
-		"policy set acess", "policy explain --user anan --app default", "policy explain --user anna --app defualt", "tenant show defualt",
+		"policy explain --user anan --app default", "policy explain --user anna --app defualt", "tenant show defualt",
 		"user list --tenant defualt", "audit list --user anan", "audit list --action user.aded", "audit export --action user.aded",
 		"report activity --user anan", "report enrollments --user anan", "report push --user anan", "report push --outcome expird",
 		"policy set push --group Nurse --codes"} {

@@ -139,7 +139,8 @@ type commands struct {
 	} `cmd:"" help:"Token templates: what app tokens enrolled from now on are like."`
 	Policy struct {
 		Show    policyShow    `cmd:"" help:"Show a policy as a JSON document, or list them."`
-		Set     policySet     `cmd:"" help:"Replace a policy, or change some of it."`
+		Set     policySet     `cmd:"" help:"Replace a policy, or change some of it: a command for each kind."`
+		Apply   policyApply   `cmd:"" help:"Replace several policies together."`
 		Explain policyExplain `cmd:"" help:"Say what holds for a user at an application, and why."`
 	} `cmd:"" help:"Policies: who may log in, who may enrol, how push works."`
 	Audit struct {
@@ -183,8 +184,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case helped:
 		return fine
 	case err != nil:
-		// Who asked for JSON is answered in it, however far the parser came.
+		// With --json, errors are JSON too, even those of the parser.
 		c.JSON = c.JSON || slices.Contains(args, "--json")
+		if now := oldPolicySet(parser.Model, args); now != nil {
+			return s.fail(refuse("%w; see \"%s --help\"", now, selected(err)))
+		}
 		return s.fail(refuse("%w; see \"%s --help\"", err, selected(err)))
 	}
 	s.command, s.model = command.Command(), parser.Model

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,20 +29,35 @@ func rowOfPolicy(p store.Policy) (policyRow, error) {
 	return policyRow{p.Kind, p.Version, text}, err
 }
 
+// cells are a policy in a table.
+func (p policyRow) cells() []string {
+	version := "the default"
+	if p.Version > 0 {
+		version = strconv.FormatInt(p.Version, 10)
+	}
+	return []string{string(p.Kind), version}
+}
+
 type policyShow struct {
 	Kind policy.Kind `arg:"" optional:"" help:"Which policy; policy show lists them."`
+	All  bool        `help:"Show every policy, in one document."`
 }
 
 func (policyShow) Help() string {
-	return `What is shown can be changed and given to "policy set". Groups and applications stand in it by id.
+	return `What is shown can be changed and given to "policy set", and what --all shows to "policy apply". Groups and applications stand in it by id.
 
-Example:
+Examples:
 
-    latchkey policy show access > access.json`
+    latchkey policy show access > access.json
+
+    latchkey policy show --all > policies.json`
 }
 
-// Run shows one document, or lists the kinds.
+// Run shows one document or all of them, or lists the kinds.
 func (c *policyShow) Run(ctx context.Context, s *shell) error {
+	if c.All && c.Kind != "" {
+		return refuse("name one policy, or say --all")
+	}
 	return s.inTenant(ctx, func(h house) error {
 		kinds := policy.Kinds()
 		if c.Kind != "" {
@@ -65,14 +79,10 @@ func (c *policyShow) Run(ctx context.Context, s *shell) error {
 			rows = append(rows, row)
 		}
 		switch {
+		case c.All:
+			return s.documents(rows)
 		case c.Kind == "":
-			return list(s, rows, []string{"KIND", "VERSION"}, func(p policyRow) []string {
-				version := "the default"
-				if p.Version > 0 {
-					version = strconv.FormatInt(p.Version, 10)
-				}
-				return []string{string(p.Kind), version}
-			})
+			return list(s, rows, []string{"KIND", "VERSION"}, policyRow.cells)
 		case s.flags.JSON:
 			return s.encode(rows[0])
 		}
@@ -81,9 +91,22 @@ func (c *policyShow) Run(ctx context.Context, s *shell) error {
 }
 
 // document writes a policy as "policy set" takes it.
-func (s *shell) document(p policyRow) error {
+func (s *shell) document(p policyRow) error { return s.indented(p.Document) }
+
+// documents writes policies as "policy apply" takes them.
+func (s *shell) documents(rows []policyRow) error {
 	var b bytes.Buffer
-	if err := json.Indent(&b, p.Document, "", "  "); err != nil {
+	for i, row := range rows {
+		b.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
+		fmt.Fprintf(&b, "%q:%s", row.Kind, row.Document)
+	}
+	b.WriteByte('}')
+	return s.indented(b.Bytes())
+}
+
+func (s *shell) indented(document []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, document, "", "  "); err != nil {
 		return err
 	}
 	b.WriteByte('\n')
@@ -101,175 +124,4 @@ func known(kind policy.Kind) error {
 		return nil
 	}
 	return unknown(identity.NotFound, "policy", string(kind), slices.Values(all))
-}
-
-type policySet struct {
-	Kind policy.Kind `arg:"" help:"Which policy; policy show lists them."`
-	File string      `arg:"" optional:"" help:"JSON document. Default: standard input."`
-
-	Target       policy.Target       `placeholder:"WHO" help:"Of self-provisioning: all, only, except or none."`
-	Groups       []string            `name:"group" placeholder:"GROUP" sep:"none" help:"Of self-provisioning: a group for only and except; may be repeated. Of push: the group whose own policy is meant."`
-	RequireLeave *bool               `negatable:"" help:"Of self-provisioning: who ever had an authenticator needs leave to enrol."`
-	ThirdParty   *bool               `negatable:"" help:"Of self-provisioning: another vendor's authenticator app may be enrolled too."`
-	Allow        []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: enrol there; may be repeated."`
-	Refuse       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: do not; may be repeated."`
-	Push         []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: push there; may be repeated."`
-	NoPush       []identity.Platform `placeholder:"PLATFORM" help:"Of platforms: no push there; may be repeated."`
-
-	pushFlags       `embed:""`
-	lockoutFlags    `embed:""`
-	credentialFlags `embed:""`
-	passwordFlags   `embed:""`
-	serverPINFlags  `embed:""`
-	Yes             bool `help:"Set it even if it leaves users without a way in."`
-}
-
-func (policySet) Help() string {
-	return `A document replaces the whole policy; groups and applications may stand in it by name. The flags change parts of the present one instead. What is wrong is said at once, each with its line and field, and then nothing was changed.
-
-A group's push policy stands instead of the tenant's for its members, all three settings of it; what is not said is as the tenant's when it is first made. A policy of push or platforms that would leave users without a way in says how many, and whom, and wants a yes.
-
-Examples:
-
-    latchkey policy set access access.json
-
-    latchkey policy set self-provisioning --target only --group Nurses --group Doctors
-
-    latchkey policy set platforms --allow android --refuse windows-mobile --no-push linux
-
-    latchkey policy set push --presence pick --limit 3 --lock 2h --alert-operators --alert-address desk@example.org
-
-    latchkey policy set push --group Nurses --no-codes --presence six-digits
-
-    latchkey policy set push --group Nurses --none
-
-    latchkey policy set lockout --threshold 5 --period 30m --count user`
-}
-
-// Run replaces or changes a policy and shows it.
-func (c *policySet) Run(ctx context.Context, s *shell) error {
-	if err := known(c.Kind); err != nil {
-		return err
-	}
-	return s.inTenant(ctx, func(h house) error {
-		data, change, err := c.change(ctx, s, h)
-		if err == nil {
-			err = c.confirmStranded(ctx, s, h, change)
-		}
-		if err == nil {
-			err = c.confirmUnused(ctx, s, h, change)
-		}
-		var set store.Policy
-		if err == nil {
-			set, err = c.set(ctx, s, h, change)
-		}
-		if err != nil {
-			if problems, ok := errors.AsType[policy.Problems](err); ok {
-				problems.Locate(data)
-			}
-			return err
-		}
-		row, err := rowOfPolicy(set)
-		if err != nil {
-			return err
-		}
-		if s.flags.JSON {
-			return s.encode(row)
-		}
-		return s.document(row)
-	})
-}
-
-// change is what the flags, or else a document, make of the present policy; nil
-// is nothing. It returns the document too.
-func (c *policySet) change(ctx context.Context, s *shell, h house) (data []byte, change func(policy.Document) (policy.Document, error), err error) {
-	ofEnrollment := c.Target != "" || c.RequireLeave != nil || c.ThirdParty != nil || c.Groups != nil && c.Kind != policy.KindPush
-	ofPlatforms := c.Allow != nil || c.Refuse != nil || c.Push != nil || c.NoPush != nil
-	ofPush := c.pushFlags.any() || c.Groups != nil && c.Kind == policy.KindPush
-	switch {
-	case ofEnrollment && c.Kind != policy.KindSelfProvisioning:
-		return nil, nil, refuse("--target, --group, --require-leave and --third-party are for self-provisioning")
-	case ofPlatforms && c.Kind != policy.KindPlatforms:
-		return nil, nil, refuse("--allow, --refuse, --push and --no-push are for platforms")
-	case ofPush && c.Kind != policy.KindPush:
-		return nil, nil, refuse("--mobile-push, --codes, --presence and what else is of push are for push")
-	case c.lockoutFlags.any() && c.Kind != policy.KindLockout:
-		return nil, nil, refuse("--threshold, --passcodes, --count and what else is of lockout are for lockout")
-	case c.passwordFlags.any() && c.Kind != policy.KindPasswords:
-		return nil, nil, refuse("--least, --expire-days and --reset are for passwords")
-	case c.credentialFlags.any() && c.Kind != policy.KindCredentials:
-		return nil, nil, refuse("--kinds, --passkeys, --most, --unused-days, --shared and --recovery-codes are for credentials")
-	case c.serverPINFlags.any() && c.Kind != policy.KindPIN:
-		return nil, nil, refuse("--pin-least and the others of that beginning are for pin")
-	case (ofEnrollment || c.serverPINFlags.any() || c.credentialFlags.any() || c.passwordFlags.any() || ofPlatforms || ofPush || c.lockoutFlags.any()) && c.File != "":
-		return nil, nil, refuse("give either a document or what to change")
-	case ofEnrollment:
-		return nil, c.changeEnrollment, nil
-	case ofPlatforms:
-		return nil, c.changePlatforms, nil
-	case ofPush:
-		change, err := c.changePush(ctx, h)
-		return nil, change, err
-	case c.lockoutFlags.any():
-		return nil, c.lockoutFlags.change, nil
-	case c.serverPINFlags.any():
-		return nil, c.serverPINFlags.change, nil
-	case c.passwordFlags.any():
-		return nil, c.passwordFlags.change, nil
-	case c.credentialFlags.any():
-		return nil, c.credentialFlags.change, nil
-	}
-	// A byte more than may be, so that what is too long is refused and not cut.
-	if data, err = s.file(c.File, policy.MaxDocument+1); err != nil {
-		return nil, nil, err
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", c.Kind)
-	}
-	return data, func(policy.Document) (policy.Document, error) { return policy.Decode(c.Kind, data) }, nil
-}
-
-func (c *policySet) changePush(ctx context.Context, h house) (func(policy.Document) (policy.Document, error), error) {
-	if err := c.pushFlags.check(c.Groups); err != nil || len(c.Groups) == 0 {
-		return c.pushFlags.change(""), err
-	}
-	g, err := h.group(ctx, c.Groups[0])
-	return c.pushFlags.change(g.ID), err
-}
-
-func (c *policySet) changeEnrollment(present policy.Document) (policy.Document, error) {
-	p := present.(policy.SelfProvisioning)
-	if c.Target != "" {
-		p.Target = c.Target
-	}
-	if c.Groups != nil {
-		p.Groups = c.Groups
-	}
-	if c.RequireLeave != nil {
-		p.RequirePermit = *c.RequireLeave
-	}
-	if c.ThirdParty != nil {
-		p.ThirdParty = *c.ThirdParty
-	}
-	return p, nil
-}
-
-func (c *policySet) changePlatforms(present policy.Document) (policy.Document, error) {
-	p := present.(policy.Platforms)
-	for _, change := range []struct {
-		of []identity.Platform
-		do func(*policy.PlatformRule)
-	}{
-		{c.Allow, func(r *policy.PlatformRule) { r.Allowed = true }},
-		{c.Refuse, func(r *policy.PlatformRule) { r.Allowed = false }},
-		{c.Push, func(r *policy.PlatformRule) { r.Push = true }},
-		{c.NoPush, func(r *policy.PlatformRule) { r.Push = false }},
-	} {
-		for _, platform := range change.of {
-			rule := p[platform]
-			change.do(&rule)
-			p[platform] = rule
-		}
-	}
-	return p, nil
 }

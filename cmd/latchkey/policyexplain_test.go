@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/admin"
+)
 
 // Of each setting, the groups that made it so, and only those.
 func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
@@ -12,8 +16,8 @@ func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
 	p.ok(`{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"none"},
 		"Doctors":{"enabled":true,"codes_allowed":true,"presence":"enter"},
 		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push", "--yes")
-	got := make(map[string]finding)
-	for _, f := range read[[]finding](p, "", "policy", "explain", "--user", "anna", "--app", "default") {
+	got := make(map[string]admin.Finding)
+	for _, f := range read[[]admin.Finding](p, "", "policy", "explain", "--user", "anna", "--app", "default") {
 		got[f.Setting] = f
 	}
 	for setting, want := range map[string][2]string{

@@ -1,21 +1,32 @@
 package main
 
-import "github.com/latchkey-id/latchkey/internal/policy"
+import (
+	"context"
 
-// passwordFlags are the parts of the policy of passwords, for "policy set
-// passwords"; nil leaves one as it is.
-type passwordFlags struct {
-	Least      *int64 `placeholder:"N" help:"Of passwords: characters that a new one has at least; 8 to 64."`
-	ExpireDays *int64 `placeholder:"N" help:"Of passwords: days after which one is changed in the login; 0 is never."`
-	Reset      *bool  `negatable:"" help:"Of passwords: a forgotten one can be set anew, by a mailed code and a second factor."`
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+type policySetPasswords struct {
+	documentArg
+	Least      *int64 `placeholder:"N" help:"Characters that a new password has at least; 8 to 64."`
+	ExpireDays *int64 `placeholder:"N" help:"Days after which a password is changed in the login; 0 is never."`
+	Reset      *bool  `negatable:"" help:"A forgotten password can be set anew, by a mailed code and a second factor."`
 }
 
-func (f passwordFlags) any() bool { return f.Least != nil || f.ExpireDays != nil || f.Reset != nil }
+func (policySetPasswords) Help() string {
+	return byFlags + "\n\nExample:\n\n    latchkey policy set passwords --least 12 --reset --expire-days 0"
+}
 
-func (f passwordFlags) change(present policy.Document) (policy.Document, error) {
+// Run changes what passwords must be like.
+func (c *policySetPasswords) Run(ctx context.Context, s *shell) error {
+	return s.setPolicy(ctx, policySetting{kind: policy.KindPasswords, file: c.File, change: c.change,
+		flags: c.Least != nil || c.ExpireDays != nil || c.Reset != nil})
+}
+
+func (c *policySetPasswords) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.Passwords)
-	over(&p.MinLength, f.Least)
-	over(&p.ExpireDays, f.ExpireDays)
-	over(&p.Reset, f.Reset)
+	over(&p.MinLength, c.Least)
+	over(&p.ExpireDays, c.ExpireDays)
+	over(&p.Reset, c.Reset)
 	return p, nil
 }

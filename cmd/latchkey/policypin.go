@@ -1,27 +1,36 @@
 package main
 
-import "github.com/latchkey-id/latchkey/internal/policy"
+import (
+	"context"
 
-// serverPINFlags are the parts of the policy of PINs that are typed with a passcode,
-// for "policy set pin"; nil leaves one as it is.
-type serverPINFlags struct {
-	PINLeast       *int64  `name:"pin-least" placeholder:"N" help:"Of pin: digits that a new one has at least; 3 to 15."`
-	PINMost        *int64  `name:"pin-most" placeholder:"N" help:"Of pin: digits that it has at most; 4 to 16."`
-	PINPosition    *string `name:"pin-position" placeholder:"WHERE" help:"Of pin: before or after the passcode. It holds for all there are, at once."`
-	PINChangeFirst *bool   `name:"pin-change-first" negatable:"" help:"Of pin: one that was handed out is changed at its first use."`
-	PINTrivial     *bool   `name:"pin-trivial" negatable:"" help:"Of pin: such as 1234 are allowed."`
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+type policySetPIN struct {
+	documentArg
+	Least       *int64  `placeholder:"N" help:"Digits that a new PIN has at least; 3 to 15."`
+	Most        *int64  `placeholder:"N" help:"Digits that a PIN has at most; 4 to 16."`
+	Position    *string `placeholder:"WHERE" help:"Where it is typed: before or after the passcode. It holds for all PINs there are, at once."`
+	ChangeFirst *bool   `negatable:"" help:"A PIN that was handed out is changed at its first use."`
+	Trivial     *bool   `negatable:"" help:"PINs such as 1234 are allowed."`
 }
 
-func (f serverPINFlags) any() bool {
-	return f.PINLeast != nil || f.PINMost != nil || f.PINPosition != nil || f.PINChangeFirst != nil || f.PINTrivial != nil
+func (policySetPIN) Help() string {
+	return byFlags + "\n\nExample:\n\n    latchkey policy set pin --least 4 --most 8 --position before --change-first"
 }
 
-func (f serverPINFlags) change(present policy.Document) (policy.Document, error) {
+// Run changes the PIN that is typed with a passcode.
+func (c *policySetPIN) Run(ctx context.Context, s *shell) error {
+	return s.setPolicy(ctx, policySetting{kind: policy.KindPIN, file: c.File, change: c.change,
+		flags: c.Least != nil || c.Most != nil || c.Position != nil || c.ChangeFirst != nil || c.Trivial != nil})
+}
+
+func (c *policySetPIN) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.ServerPIN)
-	over(&p.MinLength, f.PINLeast)
-	over(&p.MaxLength, f.PINMost)
-	over(&p.Position, f.PINPosition)
-	over(&p.ChangeFirst, f.PINChangeFirst)
-	over(&p.TrivialPINs, f.PINTrivial)
+	over(&p.MinLength, c.Least)
+	over(&p.MaxLength, c.Most)
+	over(&p.Position, c.Position)
+	over(&p.ChangeFirst, c.ChangeFirst)
+	over(&p.TrivialPINs, c.Trivial)
 	return p, nil
 }

@@ -6,28 +6,81 @@ import (
 	"maps"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/store"
 )
+
+type policySetPush struct {
+	documentArg
+	pushFlags `embed:""`
+	Group     []string `placeholder:"GROUP" sep:"none" help:"The group whose own policy is meant."`
+	Yes       bool     `help:"Set it even if it leaves users without a way in."`
+}
+
+func (policySetPush) Help() string {
+	return byFlags + ` A group's push policy stands instead of the tenant's for its members, all three settings of it; what is not said is as the tenant's when it is first made. What would leave users without a way in says how many, and whom, and wants a yes.
+
+Examples:
+
+    latchkey policy set push --presence pick --limit 3 --lock 2h --alert-operators --alert-address desk@example.org
+
+    latchkey policy set push --no-codes --group Nurses
+
+    latchkey policy set push --group Nurses --none`
+}
+
+// Run changes how logins are approved by push.
+func (c *policySetPush) Run(ctx context.Context, s *shell) error {
+	if err := c.check(c.Group); err != nil {
+		return err
+	}
+	set := policySetting{kind: policy.KindPush, file: c.File, flags: c.any() || c.Group != nil, alerts: c.addresses(), yes: c.Yes}
+	data, err := set.document(s)
+	if err != nil {
+		return err
+	}
+	return s.inTenant(ctx, func(h house) error {
+		if set.flags {
+			if set.change, err = c.changeOf(ctx, h); err != nil {
+				return err
+			}
+		}
+		if err := s.setPolicyIn(ctx, h, set, data); err != nil || c.AlertOperators == nil || !*c.AlertOperators {
+			return err
+		}
+		t, err := h.db.Tenants().Get(ctx, h.tenant.ID)
+		if err == nil && len(t.Alerts) == 0 {
+			fmt.Fprintln(s.stderr, "latchkey: nobody is alerted yet: name an operator's address by --alert-address")
+		}
+		return err
+	})
+}
+
+// changeOf is what the flags make of the tenant's policy, or of the group's.
+func (c *policySetPush) changeOf(ctx context.Context, h house) (func(policy.Document) (policy.Document, error), error) {
+	if len(c.Group) == 0 {
+		return c.change(""), nil
+	}
+	g, err := h.group(ctx, c.Group[0])
+	return c.change(g.ID), err
+}
 
 // pushFlags are what can be changed of the push policy. A flag that was not
 // given changes nothing.
 type pushFlags struct {
-	MobilePush *bool           `negatable:"" help:"Of push: it may be used at all."`
-	Codes      *bool           `negatable:"" help:"Of push: passcodes may be typed instead."`
-	Presence   policy.Presence `placeholder:"CHECK" help:"Of push: the presence check: none, pick, enter or six-digits."`
-	None       bool            `help:"Of push, with --group: the group has no push policy of its own any more."`
+	MobilePush *bool           `negatable:"" help:"It may be used at all."`
+	Codes      *bool           `negatable:"" help:"Passcodes may be typed instead."`
+	Presence   policy.Presence `placeholder:"CHECK" help:"The presence check: none, pick, enter or six-digits."`
+	None       bool            `help:"With --group: the group has no push policy of its own any more."`
 
-	Limit          *int64         `placeholder:"N" help:"Of push: requests since the last approved one, within an hour, after which one more locks; 1 to 20."`
-	Lock           *time.Duration `placeholder:"TIME" help:"Of push: for how long that locks; 5m to 24h."`
-	Lifetime       *time.Duration `placeholder:"TIME" help:"Of push: how long a request waits for an answer; 30s to 5m."`
-	PickDigits     *int64         `placeholder:"N" help:"Of push: digits of the numbers to pick from; 2 or 3."`
-	BeforePassword *bool          `negatable:"" help:"Of push: it may be sent before a password was proved, then always with a presence check."`
-	AlertUser      *bool          `negatable:"" help:"Of push: users are mailed when a push is rejected with \"it wasn't me\"."`
-	AlertOperators *bool          `negatable:"" help:"Of push: operators are, and when push is locked for a user."`
-	AlertAddress   []string       `placeholder:"MAIL" sep:"none" help:"Of push: where the tenant's operators are alerted, and nowhere else; may be repeated."`
-	NoAlertAddress bool           `help:"Of push: operators are alerted nowhere."`
+	Limit          *int64         `placeholder:"N" help:"Requests since the last approved one, within an hour, after which one more locks; 1 to 20."`
+	Lock           *time.Duration `placeholder:"TIME" help:"For how long that locks push; 5m to 24h."`
+	Lifetime       *time.Duration `placeholder:"TIME" help:"How long a request waits for an answer; 30s to 5m."`
+	PickDigits     *int64         `placeholder:"N" help:"Digits of the numbers to pick from; 2 or 3."`
+	BeforePassword *bool          `negatable:"" help:"It may be sent before a password was proved, then always with a presence check."`
+	AlertUser      *bool          `negatable:"" help:"Users are mailed when a push is rejected with \"it wasn't me\"."`
+	AlertOperators *bool          `negatable:"" help:"Operators are mailed then, and when push is locked for a user."`
+	AlertAddress   []string       `placeholder:"MAIL" sep:"none" help:"Where the tenant's operators are alerted, and nowhere else; may be repeated."`
+	NoAlertAddress bool           `help:"Operators are alerted nowhere."`
 }
 
 // settings reports whether one of the three settings was given that a group can
@@ -128,69 +181,4 @@ func seconds(d *time.Duration) *int64 {
 	}
 	n := int64(*d / time.Second)
 	return &n
-}
-
-// over puts what was given over what is there.
-func over[T any](to, given *T) {
-	if given != nil {
-		*to = *given
-	}
-}
-
-// mostNamed is how many users without a way in are named.
-const mostNamed = 20
-
-// confirmStranded says whom a policy would leave without a way in (PUSH-5), and
-// asks whether it is to be set all the same.
-func (c *policySet) confirmStranded(ctx context.Context, s *shell, h house, change func(policy.Document) (policy.Document, error)) error {
-	if change == nil || c.Kind != policy.KindPush && c.Kind != policy.KindPlatforms {
-		return nil
-	}
-	row, err := h.db.Policies().Get(ctx, h.tenant.ID, c.Kind)
-	if err != nil {
-		return err
-	}
-	document, err := policy.Decode(c.Kind, row.Document)
-	if err != nil {
-		return err
-	}
-	if document, err = change(document); err != nil {
-		return err
-	}
-	n, err := admin.Strands(ctx, h.db, h.tenant.ID, document)
-	if err != nil || n.Users == 0 || c.Yes {
-		return err
-	}
-	some, err := admin.WhoIsStranded(ctx, h.db, h.tenant.ID, document, mostNamed)
-	if err != nil {
-		return err
-	}
-	users := "1 user"
-	if n.Users > 1 {
-		users = fmt.Sprintf("%d users", n.Users)
-	}
-	lines := warned{fmt.Sprintf("this would leave %s without a way in, %d of them without any authenticator: passcodes are refused, and no push can be answered.", users, n.Unenrolled)}
-	for _, one := range some {
-		lines = append(lines, fmt.Sprintf("%s: %s", one.User, one.Obstacle))
-	}
-	if more := n.Users - int64(len(some)); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	return s.agree(ctx, lines)
-}
-
-// set sets the policy, and with push where its operators are alerted.
-func (c *policySet) set(ctx context.Context, s *shell, h house, change func(policy.Document) (policy.Document, error)) (store.Policy, error) {
-	if c.Kind != policy.KindPush {
-		return admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, c.Kind, change)
-	}
-	set, err := admin.SetPush(ctx, h.db, h.who, h.tenant.ID, change, c.addresses())
-	if err != nil || c.AlertOperators == nil || !*c.AlertOperators {
-		return set, err
-	}
-	t, err := h.db.Tenants().Get(ctx, h.tenant.ID)
-	if err == nil && len(t.Alerts) == 0 {
-		fmt.Fprintln(s.stderr, "latchkey: nobody is alerted yet: name an operator's address by --alert-address")
-	}
-	return set, err
 }

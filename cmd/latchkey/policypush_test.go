@@ -72,7 +72,7 @@ func TestPUSH2_SetOfAGroup(t *testing.T) {
 		{"--group", "Nurses", "--alert-address", "desk@example.org"}, {"--no-alert-address", "--alert-address", "desk@example.org"}} {
 		p.refused(misuse, "", "", append([]string{"policy", "set", "push"}, wrong...)...)
 	}
-	p.refused(misuse, "are for push", "", "policy", "set", "platforms", "--no-codes")
+	p.refused(misuse, `--no-codes is a flag of "latchkey policy set push"`, "", "policy", "set", "platforms", "--no-codes")
 }
 
 // What is wrong is named: the setting, its line where there is one, and what it

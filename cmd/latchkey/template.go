@@ -1,82 +1,33 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A templateRow is a token template, and where it is in force.
-type templateRow struct {
-	policy.Template
-	Standard  bool                `json:"standard"` // in force wherever no other is
-	Platforms []identity.Platform `json:"platforms"`
-}
-
-// templates reads a tenant's token templates: the standard one, and the others.
-func (h house) templates(ctx context.Context) (policy.Template, policy.Templates, error) {
-	standard, err := h.db.Policies().Get(ctx, h.tenant.ID, policy.KindTemplate)
-	if err != nil {
-		return policy.Template{}, policy.Templates{}, err
-	}
-	others, err := h.db.Policies().Get(ctx, h.tenant.ID, policy.KindTemplates)
-	if err != nil {
-		return policy.Template{}, policy.Templates{}, err
-	}
-	t, err := policy.Read[policy.Template](standard.Document)
-	if err != nil {
-		return policy.Template{}, policy.Templates{}, err
-	}
-	all, err := policy.Read[policy.Templates](others.Document)
-	return t, all, err
-}
-
-// templateRows lists them, the standard one first.
-func (h house) templateRows(ctx context.Context) ([]templateRow, error) {
-	standard, others, err := h.templates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := []templateRow{{Template: standard, Standard: true, Platforms: []identity.Platform{}}}
-	for _, t := range others.Templates {
-		rows = append(rows, templateRow{Template: t, Platforms: []identity.Platform{}})
-	}
-	for _, platform := range identity.Platforms {
-		name := others.ForPlatform(platform, standard).Name
-		i := slices.IndexFunc(rows, func(r templateRow) bool { return r.Name == name })
-		rows[i].Platforms = append(rows[i].Platforms, platform)
-	}
-	return rows, nil
-}
-
 // template finds one by its name, or says which name is near.
-func (h house) template(ctx context.Context, name string) (templateRow, error) {
-	rows, err := h.templateRows(ctx)
+func (h house) template(ctx context.Context, name string) (admin.TemplateInForce, error) {
+	all, err := admin.Templates(ctx, h.db.Reader, h.tenant.ID)
 	if err != nil {
-		return templateRow{}, err
+		return admin.TemplateInForce{}, err
 	}
-	names := make([]string, len(rows))
-	for i, r := range rows {
-		names[i] = r.Name
-		if identity.FoldName(r.Name) == identity.FoldName(name) {
-			return r, nil
+	names := make([]string, len(all))
+	for i, t := range all {
+		names[i] = t.Name
+		if identity.FoldName(t.Name) == identity.FoldName(name) {
+			return t, nil
 		}
 	}
-	return templateRow{}, unknown(identity.NotFound, "template", name, slices.Values(names))
-}
-
-// changeTemplates sets the templates besides the standard one.
-func (h house) changeTemplates(ctx context.Context, change func(t policy.Templates) (policy.Templates, error)) error {
-	_, err := admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplates, func(present policy.Document) (policy.Document, error) {
-		return change(present.(policy.Templates))
-	})
-	return err
+	return admin.TemplateInForce{}, unknown(identity.NotFound, "template", name, slices.Values(names))
 }
 
 // sayTemplate shows a template as it is kept now.
@@ -101,7 +52,7 @@ func (s *shell) sayTemplate(ctx context.Context, h house, name string) error {
 		}
 	}
 	return table(s.stdout, [][]string{{"Template", t.Name}, {"Mode", t.Mode}, {"Digits", strconv.FormatInt(t.Length, 10)}, {"Passcodes", made(t.Template)},
-		{"PIN", pin}, {"In force on", force(t)}})
+		{"PIN", pin}, {"In force on", cmp.Or(t.Where(), "-")}})
 }
 
 // made says how a template's passcodes come to be.
@@ -115,18 +66,6 @@ func made(t policy.Template) string {
 	return fmt.Sprintf("every %d s", t.Step)
 }
 
-// force says where a template is in force.
-func force(t templateRow) string {
-	if len(t.Platforms) == 0 {
-		return "-"
-	}
-	names := make([]string, len(t.Platforms))
-	for i, platform := range t.Platforms {
-		names[i] = string(platform)
-	}
-	return strings.Join(names, " ")
-}
-
 type templateList struct{}
 
 func (templateList) Help() string { return "Example:\n\n    latchkey template list" }
@@ -134,12 +73,12 @@ func (templateList) Help() string { return "Example:\n\n    latchkey template li
 // Run lists the templates.
 func (templateList) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
-		rows, err := h.templateRows(ctx)
+		rows, err := admin.Templates(ctx, h.db.Reader, h.tenant.ID)
 		if err != nil {
 			return err
 		}
-		return list(s, rows, []string{"NAME", "MODE", "DIGITS", "PASSCODES", "PIN", "IN FORCE ON"}, func(t templateRow) []string {
-			return []string{t.Name, t.Mode, strconv.FormatInt(t.Length, 10), made(t.Template), t.PIN, force(t)}
+		return list(s, rows, []string{"NAME", "MODE", "DIGITS", "PASSCODES", "PIN", "IN FORCE ON"}, func(t admin.TemplateInForce) []string {
+			return []string{t.Name, t.Mode, strconv.FormatInt(t.Length, 10), made(t.Template), t.PIN, cmp.Or(t.Where(), "-")}
 		})
 	})
 }
@@ -200,12 +139,9 @@ Example:
 // Run adds a template.
 func (c *templateAdd) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
-		err := h.changeTemplates(ctx, func(t policy.Templates) (policy.Templates, error) {
-			added := c.change(policy.DefaultTemplate())
-			added.Name = c.Name
-			t.Templates = append(slices.Clone(t.Templates), added)
-			return t, nil
-		})
+		added := c.change(policy.DefaultTemplate())
+		added.Name = c.Name
+		err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.AddTemplate(ctx, tx, h.tenant.ID, added) })
 		if err != nil {
 			return err
 		}
@@ -233,21 +169,7 @@ func (c *templateSet) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		if found.Standard {
-			_, err = admin.SetPolicy(ctx, h.db, h.who, h.tenant.ID, policy.KindTemplate, func(present policy.Document) (policy.Document, error) {
-				return c.change(present.(policy.Template)), nil
-			})
-		} else {
-			err = h.changeTemplates(ctx, func(t policy.Templates) (policy.Templates, error) {
-				t.Templates = slices.Clone(t.Templates)
-				for i := range t.Templates {
-					if t.Templates[i].Name == found.Name {
-						t.Templates[i] = c.change(t.Templates[i])
-					}
-				}
-				return t, nil
-			})
-		}
+		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.ChangeTemplate(ctx, tx, h.tenant.ID, found.Name, c.change) })
 		if err != nil {
 			return err
 		}
@@ -271,19 +193,15 @@ Example:
 func (c *templateRemove) Run(ctx context.Context, s *shell) error {
 	return s.inTenant(ctx, func(h house) error {
 		found, err := h.template(ctx, c.Name)
-		switch {
-		case err != nil:
-			return err
-		case found.Standard:
-			return refuse("%s is the standard template, which there always is", found.Name)
-		case len(found.Platforms) > 0:
-			return refuse("%s is in force on %s; have another used there first: latchkey template use %s …", found.Name, force(found), found.Platforms[0])
+		if err == nil {
+			err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.RemoveTemplate(ctx, tx, h.tenant.ID, found.Name) })
 		}
-		err = h.changeTemplates(ctx, func(t policy.Templates) (policy.Templates, error) {
-			t.Templates = slices.DeleteFunc(slices.Clone(t.Templates), func(other policy.Template) bool { return other.Name == found.Name })
-			return t, nil
-		})
-		if err != nil {
+		switch {
+		case errors.Is(err, identity.Conflict) && len(found.Platforms) > 0 && !found.Standard:
+			return refuse("%s: latchkey template use %s …", explain(err)[0], found.Platforms[0])
+		case errors.Is(err, identity.Conflict):
+			return refuse("%s", explain(err)[0])
+		case err != nil:
 			return err
 		}
 		return s.say(found, "Removed template %s.", found.Name)
@@ -306,18 +224,8 @@ func (c *templateUse) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		err = h.changeTemplates(ctx, func(t policy.Templates) (policy.Templates, error) {
-			platforms := map[identity.Platform]string{c.Platform: found.Name}
-			for platform, name := range t.Platforms {
-				if platform != c.Platform {
-					platforms[platform] = name
-				}
-			}
-			if found.Standard {
-				delete(platforms, c.Platform)
-			}
-			t.Platforms = platforms
-			return t, nil
+		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
+			return admin.UseTemplate(ctx, tx, h.tenant.ID, c.Platform, found.Name)
 		})
 		if err != nil {
 			return err

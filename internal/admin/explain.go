@@ -10,11 +10,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// An Explanation is what the policies say to one user at one application, and
-// why. Groups stand in it by id.
+// An Explanation is what the policies decide for one user at one application, and
+// why.
 type Explanation struct {
-	Groups   []string
-	Disabled bool // the user is, and logs in to nothing, whatever the rest says
+	Groups   []string          // ids
+	Called   map[string]string // names of these groups, by id
+	Disabled bool              // the user is, and logs in to nothing, whatever the rest says
 	Decision policy.Decision
 	Trace    []policy.Trace // of every access rule, in their order
 
@@ -24,42 +25,42 @@ type Explanation struct {
 	Push      policy.EffectivePush
 	PushNow   PushNow
 
-	// Versions of the documents that were asked; 0 is the default, which
-	// nobody has changed.
-	Versions map[policy.Kind]int64
+	Versions Versions // of the documents that decided
 }
 
-// Explain asks the policies what they would say if the user logged in now to
-// the application, from an address; the zero address is one nobody knows. It
-// asks the same functions a login asks, on the same rows.
-func Explain(ctx context.Context, db *store.DB, u identity.User, application string, address netip.Addr) (Explanation, error) {
-	e := Explanation{Disabled: !u.Enabled(), Versions: make(map[policy.Kind]int64)}
-	access, err := inForce[policy.Access](ctx, db.Reader, u.Tenant, e.Versions)
+// Explain says what the policies would decide if the user logged in now to the
+// application, from an address; the zero address is one nobody knows. It asks the
+// functions that a login asks, about the same rows, which r reads from a snapshot.
+func Explain(ctx context.Context, r store.Reader, u identity.User, application string, address netip.Addr) (Explanation, error) {
+	e := Explanation{Disabled: !u.Enabled(), Called: make(map[string]string), Versions: make(Versions)}
+	documents := &documents{r: r, tenant: u.Tenant, versions: e.Versions}
+	access, err := inForce[policy.Access](ctx, documents)
 	if err != nil {
 		return e, err
 	}
-	enrollment, err := inForce[policy.SelfProvisioning](ctx, db.Reader, u.Tenant, e.Versions)
+	enrollment, err := inForce[policy.SelfProvisioning](ctx, documents)
 	if err != nil {
 		return e, err
 	}
-	if e.Platforms, err = inForce[policy.Platforms](ctx, db.Reader, u.Tenant, e.Versions); err != nil {
+	if e.Platforms, err = inForce[policy.Platforms](ctx, documents); err != nil {
 		return e, err
 	}
-	push, err := inForce[policy.Push](ctx, db.Reader, u.Tenant, e.Versions)
+	push, err := inForce[policy.Push](ctx, documents)
 	if err != nil {
 		return e, err
 	}
-	template, err := inForce[policy.Template](ctx, db.Reader, u.Tenant, e.Versions)
+	template, err := inForce[policy.Template](ctx, documents)
 	if err != nil {
 		return e, err
 	}
-	for g, err := range db.Groups().OfUser(ctx, u.Tenant, u.ID) {
+	for g, err := range r.Groups().OfUser(ctx, u.Tenant, u.ID) {
 		if err != nil {
 			return e, err
 		}
 		e.Groups = append(e.Groups, g.ID)
+		e.Called[g.ID] = g.Name
 	}
-	authenticators, err := store.Collect(db.Authenticators().OfUser(ctx, u.Tenant, u.ID))
+	authenticators, err := store.Collect(r.Authenticators().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
 		return e, err
 	}
@@ -81,21 +82,10 @@ func Explain(ctx context.Context, db *store.DB, u identity.User, application str
 		Permit:          !u.EnrollPermitAt.IsZero(),
 		PlatformAllowed: len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
 	})
-	app, err := db.Applications().Get(ctx, u.Tenant, application)
+	app, err := r.Applications().Get(ctx, u.Tenant, application)
 	if err != nil {
 		return e, err
 	}
-	e.PushNow, err = pushNow(ctx, db, u, app, push, e, authenticators)
+	e.PushNow, err = pushNow(ctx, r, u, app, push, e, authenticators)
 	return e, err
-}
-
-// inForce reads a document and notes which version it is of.
-func inForce[D policy.Document](ctx context.Context, r store.Reader, tenant string, versions map[policy.Kind]int64) (D, error) {
-	var d D
-	row, err := r.Policies().Get(ctx, tenant, d.Kind())
-	if err != nil {
-		return d, err
-	}
-	versions[d.Kind()] = row.Version
-	return policy.Read[D](row.Document)
 }

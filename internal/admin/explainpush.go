@@ -31,9 +31,9 @@ type Reached struct {
 
 // pushNow says what a login would make of push, once the password is proved that
 // the access policy asks for.
-func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Application, rules policy.Push, e Explanation,
+func pushNow(ctx context.Context, r store.Reader, u identity.User, app identity.Application, rules policy.Push, e Explanation,
 	all []identity.Authenticator) (now PushNow, err error) {
-	person, err := db.Users().LoginState(ctx, u.Tenant, u.ID, "", push.RejectionsSince(db.Now()))
+	person, err := r.Users().LoginState(ctx, u.Tenant, u.ID, "", push.RejectionsSince(r.Now()))
 	if err != nil {
 		return now, err
 	}
@@ -46,7 +46,7 @@ func pushNow(ctx context.Context, db *store.DB, u identity.User, app identity.Ap
 	for _, a := range all {
 		obstacle := now.WhyNot
 		if now.Asked {
-			obstacle = push.UnreachableReason(a, e.Platforms, now.Presence, db.Now())
+			obstacle = push.UnreachableReason(a, e.Platforms, now.Presence, r.Now())
 			reached = reached || obstacle == ""
 		}
 		now.Reaches = append(now.Reaches, Reached{a, obstacle})

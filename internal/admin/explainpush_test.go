@@ -86,7 +86,7 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := Explain(t.Context(), h.DB, u, h.Application.ID, netip.Addr{})
+			e, err := Explain(t.Context(), h.DB.Reader, u, h.Application.ID, netip.Addr{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -82,3 +82,13 @@ func (v Policies) Set(ctx context.Context, tenant string, kind policy.Kind, vers
 	}
 	return nil
 }
+
+// Lock keeps other transactions that lock them from changing any of a tenant's
+// policies until the end of this one.
+func (v Policies) Lock(ctx context.Context, tenant string) error {
+	n, err := v.tx.exec(ctx, "lock policies", `UPDATE tenants SET slug = slug WHERE id = $1`, tenant)
+	if err == nil && n == 0 {
+		err = notFound("tenant "+tenant, sql.ErrNoRows)
+	}
+	return err
+}

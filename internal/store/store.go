@@ -188,6 +188,17 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 	return db.inTx(ctx, who, func(_ *sql.Tx, tx *Tx) error { return f(tx) })
 }
 
+// InSnapshot runs f on the database as it is at one moment: what others write
+// meanwhile f does not see, and does not hold up.
+func (db *DB) InSnapshot(ctx context.Context, f func(r Reader) error) error {
+	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot(), ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("store: snapshot: %w", classify(err))
+	}
+	defer tx.Rollback() // it has written nothing
+	return classify(f(Reader{q: tx, dialect: db.dialect, keys: db.keys, now: db.now}))
+}
+
 // inTx is InTx for callers that need the sql.Tx too.
 func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
 	conn, err := db.acquireWriter(ctx)

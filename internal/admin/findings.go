@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+)
+
+// A Finding is one setting that holds, and what made it so.
+type Finding struct {
+	Policy  policy.Kind `json:"policy"`
+	Setting string      `json:"setting"`
+	Value   string      `json:"value"`
+	Because string      `json:"because"`
+}
+
+// Findings returns an explanation setting by setting.
+func (e Explanation) Findings() []Finding {
+	var all []Finding
+	add := func(kind policy.Kind, setting, value, because string) {
+		all = append(all, Finding{kind, setting, value, because})
+	}
+	origin := func(kind policy.Kind) string {
+		if e.Versions[kind] == 0 {
+			return "the default"
+		}
+		return fmt.Sprintf("the tenant's policy, version %d", e.Versions[kind])
+	}
+	ofGroups := func(ids []string) string {
+		if len(ids) == 0 {
+			return origin(policy.KindPush)
+		}
+		var names []string
+		for _, id := range ids {
+			names = append(names, e.Called[id])
+		}
+		slices.Sort(names)
+		return "group " + strings.Join(names, ", ")
+	}
+
+	why := fmt.Sprintf("rule %s, %s", e.Decision.Rule, origin(policy.KindAccess))
+	if e.Decision.Rule == "" {
+		why = fmt.Sprintf("%s, %s", e.Decision.Reason, origin(policy.KindAccess))
+	}
+	if e.Disabled {
+		add(policy.KindAccess, "user", "disabled", "an operator disabled the user, who logs in to nothing")
+	}
+	var proofs []string
+	for _, proof := range e.Decision.Require {
+		proofs = append(proofs, string(proof))
+	}
+	if e.Decision.Deny {
+		add(policy.KindAccess, "login", "denied", why)
+	} else {
+		add(policy.KindAccess, "login", "after "+strings.Join(proofs, ", "), why)
+		if e.Decision.MaxAge > 0 {
+			add(policy.KindAccess, "at most so old", fmt.Sprintf("%d s", e.Decision.MaxAge), why)
+		}
+		add(policy.KindAccess, "devices may be remembered", yesNo(e.Decision.Remember), why)
+	}
+	for _, t := range e.Trace {
+		fits := yesNo(t.Reason == policy.Matches)
+		if t.Reason == policy.AddressUnknown {
+			fits = "perhaps" // what it asks counts as well
+		}
+		add(policy.KindAccess, "rule "+t.Rule, fits, string(t.Reason))
+	}
+	add(policy.KindSelfProvisioning, "may enrol alone", yesNo(e.MayEnroll), fmt.Sprintf("%s; %s", e.WhyEnroll, origin(policy.KindSelfProvisioning)))
+	for _, platform := range append(slices.Clone(identity.Platforms), identity.PrivacyIDEA) {
+		value := "not allowed"
+		switch {
+		case e.Platforms.PushOn(platform):
+			value = "allowed, with push"
+		case e.Platforms[platform].Allowed:
+			value = "allowed, without push"
+		}
+		add(policy.KindPlatforms, string(platform), value, origin(policy.KindPlatforms))
+	}
+	add(policy.KindPush, "push", yesNo(e.Push.Enabled), ofGroups(e.Push.EnabledBy))
+	add(policy.KindPush, "passcodes", yesNo(e.Push.CodesAllowed), ofGroups(e.Push.CodesBy))
+	add(policy.KindPush, "presence check", string(e.Push.Presence), ofGroups(e.Push.PresenceBy))
+	return append(all, e.PushNow.findings(ofGroups(e.Push.PresenceBy))...)
+}
+
+// findings are what would become of a push. presenceBy is what made the presence
+// check of the policy what it is.
+func (now PushNow) findings(presenceBy string) []Finding {
+	var all []Finding
+	add := func(setting, value, because string) {
+		all = append(all, Finding{policy.KindPush, setting, value, because})
+	}
+	if now.Asked {
+		add("check now", string(now.Presence), cmp.Or(now.WhyCheck, presenceBy))
+	} else {
+		add("check now", "no push", now.WhyNot)
+	}
+	for _, a := range now.Reaches {
+		value, because := "reached", cmp.Or(a.AppVersion, "its app tells no version")
+		if a.Obstacle != "" {
+			value, because = "not reached", a.Obstacle
+		}
+		add("authenticator "+a.Serial, value, because)
+	}
+	codes := "passcodes are not offered"
+	if now.Codes {
+		codes = "passcodes are offered"
+	}
+	add("offered first", now.First, codes)
+	return all
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
