@@ -25,7 +25,7 @@ var layers = []struct {
 	{"messages", []string{"internal/push", "internal/mail", "internal/config/reference"}},
 	{"people and their authenticators", []string{"internal/directory", "internal/authenticator", "internal/notify"}},
 	{"self-provisioning, backup", []string{"enroll", "internal/backup"}},
-	{"acts: signing in, and what operators do", []string{"internal/journey", "internal/admin"}},
+	{"acts: signing in, and what operators do", []string{"internal/journey", "internal/admin", "internal/report"}},
 	{"faces", []string{"idp", "portal/self"}},
 	{"protocols of applications", []string{"idp/saml", "idp/oidc"}},
 	{"everything put together", []string{"internal/server"}},

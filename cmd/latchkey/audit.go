@@ -112,20 +112,9 @@ func kindsOf(action string) ([]audit.Kind, error) {
 	if action == "" {
 		return nil, nil
 	}
-	all := slices.Sorted(maps.Keys(audit.Kinds))
-	if audit.Kinds[audit.Kind(action)] {
-		return []audit.Kind{audit.Kind(action)}, nil
-	}
-	var kinds []audit.Kind
-	var names []string
-	for _, kind := range all {
-		names = append(names, string(kind))
-		if strings.HasPrefix(string(kind), strings.TrimSuffix(action, ".")+".") {
-			kinds = append(kinds, kind)
-		}
-	}
+	kinds := audit.KindsOf(action)
 	if len(kinds) == 0 {
-		return nil, unknown(identity.NotFound, "kind of event", action, slices.Values(names))
+		return nil, unknown(identity.NotFound, "kind of event", action, slices.Values(stringsOf(slices.Sorted(maps.Keys(audit.Kinds)))))
 	}
 	return kinds, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -167,7 +168,7 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			audit.Event{Kind: audit.EnrollNoMail, User: "=bo", Journey: "jrn_2"},
 			audit.Event{Kind: audit.EnrollActivation, User: "anna", Journey: "jrn_1", Data: data},
 			audit.Event{Kind: audit.EnrollFinished, User: "anna", Journey: "jrn_1", Data: data})
-		rows := read[[]enrollmentRow](p, "", "report", "enrollments")
+		rows := read[[]report.Enrollment](p, "", "report", "enrollments")
 		if len(rows) != 2 {
 			t.Fatalf("%d enrolments, want 2: %+v", len(rows), rows)
 		}
@@ -189,13 +190,13 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			args []string
 			want int
 		}{{[]string{"--limit", "1"}, 1}, {[]string{"--since", "1h"}, 2}, {[]string{"--until", "1h"}, 0}, {[]string{"--user", anna.UserID}, 1}} {
-			if got := read[[]enrollmentRow](p, "", append([]string{"report", "enrollments"}, tt.args...)...); len(got) != tt.want {
+			if got := read[[]report.Enrollment](p, "", append([]string{"report", "enrollments"}, tt.args...)...); len(got) != tt.want {
 				t.Errorf("report enrollments %s: %d, want %d", strings.Join(tt.args, " "), len(got), tt.want)
 			}
 		}
 		// Of who is removed, what happened stays: not who it was, nor from where.
 		p.ok("", "user", "remove", "anna", "--yes")
-		gone := read[[]enrollmentRow](p, "", "report", "enrollments", "--user", anna.UserID)
+		gone := read[[]report.Enrollment](p, "", "report", "enrollments", "--user", anna.UserID)
 		if len(gone) != 1 || gone[0].User != anna.UserID || gone[0].IP != "" || gone[0].Outcome != audit.Finished {
 			t.Errorf("of the removed one: %+v", gone)
 		}
@@ -213,7 +214,7 @@ func TestADM6_ReportActivity(t *testing.T) {
 			audit.Event{Kind: audit.PushChallenge, User: "anna", Personal: map[string]string{"name": "Anna", "place": "Bergen"}},
 			audit.Event{Kind: audit.PushRefused, User: "anna", Reason: "rejected by user", Data: map[string]string{"serial": "LK-1"}},
 			audit.Event{Kind: audit.LoginSucceeded, User: "anna", Data: map[string]string{"password": "password", "otp": "passcode"}})
-		rows := read[[]activityRow](p, "", "report", "activity")
+		rows := read[[]report.Activity](p, "", "report", "activity")
 		if len(rows) != 5 {
 			t.Fatalf("%d rows, want 5", len(rows))
 		}
@@ -229,7 +230,7 @@ func TestADM6_ReportActivity(t *testing.T) {
 		if got := p.table(p.ok("", "report", "activity", "--csv")); len(got) != 6 || got[4][1] != "'@nobody" {
 			t.Errorf("CSV: %q", got)
 		}
-		if got := read[[]activityRow](p, "", "report", "activity", "--user", "anna", "--limit", "2"); len(got) != 2 {
+		if got := read[[]report.Activity](p, "", "report", "activity", "--user", "anna", "--limit", "2"); len(got) != 2 {
 			t.Errorf("%d rows of anna, want 2", len(got))
 		}
 		if out := p.ok("", "report", "activity", "--since", "1h"); strings.Count(out, "\n") != 6 {

@@ -89,6 +89,17 @@ type inviteRow struct {
 	Until   time.Time `json:"until,omitzero"`
 }
 
+func rowOfInvite(result admin.InvitationResult) inviteRow {
+	row := inviteRow{User: result.User.Name, Why: string(result.Ineligible)}
+	switch {
+	case result.Invited:
+		row.Invited, row.ID, row.To, row.Until = true, result.Invitation.ID, result.User.Mail, result.Invitation.ExpiresAt
+	case !result.WorkingUntil.IsZero():
+		row.Why = "has a link that works until " + when(result.WorkingUntil)
+	}
+	return row
+}
+
 func (r inviteRow) cells() []string {
 	if r.Invited {
 		return []string{r.User, "yes", "to " + r.To + ", until " + when(r.Until)}
@@ -103,24 +114,12 @@ func (c *enrollmentInvite) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	base, err := s.base()
-	if err != nil {
-		return err
-	}
 	return s.inTenant(ctx, func(h house) error {
 		people, err := h.named(ctx, users, c.Group)
 		if err != nil {
 			return err
 		}
-		rows := make([]inviteRow, 0, len(people))
-		for _, u := range people {
-			row, err := h.invite(ctx, u, invitation{base: base, life: time.Duration(c.Valid), dry: c.DryRun})
-			if err != nil {
-				return errors.Join(fmt.Errorf("stopped at %s; %d before are done", u.Name, len(rows)), err)
-			}
-			rows = append(rows, row)
-		}
-		return list(s, rows, []string{"USER", "MAIL", "NOTE"}, inviteRow.cells)
+		return s.invite(ctx, h, people, admin.InvitationRequest{Life: time.Duration(c.Valid), DryRun: c.DryRun})
 	})
 }
 
@@ -186,42 +185,22 @@ func (s *shell) base() (string, error) {
 	return strings.TrimSuffix(c.BaseURL, "/"), err
 }
 
-// An invitation is how to send one.
-type invitation struct {
-	base  string
-	life  time.Duration
-	again bool // though there is one that works
-	dry   bool
-}
-
-// invite sends a user a link, or says why not.
-func (h house) invite(ctx context.Context, u identity.User, n invitation) (inviteRow, error) {
-	row := inviteRow{User: u.Name}
-	before, err := h.db.Invitations().Open(ctx, u.Tenant, u.ID)
-	switch {
-	case err == nil && !n.again && before.State(h.db.Now()) == store.InvitationOpen:
-		row.Why = "has a link that works until " + when(before.ExpiresAt)
-		return row, nil
-	case err != nil && !errors.Is(err, identity.NotFound):
-		return row, err
+// invite sends users a link and lists what became of each.
+func (s *shell) invite(ctx context.Context, h house, users []identity.User, r admin.InvitationRequest) error {
+	base, err := s.base()
+	if err != nil {
+		return err
 	}
-	var sent store.Invitation
-	var why admin.Ineligible
-	if n.dry {
-		sent.ExpiresAt = h.db.Now().Add(n.life)
-		why, err = admin.MayInvite(ctx, h.db.Reader, u)
-	} else {
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			sent, why, err = admin.Invite(ctx, tx, u, n.life, n.base+"/t/"+h.tenant.Slug)
-			return err
-		})
+	r.Base = base + "/t/" + h.tenant.Slug
+	results, err := admin.InviteEach(ctx, h.db, h.who, users, r)
+	if err != nil {
+		return fmt.Errorf("%w; %d before are done", err, len(results))
 	}
-	if err != nil || why != "" {
-		row.Why = string(why)
-		return row, err
+	rows := make([]inviteRow, 0, len(results))
+	for _, result := range results {
+		rows = append(rows, rowOfInvite(result))
 	}
-	row.Invited, row.ID, row.To, row.Until = true, sent.ID, u.Mail, sent.ExpiresAt
-	return row, nil
+	return list(s, rows, []string{"USER", "MAIL", "NOTE"}, inviteRow.cells)
 }
 
 type enrollmentResend struct {
@@ -239,24 +218,12 @@ Example:
 
 // Run sends users another link.
 func (c *enrollmentResend) Run(ctx context.Context, s *shell) error {
-	base, err := s.base()
-	if err != nil {
-		return err
-	}
 	return s.inTenant(ctx, func(h house) error {
 		people, err := h.named(ctx, c.Users, "")
 		if err != nil {
 			return err
 		}
-		var rows []inviteRow
-		for _, u := range people {
-			row, err := h.invite(ctx, u, invitation{base: base, life: time.Duration(c.Valid), again: true})
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
-		return list(s, rows, []string{"USER", "MAIL", "NOTE"}, inviteRow.cells)
+		return s.invite(ctx, h, people, admin.InvitationRequest{Life: time.Duration(c.Valid), Again: true})
 	})
 }
 
@@ -353,20 +320,14 @@ func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
 		rows := []sentRow{}
 		for _, u := range people {
 			var ended store.Invitation
-			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
-				var err error
-				if ended, err = tx.Invitations().Open(ctx, u.Tenant, u.ID); err != nil {
-					return err
-				}
-				return admin.RevokeInvitation(ctx, tx, ended)
+			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+				ended, err = admin.RevokeOpenInvitation(ctx, tx, u)
+				return err
 			})
 			if errors.Is(err, identity.NotFound) {
 				return fmt.Errorf("user %s has no link that could still be used", u.Name)
 			}
 			if err != nil {
-				return err
-			}
-			if ended, err = h.db.Invitations().Get(ctx, u.Tenant, ended.ID); err != nil {
 				return err
 			}
 			row := rowOfSent(store.SentInvitation{Invitation: ended, Name: u.Name}, h.db.Now())

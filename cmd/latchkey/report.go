@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -37,74 +37,8 @@ func (c reportFilter) filter(ctx context.Context, h house) (f store.EventFilter,
 	return f, err
 }
 
-// names finds what ids are called, and remembers some of them: a report names
-// the same few applications, and often the same people, over and over.
-type names struct {
-	house
-	known map[string]string
-}
-
-const namesKept = 10_000
-
-func (h house) names() *names { return &names{h, make(map[string]string)} }
-
-func (n *names) of(id string, find func() (string, error)) string {
-	if id == "" {
-		return ""
-	}
-	name, ok := n.known[id]
-	if ok {
-		return name
-	}
-	name, err := find()
-	if err != nil || name == "" {
-		name = id // removed
-	}
-	if len(n.known) >= namesKept {
-		clear(n.known)
-	}
-	n.known[id] = name
-	return name
-}
-
-func (n *names) user(ctx context.Context, id string) string {
-	return n.of(id, func() (string, error) {
-		u, err := n.db.Users().Get(ctx, n.tenant.ID, id)
-		return u.Name, err
-	})
-}
-
-func (n *names) application(ctx context.Context, id string) string {
-	return n.of(id, func() (string, error) {
-		a, err := n.db.Applications().Get(ctx, n.tenant.ID, id)
-		return a.Name, err
-	})
-}
-
-func (n *names) serial(ctx context.Context, id string) string {
-	return n.of(id, func() (string, error) {
-		a, err := n.db.Authenticators().Get(ctx, n.tenant.ID, id)
-		return a.Serial, err
-	})
-}
-
-type enrollmentRow struct {
-	At          time.Time     `json:"at"`
-	User        string        `json:"user"` // the name, or the id of one who was removed
-	UserID      string        `json:"user_id"`
-	IP          string        `json:"ip,omitempty"`
-	Application string        `json:"application,omitempty"`
-	Platform    string        `json:"platform,omitempty"`
-	Template    string        `json:"template,omitempty"`
-	Serial      string        `json:"serial,omitempty"`
-	Outcome     audit.Outcome `json:"outcome"`
-	Reason      string        `json:"reason,omitempty"`
-	Stages      []audit.Stage `json:"stages"`
-	Journey     string        `json:"journey,omitempty"`
-}
-
-// stages tells how far an enrolment came, each with the seconds since it began.
-func (e enrollmentRow) stages() string {
+// stagesOf tells how far an enrolment came, each with the seconds since it began.
+func stagesOf(e report.Enrollment) string {
 	var parts []string
 	for _, stage := range e.Stages {
 		parts = append(parts, fmt.Sprintf("%s +%ds", strings.TrimPrefix(string(stage.Kind), "enrolment."), int(stage.At.Sub(e.At).Seconds())))
@@ -112,19 +46,19 @@ func (e enrollmentRow) stages() string {
 	return strings.Join(parts, ", ")
 }
 
-var enrollments = sheet[enrollmentRow]{
+var enrollments = sheet[report.Enrollment]{
 	head: []string{"BEGAN", "USER", "FROM", "PLATFORM", "TEMPLATE", "SERIAL", "OUTCOME", "STAGES"},
-	row: func(e enrollmentRow) []string {
+	row: func(e report.Enrollment) []string {
 		outcome := string(e.Outcome)
 		if e.Reason != "" {
 			outcome += ": " + e.Reason
 		}
-		return []string{when(e.At), e.User, e.IP, e.Platform, e.Template, e.Serial, outcome, e.stages()}
+		return []string{when(e.At), e.User, e.IP, e.Platform, e.Template, e.Serial, outcome, stagesOf(e)}
 	},
 	csvHead: []string{"began", "user", "user_id", "ip", "application", "platform", "template", "serial", "outcome", "reason", "stages", "journey"},
-	csvRow: func(e enrollmentRow) []string {
+	csvRow: func(e report.Enrollment) []string {
 		return []string{e.At.Format(time.RFC3339), e.User, e.UserID, e.IP, e.Application, e.Platform, e.Template, e.Serial,
-			string(e.Outcome), e.Reason, e.stages(), e.Journey}
+			string(e.Outcome), e.Reason, stagesOf(e), e.Journey}
 	},
 }
 
@@ -151,46 +85,13 @@ func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		names := h.names()
-		return printAll(p, func(yield func(enrollmentRow, error) bool) {
-			for all, err := range h.db.Events().Enrollments(ctx, h.tenant.ID, f) {
-				var row enrollmentRow
-				if err == nil {
-					row = names.enrollment(ctx, audit.EnrollmentOf(all, h.db.Now()))
-				}
-				if !yield(row, err) {
-					return
-				}
-			}
-		})
+		return printAll(p, report.Enrollments(ctx, h.db.Reader, h.tenant.ID, f))
 	})
 }
 
-func (n *names) enrollment(ctx context.Context, e audit.Enrollment) enrollmentRow {
-	return enrollmentRow{At: e.At, User: n.user(ctx, e.User), UserID: e.User, IP: e.IP, Application: n.application(ctx, e.Application),
-		Platform: e.Platform, Template: e.Template, Serial: n.serial(ctx, e.Authenticator), Outcome: e.Outcome, Reason: e.Reason,
-		Stages: e.Stages, Journey: e.Journey}
-}
-
-type activityRow struct {
-	At          time.Time  `json:"at"`
-	User        string     `json:"user"` // the name, as typed where nobody has it
-	UserID      string     `json:"user_id,omitempty"`
-	Application string     `json:"application,omitempty"`
-	IP          string     `json:"ip,omitempty"`
-	Place       string     `json:"place,omitempty"`
-	Method      string     `json:"method,omitempty"`
-	Serial      string     `json:"serial,omitempty"`
-	Result      string     `json:"result"`
-	Reason      string     `json:"reason,omitempty"`
-	Shown       string     `json:"shown,omitempty"` // on the phone, with a push
-	Kind        audit.Kind `json:"kind"`
-	Journey     string     `json:"journey,omitempty"`
-}
-
-var activities = sheet[activityRow]{
+var activities = sheet[report.Activity]{
 	head: []string{"TIME", "USER", "APPLICATION", "FROM", "PLACE", "METHOD", "SERIAL", "RESULT"},
-	row: func(a activityRow) []string {
+	row: func(a report.Activity) []string {
 		result := string(a.Kind)
 		for _, more := range []string{a.Reason, a.Shown} {
 			if more != "" {
@@ -200,7 +101,7 @@ var activities = sheet[activityRow]{
 		return []string{when(a.At), a.User, a.Application, a.IP, a.Place, a.Method, a.Serial, result}
 	},
 	csvHead: []string{"time", "user", "user_id", "application", "ip", "place", "method", "serial", "result", "reason", "shown", "event", "journey"},
-	csvRow: func(a activityRow) []string {
+	csvRow: func(a report.Activity) []string {
 		return []string{a.At.Format(time.RFC3339Nano), a.User, a.UserID, a.Application, a.IP, a.Place, a.Method, a.Serial, a.Result, a.Reason,
 			a.Shown, string(a.Kind), a.Journey}
 	},
@@ -225,31 +126,10 @@ func (c *reportActivity) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		f.Kinds = audit.ActivityKinds
 		p, err := activities.printer(s, c.CSV)
 		if err != nil {
 			return err
 		}
-		names := h.names()
-		return printAll(p, func(yield func(activityRow, error) bool) {
-			for e, err := range h.db.Events().List(ctx, h.tenant.ID, f) {
-				var row activityRow
-				if err == nil {
-					row = names.activity(ctx, audit.ActivityOf(e))
-				}
-				if !yield(row, err) {
-					return
-				}
-			}
-		})
+		return printAll(p, report.Activities(ctx, h.db.Reader, h.tenant.ID, f))
 	})
-}
-
-func (n *names) activity(ctx context.Context, a audit.Activity) activityRow {
-	row := activityRow{At: a.At, User: a.Name, UserID: a.User, Application: n.application(ctx, a.Application), IP: a.IP, Place: a.Place,
-		Method: a.Method, Serial: a.Serial, Result: a.Result, Reason: a.Reason, Shown: a.Shown, Kind: a.Kind, Journey: a.Journey}
-	if a.User != "" {
-		row.User = n.user(ctx, a.User)
-	}
-	return row
 }

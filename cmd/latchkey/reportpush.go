@@ -8,58 +8,27 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/push"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// waiting is how a push stands that can still be answered.
-const waiting = "waiting"
-
-type pushRow struct {
-	At          time.Time `json:"at"`
-	Name        string    `json:"name"` // as typed; empty once the user was removed
-	User        string    `json:"user"` // the name, or the id of one who was removed
-	UserID      string    `json:"user_id"`
-	Application string    `json:"application"`
-	IP          string    `json:"ip,omitempty"`
-	Place       string    `json:"place,omitempty"`
-	Presence    string    `json:"presence"`
-	Outcome     string    `json:"outcome"`
-	Serial      string    `json:"serial,omitempty"`  // of the authenticator that answered
-	Seconds     *int64    `json:"seconds,omitempty"` // until it did
-	ID          string    `json:"id"`
-	Journey     string    `json:"journey"`
-}
-
-func (n *names) push(ctx context.Context, p push.HistoryEntry) pushRow {
-	row := pushRow{At: p.CreatedAt, Name: p.Name, User: n.user(ctx, p.User), UserID: p.User, Application: p.Application, IP: p.IP,
-		Place: p.Place, Presence: string(p.Presence), Outcome: string(p.Outcome), Serial: n.serial(ctx, p.Authenticator), ID: p.ID, Journey: p.Journey}
-	if p.Outcome == "" {
-		row.Outcome = waiting
-	}
-	if p.Answered {
-		seconds := int64(p.ResponseTime.Seconds())
-		row.Seconds = &seconds
-	}
-	return row
-}
-
-// took is how many seconds the answer took; empty where there was none.
-func (p pushRow) took() string {
+// tookOf is how many seconds the answer took; empty where there was none.
+func tookOf(p report.Push) string {
 	if p.Seconds == nil {
 		return ""
 	}
 	return strconv.FormatInt(*p.Seconds, 10)
 }
 
-var pushes = sheet[pushRow]{
+var pushes = sheet[report.Push]{
 	head: []string{"TIME", "AS", "USER", "APPLICATION", "FROM", "PLACE", "CHECK", "OUTCOME", "SERIAL", "SECONDS"},
-	row: func(p pushRow) []string {
-		return []string{when(p.At), p.Name, p.User, p.Application, p.IP, p.Place, p.Presence, p.Outcome, p.Serial, p.took()}
+	row: func(p report.Push) []string {
+		return []string{when(p.At), p.Name, p.User, p.Application, p.IP, p.Place, p.Presence, p.Outcome, p.Serial, tookOf(p)}
 	},
 	csvHead: []string{"time", "name", "user", "user_id", "application", "ip", "place", "presence", "outcome", "serial", "seconds", "id", "journey"},
-	csvRow: func(p pushRow) []string {
+	csvRow: func(p report.Push) []string {
 		return []string{p.At.Format(time.RFC3339), p.Name, p.User, p.UserID, p.Application, p.IP, p.Place, p.Presence, p.Outcome, p.Serial,
-			p.took(), p.ID, p.Journey}
+			tookOf(p), p.ID, p.Journey}
 	},
 }
 
@@ -84,13 +53,13 @@ func (c *reportPush) filter(ctx context.Context, h house) (store.PushFilter, err
 	if err != nil {
 		return store.PushFilter{}, err
 	}
-	asked := store.PushFilter{User: f.User, Since: f.Since, Until: f.Until, Limit: f.Limit, Waiting: c.Outcome == waiting}
+	asked := store.PushFilter{User: f.User, Since: f.Since, Until: f.Until, Limit: f.Limit, Waiting: c.Outcome == report.Waiting}
 	if c.Outcome == "" || asked.Waiting {
 		return asked, nil
 	}
 	asked.Outcome = store.PushOutcome(c.Outcome)
 	if all := stringsOf(push.Outcomes); !slices.Contains(all, c.Outcome) {
-		return asked, unknown(identity.NotFound, "outcome", c.Outcome, slices.Values(append(all, waiting)))
+		return asked, unknown(identity.NotFound, "outcome", c.Outcome, slices.Values(append(all, report.Waiting)))
 	}
 	return asked, nil
 }
@@ -106,17 +75,6 @@ func (c *reportPush) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		names := h.names()
-		return printAll(p, func(yield func(pushRow, error) bool) {
-			for one, err := range push.History(ctx, h.db.Reader, h.tenant.ID, f) {
-				var row pushRow
-				if err == nil {
-					row = names.push(ctx, one)
-				}
-				if !yield(row, err) {
-					return
-				}
-			}
-		})
+		return printAll(p, report.Pushes(ctx, h.db.Reader, h.tenant.ID, f))
 	})
 }

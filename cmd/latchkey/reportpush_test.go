@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/report"
 )
 
 // What somebody typed for a user name is shown to operators, and does nothing
@@ -16,7 +18,7 @@ import (
 func TestADM7_HostileNamesInThePushReport(t *testing.T) {
 	for _, typed := range []string{`=HYPERLINK("https://evil.example/","anna")`, "+1", "@SUM(A1)", "anna\n2026-01-01  boss", "anna\u202egnik", "<b>anna</b>",
 		"\tanna", "anna\x1b[2J"} {
-		row := pushRow{At: time.Unix(0, 0), Name: typed, User: typed, Application: typed, Place: typed, Presence: "enter", Outcome: "approved", ID: "psh_1"}
+		row := report.Push{At: time.Unix(0, 0), Name: typed, User: typed, Application: typed, Place: typed, Presence: "enter", Outcome: "approved", ID: "psh_1"}
 		say := func(asCSV, asJSON bool) string {
 			t.Helper()
 			var out bytes.Buffer
@@ -24,7 +26,7 @@ func TestADM7_HostileNamesInThePushReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = printAll(p, func(yield func(pushRow, error) bool) { yield(row, nil) })
+			err = printAll(p, func(yield func(report.Push, error) bool) { yield(row, nil) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +58,7 @@ func TestADM7_ReportPushRefuses(t *testing.T) {
 	p.refused(failed, `did you mean "anna"`, "", "report", "push", "--user", "anan")
 	p.refused(misuse, "exclude each other", "", "report", "push", "--csv", "--json")
 	p.refused(misuse, "--limit", "", "report", "push", "--limit", "-1")
-	if rows := read[[]pushRow](p, "", "report", "push", "--outcome", "waiting"); len(rows) != 0 {
+	if rows := read[[]report.Push](p, "", "report", "push", "--outcome", "waiting"); len(rows) != 0 {
 		t.Errorf("%+v", rows)
 	}
 }

@@ -121,6 +121,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\bv0\.0\.0-\S+|\(devel\)`), "VERSION"},
 	{regexp.MustCompile(`\(.*go1\.\d+.*\)`), "(GO)"},
 	{regexp.MustCompile(`TIME +(waiting|sent) +TIME`), "TIME  waiting or sent  TIME"},
+	{regexp.MustCompile(`(INVITED +MAIL) +UNTIL`), "$1  UNTIL"}, // as wide as the word below
 	{regexp.MustCompile(`\b\d+ rows of \d+ tables`), "N rows of N tables"},
 	{regexp.MustCompile(`("secret": ")[A-Z2-7]+`), "$1…"},
 	{regexp.MustCompile(`(shown this once: )\d{4} \d{4}`), "${1}CODE"},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/phone"
+	"github.com/latchkey-id/latchkey/internal/report"
 )
 
 // A browser is one without scripts: it follows redirects, keeps cookies, and
@@ -141,13 +142,13 @@ func TestTheWholeWay(t *testing.T) {
 		t.Fatalf("no %s on the page:\n%s", account.Serial, b.page)
 	}
 
-	pushed := read[[]pushRow](p, "", "report", "push", "--user", "anna", "--outcome", "approved")
+	pushed := read[[]report.Push](p, "", "report", "push", "--user", "anna", "--outcome", "approved")
 	if len(pushed) != 1 || pushed[0].Name != "Anna" || pushed[0].User != "anna" || pushed[0].Serial != account.Serial ||
 		pushed[0].Presence != "enter" || pushed[0].Seconds == nil {
 		t.Errorf("push history: %+v", pushed)
 	}
-	told := read[[]activityRow](p, "", "report", "activity", "--user", "anna")
-	if i := slices.IndexFunc(told, func(a activityRow) bool { return a.Kind == "push.challenge" }); i < 0 ||
+	told := read[[]report.Activity](p, "", "report", "activity", "--user", "anna")
+	if i := slices.IndexFunc(told, func(a report.Activity) bool { return a.Kind == "push.challenge" }); i < 0 ||
 		!strings.Contains(told[i].Shown, "presence check enter") {
 		t.Errorf("activity: %+v", told)
 	}
@@ -180,15 +181,15 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	// As an older app it calls once, and is known as that.
 	mobile.ok("", "phone", "list", "--capabilities", "presence:none,presence:enter", "--app-version", "latchkey-phone/1.0.0")
-	kinds := read[[]appsRow](p, "", "report", "apps")
+	kinds := read[[]report.App](p, "", "report", "apps")
 	if len(kinds) != 1 || kinds[0].App != "latchkey-phone/1.0.0" || kinds[0].Platform != "linux" || strings.Join(kinds[0].Cannot, " ") != "pick six-digits" {
 		t.Errorf("apps: %+v", kinds)
 	}
-	old := read[[]appsRow](p, "", "report", "apps", "--cannot", "pick")
+	old := read[[]report.App](p, "", "report", "apps", "--cannot", "pick")
 	if len(old) != 1 || old[0].User != "anna" || old[0].Serial != account.Serial || old[0].Least != "1.1.0" {
 		t.Errorf("apps that cannot pick: %+v", old)
 	}
-	if able := read[[]appsRow](p, "", "report", "apps", "--cannot", "enter"); len(able) != 0 {
+	if able := read[[]report.App](p, "", "report", "apps", "--cannot", "enter"); len(able) != 0 {
 		t.Errorf("apps that cannot enter: %+v", able)
 	}
 	if events := p.events("authenticator.push"); len(events) < 2 || !strings.Contains(events[0].ActorName, "latchkey authenticator set") {

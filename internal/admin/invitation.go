@@ -149,3 +149,86 @@ func voidBegun(ctx context.Context, tx *store.Tx, i store.Invitation, reason str
 	}
 	return authenticator.VoidActivation(ctx, tx, i.Tenant, i.User, reason)
 }
+
+// An InvitationRequest says how users are to be invited.
+type InvitationRequest struct {
+	Life   time.Duration // of the link, from ShortestInvitation to LongestInvitation
+	Base   string        // address of the tenant's pages, such as https://id.example.org/t/clinic
+	Again  bool          // though a link was sent that still works, which then ends
+	DryRun bool          // only say what would happen
+}
+
+// An InvitationResult is what became of one user. One who was not invited has a
+// reason, or a link that still works.
+type InvitationResult struct {
+	User         identity.User
+	Invited      bool // or would be, in a dry run
+	Invitation   store.Invitation
+	Ineligible   Ineligible
+	WorkingUntil time.Time // of the link that was sent before, and is left alone
+}
+
+// InviteEach invites users, each in a transaction of its own: if it is interrupted,
+// those who have a link are left out when it is done again. It returns what became
+// of each, up to the one at whom an error ended it.
+func InviteEach(ctx context.Context, db *store.DB, who identity.Principal, users []identity.User, r InvitationRequest) ([]InvitationResult, error) {
+	results := make([]InvitationResult, 0, len(users))
+	for _, u := range users {
+		result, err := inviteOne(ctx, db, who, u, r)
+		if err != nil {
+			return results, fmt.Errorf("at %s: %w", u.Name, err)
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func inviteOne(ctx context.Context, db *store.DB, who identity.Principal, u identity.User, r InvitationRequest) (InvitationResult, error) {
+	result := InvitationResult{User: u}
+	if r.DryRun {
+		err := db.InSnapshot(ctx, func(snapshot store.Reader) error { return result.decide(ctx, snapshot, r) })
+		result.Invited, result.Invitation.ExpiresAt = result.Ineligible == "" && result.WorkingUntil.IsZero(), db.Now().Add(r.Life)
+		return result, err
+	}
+	err := db.InTx(ctx, who, func(tx *store.Tx) error {
+		if err := tx.Invitations().LockUser(ctx, u.Tenant, u.ID); err != nil {
+			return err
+		}
+		err := result.decide(ctx, tx.Reader, r)
+		if err != nil || result.Ineligible != "" || !result.WorkingUntil.IsZero() {
+			return err
+		}
+		result.Invitation, result.Ineligible, err = Invite(ctx, tx, u, r.Life, r.Base)
+		result.Invited = result.Ineligible == ""
+		return err
+	})
+	return result, err
+}
+
+// decide notes why a user is not invited, if there is a reason.
+func (result *InvitationResult) decide(ctx context.Context, r store.Reader, request InvitationRequest) error {
+	before, err := r.Invitations().Open(ctx, result.User.Tenant, result.User.ID)
+	switch {
+	case err == nil && !request.Again && before.State(r.Now()) == store.InvitationOpen:
+		result.WorkingUntil = before.ExpiresAt
+		return nil
+	case err != nil && !errors.Is(err, identity.NotFound):
+		return err
+	}
+	result.Ineligible, err = MayInvite(ctx, r, result.User)
+	return err
+}
+
+// RevokeOpenInvitation ends the link that a user was sent last, with what was begun
+// by it, and returns it as it is then. A NotFound says that there is none that could
+// still be used.
+func RevokeOpenInvitation(ctx context.Context, tx *store.Tx, user identity.User) (store.Invitation, error) {
+	i, err := tx.Invitations().Open(ctx, user.Tenant, user.ID)
+	if err != nil {
+		return i, err
+	}
+	if err := RevokeInvitation(ctx, tx, i); err != nil {
+		return i, err
+	}
+	return tx.Invitations().Get(ctx, i.Tenant, i.ID)
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -181,6 +182,51 @@ func TestENR19_WhoIsNotInvited(t *testing.T) {
 	if got, err := MayInvite(t.Context(), h.DB.Reader, half); got != InviteNoPlatform || err != nil {
 		t.Errorf("without a platform: %q, %v", got, err)
 	}
+}
+
+// Whoever has a link that works is left out, and each is invited once however many
+// operators do it; a dry run sends nothing; what ends it says who was done before.
+func TestENR19_InviteEach(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		dora, mute := addUser(t, h, "dora"), addUser(t, h, "mute")
+		mute.Mail = ""
+		request := InvitationRequest{Life: time.Hour, Base: "https://id.example.org/t/demo"}
+		invite := func(r InvitationRequest) []InvitationResult {
+			t.Helper()
+			results, err := InviteEach(t.Context(), h.DB, h.Who, []identity.User{dora, mute}, r)
+			if err != nil || len(results) != 2 || results[1].Invited || results[1].Ineligible != InviteNoMail {
+				t.Errorf("%+v, %v", results, err)
+			}
+			return results
+		}
+		dry := request
+		dry.DryRun = true
+		if results := invite(dry); !results[0].Invited || len(events(t, h, audit.EnrollInvited)) != 0 {
+			t.Errorf("a dry run: %+v, with %d events", results, len(events(t, h, audit.EnrollInvited)))
+		}
+		storetest.Race(t, 4, func(int) error { invite(request); return nil })
+		if got := len(events(t, h, audit.EnrollInvited)); got != 1 {
+			t.Errorf("four operators at once sent %d links, want 1", got)
+		}
+		if results := invite(request); results[0].Invited || results[0].WorkingUntil.IsZero() {
+			t.Errorf("invited though there is a link: %+v", results[0])
+		}
+		request.Again = true
+		if results := invite(request); !results[0].Invited {
+			t.Errorf("not invited again: %+v", results[0])
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			_, err := RevokeOpenInvitation(t.Context(), tx, dora)
+			return err
+		})
+		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
+			_, err := RevokeOpenInvitation(t.Context(), tx, dora)
+			return err
+		})
+		if !errors.Is(err, identity.NotFound) {
+			t.Errorf("revoked again: %v, want NotFound", err)
+		}
+	})
 }
 
 // The secret is in the mail and nowhere else, and a newer mail is the only one

@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -177,4 +180,19 @@ func Digest(salt, personal []byte) []byte {
 	h.Write(salt)
 	h.Write(personal)
 	return h.Sum(nil)
+}
+
+// KindsOf returns the kind of a name or, where there is none, those that begin with
+// the name and a dot, in order.
+func KindsOf(name string) []Kind {
+	if Kinds[Kind(name)] {
+		return []Kind{Kind(name)}
+	}
+	var kinds []Kind
+	for _, kind := range slices.Sorted(maps.Keys(Kinds)) {
+		if strings.HasPrefix(string(kind), strings.TrimSuffix(name, ".")+".") {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }

@@ -193,3 +193,10 @@ func (v Invitations) NotifyJourneys(ctx context.Context, i Invitation) error {
 	}
 	return nil
 }
+
+// LockUser keeps other transactions that lock it from inviting a user until the end
+// of this one.
+func (v Invitations) LockUser(ctx context.Context, tenant, user string) error {
+	_, err := v.tx.exec(ctx, "lock user", `UPDATE users SET mail = mail WHERE tenant_id = $1 AND id = $2`, tenant, user)
+	return err
+}
