@@ -53,16 +53,16 @@ func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
 	var metadata []byte
 	if !admin.IsAddress(c.Metadata) {
 		var err error
-		if metadata, err = s.file(c.Metadata, samlsp.MaxMetadata+1); err != nil {
+		if metadata, err = s.readFile(c.Metadata, samlsp.MaxMetadata+1); err != nil {
 			return err
 		}
 	}
-	return s.inTenant(ctx, func(h house) error {
-		app, err := c.add(ctx, s, h, metadata)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		app, err := c.add(ctx, s, ts, metadata)
 		if err != nil {
 			return err
 		}
-		ours, err := s.address(h, "saml/metadata")
+		ours, err := s.address(ts, "saml/metadata")
 		if err != nil {
 			return err
 		}
@@ -76,37 +76,37 @@ func (c *appAddSAML) Run(ctx context.Context, s *shell) error {
 	})
 }
 
-func (c *appAddSAML) add(ctx context.Context, s *shell, h house, metadata []byte) (identity.Application, error) {
+func (c *appAddSAML) add(ctx context.Context, s *shell, ts tenantScope, metadata []byte) (identity.Application, error) {
 	if metadata == nil {
-		m, err := s.metadata(h)
+		m, err := s.metadata(ts)
 		if err != nil {
 			return identity.Application{}, err
 		}
-		return m.Add(ctx, h.who, h.tenant.ID, c.Metadata, c.Name, c.Home)
+		return m.Add(ctx, ts.who, ts.tenant.ID, c.Metadata, c.Name, c.Home)
 	}
 	app, err := samlsp.ApplicationFromMetadata(metadata, c.Name)
 	if err != nil {
 		return app, err
 	}
 	app.Home = c.Home
-	return admin.AddApplication(ctx, h.db, h.who, h.tenant.ID, app)
+	return admin.AddApplication(ctx, ts.db, ts.who, ts.tenant.ID, app)
 }
 
-// metadata keeps the house's applications as they publish themselves.
-func (s *shell) metadata(h house) (admin.Metadata, error) {
+// metadata fetches and keeps what the tenant's applications publish of themselves.
+func (s *shell) metadata(ts tenantScope) (admin.Metadata, error) {
 	c, err := s.config()
 	if err != nil {
 		return admin.Metadata{}, err
 	}
 	allowed, err := c.Outgoing()
-	return admin.Metadata{DB: h.db, Client: outbound.New(allowed)}, err
+	return admin.Metadata{DB: ts.db, Client: outbound.New(allowed)}, err
 }
 
 // checkHome refuses an entry page that is no web address.
 func checkHome(home string) error {
 	u, err := url.Parse(home)
 	if home != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-		return refuse("--home %q is no address", home)
+		return usageErrorf("--home %q is no address", home)
 	}
 	return nil
 }
@@ -134,17 +134,17 @@ Example:
 
 // Run adds an OpenID Connect relying party.
 func (c *appAddOIDC) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		app, secret, err := oidcclient.New(c.Name, oidcclient.Options{ClientID: c.ClientID, RedirectURIs: c.RedirectURIs,
 			PostLogoutURIs: c.PostLogoutURIs, Origins: c.Origins, Public: c.Public, Native: c.Native, Offline: c.Offline,
 			Algorithm: c.Algorithm, Home: c.Home})
 		if err != nil {
 			return err
 		}
-		if app, err = admin.AddApplication(ctx, h.db, h.who, h.tenant.ID, app); err != nil {
+		if app, err = admin.AddApplication(ctx, ts.db, ts.who, ts.tenant.ID, app); err != nil {
 			return err
 		}
-		issuer, err := s.address(h, "")
+		issuer, err := s.address(ts, "")
 		if err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (c *appAddOIDC) Run(ctx context.Context, s *shell) error {
 }
 
 // address is the absolute address of a path of the tenant, which may be empty.
-func (s *shell) address(h house, path string) (string, error) {
+func (s *shell) address(ts tenantScope, path string) (string, error) {
 	c, err := s.config()
 	if err != nil {
 		return "", err
@@ -174,7 +174,7 @@ func (s *shell) address(h house, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base.JoinPath("t", h.tenant.Slug, path).String(), nil
+	return base.JoinPath("t", ts.tenant.Slug, path).String(), nil
 }
 
 type appList struct{}
@@ -184,9 +184,9 @@ func (appList) Help() string { return "Example:\n\n    latchkey app list" }
 // Run lists the applications by name. The tenant's own pages are among them:
 // policies can name them.
 func (appList) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		var rows []appRow
-		for a, err := range h.db.Applications().All(ctx, h.tenant.ID) {
+		for a, err := range ts.db.Applications().All(ctx, ts.tenant.ID) {
 			if err != nil {
 				return err
 			}

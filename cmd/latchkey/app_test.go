@@ -29,8 +29,8 @@ func TestApplicationsOfOIDC(t *testing.T) { storetest.EachSource(t, applications
 
 func applicationsOfOIDC(t *testing.T, source string) {
 	t.Setenv("LATCHKEY_DATABASE", source)
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	base := serving(t, p.dir)
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	base := startServer(t, p.dir)
 	added := read[struct {
 		ID     string `json:"id"`
 		Secret string `json:"client_secret"`
@@ -77,7 +77,7 @@ func applicationsOfOIDC(t *testing.T, source string) {
 	if got := strings.Join(shown.OIDC.RedirectURIs, " "); got != "https://wiki.example.org/a https://wiki.example.org/b" || !answers("https://wiki.example.org/b") {
 		t.Errorf("after one was added: %s", got)
 	}
-	p.ok("", "app", "set", added.ID, "--redirect-uri", "https://wiki.example.org/b", "--name", "Wiki, new", "--no-post-logout-uri")
+	p.succeeds("", "app", "set", added.ID, "--redirect-uri", "https://wiki.example.org/b", "--name", "Wiki, new", "--no-post-logout-uri")
 	if answers("https://wiki.example.org/a") || !answers("https://wiki.example.org/b") {
 		t.Error("the addresses were not replaced")
 	}
@@ -87,13 +87,13 @@ func applicationsOfOIDC(t *testing.T, source string) {
 	if renewed.Secret == "" || knows(added.Secret) || !knows(renewed.Secret) {
 		t.Error("the client secret was not replaced")
 	}
-	out := p.ok("", "app", "show", "wiki")
+	out := p.succeeds("", "app", "show", "wiki")
 	for _, want := range []string{"Wiki, new", "https://wiki.example.org/b", base + "/t/default", base + "/t/default/oauth/token"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("app show has no %s:\n%s", want, out)
 		}
 	}
-	if strings.Contains(out, renewed.Secret) || strings.Contains(p.ok("", "app", "show", "wiki", "--json"), renewed.Secret) {
+	if strings.Contains(out, renewed.Secret) || strings.Contains(p.succeeds("", "app", "show", "wiki", "--json"), renewed.Secret) {
 		t.Error("app show tells the client secret")
 	}
 	for kind, want := range map[audit.Kind]int{audit.ApplicationChanged: 2, audit.ClientSecretMade: 1} {
@@ -112,7 +112,7 @@ func applicationsOfOIDC(t *testing.T, source string) {
 	if !strings.Contains(b.at.Path, "/login/") {
 		t.Fatalf("at %s, want a login", b.at)
 	}
-	p.refused(misuse, "1 logins under way. Say --yes", "", "app", "remove", "wiki")
+	p.fails(exitUsage, "1 logins under way. Say --yes", "", "app", "remove", "wiki")
 	if gone := read[appRemoved](p, "", "app", "remove", "wiki", "--yes"); gone.ID != added.ID {
 		t.Errorf("removed: %+v", gone)
 	}
@@ -123,8 +123,8 @@ func applicationsOfOIDC(t *testing.T, source string) {
 	if !strings.Contains(b.at.Path, "/login/") || strings.Contains(b.page, "password") {
 		t.Errorf("a login to what was removed goes on at %s:\n%s", b.at, b.page)
 	}
-	p.refused(failed, `there is no application "wiki"`, "", "app", "show", "wiki")
-	p.ok("", "app", "add", "oidc", "--name", "Wiki", "--client-id", "wiki", "--redirect-uri", "https://wiki.example.org/a")
+	p.fails(exitFailed, `there is no application "wiki"`, "", "app", "show", "wiki")
+	p.succeeds("", "app", "add", "oidc", "--name", "Wiki", "--client-id", "wiki", "--redirect-uri", "https://wiki.example.org/a")
 }
 
 func TestApplicationsOfSAML(t *testing.T) { storetest.EachSource(t, applicationsOfSAML) }
@@ -141,10 +141,10 @@ func applicationsOfSAML(t *testing.T, source string) {
 		fmt.Fprint(w, described(*acs.Load()))
 	}))
 	t.Cleanup(publisher.Close)
-	p := furnish(t, "--database", source)
-	p.refused(failed, "outgoing_allow", "", "app", "add", "saml", "--metadata", publisher.URL)
+	p := newInstallation(t, "--database", source)
+	p.fails(exitFailed, "outgoing_allow", "", "app", "add", "saml", "--metadata", publisher.URL)
 	t.Setenv("LATCHKEY_OUTGOING_ALLOW", "127.0.0.1")
-	p.ok("", "app", "add", "saml", "--metadata", publisher.URL, "--name", "Payroll")
+	p.succeeds("", "app", "add", "saml", "--metadata", publisher.URL, "--name", "Payroll")
 
 	shown := read[appShown](p, "", "app", "show", "payroll")
 	if shown.SAML.Source == nil || shown.SAML.Source.URL != publisher.URL || shown.SAML.Source.FetchedAt.IsZero() || shown.SAML.ACS[0] != "https://payroll.example.org/acs" ||
@@ -152,15 +152,15 @@ func applicationsOfSAML(t *testing.T, source string) {
 		t.Errorf("shown: %+v %+v", shown.SAML, shown.SAML.Source)
 	}
 	move("https://payroll.example.org/moved")
-	if out := p.ok("", "app", "set", "Payroll", "--refresh"); !strings.Contains(out, "address for answers added: https://payroll.example.org/moved") {
+	if out := p.succeeds("", "app", "set", "Payroll", "--refresh"); !strings.Contains(out, "address for answers added: https://payroll.example.org/moved") {
 		t.Errorf("refresh does not say what changed:\n%s", out)
 	}
-	if out := p.ok("", "app", "set", "Payroll", "--refresh"); !strings.Contains(out, "nothing") {
+	if out := p.succeeds("", "app", "set", "Payroll", "--refresh"); !strings.Contains(out, "nothing") {
 		t.Errorf("refresh of the same:\n%s", out)
 	}
 	move("")
-	p.refused(failed, "answered 503", "", "app", "set", "Payroll", "--refresh")
-	if out := p.ok("", "app", "show", "Payroll"); !strings.Contains(out, "1 in a row") || !strings.Contains(out, "https://payroll.example.org/moved") {
+	p.fails(exitFailed, "answered 503", "", "app", "set", "Payroll", "--refresh")
+	if out := p.succeeds("", "app", "show", "Payroll"); !strings.Contains(out, "1 in a row") || !strings.Contains(out, "https://payroll.example.org/moved") {
 		t.Errorf("after a failure:\n%s", out)
 	}
 	if events := p.events(audit.MetadataFailed); len(events) != 1 {
@@ -170,46 +170,46 @@ func applicationsOfSAML(t *testing.T, source string) {
 	if err := os.WriteFile(file, []byte(described("https://payroll.example.org/file")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.ok("", "app", "set", "Payroll", "--metadata", file, "--home", "https://payroll.example.org/")
+	p.succeeds("", "app", "set", "Payroll", "--metadata", file, "--home", "https://payroll.example.org/")
 	if shown := read[appShown](p, "", "app", "show", "Payroll"); shown.SAML.Source != nil || shown.SAML.ACS[0] != "https://payroll.example.org/file" || shown.Home == "" {
 		t.Errorf("after a file: %+v", shown)
 	}
-	p.refused(failed, "not fetched from anywhere", "", "app", "set", "Payroll", "--refresh")
-	p.refused(failed, `not of "https://payroll.example.org/saml"`, strings.Replace(described("https://x.example.org/"), "payroll", "other", 1), "app", "set", "Payroll", "--metadata", "-")
+	p.fails(exitFailed, "not fetched from anywhere", "", "app", "set", "Payroll", "--refresh")
+	p.fails(exitFailed, `not of "https://payroll.example.org/saml"`, strings.Replace(described("https://x.example.org/"), "payroll", "other", 1), "app", "set", "Payroll", "--metadata", "-")
 }
 
 func TestApplications_Refuses(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "app", "add", "oidc", "--name", "Wiki", "--redirect-uri", "https://wiki.example.org/a", "--public")
-	p.ok("", "app", "add", "oidc", "--name", "Twins", "--client-id", "one", "--redirect-uri", "https://wiki.example.org/a")
-	p.ok("", "app", "add", "oidc", "--name", "twins", "--client-id", "two", "--redirect-uri", "https://wiki.example.org/a")
-	p.ok(described("https://payroll.example.org/acs"), "app", "add", "saml", "--metadata", "-", "--name", "Payroll")
+	p := newInstallation(t)
+	p.succeeds("", "app", "add", "oidc", "--name", "Wiki", "--redirect-uri", "https://wiki.example.org/a", "--public")
+	p.succeeds("", "app", "add", "oidc", "--name", "Twins", "--client-id", "one", "--redirect-uri", "https://wiki.example.org/a")
+	p.succeeds("", "app", "add", "oidc", "--name", "twins", "--client-id", "two", "--redirect-uri", "https://wiki.example.org/a")
+	p.succeeds(described("https://payroll.example.org/acs"), "app", "add", "saml", "--metadata", "-", "--name", "Payroll")
 	for _, tt := range []struct {
 		want int
 		says string
 		args []string
 	}{
-		{misuse, "nothing to change", []string{"app", "set", "Wiki"}},
-		{misuse, "exclude each other", []string{"app", "set", "Payroll", "--refresh", "--metadata", "x.xml"}},
-		{misuse, "goes with no other", []string{"app", "set", "Wiki", "--no-post-logout-uri", "--post-logout-uri", "https://wiki.example.org/"}},
-		{misuse, "speaks no SAML", []string{"app", "set", "Wiki", "--refresh"}},
-		{misuse, "speaks no OpenID Connect", []string{"app", "set", "Payroll", "--new-secret"}},
-		{misuse, "is no address", []string{"app", "set", "Payroll", "--home", "payroll"}},
-		{failed, "it has no client secret", []string{"app", "set", "Wiki", "--new-secret"}},
-		{failed, "redirect URI", []string{"app", "set", "Wiki", "--add-redirect-uri", "https://*.example.org/"}},
-		{failed, "must have from 1", []string{"app", "set", "Wiki", "--name", " "}},
-		{failed, "a name has", []string{"app", "set", "Payroll", "--name", "a\u202eb"}},
-		{failed, "2 applications are called", []string{"app", "show", "TWINS"}},
-		{failed, `did you mean "Wiki"`, []string{"app", "show", "Wikki"}},
-		{failed, `did you mean "Payroll"`, []string{"app", "remove", "Payrol", "--yes"}},
-		{failed, "own pages", []string{"app", "remove", "me", "--yes"}},
-		{failed, "own pages", []string{"app", "set", "me", "--name", "x"}},
-		{failed, "no such file", []string{"app", "set", "Payroll", "--metadata", "nowhere.xml"}},
-		{failed, "no call goes there", []string{"app", "add", "saml", "--metadata", "https://127.0.0.1/x"}},
-		{failed, "plain http", []string{"app", "add", "saml", "--metadata", "http://192.0.2.1/x"}},
+		{exitUsage, "nothing to change", []string{"app", "set", "Wiki"}},
+		{exitUsage, "exclude each other", []string{"app", "set", "Payroll", "--refresh", "--metadata", "x.xml"}},
+		{exitUsage, "goes with no other", []string{"app", "set", "Wiki", "--no-post-logout-uri", "--post-logout-uri", "https://wiki.example.org/"}},
+		{exitUsage, "speaks no SAML", []string{"app", "set", "Wiki", "--refresh"}},
+		{exitUsage, "speaks no OpenID Connect", []string{"app", "set", "Payroll", "--new-secret"}},
+		{exitUsage, "is no address", []string{"app", "set", "Payroll", "--home", "payroll"}},
+		{exitFailed, "it has no client secret", []string{"app", "set", "Wiki", "--new-secret"}},
+		{exitFailed, "redirect URI", []string{"app", "set", "Wiki", "--add-redirect-uri", "https://*.example.org/"}},
+		{exitFailed, "must have from 1", []string{"app", "set", "Wiki", "--name", " "}},
+		{exitFailed, "a name has", []string{"app", "set", "Payroll", "--name", "a\u202eb"}},
+		{exitFailed, "2 applications are called", []string{"app", "show", "TWINS"}},
+		{exitFailed, `did you mean "Wiki"`, []string{"app", "show", "Wikki"}},
+		{exitFailed, `did you mean "Payroll"`, []string{"app", "remove", "Payrol", "--yes"}},
+		{exitFailed, "own pages", []string{"app", "remove", "me", "--yes"}},
+		{exitFailed, "own pages", []string{"app", "set", "me", "--name", "x"}},
+		{exitFailed, "no such file", []string{"app", "set", "Payroll", "--metadata", "nowhere.xml"}},
+		{exitFailed, "no call goes there", []string{"app", "add", "saml", "--metadata", "https://127.0.0.1/x"}},
+		{exitFailed, "plain http", []string{"app", "add", "saml", "--metadata", "http://192.0.2.1/x"}},
 	} {
-		p.refused(tt.want, tt.says, "", tt.args...)
+		p.fails(tt.want, tt.says, "", tt.args...)
 	}
-	p.ok("", "app", "show", "two")
-	p.ok("", "app", "show", "me")
+	p.succeeds("", "app", "show", "two")
+	p.succeeds("", "app", "show", "me")
 }

@@ -10,8 +10,8 @@ import (
 // An operator says what an application can show, and what is allowed there; each
 // change is an event, and a change that is none leaves none.
 func TestPUSH21_ApplicationsThatCannotShowANumber(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "app", "add", "oidc", "--name", "Wiki", "--redirect-uri", "https://wiki.example.org/callback")
+	p := newInstallation(t)
+	p.succeeds("", "app", "add", "oidc", "--name", "Wiki", "--redirect-uri", "https://wiki.example.org/callback")
 	for _, tt := range []struct {
 		flag              string
 		cannotShow, plain bool
@@ -23,9 +23,9 @@ func TestPUSH21_ApplicationsThatCannotShowANumber(t *testing.T) {
 		{"--no-push-without-presence", true, false, "none that needs one"},
 		{"--can-show-number", false, false, "shows a number"},
 	} {
-		p.ok("", "app", "set", "Wiki", tt.flag)
+		p.succeeds("", "app", "set", "Wiki", tt.flag)
 		got := read[appShown](p, "", "app", "show", "Wiki")
-		if got.CannotShowNumber != tt.cannotShow || got.PushWithoutPresence != tt.plain || !strings.Contains(p.ok("", "app", "show", "Wiki"), tt.said) {
+		if got.CannotShowNumber != tt.cannotShow || got.PushWithoutPresence != tt.plain || !strings.Contains(p.succeeds("", "app", "show", "Wiki"), tt.said) {
 			t.Errorf("%s: %+v, want %t, %t", tt.flag, got.appRow, tt.cannotShow, tt.plain)
 		}
 	}
@@ -42,12 +42,12 @@ func TestPUSH21_ApplicationsThatCannotShowANumber(t *testing.T) {
 
 // Only what can have push can have it switched on.
 func TestPUSH8_OperatorsSwitchPush(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "user", "add", "anna", "--no-password")
-	app, _ := p.handOut("totp", "--user", "anna")
-	p.refused(failed, "is no authenticator app", "", "authenticator", "set", app.Serial, "--push", "on")
-	p.refused(misuse, "--push", "", "authenticator", "set", app.Serial)
-	p.refused(misuse, "--push", "", "authenticator", "set", app.Serial, "--push", "maybe")
-	p.ok("", "authenticator", "suspend", app.Serial)
-	p.refused(failed, "is suspended", "", "authenticator", "set", app.Serial, "--push", "off")
+	p := newInstallation(t)
+	p.succeeds("", "user", "add", "anna", "--no-password")
+	app, _ := p.provision("totp", "--user", "anna")
+	p.fails(exitFailed, "is no authenticator app", "", "authenticator", "set", app.Serial, "--push", "on")
+	p.fails(exitUsage, "--push", "", "authenticator", "set", app.Serial)
+	p.fails(exitUsage, "--push", "", "authenticator", "set", app.Serial, "--push", "maybe")
+	p.succeeds("", "authenticator", "suspend", app.Serial)
+	p.fails(exitFailed, "is suspended", "", "authenticator", "set", app.Serial, "--push", "off")
 }

@@ -40,28 +40,28 @@ Examples:
     latchkey app set Payroll --cannot-show-number --no-push-without-presence`
 }
 
-// ofOIDC reports whether something was named that only OpenID Connect has.
+// ofOIDC reports whether a flag was given that only OpenID Connect applications have.
 func (c *appSet) ofOIDC() bool {
 	return len(c.RedirectURIs)+len(c.AddRedirectURI)+len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0 || c.NoPostLogoutURI || c.NewSecret
 }
 
-// ofSAML reports whether something was named that only SAML has.
+// ofSAML reports whether a flag was given that only SAML applications have.
 func (c *appSet) ofSAML() bool { return c.Metadata != "" || c.Refresh }
 
-// ofAny reports whether something was named that every application has.
+// ofAny reports whether a flag was given that every application has.
 func (c *appSet) ofAny() bool {
 	return c.Name != nil || c.Home != nil || c.CannotShowNumber != nil || c.PlainPush != nil
 }
 
-// check refuses what does not go together.
+// check refuses flags that exclude each other.
 func (c *appSet) check() error {
 	switch {
 	case !c.ofAny() && !c.ofOIDC() && !c.ofSAML():
-		return refuse("there is nothing to change; see \"latchkey app set --help\"")
+		return usageErrorf("there is nothing to change; see \"latchkey app set --help\"")
 	case c.Metadata != "" && c.Refresh:
-		return refuse("--metadata and --refresh exclude each other")
+		return usageErrorf("--metadata and --refresh exclude each other")
 	case c.NoPostLogoutURI && len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0:
-		return refuse("--no-post-logout-uri goes with no other")
+		return usageErrorf("--no-post-logout-uri goes with no other")
 	case c.Home != nil:
 		return checkHome(*c.Home)
 	}
@@ -76,52 +76,52 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 	var metadata []byte
 	if c.Metadata != "" && !admin.IsAddress(c.Metadata) {
 		var err error
-		if metadata, err = s.file(c.Metadata, samlsp.MaxMetadata+1); err != nil {
+		if metadata, err = s.readFile(c.Metadata, samlsp.MaxMetadata+1); err != nil {
 			return err
 		}
 	}
-	return s.inTenant(ctx, func(h house) error {
-		app, err := h.application(ctx, c.Application)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		app, err := ts.application(ctx, c.Application)
 		if err != nil {
 			return err
 		}
 		switch {
 		case c.ofSAML() && app.Protocol != identity.SAML:
-			return refuse("%s speaks no SAML: it has no metadata", app.Name)
+			return usageErrorf("%s speaks no SAML: it has no metadata", app.Name)
 		case c.ofOIDC() && app.Protocol != identity.OIDC:
-			return refuse("%s speaks no OpenID Connect: it has neither redirect URIs nor a client secret", app.Name)
+			return usageErrorf("%s speaks no OpenID Connect: it has neither redirect URIs nor a client secret", app.Name)
 		}
-		changes, err := c.fromMetadata(ctx, s, h, app, metadata)
+		changes, err := c.fromMetadata(ctx, s, ts, app, metadata)
 		if err != nil {
 			return err
 		}
-		secret, err := c.change(ctx, h, app)
+		secret, err := c.change(ctx, ts, app)
 		if err != nil {
 			return err
 		}
-		return c.say(ctx, s, h, app.ID, changes, secret)
+		return c.print(ctx, s, ts, app.ID, changes, secret)
 	})
 }
 
-// fromMetadata takes over metadata, and returns what that changed.
-func (c *appSet) fromMetadata(ctx context.Context, s *shell, h house, app identity.Application, metadata []byte) ([]string, error) {
-	m, err := s.metadata(h)
+// fromMetadata applies metadata, and returns what that changed.
+func (c *appSet) fromMetadata(ctx context.Context, s *shell, ts tenantScope, app identity.Application, metadata []byte) ([]string, error) {
+	m, err := s.metadata(ts)
 	switch {
 	case err != nil:
 		return nil, err
 	case c.Refresh:
-		return m.Refresh(ctx, h.who, h.tenant.ID, app.ID)
+		return m.Refresh(ctx, ts.who, ts.tenant.ID, app.ID)
 	case metadata != nil:
-		return m.Replace(ctx, h.who, h.tenant.ID, app.ID, metadata)
+		return m.Replace(ctx, ts.who, ts.tenant.ID, app.ID, metadata)
 	case c.Metadata != "":
-		return m.Point(ctx, h.who, h.tenant.ID, app.ID, c.Metadata)
+		return m.SetSource(ctx, ts.who, ts.tenant.ID, app.ID, c.Metadata)
 	}
 	return nil, nil
 }
 
-// change changes what was named, and returns the new client secret if one was
-// asked for.
-func (c *appSet) change(ctx context.Context, h house, app identity.Application) (secret string, err error) {
+// change makes the changes that the flags ask for, and returns the new client secret
+// if there is one.
+func (c *appSet) change(ctx context.Context, ts tenantScope, app identity.Application) (secret string, err error) {
 	if !c.ofAny() && !c.ofOIDC() {
 		return "", nil
 	}
@@ -129,15 +129,15 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 	if c.NewSecret {
 		kind = audit.ClientSecretMade
 	}
-	_, _, err = admin.ChangeApplication(ctx, h.db, h.who, h.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
+	_, _, err = admin.ChangeApplication(ctx, ts.db, ts.who, ts.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
 		if c.Name != nil {
 			app.Name = *c.Name
 		}
 		if c.Home != nil {
 			app.Home = *c.Home
 		}
-		over(&app.CannotShowNumber, c.CannotShowNumber)
-		over(&app.PushWithoutPresence, c.PlainPush)
+		overwrite(&app.CannotShowNumber, c.CannotShowNumber)
+		overwrite(&app.PushWithoutPresence, c.PlainPush)
 		if app.Protocol != identity.OIDC {
 			return app, nil
 		}
@@ -145,8 +145,8 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 		if err != nil {
 			return app, err
 		}
-		o.RedirectURIs = changed(o.RedirectURIs, c.RedirectURIs, c.AddRedirectURI)
-		o.PostLogoutURIs = changed(o.PostLogoutURIs, c.PostLogoutURIs, c.AddPostLogoutURI)
+		o.RedirectURIs = withAdded(o.RedirectURIs, c.RedirectURIs, c.AddRedirectURI)
+		o.PostLogoutURIs = withAdded(o.PostLogoutURIs, c.PostLogoutURIs, c.AddPostLogoutURI)
 		if c.NoPostLogoutURI {
 			o.PostLogoutURIs = nil
 		}
@@ -159,9 +159,8 @@ func (c *appSet) change(ctx context.Context, h house, app identity.Application) 
 	return secret, err
 }
 
-// changed is a list with another in its place, if there is one, and with what
-// is to be added.
-func changed(present, instead, more []string) []string {
+// withAdded is the list instead, or present if that is empty, with more at its end.
+func withAdded(present, instead, more []string) []string {
 	if len(instead) > 0 {
 		present = instead
 	}
@@ -174,14 +173,14 @@ func changed(present, instead, more []string) []string {
 	return present
 }
 
-// say shows the application as it is now, what metadata changed of it, and the
+// print shows the application as it is now, what metadata changed of it, and the
 // new secret.
-func (c *appSet) say(ctx context.Context, s *shell, h house, id string, changes []string, secret string) error {
-	app, err := h.db.Applications().Get(ctx, h.tenant.ID, id)
+func (c *appSet) print(ctx context.Context, s *shell, ts tenantScope, id string, changes []string, secret string) error {
+	app, err := ts.db.Applications().Get(ctx, ts.tenant.ID, id)
 	if err != nil {
 		return err
 	}
-	shown, err := s.showApp(ctx, h, app)
+	shown, err := s.showApp(ctx, ts, app)
 	if err != nil {
 		return err
 	}
@@ -192,7 +191,7 @@ func (c *appSet) say(ctx context.Context, s *shell, h house, id string, changes 
 			ClientSecret string   `json:"client_secret,omitempty"`
 		}{shown, changes, secret})
 	}
-	if err := s.say(nil, "Changed application %s.", printable(app.Name)); err != nil {
+	if err := s.print(nil, "Changed application %s.", printable(app.Name)); err != nil {
 		return err
 	}
 	var rows [][]string
@@ -200,7 +199,7 @@ func (c *appSet) say(ctx context.Context, s *shell, h house, id string, changes 
 		if len(changes) == 0 {
 			changes = []string{"nothing"}
 		}
-		rows = append(rows, each("Changed by metadata", changes)...)
+		rows = append(rows, rowPerValue("Changed by metadata", changes)...)
 	}
 	if secret != "" {
 		rows = append(rows, []string{"Client secret", secret})
@@ -230,12 +229,12 @@ type appRemoved struct {
 
 // Run removes an application.
 func (c *appRemove) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		app, err := h.application(ctx, c.Application)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		app, err := ts.application(ctx, c.Application)
 		if err != nil {
 			return err
 		}
-		use, err := h.db.Applications().Use(ctx, h.tenant.ID, app.ID)
+		use, err := ts.db.Applications().Use(ctx, ts.tenant.ID, app.ID)
 		if err != nil {
 			return err
 		}
@@ -244,10 +243,10 @@ func (c *appRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		if use, err = admin.RemoveApplication(ctx, h.db, h.who, h.tenant.ID, app.ID); err != nil {
+		if use, err = admin.RemoveApplication(ctx, ts.db, ts.who, ts.tenant.ID, app.ID); err != nil {
 			return err
 		}
-		return s.say(appRemoved{app.ID, app.Name, app.Identifier, use}, "Removed application %s: %d sessions at it, %d refresh tokens, %d logins under way.",
+		return s.print(appRemoved{app.ID, app.Name, app.Identifier, use}, "Removed application %s: %d sessions at it, %d refresh tokens, %d logins under way.",
 			printable(app.Name), use.Sessions, use.Offline, use.Journeys)
 	})
 }

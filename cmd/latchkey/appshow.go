@@ -55,12 +55,12 @@ type oidcShown struct {
 	Ours           oidc.Addresses `json:"ours"`
 }
 
-// application finds an application by name, identifier or id, or says which is
-// near.
-func (h house) application(ctx context.Context, name string) (identity.Application, error) {
+// application finds an application by name, identifier or id. Its error names the
+// nearest.
+func (ts tenantScope) application(ctx context.Context, name string) (identity.Application, error) {
 	var found []identity.Application
 	var called []string
-	for a, err := range h.db.Applications().All(ctx, h.tenant.ID) {
+	for a, err := range ts.db.Applications().All(ctx, ts.tenant.ID) {
 		if err != nil {
 			return identity.Application{}, err
 		}
@@ -74,7 +74,7 @@ func (h house) application(ctx context.Context, name string) (identity.Applicati
 	}
 	switch len(found) {
 	case 0:
-		return identity.Application{}, unknown(identity.NotFound, "application", name, slices.Values(called))
+		return identity.Application{}, withNearest(identity.NotFound, "application", name, slices.Values(called))
 	case 1:
 		return found[0], nil
 	}
@@ -82,9 +82,9 @@ func (h house) application(ctx context.Context, name string) (identity.Applicati
 }
 
 // showApp gathers all there is to say of an application.
-func (s *shell) showApp(ctx context.Context, h house, app identity.Application) (appShown, error) {
+func (s *shell) showApp(ctx context.Context, ts tenantScope, app identity.Application) (appShown, error) {
 	shown := appShown{appRow: rowOfApp(app)}
-	issuer, err := s.address(h, "")
+	issuer, err := s.address(ts, "")
 	if err != nil {
 		return shown, err
 	}
@@ -95,7 +95,7 @@ func (s *shell) showApp(ctx context.Context, h house, app identity.Application) 
 			return shown, err
 		}
 		shown.SAML = &samlShown{Settings: set, GoodUntil: app.ValidUntil, Ours: samlOurs{issuer + "/saml/metadata", issuer + "/saml/sso"}}
-		source, err := h.db.Metadata().Source(ctx, h.tenant.ID, app.ID)
+		source, err := ts.db.Metadata().Source(ctx, ts.tenant.ID, app.ID)
 		if errors.Is(err, identity.NotFound) {
 			return shown, nil
 		}
@@ -120,7 +120,7 @@ func rowOfSource(m store.MetadataSource) *sourceShown {
 
 // rows are an application for people to read.
 func (a appShown) rows(now time.Time) [][]string {
-	rows := [][]string{{"Name", a.Name}, {"Id", a.ID}, {"Protocol", a.Protocol}, {"Home", a.Home}, {"Added", when(a.CreatedAt)},
+	rows := [][]string{{"Name", a.Name}, {"Id", a.ID}, {"Protocol", a.Protocol}, {"Home", a.Home}, {"Added", formatTime(a.CreatedAt)},
 		{"Push", a.push()}}
 	if a.SAML != nil {
 		rows = append(rows, a.SAML.rows(a.Identifier, now)...)
@@ -144,24 +144,24 @@ func (a appRow) push() string {
 
 func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 	rows := [][]string{{"EntityID", entityID}}
-	rows = append(rows, each("Answers go to", a.ACS)...)
+	rows = append(rows, rowPerValue("Answers go to", a.ACS)...)
 	rows = append(rows, []string{"NameID", a.NameID}, []string{"Requests", map[bool]string{true: "must be signed", false: "may be unsigned"}[a.SignedRequests]})
 	for _, c := range a.Certificates {
 		rows = append(rows, []string{"Certificate", c.Key + ", " + c.Subject},
 			[]string{"  its age", fmt.Sprintf("%s: from %s to %s", days(now.Sub(c.NotBefore)), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))},
 			[]string{"  its SHA-256", c.SHA256})
 	}
-	rows = append(rows, each("Attribute", a.Attributes)...)
+	rows = append(rows, rowPerValue("Attribute", a.Attributes)...)
 	if a.Source == nil {
 		rows = append(rows, []string{"Metadata", "given by hand"})
 	} else {
-		rows = append(rows, []string{"Metadata from", a.Source.URL}, []string{"Last good one", when(a.Source.FetchedAt)}, []string{"Next try", when(a.Source.DueAt)})
+		rows = append(rows, []string{"Metadata from", a.Source.URL}, []string{"Last good one", formatTime(a.Source.FetchedAt)}, []string{"Next try", formatTime(a.Source.DueAt)})
 		if a.Source.Failure != "" {
-			rows = append(rows, []string{"Failed", fmt.Sprintf("%d in a row, last at %s: %s", a.Source.Failures, when(a.Source.TriedAt), a.Source.Failure)})
+			rows = append(rows, []string{"Failed", fmt.Sprintf("%d in a row, last at %s: %s", a.Source.Failures, formatTime(a.Source.TriedAt), a.Source.Failure)})
 		}
 	}
 	if !a.GoodUntil.IsZero() {
-		rows = append(rows, []string{"Good until", when(a.GoodUntil)})
+		rows = append(rows, []string{"Good until", formatTime(a.GoodUntil)})
 	}
 	return append(rows, []string{"Enter there", "what is ours:"}, []string{"  our metadata", a.Ours.Metadata}, []string{"  our entityID", a.Ours.Metadata},
 		[]string{"  our single sign-on", a.Ours.SSO})
@@ -169,9 +169,9 @@ func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 
 func (a *oidcShown) rows(clientID string) [][]string {
 	rows := [][]string{{"Client id", clientID}, {"Client secret", map[bool]string{true: "none: a public application", false: "set"}[a.Public]}}
-	rows = append(rows, each("Redirect URI", a.RedirectURIs)...)
-	rows = append(rows, each("Post-logout URI", a.PostLogoutURIs)...)
-	rows = append(rows, each("Origin", a.Origins)...)
+	rows = append(rows, rowPerValue("Redirect URI", a.RedirectURIs)...)
+	rows = append(rows, rowPerValue("Post-logout URI", a.PostLogoutURIs)...)
+	rows = append(rows, rowPerValue("Origin", a.Origins)...)
 	answer := map[bool]string{true: "yes", false: "no"}
 	return append(rows, []string{"Installed program", answer[a.Native]}, []string{"Refresh tokens", answer[a.Offline]}, []string{"Signed with", a.Algorithm},
 		[]string{"Enter there", "what is ours:"}, []string{"  our issuer", a.Issuer},
@@ -180,8 +180,8 @@ func (a *oidcShown) rows(clientID string) [][]string {
 		[]string{"  logout", a.Ours.Logout})
 }
 
-// each is a row for each value.
-func each(name string, values []string) [][]string {
+// rowPerValue returns a row of a table for each value.
+func rowPerValue(name string, values []string) [][]string {
 	if len(values) == 0 {
 		return [][]string{{name, ""}}
 	}
@@ -210,18 +210,18 @@ func (appShow) Help() string {
 
 // Run shows an application.
 func (c *appShow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		app, err := h.application(ctx, c.Application)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		app, err := ts.application(ctx, c.Application)
 		if err != nil {
 			return err
 		}
-		shown, err := s.showApp(ctx, h, app)
+		shown, err := s.showApp(ctx, ts, app)
 		if err != nil {
 			return err
 		}
 		if s.flags.JSON {
 			return s.encode(shown)
 		}
-		return table(s.stdout, shown.rows(h.db.Now()))
+		return table(s.stdout, shown.rows(ts.db.Now()))
 	})
 }

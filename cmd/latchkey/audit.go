@@ -42,8 +42,8 @@ func rowOfEvent(e audit.Event) eventRow {
 		Reason: e.Reason, Data: e.Data, Personal: e.Personal, Erased: e.Erased}
 }
 
-// by is who did it, as far as is known.
-func (e eventRow) by() string {
+// actor is the name of who did it or, if there is none, the kind of actor.
+func (e eventRow) actor() string {
 	if e.ActorName != "" {
 		return e.ActorName
 	}
@@ -51,21 +51,21 @@ func (e eventRow) by() string {
 }
 
 // events is how events are shown.
-var events = sheet[eventRow]{
+var events = columns[eventRow]{
 	head: []string{"TIME", "EVENT", "BY", "FROM", "WHAT"},
 	row: func(e eventRow) []string {
-		return []string{when(e.At), string(e.Kind), e.by(), e.IP, e.what()}
+		return []string{formatTime(e.At), string(e.Kind), e.actor(), e.IP, e.details()}
 	},
 	csvHead: []string{"time", "event", "actor", "actor_id", "actor_name", "ip", "user", "application", "authenticator", "journey", "reason",
 		"data", "personal", "erased", "id", "seq"},
 	csvRow: func(e eventRow) []string {
 		return []string{e.At.Format(time.RFC3339Nano), string(e.Kind), e.Actor, e.ActorID, e.ActorName, e.IP, e.User, e.Application,
-			e.Authenticator, e.Journey, e.Reason, object(e.Data), object(e.Personal), strconv.FormatBool(e.Erased), e.ID, strconv.FormatInt(e.Seq, 10)}
+			e.Authenticator, e.Journey, e.Reason, jsonCell(e.Data), jsonCell(e.Personal), strconv.FormatBool(e.Erased), e.ID, strconv.FormatInt(e.Seq, 10)}
 	},
 }
 
-// object is a map as JSON in a cell; empty for an empty one.
-func object(m map[string]string) string {
+// jsonCell is a map as JSON in a cell; empty for an empty one.
+func jsonCell(m map[string]string) string {
 	if len(m) == 0 {
 		return ""
 	}
@@ -76,7 +76,7 @@ func object(m map[string]string) string {
 	return string(text)
 }
 
-// An auditFilter is what the commands of the audit have in common.
+// An auditFilter has the flags that all commands of the audit have.
 type auditFilter struct {
 	Action  string `aliases:"kind" placeholder:"KIND" help:"Only events of a kind, such as login.failure, or of all that begin so, such as login."`
 	User    string `placeholder:"USER" help:"Only events about a user, by name, or by id once removed."`
@@ -87,23 +87,23 @@ type auditFilter struct {
 	Follow  bool   `short:"f" help:"Go on with each new event as it happens, until interrupted."`
 }
 
-// filter is what is asked for, in the store's words.
-func (c auditFilter) filter(ctx context.Context, h house) (store.EventFilter, error) {
+// filter returns the flags as the store's filter.
+func (c auditFilter) filter(ctx context.Context, ts tenantScope) (store.EventFilter, error) {
 	f := store.EventFilter{Journey: c.Journey, Actor: c.Actor}
 	var err error
 	if f.Kinds, err = kindsOf(c.Action); err != nil {
 		return f, err
 	}
 	if c.Follow && c.Until != "" {
-		return f, refuse("--follow and --until exclude each other")
+		return f, usageErrorf("--follow and --until exclude each other")
 	}
-	if f.Since, err = moment("since", c.Since, h.db.Now()); err != nil {
+	if f.Since, err = parseTime("since", c.Since, ts.db.Now()); err != nil {
 		return f, err
 	}
-	if f.Until, err = moment("until", c.Until, h.db.Now()); err != nil {
+	if f.Until, err = parseTime("until", c.Until, ts.db.Now()); err != nil {
 		return f, err
 	}
-	f.User, err = h.userID(ctx, c.User)
+	f.User, err = ts.userID(ctx, c.User)
 	return f, err
 }
 
@@ -114,32 +114,32 @@ func kindsOf(action string) ([]audit.Kind, error) {
 	}
 	kinds := audit.KindsOf(action)
 	if len(kinds) == 0 {
-		return nil, unknown(identity.NotFound, "kind of event", action, slices.Values(stringsOf(slices.Sorted(maps.Keys(audit.Kinds)))))
+		return nil, withNearest(identity.NotFound, "kind of event", action, slices.Values(stringsOf(slices.Sorted(maps.Keys(audit.Kinds)))))
 	}
 	return kinds, nil
 }
 
-// userID is the id of a user by name; who was removed is known by id alone.
-func (h house) userID(ctx context.Context, name string) (string, error) {
+// userID is the id of a user by name. Users who were removed have only an id.
+func (ts tenantScope) userID(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
 	if identity.IsID(identity.UserID, name) {
-		if u, err := h.db.Users().Get(ctx, h.tenant.ID, name); err == nil {
+		if u, err := ts.db.Users().Get(ctx, ts.tenant.ID, name); err == nil {
 			return u.ID, nil
 		}
 	}
-	u, err := h.user(ctx, name)
+	u, err := ts.user(ctx, name)
 	return u.ID, err
 }
 
-// show prints events until there are no more or, following, until ctx ends,
-// which is then the way to end it.
-func (c auditFilter) show(ctx context.Context, h house, f store.EventFilter, p printer[eventRow]) error {
+// show prints events until there are no more or, with --follow, until ctx ends, which
+// is no error then.
+func (c auditFilter) show(ctx context.Context, ts tenantScope, f store.EventFilter, p printer[eventRow]) error {
 	if !c.Follow {
-		return printAll(p, eventRows(h.db.Events().List(ctx, h.tenant.ID, f)))
+		return printAll(p, eventRows(ts.db.Events().List(ctx, ts.tenant.ID, f)))
 	}
-	for e, err := range h.db.Events().Follow(ctx, h.tenant.ID, f) {
+	for e, err := range ts.db.Events().Follow(ctx, ts.tenant.ID, f) {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -184,10 +184,10 @@ Examples:
 // Run lists events, newest first.
 func (c *auditList) Run(ctx context.Context, s *shell) error {
 	if c.Limit < 1 {
-		return refuse("--limit must be 1 or more")
+		return usageErrorf("--limit must be 1 or more")
 	}
-	return s.inTenant(ctx, func(h house) error {
-		f, err := c.filter(ctx, h)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (c *auditList) Run(ctx context.Context, s *shell) error {
 		if c.Follow && s.flags.JSON {
 			p = &linePrinter[eventRow]{bufio.NewWriter(s.stdout)}
 		}
-		return c.show(ctx, h, f, p)
+		return c.show(ctx, ts, f, p)
 	})
 }
 
@@ -218,25 +218,25 @@ Examples:
 
 // Run exports events, oldest first.
 func (c *auditExport) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		f, err := c.filter(ctx, h)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
 		}
 		f.Oldest, f.Limit = true, -1
 		if s.flags.JSON {
-			return c.show(ctx, h, f, &linePrinter[eventRow]{bufio.NewWriter(s.stdout)})
+			return c.show(ctx, ts, f, &linePrinter[eventRow]{bufio.NewWriter(s.stdout)})
 		}
 		p, err := events.printer(s, true)
 		if err != nil {
 			return err
 		}
-		return c.show(ctx, h, f, p)
+		return c.show(ctx, ts, f, p)
 	})
 }
 
-// what tells the rest of an event in a line.
-func (e eventRow) what() string {
+// details is the rest of an event in one line.
+func (e eventRow) details() string {
 	var parts []string
 	if e.Reason != "" {
 		parts = append(parts, e.Reason)
@@ -244,7 +244,7 @@ func (e eventRow) what() string {
 	for _, personal := range []map[string]string{e.Personal, e.Data} {
 		for _, key := range slices.Sorted(maps.Keys(personal)) {
 			if key != "actor" && key != "ip" {
-				parts = append(parts, fmt.Sprintf("%s=%s", key, short(personal[key])))
+				parts = append(parts, fmt.Sprintf("%s=%s", key, truncate(personal[key])))
 			}
 		}
 	}
@@ -254,8 +254,8 @@ func (e eventRow) what() string {
 	return strings.Join(parts, " ")
 }
 
-// short keeps a document from filling the screen; JSON has it whole.
-func short(text string) string {
+// truncate shortens a text for a table; with --json it is whole.
+func truncate(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"
@@ -263,8 +263,8 @@ func short(text string) string {
 	return text
 }
 
-// moment reads what a flag says: a time, or how long ago.
-func moment(flag, text string, now time.Time) (time.Time, error) {
+// parseTime reads the value of a flag: a time, or how long ago.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -276,5 +276,5 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, refuse("--%s %q is neither a time such as 2026-07-01 nor a duration such as 24h", flag, text)
+	return time.Time{}, usageErrorf("--%s %q is neither a time such as 2026-07-01 nor a duration such as 24h", flag, text)
 }

@@ -16,22 +16,22 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// write writes events into a place's database, as a server beside it would.
-func (p place) write(events ...audit.Event) {
+// write writes events into the database, as a server beside it would.
+func (p installation) write(events ...audit.Event) {
 	p.t.Helper()
 	s := &shell{flags: &commands{Dir: p.dir}, getenv: func(string) string { return "" }}
-	err := s.inTenant(p.t.Context(), func(h house) error {
+	err := s.inTenant(p.t.Context(), func(ts tenantScope) error {
 		for _, e := range events {
 			if e.User != "" {
-				u, err := h.db.Users().ByName(p.t.Context(), h.tenant.ID, e.User)
+				u, err := ts.db.Users().ByName(p.t.Context(), ts.tenant.ID, e.User)
 				if err != nil {
 					return err
 				}
 				e.User = u.ID
 			}
-			who := h.who
+			who := ts.who
 			who.IP = "192.0.2.17"
-			if err := h.db.InTx(p.t.Context(), who, func(tx *store.Tx) error { return tx.Event(p.t.Context(), e) }); err != nil {
+			if err := ts.db.InTx(p.t.Context(), who, func(tx *store.Tx) error { return tx.Event(p.t.Context(), e) }); err != nil {
 				return err
 			}
 			time.Sleep(2 * time.Millisecond) // within one, events have no order
@@ -43,8 +43,8 @@ func (p place) write(events ...audit.Event) {
 	}
 }
 
-// table reads CSV.
-func (p place) table(text string) [][]string {
+// parseTable reads CSV.
+func (p installation) parseTable(text string) [][]string {
 	p.t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
@@ -54,15 +54,15 @@ func (p place) table(text string) [][]string {
 }
 
 func TestAuditExport(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "user", "add", "=cmd()", "--no-password", "--mail", "a@example.org")
-		p.ok("", "user", "add", "bo", "--no-password")
-		rows := p.table(p.ok("", "audit", "export", "--action", "user.added"))
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "user", "add", "=cmd()", "--no-password", "--mail", "a@example.org")
+		p.succeeds("", "user", "add", "bo", "--no-password")
+		rows := p.parseTable(p.succeeds("", "audit", "export", "--action", "user.added"))
 		if len(rows) != 3 || rows[0][0] != "time" || rows[1][1] != "user.added" || !strings.Contains(rows[1][12], "a@example.org") {
 			t.Errorf("CSV: %q", rows)
 		}
 		var names []string
-		for line := range strings.Lines(p.ok("", "audit", "export", "--json", "--action", "user")) {
+		for line := range strings.Lines(p.succeeds("", "audit", "export", "--json", "--action", "user")) {
 			var e eventRow
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
 				t.Fatalf("%v: %s", err, line)
@@ -72,7 +72,7 @@ func TestAuditExport(t *testing.T) {
 		if got := strings.Join(names, " "); got != "=cmd() bo" {
 			t.Errorf("JSON lines, oldest first: %q", got)
 		}
-		all := p.table(p.ok("", "audit", "export"))
+		all := p.parseTable(p.succeeds("", "audit", "export"))
 		for _, tt := range []struct {
 			args []string
 			want int
@@ -86,7 +86,7 @@ func TestAuditExport(t *testing.T) {
 			{[]string{"--action", "user", "--user", "bo"}, 1},
 			{[]string{"--kind", "user.added"}, 2},
 		} {
-			if got := len(p.table(p.ok("", append([]string{"audit", "export"}, tt.args...)...))) - 1; got != tt.want {
+			if got := len(p.parseTable(p.succeeds("", append([]string{"audit", "export"}, tt.args...)...))) - 1; got != tt.want {
 				t.Errorf("audit export %s: %d events, want %d", strings.Join(tt.args, " "), got, tt.want)
 			}
 		}
@@ -95,17 +95,17 @@ func TestAuditExport(t *testing.T) {
 		if got := read[[]eventRow](p, "", "audit", "list", "--actor", who); len(got) != len(all)-1 {
 			t.Errorf("%d events by %s, want %d", len(got), who, len(all)-1)
 		}
-		p.refused(misuse, "--until", "", "audit", "export", "--until", "yesterday")
-		p.refused(misuse, "exclude", "", "audit", "export", "--until", "1h", "--follow")
-		p.refused(misuse, "exclude", "", "audit", "list", "--csv", "--json")
-		p.refused(failed, `did you mean "user.added"`, "", "audit", "export", "--action", "user.aded")
+		p.fails(exitUsage, "--until", "", "audit", "export", "--until", "yesterday")
+		p.fails(exitUsage, "exclude", "", "audit", "export", "--until", "1h", "--follow")
+		p.fails(exitUsage, "exclude", "", "audit", "list", "--csv", "--json")
+		p.fails(exitFailed, `did you mean "user.added"`, "", "audit", "export", "--action", "user.aded")
 	})
 }
 
-// following runs a command until it is told to stop, and returns what it says.
-func (p place) following(args ...string) (said *writer, stop func() (code int, complaint string)) {
+// follow runs a command until it is told to stop, and returns what it says.
+func (p installation) follow(args ...string) (said *syncBuffer, stop func() (code int, complaint string)) {
 	ctx, cancel := context.WithCancel(p.t.Context())
-	var out, errs writer
+	var out, errs syncBuffer
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, append(args, "--dir", p.dir), nil, &out, &errs) }()
 	return &out, func() (int, string) {
@@ -114,8 +114,8 @@ func (p place) following(args ...string) (said *writer, stop func() (code int, c
 	}
 }
 
-// says waits until w holds a text, and returns how long that took.
-func (w *writer) says(t *testing.T, text string) time.Duration {
+// waitFor waits until w holds a text, and returns how long that took.
+func (w *syncBuffer) waitFor(t *testing.T, text string) time.Duration {
 	t.Helper()
 	began := time.Now()
 	for !strings.Contains(w.String(), text) {
@@ -130,16 +130,16 @@ func (w *writer) says(t *testing.T, text string) time.Duration {
 // Who follows the audit sees what another process does within a quarter of a
 // second, ends it by an interrupt, and has done nothing wrong.
 func TestAuditFollow(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "user", "add", "before", "--no-password")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "user", "add", "before", "--no-password")
 		for _, args := range [][]string{{"audit", "list"}, {"audit", "list", "--json"}, {"audit", "list", "--csv"}, {"audit", "export"}, {"audit", "export", "--json"}} {
-			said, stop := p.following(append(args, "--follow", "--action", "user")...)
-			said.says(t, "before")
+			said, stop := p.follow(append(args, "--follow", "--action", "user")...)
+			said.waitFor(t, "before")
 			least := time.Hour
 			for i := range 3 {
 				name := fmt.Sprintf("%s%d", strings.ReplaceAll(strings.Join(args, ""), "-", ""), i)
-				p.ok("", "user", "add", name, "--no-password")
-				least = min(least, said.says(t, name))
+				p.succeeds("", "user", "add", name, "--no-password")
+				least = min(least, said.waitFor(t, name))
 				if n := strings.Count(said.String(), `"`+name+`"`) + strings.Count(said.String(), "name="+name); n > 1 {
 					t.Errorf("%s says %s %d times", strings.Join(args, " "), name, n)
 				}
@@ -147,21 +147,21 @@ func TestAuditFollow(t *testing.T) {
 			if least > 250*time.Millisecond {
 				t.Errorf("%s: seen after %s, want 250 ms at most", strings.Join(args, " "), least)
 			}
-			if code, complaint := stop(); code != fine || complaint != "" {
+			if code, complaint := stop(); code != exitOK || complaint != "" {
 				t.Errorf("%s, interrupted: exit %d, %s", strings.Join(args, " "), code, complaint)
 			}
 		}
 		var errs bytes.Buffer
-		if code := run(t.Context(), []string{"audit", "export", "--follow", "--dir", p.dir}, nil, closed{}, &errs); code != fine || errs.Len() > 0 {
+		if code := run(t.Context(), []string{"audit", "export", "--follow", "--dir", p.dir}, nil, brokenPipe{}, &errs); code != exitOK || errs.Len() > 0 {
 			t.Errorf("following into a closed pipe: exit %d, %s", code, errs.String())
 		}
 	})
 }
 
 func TestENR18_ReportEnrollments(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "user", "add", "anna", "--no-password")
-		p.ok("", "user", "add", "=bo", "--no-password")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "user", "add", "anna", "--no-password")
+		p.succeeds("", "user", "add", "=bo", "--no-password")
 		data := map[string]string{"activation": "act_1", "platform": "android", "template": "standard"}
 		p.write(audit.Event{Kind: audit.EnrollCodeSent, User: "anna", Journey: "jrn_1"},
 			audit.Event{Kind: audit.EnrollCodeRight, User: "anna", Journey: "jrn_1"},
@@ -180,10 +180,10 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			anna.Outcome != audit.Finished || len(anna.Stages) != 4 || anna.Stages[3].Kind != audit.EnrollFinished || anna.At.IsZero() {
 			t.Errorf("anna: %+v", anna)
 		}
-		if got := p.table(p.ok("", "report", "enrollments", "--csv", "--limit", "0")); len(got) != 3 || got[1][1] != "'=bo" || got[2][8] != "finished" {
+		if got := p.parseTable(p.succeeds("", "report", "enrollments", "--csv", "--limit", "0")); len(got) != 3 || got[1][1] != "'=bo" || got[2][8] != "finished" {
 			t.Errorf("CSV: %q", got)
 		}
-		if out := p.ok("", "report", "enrollments", "--user", "anna"); !strings.Contains(out, "code-sent +0s") || strings.Contains(out, "bo") {
+		if out := p.succeeds("", "report", "enrollments", "--user", "anna"); !strings.Contains(out, "code-sent +0s") || strings.Contains(out, "bo") {
 			t.Errorf("of anna:\n%s", out)
 		}
 		for _, tt := range []struct {
@@ -195,19 +195,19 @@ func TestENR18_ReportEnrollments(t *testing.T) {
 			}
 		}
 		// Of who is removed, what happened stays: not who it was, nor from where.
-		p.ok("", "user", "remove", "anna", "--yes")
+		p.succeeds("", "user", "remove", "anna", "--yes")
 		gone := read[[]report.Enrollment](p, "", "report", "enrollments", "--user", anna.UserID)
 		if len(gone) != 1 || gone[0].User != anna.UserID || gone[0].IP != "" || gone[0].Outcome != audit.Finished {
 			t.Errorf("of the removed one: %+v", gone)
 		}
-		p.refused(failed, `there is no user "anna"`, "", "report", "enrollments", "--user", "anna")
-		p.refused(misuse, "--limit", "", "report", "enrollments", "--limit=-1")
+		p.fails(exitFailed, `there is no user "anna"`, "", "report", "enrollments", "--user", "anna")
+		p.fails(exitUsage, "--limit", "", "report", "enrollments", "--limit=-1")
 	})
 }
 
 func TestADM6_ReportActivity(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "user", "add", "anna", "--no-password")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "user", "add", "anna", "--no-password")
 		p.write(
 			audit.Event{Kind: audit.PasswordWrong, User: "anna", Reason: "wrong password", Personal: map[string]string{"name": "Anna"}},
 			audit.Event{Kind: audit.PasswordWrong, Reason: "no such user", Personal: map[string]string{"name": "@nobody"}},
@@ -227,16 +227,16 @@ func TestADM6_ReportActivity(t *testing.T) {
 		if r := rows[2]; r.Place != "Bergen" || r.Result != "challenge" {
 			t.Errorf("challenge: %+v", r)
 		}
-		if got := p.table(p.ok("", "report", "activity", "--csv")); len(got) != 6 || got[4][1] != "'@nobody" {
+		if got := p.parseTable(p.succeeds("", "report", "activity", "--csv")); len(got) != 6 || got[4][1] != "'@nobody" {
 			t.Errorf("CSV: %q", got)
 		}
 		if got := read[[]report.Activity](p, "", "report", "activity", "--user", "anna", "--limit", "2"); len(got) != 2 {
 			t.Errorf("%d rows of anna, want 2", len(got))
 		}
-		if out := p.ok("", "report", "activity", "--since", "1h"); strings.Count(out, "\n") != 6 {
+		if out := p.succeeds("", "report", "activity", "--since", "1h"); strings.Count(out, "\n") != 6 {
 			t.Errorf("table:\n%s", out)
 		}
-		if out := p.ok("", "report", "activity", "--until", "1h", "--json"); strings.TrimSpace(out) != "[]" {
+		if out := p.succeeds("", "report", "activity", "--until", "1h", "--json"); strings.TrimSpace(out) != "[]" {
 			t.Errorf("nothing: %s, want []", out)
 		}
 	})
@@ -250,9 +250,9 @@ func (c *counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// exported exports the whole audit as JSON lines, and returns how many there were
+// measureExport exports the whole audit as JSON lines, and returns how many there were
 // and by how many bytes the heap grew over it.
-func (p place) exported() (lines int, grown int64) {
+func (p installation) measureExport() (lines int, grown int64) {
 	p.t.Helper()
 	var before, now runtime.MemStats
 	runtime.GC()
@@ -276,7 +276,7 @@ func (p place) exported() (lines int, grown int64) {
 	code := run(p.t.Context(), []string{"audit", "export", "--json", "--dir", p.dir}, nil, &kept, &errs)
 	close(done)
 	<-watched
-	if code != fine {
+	if code != exitOK {
 		p.t.Errorf("audit export: exit %d, %s", code, errs.String())
 	}
 	return kept.lines, int64(peak) - int64(before.HeapAlloc)

@@ -68,42 +68,42 @@ func (a authenticatorRow) rows() [][]string {
 	}
 	push := a.Push
 	if !a.PushLocked.IsZero() {
-		push += " until " + when(a.PushLocked)
+		push += " until " + formatTime(a.PushLocked)
 	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
 		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
-		{"App", a.AppVersion}, {"Presence checks", a.checks()}, {"Can besides", a.besides()}, {"Enrolled", when(a.EnrolledAt)}, {"Active since", when(a.ActiveAt)}, {"Last used", when(a.LastUsedAt)},
-		{"Locked", when(a.LockedAt)}, {"Suspended", when(a.SuspendedAt)}, {"Revoked", when(a.RevokedAt)}}
+		{"App", a.AppVersion}, {"Presence checks", a.presenceChecks()}, {"Can besides", a.otherCapabilities()}, {"Enrolled", formatTime(a.EnrolledAt)}, {"Active since", formatTime(a.ActiveAt)}, {"Last used", formatTime(a.LastUsedAt)},
+		{"Locked", formatTime(a.LockedAt)}, {"Suspended", formatTime(a.SuspendedAt)}, {"Revoked", formatTime(a.RevokedAt)}}
 }
 
-// ofPresence begins the capabilities that are presence checks.
-const ofPresence = "presence:"
+// presencePrefix begins the capabilities that are presence checks.
+const presencePrefix = "presence:"
 
-// checks are the presence checks an app can do; empty for what is no app.
-func (a authenticatorRow) checks() string {
+// presenceChecks are the presence checks an app can do; empty for what is no app.
+func (a authenticatorRow) presenceChecks() string {
 	var checks []string
 	for _, capability := range a.Capabilities {
-		if check, ok := strings.CutPrefix(capability, ofPresence); ok {
+		if check, ok := strings.CutPrefix(capability, presencePrefix); ok {
 			checks = append(checks, check)
 		}
 	}
 	return strings.Join(checks, ", ")
 }
 
-// besides are an app's other capabilities.
-func (a authenticatorRow) besides() string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(a.Capabilities), func(c string) bool { return strings.HasPrefix(c, ofPresence) }), ", ")
+// otherCapabilities are the app's capabilities that are no presence checks.
+func (a authenticatorRow) otherCapabilities() string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(a.Capabilities), func(c string) bool { return strings.HasPrefix(c, presencePrefix) }), ", ")
 }
 
-// row is an authenticator with the names of its users.
-func (h house) row(ctx context.Context, a identity.Authenticator) (authenticatorRow, error) {
-	row := rowOfAuthenticator(a, h.db.Now())
-	ids, err := h.db.Authenticators().UserIDs(ctx, h.tenant.ID, a.ID)
+// rowOfAuthenticator describes an authenticator, with the names of its users.
+func (ts tenantScope) rowOfAuthenticator(ctx context.Context, a identity.Authenticator) (authenticatorRow, error) {
+	row := rowOfAuthenticator(a, ts.db.Now())
+	ids, err := ts.db.Authenticators().UserIDs(ctx, ts.tenant.ID, a.ID)
 	if err != nil {
 		return row, err
 	}
 	for _, id := range ids {
-		u, err := h.db.Users().Get(ctx, h.tenant.ID, id)
+		u, err := ts.db.Users().Get(ctx, ts.tenant.ID, id)
 		if err != nil {
 			return row, err
 		}
@@ -123,31 +123,31 @@ func (authenticatorList) Help() string {
 
 // Run lists authenticators.
 func (c *authenticatorList) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		all := h.db.Authenticators().All(ctx, h.tenant.ID, math.MaxInt32)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		all := ts.db.Authenticators().All(ctx, ts.tenant.ID, math.MaxInt32)
 		if c.User != "" {
-			u, err := h.user(ctx, c.User)
+			u, err := ts.user(ctx, c.User)
 			if err != nil {
 				return err
 			}
-			all = h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID)
+			all = ts.db.Authenticators().OfUser(ctx, ts.tenant.ID, u.ID)
 		}
 		if c.Unassigned {
-			all = h.db.Authenticators().Unassigned(ctx, h.tenant.ID)
+			all = ts.db.Authenticators().Unassigned(ctx, ts.tenant.ID)
 		}
 		var rows []authenticatorRow
 		for a, err := range all {
 			if err != nil {
 				return err
 			}
-			row, err := h.row(ctx, a)
+			row, err := ts.rowOfAuthenticator(ctx, a)
 			if err != nil {
 				return err
 			}
 			rows = append(rows, row)
 		}
 		return list(s, rows, []string{"SERIAL", "KIND", "NAME", "USER", "STATE", "PUSH", "LAST USED"}, func(a authenticatorRow) []string {
-			return []string{a.Serial, a.Kind, a.Name, strings.Join(a.Users, ", "), a.State, a.Push, when(a.LastUsedAt)}
+			return []string{a.Serial, a.Kind, a.Name, strings.Join(a.Users, ", "), a.State, a.Push, formatTime(a.LastUsedAt)}
 		})
 	})
 }
@@ -162,12 +162,12 @@ func (authenticatorShow) Help() string {
 
 // Run shows an authenticator.
 func (c *authenticatorShow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		a, err := h.authenticator(ctx, c.Serial)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		a, err := ts.authenticator(ctx, c.Serial)
 		if err != nil {
 			return err
 		}
-		row, err := h.row(ctx, a)
+		row, err := ts.rowOfAuthenticator(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -258,37 +258,37 @@ func (c *authenticatorResume) Run(ctx context.Context, s *shell) error {
 	return s.changeAuthenticator(ctx, c.Serial, "resumed", authenticator.Resume)
 }
 
-// authenticator returns the one with a serial.
-func (h house) authenticator(ctx context.Context, serial string) (identity.Authenticator, error) {
-	a, err := h.db.Authenticators().BySerial(ctx, h.tenant.ID, serial)
-	return a, unknown(err, "authenticator", serial, called(h.db.Authenticators().All(ctx, h.tenant.ID, math.MaxInt32),
+// authenticator finds an authenticator by its serial. Its error names the nearest.
+func (ts tenantScope) authenticator(ctx context.Context, serial string) (identity.Authenticator, error) {
+	a, err := ts.db.Authenticators().BySerial(ctx, ts.tenant.ID, serial)
+	return a, withNearest(err, "authenticator", serial, namesOf(ts.db.Authenticators().All(ctx, ts.tenant.ID, math.MaxInt32),
 		func(a identity.Authenticator) string { return a.Serial }))
 }
 
 // changeAuthenticator changes the authenticator with a serial and shows it.
 func (s *shell) changeAuthenticator(ctx context.Context, serial, what string, change func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error) error {
-	return s.inTenant(ctx, func(h house) error {
-		a, err := h.authenticator(ctx, serial)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		a, err := ts.authenticator(ctx, serial)
 		if err != nil {
 			return err
 		}
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			if a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID); err != nil {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
+			if a, err = tx.Authenticators().Get(ctx, ts.tenant.ID, a.ID); err != nil {
 				return err
 			}
 			if err := change(ctx, tx, a); err != nil {
 				return err
 			}
-			a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID)
+			a, err = tx.Authenticators().Get(ctx, ts.tenant.ID, a.ID)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		row, err := h.row(ctx, a)
+		row, err := ts.rowOfAuthenticator(ctx, a)
 		if err != nil {
 			return err
 		}
-		return s.say(row, "Authenticator %s is %s.", a.Serial, what)
+		return s.print(row, "Authenticator %s is %s.", a.Serial, what)
 	})
 }

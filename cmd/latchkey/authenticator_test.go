@@ -12,10 +12,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// handOut hands an authenticator out and reads its key back from the link.
-func (p place) handOut(args ...string) (handedOut, otp.Key) {
+// provision hands an authenticator out and reads its key back from the link.
+func (p installation) provision(args ...string) (provisionedRow, otp.Key) {
 	p.t.Helper()
-	out := read[handedOut](p, "", append([]string{"authenticator", "add"}, args...)...)
+	out := read[provisionedRow](p, "", append([]string{"authenticator", "add"}, args...)...)
 	return out, otptest.ReadLink(p.t, out.URI)
 }
 
@@ -38,13 +38,13 @@ func TestAuthenticators(t *testing.T) {
 }
 
 func testAuthenticators(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	base := serving(t, p.dir)
-	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	base := startServer(t, p.dir)
+	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
 
-	fob, counted := p.handOut("hotp", "--user", "anna", "--name", "Fob", "--digits", "8")
+	fob, counted := p.provision("hotp", "--user", "anna", "--name", "Fob", "--digits", "8")
 	if fob.State != "active" || fob.Kind != "hotp" || fob.Digits != 8 || fob.Users[0] != "anna" || !counted.Event || !strings.Contains(fob.QR, "█") {
-		t.Fatalf("handed out: %+v", fob)
+		t.Fatalf("provisioned: %+v", fob)
 	}
 	b := newBrowser(t)
 	b.toPasscode(base, "anna")
@@ -53,14 +53,14 @@ func testAuthenticators(t *testing.T) {
 		t.Fatalf("a passcode of the fob led to %s", b.at)
 	}
 
-	app, timed := p.handOut("totp", "--user", "Anna", "--secret", "gezd gnbv gy3t qojq gezd gnbv gy3t qojq", "--period", "60")
+	app, timed := p.provision("totp", "--user", "Anna", "--secret", "gezd gnbv gy3t qojq gezd gnbv gy3t qojq", "--period", "60")
 	if app.Secret != "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" || app.Period != 60 || timed.Params.Period != 60 {
-		t.Errorf("handed out: %+v", app)
+		t.Errorf("provisioned: %+v", app)
 	}
-	if listed := p.ok("", "authenticator", "list", "--user", "anna"); strings.Contains(listed+p.ok("", "authenticator", "show", app.Serial, "--json"), app.Secret) {
+	if listed := p.succeeds("", "authenticator", "list", "--user", "anna"); strings.Contains(listed+p.succeeds("", "authenticator", "show", app.Serial, "--json"), app.Secret) {
 		t.Error("the secret can be read again")
 	}
-	said := p.ok("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA\n", "authenticator", "add", "totp", "--user", "anna", "--secret", "-", "--name", "Third")
+	said := p.succeeds("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA\n", "authenticator", "add", "totp", "--user", "anna", "--secret", "-", "--name", "Third")
 	if strings.Count(said, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA") != 1 || !strings.Contains(said, "otpauth://totp/") || !strings.Contains(said, "▄") {
 		t.Errorf("said:\n%s", said)
 	}
@@ -87,14 +87,14 @@ func testAuthenticators(t *testing.T) {
 	if shown := read[authenticatorRow](p, "", "authenticator", "show", app.Serial); shown.State != "locked" || shown.LockedAt.IsZero() || shown.Users[0] != "anna" {
 		t.Errorf("shown: %+v", shown)
 	}
-	p.refused(failed, "is locked", "", "authenticator", "lock", app.Serial)
-	p.refused(failed, "is locked", "", "authenticator", "resume", app.Serial)
-	p.ok("", "authenticator", "unlock", app.Serial)
+	p.fails(exitFailed, "is locked", "", "authenticator", "lock", app.Serial)
+	p.fails(exitFailed, "is locked", "", "authenticator", "resume", app.Serial)
+	p.succeeds("", "authenticator", "unlock", app.Serial)
 	logsIn(app.Serial, timed, true)
-	if out := p.ok("", "authenticator", "show", app.Serial); !strings.Contains(out, "6 digits every 60 seconds") {
+	if out := p.succeeds("", "authenticator", "show", app.Serial); !strings.Contains(out, "6 digits every 60 seconds") {
 		t.Errorf("shown:\n%s", out)
 	}
-	p.ok("", "authenticator", "revoke", fob.Serial)
+	p.succeeds("", "authenticator", "revoke", fob.Serial)
 	if state := read[authenticatorRow](p, "", "authenticator", "show", fob.Serial).State; state != "revoked" {
 		t.Errorf("after revoke: %s", state)
 	}
@@ -107,25 +107,25 @@ func testAuthenticators(t *testing.T) {
 			t.Errorf("%s: %+v, want %d by the command line", kind, events, want)
 		}
 	}
-	if all := p.ok("", "audit", "list", "--json"); strings.Contains(all, "GEZDGNBV") {
+	if all := p.succeeds("", "audit", "list", "--json"); strings.Contains(all, "GEZDGNBV") {
 		t.Error("the audit has a secret")
 	}
 }
 
 func TestAuthenticators_Use(t *testing.T) {
-	p := furnish(t)
-	p.ok("correct horse\n", "user", "add", "anna")
-	app, _ := p.handOut("totp", "--user", "anna")
+	p := newInstallation(t)
+	p.succeeds("correct horse\n", "user", "add", "anna")
+	app, _ := p.provision("totp", "--user", "anna")
 	wrong := app.Serial[:len(app.Serial)-1] + "U" // no serial has one
 	for _, command := range []string{"show", "lock", "unlock", "suspend", "resume", "revoke", "set --push off"} {
-		p.refused(failed, "did you mean \""+app.Serial+"\"?", "", append(strings.Fields("authenticator "+command), wrong)...)
+		p.fails(exitFailed, "did you mean \""+app.Serial+"\"?", "", append(strings.Fields("authenticator "+command), wrong)...)
 	}
-	p.refused(failed, `did you mean "anna"`, "", "authenticator", "add", "totp", "--user", "ana")
-	p.refused(misuse, "--user", "", "authenticator", "add", "hotp")
-	p.refused(misuse, "--digits", "", "authenticator", "add", "hotp", "--user", "anna", "--digits", "7")
-	p.refused(misuse, "--period", "", "authenticator", "add", "totp", "--user", "anna", "--period", "45")
-	p.refused(misuse, "not Base32", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "hunter2")
-	p.refused(misuse, "no secret", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "-")
+	p.fails(exitFailed, `did you mean "anna"`, "", "authenticator", "add", "totp", "--user", "ana")
+	p.fails(exitUsage, "--user", "", "authenticator", "add", "hotp")
+	p.fails(exitUsage, "--digits", "", "authenticator", "add", "hotp", "--user", "anna", "--digits", "7")
+	p.fails(exitUsage, "--period", "", "authenticator", "add", "totp", "--user", "anna", "--period", "45")
+	p.fails(exitUsage, "not Base32", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "hunter2")
+	p.fails(exitUsage, "no secret", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "-")
 	if listed := read[[]authenticatorRow](p, "", "authenticator", "list"); len(listed) != 1 {
 		t.Errorf("what was refused added: %+v", listed)
 	}

@@ -50,7 +50,7 @@ func (c *backupCommand) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		progress, end := s.progress("Copying")
-		m, err := backup.Make(ctx, conf, db, s.who(), c.File, passphrase, progress)
+		m, err := backup.Make(ctx, conf, db, s.principal(), c.File, passphrase, progress)
 		end()
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (c *backupCommand) Run(ctx context.Context, s *shell) error {
 		for _, name := range m.Outside {
 			text += "\nNot in it, since it lies elsewhere or is not there: " + name
 		}
-		return s.say(row, "%s", text)
+		return s.print(row, "%s", text)
 	})
 }
 
@@ -97,7 +97,7 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		return s.say(m, "%s is whole: %s", c.File, m.Describe())
+		return s.print(m, "%s is whole: %s", c.File, m.Describe())
 	}
 	dir, err := filepath.Abs(s.dir())
 	if err != nil {
@@ -108,13 +108,13 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 		to.Database = s.override(config.Default(dir)).Database
 	}
 	progress, end := s.progress("Restoring")
-	r, err := backup.Restore(ctx, to, s.who(), c.File, passphrase, progress)
+	r, err := backup.Restore(ctx, to, s.principal(), c.File, passphrase, progress)
 	end()
 	if err != nil {
 		return err
 	}
 	ended := r.Ended
-	return s.say(r, `Restored %s
+	return s.print(r, `Restored %s
 from %s
 
 Over, since they may have been used after that: %d sessions, %d grants of tokens, %d logins under way, %d push requests,
@@ -126,24 +126,23 @@ What comes next:
 		ended.Passcodes, ended.Locked, dir, dir)
 }
 
-// passphrase is the first line of a file or of standard input or, where
-// somebody sits at a terminal, what they type: never an argument, which every
-// process on the machine can read.
+// passphrase is the first line of a file or of standard input or, at a terminal, what
+// is typed. It is never an argument, which every process on the machine can read.
 func (s *shell) passphrase(ctx context.Context, file string, fresh bool) (string, error) {
 	if f, ok := s.stdin.(*os.File); ok && file == "" && term.IsTerminal(int(f.Fd())) {
 		const question = "Passphrase of the backup: "
 		if fresh {
-			return s.twice(ctx, f, question)
+			return s.promptTwice(ctx, f, question)
 		}
 		return s.prompt(ctx, f, question)
 	}
-	text, err := s.file(file, maxLine)
+	text, err := s.readFile(file, maxLine)
 	if err != nil {
 		return "", err
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", refuse("there is no passphrase in the first line of %s", nameOr(file, "standard input"))
+		return "", usageErrorf("there is no passphrase in the first line of %s", nameOr(file, "standard input"))
 	}
 	return line, nil
 }
@@ -155,8 +154,8 @@ func nameOr(name, other string) string {
 	return name
 }
 
-// progress returns what tells somebody at a terminal how far a long work is,
-// and what ends that. Elsewhere both say nothing.
+// progress returns functions that show the progress of a long operation at a terminal,
+// and that end the line. Elsewhere both do nothing.
 func (s *shell) progress(doing string) (tell func(done, all int64), end func()) {
 	f, ok := s.stderr.(*os.File)
 	if !ok || s.flags.JSON || !term.IsTerminal(int(f.Fd())) {

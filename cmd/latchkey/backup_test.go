@@ -15,34 +15,34 @@ import (
 
 // A backup is made beside a running server and becomes one that runs.
 func TestBackup(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	serving(t, p.dir)
-	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	startServer(t, p.dir)
+	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
 	const passphrase = "correct horse battery\n"
 	file := filepath.Join(t.TempDir(), "backup")
-	p.refused(failed, "at least 12 characters", "too short\n", "backup", file)
-	p.refused(misuse, "no passphrase", "\n", "backup", file)
+	p.fails(exitFailed, "at least 12 characters", "too short\n", "backup", file)
+	p.fails(exitUsage, "no passphrase", "\n", "backup", file)
 	row := read[backupRow](p, passphrase, "backup", file)
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || info.Size() != row.Bytes || row.Rows == 0 {
 		t.Errorf("%+v: %v, %v", row, info, err)
 	}
-	p.refused(failed, "file already exists", passphrase, "backup", file)
+	p.fails(exitFailed, "file already exists", passphrase, "backup", file)
 	if len(p.events(audit.BackupMade)) != 1 {
 		t.Errorf("events: %v", p.events(audit.BackupMade))
 	}
 
-	p.refused(failed, "the passphrase is wrong", "something else entirely\n", "restore", file, "--verify")
+	p.fails(exitFailed, "the passphrase is wrong", "something else entirely\n", "restore", file, "--verify")
 	if m := read[backup.Manifest](p, passphrase, "restore", file, "--verify"); m.Rows() != row.Rows || m.Database != "sqlite" {
 		t.Errorf("verified: %+v, want %+v", m, row)
 	}
-	p.refused(failed, "is not empty", passphrase, "restore", file)
+	p.fails(exitFailed, "is not empty", passphrase, "restore", file)
 
 	secret := filepath.Join(t.TempDir(), "passphrase")
 	if err := os.WriteFile(secret, []byte(passphrase), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other := place{t, filepath.Join(t.TempDir(), "other")}
-	if said := other.ok("", "restore", file, "--passphrase-file", secret); !strings.Contains(said, "latchkey serve --dir "+other.dir) {
+	other := installation{t, filepath.Join(t.TempDir(), "other")}
+	if said := other.succeeds("", "restore", file, "--passphrase-file", secret); !strings.Contains(said, "latchkey serve --dir "+other.dir) {
 		t.Errorf("said:\n%s", said)
 	}
 	if users := read[[]userRow](other, "", "user", "list"); len(users) != 1 || users[0].Name != "anna" {
@@ -51,28 +51,28 @@ func TestBackup(t *testing.T) {
 	if len(other.events(audit.BackupRestored)) != 1 {
 		t.Errorf("events: %v", other.events(audit.BackupRestored))
 	}
-	serving(t, other.dir)
+	startServer(t, other.dir)
 }
 
 // A server moves from one kind of database to the other, by commands alone.
 func TestBackup_ToTheOtherDatabase(t *testing.T) {
 	for from, source := range storetest.Empty(t) {
-		p := furnish(t, "--database", source)
-		p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+		p := newInstallation(t, "--database", source)
+		p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
 		const passphrase = "correct horse battery\n"
 		file := filepath.Join(t.TempDir(), "backup")
 		if row := read[backupRow](p, passphrase, "backup", file); row.Database != from {
 			t.Errorf("a backup of %s says it is of %s", from, row.Database)
 		}
 		for to, target := range storetest.Empty(t) {
-			other := place{t, filepath.Join(t.TempDir(), "other")}
-			other.refused(failed, "latchkey: ", passphrase, "restore", file, "--database", source) // not empty
-			other.ok(passphrase, "restore", file, "--database", target)
+			other := installation{t, filepath.Join(t.TempDir(), "other")}
+			other.fails(exitFailed, "latchkey: ", passphrase, "restore", file, "--database", source) // not empty
+			other.succeeds(passphrase, "restore", file, "--database", target)
 			if users := read[[]userRow](other, "", "user", "list"); len(users) != 1 || users[0].Name != "anna" {
 				t.Errorf("%s to %s: %+v", from, to, users)
 			}
-			other.ok("", "config", "validate")
-			if _, out, _ := other.typed("", "doctor"); !strings.Contains(out, "ok       keys: RS256 key of tenant default for saml") {
+			other.succeeds("", "config", "validate")
+			if _, out, _ := other.run("", "doctor"); !strings.Contains(out, "ok       keys: RS256 key of tenant default for saml") {
 				t.Errorf("%s to %s: the doctor says\n%s", from, to, out)
 			}
 		}

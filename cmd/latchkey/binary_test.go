@@ -32,8 +32,8 @@ var (
 	})
 )
 
-// binary is the program without the race detector, built once for all tests.
-func binary(t *testing.T) string {
+// buildProgram is the program without the race detector, built once for all tests.
+func buildProgram(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds the program")

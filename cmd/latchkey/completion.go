@@ -14,8 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// The scripts only ask "latchkey complete", which walks the same model that
-// parses the command line: nothing in them can fall behind it.
+// The scripts only ask "latchkey complete", which reads the same model that
+// parses the command line, so they cannot become outdated.
 //
 //go:embed completion/latchkey.*
 var completionScripts embed.FS
@@ -74,13 +74,13 @@ func (c *completeCommand) Run(s *shell) error {
 	return err
 }
 
-// A candidate is a word that fits, and what it means.
+// A candidate is a word that can follow, and what it means.
 type candidate struct{ word, means string }
 
 // files stands for all names of files.
 const files = ":files"
 
-// complete returns what fits in place of the last word.
+// complete returns what can stand in place of the last word.
 func complete(node *kong.Node, words []string) []candidate {
 	words = joined(words)
 	if len(words) == 0 {
@@ -115,17 +115,17 @@ func complete(node *kong.Node, words []string) []candidate {
 	name, typed, whole := strings.Cut(last, "=")
 	switch flag := flagOf(node, name); {
 	case expects != nil:
-		return fitting(valuesOf(expects), last, "")
+		return matching(valuesOf(expects), last, "")
 	case !onlyThose && whole && flag != nil:
-		return fitting(valuesOf(flag.Value), typed, name+"=")
+		return matching(valuesOf(flag.Value), typed, name+"=")
 	case !onlyThose && strings.HasPrefix(last, "-"):
-		return fitting(flagsOf(node, given), last, "")
+		return matching(flagsOf(node, given), last, "")
 	case len(node.Children) > 0:
-		return fitting(childrenOf(node), last, "")
+		return matching(childrenOf(node), last, "")
 	case len(node.Positional) > 0:
 		// The last one may stand for many.
 		if at := min(positionals, len(node.Positional)-1); at == positionals || node.Positional[at].IsCumulative() {
-			return fitting(valuesOf(node.Positional[at]), last, "")
+			return matching(valuesOf(node.Positional[at]), last, "")
 		}
 	}
 	return nil
@@ -144,9 +144,9 @@ func joined(words []string) []string {
 	return out
 }
 
-// fitting returns the candidates that begin with what was typed, each after a
+// matching returns the candidates that begin with what was typed, each after a
 // prefix.
-func fitting(all []candidate, typed, prefix string) []candidate {
+func matching(all []candidate, typed, prefix string) []candidate {
 	var fit []candidate
 	for _, c := range all {
 		if c.word == files {
@@ -233,7 +233,7 @@ func valuesOf(v *kong.Value) []candidate {
 	case reflect.TypeFor[identity.Platform]():
 		all = stringsOf(append(slices.Clone(identity.Platforms), identity.PrivacyIDEA))
 	default:
-		switch called := calledIn(v); {
+		switch called := placeholderOf(v); {
 		case v.Enum != "":
 			all = v.EnumSlice()
 		case called == "KIND":
@@ -251,8 +251,8 @@ func valuesOf(v *kong.Value) []candidate {
 	return candidates
 }
 
-// calledIn is what the help calls a value, in capitals.
-func calledIn(v *kong.Value) string {
+// placeholderOf is what the help calls a value, in capitals.
+func placeholderOf(v *kong.Value) string {
 	if v.Flag != nil {
 		return strings.ToUpper(v.Flag.PlaceHolder)
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// model is all commands as they are declared.
-func model(t *testing.T) *kong.Application {
+// commandModel is all commands as they are declared.
+func commandModel(t *testing.T) *kong.Application {
 	t.Helper()
-	parser, err := grammar(&commands{})
+	parser, err := newParser(&commands{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func model(t *testing.T) *kong.Application {
 }
 
 func TestComplete(t *testing.T) {
-	all := model(t)
+	all := commandModel(t)
 	for _, tt := range []struct {
 		words []string
 		want  string
@@ -79,7 +79,7 @@ func TestComplete(t *testing.T) {
 // The scripts in the shells they are for: what is typed with Tab becomes a
 // command, and that command runs. Words end in what completion put there.
 func TestCompletion_InShells(t *testing.T) {
-	program := binary(t)
+	program := buildProgram(t)
 	for _, tt := range []struct{ shell, begin string }{
 		{"bash", "bash --norc --noprofile -i"},
 		{"zsh", "zsh -f -i"},

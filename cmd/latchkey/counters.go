@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// countersRow is where the counters of an authenticator stand.
+// countersRow are the counters of an authenticator.
 type countersRow struct {
 	Serial    string    `json:"serial"`
 	Name      string    `json:"name"`
@@ -43,10 +43,10 @@ func (c countersRow) last() string {
 	case c.LastTime.IsZero():
 		return "counter " + strconv.FormatInt(c.LastStep, 10)
 	}
-	return when(c.LastTime)
+	return formatTime(c.LastTime)
 }
 
-// userCounters is where a user's own counters stand, with what the user has.
+// userCounters are a user's own counters, and those of the user's authenticators.
 type userCounters struct {
 	Name            string        `json:"name"`
 	Failures        int64         `json:"failures"` // failed logins in a row, in browsers not known before
@@ -58,8 +58,8 @@ type userCounters struct {
 	Authenticators  []countersRow `json:"authenticators"`
 }
 
-// until is a time that is yet to come, and else the zero time.
-func until(t, now time.Time) time.Time {
+// futureOrZero is t if it is in the future, and else the zero time.
+func futureOrZero(t, now time.Time) time.Time {
 	if t.After(now) {
 		return t
 	}
@@ -84,11 +84,11 @@ Examples:
 // Run shows counters.
 func (c *authenticatorCounters) Run(ctx context.Context, s *shell) error {
 	if (c.Serial == "") == (c.User == "") {
-		return refuse("name an authenticator by its serial, or a user by --user")
+		return usageErrorf("name an authenticator by its serial, or a user by --user")
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		if c.Serial != "" {
-			a, err := h.authenticator(ctx, c.Serial)
+			a, err := ts.authenticator(ctx, c.Serial)
 			if err != nil {
 				return err
 			}
@@ -97,18 +97,18 @@ func (c *authenticatorCounters) Run(ctx context.Context, s *shell) error {
 				return s.encode(row)
 			}
 			return table(s.stdout, [][]string{{"Serial", row.Serial}, {"Name", row.Name}, {"State", row.State},
-				{"Wrong in a row", strconv.FormatInt(row.Wrong, 10)}, {"Locked", when(row.LockedAt)}, {"Unlocks by itself", when(row.UnlocksAt)},
+				{"Wrong in a row", strconv.FormatInt(row.Wrong, 10)}, {"Locked", formatTime(row.LockedAt)}, {"Unlocks by itself", formatTime(row.UnlocksAt)},
 				{"Last passcode", row.last()}, {"Drift in steps", strconv.FormatInt(row.Drift, 10)}})
 		}
-		u, err := h.user(ctx, c.User)
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
-		now := h.db.Now()
-		all := userCounters{Name: u.Name, Failures: u.Failures, LockedUntil: until(u.LockedUntil, now), LockedAt: u.LockedAt,
-			Wrong: u.PasscodeFailures, PasscodesLocked: until(u.PasscodesLocked, now), PushLocked: until(u.PushLockedUntil, now),
+		now := ts.db.Now()
+		all := userCounters{Name: u.Name, Failures: u.Failures, LockedUntil: futureOrZero(u.LockedUntil, now), LockedAt: u.LockedAt,
+			Wrong: u.PasscodeFailures, PasscodesLocked: futureOrZero(u.PasscodesLocked, now), PushLocked: futureOrZero(u.PushLockedUntil, now),
 			Authenticators: []countersRow{}}
-		for a, err := range h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID) {
+		for a, err := range ts.db.Authenticators().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
@@ -124,14 +124,14 @@ func (c *authenticatorCounters) Run(ctx context.Context, s *shell) error {
 // print writes a user's counters for people.
 func (c userCounters) print(s *shell) error {
 	err := table(s.stdout, [][]string{{"User", c.Name}, {"Failed logins in a row", strconv.FormatInt(c.Failures, 10)},
-		{"Logins locked until", when(c.LockedUntil)}, {"Locked by an operator", when(c.LockedAt)},
-		{"Wrong passcodes in a row", strconv.FormatInt(c.Wrong, 10)}, {"Passcodes locked until", when(c.PasscodesLocked)},
-		{"Push locked until", when(c.PushLocked)}, {}})
+		{"Logins locked until", formatTime(c.LockedUntil)}, {"Locked by an operator", formatTime(c.LockedAt)},
+		{"Wrong passcodes in a row", strconv.FormatInt(c.Wrong, 10)}, {"Passcodes locked until", formatTime(c.PasscodesLocked)},
+		{"Push locked until", formatTime(c.PushLocked)}, {}})
 	if err != nil {
 		return err
 	}
 	return list(s, c.Authenticators, []string{"SERIAL", "NAME", "STATE", "WRONG", "UNLOCKS", "LAST PASSCODE", "DRIFT"}, func(a countersRow) []string {
-		return []string{a.Serial, a.Name, a.State, strconv.FormatInt(a.Wrong, 10), when(a.UnlocksAt), a.last(), strconv.FormatInt(a.Drift, 10)}
+		return []string{a.Serial, a.Name, a.State, strconv.FormatInt(a.Wrong, 10), formatTime(a.UnlocksAt), a.last(), strconv.FormatInt(a.Drift, 10)}
 	})
 }
 
@@ -151,7 +151,7 @@ Example:
 // Run resynchronises an authenticator.
 func (c *authenticatorResync) Run(ctx context.Context, s *shell) error {
 	if len(c.Passcode) != 2 {
-		return refuse("give two passcodes that follow one another: --passcode twice")
+		return usageErrorf("give two passcodes that follow one another: --passcode twice")
 	}
 	return s.changeAuthenticator(ctx, c.Serial, "resynchronised", func(ctx context.Context, tx *store.Tx, a identity.Authenticator) error {
 		return authenticator.Resynchronise(ctx, tx, a, c.Passcode[0], c.Passcode[1])

@@ -40,7 +40,7 @@ func (c *demoCommand) Run(ctx context.Context, s *shell) error {
 	}
 	if c.Addr != "" {
 		if _, err := demo.Base(c.Addr); err != nil {
-			return refuse("%w", err)
+			return usageErrorf("%w", err)
 		}
 	}
 	return demo.Run(ctx, demo.Options{Dir: dir, Addr: c.Addr, Fresh: c.Fresh, JSON: s.flags.JSON, Stdout: s.stdout, Stderr: s.stderr})

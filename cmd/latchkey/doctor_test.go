@@ -12,8 +12,8 @@ import (
 )
 
 func TestDoctor(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	serving(t, p.dir)
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	startServer(t, p.dir)
 	_, port := mailbox(t)
 	for name, value := range map[string]string{"HOST": "127.0.0.1", "PORT": strconv.Itoa(port), "FROM": "login@example.org", "TLS": "none"} {
 		t.Setenv("LATCHKEY_MAIL_"+name, value)
@@ -31,7 +31,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("nothing was found about %q", want)
 		}
 	}
-	if said := p.ok("", "doctor"); !strings.Contains(said, "\nwarning  backup: none was ever made") {
+	if said := p.succeeds("", "doctor"); !strings.Contains(said, "\nwarning  backup: none was ever made") {
 		t.Errorf("said:\n%s", said)
 	}
 
@@ -40,37 +40,37 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("LATCHKEY_MAIL_PORT", "1")
-	code, out, errs := p.typed("", "doctor", "--json")
+	code, out, errs := p.run("", "doctor", "--json")
 	var bad []doctor.Finding
-	if err := json.Unmarshal([]byte(out), &bad); err != nil || code != failed || !strings.Contains(errs, "there are 2 errors") {
+	if err := json.Unmarshal([]byte(out), &bad); err != nil || code != exitFailed || !strings.Contains(errs, "there are 2 errors") {
 		t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
 	}
-	p.refused(failed, "there are 2 errors", "", "doctor")
+	p.fails(exitFailed, "there are 2 errors", "", "doctor")
 }
 
 // A folder without a configuration has nothing to look over.
 func TestDoctor_Nothing(t *testing.T) {
-	p := place{t, t.TempDir()}
-	p.refused(failed, `"latchkey init" makes one`, "", "doctor")
+	p := installation{t, t.TempDir()}
+	p.fails(exitFailed, `"latchkey init" makes one`, "", "doctor")
 }
 
 // Without a database the rest is looked over all the same.
 func TestDoctor_NoDatabase(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	if err := os.Remove(filepath.Join(p.dir, "latchkey.db")); err != nil {
 		t.Fatal(err)
 	}
-	code, out, _ := p.typed("", "doctor")
+	code, out, _ := p.run("", "doctor")
 	for _, want := range []string{"error    database: it cannot be opened: there is no database at", "error    address: nobody answers at", "ok       keys"} {
-		if code != failed || !strings.Contains(out, want) {
+		if code != exitFailed || !strings.Contains(out, want) {
 			t.Errorf("exit %d, no %q in\n%s", code, want, out)
 		}
 	}
 }
 
 func TestMigrate_DryRun(t *testing.T) {
-	p := furnish(t)
-	if said := p.ok("", "migrate", "--dry-run"); !strings.Contains(said, "nothing to do") {
+	p := newInstallation(t)
+	if said := p.succeeds("", "migrate", "--dry-run"); !strings.Contains(said, "nothing to do") {
 		t.Errorf("said %q", said)
 	}
 	// A database in which nothing is yet.

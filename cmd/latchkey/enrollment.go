@@ -27,26 +27,26 @@ Example:
 
 // Run gives leave to enrol once more.
 func (c *enrollmentAllow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
-		if err := h.people().AllowEnrollment(ctx, h.who, h.tenant.ID, u.Name); err != nil {
+		if err := ts.directory().AllowEnrollment(ctx, ts.who, ts.tenant.ID, u.Name); err != nil {
 			return err
 		}
-		if u, err = h.db.Users().Get(ctx, h.tenant.ID, u.ID); err != nil {
+		if u, err = ts.db.Users().Get(ctx, ts.tenant.ID, u.ID); err != nil {
 			return err
 		}
-		return s.say(rowOfUser(u, h.db.Now()), "User %s may enrol once more.", u.Name)
+		return s.print(rowOfUser(u, ts.db.Now()), "User %s may enrol once more.", u.Name)
 	})
 }
 
-// A validity is how long a link works, as an operator types it: hours or days.
-type validity time.Duration
+// An invitationLife is how long a link works, as an operator types it: hours or days.
+type invitationLife time.Duration
 
 // UnmarshalText reads "36h" or "7d".
-func (v *validity) UnmarshalText(text []byte) error {
+func (v *invitationLife) UnmarshalText(text []byte) error {
 	number, unit := strings.TrimRight(string(text), "hd"), time.Hour
 	if strings.HasSuffix(string(text), "d") {
 		unit = 24 * time.Hour
@@ -59,16 +59,16 @@ func (v *validity) UnmarshalText(text []byte) error {
 	if life < admin.ShortestInvitation || life > admin.LongestInvitation {
 		return fmt.Errorf("a link works for 1h at least and %dd at most", admin.LongestInvitation/(24*time.Hour))
 	}
-	*v = validity(life)
+	*v = invitationLife(life)
 	return nil
 }
 
 type enrollmentInvite struct {
-	Users  []string `arg:"" optional:"" name:"user" help:"Whom to send a link."`
-	Group  string   `placeholder:"GROUP" help:"All members of a group."`
-	CSV    string   `name:"csv" placeholder:"FILE" help:"All users in the column name of a CSV file; - is standard input."`
-	Valid  validity `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
-	DryRun bool     `help:"Send nothing; say who would get a link, and who not and why."`
+	Users  []string       `arg:"" optional:"" name:"user" help:"Whom to send a link."`
+	Group  string         `placeholder:"GROUP" help:"All members of a group."`
+	CSV    string         `name:"csv" placeholder:"FILE" help:"All users in the column name of a CSV file; - is standard input."`
+	Valid  invitationLife `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
+	DryRun bool           `help:"Send nothing; say who would get a link, and who not and why."`
 }
 
 func (enrollmentInvite) Help() string {
@@ -95,14 +95,14 @@ func rowOfInvite(result admin.InvitationResult) inviteRow {
 	case result.Invited:
 		row.Invited, row.ID, row.To, row.Until = true, result.Invitation.ID, result.User.Mail, result.Invitation.ExpiresAt
 	case !result.WorkingUntil.IsZero():
-		row.Why = "has a link that works until " + when(result.WorkingUntil)
+		row.Why = "has a link that works until " + formatTime(result.WorkingUntil)
 	}
 	return row
 }
 
 func (r inviteRow) cells() []string {
 	if r.Invited {
-		return []string{r.User, "yes", "to " + r.To + ", until " + when(r.Until)}
+		return []string{r.User, "yes", "to " + r.To + ", until " + formatTime(r.Until)}
 	}
 	return []string{r.User, "no", r.Why}
 }
@@ -114,16 +114,16 @@ func (c *enrollmentInvite) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error {
-		people, err := h.named(ctx, users, c.Group)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		people, err := ts.usersByName(ctx, users, c.Group)
 		if err != nil {
 			return err
 		}
-		return s.invite(ctx, h, people, admin.InvitationRequest{Life: time.Duration(c.Valid), DryRun: c.DryRun})
+		return s.invite(ctx, ts, people, admin.InvitationRequest{Life: time.Duration(c.Valid), DryRun: c.DryRun})
 	})
 }
 
-// named are the names typed, or those of a file.
+// named returns the names given as arguments, or those of a file.
 func (c *enrollmentInvite) named(s *shell) ([]string, error) {
 	ways := 0
 	for _, given := range []bool{len(c.Users) > 0, c.Group != "", c.CSV != ""} {
@@ -132,12 +132,12 @@ func (c *enrollmentInvite) named(s *shell) ([]string, error) {
 		}
 	}
 	if ways != 1 {
-		return nil, refuse("say whom to invite: by names, by --group, or by --csv")
+		return nil, usageErrorf("say whom to invite: by names, by --group, or by --csv")
 	}
 	if c.CSV == "" {
 		return c.Users, nil
 	}
-	data, err := s.file(c.CSV, maxNames+1)
+	data, err := s.readFile(c.CSV, maxNames+1)
 	if err != nil {
 		return nil, err
 	}
@@ -150,24 +150,24 @@ func (c *enrollmentInvite) named(s *shell) ([]string, error) {
 // maxNames is the most bytes of a file of names.
 const maxNames = 16 << 20
 
-// named are the users of these names, or the members of a group. Names that are
-// nobody's are all told at once.
-func (h house) named(ctx context.Context, names []string, group string) ([]identity.User, error) {
+// usersByName returns the users of these names, or the members of a group. Its error
+// has all the names that no user has.
+func (ts tenantScope) usersByName(ctx context.Context, names []string, group string) ([]identity.User, error) {
 	if group != "" {
-		g, err := h.group(ctx, group)
+		g, err := ts.group(ctx, group)
 		if err != nil {
 			return nil, err
 		}
-		return store.Collect(h.db.Groups().Members(ctx, h.tenant.ID, g.ID))
+		return store.Collect(ts.db.Groups().Members(ctx, ts.tenant.ID, g.ID))
 	}
 	var people []identity.User
 	var nobodies []error
 	seen := make(map[string]bool)
 	for _, name := range names {
-		u, err := h.db.Users().ByName(ctx, h.tenant.ID, name)
+		u, err := ts.db.Users().ByName(ctx, ts.tenant.ID, name)
 		switch {
 		case errors.Is(err, identity.NotFound):
-			_, err = h.user(ctx, name)
+			_, err = ts.user(ctx, name)
 			nobodies = append(nobodies, err)
 		case err != nil:
 			return nil, err
@@ -186,13 +186,13 @@ func (s *shell) base() (string, error) {
 }
 
 // invite sends users a link and lists what became of each.
-func (s *shell) invite(ctx context.Context, h house, users []identity.User, r admin.InvitationRequest) error {
+func (s *shell) invite(ctx context.Context, ts tenantScope, users []identity.User, r admin.InvitationRequest) error {
 	base, err := s.base()
 	if err != nil {
 		return err
 	}
-	r.Base = base + "/t/" + h.tenant.Slug
-	results, err := admin.InviteEach(ctx, h.db, h.who, users, r)
+	r.Base = base + "/t/" + ts.tenant.Slug
+	results, err := admin.InviteEach(ctx, ts.db, ts.who, users, r)
 	if err != nil {
 		return fmt.Errorf("%w; %d before are done", err, len(results))
 	}
@@ -204,8 +204,8 @@ func (s *shell) invite(ctx context.Context, h house, users []identity.User, r ad
 }
 
 type enrollmentResend struct {
-	Users []string `arg:"" name:"user" help:"Whom to send another link."`
-	Valid validity `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
+	Users []string       `arg:"" name:"user" help:"Whom to send another link."`
+	Valid invitationLife `placeholder:"TIME" default:"7d" help:"How long the link works, in hours or days, from 1h to 30d (default 7d)."`
 }
 
 func (enrollmentResend) Help() string {
@@ -218,16 +218,16 @@ Example:
 
 // Run sends users another link.
 func (c *enrollmentResend) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		people, err := h.named(ctx, c.Users, "")
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		people, err := ts.usersByName(ctx, c.Users, "")
 		if err != nil {
 			return err
 		}
-		return s.invite(ctx, h, people, admin.InvitationRequest{Life: time.Duration(c.Valid), Again: true})
+		return s.invite(ctx, ts, people, admin.InvitationRequest{Life: time.Duration(c.Valid), Again: true})
 	})
 }
 
-type sentRow struct {
+type invitationRow struct {
 	ID      string    `json:"invitation"`
 	User    string    `json:"user"`
 	State   string    `json:"state"`
@@ -239,8 +239,8 @@ type sentRow struct {
 	EndedAt time.Time `json:"ended_at,omitzero"` // used, revoked or replaced
 }
 
-func rowOfSent(i store.SentInvitation, now time.Time) sentRow {
-	row := sentRow{ID: i.ID, User: i.Name, State: string(i.State(now)), To: i.To, Mail: "waiting", SentAt: i.MailedAt,
+func rowOfInvitation(i store.SentInvitation, now time.Time) invitationRow {
+	row := invitationRow{ID: i.ID, User: i.Name, State: string(i.State(now)), To: i.To, Mail: "waiting", SentAt: i.MailedAt,
 		AddedAt: i.CreatedAt, Until: i.ExpiresAt}
 	switch {
 	case !i.MailedAt.IsZero():
@@ -272,28 +272,28 @@ Example:
 // Run lists who was sent a link, and what became of it.
 func (c *enrollmentList) Run(ctx context.Context, s *shell) error {
 	if c.State != "" && !slices.Contains(store.InvitationStates, c.State) {
-		return refuse("--state is open, used, expired, revoked or replaced, not %q", c.State)
+		return usageErrorf("--state is open, used, expired, revoked or replaced, not %q", c.State)
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		user := ""
 		if c.User != "" {
-			u, err := h.user(ctx, c.User)
+			u, err := ts.user(ctx, c.User)
 			if err != nil {
 				return err
 			}
 			user = u.ID
 		}
-		var rows []sentRow
-		for i, err := range h.db.Invitations().List(ctx, h.tenant.ID, user) {
+		var rows []invitationRow
+		for i, err := range ts.db.Invitations().List(ctx, ts.tenant.ID, user) {
 			if err != nil {
 				return err
 			}
-			if row := rowOfSent(i, h.db.Now()); c.State == "" || row.State == string(c.State) {
+			if row := rowOfInvitation(i, ts.db.Now()); c.State == "" || row.State == string(c.State) {
 				rows = append(rows, row)
 			}
 		}
-		return list(s, rows, []string{"USER", "TO", "INVITED", "MAIL", "UNTIL", "STATE", "SINCE"}, func(r sentRow) []string {
-			return []string{r.User, r.To, when(r.AddedAt), r.Mail, when(r.Until), r.State, when(r.EndedAt)}
+		return list(s, rows, []string{"USER", "TO", "INVITED", "MAIL", "UNTIL", "STATE", "SINCE"}, func(r invitationRow) []string {
+			return []string{r.User, r.To, formatTime(r.AddedAt), r.Mail, formatTime(r.Until), r.State, formatTime(r.EndedAt)}
 		})
 	})
 }
@@ -312,15 +312,15 @@ Example:
 
 // Run ends users' links.
 func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		people, err := h.named(ctx, c.Users, "")
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		people, err := ts.usersByName(ctx, c.Users, "")
 		if err != nil {
 			return err
 		}
-		rows := []sentRow{}
+		rows := []invitationRow{}
 		for _, u := range people {
 			var ended store.Invitation
-			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+			err := ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
 				ended, err = admin.RevokeOpenInvitation(ctx, tx, u)
 				return err
 			})
@@ -330,11 +330,11 @@ func (c *enrollmentRevoke) Run(ctx context.Context, s *shell) error {
 			if err != nil {
 				return err
 			}
-			row := rowOfSent(store.SentInvitation{Invitation: ended, Name: u.Name}, h.db.Now())
+			row := rowOfInvitation(store.SentInvitation{Invitation: ended, Name: u.Name}, ts.db.Now())
 			row.Mail = ""
 			rows = append(rows, row)
 			if !s.flags.JSON {
-				if err := s.say(nil, "The link of %s works no more.", u.Name); err != nil {
+				if err := s.print(nil, "The link of %s works no more.", u.Name); err != nil {
 					return err
 				}
 			}

@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/phone"
 )
 
-// invited waits for so many enrolment mails in a folder and returns the link of
+// awaitInvitationMail waits for so many enrolment mails in a folder and returns the link of
 // the newest, and the code beside it.
-func invited(t *testing.T, folder string, mails int) (link, code string) {
+func awaitInvitationMail(t *testing.T, folder string, mails int) (link, code string) {
 	t.Helper()
 	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
@@ -51,11 +51,11 @@ func invited(t *testing.T, folder string, mails int) (link, code string) {
 func TestENR19_TheWholeWayByMail(t *testing.T) {
 	t.Setenv("LATCHKEY_MAIL_FOLDER", "mails")
 	t.Setenv("LATCHKEY_MAIL_FROM", "login@example.org")
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	base := serving(t, p.dir)
-	mobile := place{t, filepath.Join(t.TempDir(), "phone")}
-	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
-	p.ok("", "policy", "set", "self-provisioning", "--target", "none")
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	base := startServer(t, p.dir)
+	mobile := installation{t, filepath.Join(t.TempDir(), "phone")}
+	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	p.succeeds("", "policy", "set", "self-provisioning", "--target", "none")
 
 	b := newBrowser(t)
 	b.open(base + "/")
@@ -65,8 +65,8 @@ func TestENR19_TheWholeWayByMail(t *testing.T) {
 		t.Fatalf("who is no target user is not told how to enrol instead:\n%s", b.page)
 	}
 
-	p.ok("", "enrollment", "invite", "anna")
-	link, code := invited(t, filepath.Join(p.dir, "mails"), 1)
+	p.succeeds("", "enrollment", "invite", "anna")
+	link, code := awaitInvitationMail(t, filepath.Join(p.dir, "mails"), 1)
 	b = newBrowser(t)
 	b.open(link)
 	b.post("secret", link+"#i1."+code, "do", "begin")
@@ -102,7 +102,7 @@ func TestENR19_TheWholeWayByMail(t *testing.T) {
 	if !strings.Contains(other.page, "was used already") {
 		t.Errorf("the used link, at %s:\n%s", other.at, other.page)
 	}
-	list := read[[]sentRow](p, "", "enrollment", "list")
+	list := read[[]invitationRow](p, "", "enrollment", "list")
 	if len(list) != 1 || list[0].State != "used" || list[0].Mail != "sent" || list[0].EndedAt.IsZero() || list[0].To != "anna@example.org" {
 		t.Errorf("list: %+v", list)
 	}
@@ -120,33 +120,33 @@ func TestENR19_TheWholeWayByMail(t *testing.T) {
 
 // Who gets a link, who does not and why, by names, by a group and by a file.
 func TestENR19_WhoIsInvited(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
-	p.ok("", "user", "add", "anna", "--mail", "anna@example.org", "--no-password", "--group", "Nurses")
-	p.ok("", "user", "add", "bo", "--no-password", "--group", "Nurses")
-	p.ok("", "user", "add", "cy", "--mail", "cy@example.org", "--no-password")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
+	p.succeeds("", "user", "add", "anna", "--mail", "anna@example.org", "--no-password", "--group", "Nurses")
+	p.succeeds("", "user", "add", "bo", "--no-password", "--group", "Nurses")
+	p.succeeds("", "user", "add", "cy", "--mail", "cy@example.org", "--no-password")
 	for _, tt := range []struct {
 		name, stdin, says string
 		code              int
 		args              []string
 	}{
-		{"nobody named", "", "say whom to invite", misuse, nil},
-		{"named twice", "", "say whom to invite", misuse, []string{"anna", "--group", "Nurses"}},
-		{"no such user", "", `no user "ana"; did you mean "anna"?`, failed, []string{"cy", "ana"}},
-		{"no such group", "", `no group "Nurse"; did you mean "Nurses"?`, failed, []string{"--group", "Nurse"}},
-		{"no such user in a file", "name,mail\ncy,\ndora,\n", `no user "dora"`, failed, []string{"--csv", "-"}},
-		{"an empty file", "name\n", "no name in the file", failed, []string{"--csv", "-"}},
-		{"no unit", "", "neither hours", misuse, []string{"anna", "--valid", "7"}},
-		{"too short", "", "1h at least and 30d at most", misuse, []string{"anna", "--valid", "0h"}},
-		{"too long", "", "1h at least and 30d at most", misuse, []string{"anna", "--valid", "31d"}},
-		{"far too long", "", "1h at least and 30d at most", misuse, []string{"anna", "--valid", "9223372036854775807d"}},
-		{"below nothing", "", "1h at least and 30d at most", misuse, []string{"anna", "--valid=-7d"}},
+		{"nobody named", "", "say whom to invite", exitUsage, nil},
+		{"named twice", "", "say whom to invite", exitUsage, []string{"anna", "--group", "Nurses"}},
+		{"no such user", "", `no user "ana"; did you mean "anna"?`, exitFailed, []string{"cy", "ana"}},
+		{"no such group", "", `no group "Nurse"; did you mean "Nurses"?`, exitFailed, []string{"--group", "Nurse"}},
+		{"no such user in a file", "name,mail\ncy,\ndora,\n", `no user "dora"`, exitFailed, []string{"--csv", "-"}},
+		{"an empty file", "name\n", "no name in the file", exitFailed, []string{"--csv", "-"}},
+		{"no unit", "", "neither hours", exitUsage, []string{"anna", "--valid", "7"}},
+		{"too short", "", "1h at least and 30d at most", exitUsage, []string{"anna", "--valid", "0h"}},
+		{"too long", "", "1h at least and 30d at most", exitUsage, []string{"anna", "--valid", "31d"}},
+		{"far too long", "", "1h at least and 30d at most", exitUsage, []string{"anna", "--valid", "9223372036854775807d"}},
+		{"below nothing", "", "1h at least and 30d at most", exitUsage, []string{"anna", "--valid=-7d"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			place{t, p.dir}.refused(tt.code, tt.says, tt.stdin, append([]string{"enrollment", "invite"}, tt.args...)...)
+			installation{t, p.dir}.fails(tt.code, tt.says, tt.stdin, append([]string{"enrollment", "invite"}, tt.args...)...)
 		})
 	}
-	if rows := read[[]sentRow](p, "", "enrollment", "list"); len(rows) != 0 {
+	if rows := read[[]invitationRow](p, "", "enrollment", "list"); len(rows) != 0 {
 		t.Fatalf("a command that failed sent links: %+v", rows)
 	}
 
@@ -165,7 +165,7 @@ func TestENR19_WhoIsInvited(t *testing.T) {
 	if got, want := invite("", "--group", "Nurses", "--dry-run"), "anna: yes; bo: has no mail address"; got != want {
 		t.Errorf("dry run: %q, want %q", got, want)
 	}
-	if rows := read[[]sentRow](p, "", "enrollment", "list"); len(rows) != 0 {
+	if rows := read[[]invitationRow](p, "", "enrollment", "list"); len(rows) != 0 {
 		t.Fatalf("a dry run sent links: %+v", rows)
 	}
 	if got, want := invite("mail,name\nx,ANNA\ny,anna\nz,bo\n", "--csv", "-", "--valid", "36h"), "anna: yes; bo: has no mail address"; got != want {
@@ -174,11 +174,11 @@ func TestENR19_WhoIsInvited(t *testing.T) {
 	if got := invite("", "anna", "cy"); !strings.HasPrefix(got, "anna: has a link that works until ") || !strings.HasSuffix(got, "; cy: yes") {
 		t.Errorf("again: %q", got)
 	}
-	p.ok("", "enrollment", "resend", "anna")
-	p.ok("", "enrollment", "revoke", "cy")
-	p.refused(failed, "user cy has no link", "", "enrollment", "revoke", "cy")
-	p.refused(failed, "user bo has no link", "", "enrollment", "revoke", "bo")
-	p.refused(misuse, "--state is open, used", "", "enrollment", "list", "--state", "gone")
+	p.succeeds("", "enrollment", "resend", "anna")
+	p.succeeds("", "enrollment", "revoke", "cy")
+	p.fails(exitFailed, "user cy has no link", "", "enrollment", "revoke", "cy")
+	p.fails(exitFailed, "user bo has no link", "", "enrollment", "revoke", "bo")
+	p.fails(exitUsage, "--state is open, used", "", "enrollment", "list", "--state", "gone")
 	for _, tt := range []struct {
 		args []string
 		want string
@@ -188,7 +188,7 @@ func TestENR19_WhoIsInvited(t *testing.T) {
 		{[]string{"--state", "open"}, "anna open waiting"},
 	} {
 		var got []string
-		for _, r := range read[[]sentRow](p, "", append([]string{"enrollment", "list"}, tt.args...)...) {
+		for _, r := range read[[]invitationRow](p, "", append([]string{"enrollment", "list"}, tt.args...)...) {
 			got = append(got, r.User+" "+r.State+" "+r.Mail)
 		}
 		if len(got) != strings.Count(tt.want, ",")+1 {
@@ -200,7 +200,7 @@ func TestENR19_WhoIsInvited(t *testing.T) {
 			}
 		}
 	}
-	if out := p.ok("", "enrollment", "list"); strings.Contains(out, "secret") || !strings.Contains(out, "anna@example.org") {
+	if out := p.succeeds("", "enrollment", "list"); strings.Contains(out, "secret") || !strings.Contains(out, "anna@example.org") {
 		t.Errorf("list:\n%s", out)
 	}
 	for kind, want := range map[audit.Kind]int{audit.EnrollInvited: 3, audit.EnrollInvitationEnded: 2} {

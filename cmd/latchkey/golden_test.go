@@ -47,9 +47,9 @@ func pathOf(node *kong.Node) string {
 // The help of every command is a golden file, and each example in it is a
 // command that can be typed; one at least is of the command itself.
 func TestHelp_Golden(t *testing.T) {
-	program := binary(t)
+	program := buildProgram(t)
 	files := map[string]bool{}
-	for _, leaf := range model(t).Leaves(true) {
+	for _, leaf := range commandModel(t).Leaves(true) {
 		path := pathOf(leaf)
 		name := filepath.Join("help", strings.ReplaceAll(path, " ", "-")+".txt")
 		files[filepath.Base(name)] = true
@@ -61,7 +61,7 @@ func TestHelp_Golden(t *testing.T) {
 			golden(t, name, string(out))
 			own := false
 			for _, args := range examples(t, leaf.Detail) {
-				parser, err := grammar(&commands{})
+				parser, err := newParser(&commands{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -119,7 +119,7 @@ func examples(t *testing.T, help string) [][]string {
 // Whatever the command: a flag there is not, or an argument too many, is wrong
 // use; it says where the right use stands, and says it in JSON if asked to.
 func TestMisuse(t *testing.T) {
-	for _, leaf := range model(t).Leaves(true) {
+	for _, leaf := range commandModel(t).Leaves(true) {
 		path := pathOf(leaf)
 		t.Run(path, func(t *testing.T) {
 			help := `see "latchkey ` + path + ` --help"`
@@ -138,8 +138,8 @@ func TestMisuse(t *testing.T) {
 					if asked != nil {
 						said = strings.ReplaceAll(said, `\"`, `"`)
 					}
-					if code != misuse || !strings.Contains(said, help) || out.Len() > 0 {
-						t.Errorf("%q: exit %d, want %d; said, want %s:\n%s%s", args, code, misuse, help, out.String(), said)
+					if code != exitUsage || !strings.Contains(said, help) || out.Len() > 0 {
+						t.Errorf("%q: exit %d, want %d; said, want %s:\n%s%s", args, code, exitUsage, help, out.String(), said)
 					}
 					if json := strings.HasPrefix(said, `{"error":"`); json != (asked != nil) {
 						t.Errorf("%q: JSON %t, want %t: %s", args, json, asked != nil, said)
@@ -152,10 +152,10 @@ func TestMisuse(t *testing.T) {
 
 // Whatever the command: who stops reading its help has read enough.
 func TestHelp_ClosedPipe(t *testing.T) {
-	for _, leaf := range model(t).Leaves(false) {
+	for _, leaf := range commandModel(t).Leaves(false) {
 		args := append(strings.Fields(pathOf(leaf)), "--help")
 		var errs bytes.Buffer
-		if code := run(t.Context(), args, nil, closed{}, &errs); code != fine || errs.Len() > 0 {
+		if code := run(t.Context(), args, nil, brokenPipe{}, &errs); code != exitOK || errs.Len() > 0 {
 			t.Errorf("%q into a closed pipe: exit %d, %s", args, code, errs.String())
 		}
 	}
@@ -163,9 +163,9 @@ func TestHelp_ClosedPipe(t *testing.T) {
 
 // Whatever the command: a name nobody has ends with 1, and says the nearest.
 func TestUnknownNames(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
-	p.ok("", "user", "add", "anna", "--no-password")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
+	p.succeeds("", "user", "add", "anna", "--no-password")
 	for _, command := range []string{"user show anan", "user set anan --mail a@example.org", "user lock anan", "user unlock anan",
 		"user disable anan", "user enable anan", "user remove anan --yes", "user list --group Nurse", "user add bo --no-password --group Nurse",
 		"group member Nurse", "group member Nurses --add anan", "group remove Nurse --yes", "app show defualt", "app set defualt --name x",
@@ -177,7 +177,7 @@ func TestUnknownNames(t *testing.T) {
 		"policy set push --group Nurse --codes"} {
 		t.Run(command, func(t *testing.T) {
 			p.t = t
-			p.refused(failed, "did you mean", "", strings.Fields(command)...)
+			p.fails(exitFailed, "did you mean", "", strings.Fields(command)...)
 		})
 	}
 }

@@ -16,10 +16,10 @@ type groupRow struct {
 
 func rowOfGroup(g identity.Group) groupRow { return groupRow{g.ID, g.Name, g.CreatedAt} }
 
-// group finds a group by name, or says which name is near.
-func (h house) group(ctx context.Context, name string) (identity.Group, error) {
-	g, err := h.db.Groups().ByName(ctx, h.tenant.ID, name)
-	return g, unknown(err, "group", name, called(h.db.Groups().All(ctx, h.tenant.ID), func(g identity.Group) string { return g.Name }))
+// group finds a group by name. Its error names the nearest.
+func (ts tenantScope) group(ctx context.Context, name string) (identity.Group, error) {
+	g, err := ts.db.Groups().ByName(ctx, ts.tenant.ID, name)
+	return g, withNearest(err, "group", name, namesOf(ts.db.Groups().All(ctx, ts.tenant.ID), func(g identity.Group) string { return g.Name }))
 }
 
 type groupAdd struct {
@@ -30,12 +30,12 @@ func (groupAdd) Help() string { return "Example:\n\n    latchkey group add Nurse
 
 // Run adds a group.
 func (c *groupAdd) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		g, err := h.people().AddGroup(ctx, h.who, h.tenant.ID, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		g, err := ts.directory().AddGroup(ctx, ts.who, ts.tenant.ID, c.Name)
 		if err != nil {
 			return err
 		}
-		return s.say(rowOfGroup(g), "Added group %s (%s).", g.Name, g.ID)
+		return s.print(rowOfGroup(g), "Added group %s (%s).", g.Name, g.ID)
 	})
 }
 
@@ -45,9 +45,9 @@ func (groupList) Help() string { return "Example:\n\n    latchkey group list --j
 
 // Run lists groups by name.
 func (groupList) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		var rows []groupRow
-		for g, err := range h.db.Groups().All(ctx, h.tenant.ID) {
+		for g, err := range ts.db.Groups().All(ctx, ts.tenant.ID) {
 			if err != nil {
 				return err
 			}
@@ -73,27 +73,27 @@ Example:
 
 // Run changes a group's members and lists them.
 func (c *groupMember) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		g, err := h.group(ctx, c.Group)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		g, err := ts.group(ctx, c.Group)
 		if err != nil {
 			return err
 		}
 		for _, name := range append(append([]string{}, c.Add...), c.Remove...) {
-			if _, err := h.user(ctx, name); err != nil {
+			if _, err := ts.user(ctx, name); err != nil {
 				return err
 			}
 		}
 		for _, name := range c.Add {
-			if err := h.people().AddMember(ctx, h.who, h.tenant.ID, g.Name, name); err != nil {
+			if err := ts.directory().AddMember(ctx, ts.who, ts.tenant.ID, g.Name, name); err != nil {
 				return err
 			}
 		}
 		for _, name := range c.Remove {
-			if err := h.people().RemoveMember(ctx, h.who, h.tenant.ID, g.Name, name); err != nil {
+			if err := ts.directory().RemoveMember(ctx, ts.who, ts.tenant.ID, g.Name, name); err != nil {
 				return err
 			}
 		}
-		return s.users(h.db.Groups().Members(ctx, h.tenant.ID, g.ID), h.db.Now())
+		return s.users(ts.db.Groups().Members(ctx, ts.tenant.ID, g.ID), ts.db.Now())
 	})
 }
 
@@ -117,22 +117,22 @@ type groupRemoved struct {
 
 // Run removes a group.
 func (c *groupRemove) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		g, err := h.group(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		g, err := ts.group(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		members, err := store.Collect(h.db.Groups().Members(ctx, h.tenant.ID, g.ID))
+		members, err := store.Collect(ts.db.Groups().Members(ctx, ts.tenant.ID, g.ID))
 		if err != nil {
 			return err
 		}
 		if err := s.confirm(ctx, c.Yes, "Removing group %s (%s) destroys %d memberships.", g.Name, g.ID, len(members)); err != nil {
 			return err
 		}
-		n, err := h.people().RemoveGroup(ctx, h.who, h.tenant.ID, g.Name)
+		n, err := ts.directory().RemoveGroup(ctx, ts.who, ts.tenant.ID, g.Name)
 		if err != nil {
 			return err
 		}
-		return s.say(groupRemoved{rowOfGroup(g), n}, "Removed group %s, of which %d were members.", g.Name, n)
+		return s.print(groupRemoved{rowOfGroup(g), n}, "Removed group %s, of which %d were members.", g.Name, n)
 	})
 }

@@ -28,7 +28,7 @@ Example:
 
 // Run makes the folder and says what comes next.
 func (c *initCommand) Run(ctx context.Context, s *shell) error {
-	conf, err := s.found(ctx, c)
+	conf, err := s.initialise(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func (s *shell) firstTenant() string {
 	return cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"), "default")
 }
 
-// found decides on a configuration and makes the folder of it.
-func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error) {
+// initialise makes a folder with a configuration of the flags and the environment.
+func (s *shell) initialise(ctx context.Context, c *initCommand) (config.Config, error) {
 	dir, err := filepath.Abs(s.dir())
 	if err != nil {
 		return config.Config{}, err
@@ -77,12 +77,12 @@ func (s *shell) found(ctx context.Context, c *initCommand) (config.Config, error
 	conf = s.override(conf)
 	if c.BaseURL != "" {
 		if conf, err = conf.WithBase(c.BaseURL); err != nil {
-			return conf, refuse("--base-url %w", err)
+			return conf, usageErrorf("--base-url %w", err)
 		}
 	}
 	conf.Listen = cmp.Or(c.Listen, conf.Listen)
 	slug := s.firstTenant()
-	return conf, server.Found(ctx, conf, s.who(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
+	return conf, server.Found(ctx, conf, s.principal(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
 }
 
 type migrateCommand struct {
@@ -115,14 +115,14 @@ func (c *migrateCommand) Run(ctx context.Context, s *shell) error {
 	pending = append([]string{}, pending...) // none is [], not null
 	if c.DryRun {
 		if len(pending) == 0 {
-			return s.say(map[string][]string{"pending": pending}, "There is nothing to do; the database is up to date.")
+			return s.print(map[string][]string{"pending": pending}, "There is nothing to do; the database is up to date.")
 		}
-		return s.say(map[string][]string{"pending": pending}, "To be done, each in a transaction of its own:\n  %s", strings.Join(pending, "\n  "))
+		return s.print(map[string][]string{"pending": pending}, "To be done, each in a transaction of its own:\n  %s", strings.Join(pending, "\n  "))
 	}
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	return s.say(map[string][]string{"migrated": pending}, "%d migrations were to be done; the database is up to date.", len(pending))
+	return s.print(map[string][]string{"migrated": pending}, "%d migrations were to be done; the database is up to date.", len(pending))
 }
 
 type configValidate struct{}
@@ -137,5 +137,5 @@ func (configValidate) Run(s *shell) error {
 	if err := config.JoinProblems(err, c.Validate()); err != nil {
 		return err
 	}
-	return s.say(map[string]bool{"valid": true}, "%s can be used.", c.Path(config.File))
+	return s.print(map[string]bool{"valid": true}, "%s can be used.", c.Path(config.File))
 }

@@ -19,14 +19,14 @@ import (
 
 // Exit codes.
 const (
-	fine   = 0
-	failed = 1
-	misuse = 2
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
 )
 
 func main() {
-	// Who reads our output may stop reading: that is then an error of the
-	// write, and no reason to die of a signal.
+	// If the reader of our output stops reading, the write fails, and no signal
+	// ends the program.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -34,7 +34,7 @@ func main() {
 	os.Exit(code)
 }
 
-// commands is all that can be typed, and what all commands share.
+// commands are all commands, and the flags that all of them have.
 type commands struct {
 	Dir      string `placeholder:"DIR" help:"Folder with configuration, keys and database; for phone, with its accounts. Also LATCHKEY_DIR (for phone LATCHKEY_PHONE_DIR)."`
 	Database string `placeholder:"SOURCE" help:"Another database than the configuration's: postgres://… or an SQLite file."`
@@ -169,12 +169,12 @@ type commands struct {
 	} `cmd:"" help:"An authenticator app without a screen."`
 }
 
-// run is main without the process: tests call it with their own arguments.
+// run is main with arguments and streams of its own, for tests.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c commands
 	s := &shell{flags: &c, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, environ: os.Environ()}
 	helped := false
-	parser, err := grammar(&c, kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }),
+	parser, err := newParser(&c, kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
 	if err != nil {
 		return s.fail(err)
@@ -182,28 +182,28 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	command, err := parser.Parse(args)
 	switch {
 	case helped:
-		return fine
+		return exitOK
 	case err != nil:
 		// With --json, errors are JSON too, even those of the parser.
 		c.JSON = c.JSON || slices.Contains(args, "--json")
 		if now := oldPolicySet(parser.Model, args); now != nil {
-			return s.fail(refuse("%w; see \"%s --help\"", now, selected(err)))
+			return s.fail(usageErrorf("%w; see \"%s --help\"", now, commandPath(err)))
 		}
-		return s.fail(refuse("%w; see \"%s --help\"", err, selected(err)))
+		return s.fail(usageErrorf("%w; see \"%s --help\"", err, commandPath(err)))
 	}
 	s.command, s.model = command.Command(), parser.Model
 	return s.fail(command.Run())
 }
 
-// grammar reads commands from their declaration.
-func grammar(c *commands, options ...kong.Option) (*kong.Kong, error) {
+// newParser returns the parser of the command line.
+func newParser(c *commands, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append(options, kong.Name("latchkey"),
 		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}))...)
 }
 
-// selected is as much of a command as was understood.
-func selected(err error) string {
+// commandPath is as much of the command as the parser understood.
+func commandPath(err error) string {
 	if parsing, ok := errors.AsType[*kong.ParseError](err); ok && parsing.Context != nil {
 		if node := parsing.Context.Selected(); node != nil {
 			return node.FullPath()
@@ -212,15 +212,15 @@ func selected(err error) string {
 	return "latchkey"
 }
 
-// fail says what went wrong and returns the exit code.
+// fail prints an error and returns the exit code.
 func (s *shell) fail(err error) int {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
-		return fine
-	case errors.Is(err, errMisuse):
-		s.complain(err)
-		return misuse
+		return exitOK
+	case errors.Is(err, errUsage):
+		s.printError(err)
+		return exitUsage
 	}
-	s.complain(err)
-	return failed
+	s.printError(err)
+	return exitFailed
 }

@@ -18,55 +18,55 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// A place is a folder made by init, and the commands typed in it.
-type place struct {
+// An installation is a folder made by init, and the commands typed in it.
+type installation struct {
 	t   *testing.T
 	dir string
 }
 
-// furnish makes a folder by init.
-func furnish(t *testing.T, args ...string) place {
+// newInstallation makes a folder by init.
+func newInstallation(t *testing.T, args ...string) installation {
 	t.Helper()
 	for _, name := range []string{"LATCHKEY_DIR", "LATCHKEY_TENANT", "LATCHKEY_DATABASE", "LATCHKEY_BASE_URL"} {
 		t.Setenv(name, "")
 	}
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	p.ok("", append([]string{"init"}, args...)...)
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	p.succeeds("", append([]string{"init"}, args...)...)
 	return p
 }
 
-// typed runs a command and returns its exit code and what it said.
-func (p place) typed(stdin string, args ...string) (code int, stdout, stderr string) {
+// run runs a command and returns its exit code and what it said.
+func (p installation) run(stdin string, args ...string) (code int, stdout, stderr string) {
 	p.t.Helper()
 	var out, errs bytes.Buffer
 	code = run(p.t.Context(), append(args, "--dir", p.dir), strings.NewReader(stdin), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
-// ok runs a command that must succeed.
-func (p place) ok(stdin string, args ...string) string {
+// succeeds runs a command that must succeed.
+func (p installation) succeeds(stdin string, args ...string) string {
 	p.t.Helper()
-	code, stdout, stderr := p.typed(stdin, args...)
-	if code != fine || stderr != "" {
+	code, stdout, stderr := p.run(stdin, args...)
+	if code != exitOK || stderr != "" {
 		p.t.Fatalf("latchkey %s: exit %d\n%s%s", strings.Join(args, " "), code, stdout, stderr)
 	}
 	return stdout
 }
 
-// refused runs a command that must fail with a code and say a text.
-func (p place) refused(want int, says string, stdin string, args ...string) {
+// fails runs a command that must fail with a code and say a text.
+func (p installation) fails(want int, says string, stdin string, args ...string) {
 	p.t.Helper()
-	code, stdout, stderr := p.typed(stdin, args...)
+	code, stdout, stderr := p.run(stdin, args...)
 	if code != want || !strings.Contains(stderr, says) {
 		p.t.Errorf("latchkey %s: exit %d, want %d; said, want %q:\n%s%s", strings.Join(args, " "), code, want, says, stdout, stderr)
 	}
 }
 
 // read runs a command with --json and reads what it says.
-func read[T any](p place, stdin string, args ...string) T {
+func read[T any](p installation, stdin string, args ...string) T {
 	p.t.Helper()
 	var v T
-	out := p.ok(stdin, append(args, "--json")...)
+	out := p.succeeds(stdin, append(args, "--json")...)
 	if err := json.Unmarshal([]byte(out), &v); err != nil {
 		p.t.Fatalf("latchkey %s --json: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -74,13 +74,13 @@ func read[T any](p place, stdin string, args ...string) T {
 }
 
 // events returns what the audit has of a kind, newest first.
-func (p place) events(kind audit.Kind) []eventRow {
+func (p installation) events(kind audit.Kind) []eventRow {
 	p.t.Helper()
 	return read[[]eventRow](p, "", "audit", "list", "--kind", string(kind))
 }
 
 func TestInit(t *testing.T) {
-	p := furnish(t, "--base-url", "https://login.example.org", "--listen", ":8443", "--tenant", "example", "--name", "Example Hospital")
+	p := newInstallation(t, "--base-url", "https://login.example.org", "--listen", ":8443", "--tenant", "example", "--name", "Example Hospital")
 	for _, name := range []string{"latchkey.toml", "latchkey.keys", "latchkey.db"} {
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
@@ -98,57 +98,57 @@ func TestInit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.refused(failed, "already", "", "init")
+	p.fails(exitFailed, "already", "", "init")
 	if after, err := os.ReadFile(filepath.Join(p.dir, "latchkey.keys")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("a second init touched the keys: %v", err)
 	}
-	p.refused(failed, "base_url is https: set tls_cert", "", "config", "validate")
-	p.ok("", "migrate")
+	p.fails(exitFailed, "base_url is https: set tls_cert", "", "config", "validate")
+	p.succeeds("", "migrate")
 }
 
 // An init that was cut short is finished by the next one.
 func TestInit_Again(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	if err := os.Remove(filepath.Join(p.dir, "latchkey.toml")); err != nil {
 		t.Fatal(err)
 	}
 	before := p.dir
-	p.ok("", "init")
-	if tenants := read[[]tenantRow](place{t, before}, "", "tenant", "list"); len(tenants) != 1 {
+	p.succeeds("", "init")
+	if tenants := read[[]tenantRow](installation{t, before}, "", "tenant", "list"); len(tenants) != 1 {
 		t.Errorf("%d tenants after a second init, want 1", len(tenants))
 	}
 }
 
 func TestInit_Refuses(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "x")}
-	p.refused(misuse, "must be https", "", "init", "--base-url", "http://login.example.org")
-	p.refused(failed, "cannot be part of an address", "", "init", "--tenant", "Not A Slug")
-	p.refused(failed, "latchkey init", "", "user", "list")
+	p := installation{t, filepath.Join(t.TempDir(), "x")}
+	p.fails(exitUsage, "must be https", "", "init", "--base-url", "http://login.example.org")
+	p.fails(exitFailed, "cannot be part of an address", "", "init", "--tenant", "Not A Slug")
+	p.fails(exitFailed, "latchkey init", "", "user", "list")
 }
 
 func TestExitCodes(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	for _, tt := range []struct {
 		name string
 		want int
 		says string
 		args []string
 	}{
-		{"no command", misuse, "--help", nil},
-		{"unknown command", misuse, `did you mean "policy"`, []string{"polcy"}},
-		{"missing argument", misuse, `see "latchkey user show --help"`, []string{"user", "show"}},
-		{"unknown flag", misuse, "unknown flag", []string{"user", "list", "--nothing"}},
-		{"unknown tenant", failed, `did you mean "default"`, []string{"user", "list", "--tenant", "defualt"}},
-		{"unknown policy", failed, `did you mean "access"`, []string{"policy", "show", "acess"}},
-		{"unknown event", failed, `did you mean "login.failure"`, []string{"audit", "list", "--kind", "login.failur"}},
-		{"unknown user", failed, `there is no user "anna"`, []string{"user", "show", "anna"}},
-		{"no such file", failed, "no such file", []string{"policy", "set", "access", "nowhere.json"}},
-		{"when", misuse, "--since", []string{"audit", "list", "--since", "yesterday"}},
-		{"flags of another policy", misuse, "self-provisioning", []string{"policy", "set", "access", "--target", "all"}},
+		{"no command", exitUsage, "--help", nil},
+		{"unknown command", exitUsage, `did you mean "policy"`, []string{"polcy"}},
+		{"missing argument", exitUsage, `see "latchkey user show --help"`, []string{"user", "show"}},
+		{"unknown flag", exitUsage, "unknown flag", []string{"user", "list", "--nothing"}},
+		{"unknown tenant", exitFailed, `did you mean "default"`, []string{"user", "list", "--tenant", "defualt"}},
+		{"unknown policy", exitFailed, `did you mean "access"`, []string{"policy", "show", "acess"}},
+		{"unknown event", exitFailed, `did you mean "login.failure"`, []string{"audit", "list", "--kind", "login.failur"}},
+		{"unknown user", exitFailed, `there is no user "anna"`, []string{"user", "show", "anna"}},
+		{"no such file", exitFailed, "no such file", []string{"policy", "set", "access", "nowhere.json"}},
+		{"when", exitUsage, "--since", []string{"audit", "list", "--since", "yesterday"}},
+		{"flags of another policy", exitUsage, "self-provisioning", []string{"policy", "set", "access", "--target", "all"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p.t = t
-			p.refused(tt.want, tt.says, "", tt.args...)
+			p.fails(tt.want, tt.says, "", tt.args...)
 		})
 	}
 }
@@ -166,21 +166,21 @@ func TestHelp(t *testing.T) {
 		}
 		var out, errs bytes.Buffer
 		code := run(t.Context(), append(strings.Fields(command), "--help"), nil, &out, &errs)
-		if code != fine || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "latchkey "+command) {
+		if code != exitOK || !strings.Contains(out.String(), "Example") || !strings.Contains(out.String(), "latchkey "+command) {
 			t.Errorf("latchkey %s --help: exit %d, want an example in:\n%s%s", command, code, out.String(), errs.String())
 		}
 	}
 }
 
 // A broken pipe: whoever reads us has read enough.
-type closed struct{}
+type brokenPipe struct{}
 
-func (closed) Write([]byte) (int, error) { return 0, os.NewSyscallError("write", syscall.EPIPE) }
+func (brokenPipe) Write([]byte) (int, error) { return 0, os.NewSyscallError("write", syscall.EPIPE) }
 
 func TestClosedPipeIsNoError(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "user", "add", "anna", "--no-password", "--mail", "anna@example.org")
-	p.ok("", "group", "add", "Nurses")
+	p := newInstallation(t)
+	p.succeeds("", "user", "add", "anna", "--no-password", "--mail", "anna@example.org")
+	p.succeeds("", "group", "add", "Nurses")
 	for _, command := range []string{"tenant list", "tenant show default", "user list", "user show anna", "group list", "group member Nurses",
 		"app list", "app show default", "authenticator list", "authenticator add hotp --user anna", "enrollment list", "policy show",
 		"policy show access", "policy set platforms --refuse android", "policy explain --user anna --app default", "audit list", "audit export",
@@ -188,7 +188,7 @@ func TestClosedPipeIsNoError(t *testing.T) {
 		for _, more := range [][]string{nil, {"--json"}} {
 			args := slices.Concat([]string{"--dir", p.dir}, more, strings.Fields(command))
 			var errs bytes.Buffer
-			if code := run(t.Context(), args, nil, closed{}, &errs); code != fine || errs.Len() > 0 {
+			if code := run(t.Context(), args, nil, brokenPipe{}, &errs); code != exitOK || errs.Len() > 0 {
 				t.Errorf("latchkey %s into a closed pipe: exit %d, %s", strings.Join(args, " "), code, errs.String())
 			}
 		}
@@ -196,14 +196,14 @@ func TestClosedPipeIsNoError(t *testing.T) {
 }
 
 func TestTenants(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	added := read[tenantRow](p, "", "tenant", "add", "second", "--name", "Second", "--language", "de", "--alert", "ops@example.org")
 	if added.Slug != "second" || added.Language != "de" || len(added.Alerts) != 1 {
 		t.Errorf("added: %+v", added)
 	}
-	p.refused(failed, `"second"`, "", "tenant", "add", "second", "--name", "Again")
-	p.refused(misuse, "--tenant (default, second)", "", "user", "list")
-	p.ok("long enough\n", "user", "add", "anna", "--tenant", "second")
+	p.fails(exitFailed, `"second"`, "", "tenant", "add", "second", "--name", "Again")
+	p.fails(exitUsage, "--tenant (default, second)", "", "user", "list")
+	p.succeeds("long enough\n", "user", "add", "anna", "--tenant", "second")
 	for tenant, want := range map[string]int{"default": 0, "second": 1} {
 		if users := read[[]userRow](p, "", "user", "list", "--tenant", tenant); len(users) != want {
 			t.Errorf("%s has %d users, want %d", tenant, len(users), want)
@@ -212,37 +212,37 @@ func TestTenants(t *testing.T) {
 }
 
 func TestUsersAndGroups(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
-	p.ok("", "group", "add", "Doctors, senior")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
+	p.succeeds("", "group", "add", "Doctors, senior")
 	anna := read[userRow](p, "correct horse\nnot this\n", "user", "add", "anna", "--mail", "anna@example.org", "--group", "nurses", "--group", "Doctors, senior")
 	if !anna.Password || anna.ID == "" {
 		t.Errorf("added: %+v", anna)
 	}
-	p.refused(misuse, "--no-password", "", "user", "add", "bo")
-	p.ok("", "user", "add", "bo", "--no-password")
-	p.refused(failed, `there is a user "ANNA" already`, "long enough", "user", "add", "ANNA")
-	p.refused(failed, "at least 8 characters", "short", "user", "add", "cy")
-	p.refused(failed, `did you mean "Nurses"`, "long enough", "user", "add", "cy", "--group", "Nurse")
-	p.refused(failed, `did you mean "anna"`, "", "user", "show", "anan")
+	p.fails(exitUsage, "--no-password", "", "user", "add", "bo")
+	p.succeeds("", "user", "add", "bo", "--no-password")
+	p.fails(exitFailed, `there is a user "ANNA" already`, "long enough", "user", "add", "ANNA")
+	p.fails(exitFailed, "at least 8 characters", "short", "user", "add", "cy")
+	p.fails(exitFailed, `did you mean "Nurses"`, "long enough", "user", "add", "cy", "--group", "Nurse")
+	p.fails(exitFailed, `did you mean "anna"`, "", "user", "show", "anan")
 
 	shown := read[userRow](p, "", "user", "show", "Anna")
 	if got := strings.Join(shown.Groups, "; "); got != "Doctors, senior; Nurses" {
 		t.Errorf("groups: %s", got)
 	}
-	if out := p.ok("", "user", "show", "anna"); !strings.Contains(out, "anna@example.org") || !strings.Contains(out, "Nurses") {
+	if out := p.succeeds("", "user", "show", "anna"); !strings.Contains(out, "anna@example.org") || !strings.Contains(out, "Nurses") {
 		t.Errorf("user show:\n%s", out)
 	}
-	p.ok("", "group", "member", "Nurses", "--add", "bo", "--remove", "anna")
+	p.succeeds("", "group", "member", "Nurses", "--add", "bo", "--remove", "anna")
 	members := read[[]userRow](p, "", "user", "list", "--group", "Nurses")
 	if len(members) != 1 || members[0].Name != "bo" {
 		t.Errorf("members: %+v", members)
 	}
-	p.refused(failed, `there is no user "zoe"`, "", "group", "member", "Nurses", "--add", "zoe")
+	p.fails(exitFailed, `there is no user "zoe"`, "", "group", "member", "Nurses", "--add", "zoe")
 	if groups := read[[]groupRow](p, "", "group", "list"); len(groups) != 2 {
 		t.Errorf("groups: %+v", groups)
 	}
-	p.ok("", "user", "unlock", "anna")
+	p.succeeds("", "user", "unlock", "anna")
 	allowed := read[userRow](p, "", "enrollment", "allow", "anna")
 	if allowed.MayEnrollAt.IsZero() {
 		t.Errorf("no leave: %+v", allowed)
@@ -261,8 +261,8 @@ func TestUsersAndGroups(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
 	nurses := read[[]groupRow](p, "", "group", "list")[0].ID
 
 	// By flags, by a document with names, and back with ids.
@@ -271,21 +271,21 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("version %d: %s, want %s", row.Version, got, want)
 	}
 	document := `{"rules":[{"name":"nurses","groups":["Nurses"],"require":["password"]},{"name":"rest","require":["password","otp"]}]}`
-	p.ok(document, "policy", "set", "access")
-	shown := p.ok("", "policy", "show", "access")
+	p.succeeds(document, "policy", "set", "access")
+	shown := p.succeeds("", "policy", "show", "access")
 	if !strings.Contains(shown, nurses) {
 		t.Errorf("policy show access has no id of the group:\n%s", shown)
 	}
-	p.ok(shown, "policy", "set", "access") // what was shown can be set, and changes nothing
+	p.succeeds(shown, "policy", "set", "access") // what was shown can be set, and changes nothing
 	if events := p.events(audit.PolicyChanged); len(events) != 2 || events[0].Data["before"] == events[0].Data["after"] {
 		t.Errorf("events: %+v, want two that differ before and after", events)
 	}
-	p.refused(failed, "rules[1].require[0]: must be one of", `{"rules":[{"name":"a","require":["password"]},{"name":"b","require":["magic"]}]}`, "policy", "set", "access")
-	p.refused(failed, "rules[0].groups[0]: is not known; did you mean Nurses?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
-	p.refused(failed, "rules[0].applications[0]: is not known", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
-	p.refused(failed, "is not JSON", "{", "policy", "set", "push")
-	p.refused(misuse, "there is no document", "", "policy", "set", "push")
-	p.refused(failed, "target: must be one of", "", "policy", "set", "self-provisioning", "--tenant", "default", "--target", "nobody")
+	p.fails(exitFailed, "rules[1].require[0]: must be one of", `{"rules":[{"name":"a","require":["password"]},{"name":"b","require":["magic"]}]}`, "policy", "set", "access")
+	p.fails(exitFailed, "rules[0].groups[0]: is not known; did you mean Nurses?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
+	p.fails(exitFailed, "rules[0].applications[0]: is not known", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
+	p.fails(exitFailed, "is not JSON", "{", "policy", "set", "push")
+	p.fails(exitUsage, "there is no document", "", "policy", "set", "push")
+	p.fails(exitFailed, "target: must be one of", "", "policy", "set", "self-provisioning", "--tenant", "default", "--target", "nobody")
 
 	platforms := compact(t, read[policyRow](p, "", "policy", "set", "platforms", "--refuse", "android", "--no-push", "linux").Document)
 	for _, want := range []string{`"android":{"allowed":false,"push":true`, `"linux":{"allowed":true,"push":false`, `"ios":{"allowed":true,"push":true`} {
@@ -293,7 +293,7 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("no %s in %s", want, platforms)
 		}
 	}
-	p.refused(failed, "atari", "", "policy", "set", "platforms", "--allow", "atari")
+	p.fails(exitFailed, "atari", "", "policy", "set", "platforms", "--allow", "atari")
 	push := `{"groups":{"Nurses":{"enabled":false,"codes_allowed":true,"presence":"none"}}}`
 	if got := compact(t, read[policyRow](p, push, "policy", "set", "push").Document); !strings.Contains(got, `"`+nurses+`":{"enabled":false`) {
 		t.Errorf("push: %s", got)
@@ -313,16 +313,16 @@ func compact(t *testing.T, document []byte) string {
 }
 
 func TestAuditList(t *testing.T) {
-	p := furnish(t)
-	p.ok("long enough", "user", "add", "anna")
-	p.ok("long enough", "user", "add", "bo")
+	p := newInstallation(t)
+	p.succeeds("long enough", "user", "add", "anna")
+	p.succeeds("long enough", "user", "add", "bo")
 	if events := read[[]eventRow](p, "", "audit", "list", "--user", "anna"); len(events) != 1 || events[0].Personal["name"] != "anna" {
 		t.Errorf("events of anna: %+v", events)
 	}
 	if events := read[[]eventRow](p, "", "audit", "list", "--limit", "2"); len(events) != 2 {
 		t.Errorf("%d events, want 2", len(events))
 	}
-	if out := p.ok("", "audit", "list", "--since", "2100-01-01", "--json"); strings.TrimSpace(out) != "[]" {
+	if out := p.succeeds("", "audit", "list", "--since", "2100-01-01", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("events since 2100: %s, want []", out)
 	}
 	if events := read[[]eventRow](p, "", "audit", "list", "--since", "1h"); len(events) != 6 {
@@ -330,7 +330,7 @@ func TestAuditList(t *testing.T) {
 	}
 }
 
-// What strangers typed into the database must not command a terminal.
+// What anybody typed into the database must not command a terminal.
 func TestPrintable(t *testing.T) {
 	if got, want := printable("a\x1b[2Jb\u202ec\nd"), "a\ufffd[2Jb\ufffdc\ufffdd"; got != want {
 		t.Errorf("printable = %q, want %q", got, want)

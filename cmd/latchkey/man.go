@@ -58,8 +58,8 @@ func manual(model *kong.Application, version string, date time.Time) string {
 	for _, code := range []struct {
 		code int
 		says string
-	}{{fine, "Done."}, {failed, "It failed; the error stream says why, and for an unknown name which one is near."},
-		{misuse, "It was not used as it is meant to be; the error stream says how it is."}} {
+	}{{exitOK, "Done."}, {exitFailed, "It failed; the error stream says why, and for an unknown name which one is near."},
+		{exitUsage, "It was not used as it is meant to be; the error stream says how it is."}} {
 		m.macro("TP")
 		m.macro("B", fmt.Sprint(code.code))
 		m.text(code.says)
@@ -174,8 +174,8 @@ func (m *roff) flag(flag *kong.Flag) {
 	m.text(flag.Help)
 }
 
-// escaped writes text so that roff shows it as it is. A minus has to be told
-// from a hyphen, or what is copied from the page is no flag.
+// escaped escapes text for roff. A minus is escaped too, so that roff does not make a
+// hyphen of it, which would be no flag when it is copied from the page.
 func escaped(text string) string {
 	var b strings.Builder
 	for _, r := range text {

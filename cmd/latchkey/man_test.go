@@ -11,7 +11,7 @@ import (
 
 // The manual page has every command and flag there is, and its readers take it.
 func TestManual(t *testing.T) {
-	all := model(t)
+	all := commandModel(t)
 	page := manual(all, "v1.2.3", time.Date(2026, 1, 2, 23, 0, 0, 0, time.UTC))
 	for _, leaf := range all.Leaves(true) {
 		want := []string{`.SS "latchkey ` + escaped(leaf.Path())}

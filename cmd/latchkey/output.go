@@ -18,8 +18,8 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// say writes v as JSON if that was asked for, and else a line of text.
-func (s *shell) say(v any, format string, args ...any) error {
+// print writes v as JSON if that was asked for, and else a line of text.
+func (s *shell) print(v any, format string, args ...any) error {
 	if s.flags.JSON {
 		return s.encode(v)
 	}
@@ -62,8 +62,8 @@ func table(w io.Writer, rows [][]string) error {
 	return t.Flush()
 }
 
-// printable replaces what a terminal would obey instead of showing: some of
-// what is in the database was typed by strangers.
+// printable replaces control and formatting characters, which a terminal would obey.
+// Some of what is in the database was typed by people who are not trusted.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
@@ -73,17 +73,17 @@ func printable(text string) string {
 	}, text)
 }
 
-// when writes a time for people; never is empty.
-func when(t time.Time) string {
+// formatTime writes a time for people; the zero time is empty.
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// complain says what went wrong on the error stream, a line for each thing.
-func (s *shell) complain(err error) {
-	lines := explain(err)
+// printError prints an error on the error stream.
+func (s *shell) printError(err error) {
+	lines := errorLines(err)
 	if s.flags.JSON {
 		_ = json.NewEncoder(s.stderr).Encode(struct {
 			Error    string   `json:"error"`
@@ -100,9 +100,9 @@ func (s *shell) complain(err error) {
 	}
 }
 
-// explain says an error for people: in a line or, of several problems, in one
-// for all and one for each.
-func explain(err error) []string {
+// errorLines writes an error for people: in one line or, if it has several problems, a
+// heading and a line for each.
+func errorLines(err error) []string {
 	if errors.Is(err, context.Canceled) {
 		return []string{"interrupted"}
 	}
@@ -113,13 +113,13 @@ func explain(err error) []string {
 		}
 		return lines
 	}
-	if would, ok := errors.AsType[warned](err); ok {
+	if would, ok := errors.AsType[warnings](err); ok {
 		return would
 	}
 	if problems, ok := errors.AsType[directory.Problems](err); ok {
 		lines := []string{"nothing was imported:"}
 		for _, p := range problems {
-			lines = append(lines, p.Where()+explain(p.Err)[0])
+			lines = append(lines, p.Where()+errorLines(p.Err)[0])
 		}
 		return lines
 	}
@@ -130,21 +130,20 @@ func explain(err error) []string {
 		}
 		return lines
 	}
-	// To an operator the cause is the better story; where there is none, what
-	// a page would say.
+	// An operator is told the cause; if there is none, what a page would say.
 	if e, ok := errors.AsType[*identity.Error](err); ok {
 		if e.Err != nil {
-			return several("what was given cannot be used:", e.Err.Error())
+			return withHeading("what was given cannot be used:", e.Err.Error())
 		}
 		if catalog, failed := locales.Load(); failed == nil {
 			return []string{catalog.Negotiate("en", "", "", "").T(e.Key)}
 		}
 	}
-	return several("several things went wrong:", err.Error())
+	return withHeading("several things went wrong:", err.Error())
 }
 
-// several puts a heading before a text of more lines than one.
-func several(heading, text string) []string {
+// withHeading splits a text into lines, with a heading if there is more than one.
+func withHeading(heading, text string) []string {
 	if lines := strings.Split(text, "\n"); len(lines) > 1 {
 		return append([]string{heading}, lines...)
 	}

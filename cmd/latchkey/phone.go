@@ -47,7 +47,7 @@ func (phoneActivate) Help() string {
 // Run makes an account.
 func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
 	if (c.Link == "") == (c.Base == "" || c.Code == "") {
-		return refuse("give the link or, instead of it, --base and --code")
+		return usageErrorf("give the link or, instead of it, --base and --code")
 	}
 	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.InitialPIN: c.InitialPIN, phone.NewPIN: c.PIN})
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.say(a, "%s, %s: authenticator %s is %s, push is %s.", printable(a.Organisation), printable(a.User), a.Serial, a.State, a.Push.State)
+	return s.print(a, "%s, %s: authenticator %s is %s, push is %s.", printable(a.Organisation), printable(a.User), a.Serial, a.State, a.Push.State)
 }
 
 type phoneList struct{}
@@ -100,7 +100,7 @@ func (c *phonePasscode) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.say(code, "%s", code.Code)
+	return s.print(code, "%s", code.Code)
 }
 
 type phoneRespond struct {
@@ -121,7 +121,7 @@ func (c *phoneRespond) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.say(code, "%s", code.Code)
+	return s.print(code, "%s", code.Code)
 }
 
 type phonePending struct{}
@@ -139,7 +139,7 @@ func (phonePending) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "PLACE", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
-		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, r.Place, when(time.Unix(r.Started, 0)), when(time.Unix(r.Expires, 0)), check(r)}
+		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, r.Place, formatTime(time.Unix(r.Started, 0)), formatTime(time.Unix(r.Expires, 0)), check(r)}
 	})
 }
 
@@ -176,7 +176,7 @@ func (c *phoneApprove) Run(ctx context.Context, s *shell) error {
 	if f, ok := s.terminal(); ok {
 		p.Number = func(r phone.Request) (string, error) {
 			question := fmt.Sprintf("%s at %s, as %s from %s. The login page's number, %s: ", r.Application, r.Organisation, r.User, cmp.Or(r.Address, "nobody knows where"), check(r))
-			return s.line(ctx, f, printable(question))
+			return s.askLine(ctx, f, printable(question))
 		}
 	}
 	return s.outcome(p.Approve(ctx, c.Request, cmp.Or(c.Number, c.Pick)))
@@ -203,5 +203,5 @@ func (s *shell) outcome(o phone.Outcome, err error) error {
 	if err != nil {
 		return err
 	}
-	return s.say(o, "%s: %s", o.Request, o.Outcome)
+	return s.print(o, "%s: %s", o.Request, o.Outcome)
 }

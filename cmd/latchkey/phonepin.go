@@ -30,7 +30,7 @@ func (s *shell) guarded(ctx context.Context, answers map[phone.PINQuestion]strin
 		f, ok := s.stdin.(*os.File)
 		switch {
 		case !ok || !term.IsTerminal(int(f.Fd())):
-			return "", refuse("%s", map[phone.PINQuestion]string{
+			return "", usageErrorf("%s", map[phone.PINQuestion]string{
 				phone.InitialPIN: "the page of the enrolment shows a PIN now: give it by --initial-pin, and one of your own by --pin",
 				phone.NewPIN:     "give the new PIN: by --pin when an account is made, by --new-pin later",
 				phone.PresentPIN: "give the PIN by --pin",
@@ -38,7 +38,7 @@ func (s *shell) guarded(ctx context.Context, answers map[phone.PINQuestion]strin
 		case q == phone.InitialPIN:
 			return s.prompt(ctx, f, "PIN from the page of the enrolment: ")
 		case q == phone.NewPIN:
-			return s.twice(ctx, f, "New PIN: ")
+			return s.promptTwice(ctx, f, "New PIN: ")
 		}
 		return s.prompt(ctx, f, fmt.Sprintf("PIN of %s, %s: ", printable(a.Organisation), printable(a.User)))
 	}
@@ -63,5 +63,5 @@ func (c *phonePIN) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.say(a, "%s has another PIN.", a.Serial)
+	return s.print(a, "%s has another PIN.", a.Serial)
 }

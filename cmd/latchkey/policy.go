@@ -19,7 +19,7 @@ type policyRow struct {
 	Document json.RawMessage `json:"document"`
 }
 
-// rowOfPolicy shows what is in force: what was set, or the default.
+// rowOfPolicy describes the document in force: the one that was set, or the default.
 func rowOfPolicy(p store.Policy) (policyRow, error) {
 	document, err := policy.Decode(p.Kind, p.Document)
 	if err != nil {
@@ -56,19 +56,19 @@ Examples:
 // Run shows one document or all of them, or lists the kinds.
 func (c *policyShow) Run(ctx context.Context, s *shell) error {
 	if c.All && c.Kind != "" {
-		return refuse("name one policy, or say --all")
+		return usageErrorf("name one policy, or say --all")
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		kinds := policy.Kinds()
 		if c.Kind != "" {
-			if err := known(c.Kind); err != nil {
+			if err := checkKind(c.Kind); err != nil {
 				return err
 			}
 			kinds = []policy.Kind{c.Kind}
 		}
 		var rows []policyRow
 		for _, kind := range kinds {
-			set, err := h.db.Policies().Get(ctx, h.tenant.ID, kind)
+			set, err := ts.db.Policies().Get(ctx, ts.tenant.ID, kind)
 			if err != nil {
 				return err
 			}
@@ -114,8 +114,8 @@ func (s *shell) indented(document []byte) error {
 	return err
 }
 
-// known refuses a kind there is not, naming the nearest.
-func known(kind policy.Kind) error {
+// checkKind returns an error for an unknown kind, which names the nearest.
+func checkKind(kind policy.Kind) error {
 	var all []string
 	for _, k := range policy.Kinds() {
 		all = append(all, string(k))
@@ -123,5 +123,5 @@ func known(kind policy.Kind) error {
 	if slices.Contains(all, string(kind)) {
 		return nil
 	}
-	return unknown(identity.NotFound, "policy", string(kind), slices.Values(all))
+	return withNearest(identity.NotFound, "policy", string(kind), slices.Values(all))
 }

@@ -25,7 +25,7 @@ Examples:
 
 // Run replaces several policies in one transaction.
 func (c *policyApply) Run(ctx context.Context, s *shell) error {
-	data, err := s.file(c.File, policy.MaxSet+1)
+	data, err := s.readFile(c.File, policy.MaxSet+1)
 	if err != nil {
 		return err
 	}
@@ -38,9 +38,9 @@ func (c *policyApply) Run(ctx context.Context, s *shell) error {
 		changes.Documents = append(changes.Documents, admin.PolicyChange{Kind: d.Kind, Path: string(d.Kind),
 			Next: func(policy.Document) (policy.Document, error) { return policy.Decode(d.Kind, d.Document) }})
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		var set []store.Policy
-		if set, err = s.changePolicies(ctx, h, changes, c.Yes); err != nil {
+		if set, err = s.changePolicies(ctx, ts, changes, c.Yes); err != nil {
 			return located(err, data)
 		}
 		return s.policyRows(set)

@@ -42,9 +42,9 @@ func (c *policySetCredentials) change(present policy.Document) (policy.Document,
 	if c.Kinds != nil {
 		p.Kinds = c.Kinds
 	}
-	over(&p.MaxAuthenticators, c.Most)
-	over(&p.UnusedDays, c.UnusedDays)
-	over(&p.Shared, c.Shared)
-	over(&p.RecoveryCodes, c.RecoveryCodes)
+	overwrite(&p.MaxAuthenticators, c.Most)
+	overwrite(&p.UnusedDays, c.UnusedDays)
+	overwrite(&p.Shared, c.Shared)
+	overwrite(&p.RecoveryCodes, c.RecoveryCodes)
 	return p, nil
 }

@@ -28,20 +28,20 @@ func (c *policyExplain) Run(ctx context.Context, s *shell) error {
 	if c.From != "" {
 		var err error
 		if from, err = netip.ParseAddr(c.From); err != nil {
-			return refuse("--from %q is no address such as 192.0.2.7", c.From)
+			return usageErrorf("--from %q is no address such as 192.0.2.7", c.From)
 		}
 	}
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
-		app, err := h.application(ctx, c.App)
+		app, err := ts.application(ctx, c.App)
 		if err != nil {
 			return err
 		}
 		var e admin.Explanation
-		err = h.db.InSnapshot(ctx, func(r store.Reader) (err error) {
+		err = ts.db.InSnapshot(ctx, func(r store.Reader) (err error) {
 			e, err = admin.Explain(ctx, r, u, app.ID, from)
 			return err
 		})

@@ -8,12 +8,12 @@ import (
 
 // Of each setting, the groups that made it so, and only those.
 func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	for _, group := range []string{"Doctors", "Nurses", "Visitors"} {
-		p.ok("", "group", "add", group)
+		p.succeeds("", "group", "add", group)
 	}
-	p.ok("", "user", "add", "anna", "--no-password", "--group", "Doctors", "--group", "Nurses", "--group", "Visitors")
-	p.ok(`{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"none"},
+	p.succeeds("", "user", "add", "anna", "--no-password", "--group", "Doctors", "--group", "Nurses", "--group", "Visitors")
+	p.succeeds(`{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"none"},
 		"Doctors":{"enabled":true,"codes_allowed":true,"presence":"enter"},
 		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push", "--yes")
 	got := make(map[string]admin.Finding)

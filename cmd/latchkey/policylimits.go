@@ -39,17 +39,17 @@ func (c *policySetLimits) Run(ctx context.Context, s *shell) error {
 
 func (f limitFlags) change(present policy.Document) (policy.Document, error) {
 	l := present.(policy.Limits)
-	over(&l.MailCodesPerUser, f.MailCodesPerUser)
-	over(&l.MailCodesPerAddress, f.MailCodesPerAddress)
-	over(&l.MailCodesPerAddressProved, f.MailCodesPerAddressProved)
-	over(&l.MailCodeResend, seconds(f.MailCodeResend))
-	over(&l.MailCodeLifetime, seconds(f.MailCodeLife))
-	over(&l.MailCodeAttempts, f.MailCodeTries)
-	over(&l.ActivationLifetime, seconds(f.ActivationLife))
-	over(&l.JourneyLifetime, seconds(f.JourneyLife))
-	over(&l.SessionIdle, seconds(f.SessionIdle))
-	over(&l.SessionLifetime, seconds(f.SessionLife))
-	over(&l.PasswordAttemptsPerAddress, f.PasswordTriesPerAddress)
+	overwrite(&l.MailCodesPerUser, f.MailCodesPerUser)
+	overwrite(&l.MailCodesPerAddress, f.MailCodesPerAddress)
+	overwrite(&l.MailCodesPerAddressProved, f.MailCodesPerAddressProved)
+	overwrite(&l.MailCodeResend, seconds(f.MailCodeResend))
+	overwrite(&l.MailCodeLifetime, seconds(f.MailCodeLife))
+	overwrite(&l.MailCodeAttempts, f.MailCodeTries)
+	overwrite(&l.ActivationLifetime, seconds(f.ActivationLife))
+	overwrite(&l.JourneyLifetime, seconds(f.JourneyLife))
+	overwrite(&l.SessionIdle, seconds(f.SessionIdle))
+	overwrite(&l.SessionLifetime, seconds(f.SessionLife))
+	overwrite(&l.PasswordAttemptsPerAddress, f.PasswordTriesPerAddress)
 	return l, nil
 }
 
@@ -70,7 +70,7 @@ func (c *policySetDevices) Run(ctx context.Context, s *shell) error {
 
 func (c *policySetDevices) change(present policy.Document) (policy.Document, error) {
 	d := present.(policy.Devices)
-	over(&d.Days, c.Days)
-	over(&d.IdleDays, c.IdleDays)
+	overwrite(&d.Days, c.Days)
+	overwrite(&d.IdleDays, c.IdleDays)
 	return d, nil
 }

@@ -43,13 +43,13 @@ func (c *policySetLockout) Run(ctx context.Context, s *shell) error {
 // change is what the flags make of the present policy.
 func (f lockoutFlags) change(present policy.Document) (policy.Document, error) {
 	l := present.(policy.Lockout)
-	over(&l.Threshold, f.Threshold)
-	over(&l.Period, seconds(f.Period))
-	over(&l.MaxWrongPasscodes, f.Passcodes)
-	over(&l.UnlockAfter, seconds(f.UnlockAfter))
-	over(&l.LookAhead, f.LookAhead)
-	over(&l.NotifyUser, f.NotifyUser)
-	over(&l.NotifyOperators, f.NotifyOperators)
+	overwrite(&l.Threshold, f.Threshold)
+	overwrite(&l.Period, seconds(f.Period))
+	overwrite(&l.MaxWrongPasscodes, f.Passcodes)
+	overwrite(&l.UnlockAfter, seconds(f.UnlockAfter))
+	overwrite(&l.LookAhead, f.LookAhead)
+	overwrite(&l.NotifyUser, f.NotifyUser)
+	overwrite(&l.NotifyOperators, f.NotifyOperators)
 	if f.Count != "" {
 		l.Count = f.Count
 	}

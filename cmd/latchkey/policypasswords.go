@@ -25,8 +25,8 @@ func (c *policySetPasswords) Run(ctx context.Context, s *shell) error {
 
 func (c *policySetPasswords) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.Passwords)
-	over(&p.MinLength, c.Least)
-	over(&p.ExpireDays, c.ExpireDays)
-	over(&p.Reset, c.Reset)
+	overwrite(&p.MinLength, c.Least)
+	overwrite(&p.ExpireDays, c.ExpireDays)
+	overwrite(&p.Reset, c.Reset)
 	return p, nil
 }

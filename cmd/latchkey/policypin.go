@@ -27,10 +27,10 @@ func (c *policySetPIN) Run(ctx context.Context, s *shell) error {
 
 func (c *policySetPIN) change(present policy.Document) (policy.Document, error) {
 	p := present.(policy.ServerPIN)
-	over(&p.MinLength, c.Least)
-	over(&p.MaxLength, c.Most)
-	over(&p.Position, c.Position)
-	over(&p.ChangeFirst, c.ChangeFirst)
-	over(&p.TrivialPINs, c.Trivial)
+	overwrite(&p.MinLength, c.Least)
+	overwrite(&p.MaxLength, c.Most)
+	overwrite(&p.Position, c.Position)
+	overwrite(&p.ChangeFirst, c.ChangeFirst)
+	overwrite(&p.TrivialPINs, c.Trivial)
 	return p, nil
 }

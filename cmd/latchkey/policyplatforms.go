@@ -39,8 +39,8 @@ func (c *policySetSelfProvisioning) change(present policy.Document) (policy.Docu
 	if c.Groups != nil {
 		p.Groups = c.Groups
 	}
-	over(&p.RequirePermit, c.RequireLeave)
-	over(&p.ThirdParty, c.ThirdParty)
+	overwrite(&p.RequirePermit, c.RequireLeave)
+	overwrite(&p.ThirdParty, c.ThirdParty)
 	return p, nil
 }
 

@@ -38,16 +38,16 @@ func (c *policySetPush) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		if set.flags {
-			if set.change, err = c.changeOf(ctx, h); err != nil {
+			if set.change, err = c.changeOf(ctx, ts); err != nil {
 				return err
 			}
 		}
-		if err := s.setPolicyIn(ctx, h, set, data); err != nil || c.AlertOperators == nil || !*c.AlertOperators {
+		if err := s.setPolicyIn(ctx, ts, set, data); err != nil || c.AlertOperators == nil || !*c.AlertOperators {
 			return err
 		}
-		t, err := h.db.Tenants().Get(ctx, h.tenant.ID)
+		t, err := ts.db.Tenants().Get(ctx, ts.tenant.ID)
 		if err == nil && len(t.Alerts) == 0 {
 			fmt.Fprintln(s.stderr, "latchkey: nobody is alerted yet: name an operator's address by --alert-address")
 		}
@@ -56,11 +56,11 @@ func (c *policySetPush) Run(ctx context.Context, s *shell) error {
 }
 
 // changeOf is what the flags make of the tenant's policy, or of the group's.
-func (c *policySetPush) changeOf(ctx context.Context, h house) (func(policy.Document) (policy.Document, error), error) {
+func (c *policySetPush) changeOf(ctx context.Context, ts tenantScope) (func(policy.Document) (policy.Document, error), error) {
 	if len(c.Group) == 0 {
 		return c.change(""), nil
 	}
-	g, err := h.group(ctx, c.Group[0])
+	g, err := ts.group(ctx, c.Group[0])
 	return c.change(g.ID), err
 }
 
@@ -110,17 +110,17 @@ func (f pushFlags) any() bool {
 func (f pushFlags) check(groups []string) error {
 	switch {
 	case len(groups) > 1:
-		return refuse("name one --group; each has a push policy of its own")
+		return usageErrorf("name one --group; each has a push policy of its own")
 	case len(groups) == 1 && (f.ofTenant() || f.addresses() != nil):
-		return refuse("a group has --mobile-push, --codes and --presence of its own; all else is the tenant's: leave --group out")
+		return usageErrorf("a group has --mobile-push, --codes and --presence of its own; all else is the tenant's: leave --group out")
 	case len(groups) == 1 && f.None && f.settings():
-		return refuse("--none goes with no other setting: it takes the group's policy away")
+		return usageErrorf("--none goes with no other setting: it takes the group's policy away")
 	case len(groups) == 1 && !f.None && !f.settings():
-		return refuse("say what the group's policy is to be: --mobile-push, --codes, --presence, or --none")
+		return usageErrorf("say what the group's policy is to be: --mobile-push, --codes, --presence, or --none")
 	case len(groups) == 0 && f.None:
-		return refuse("--none is for a group: name it by --group. For nobody to have push, say --no-mobile-push")
+		return usageErrorf("--none is for a group: name it by --group. For nobody to have push, say --no-mobile-push")
 	case f.NoAlertAddress && f.AlertAddress != nil:
-		return refuse("--no-alert-address and --alert-address exclude each other")
+		return usageErrorf("--no-alert-address and --alert-address exclude each other")
 	}
 	return nil
 }
@@ -157,24 +157,24 @@ func (f pushFlags) change(group string) func(policy.Document) (policy.Document, 
 }
 
 func (f pushFlags) put(s *policy.PushSettings) {
-	over(&s.Enabled, f.MobilePush)
-	over(&s.CodesAllowed, f.Codes)
+	overwrite(&s.Enabled, f.MobilePush)
+	overwrite(&s.CodesAllowed, f.Codes)
 	if f.Presence != "" {
 		s.Presence = f.Presence
 	}
 }
 
 func (f pushFlags) putTenant(p *policy.Push) {
-	over(&p.BeforePassword, f.BeforePassword)
-	over(&p.Alerts.User, f.AlertUser)
-	over(&p.Alerts.Operators, f.AlertOperators)
-	over(&p.Limit, f.Limit)
-	over(&p.PickDigits, f.PickDigits)
-	over(&p.Lock, seconds(f.Lock))
-	over(&p.Lifetime, seconds(f.Lifetime))
+	overwrite(&p.BeforePassword, f.BeforePassword)
+	overwrite(&p.Alerts.User, f.AlertUser)
+	overwrite(&p.Alerts.Operators, f.AlertOperators)
+	overwrite(&p.Limit, f.Limit)
+	overwrite(&p.PickDigits, f.PickDigits)
+	overwrite(&p.Lock, seconds(f.Lock))
+	overwrite(&p.Lifetime, seconds(f.Lifetime))
 }
 
-// seconds are whole ones of a duration, if one was given.
+// seconds are the whole seconds of a duration, if one was given.
 func seconds(d *time.Duration) *int64 {
 	if d == nil {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// pushed sets the push policy by flags and returns it.
-func (p place) pushed(flags ...string) (set policy.Push) {
+// setPush sets the push policy by flags and returns it.
+func (p installation) setPush(flags ...string) (set policy.Push) {
 	p.t.Helper()
 	document := read[policyRow](p, "", append([]string{"policy", "set", "push"}, flags...)...).Document
 	if err := json.Unmarshal(document, &set); err != nil {
@@ -22,7 +22,7 @@ func (p place) pushed(flags ...string) (set policy.Push) {
 
 // Each flag changes what it names, and nothing else.
 func TestPUSH1_SetByFlags(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	want := policy.DefaultPush()
 	for _, tt := range []struct {
 		flags string
@@ -37,7 +37,7 @@ func TestPUSH1_SetByFlags(t *testing.T) {
 		{"--no-before-password", func() { want.BeforePassword = false }},
 	} {
 		tt.now()
-		got, err := json.Marshal(p.pushed(strings.Fields(tt.flags)...))
+		got, err := json.Marshal(p.setPush(strings.Fields(tt.flags)...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,40 +52,40 @@ func TestPUSH1_SetByFlags(t *testing.T) {
 
 // A group's policy is the tenant's, but for what was said; and it can go again.
 func TestPUSH2_SetOfAGroup(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
-	p.pushed("--presence", "pick")
-	set := p.pushed("--group", "nurses", "--no-codes")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
+	p.setPush("--presence", "pick")
+	set := p.setPush("--group", "nurses", "--no-codes")
 	for id, got := range set.Groups {
 		if want := (policy.PushSettings{Enabled: true, Presence: policy.Pick}); !strings.HasPrefix(id, "grp_") || got != want {
 			t.Errorf("%s: got %+v, want %+v", id, got, want)
 		}
 	}
-	if set = p.pushed("--group", "Nurses", "--presence", "none"); len(set.Groups) != 1 || set.Presence != policy.Pick {
+	if set = p.setPush("--group", "Nurses", "--presence", "none"); len(set.Groups) != 1 || set.Presence != policy.Pick {
 		t.Errorf("got %+v", set)
 	}
-	if set = p.pushed("--group", "Nurses", "--none"); len(set.Groups) != 0 {
+	if set = p.setPush("--group", "Nurses", "--none"); len(set.Groups) != 0 {
 		t.Errorf("still there: %+v", set.Groups)
 	}
-	p.refused(failed, `did you mean "Nurses"`, "", "policy", "set", "push", "--group", "Nurse", "--codes")
+	p.fails(exitFailed, `did you mean "Nurses"`, "", "policy", "set", "push", "--group", "Nurse", "--codes")
 	for _, wrong := range [][]string{{"--group", "Nurses"}, {"--none"}, {"--group", "Nurses", "--limit", "3"}, {"--group", "Nurses", "--none", "--codes"},
 		{"--group", "Nurses", "--alert-address", "desk@example.org"}, {"--no-alert-address", "--alert-address", "desk@example.org"}} {
-		p.refused(misuse, "", "", append([]string{"policy", "set", "push"}, wrong...)...)
+		p.fails(exitUsage, "", "", append([]string{"policy", "set", "push"}, wrong...)...)
 	}
-	p.refused(misuse, `--no-codes is a flag of "latchkey policy set push"`, "", "policy", "set", "platforms", "--no-codes")
+	p.fails(exitUsage, `--no-codes is a flag of "latchkey policy set push"`, "", "policy", "set", "platforms", "--no-codes")
 }
 
 // What is wrong is named: the setting, its line where there is one, and what it
 // may be.
 func TestPUSH1_WhatIsWrong(t *testing.T) {
-	p := furnish(t)
-	p.refused(failed, "limit: must be from 1 to 20", "", "policy", "set", "push", "--limit", "21")
-	p.refused(failed, "limit: must be from 1 to 20", "", "policy", "set", "push", "--limit", "0")
-	p.refused(failed, "presence: must be one of: none, pick, enter, six-digits", "", "policy", "set", "push", "--presence", "nod")
-	p.refused(failed, "lock: must be from 300 to 86400", "", "policy", "set", "push", "--lock", "4m")
-	p.refused(failed, "line 3: lock: must be from 300 to 86400", "{\n\"limit\": 4,\n\"lock\": 2}", "policy", "set", "push")
-	p.refused(failed, "line 2: groups.Nurses: is not known", "{\"groups\": {\n\"Nurses\": {\"presence\": \"pick\"}}}", "policy", "set", "push")
-	p.refused(failed, "is no mail address", "", "policy", "set", "push", "--limit", "4", "--alert-address", "desk")
+	p := newInstallation(t)
+	p.fails(exitFailed, "limit: must be from 1 to 20", "", "policy", "set", "push", "--limit", "21")
+	p.fails(exitFailed, "limit: must be from 1 to 20", "", "policy", "set", "push", "--limit", "0")
+	p.fails(exitFailed, "presence: must be one of: none, pick, enter, six-digits", "", "policy", "set", "push", "--presence", "nod")
+	p.fails(exitFailed, "lock: must be from 300 to 86400", "", "policy", "set", "push", "--lock", "4m")
+	p.fails(exitFailed, "line 3: lock: must be from 300 to 86400", "{\n\"limit\": 4,\n\"lock\": 2}", "policy", "set", "push")
+	p.fails(exitFailed, "line 2: groups.Nurses: is not known", "{\"groups\": {\n\"Nurses\": {\"presence\": \"pick\"}}}", "policy", "set", "push")
+	p.fails(exitFailed, "is no mail address", "", "policy", "set", "push", "--limit", "4", "--alert-address", "desk")
 	if row := read[policyRow](p, "", "policy", "show", "push"); row.Version != 0 {
 		t.Errorf("version %d of what was refused, want 0", row.Version)
 	}
@@ -93,15 +93,15 @@ func TestPUSH1_WhatIsWrong(t *testing.T) {
 
 // Where operators are alerted is the tenant's, and its change an event.
 func TestPUSH14_AlertAddresses(t *testing.T) {
-	p := furnish(t)
-	if _, _, said := p.typed("", "policy", "set", "push", "--alert-operators"); !strings.Contains(said, "--alert-address") {
+	p := newInstallation(t)
+	if _, _, said := p.run("", "policy", "set", "push", "--alert-operators"); !strings.Contains(said, "--alert-address") {
 		t.Errorf("said %q of alerts that nobody reads", said)
 	}
-	p.pushed("--alert-address", "desk@example.org", "--alert-address", "night@example.org")
+	p.setPush("--alert-address", "desk@example.org", "--alert-address", "night@example.org")
 	if got := read[tenantShown](p, "", "tenant", "show").Alerts; !slices.Equal(got, []string{"desk@example.org", "night@example.org"}) {
 		t.Errorf("alerts to %q", got)
 	}
-	p.pushed("--no-alert-address")
+	p.setPush("--no-alert-address")
 	if got := read[tenantShown](p, "", "tenant", "show").Alerts; len(got) > 0 {
 		t.Errorf("alerts still to %q", got)
 	}
@@ -117,27 +117,27 @@ func TestPUSH14_AlertAddresses(t *testing.T) {
 // knows how many, and whom, said yes. Taken out: the question, and both changes
 // went through.
 func TestPUSH5_SecondConfirmation(t *testing.T) {
-	p := furnish(t)
-	p.ok("", "group", "add", "Nurses")
-	p.ok("", "user", "add", "anna", "--no-password", "--group", "Nurses")
-	p.ok("", "user", "add", "bo", "--no-password")
-	p.ok("", "authenticator", "add", "totp", "--user", "bo")
+	p := newInstallation(t)
+	p.succeeds("", "group", "add", "Nurses")
+	p.succeeds("", "user", "add", "anna", "--no-password", "--group", "Nurses")
+	p.succeeds("", "user", "add", "bo", "--no-password")
+	p.succeeds("", "authenticator", "add", "totp", "--user", "bo")
 	set := []string{"policy", "set", "push", "--no-codes"}
-	p.refused(failed, "this would leave 2 users without a way in, 1 of them without any authenticator", "", set...)
-	p.refused(failed, "anna: has no authenticator\n", "", set...)
-	p.refused(failed, "bo: has no app with push switched on\n", "", set...)
-	p.refused(failed, "leave 1 user", `{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"pick"}}}`, "policy", "set", "push")
+	p.fails(exitFailed, "this would leave 2 users without a way in, 1 of them without any authenticator", "", set...)
+	p.fails(exitFailed, "anna: has no authenticator\n", "", set...)
+	p.fails(exitFailed, "bo: has no app with push switched on\n", "", set...)
+	p.fails(exitFailed, "leave 1 user", `{"groups":{"Nurses":{"enabled":true,"codes_allowed":false,"presence":"pick"}}}`, "policy", "set", "push")
 	if row := read[policyRow](p, "", "policy", "show", "push"); row.Version != 0 {
 		t.Fatalf("set without a yes: version %d", row.Version)
 	}
-	p.ok("", append(set, "--yes")...)
-	p.refused(failed, "this would leave 2 users", "", "policy", "set", "platforms", "--no-push", "linux")
-	p.pushed("--codes")
+	p.succeeds("", append(set, "--yes")...)
+	p.fails(exitFailed, "this would leave 2 users", "", "policy", "set", "platforms", "--no-push", "linux")
+	p.setPush("--codes")
 }
 
 // Twenty are named, the others counted.
 func TestPUSH5_NamesTwenty(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	var rows strings.Builder
 	rows.WriteString("name\n")
 	for _, a := range "abcde" {
@@ -145,8 +145,8 @@ func TestPUSH5_NamesTwenty(t *testing.T) {
 			rows.WriteString(string(a) + string(b) + "\n")
 		}
 	}
-	p.ok(rows.String(), "user", "import", "-")
-	_, _, said := p.typed("", "policy", "set", "push", "--no-codes")
+	p.succeeds(rows.String(), "user", "import", "-")
+	_, _, said := p.run("", "policy", "set", "push", "--no-codes")
 	if got := strings.Count(said, "has no authenticator"); got != 20 || !strings.Contains(said, "and 5 more") {
 		t.Errorf("%d named, want 20 and 5 more:\n%s", got, said)
 	}

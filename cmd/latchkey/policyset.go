@@ -28,7 +28,7 @@ type policySet struct {
 	PIN              policySetPIN              `cmd:"" name:"pin" help:"The PIN that is typed with a passcode."`
 }
 
-// documentArg is the argument that every kind takes.
+// documentArg is the argument that all kinds have.
 type documentArg struct {
 	File string `arg:"" optional:"" help:"JSON document that replaces the whole policy. Default: standard input, unless a flag is given."`
 }
@@ -104,36 +104,36 @@ func (s *shell) setPolicy(ctx context.Context, set policySetting) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error { return s.setPolicyIn(ctx, h, set, data) })
+	return s.inTenant(ctx, func(ts tenantScope) error { return s.setPolicyIn(ctx, ts, set, data) })
 }
 
 // document reads the document that stands in for flags; nil where flags were given.
 func (set *policySetting) document(s *shell) ([]byte, error) {
 	switch {
 	case set.flags && set.file != "":
-		return nil, refuse("give either a document or what to change")
+		return nil, usageErrorf("give either a document or what to change")
 	case set.flags:
 		return nil, nil
 	}
 	// A byte more than may be, so that what is too long is refused and not cut.
-	data, err := s.file(set.file, policy.MaxDocument+1)
+	data, err := s.readFile(set.file, policy.MaxDocument+1)
 	if err != nil {
 		return nil, err
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, refuse("there is no document; \"latchkey policy show %s\" shows the present one", set.kind)
+		return nil, usageErrorf("there is no document; \"latchkey policy show %s\" shows the present one", set.kind)
 	}
 	set.change = func(policy.Document) (policy.Document, error) { return policy.Decode(set.kind, data) }
 	return data, nil
 }
 
 // setPolicyIn is setPolicy in a tenant, with the document that was read.
-func (s *shell) setPolicyIn(ctx context.Context, h house, set policySetting, data []byte) error {
+func (s *shell) setPolicyIn(ctx context.Context, ts tenantScope, set policySetting, data []byte) error {
 	if set.change == nil {
 		set.change = func(present policy.Document) (policy.Document, error) { return present, nil }
 	}
 	changes := admin.PolicyChanges{Documents: []admin.PolicyChange{{Kind: set.kind, Next: set.change}}, Alerts: set.alerts}
-	all, err := s.changePolicies(ctx, h, changes, set.yes)
+	all, err := s.changePolicies(ctx, ts, changes, set.yes)
 	if err != nil {
 		return located(err, data)
 	}
@@ -157,30 +157,30 @@ func located(err error, document []byte) error {
 
 // changePolicies says what changes would do to people and, if that is agreed to,
 // makes them.
-func (s *shell) changePolicies(ctx context.Context, h house, changes admin.PolicyChanges, yes bool) (set []store.Policy, err error) {
+func (s *shell) changePolicies(ctx context.Context, ts tenantScope, changes admin.PolicyChanges, yes bool) (set []store.Policy, err error) {
 	var preview admin.PolicyPreview
-	err = h.db.InSnapshot(ctx, func(r store.Reader) (err error) {
-		preview, err = admin.PreviewPolicies(ctx, r, h.tenant.ID, changes)
+	err = ts.db.InSnapshot(ctx, func(r store.Reader) (err error) {
+		preview, err = admin.PreviewPolicies(ctx, r, ts.tenant.ID, changes)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if would := consequences(preview); len(would) > 0 && !yes {
-		if err := s.agree(ctx, would); err != nil {
+		if err := s.confirmWarnings(ctx, would); err != nil {
 			return nil, err
 		}
 	}
-	err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-		set, err = admin.SetPolicies(ctx, tx, h.tenant.ID, changes, preview.Versions)
+	err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
+		set, err = admin.SetPolicies(ctx, tx, ts.tenant.ID, changes, preview.Versions)
 		return err
 	})
 	return set, err
 }
 
 // consequences says a preview for people (PUSH-5).
-func consequences(p admin.PolicyPreview) warned {
-	var lines warned
+func consequences(p admin.PolicyPreview) warnings {
+	var lines warnings
 	if n := p.LockedOut; n.Users > 0 {
 		users := "1 user"
 		if n.Users > 1 {
@@ -201,8 +201,8 @@ func consequences(p admin.PolicyPreview) warned {
 	return lines
 }
 
-// over puts what was given over what is there.
-func over[T any](to, given *T) {
+// overwrite sets to to given, if it was given.
+func overwrite[T any](to, given *T) {
 	if given != nil {
 		*to = *given
 	}

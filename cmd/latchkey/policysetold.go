@@ -13,9 +13,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// "policy set" was one command once, with the flags of all kinds, which could stand
-// before the kind. A command line of that form that is not understood any more is
-// answered with the one that is.
+// Formerly "policy set" was one command with the flags of all kinds, which could stand
+// before the kind. A command line of that form that is not valid any more is answered
+// with the one that is.
 
 // renamedPolicyFlags are the flags that have another name since then.
 var renamedPolicyFlags = map[string]string{
@@ -48,7 +48,7 @@ func oldPolicySet(model *kong.Application, args []string) error {
 		}
 		now = append(now, cmp.Or(renamedPolicyFlags[name], name)+value)
 	}
-	parser, err := grammar(&commands{}, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
+	parser, err := newParser(&commands{}, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
 	if err == nil && !slices.Equal(now, args) {
 		if _, err := parser.Parse(now); err == nil {
 			return errors.New("this is written otherwise now: latchkey " + quoted(now))

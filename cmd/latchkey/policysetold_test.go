@@ -5,7 +5,7 @@ import "testing"
 // A command line that "policy set" took when it was one command is told how it is
 // written now, or at which kind its flag is.
 func TestPolicySet_OldForms(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	for _, tt := range []struct {
 		args []string
 		says string
@@ -20,7 +20,7 @@ func TestPolicySet_OldForms(t *testing.T) {
 		{[]string{"access", "--nothing"}, `unknown flag --nothing`},
 		{[]string{"acess", "access.json"}, `did you mean "access"`},
 	} {
-		p.refused(misuse, tt.says, "", append([]string{"policy", "set"}, tt.args...)...)
-		p.refused(misuse, `{"error":"`, "", append([]string{"policy", "set", "--json"}, tt.args...)...)
+		p.fails(exitUsage, tt.says, "", append([]string{"policy", "set"}, tt.args...)...)
+		p.fails(exitUsage, `{"error":"`, "", append([]string{"policy", "set", "--json"}, tt.args...)...)
 	}
 }

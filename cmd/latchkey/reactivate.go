@@ -20,7 +20,7 @@ Example:
     latchkey authenticator reactivate LK-4F7K-20QX`
 }
 
-// reactivationRow is an activation as it is said once.
+// reactivationRow is an activation, whose link is shown once.
 type reactivationRow struct {
 	Serial    string    `json:"serial"`
 	Link      string    `json:"link"`
@@ -38,13 +38,13 @@ func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error {
-		a, err := h.authenticator(ctx, c.Serial)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		a, err := ts.authenticator(ctx, c.Serial)
 		if err != nil {
 			return err
 		}
 		var made enroll.Activation
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error {
 			rules, err := enroll.ReadRules(ctx, tx.Reader, a.Tenant)
 			if err != nil {
 				return err
@@ -56,6 +56,6 @@ func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		row := reactivationRow{a.Serial, made.Link(base.String()), made.ShortCode, made.ExpiresAt}
-		return s.say(row, "%s\nOr, in the authenticator: %s\nGood until %s. %s goes on until then.", row.Link, row.ShortCode, when(row.Until), a.Serial)
+		return s.print(row, "%s\nOr, in the authenticator: %s\nGood until %s. %s goes on until then.", row.Link, row.ShortCode, formatTime(row.Until), a.Serial)
 	})
 }

@@ -21,7 +21,7 @@ Example:
     latchkey authenticator recovery-codes anna`
 }
 
-// recoveryRow is a set of recovery codes as it is said once.
+// recoveryRow is a set of recovery codes, which is shown once.
 type recoveryRow struct {
 	User  string   `json:"user"`
 	Codes []string `json:"codes"`
@@ -29,19 +29,19 @@ type recoveryRow struct {
 
 // Run makes recovery codes for a user.
 func (c *authenticatorRecovery) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
 		var codes []string
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
 			codes, err = authenticator.MakeRecoveryCodes(ctx, tx, u, templates.Origin{At: tx.Now()})
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return s.say(recoveryRow{u.Name, codes}, "Recovery codes of %s, shown this once:\n\n%s", u.Name, strings.Join(codes, "\n"))
+		return s.print(recoveryRow{u.Name, codes}, "Recovery codes of %s, shown this once:\n\n%s", u.Name, strings.Join(codes, "\n"))
 	})
 }

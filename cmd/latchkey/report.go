@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A reportFilter is what the reports have in common.
+// A reportFilter has the flags that all reports have.
 type reportFilter struct {
 	User  string `placeholder:"USER" help:"Only of a user, by name, or by id once removed."`
 	Since string `placeholder:"WHEN" help:"Only since a time (2026-07-01, 2026-07-01T08:00:00Z) or for so long (90m, 24h)."`
@@ -19,21 +19,21 @@ type reportFilter struct {
 	Limit int    `default:"100" help:"How many at most; 0 is all."`
 }
 
-func (c reportFilter) filter(ctx context.Context, h house) (f store.EventFilter, err error) {
+func (c reportFilter) filter(ctx context.Context, ts tenantScope) (f store.EventFilter, err error) {
 	f.Limit = c.Limit
 	switch {
 	case c.Limit < 0:
-		return f, refuse("--limit must be 1 or more, or 0 for all")
+		return f, usageErrorf("--limit must be 1 or more, or 0 for all")
 	case c.Limit == 0:
 		f.Limit = -1
 	}
-	if f.Since, err = moment("since", c.Since, h.db.Now()); err != nil {
+	if f.Since, err = parseTime("since", c.Since, ts.db.Now()); err != nil {
 		return f, err
 	}
-	if f.Until, err = moment("until", c.Until, h.db.Now()); err != nil {
+	if f.Until, err = parseTime("until", c.Until, ts.db.Now()); err != nil {
 		return f, err
 	}
-	f.User, err = h.userID(ctx, c.User)
+	f.User, err = ts.userID(ctx, c.User)
 	return f, err
 }
 
@@ -46,14 +46,14 @@ func stagesOf(e report.Enrollment) string {
 	return strings.Join(parts, ", ")
 }
 
-var enrollments = sheet[report.Enrollment]{
+var enrollments = columns[report.Enrollment]{
 	head: []string{"BEGAN", "USER", "FROM", "PLATFORM", "TEMPLATE", "SERIAL", "OUTCOME", "STAGES"},
 	row: func(e report.Enrollment) []string {
 		outcome := string(e.Outcome)
 		if e.Reason != "" {
 			outcome += ": " + e.Reason
 		}
-		return []string{when(e.At), e.User, e.IP, e.Platform, e.Template, e.Serial, outcome, stagesOf(e)}
+		return []string{formatTime(e.At), e.User, e.IP, e.Platform, e.Template, e.Serial, outcome, stagesOf(e)}
 	},
 	csvHead: []string{"began", "user", "user_id", "ip", "application", "platform", "template", "serial", "outcome", "reason", "stages", "journey"},
 	csvRow: func(e report.Enrollment) []string {
@@ -76,8 +76,8 @@ Example:
 
 // Run reports enrolments, newest first.
 func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		f, err := c.filter(ctx, h)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
 		}
@@ -85,11 +85,11 @@ func (c *reportEnrollments) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		return printAll(p, report.Enrollments(ctx, h.db.Reader, h.tenant.ID, f))
+		return printAll(p, report.Enrollments(ctx, ts.db.Reader, ts.tenant.ID, f))
 	})
 }
 
-var activities = sheet[report.Activity]{
+var activities = columns[report.Activity]{
 	head: []string{"TIME", "USER", "APPLICATION", "FROM", "PLACE", "METHOD", "SERIAL", "RESULT"},
 	row: func(a report.Activity) []string {
 		result := string(a.Kind)
@@ -98,7 +98,7 @@ var activities = sheet[report.Activity]{
 				result += ": " + more
 			}
 		}
-		return []string{when(a.At), a.User, a.Application, a.IP, a.Place, a.Method, a.Serial, result}
+		return []string{formatTime(a.At), a.User, a.Application, a.IP, a.Place, a.Method, a.Serial, result}
 	},
 	csvHead: []string{"time", "user", "user_id", "application", "ip", "place", "method", "serial", "result", "reason", "shown", "event", "journey"},
 	csvRow: func(a report.Activity) []string {
@@ -121,8 +121,8 @@ Example:
 
 // Run reports authentication activity, newest first.
 func (c *reportActivity) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		f, err := c.filter(ctx, h)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
 		}
@@ -130,6 +130,6 @@ func (c *reportActivity) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		return printAll(p, report.Activities(ctx, h.db.Reader, h.tenant.ID, f))
+		return printAll(p, report.Activities(ctx, ts.db.Reader, ts.tenant.ID, f))
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/report"
 )
 
-var apps = sheet[report.App]{
+var apps = columns[report.App]{
 	head: []string{"PLATFORM", "APP", "USER", "SERIAL", "AUTHENTICATORS", "CANNOT", "LEAST VERSION"},
 	row: func(a report.App) []string {
 		return []string{string(a.Platform), a.App, a.User, a.Serial, strconv.FormatInt(a.Authenticators, 10), strings.Join(a.Cannot, ", "), a.Least}
@@ -39,16 +39,16 @@ Examples:
 // Run counts apps, or names those that could not do a check.
 func (c *reportApps) Run(ctx context.Context, s *shell) error {
 	if c.Cannot != "" && !slices.Contains(report.Checks, c.Cannot) {
-		return refuse("--cannot is one of %s", strings.Join(stringsOf(report.Checks), ", "))
+		return usageErrorf("--cannot is one of %s", strings.Join(stringsOf(report.Checks), ", "))
 	}
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		p, err := apps.printer(s, c.CSV)
 		if err != nil {
 			return err
 		}
 		if c.Cannot != "" {
-			return printAll(p, report.AppsWithout(ctx, h.db.Reader, h.tenant.ID, c.Cannot))
+			return printAll(p, report.AppsWithout(ctx, ts.db.Reader, ts.tenant.ID, c.Cannot))
 		}
-		return printAll(p, report.Apps(ctx, h.db.Reader, h.tenant.ID))
+		return printAll(p, report.Apps(ctx, ts.db.Reader, ts.tenant.ID))
 	})
 }

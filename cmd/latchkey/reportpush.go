@@ -20,10 +20,10 @@ func tookOf(p report.Push) string {
 	return strconv.FormatInt(*p.Seconds, 10)
 }
 
-var pushes = sheet[report.Push]{
+var pushes = columns[report.Push]{
 	head: []string{"TIME", "AS", "USER", "APPLICATION", "FROM", "PLACE", "CHECK", "OUTCOME", "SERIAL", "SECONDS"},
 	row: func(p report.Push) []string {
-		return []string{when(p.At), p.Name, p.User, p.Application, p.IP, p.Place, p.Presence, p.Outcome, p.Serial, tookOf(p)}
+		return []string{formatTime(p.At), p.Name, p.User, p.Application, p.IP, p.Place, p.Presence, p.Outcome, p.Serial, tookOf(p)}
 	},
 	csvHead: []string{"time", "name", "user", "user_id", "application", "ip", "place", "presence", "outcome", "serial", "seconds", "id", "journey"},
 	csvRow: func(p report.Push) []string {
@@ -47,9 +47,9 @@ Examples:
     latchkey report push --since 2026-07-01 --until 2026-08-01 --limit 0 --csv > july.csv`
 }
 
-// filter is what was asked for.
-func (c *reportPush) filter(ctx context.Context, h house) (store.PushFilter, error) {
-	f, err := c.reportFilter.filter(ctx, h)
+// filter returns the flags as the store's filter.
+func (c *reportPush) filter(ctx context.Context, ts tenantScope) (store.PushFilter, error) {
+	f, err := c.reportFilter.filter(ctx, ts)
 	if err != nil {
 		return store.PushFilter{}, err
 	}
@@ -59,15 +59,15 @@ func (c *reportPush) filter(ctx context.Context, h house) (store.PushFilter, err
 	}
 	asked.Outcome = store.PushOutcome(c.Outcome)
 	if all := stringsOf(push.Outcomes); !slices.Contains(all, c.Outcome) {
-		return asked, unknown(identity.NotFound, "outcome", c.Outcome, slices.Values(append(all, report.Waiting)))
+		return asked, withNearest(identity.NotFound, "outcome", c.Outcome, slices.Values(append(all, report.Waiting)))
 	}
 	return asked, nil
 }
 
 // Run reports pushes, newest first.
 func (c *reportPush) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		f, err := c.filter(ctx, h)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
 		}
@@ -75,6 +75,6 @@ func (c *reportPush) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		return printAll(p, report.Pushes(ctx, h.db.Reader, h.tenant.ID, f))
+		return printAll(p, report.Pushes(ctx, ts.db.Reader, ts.tenant.ID, f))
 	})
 }

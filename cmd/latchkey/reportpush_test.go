@@ -52,12 +52,12 @@ func TestADM7_HostileNamesInThePushReport(t *testing.T) {
 
 // An outcome nobody can have is refused, with the nearest.
 func TestADM7_ReportPushRefuses(t *testing.T) {
-	p := furnish(t)
-	p.refused(failed, `did you mean "expired"`, "", "report", "push", "--outcome", "expird")
-	p.ok("", "user", "add", "anna", "--no-password")
-	p.refused(failed, `did you mean "anna"`, "", "report", "push", "--user", "anan")
-	p.refused(misuse, "exclude each other", "", "report", "push", "--csv", "--json")
-	p.refused(misuse, "--limit", "", "report", "push", "--limit", "-1")
+	p := newInstallation(t)
+	p.fails(exitFailed, `did you mean "expired"`, "", "report", "push", "--outcome", "expird")
+	p.succeeds("", "user", "add", "anna", "--no-password")
+	p.fails(exitFailed, `did you mean "anna"`, "", "report", "push", "--user", "anan")
+	p.fails(exitUsage, "exclude each other", "", "report", "push", "--csv", "--json")
+	p.fails(exitUsage, "--limit", "", "report", "push", "--limit", "-1")
 	if rows := read[[]report.Push](p, "", "report", "push", "--outcome", "waiting"); len(rows) != 0 {
 		t.Errorf("%+v", rows)
 	}

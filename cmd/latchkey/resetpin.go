@@ -21,8 +21,8 @@ Example:
 
 // Run makes another PIN.
 func (c *authenticatorResetPIN) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		a, err := h.authenticator(ctx, c.Serial)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		a, err := ts.authenticator(ctx, c.Serial)
 		if err != nil {
 			return err
 		}
@@ -30,8 +30,8 @@ func (c *authenticatorResetPIN) Run(ctx context.Context, s *shell) error {
 			Serial string `json:"serial"`
 			PIN    string `json:"pin"`
 		}{Serial: a.Serial}
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
-			if a, err = tx.Authenticators().Get(ctx, h.tenant.ID, a.ID); err != nil {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
+			if a, err = tx.Authenticators().Get(ctx, ts.tenant.ID, a.ID); err != nil {
 				return err
 			}
 			row.PIN, err = authenticator.ResetServerPIN(ctx, tx, a)
@@ -40,6 +40,6 @@ func (c *authenticatorResetPIN) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		return s.say(row, "The PIN of %s is %s.", a.Serial, row.PIN)
+		return s.print(row, "The PIN of %s is %s.", a.Serial, row.PIN)
 	})
 }

@@ -27,7 +27,7 @@ Example:
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 	if _, err := os.Stat(filepath.Join(s.dir(), config.File)); errors.Is(err, fs.ErrNotExist) {
-		if _, err := s.found(ctx, &initCommand{}); err != nil {
+		if _, err := s.initialise(ctx, &initCommand{}); err != nil {
 			return err
 		}
 	}
@@ -37,11 +37,11 @@ func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 	}
 	log := s.log(c.Verbose)
 	slog.SetDefault(log) // the OpenID Connect library logs to nothing else: its options for a logger have no effect
-	house, err := server.New(ctx, conf, log)
+	srv, err := server.New(ctx, conf, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(house.Run(ctx), house.Close())
+	return errors.Join(srv.Run(ctx), srv.Close())
 }
 
 // log is JSON lines on the error stream.

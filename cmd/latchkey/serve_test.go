@@ -18,26 +18,26 @@ import (
 // because the processors may be busy with other tests.
 const maxWait = 30 * time.Second
 
-// A writer is a log written by one goroutine and read by another.
-type writer struct {
+// A syncBuffer is a log written by one goroutine and read by another.
+type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *syncBuffer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.Write(p)
 }
 
-func (w *writer) String() string {
+func (w *syncBuffer) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.b.String()
 }
 
-// serving runs serve in a folder until the test ends, and returns its base.
-func serving(t *testing.T, dir string) string {
+// startServer runs serve in a folder until the test ends, and returns its base.
+func startServer(t *testing.T, dir string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
@@ -48,12 +48,12 @@ func serving(t *testing.T, dir string) string {
 	t.Setenv("LATCHKEY_BASE_URL", base)
 	t.Setenv("LATCHKEY_LISTEN", strings.TrimPrefix(base, "http://"))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	var log writer
+	var log syncBuffer
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"serve", "--dir", dir}, nil, io.Discard, &log) }()
 	t.Cleanup(func() {
 		stop()
-		if got := <-code; got != fine || !strings.Contains(log.String(), "stopping") {
+		if got := <-code; got != exitOK || !strings.Contains(log.String(), "stopping") {
 			t.Errorf("serve: exit %d\n%s", got, log.String())
 		}
 	})
@@ -73,9 +73,9 @@ func serving(t *testing.T, dir string) string {
 
 // serve in an empty folder makes what init makes, and commands work beside it.
 func TestServe(t *testing.T) {
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	base := serving(t, p.dir)
-	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	base := startServer(t, p.dir)
+	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
 	if users := read[[]userRow](p, "", "user", "list"); len(users) != 1 {
 		t.Errorf("users: %+v", users)
 	}
@@ -115,30 +115,30 @@ func TestServe(t *testing.T) {
 	} else {
 		res.Body.Close()
 	}
-	p.refused(failed, "already", sp, "app", "add", "saml", "--metadata", "-")
-	p.refused(failed, "metadata: ", "<x", "app", "add", "saml", "--metadata", "-")
-	p.ok(`{"rules":[{"name":"payroll","applications":["Payroll"],"require":["password"]},{"name":"rest","require":["password","otp"]}]}`, "policy", "set", "access")
-	p.ok("", "app", "list")
-	p.refused(failed, "redirect URI", "", "app", "add", "oidc", "--name", "Bad", "--redirect-uri", "http://wiki.example.org/")
-	p.refused(failed, `no authenticator "LK-1"`, "", "authenticator", "revoke", "LK-1")
-	if out := p.ok("", "authenticator", "list", "--json"); strings.TrimSpace(out) != "[]" {
+	p.fails(exitFailed, "already", sp, "app", "add", "saml", "--metadata", "-")
+	p.fails(exitFailed, "metadata: ", "<x", "app", "add", "saml", "--metadata", "-")
+	p.succeeds(`{"rules":[{"name":"payroll","applications":["Payroll"],"require":["password"]},{"name":"rest","require":["password","otp"]}]}`, "policy", "set", "access")
+	p.succeeds("", "app", "list")
+	p.fails(exitFailed, "redirect URI", "", "app", "add", "oidc", "--name", "Bad", "--redirect-uri", "http://wiki.example.org/")
+	p.fails(exitFailed, `no authenticator "LK-1"`, "", "authenticator", "revoke", "LK-1")
+	if out := p.succeeds("", "authenticator", "list", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("authenticators: %s", out)
 	}
 }
 
 func TestServe_BadConfiguration(t *testing.T) {
-	p := furnish(t, "--base-url", "https://login.example.org")
-	p.refused(failed, "set tls_cert and tls_key", "", "serve")
+	p := newInstallation(t, "--base-url", "https://login.example.org")
+	p.fails(exitFailed, "set tls_cert and tls_key", "", "serve")
 }
 
 func TestPhone_Use(t *testing.T) {
-	p := place{t, t.TempDir()}
-	p.refused(misuse, "--base and --code", "", "phone", "activate")
-	p.refused(misuse, "--base and --code", "", "phone", "activate", "--base", "https://login.example.org")
-	p.refused(misuse, "--not-me", "", "phone", "deny", "psh_x")
-	p.refused(failed, "neither https nor a loopback address", "", "phone", "activate", "http://login.example.org/authenticator/#v1.x")
-	p.refused(failed, "no such account", "", "phone", "passcode")
-	if out := p.ok("", "phone", "list", "--json"); strings.TrimSpace(out) != "[]" {
+	p := installation{t, t.TempDir()}
+	p.fails(exitUsage, "--base and --code", "", "phone", "activate")
+	p.fails(exitUsage, "--base and --code", "", "phone", "activate", "--base", "https://login.example.org")
+	p.fails(exitUsage, "--not-me", "", "phone", "deny", "psh_x")
+	p.fails(exitFailed, "neither https nor a loopback address", "", "phone", "activate", "http://login.example.org/authenticator/#v1.x")
+	p.fails(exitFailed, "no such account", "", "phone", "passcode")
+	if out := p.succeeds("", "phone", "list", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("accounts: %s", out)
 	}
 }

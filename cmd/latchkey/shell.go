@@ -22,8 +22,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A shell is what surrounds a command: its streams, its environment and the
-// flags all commands share.
+// A shell is the environment of a command: its streams, its environment variables and
+// the flags that all commands have.
 type shell struct {
 	flags   *commands
 	model   *kong.Application // all commands, as they were declared
@@ -35,24 +35,25 @@ type shell struct {
 	environ config.Environment
 }
 
-// A house is an open database and the tenant a command works in.
-type house struct {
+// A tenantScope is an open database, the tenant that a command works in, and who
+// acts.
+type tenantScope struct {
 	db     *store.DB
 	tenant identity.Tenant
 	who    identity.Principal
 }
 
-// errMisuse marks an error as the wrong use of a command.
-var errMisuse = errors.New("wrong use")
+// errUsage marks an error as the wrong use of a command.
+var errUsage = errors.New("wrong use")
 
-type misused struct{ error }
+type usageError struct{ error }
 
-func (misused) Is(target error) bool { return target == errMisuse }
+func (usageError) Is(target error) bool { return target == errUsage }
 
-func (m misused) Unwrap() error { return m.error }
+func (m usageError) Unwrap() error { return m.error }
 
-// refuse is an error about how a command was used.
-func refuse(format string, args ...any) error { return misused{fmt.Errorf(format, args...)} }
+// usageErrorf is an error about how a command was used.
+func usageErrorf(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // dir is the server's folder.
 func (s *shell) dir() string { return cmp.Or(s.flags.Dir, s.getenv("LATCHKEY_DIR"), ".") }
@@ -112,25 +113,25 @@ func (s *shell) database(ctx context.Context, f func(db *store.DB) error) error 
 	return f(db)
 }
 
-// inTenant runs f on the database and the tenant that is meant.
-func (s *shell) inTenant(ctx context.Context, f func(h house) error) error {
+// inTenant runs f on the database in the tenant that the command works in.
+func (s *shell) inTenant(ctx context.Context, f func(ts tenantScope) error) error {
 	return s.database(ctx, func(db *store.DB) error {
 		t, err := s.tenant(ctx, db)
 		if err != nil {
 			return err
 		}
-		who := s.who()
+		who := s.principal()
 		who.Tenant = t.ID
-		return f(house{db: db, tenant: t, who: who})
+		return f(tenantScope{db: db, tenant: t, who: who})
 	})
 }
 
-// tenant is the one named, or the only one.
+// tenant is the tenant named by flag or environment, or the only one.
 func (s *shell) tenant(ctx context.Context, db *store.DB) (identity.Tenant, error) {
 	slug := cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"))
 	if slug != "" {
 		t, err := db.TenantBySlug(ctx, slug)
-		return t, unknown(err, "tenant", slug, called(db.Tenants().All(ctx), func(t identity.Tenant) string { return t.Slug }))
+		return t, withNearest(err, "tenant", slug, namesOf(db.Tenants().All(ctx), func(t identity.Tenant) string { return t.Slug }))
 	}
 	all, err := store.Collect(db.Tenants().All(ctx))
 	switch {
@@ -143,14 +144,14 @@ func (s *shell) tenant(ctx context.Context, db *store.DB) (identity.Tenant, erro
 		for _, t := range all {
 			slugs = append(slugs, t.Slug)
 		}
-		return identity.Tenant{}, refuse("there are several tenants: name one by --tenant (%s)", strings.Join(slugs, ", "))
+		return identity.Tenant{}, usageErrorf("there are several tenants: name one by --tenant (%s)", strings.Join(slugs, ", "))
 	}
 	return all[0], nil
 }
 
-// who is whoever may read the keys on this machine, by the name it knows them
-// by, and what they do.
-func (s *shell) who() identity.Principal {
+// principal is the user of this machine who runs the command, and the command. Whoever
+// may read the keys may do everything.
+func (s *shell) principal() identity.Principal {
 	name := s.getenv("SUDO_USER")
 	if u, err := user.Current(); err == nil && name == "" {
 		name = u.Username
@@ -165,9 +166,9 @@ func (s *shell) who() identity.Principal {
 	return identity.Principal{Kind: identity.CommandLine, Name: identity.CleanTyped(name + ": latchkey " + strings.Join(words, " "))}
 }
 
-// unknown turns a NotFound into a sentence that names what was asked for and
-// the nearest there is. Who may run this may know all names.
-func unknown(err error, what, name string, names iter.Seq[string]) error {
+// withNearest turns a NotFound into an error that has the name asked for and the
+// nearest that exists. Whoever may run commands may know all names.
+func withNearest(err error, what, name string, names iter.Seq[string]) error {
 	if !errors.Is(err, identity.NotFound) {
 		return err
 	}
@@ -182,8 +183,8 @@ func unknown(err error, what, name string, names iter.Seq[string]) error {
 	return fmt.Errorf("there is no %s %q; did you mean %q?", what, name, near)
 }
 
-// called yields the names of a list, as far as it can be read.
-func called[T any](all iter.Seq2[T, error], name func(T) string) iter.Seq[string] {
+// namesOf yields the names of a list, up to an error.
+func namesOf[T any](all iter.Seq2[T, error], name func(T) string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for v, err := range all {
 			if err != nil || !yield(name(v)) {
@@ -193,9 +194,9 @@ func called[T any](all iter.Seq2[T, error], name func(T) string) iter.Seq[string
 	}
 }
 
-// file reads a file named in a command, most bytes of it at most. No name, or
+// readFile reads a file named in a command, most bytes of it at most. No name, or
 // "-", is standard input.
-func (s *shell) file(name string, most int64) ([]byte, error) {
+func (s *shell) readFile(name string, most int64) ([]byte, error) {
 	in := s.stdin
 	if name != "" && name != "-" {
 		f, err := os.Open(name)
@@ -215,11 +216,11 @@ func (s *shell) file(name string, most int64) ([]byte, error) {
 // maxLine is the most bytes read of a line of standard input.
 const maxLine = 4096
 
-// password asks for a password without showing it or, where nobody sits at a
-// terminal, takes the first line of standard input.
+// password asks for a password without showing it or, if there is no terminal, takes
+// the first line of standard input.
 func (s *shell) password(ctx context.Context, of string) (string, error) {
 	if f, ok := s.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return s.twice(ctx, f, "Password of "+of+": ")
+		return s.promptTwice(ctx, f, "Password of "+of+": ")
 	}
 	line, err := bufio.NewReader(io.LimitReader(s.stdin, maxLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -227,14 +228,14 @@ func (s *shell) password(ctx context.Context, of string) (string, error) {
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", refuse("standard input has no password; --no-password adds a user who has none")
+		return "", usageErrorf("standard input has no password; --no-password adds a user who has none")
 	}
 	return line, nil
 }
 
-// twice asks a question at a terminal, and again, since nobody sees what they
-// type.
-func (s *shell) twice(ctx context.Context, f *os.File, question string) (string, error) {
+// promptTwice asks the same question at a terminal twice, since what is typed is not
+// shown.
+func (s *shell) promptTwice(ctx context.Context, f *os.File, question string) (string, error) {
 	first, err := s.prompt(ctx, f, question)
 	if err != nil {
 		return "", err
@@ -246,7 +247,8 @@ func (s *shell) twice(ctx context.Context, f *os.File, question string) (string,
 	return first, err
 }
 
-// prompt asks a question at a terminal. Who gives up there gets the echo back.
+// prompt asks a question at a terminal without showing the answer. If it is
+// interrupted, the terminal shows what is typed again.
 func (s *shell) prompt(ctx context.Context, f *os.File, question string) (string, error) {
 	fd := int(f.Fd())
 	before, err := term.GetState(fd)

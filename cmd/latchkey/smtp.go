@@ -50,7 +50,7 @@ func (c *smtpTest) Run(ctx context.Context, s *shell) error {
 	}
 	trial, err := mail.TestMail(catalog.Negotiate(c.Language, "", "", ""), conf.Mail.From, c.Address, base.Hostname())
 	if err != nil {
-		return refuse("%w", err)
+		return usageErrorf("%w", err)
 	}
 	sender, err := server.Sender(conf)
 	if err != nil {

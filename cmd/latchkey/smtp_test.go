@@ -29,15 +29,15 @@ func mailbox(t *testing.T) (*demo.Mailbox, int) {
 }
 
 func TestSMTPTest(t *testing.T) {
-	p := furnish(t)
-	p.refused(failed, "no mail server is configured", "", "smtp", "test", "anna@example.org")
+	p := newInstallation(t)
+	p.fails(exitFailed, "no mail server is configured", "", "smtp", "test", "anna@example.org")
 	box, port := mailbox(t)
 	t.Setenv("LATCHKEY_MAIL_HOST", "127.0.0.1")
 	t.Setenv("LATCHKEY_MAIL_PORT", fmt.Sprint(port))
 	t.Setenv("LATCHKEY_MAIL_FROM", "login@example.org")
 	t.Setenv("LATCHKEY_MAIL_TLS", "none")
-	p.refused(misuse, "no mail address", "", "smtp", "test", "anna")
-	said := p.ok("", "smtp", "test", "anna@example.org")
+	p.fails(exitUsage, "no mail address", "", "smtp", "test", "anna")
+	said := p.succeeds("", "smtp", "test", "anna@example.org")
 	for _, want := range []string{"connect   127.0.0.1:", "tls       none, as configured", "login     none is configured", "accepted  from login@example.org to anna@example.org"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in\n%s", want, said)
@@ -51,16 +51,16 @@ func TestSMTPTest(t *testing.T) {
 	}
 
 	t.Setenv("LATCHKEY_MAIL_TLS", "starttls")
-	p.refused(failed, "the server does not encrypt", "", "smtp", "test", "anna@example.org")
-	code, out, errs := p.typed("", "smtp", "test", "anna@example.org", "--json")
-	if code != failed || !strings.Contains(out, `"passed": false`) || !strings.Contains(errs, `"error"`) {
+	p.fails(exitFailed, "the server does not encrypt", "", "smtp", "test", "anna@example.org")
+	code, out, errs := p.run("", "smtp", "test", "anna@example.org", "--json")
+	if code != exitFailed || !strings.Contains(out, `"passed": false`) || !strings.Contains(errs, `"error"`) {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	t.Setenv("LATCHKEY_MAIL_TLS", "none")
 	t.Setenv("LATCHKEY_MAIL_PORT", "1")
-	p.refused(failed, "nothing listens on port 1", "", "smtp", "test", "anna@example.org")
+	p.fails(exitFailed, "nothing listens on port 1", "", "smtp", "test", "anna@example.org")
 	t.Setenv("LATCHKEY_MAIL_TLS", "sometimes")
-	p.refused(failed, "LATCHKEY_MAIL_TLS must be", "", "smtp", "test", "anna@example.org")
+	p.fails(exitFailed, "LATCHKEY_MAIL_TLS must be", "", "smtp", "test", "anna@example.org")
 	if n := len(box.Mails()); n != 2 {
 		t.Errorf("%d mails, want 2", n)
 	}
@@ -68,10 +68,10 @@ func TestSMTPTest(t *testing.T) {
 
 // Into a folder, for development.
 func TestSMTPTest_Folder(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	t.Setenv("LATCHKEY_MAIL_FOLDER", "mails")
 	t.Setenv("LATCHKEY_MAIL_FROM", "login@example.org")
-	if said := p.ok("", "smtp", "test", "anna@example.org"); !strings.Contains(said, "nothing is sent") {
+	if said := p.succeeds("", "smtp", "test", "anna@example.org"); !strings.Contains(said, "nothing is sent") {
 		t.Errorf("said %q", said)
 	}
 	if files, err := os.ReadDir(filepath.Join(p.dir, "mails")); err != nil || len(files) != 1 {

@@ -10,9 +10,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 )
 
-// A sheet is how the rows of a report are shown: to people in few columns, to
+// Columns say how the rows of a report are shown: to people in few columns, to
 // programs in all of them.
-type sheet[T any] struct {
+type columns[T any] struct {
 	head []string
 	row  func(T) []string
 	// csvHead and csvRow are the same for CSV.
@@ -44,11 +44,11 @@ func printAll[T any](p printer[T], rows iter.Seq2[T, error]) error {
 }
 
 // printer returns what prints rows in the form that was asked for.
-func (h sheet[T]) printer(s *shell, asCSV bool) (printer[T], error) {
+func (h columns[T]) printer(s *shell, asCSV bool) (printer[T], error) {
 	out := bufio.NewWriter(s.stdout)
 	switch {
 	case asCSV && s.flags.JSON:
-		return nil, refuse("--csv and --json exclude each other")
+		return nil, usageErrorf("--csv and --json exclude each other")
 	case asCSV:
 		c, err := audit.NewCSV(out, h.csvHead...)
 		return &csvPrinter[T]{c, out, h.csvRow}, err
@@ -60,7 +60,7 @@ func (h sheet[T]) printer(s *shell, asCSV bool) (printer[T], error) {
 
 type tablePrinter[T any] struct {
 	out   *bufio.Writer
-	sheet sheet[T]
+	sheet columns[T]
 	rows  [][]string
 	begun bool
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// template finds one by its name, or says which name is near.
-func (h house) template(ctx context.Context, name string) (admin.TemplateInForce, error) {
-	all, err := admin.Templates(ctx, h.db.Reader, h.tenant.ID)
+// template finds a token template by name. Its error names the nearest.
+func (ts tenantScope) template(ctx context.Context, name string) (admin.TemplateInForce, error) {
+	all, err := admin.Templates(ctx, ts.db.Reader, ts.tenant.ID)
 	if err != nil {
 		return admin.TemplateInForce{}, err
 	}
@@ -27,12 +27,12 @@ func (h house) template(ctx context.Context, name string) (admin.TemplateInForce
 			return t, nil
 		}
 	}
-	return admin.TemplateInForce{}, unknown(identity.NotFound, "template", name, slices.Values(names))
+	return admin.TemplateInForce{}, withNearest(identity.NotFound, "template", name, slices.Values(names))
 }
 
-// sayTemplate shows a template as it is kept now.
-func (s *shell) sayTemplate(ctx context.Context, h house, name string) error {
-	t, err := h.template(ctx, name)
+// printTemplate prints a template as it is in the database.
+func (s *shell) printTemplate(ctx context.Context, ts tenantScope, name string) error {
+	t, err := ts.template(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -51,12 +51,12 @@ func (s *shell) sayTemplate(ctx context.Context, h house, name string) error {
 			}
 		}
 	}
-	return table(s.stdout, [][]string{{"Template", t.Name}, {"Mode", t.Mode}, {"Digits", strconv.FormatInt(t.Length, 10)}, {"Passcodes", made(t.Template)},
+	return table(s.stdout, [][]string{{"Template", t.Name}, {"Mode", t.Mode}, {"Digits", strconv.FormatInt(t.Length, 10)}, {"Passcodes", passcodesOf(t.Template)},
 		{"PIN", pin}, {"In force on", cmp.Or(t.Where(), "-")}})
 }
 
-// made says how a template's passcodes come to be.
-func made(t policy.Template) string {
+// passcodesOf says how a template's passcodes are made.
+func passcodesOf(t policy.Template) string {
 	switch {
 	case t.Mode == policy.ChallengeResponse:
 		return "responses to challenges"
@@ -72,13 +72,13 @@ func (templateList) Help() string { return "Example:\n\n    latchkey template li
 
 // Run lists the templates.
 func (templateList) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		rows, err := admin.Templates(ctx, h.db.Reader, h.tenant.ID)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		rows, err := admin.Templates(ctx, ts.db.Reader, ts.tenant.ID)
 		if err != nil {
 			return err
 		}
 		return list(s, rows, []string{"NAME", "MODE", "DIGITS", "PASSCODES", "PIN", "IN FORCE ON"}, func(t admin.TemplateInForce) []string {
-			return []string{t.Name, t.Mode, strconv.FormatInt(t.Length, 10), made(t.Template), t.PIN, cmp.Or(t.Where(), "-")}
+			return []string{t.Name, t.Mode, strconv.FormatInt(t.Length, 10), passcodesOf(t.Template), t.PIN, cmp.Or(t.Where(), "-")}
 		})
 	})
 }
@@ -91,7 +91,7 @@ func (templateShow) Help() string { return "Example:\n\n    latchkey template sh
 
 // Run shows a template.
 func (c *templateShow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error { return s.sayTemplate(ctx, h, c.Name) })
+	return s.inTenant(ctx, func(ts tenantScope) error { return s.printTemplate(ctx, ts, c.Name) })
 }
 
 // templateFlags are what can be said of a template. A flag that was not given
@@ -110,16 +110,16 @@ type templateFlags struct {
 }
 
 func (f templateFlags) change(t policy.Template) policy.Template {
-	over(&t.Mode, f.Mode)
-	over(&t.Length, f.Length)
-	over(&t.Step, f.Step)
-	over(&t.PIN, f.PIN)
-	over(&t.PINLength, f.PINLength)
-	over(&t.Complexity, f.Complexity)
-	over(&t.TrivialPINs, f.TrivialPINs)
-	over(&t.Stricter, f.Stricter)
-	over(&t.PINAttempts, f.PINAttempts)
-	over(&t.Biometric, f.Biometric)
+	overwrite(&t.Mode, f.Mode)
+	overwrite(&t.Length, f.Length)
+	overwrite(&t.Step, f.Step)
+	overwrite(&t.PIN, f.PIN)
+	overwrite(&t.PINLength, f.PINLength)
+	overwrite(&t.Complexity, f.Complexity)
+	overwrite(&t.TrivialPINs, f.TrivialPINs)
+	overwrite(&t.Stricter, f.Stricter)
+	overwrite(&t.PINAttempts, f.PINAttempts)
+	overwrite(&t.Biometric, f.Biometric)
 	return t
 }
 
@@ -138,14 +138,14 @@ Example:
 
 // Run adds a template.
 func (c *templateAdd) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		added := c.change(policy.DefaultTemplate())
 		added.Name = c.Name
-		err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.AddTemplate(ctx, tx, h.tenant.ID, added) })
+		err := ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error { return admin.AddTemplate(ctx, tx, ts.tenant.ID, added) })
 		if err != nil {
 			return err
 		}
-		return s.sayTemplate(ctx, h, c.Name)
+		return s.printTemplate(ctx, ts, c.Name)
 	})
 }
 
@@ -164,16 +164,16 @@ Example:
 
 // Run changes a template.
 func (c *templateSet) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		found, err := h.template(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		found, err := ts.template(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.ChangeTemplate(ctx, tx, h.tenant.ID, found.Name, c.change) })
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error { return admin.ChangeTemplate(ctx, tx, ts.tenant.ID, found.Name, c.change) })
 		if err != nil {
 			return err
 		}
-		return s.sayTemplate(ctx, h, found.Name)
+		return s.printTemplate(ctx, ts, found.Name)
 	})
 }
 
@@ -191,20 +191,20 @@ Example:
 
 // Run removes a template.
 func (c *templateRemove) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		found, err := h.template(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		found, err := ts.template(ctx, c.Name)
 		if err == nil {
-			err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return admin.RemoveTemplate(ctx, tx, h.tenant.ID, found.Name) })
+			err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error { return admin.RemoveTemplate(ctx, tx, ts.tenant.ID, found.Name) })
 		}
 		switch {
 		case errors.Is(err, identity.Conflict) && len(found.Platforms) > 0 && !found.Standard:
-			return refuse("%s: latchkey template use %s …", explain(err)[0], found.Platforms[0])
+			return usageErrorf("%s: latchkey template use %s …", errorLines(err)[0], found.Platforms[0])
 		case errors.Is(err, identity.Conflict):
-			return refuse("%s", explain(err)[0])
+			return usageErrorf("%s", errorLines(err)[0])
 		case err != nil:
 			return err
 		}
-		return s.say(found, "Removed template %s.", found.Name)
+		return s.print(found, "Removed template %s.", found.Name)
 	})
 }
 
@@ -219,17 +219,17 @@ func (templateUse) Help() string {
 
 // Run has a template in force on a platform.
 func (c *templateUse) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		found, err := h.template(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		found, err := ts.template(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) error {
-			return admin.UseTemplate(ctx, tx, h.tenant.ID, c.Platform, found.Name)
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error {
+			return admin.UseTemplate(ctx, tx, ts.tenant.ID, c.Platform, found.Name)
 		})
 		if err != nil {
 			return err
 		}
-		return s.sayTemplate(ctx, h, found.Name)
+		return s.printTemplate(ctx, ts, found.Name)
 	})
 }

@@ -37,24 +37,24 @@ type temporaryRow struct {
 
 // Run makes a temporary passcode for a user, or ends it.
 func (c *authenticatorTemporary) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
 		if c.Revoke {
-			err := h.db.InTx(ctx, h.who, func(tx *store.Tx) error { return authenticator.RevokeTemporary(ctx, tx, u) })
+			err := ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error { return authenticator.RevokeTemporary(ctx, tx, u) })
 			if err != nil {
 				return err
 			}
-			return s.say(temporaryRow{User: u.Name}, "The temporary passcode of %s is over.", u.Name)
+			return s.print(temporaryRow{User: u.Name}, "The temporary passcode of %s is over.", u.Name)
 		}
 		if c.For < authenticator.MinTemporaryLifetime || c.For > authenticator.MaxTemporaryLifetime {
-			return refuse("--for must be from 1m to 24h")
+			return usageErrorf("--for must be from 1m to 24h")
 		}
 		var code string
 		var made store.TemporaryPasscode
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
 			code, made, err = authenticator.MakeTemporary(ctx, tx, u, c.For, c.Uses == "many")
 			return err
 		})
@@ -65,7 +65,7 @@ func (c *authenticatorTemporary) Run(ctx context.Context, s *shell) error {
 		if made.Many {
 			how = "as often as needed"
 		}
-		return s.say(temporaryRow{u.Name, code, made.ExpiresAt.UTC(), c.Uses}, "Temporary passcode of %s, shown this once: %s\nIt works %s, until %s.",
-			u.Name, code[:4]+" "+code[4:], how, when(made.ExpiresAt))
+		return s.print(temporaryRow{u.Name, code, made.ExpiresAt.UTC(), c.Uses}, "Temporary passcode of %s, shown this once: %s\nIt works %s, until %s.",
+			u.Name, code[:4]+" "+code[4:], how, formatTime(made.ExpiresAt))
 	})
 }

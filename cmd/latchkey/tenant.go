@@ -44,12 +44,12 @@ func (tenantAdd) Help() string {
 // Run adds a tenant.
 func (c *tenantAdd) Run(ctx context.Context, s *shell) error {
 	return s.database(ctx, func(db *store.DB) error {
-		t, err := admin.Add(ctx, db, s.who(), identity.Tenant{Slug: c.Slug, Name: c.Name, Organisation: c.Organisation,
+		t, err := admin.AddTenant(ctx, db, s.principal(), identity.Tenant{Slug: c.Slug, Name: c.Name, Organisation: c.Organisation,
 			Language: c.Language, HelpContact: c.HelpContact, Alerts: c.Alerts})
 		if err != nil {
 			return err
 		}
-		return s.say(rowOfTenant(t), "Added tenant %s (%s).", t.Slug, t.ID)
+		return s.print(rowOfTenant(t), "Added tenant %s (%s).", t.Slug, t.ID)
 	})
 }
 
@@ -68,7 +68,7 @@ func (tenantList) Run(ctx context.Context, s *shell) error {
 			rows = append(rows, rowOfTenant(t))
 		}
 		return list(s, rows, []string{"SLUG", "NAME", "ID", "SINCE"}, func(t tenantRow) []string {
-			return []string{t.Slug, t.Name, t.ID, when(t.CreatedAt)}
+			return []string{t.Slug, t.Name, t.ID, formatTime(t.CreatedAt)}
 		})
 	})
 }
@@ -89,17 +89,17 @@ func (c *tenantShow) Run(ctx context.Context, s *shell) error {
 	if c.Slug != "" {
 		s.flags.Tenant = c.Slug
 	}
-	return s.inTenant(ctx, func(h house) error {
-		census, err := h.db.Tenants().Census(ctx, h.tenant.ID)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		census, err := ts.db.Tenants().Census(ctx, ts.tenant.ID)
 		if err != nil {
 			return err
 		}
 		if s.flags.JSON {
-			return s.encode(tenantShown{rowOfTenant(h.tenant), census})
+			return s.encode(tenantShown{rowOfTenant(ts.tenant), census})
 		}
-		t := h.tenant
+		t := ts.tenant
 		return table(s.stdout, [][]string{{"Slug", t.Slug}, {"Name", t.Name}, {"Organisation", t.OrganisationName()}, {"Id", t.ID},
-			{"Language", t.Language}, {"Help contact", t.HelpContact}, {"Alerts to", strings.Join(t.Alerts, ", ")}, {"Added", when(t.CreatedAt)},
+			{"Language", t.Language}, {"Help contact", t.HelpContact}, {"Alerts to", strings.Join(t.Alerts, ", ")}, {"Added", formatTime(t.CreatedAt)},
 			{"Users", fmt.Sprint(census.Users)}, {"  of these disabled", fmt.Sprint(census.Disabled)}, {"Groups", fmt.Sprint(census.Groups)},
 			{"Applications", fmt.Sprint(census.Applications)}, {"Authenticators", fmt.Sprint(census.Authenticators)}})
 	})

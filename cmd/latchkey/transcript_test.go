@@ -21,9 +21,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A stage is a house made by the program as it is shipped, and a shell in the
+// A transcriptRun is an installation made by the program as it is shipped, and a shell in the
 // folder around it, as an operator has.
-type stage struct {
+type transcriptRun struct {
 	t    *testing.T
 	home string
 	env  []string
@@ -33,19 +33,19 @@ type stage struct {
 // stages are the circumstances under which every command must say the same.
 var stages = []string{"sqlite", "postgres", "server"}
 
-// newStage makes a house by init and, on the stage "server", serves it until
+// newTranscriptRun makes an installation by init and, if name is "server", serves it until
 // the test ends.
-func newStage(t *testing.T, name string) *stage {
-	program := binary(t)
+func newTranscriptRun(t *testing.T, name string) *transcriptRun {
+	program := buildProgram(t)
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	l.Close()
-	s := &stage{t: t, home: t.TempDir(), mask: strings.NewReplacer()}
+	s := &transcriptRun{t: t, home: t.TempDir(), mask: strings.NewReplacer()}
 	s.env = []string{"PATH=" + filepath.Dir(program) + ":" + os.Getenv("PATH"), "HOME=" + s.home, "LC_ALL=C.UTF-8",
-		"SUDO_USER=operator", "LATCHKEY_DIR=house", "LATCHKEY_LISTEN=" + address, "LATCHKEY_BASE_URL=http://" + address,
+		"SUDO_USER=operator", "LATCHKEY_DIR=server", "LATCHKEY_LISTEN=" + address, "LATCHKEY_BASE_URL=http://" + address,
 		"LATCHKEY_MAIL_FOLDER=mails", "LATCHKEY_MAIL_FROM=login@example.org"}
 	hidden := []string{s.home, "~", address, "localhost:8080"}
 	if name == "postgres" {
@@ -70,16 +70,16 @@ func newStage(t *testing.T, name string) *stage {
 const serial = `serial() { latchkey authenticator list --json | sed -n 's/.*"serial": "\(.*\)".*/\1/p'; }; `
 
 // bash is a line typed on the stage.
-func (s *stage) bash(line string) *exec.Cmd {
+func (s *transcriptRun) bash(line string) *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), "bash", "-c", "set -o pipefail; "+serial+line)
 	cmd.Dir, cmd.Env = s.home, s.env
 	return cmd
 }
 
 // serve runs the program's server until the test ends.
-func (s *stage) serve(base string) {
+func (s *transcriptRun) serve(base string) {
 	s.t.Helper()
-	var log writer
+	var log syncBuffer
 	cmd := s.bash("exec latchkey serve")
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -87,7 +87,7 @@ func (s *stage) serve(base string) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { // the test's context has ended, and told it to stop
-		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != fine {
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitOK {
 			s.t.Errorf("serve: %v\n%s", err, log.String())
 		}
 	})
@@ -130,7 +130,7 @@ var masks = []struct {
 	{regexp.MustCompile(` +\n`), "\n"},
 }
 
-func (s *stage) masked(text string) string {
+func (s *transcriptRun) masked(text string) string {
 	text = s.mask.Replace(text)
 	for _, m := range masks {
 		text = m.what.ReplaceAllString(text, m.by)
@@ -138,8 +138,8 @@ func (s *stage) masked(text string) string {
 	return text
 }
 
-// typed runs a line and returns what a terminal would show.
-func (s *stage) typed(line string) string {
+// runLine runs a line and returns what a terminal would show.
+func (s *transcriptRun) runLine(line string) string {
 	s.t.Helper()
 	out, err := s.bash(line).CombinedOutput()
 	said := s.masked(string(out))
@@ -154,14 +154,14 @@ func (s *stage) typed(line string) string {
 	return said
 }
 
-// perform types all lines of a transcript anew.
-func (s *stage) perform(transcript string) string {
+// replay types all lines of a transcript anew.
+func (s *transcriptRun) replay(transcript string) string {
 	s.t.Helper()
 	var b strings.Builder
 	for line := range strings.Lines(transcript) {
 		command, ok := strings.CutPrefix(line, "$ ")
 		if ok {
-			b.WriteString(line + s.typed(strings.TrimSuffix(command, "\n")))
+			b.WriteString(line + s.runLine(strings.TrimSuffix(command, "\n")))
 		} else if strings.HasPrefix(line, "# ") {
 			b.WriteString(line)
 		}
@@ -202,7 +202,7 @@ func TestTranscripts(t *testing.T) {
 				if *update && where != on[0] {
 					t.Skip("the first stage writes what was said")
 				}
-				got := newStage(t, where).perform(want)
+				got := newTranscriptRun(t, where).replay(want)
 				if *update {
 					golden(t, filepath.Join("transcripts", name), got)
 				} else if got != want {
@@ -231,8 +231,8 @@ func difference(got, want string) string {
 
 var commandTyped = regexp.MustCompile(`\blatchkey((?: [a-z][a-z-]*)+)`)
 
-// performed finds the command a line types, if any.
-func performed(model *kong.Application, words string) *kong.Node {
+// commandOf finds the command a line types, if any.
+func commandOf(model *kong.Application, words string) *kong.Node {
 	node := model.Node
 	for _, word := range strings.Fields(words) {
 		if child := childOf(node, word); child != nil {
@@ -244,14 +244,14 @@ func performed(model *kong.Application, words string) *kong.Node {
 
 // No command without a transcript in which it is typed.
 func TestTranscripts_OfEveryCommand(t *testing.T) {
-	all := model(t)
+	all := commandModel(t)
 	typed := make(map[string]bool)
 	for _, text := range transcripts(t) {
 		lines := bufio.NewScanner(strings.NewReader(text))
 		for lines.Scan() {
 			if line, ok := strings.CutPrefix(lines.Text(), "$ "); ok {
 				for _, words := range commandTyped.FindAllStringSubmatch(line, -1) {
-					typed[pathOf(performed(all, words[1]))] = true
+					typed[pathOf(commandOf(all, words[1]))] = true
 				}
 			}
 		}

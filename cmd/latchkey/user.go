@@ -11,24 +11,24 @@ import (
 )
 
 type userRow struct {
-	ID             string             `json:"id"`
-	Name           string             `json:"name"`
-	DisplayName    string             `json:"display_name,omitempty"`
-	Mail           string             `json:"mail,omitempty"`
-	Language       string             `json:"language,omitempty"`
-	Password       bool               `json:"has_password"`
-	PasswordAt     time.Time          `json:"password_changed_at,omitzero"`
-	PasswordDue    bool               `json:"password_due,omitempty"` // must be changed in the next login
-	Failures       int64              `json:"failures"`
-	LockedUntil    time.Time          `json:"locked_until,omitzero"`
-	LockedAt       time.Time          `json:"locked_at,omitzero"` // by an operator
-	DisabledAt     time.Time          `json:"disabled_at,omitzero"`
-	MayEnrollAt    time.Time          `json:"leave_to_enrol_at,omitzero"`
-	EverEnrolledAt time.Time          `json:"first_enrolled_at,omitzero"`
-	CreatedAt      time.Time          `json:"created_at"`
-	Groups         []string           `json:"groups,omitempty"`
-	Authenticators []authenticatorRow `json:"authenticators,omitempty"`
-	Devices        []deviceRow        `json:"remembered_devices,omitempty"`
+	ID             string                `json:"id"`
+	Name           string                `json:"name"`
+	DisplayName    string                `json:"display_name,omitempty"`
+	Mail           string                `json:"mail,omitempty"`
+	Language       string                `json:"language,omitempty"`
+	Password       bool                  `json:"has_password"`
+	PasswordAt     time.Time             `json:"password_changed_at,omitzero"`
+	PasswordDue    bool                  `json:"password_due,omitempty"` // must be changed in the next login
+	Failures       int64                 `json:"failures"`
+	LockedUntil    time.Time             `json:"locked_until,omitzero"`
+	LockedAt       time.Time             `json:"locked_at,omitzero"` // by an operator
+	DisabledAt     time.Time             `json:"disabled_at,omitzero"`
+	MayEnrollAt    time.Time             `json:"leave_to_enrol_at,omitzero"`
+	EverEnrolledAt time.Time             `json:"first_enrolled_at,omitzero"`
+	CreatedAt      time.Time             `json:"created_at"`
+	Groups         []string              `json:"groups,omitempty"`
+	Authenticators []authenticatorRow    `json:"authenticators,omitempty"`
+	Devices        []rememberedDeviceRow `json:"remembered_devices,omitempty"`
 }
 
 func rowOfUser(u identity.User, now time.Time) userRow {
@@ -54,17 +54,17 @@ func (u userRow) state() string {
 	return "enabled"
 }
 
-// people is the directory of a house.
-func (h house) people() *directory.Directory { return directory.New(h.db, runtime.NumCPU()) }
+// directory is the directory of the tenant.
+func (ts tenantScope) directory() *directory.Directory { return directory.New(ts.db, runtime.NumCPU()) }
 
-// user finds a user by name, or says which name is near.
-func (h house) user(ctx context.Context, name string) (identity.User, error) {
-	u, err := h.db.Users().ByName(ctx, h.tenant.ID, name)
-	return u, unknown(err, "user", name, called(h.users(ctx, ""), func(u identity.User) string { return u.Name }))
+// user finds a user by name. Its error names the nearest.
+func (ts tenantScope) user(ctx context.Context, name string) (identity.User, error) {
+	u, err := ts.db.Users().ByName(ctx, ts.tenant.ID, name)
+	return u, withNearest(err, "user", name, namesOf(ts.users(ctx, ""), func(u identity.User) string { return u.Name }))
 }
 
-func (h house) users(ctx context.Context, after string) func(func(identity.User, error) bool) {
-	return h.db.Users().List(ctx, h.tenant.ID, after, math.MaxInt32)
+func (ts tenantScope) users(ctx context.Context, after string) func(func(identity.User, error) bool) {
+	return ts.db.Users().List(ctx, ts.tenant.ID, after, math.MaxInt32)
 }
 
 type userAdd struct {
@@ -87,9 +87,9 @@ Example:
 
 // Run adds a user.
 func (c *userAdd) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
 		for _, name := range c.Groups { // before anybody types a password
-			if _, err := h.group(ctx, name); err != nil {
+			if _, err := ts.group(ctx, name); err != nil {
 				return err
 			}
 		}
@@ -100,11 +100,11 @@ func (c *userAdd) Run(ctx context.Context, s *shell) error {
 				return err
 			}
 		}
-		u, err := h.people().AddUser(ctx, h.who, h.tenant.ID, n)
+		u, err := ts.directory().AddUser(ctx, ts.who, ts.tenant.ID, n)
 		if err != nil {
 			return err
 		}
-		return s.say(rowOfUser(u, h.db.Now()), "Added user %s (%s).", u.Name, u.ID)
+		return s.print(rowOfUser(u, ts.db.Now()), "Added user %s (%s).", u.Name, u.ID)
 	})
 }
 
@@ -118,16 +118,16 @@ func (userList) Help() string {
 
 // Run lists users by name.
 func (c *userList) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		users := h.users(ctx, "")
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		users := ts.users(ctx, "")
 		if c.Group != "" {
-			g, err := h.group(ctx, c.Group)
+			g, err := ts.group(ctx, c.Group)
 			if err != nil {
 				return err
 			}
-			users = h.db.Groups().Members(ctx, h.tenant.ID, g.ID)
+			users = ts.db.Groups().Members(ctx, ts.tenant.ID, g.ID)
 		}
-		return s.users(users, h.db.Now())
+		return s.users(users, ts.db.Now())
 	})
 }
 
@@ -140,7 +140,7 @@ func (s *shell) users(users func(func(identity.User, error) bool), now time.Time
 		rows = append(rows, rowOfUser(u, now))
 	}
 	return list(s, rows, []string{"NAME", "DISPLAY NAME", "MAIL", "STATE", "ENROLLED"}, func(u userRow) []string {
-		return []string{u.Name, u.DisplayName, u.Mail, u.state(), when(u.EverEnrolledAt)}
+		return []string{u.Name, u.DisplayName, u.Mail, u.state(), formatTime(u.EverEnrolledAt)}
 	})
 }
 
@@ -152,25 +152,25 @@ func (userShow) Help() string { return "Example:\n\n    latchkey user show anna 
 
 // Run shows a user.
 func (c *userShow) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		row := rowOfUser(u, h.db.Now())
-		for g, err := range h.db.Groups().OfUser(ctx, h.tenant.ID, u.ID) {
+		row := rowOfUser(u, ts.db.Now())
+		for g, err := range ts.db.Groups().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
 			row.Groups = append(row.Groups, g.Name)
 		}
-		for a, err := range h.db.Authenticators().OfUser(ctx, h.tenant.ID, u.ID) {
+		for a, err := range ts.db.Authenticators().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
-			row.Authenticators = append(row.Authenticators, rowOfAuthenticator(a, h.db.Now()))
+			row.Authenticators = append(row.Authenticators, rowOfAuthenticator(a, ts.db.Now()))
 		}
-		for d, err := range h.db.Devices().OfUser(ctx, h.tenant.ID, u.ID) {
+		for d, err := range ts.db.Devices().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
@@ -187,16 +187,16 @@ func (c *userShow) Run(ctx context.Context, s *shell) error {
 func (u userRow) rows() [][]string {
 	password := "none"
 	if u.Password {
-		password = "set " + when(u.PasswordAt)
+		password = "set " + formatTime(u.PasswordAt)
 		if u.PasswordDue {
 			password += ", to be changed in the next login"
 		}
 	}
 	rows := [][]string{{"Name", u.Name}, {"Display name", u.DisplayName}, {"Id", u.ID}, {"Mail", u.Mail}, {"Language", u.Language},
-		{"State", u.state()}, {"Locked until", when(u.LockedUntil)}, {"Password", password}, {"Added", when(u.CreatedAt)},
-		{"First enrolled", when(u.EverEnrolledAt)}, {"Leave to enrol", when(u.MayEnrollAt)}}
+		{"State", u.state()}, {"Locked until", formatTime(u.LockedUntil)}, {"Password", password}, {"Added", formatTime(u.CreatedAt)},
+		{"First enrolled", formatTime(u.EverEnrolledAt)}, {"Leave to enrol", formatTime(u.MayEnrollAt)}}
 	if !u.LockedAt.IsZero() {
-		rows = append(rows, []string{"Locked by an operator", when(u.LockedAt)})
+		rows = append(rows, []string{"Locked by an operator", formatTime(u.LockedAt)})
 	}
 	for _, g := range u.Groups {
 		rows = append(rows, []string{"Group", g})
@@ -205,7 +205,7 @@ func (u userRow) rows() [][]string {
 		rows = append(rows, []string{"Authenticator", a.Serial + ", " + a.State + ", " + a.Name})
 	}
 	for _, d := range u.Devices {
-		rows = append(rows, []string{"Remembered device", d.Browser + ", " + d.Address + ", last used " + when(d.UsedAt) + ", until " + when(d.EndsAt)})
+		rows = append(rows, []string{"Remembered device", d.Browser + ", " + d.Address + ", last used " + formatTime(d.UsedAt) + ", until " + formatTime(d.EndsAt)})
 	}
 	return rows
 }

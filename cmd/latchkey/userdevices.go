@@ -7,8 +7,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A deviceRow is a remembered device (JRN-9).
-type deviceRow struct {
+// A rememberedDeviceRow is a remembered device (JRN-9).
+type rememberedDeviceRow struct {
 	ID        string    `json:"id"`
 	Browser   string    `json:"browser,omitempty"`
 	Address   string    `json:"address,omitempty"` // from where it was last used
@@ -17,8 +17,8 @@ type deviceRow struct {
 	EndsAt    time.Time `json:"ends_at"` // if it is not used until then
 }
 
-func rowOfDevice(d identity.RememberedDevice) deviceRow {
-	return deviceRow{ID: d.ID, Browser: d.Agent, Address: d.IP, CreatedAt: d.CreatedAt, UsedAt: d.UsedAt, EndsAt: d.EndsAt()}
+func rowOfDevice(d identity.RememberedDevice) rememberedDeviceRow {
+	return rememberedDeviceRow{ID: d.ID, Browser: d.Agent, Address: d.IP, CreatedAt: d.CreatedAt, UsedAt: d.UsedAt, EndsAt: d.EndsAt()}
 }
 
 type userForgetDevices struct {
@@ -35,16 +35,16 @@ Example:
 
 // Run forgets a user's remembered devices.
 func (c *userForgetDevices) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		n, err := h.people().ForgetDevices(ctx, h.who, h.tenant.ID, u.Name)
+		n, err := ts.directory().ForgetDevices(ctx, ts.who, ts.tenant.ID, u.Name)
 		if err != nil {
 			return err
 		}
-		return s.say(struct {
+		return s.print(struct {
 			Forgotten int64 `json:"forgotten"`
 		}{n}, "Forgot %d remembered devices of user %s.", n, u.Name)
 	})

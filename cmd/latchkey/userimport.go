@@ -34,35 +34,35 @@ type importRow struct {
 
 // Run imports users.
 func (c *userImport) Run(ctx context.Context, s *shell) error {
-	data, err := s.file(c.File, maxImport+1)
+	data, err := s.readFile(c.File, maxImport+1)
 	if err != nil {
 		return err
 	}
 	if len(data) > maxImport {
 		return fmt.Errorf("the file is larger than %d MiB; import it in parts", maxImport>>20)
 	}
-	return s.inTenant(ctx, func(h house) error {
-		people := h.people()
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		people := ts.directory()
 		rows, err := directory.ReadImport(data)
-		if err = directory.JoinProblems(err, people.CheckImport(ctx, h.tenant.ID, rows)); err != nil {
+		if err = directory.JoinProblems(err, people.CheckImport(ctx, ts.tenant.ID, rows)); err != nil {
 			return err
 		}
 		if c.DryRun {
-			return s.say(importRow{Users: len(rows)}, "All %d users can be imported.", len(rows))
+			return s.print(importRow{Users: len(rows)}, "All %d users can be imported.", len(rows))
 		}
 		tell, end := s.progress("Importing")
-		n, err := people.Import(ctx, h.who, h.tenant.ID, rows, func(n int) { tell(int64(n), int64(len(rows))) })
+		n, err := people.Import(ctx, ts.who, ts.tenant.ID, rows, func(n int) { tell(int64(n), int64(len(rows))) })
 		end()
 		if _, wrong := errors.AsType[directory.Problems](err); err != nil && !wrong {
 			done := "none was imported"
 			if n > 0 {
 				done = fmt.Sprintf("those up to line %d of the file were imported, the others not", rows[n-1].Line)
 			}
-			return fmt.Errorf("%d of %d users: %s: %s", n, len(rows), done, explain(err)[0])
+			return fmt.Errorf("%d of %d users: %s: %s", n, len(rows), done, errorLines(err)[0])
 		}
 		if err != nil {
 			return err
 		}
-		return s.say(importRow{len(rows), n}, "Imported %d users.", n)
+		return s.print(importRow{len(rows), n}, "Imported %d users.", n)
 	})
 }

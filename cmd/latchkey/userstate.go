@@ -7,20 +7,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// alter is a change of a user that a command makes.
-type alter = func(d *directory.Directory, ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error)
+// userChange is a change of a user that a command makes.
+type userChange = func(d *directory.Directory, ctx context.Context, who identity.Principal, tenant, user string) (identity.User, error)
 
-// alterUser changes the user of a name and shows it.
-func (s *shell) alterUser(ctx context.Context, name string, change alter, said string) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, name)
+// changeUser changes the user of a name and shows it.
+func (s *shell) changeUser(ctx context.Context, name string, change userChange, said string) error {
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, name)
 		if err != nil {
 			return err
 		}
-		if u, err = change(h.people(), ctx, h.who, h.tenant.ID, u.Name); err != nil {
+		if u, err = change(ts.directory(), ctx, ts.who, ts.tenant.ID, u.Name); err != nil {
 			return err
 		}
-		return s.say(rowOfUser(u, h.db.Now()), said, u.Name)
+		return s.print(rowOfUser(u, ts.db.Now()), said, u.Name)
 	})
 }
 
@@ -38,7 +38,7 @@ Example:
 
 // Run locks a user's logins.
 func (c *userLock) Run(ctx context.Context, s *shell) error {
-	return s.alterUser(ctx, c.Name, (*directory.Directory).Lock, "User %s is locked until unlocked.")
+	return s.changeUser(ctx, c.Name, (*directory.Directory).Lock, "User %s is locked until unlocked.")
 }
 
 type userUnlock struct {
@@ -55,7 +55,7 @@ Example:
 
 // Run ends every lock of a user's logins.
 func (c *userUnlock) Run(ctx context.Context, s *shell) error {
-	return s.alterUser(ctx, c.Name, (*directory.Directory).Unlock, "User %s is not locked any more.")
+	return s.changeUser(ctx, c.Name, (*directory.Directory).Unlock, "User %s is not locked any more.")
 }
 
 type userDisable struct {
@@ -72,7 +72,7 @@ Example:
 
 // Run disables a user.
 func (c *userDisable) Run(ctx context.Context, s *shell) error {
-	return s.alterUser(ctx, c.Name, (*directory.Directory).Disable, "User %s is disabled.")
+	return s.changeUser(ctx, c.Name, (*directory.Directory).Disable, "User %s is disabled.")
 }
 
 type userEnable struct {
@@ -85,7 +85,7 @@ func (userEnable) Help() string {
 
 // Run lets a disabled user log in again.
 func (c *userEnable) Run(ctx context.Context, s *shell) error {
-	return s.alterUser(ctx, c.Name, (*directory.Directory).Enable, "User %s is enabled.")
+	return s.changeUser(ctx, c.Name, (*directory.Directory).Enable, "User %s is enabled.")
 }
 
 type userSet struct {
@@ -116,11 +116,11 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 	change := directory.Change{DisplayName: c.DisplayName, Mail: c.Mail, Language: c.Language, Groups: c.Groups, Join: c.AddGroup, Leave: c.RemoveGroup, PasswordDue: c.ChangeAtLogin}
 	switch {
 	case c.NoPassword && c.ChangeAtLogin != nil:
-		return refuse("--no-password and --change-at-login exclude each other")
+		return usageErrorf("--no-password and --change-at-login exclude each other")
 	case c.Password && c.NoPassword:
-		return refuse("--password and --no-password exclude each other")
+		return usageErrorf("--password and --no-password exclude each other")
 	case c.NoGroups && len(c.Groups) > 0:
-		return refuse("--group and --no-groups exclude each other")
+		return usageErrorf("--group and --no-groups exclude each other")
 	case c.NoGroups:
 		change.Groups = []string{}
 	case len(c.Groups) == 0:
@@ -128,16 +128,16 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 	}
 	if c.DisplayName == nil && c.Mail == nil && c.Language == nil && change.Groups == nil &&
 		len(c.AddGroup)+len(c.RemoveGroup) == 0 && !c.Password && !c.NoPassword && c.ChangeAtLogin == nil {
-		return refuse("there is nothing to change; see \"latchkey user set --help\"")
+		return usageErrorf("there is nothing to change; see \"latchkey user set --help\"")
 	}
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.Name)
 		if err != nil {
 			return err
 		}
 		for _, names := range [][]string{c.Groups, c.AddGroup, c.RemoveGroup} {
 			for _, name := range names { // before anybody types a password
-				if _, err := h.group(ctx, name); err != nil {
+				if _, err := ts.group(ctx, name); err != nil {
 					return err
 				}
 			}
@@ -152,17 +152,17 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 			}
 			change.Password = &password
 		}
-		if u, err = h.people().Change(ctx, h.who, h.tenant.ID, u.Name, change); err != nil {
+		if u, err = ts.directory().Change(ctx, ts.who, ts.tenant.ID, u.Name, change); err != nil {
 			return err
 		}
-		row := rowOfUser(u, h.db.Now())
-		for g, err := range h.db.Groups().OfUser(ctx, h.tenant.ID, u.ID) {
+		row := rowOfUser(u, ts.db.Now())
+		for g, err := range ts.db.Groups().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {
 				return err
 			}
 			row.Groups = append(row.Groups, g.Name)
 		}
-		return s.say(row, "Changed user %s.", u.Name)
+		return s.print(row, "Changed user %s.", u.Name)
 	})
 }
 
@@ -190,12 +190,12 @@ type userRemoved struct {
 
 // Run removes a user.
 func (c *userRemove) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.Name)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.Name)
 		if err != nil {
 			return err
 		}
-		goes, err := h.db.Users().Belongings(ctx, h.tenant.ID, u.ID)
+		goes, err := ts.db.Users().Belongings(ctx, ts.tenant.ID, u.ID)
 		if err != nil {
 			return err
 		}
@@ -204,11 +204,11 @@ func (c *userRemove) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
-		gone, err := h.people().Remove(ctx, h.who, h.tenant.ID, u.Name)
+		gone, err := ts.directory().Remove(ctx, ts.who, ts.tenant.ID, u.Name)
 		if err != nil {
 			return err
 		}
-		return s.say(userRemoved{u.ID, u.Name, gone.Authenticators, gone.Groups, gone.Sessions, gone.Events},
+		return s.print(userRemoved{u.ID, u.Name, gone.Authenticators, gone.Groups, gone.Sessions, gone.Events},
 			"Removed user %s: %d authenticators, %d memberships, %d sessions, personal data in %d events.",
 			u.Name, gone.Authenticators, gone.Groups, gone.Sessions, gone.Events)
 	})

@@ -47,5 +47,5 @@ func (versionCommand) Run(s *shell) error {
 	if b.Commit != "" {
 		from = "commit " + b.Commit + ", " + b.Go
 	}
-	return s.say(b, "latchkey %s (%s)", b.Version, from)
+	return s.print(b, "latchkey %s (%s)", b.Version, from)
 }

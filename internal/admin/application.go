@@ -37,15 +37,14 @@ func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identi
 	return tx.Applications().Get(ctx, tenant, app.ID)
 }
 
-// ChangeApplication changes an application into next's result, which is given
-// the present one, and reports whether that is another. The event has what was
-// and what is, and kind says which one it is: audit.ApplicationChanged, or
-// audit.ClientSecretMade. The tenant's own pages are not changed: an
-// identity.Invalid.
+// ChangeApplication changes an application into what next makes of the present one,
+// and reports whether anything is different. The event has the values before and
+// after; kind is audit.ApplicationChanged or audit.ClientSecretMade. The application
+// that stands for the tenant's own pages cannot be changed: an identity.Invalid.
 func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal, tenant, id string, kind audit.Kind,
 	next func(present identity.Application) (identity.Application, error)) (app identity.Application, changed bool, err error) {
 	err = db.InTx(ctx, who, func(tx *store.Tx) error {
-		before, err := present(ctx, tx, tenant, id)
+		before, err := existing(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
@@ -65,8 +64,8 @@ func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal
 	return app, changed, err
 }
 
-// changeApplication writes after over before, with its event, unless nothing
-// that an operator could see is different. More is data for the event.
+// changeApplication replaces before by after, with an event unless nothing that an
+// operator could see is different. more is further data for the event.
 func changeApplication(ctx context.Context, tx *store.Tx, before, after identity.Application, kind audit.Kind, more map[string]string) (bool, error) {
 	data := map[string]string{}
 	differ := func(name, old, now string) {
@@ -89,17 +88,17 @@ func changeApplication(ctx context.Context, tx *store.Tx, before, after identity
 	return true, tx.Event(ctx, audit.Event{Tenant: before.Tenant, Kind: kind, Application: before.ID, Data: data})
 }
 
-// RemoveApplication ends an application, and with it every token it was given,
-// every session's part in it and every login to it under way. It returns what
-// that was. One that the access policy names is a Conflict: to take it out of a
-// rule is a decision about who may log in to what.
+// RemoveApplication removes an application. Its tokens, its part in sessions and the
+// logins to it that are under way end; what these were is returned. An application
+// that the access policy names is a Conflict, since taking it out of a rule is a
+// decision about who may log in to what.
 func RemoveApplication(ctx context.Context, db *store.DB, who identity.Principal, tenant, id string) (use store.ApplicationUse, err error) {
 	err = db.InTx(ctx, who, func(tx *store.Tx) error {
-		app, err := present(ctx, tx, tenant, id)
+		app, err := existing(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if err := unnamed(ctx, tx, app); err != nil {
+		if err := checkNotInPolicy(ctx, tx, app); err != nil {
 			return err
 		}
 		if use, err = tx.Applications().Use(ctx, tenant, id); err != nil {
@@ -115,8 +114,9 @@ func RemoveApplication(ctx context.Context, db *store.DB, who identity.Principal
 	return use, err
 }
 
-// present is an application that is there, and not of our own.
-func present(ctx context.Context, tx *store.Tx, tenant, id string) (identity.Application, error) {
+// existing returns an application that was not removed and is not the tenant's own
+// pages.
+func existing(ctx context.Context, tx *store.Tx, tenant, id string) (identity.Application, error) {
 	app, err := tx.Applications().Get(ctx, tenant, id)
 	switch {
 	case err != nil:
@@ -129,8 +129,8 @@ func present(ctx context.Context, tx *store.Tx, tenant, id string) (identity.App
 	return app, nil
 }
 
-// unnamed refuses to go on while a rule of the access policy names app.
-func unnamed(ctx context.Context, tx *store.Tx, app identity.Application) error {
+// checkNotInPolicy returns a Conflict while a rule of the access policy names app.
+func checkNotInPolicy(ctx context.Context, tx *store.Tx, app identity.Application) error {
 	set, err := tx.Policies().Get(ctx, app.Tenant, policy.KindAccess)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// relying adds an OpenID Connect application, and returns its client secret.
-func relying(t *testing.T, h *storetest.Fixture, name string) (identity.Application, string) {
+// addRelyingParty adds an OpenID Connect application, and returns its client secret.
+func addRelyingParty(t *testing.T, h *storetest.Fixture, name string) (identity.Application, string) {
 	t.Helper()
 	app, secret, err := oidcclient.New(name, oidcclient.Options{ClientID: strings.ToLower(name), RedirectURIs: []string{"https://wiki.example.org/cb"}, Offline: true})
 	if err != nil {
@@ -28,9 +28,9 @@ func relying(t *testing.T, h *storetest.Fixture, name string) (identity.Applicat
 	return app, secret
 }
 
-// use logs the fixture's user in to an application, which gets an access and a
+// signIn logs the fixture's user in to an application, which gets an access and a
 // refresh token, and leaves another login and a request under way.
-func use(t *testing.T, h *storetest.Fixture, app identity.Application) (access, refresh, journey string) {
+func signIn(t *testing.T, h *storetest.Fixture, app identity.Application) (access, refresh, journey string) {
 	t.Helper()
 	now := h.Clock.Now()
 	session := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b", AuthTime: now,
@@ -58,10 +58,10 @@ func use(t *testing.T, h *storetest.Fixture, app identity.Application) (access, 
 
 func TestRemoveApplication(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		wiki, _ := relying(t, h, "Wiki")
-		other, _ := relying(t, h, "Other")
-		access, refresh, journey := use(t, h, wiki)
-		otherAccess, _, otherJourney := use(t, h, other)
+		wiki, _ := addRelyingParty(t, h, "Wiki")
+		other, _ := addRelyingParty(t, h, "Other")
+		access, refresh, journey := signIn(t, h, wiki)
+		otherAccess, _, otherJourney := signIn(t, h, other)
 		woken, stop := h.DB.Subscribe(store.JourneyTopic(journey))
 		defer stop()
 
@@ -123,7 +123,7 @@ func TestRemoveApplication(t *testing.T) {
 		if !errors.Is(err, identity.NotFound) {
 			t.Errorf("changed after it was removed: %v, want NotFound", err)
 		}
-		relying(t, h, "Wiki") // its identifier is free
+		addRelyingParty(t, h, "Wiki") // its identifier is free
 
 		got := events(t, h, audit.ApplicationRemoved)
 		if len(got) != 1 || got[0].Application != wiki.ID || got[0].Data["identifier"] != "wiki" || got[0].Data["sessions"] != "1" {
@@ -136,8 +136,8 @@ func TestRemoveApplication(t *testing.T) {
 // are a tenant's own.
 func TestRemoveApplication_Refuses(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		wiki, _ := relying(t, h, "Wiki")
-		second, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
+		wiki, _ := addRelyingParty(t, h, "Wiki")
+		second, err := AddTenant(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestRemoveApplication_Refuses(t *testing.T) {
 
 func TestChangeApplication(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		wiki, _ := relying(t, h, "Wiki")
+		wiki, _ := addRelyingParty(t, h, "Wiki")
 		change := func(next func(o *oidcclient.Options)) (identity.Application, bool, error) {
 			return ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, wiki.ID, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {
 				o, err := oidcclient.OptionsOf(app)

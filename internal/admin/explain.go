@@ -13,17 +13,17 @@ import (
 // An Explanation is what the policies decide for one user at one application, and
 // why.
 type Explanation struct {
-	Groups   []string          // ids
-	Called   map[string]string // names of these groups, by id
-	Disabled bool              // the user is, and logs in to nothing, whatever the rest says
-	Decision policy.Decision
-	Trace    []policy.Trace // of every access rule, in their order
+	Groups     []string          // ids
+	GroupNames map[string]string // names of these groups, by id
+	Disabled   bool              // the user is, and logs in to nothing, whatever the rest says
+	Decision   policy.Decision
+	Trace      []policy.Trace // of every access rule, in their order
 
 	MayEnroll bool
 	WhyEnroll policy.Reason
 	Platforms policy.Platforms
 	Push      policy.EffectivePush
-	PushNow   PushNow
+	PushNow   PushPreview
 
 	Versions Versions // of the documents that decided
 }
@@ -32,7 +32,7 @@ type Explanation struct {
 // application, from an address; the zero address is one nobody knows. It asks the
 // functions that a login asks, about the same rows, which r reads from a snapshot.
 func Explain(ctx context.Context, r store.Reader, u identity.User, application string, address netip.Addr) (Explanation, error) {
-	e := Explanation{Disabled: !u.Enabled(), Called: make(map[string]string), Versions: make(Versions)}
+	e := Explanation{Disabled: !u.Enabled(), GroupNames: make(map[string]string), Versions: make(Versions)}
 	documents := &documents{r: r, tenant: u.Tenant, versions: e.Versions}
 	access, err := inForce[policy.Access](ctx, documents)
 	if err != nil {
@@ -58,7 +58,7 @@ func Explain(ctx context.Context, r store.Reader, u identity.User, application s
 			return e, err
 		}
 		e.Groups = append(e.Groups, g.ID)
-		e.Called[g.ID] = g.Name
+		e.GroupNames[g.ID] = g.Name
 	}
 	authenticators, err := store.Collect(r.Authenticators().OfUser(ctx, u.Tenant, u.ID))
 	if err != nil {
@@ -86,6 +86,6 @@ func Explain(ctx context.Context, r store.Reader, u identity.User, application s
 	if err != nil {
 		return e, err
 	}
-	e.PushNow, err = pushNow(ctx, r, u, app, push, e, authenticators)
+	e.PushNow, err = previewPush(ctx, r, u, app, push, e, authenticators)
 	return e, err
 }

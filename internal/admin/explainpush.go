@@ -12,27 +12,27 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// A PushNow is what would become of a push to a user at an application now.
-type PushNow struct {
+// A PushPreview is what would become of a push to a user at an application now.
+type PushPreview struct {
 	Asked    bool            // may be sent at all
 	WhyNot   string          // where it may not
 	Presence policy.Presence // with which it would be
 	WhyCheck string          // what made the check that, beyond the policy; empty where nothing did
-	Reaches  []Reached       // of each authenticator that is not revoked
+	Reaches  []PushTarget    // of each authenticator that is not revoked
 	First    string          // what is offered first: push, passcode, enrolment, or nothing
 	Codes    bool            // passcodes are offered
 }
 
-// A Reached is an authenticator, and why a push does not reach it.
-type Reached struct {
+// A PushTarget is an authenticator, and why a push does not reach it.
+type PushTarget struct {
 	identity.Authenticator
-	Obstacle string // empty where it does
+	Unreachable string // empty where it does
 }
 
-// pushNow says what a login would make of push, once the password is proved that
+// previewPush says what a login would make of push, once the password is proved that
 // the access policy asks for.
-func pushNow(ctx context.Context, r store.Reader, u identity.User, app identity.Application, rules policy.Push, e Explanation,
-	all []identity.Authenticator) (now PushNow, err error) {
+func previewPush(ctx context.Context, r store.Reader, u identity.User, app identity.Application, rules policy.Push, e Explanation,
+	all []identity.Authenticator) (now PushPreview, err error) {
 	person, err := r.Users().LoginState(ctx, u.Tenant, u.ID, "", push.RejectionsSince(r.Now()))
 	if err != nil {
 		return now, err
@@ -44,12 +44,12 @@ func pushNow(ctx context.Context, r store.Reader, u identity.User, app identity.
 	now.Codes = e.Push.CodesAllowed && policy.Offers(at.Steps, identity.PasscodeStep) && authenticator.AnyPasscodes(all)
 	reached := false
 	for _, a := range all {
-		obstacle := now.WhyNot
+		why := now.WhyNot
 		if now.Asked {
-			obstacle = push.UnreachableReason(a, e.Platforms, now.Presence, r.Now())
-			reached = reached || obstacle == ""
+			why = push.UnreachableReason(a, e.Platforms, now.Presence, r.Now())
+			reached = reached || why == ""
 		}
-		now.Reaches = append(now.Reaches, Reached{a, obstacle})
+		now.Reaches = append(now.Reaches, PushTarget{a, why})
 	}
 	passcodeFirst := at.Proved && len(at.Steps) > 0 && at.Steps[0] == identity.PasscodeStep
 	switch {
@@ -70,7 +70,7 @@ func pushNow(ctx context.Context, r store.Reader, u identity.User, app identity.
 }
 
 // whyNoPush says what forbids a push, in the order in which it is looked for.
-func whyNoPush(now PushNow, rules policy.Push, e Explanation, at policy.PushContext) string {
+func whyNoPush(now PushPreview, rules policy.Push, e Explanation, at policy.PushContext) string {
 	switch {
 	case now.Asked:
 		return ""
@@ -85,7 +85,7 @@ func whyNoPush(now PushNow, rules policy.Push, e Explanation, at policy.PushCont
 }
 
 // whyCheck says what changed the check that the policy asks for.
-func whyCheck(now PushNow, e Explanation, at policy.PushContext) string {
+func whyCheck(now PushPreview, e Explanation, at policy.PushContext) string {
 	switch {
 	case !now.Asked || now.Presence == e.Push.Presence:
 		return ""

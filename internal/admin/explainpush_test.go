@@ -44,10 +44,10 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 		})
 	}
 	for _, tt := range []struct {
-		name                                string
-		change                              func(*testing.T, *storetest.Fixture, identity.Authenticator)
-		presence                            policy.Presence // empty where there is no push
-		whyNot, whyCheck, obstacle, offered string
+		name                                   string
+		change                                 func(*testing.T, *storetest.Fixture, identity.Authenticator)
+		presence                               policy.Presence // empty where there is no push
+		whyNot, whyCheck, unreachable, offered string
 	}{
 		{"as it is", nil, policy.Enter, "", "", "", "push with a presence check"},
 		{"plain", set(policy.KindPush, `{"presence":"none"}`), policy.NoPresence, "", "", "", "plain push"},
@@ -95,7 +95,7 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 				t.Fatalf("got %+v, want a push with %q", got, tt.presence)
 			}
 			for _, text := range []struct{ what, got, want string }{{"why not", got.WhyNot, tt.whyNot}, {"why that check", got.WhyCheck, tt.whyCheck},
-				{"obstacle", got.Reaches[0].Obstacle, tt.obstacle}, {"first", got.First, tt.offered}} {
+				{"unreachable", got.Reaches[0].Unreachable, tt.unreachable}, {"first", got.First, tt.offered}} {
 				if !strings.Contains(text.got, text.want) || text.want == "" && text.got != "" {
 					t.Errorf("%s: got %q, want %q", text.what, text.got, text.want)
 				}

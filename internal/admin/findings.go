@@ -36,7 +36,7 @@ func (e Explanation) Findings() []Finding {
 		}
 		var names []string
 		for _, id := range ids {
-			names = append(names, e.Called[id])
+			names = append(names, e.GroupNames[id])
 		}
 		slices.Sort(names)
 		return "group " + strings.Join(names, ", ")
@@ -88,7 +88,7 @@ func (e Explanation) Findings() []Finding {
 
 // findings are what would become of a push. presenceBy is what made the presence
 // check of the policy what it is.
-func (now PushNow) findings(presenceBy string) []Finding {
+func (now PushPreview) findings(presenceBy string) []Finding {
 	var all []Finding
 	add := func(setting, value, because string) {
 		all = append(all, Finding{policy.KindPush, setting, value, because})
@@ -100,8 +100,8 @@ func (now PushNow) findings(presenceBy string) []Finding {
 	}
 	for _, a := range now.Reaches {
 		value, because := "reached", cmp.Or(a.AppVersion, "its app tells no version")
-		if a.Obstacle != "" {
-			value, because = "not reached", a.Obstacle
+		if a.Unreachable != "" {
+			value, because = "not reached", a.Unreachable
 		}
 		add("authenticator "+a.Serial, value, because)
 	}

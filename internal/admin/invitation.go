@@ -52,10 +52,10 @@ func MayInvite(ctx context.Context, r store.Reader, user identity.User) (Ineligi
 	return InviteNoPlatform, nil
 }
 
-// Invite mails a user a link to enrol by, in place of any sent before, and
-// returns the invitation behind it (ENR-19). base is the address of the tenant's
-// pages, such as https://id.example.org/t/clinic. A user who cannot be
-// invited is not; the zero invitation and the reason say so.
+// Invite mails a user a link to enrol with, in place of any sent before, and returns
+// its invitation (ENR-19). base is the address of the tenant's pages, such as
+// https://id.example.org/t/clinic. For a user who cannot be invited it returns the
+// zero invitation and the reason.
 func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Duration, base string) (store.Invitation, Ineligible, error) {
 	why, err := MayInvite(ctx, tx.Reader, user)
 	if err != nil || why != "" {
@@ -81,8 +81,8 @@ func Invite(ctx context.Context, tx *store.Tx, user identity.User, life time.Dur
 		Personal: map[string]string{"to": user.Mail}})
 }
 
-// replaceInvitation adds an invitation under a new secret, of 130 bits, and ends the open
-// one of its user. It tries again where another was sent in between.
+// replaceInvitation adds an invitation under a new secret of 130 bits, and ends the
+// open one of its user. It tries again if another was sent in between.
 func replaceInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) (secret string, err error) {
 	for range 5 {
 		before, err := tx.Invitations().Open(ctx, i.Tenant, i.User)
@@ -103,15 +103,15 @@ func replaceInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) (s
 		Err: errors.New("admin: no invitation could be added in five tries")}
 }
 
-// RevokeInvitation ends an invitation for good, with what was begun by it. One that is
-// used up or ended already is a Conflict.
+// RevokeInvitation ends an invitation for good, with what was begun with it. One that
+// is used up or ended already is a Conflict.
 func RevokeInvitation(ctx context.Context, tx *store.Tx, i store.Invitation) error {
 	return endInvitation(ctx, tx, i, tx.Invitations().Revoke, "revoked")
 }
 
-// endInvitation ends an invitation in one of the ways there are: its mail is not sent any
-// more, an authenticator that is being made by it is void, and the pages it
-// opened say so.
+// endInvitation ends an invitation by how, which revokes or replaces it: its mail is
+// not sent any more, an authenticator that is being set up with it is void, and the
+// pages it opened say so.
 func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how func(context.Context, store.Invitation) (bool, error), reason string) error {
 	ended, err := how(ctx, i)
 	if err != nil {
@@ -133,8 +133,8 @@ func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how fu
 		Data: map[string]string{"invitation": i.ID}})
 }
 
-// voidBegun voids the open activation of an invitation's user if it came of the
-// invitation, and leaves one of a login alone.
+// voidBegun voids the open activation of an invitation's user if the invitation led to
+// it. One that came of a login stays.
 func voidBegun(ctx context.Context, tx *store.Tx, i store.Invitation, reason string) error {
 	act, err := tx.Activations().Open(ctx, i.Tenant, i.User)
 	if errors.Is(err, identity.NotFound) || err == nil && act.Journey == "" {

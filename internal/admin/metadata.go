@@ -15,25 +15,26 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Bounds of how often metadata is fetched, whatever it says of itself: one that
-// says "a second" would have us call all day long, and one that says "a year"
-// would keep a stolen key good for as long.
+// Bounds of how often metadata is fetched, whatever its cacheDuration says: with one
+// second we would fetch it all day long, and with one year a stolen key would be
+// accepted for a year.
 const (
-	refreshLeast  = 15 * time.Minute
-	refreshMost   = 24 * time.Hour
-	refreshUsual  = 6 * time.Hour
-	retryMost     = 6 * time.Hour
-	leastGoodness = 3 * 24 * time.Hour // metadata is good for, also where it says less: nobody is to be locked out by a weekend
+	minRefresh     = 15 * time.Minute
+	maxRefresh     = 24 * time.Hour
+	defaultRefresh = 6 * time.Hour
+	maxRetry       = 6 * time.Hour
+	minValidity    = 3 * 24 * time.Hour // metadata is good for, also where it says less: nobody is to be locked out by a weekend
 )
 
-// Metadata keeps what we know of applications as they publish it.
+// Metadata fetches the metadata of service providers and applies it to their
+// applications.
 type Metadata struct {
 	DB     *store.DB
 	Client *outbound.Client
 }
 
-// IsAddress reports whether a text is an address metadata is fetched from,
-// rather than a file's name.
+// IsAddress reports whether a text is an address to fetch metadata from, and not the
+// name of a file.
 func IsAddress(text string) bool {
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
@@ -51,34 +52,34 @@ func (m Metadata) Add(ctx context.Context, who identity.Principal, tenant, addre
 		if app, err = addApplication(ctx, tx, tenant, app); err != nil {
 			return err
 		}
-		return point(ctx, tx, app, address, said)
+		return keepSource(ctx, tx, app, address, said)
 	})
 	return app, err
 }
 
-// Point makes address the one an application's metadata is fetched from, takes
-// over what is there now, and returns what that changed.
-func (m Metadata) Point(ctx context.Context, who identity.Principal, tenant, id, address string) ([]string, error) {
+// SetSource sets the address from which an application's metadata is fetched, applies
+// the metadata that is there now, and returns what that changed.
+func (m Metadata) SetSource(ctx context.Context, who identity.Principal, tenant, id, address string) ([]string, error) {
 	said, err := m.fetch(ctx, address, "")
 	if err != nil {
 		return nil, err
 	}
 	var changes []string
 	err = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
-		app, err := present(ctx, tx, tenant, id)
+		app, err := existing(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if changes, err = takeOver(ctx, tx, app, said, goodUntil(said, tx.Now()), address); err != nil {
+		if changes, err = applyMetadata(ctx, tx, app, said, goodUntil(said, tx.Now()), address); err != nil {
 			return err
 		}
-		return point(ctx, tx, app, address, said)
+		return keepSource(ctx, tx, app, address, said)
 	})
 	return changes, err
 }
 
-// Replace takes over metadata that an operator has in a file, and vouches for:
-// from now on none is fetched. It returns what that changed.
+// Replace applies metadata from a file that an operator vouches for, and returns what
+// that changed. From then on none is fetched.
 func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, id string, metadata []byte) ([]string, error) {
 	said, err := samlsp.ReadMetadata(metadata, "", m.DB.Now())
 	if err != nil {
@@ -86,11 +87,11 @@ func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, i
 	}
 	var changes []string
 	err = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
-		app, err := present(ctx, tx, tenant, id)
+		app, err := existing(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if changes, err = takeOver(ctx, tx, app, said, time.Time{}, "a file"); err != nil {
+		if changes, err = applyMetadata(ctx, tx, app, said, time.Time{}, "a file"); err != nil {
 			return err
 		}
 		source, err := tx.Metadata().Source(ctx, tenant, id)
@@ -108,9 +109,9 @@ func (m Metadata) Replace(ctx context.Context, who identity.Principal, tenant, i
 	return changes, err
 }
 
-// Refresh fetches an application's metadata anew, takes it over, and returns
-// what that changed. If that fails, the last that was good stays in force, and
-// the failure is kept and returned.
+// Refresh fetches an application's metadata, applies it, and returns what that
+// changed. If that fails, the last good metadata stays in force, and the failure is
+// recorded and returned.
 func (m Metadata) Refresh(ctx context.Context, who identity.Principal, tenant, id string) ([]string, error) {
 	source, err := m.DB.Metadata().Source(ctx, tenant, id)
 	if errors.Is(err, identity.NotFound) {
@@ -126,33 +127,33 @@ func (m Metadata) Refresh(ctx context.Context, who identity.Principal, tenant, i
 	var changes []string
 	if failure == nil {
 		failure = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
-			app, err := unmoved(ctx, tx, source)
+			app, err := checkSourceUnchanged(ctx, tx, source)
 			if err != nil {
 				return err
 			}
-			if changes, err = takeOver(ctx, tx, app, said, goodUntil(said, tx.Now()), source.URL); err != nil {
+			if changes, err = applyMetadata(ctx, tx, app, said, goodUntil(said, tx.Now()), source.URL); err != nil {
 				return err
 			}
 			return tx.Metadata().SetSource(ctx, store.MetadataSource{Tenant: tenant, Application: id, URL: source.URL,
-				FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: due(said, tx.Now())})
+				FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: nextFetch(said, tx.Now())})
 		})
 	}
 	if failure == nil || errors.Is(failure, identity.Conflict) || errors.Is(failure, identity.NotFound) || errors.Is(failure, identity.Unavailable) {
 		return changes, failure // of ours; it stays due
 	}
 	err = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
-		if _, err := unmoved(ctx, tx, source); err != nil {
+		if _, err := checkSourceUnchanged(ctx, tx, source); err != nil {
 			return err
 		}
-		return failed(ctx, tx, source, failure)
+		return recordFailure(ctx, tx, source, failure)
 	})
 	return nil, errors.Join(failure, err)
 }
 
-// unmoved returns the application of a source, unless the source has become
-// another since it was read, or was tried by somebody else.
-func unmoved(ctx context.Context, tx *store.Tx, source store.MetadataSource) (identity.Application, error) {
-	app, err := present(ctx, tx, source.Tenant, source.Application)
+// checkSourceUnchanged returns the application of a source. A source that was changed
+// or tried by somebody else since it was read is a Conflict.
+func checkSourceUnchanged(ctx context.Context, tx *store.Tx, source store.MetadataSource) (identity.Application, error) {
+	app, err := existing(ctx, tx, source.Tenant, source.Application)
 	if err != nil {
 		return app, err
 	}
@@ -163,14 +164,15 @@ func unmoved(ctx context.Context, tx *store.Tx, source store.MetadataSource) (id
 	return app, err
 }
 
-// failed keeps what went wrong. The first failure is an event, and each that
-// goes wrong otherwise than the last; a server that is away for a week is one.
-func failed(ctx context.Context, tx *store.Tx, source store.MetadataSource, failure error) error {
-	text := explained(failure)
+// recordFailure records why metadata could not be fetched. It writes an event only if
+// the failure is another than the last one, so that a server that is unreachable for
+// a week is one event.
+func recordFailure(ctx context.Context, tx *store.Tx, source store.MetadataSource, failure error) error {
+	text := failureText(failure)
 	before := source.Failure
 	source.Failures++
 	source.Failure, source.TriedAt = text, tx.Now()
-	source.DueAt = tx.Now().Add(min(refreshLeast<<min(source.Failures-1, 8), retryMost))
+	source.DueAt = tx.Now().Add(min(minRefresh<<min(source.Failures-1, 8), maxRetry))
 	if err := tx.Metadata().SetSource(ctx, source); err != nil || before == text {
 		return err
 	}
@@ -178,16 +180,16 @@ func failed(ctx context.Context, tx *store.Tx, source store.MetadataSource, fail
 		Data: map[string]string{"address": source.URL, "failure": text, "last_good": source.FetchedAt.Format(time.RFC3339)}})
 }
 
-// explained is what went wrong, in a line that fits a row.
-func explained(err error) string {
+// failureText is what went wrong, in one line that is short enough for a row.
+func failureText(err error) string {
 	if e, ok := errors.AsType[*identity.Error](err); ok && e.Err != nil {
 		err = e.Err
 	}
 	return identity.CleanTyped(err.Error())
 }
 
-// RefreshDue refreshes what is due, at most so many, and tells each of how it
-// went. An error is of the database.
+// RefreshDue refreshes the metadata that is due, at most most of them, and calls tell
+// with the outcome of each. Its error is that of the database.
 func (m Metadata) RefreshDue(ctx context.Context, who identity.Principal, most int, tell func(source store.MetadataSource, changes []string, err error)) error {
 	sources, err := store.Collect(m.DB.Metadata().Due(ctx, most))
 	if err != nil {
@@ -215,9 +217,9 @@ func (m Metadata) fetch(ctx context.Context, address, name string) (samlsp.Metad
 	return samlsp.ReadMetadata(answer.Body, name, m.DB.Now())
 }
 
-// takeOver writes what metadata says over an application, with an event of what
-// was and what is.
-func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said samlsp.Metadata, until time.Time, from string) ([]string, error) {
+// applyMetadata changes an application into what its metadata says, with an event that
+// has the values before and after.
+func applyMetadata(ctx context.Context, tx *store.Tx, app identity.Application, said samlsp.Metadata, until time.Time, from string) ([]string, error) {
 	if app.Protocol != identity.SAML {
 		return nil, invalid("%q is no SAML service provider: it has no metadata", app.Name)
 	}
@@ -235,37 +237,39 @@ func takeOver(ctx context.Context, tx *store.Tx, app identity.Application, said 
 	return changes, err
 }
 
-// point keeps an address, with an event if it is another than before.
-func point(ctx context.Context, tx *store.Tx, app identity.Application, address string, said samlsp.Metadata) error {
+// keepSource stores the address of an application's metadata, with an event if it is
+// another than before.
+func keepSource(ctx context.Context, tx *store.Tx, app identity.Application, address string, said samlsp.Metadata) error {
 	before, err := tx.Metadata().Source(ctx, app.Tenant, app.ID)
 	if err != nil && !errors.Is(err, identity.NotFound) {
 		return err
 	}
 	if err := tx.Metadata().SetSource(ctx, store.MetadataSource{Tenant: app.Tenant, Application: app.ID, URL: address,
-		FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: due(said, tx.Now())}); err != nil || before.URL == address {
+		FetchedAt: tx.Now(), TriedAt: tx.Now(), DueAt: nextFetch(said, tx.Now())}); err != nil || before.URL == address {
 		return err
 	}
 	return tx.Event(ctx, audit.Event{Tenant: app.Tenant, Kind: audit.MetadataSource, Application: app.ID,
 		Data: map[string]string{"before": before.URL, "after": address}})
 }
 
-// due is when to ask again: as the metadata says, within bounds, and in time
-// for a second try before it ends.
-func due(said samlsp.Metadata, now time.Time) time.Time {
-	wait := refreshUsual
+// nextFetch is when to fetch the metadata again: as its cacheDuration says, within
+// bounds, and early enough for a second try before its validUntil.
+func nextFetch(said samlsp.Metadata, now time.Time) time.Time {
+	wait := defaultRefresh
 	if said.CacheFor > 0 {
 		wait = said.CacheFor
 	}
 	if !said.ValidUntil.IsZero() {
 		wait = min(wait, said.ValidUntil.Sub(now)/2)
 	}
-	return now.Add(max(refreshLeast, min(wait, refreshMost)))
+	return now.Add(max(minRefresh, min(wait, maxRefresh)))
 }
 
-// goodUntil is when metadata that cannot be fetched anew is no longer gone by:
-// when it says, but not in the next days; never, if it does not say.
+// goodUntil is until when metadata is used that cannot be fetched any more: its
+// validUntil, but at least minValidity from now; the zero time, which is no end, if it
+// has none.
 func goodUntil(said samlsp.Metadata, now time.Time) time.Time {
-	least := now.Add(leastGoodness)
+	least := now.Add(minValidity)
 	if said.ValidUntil.IsZero() || said.ValidUntil.After(least) {
 		return said.ValidUntil
 	}

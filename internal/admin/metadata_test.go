@@ -38,10 +38,10 @@ type publisher struct {
 	during func() // happens while somebody waits for the answer
 }
 
-func publish(t *testing.T, body string) *publisher {
+func startPublisher(t *testing.T, body string) *publisher {
 	t.Helper()
 	p := &publisher{}
-	p.say(http.StatusOK, body)
+	p.answer(http.StatusOK, body)
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
 		during := p.during
@@ -60,14 +60,14 @@ func publish(t *testing.T, body string) *publisher {
 	return p
 }
 
-// say makes the publisher answer otherwise from now on.
-func (p *publisher) say(status int, body string) {
+// answer makes the publisher answer otherwise from now on.
+func (p *publisher) answer(status int, body string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status, p.body = status, body
 }
 
-func (p *publisher) times() int {
+func (p *publisher) requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
@@ -75,9 +75,9 @@ func (p *publisher) times() int {
 
 const entityID = "https://payroll.example.org/saml"
 
-// sp is metadata: root holds attributes of the root, keys certificates in
+// spMetadata is metadata: root holds attributes of the root, keys certificates in
 // Base64, acs the addresses for answers.
-func sp(id, root string, keys []string, acs ...string) string {
+func spMetadata(id, root string, keys []string, acs ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="%s" %s>`, id, root)
 	b.WriteString(`<SPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">`)
@@ -91,7 +91,7 @@ func sp(id, root string, keys []string, acs ...string) string {
 	return b.String() + `</SPSSODescriptor></EntityDescriptor>`
 }
 
-func until(t time.Time) string {
+func validUntil(t time.Time) string {
 	return `validUntil="` + t.UTC().Format(time.RFC3339) + `"`
 }
 
@@ -154,12 +154,12 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		oldKey, oldSum := certificate(t)
 		newKey, newSum := certificate(t)
-		p, m := publish(t, sp(entityID, "", []string{oldKey}, acs)), metadata(h)
+		p, m := startPublisher(t, spMetadata(entityID, "", []string{oldKey}, acs)), metadata(h)
 		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "Payroll 2", "https://payroll.example.org/")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := source(t, h, app.ID); got.URL != p.URL || got.DueAt != h.Clock.Now().Add(refreshUsual) || got.Failure != "" {
+		if got := source(t, h, app.ID); got.URL != p.URL || got.DueAt != h.Clock.Now().Add(defaultRefresh) || got.Failure != "" {
 			t.Errorf("source: %+v", got)
 		}
 		tell := func(wantErr bool, want ...string) {
@@ -175,19 +175,19 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 				t.Errorf("told %d times, %v", told, err)
 			}
 		}
-		asked := p.times()
-		if err := m.RefreshDue(t.Context(), h.Who, 10, nil); err != nil || p.times() != asked {
+		asked := p.requests()
+		if err := m.RefreshDue(t.Context(), h.Who, 10, nil); err != nil || p.requests() != asked {
 			t.Errorf("fetched before it was due: %v", err)
 		}
 
-		h.Clock.Advance(refreshUsual)
+		h.Clock.Advance(defaultRefresh)
 		tell(false)
 		if got := events(t, h, audit.ApplicationChanged); len(got) != 0 {
 			t.Errorf("nothing changed, and %d events say so", len(got))
 		}
 
-		p.say(http.StatusOK, sp(entityID, "", []string{newKey}, acs2))
-		h.Clock.Advance(refreshUsual)
+		p.answer(http.StatusOK, spMetadata(entityID, "", []string{newKey}, acs2))
+		h.Clock.Advance(defaultRefresh)
 		tell(false, "key added: SHA-256 "+newSum+" of ECDSA P-256, CN=payroll", "key gone: SHA-256 "+oldSum+" of ECDSA P-256, CN=payroll",
 			"address for answers added: "+acs2, "address for answers gone: "+acs, "default address for answers: "+acs2+", was "+acs)
 		now := settings(t, h, app.ID)
@@ -209,8 +209,8 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		key, sum := certificate(t)
-		good := sp(entityID, "", []string{key}, acs)
-		p, m := publish(t, good), metadata(h)
+		good := spMetadata(entityID, "", []string{key}, acs)
+		p, m := startPublisher(t, good), metadata(h)
 		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "", "")
 		if err != nil {
 			t.Fatal(err)
@@ -230,14 +230,14 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 			{"gone", http.StatusNotFound, good, "answered 404"},
 			{"nothing", http.StatusOK, "", "0 documents"},
 			{"a login page", http.StatusOK, "<html><body/></html>", "not SAML metadata"},
-			{"another's", http.StatusOK, sp("https://evil.example.org", "", []string{key}, acs), "not of"},
-			{"run out", http.StatusOK, sp(entityID, until(h.Clock.Now().Add(-time.Hour)), []string{key}, acs), "valid until"},
-			{"an address without https", http.StatusOK, sp(entityID, "", []string{key}, "http://payroll.example.org/acs"), "https://"},
-			{"a key that is none", http.StatusOK, sp(entityID, "", []string{"AAAA"}, acs), "certificate"},
+			{"another's", http.StatusOK, spMetadata("https://evil.example.org", "", []string{key}, acs), "not of"},
+			{"run out", http.StatusOK, spMetadata(entityID, validUntil(h.Clock.Now().Add(-time.Hour)), []string{key}, acs), "valid until"},
+			{"an address without https", http.StatusOK, spMetadata(entityID, "", []string{key}, "http://payroll.example.org/acs"), "https://"},
+			{"a key that is none", http.StatusOK, spMetadata(entityID, "", []string{"AAAA"}, acs), "certificate"},
 			{"without end", http.StatusOK, strings.Repeat(" ", samlsp.MaxMetadata+1), "more than"},
 			{"elsewhere", http.StatusFound, "", "answered 302"},
 		} {
-			p.say(tt.status, tt.body)
+			p.answer(tt.status, tt.body)
 			if err := refresh(); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%s: %v, want %q", tt.name, err, tt.says)
 			}
@@ -254,8 +254,8 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 		if refresh() == nil || len(events(t, h, audit.MetadataFailed)) != before {
 			t.Error("the same failure once more is another event")
 		}
-		if got := source(t, h, app.ID).DueAt.Sub(h.Clock.Now()); got != retryMost {
-			t.Errorf("after many failures the next try is in %v, want %v", got, retryMost)
+		if got := source(t, h, app.ID).DueAt.Sub(h.Clock.Now()); got != maxRetry {
+			t.Errorf("after many failures the next try is in %v, want %v", got, maxRetry)
 		}
 		if now := settings(t, h, app.ID); len(now.Certificates) != 1 || now.Certificates[0].SHA256 != sum || now.ACS[0] != acs {
 			t.Errorf("settings: %+v, want the last good ones", now)
@@ -263,12 +263,12 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 		if got := events(t, h, audit.ApplicationChanged); len(got) != 0 {
 			t.Errorf("%d events of a change", len(got))
 		}
-		p.say(http.StatusOK, good)
+		p.answer(http.StatusOK, good)
 		if err := refresh(); err != nil || source(t, h, app.ID).Failure != "" || source(t, h, app.ID).Failures != 0 {
 			t.Errorf("after it was mended: %v, %+v", err, source(t, h, app.ID))
 		}
 		p.Close()
-		if err := refresh(); err == nil || source(t, h, app.ID).DueAt.Sub(h.Clock.Now()) != refreshLeast {
+		if err := refresh(); err == nil || source(t, h, app.ID).DueAt.Sub(h.Clock.Now()) != minRefresh {
 			t.Errorf("nobody there: %v, %+v", err, source(t, h, app.ID))
 		}
 	})
@@ -277,18 +277,18 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 // What an operator decides while metadata is being fetched is not undone by it.
 func TestSAML2_AnOperatorIsFaster(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		old, other, m := publish(t, sp(entityID, "", nil, acs)), publish(t, sp(entityID, "", nil, acs2)), metadata(h)
+		old, other, m := startPublisher(t, spMetadata(entityID, "", nil, acs)), startPublisher(t, spMetadata(entityID, "", nil, acs2)), metadata(h)
 		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, old.URL, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, status := range []int{http.StatusOK, http.StatusNotFound} {
-			if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, old.URL); err != nil {
+			if _, err := m.SetSource(t.Context(), h.Who, h.Tenant.ID, app.ID, old.URL); err != nil {
 				t.Fatal(err)
 			}
-			old.say(status, sp(entityID, "", nil, acs))
+			old.answer(status, spMetadata(entityID, "", nil, acs))
 			old.during = func() {
-				if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, other.URL); err != nil {
+				if _, err := m.SetSource(t.Context(), h.Who, h.Tenant.ID, app.ID, other.URL); err != nil {
 					t.Error(err)
 				}
 			}
@@ -298,7 +298,7 @@ func TestSAML2_AnOperatorIsFaster(t *testing.T) {
 			if s := source(t, h, app.ID); s.URL != other.URL || s.Failures != 0 || settings(t, h, app.ID).ACS[0] != acs2 {
 				t.Errorf("%d: from %s with %d failures, want what the operator decided", status, s.URL, s.Failures)
 			}
-			old.say(http.StatusOK, sp(entityID, "", nil, acs))
+			old.answer(http.StatusOK, spMetadata(entityID, "", nil, acs))
 		}
 	})
 }
@@ -312,23 +312,23 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 		due        time.Duration
 		good       time.Duration // 0 is for ever
 	}{
-		{"says nothing", "", refreshUsual, 0},
+		{"says nothing", "", defaultRefresh, 0},
 		{"an hour", `cacheDuration="PT1H"`, time.Hour, 0},
-		{"a second", `cacheDuration="PT1S"`, refreshLeast, 0},
-		{"a year", `cacheDuration="P1Y"`, refreshMost, 0},
-		{"negative", `cacheDuration="-P1Y"`, refreshUsual, 0},
-		{"ends in a year", until(now.Add(365 * 24 * time.Hour)), refreshUsual, 365 * 24 * time.Hour},
-		{"ends in two hours", until(now.Add(2 * time.Hour)), time.Hour, leastGoodness},
-		{"ends in a minute", until(now.Add(time.Minute)), refreshLeast, leastGoodness},
-		{"ends in two hours, and a day", until(now.Add(2*time.Hour)) + ` cacheDuration="P1D"`, time.Hour, leastGoodness},
-		{"ends in ten days, and an hour", until(now.Add(240*time.Hour)) + ` cacheDuration="PT1H"`, time.Hour, 240 * time.Hour},
+		{"a second", `cacheDuration="PT1S"`, minRefresh, 0},
+		{"a year", `cacheDuration="P1Y"`, maxRefresh, 0},
+		{"negative", `cacheDuration="-P1Y"`, defaultRefresh, 0},
+		{"ends in a year", validUntil(now.Add(365 * 24 * time.Hour)), defaultRefresh, 365 * 24 * time.Hour},
+		{"ends in two hours", validUntil(now.Add(2 * time.Hour)), time.Hour, minValidity},
+		{"ends in a minute", validUntil(now.Add(time.Minute)), minRefresh, minValidity},
+		{"ends in two hours, and a day", validUntil(now.Add(2*time.Hour)) + ` cacheDuration="P1D"`, time.Hour, minValidity},
+		{"ends in ten days, and an hour", validUntil(now.Add(240*time.Hour)) + ` cacheDuration="PT1H"`, time.Hour, 240 * time.Hour},
 	} {
-		said, err := samlsp.ReadMetadata([]byte(sp(entityID, tt.root, nil, acs)), "", now)
+		said, err := samlsp.ReadMetadata([]byte(spMetadata(entityID, tt.root, nil, acs)), "", now)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
-		if got := due(said, now).Sub(now); got != tt.due {
+		if got := nextFetch(said, now).Sub(now); got != tt.due {
 			t.Errorf("%s: asked again after %v, want %v", tt.name, got, tt.due)
 		}
 		good := goodUntil(said, now)
@@ -337,19 +337,19 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 		}
 	}
 	// The least of what is said on the way down counts.
-	group := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ` + until(now.Add(100*time.Hour)) + ` cacheDuration="PT2H">` +
-		sp(entityID, until(now.Add(200*time.Hour))+` cacheDuration="PT3H"`, nil, acs) + `</EntitiesDescriptor>`
+	group := `<EntitiesDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ` + validUntil(now.Add(100*time.Hour)) + ` cacheDuration="PT2H">` +
+		spMetadata(entityID, validUntil(now.Add(200*time.Hour))+` cacheDuration="PT3H"`, nil, acs) + `</EntitiesDescriptor>`
 	if said, err := samlsp.ReadMetadata([]byte(group), "", now); err != nil || said.CacheFor != 2*time.Hour || !said.ValidUntil.Equal(now.Add(100*time.Hour)) {
 		t.Errorf("a group: %+v, %v", said, err)
 	}
-	role := strings.Replace(sp(entityID, `cacheDuration="PT3H"`, nil, acs), "<SPSSODescriptor ", `<SPSSODescriptor cacheDuration="PT30M" `+until(now.Add(time.Hour))+" ", 1)
+	role := strings.Replace(spMetadata(entityID, `cacheDuration="PT3H"`, nil, acs), "<SPSSODescriptor ", `<SPSSODescriptor cacheDuration="PT30M" `+validUntil(now.Add(time.Hour))+" ", 1)
 	if said, err := samlsp.ReadMetadata([]byte(role), "", now); err != nil || said.CacheFor != 30*time.Minute || !said.ValidUntil.Equal(now.Add(time.Hour)) {
 		t.Errorf("a role: %+v, %v", said, err)
 	}
 	if _, err := samlsp.ReadMetadata([]byte(strings.Replace(role, "PT30M", "soon", 1)), "", now); err == nil {
 		t.Error("a cacheDuration that is none is taken")
 	}
-	if _, err := samlsp.ReadMetadata([]byte(strings.Replace(group, until(now.Add(100*time.Hour)), until(now.Add(-time.Hour)), 1)), "", now); err == nil {
+	if _, err := samlsp.ReadMetadata([]byte(strings.Replace(group, validUntil(now.Add(100*time.Hour)), validUntil(now.Add(-time.Hour)), 1)), "", now); err == nil {
 		t.Error("a group that has run out is taken")
 	}
 }
@@ -357,8 +357,8 @@ func TestSAML2_MetadataHoldsAsLongAsItSays(t *testing.T) {
 // The address metadata comes from can be another, or a file in its place.
 func TestSAML2_PointAndReplace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		p, m := publish(t, sp(entityID, "", nil, acs)), metadata(h)
-		byHand, err := samlsp.ApplicationFromMetadata([]byte(sp(entityID, "", nil, acs)), "")
+		p, m := startPublisher(t, spMetadata(entityID, "", nil, acs)), metadata(h)
+		byHand, err := samlsp.ApplicationFromMetadata([]byte(spMetadata(entityID, "", nil, acs)), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -369,14 +369,14 @@ func TestSAML2_PointAndReplace(t *testing.T) {
 		if _, err := m.Refresh(t.Context(), h.Who, h.Tenant.ID, app.ID); !errors.Is(err, identity.Invalid) {
 			t.Errorf("refresh of what came by hand: %v, want Invalid", err)
 		}
-		if changes, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, p.URL); err != nil || len(changes) != 0 {
+		if changes, err := m.SetSource(t.Context(), h.Who, h.Tenant.ID, app.ID, p.URL); err != nil || len(changes) != 0 {
 			t.Errorf("point: %q, %v", changes, err)
 		}
-		p.say(http.StatusOK, sp("https://other.example.org", "", nil, acs))
-		if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, p.URL+"/other"); !errors.Is(err, identity.Invalid) {
+		p.answer(http.StatusOK, spMetadata("https://other.example.org", "", nil, acs))
+		if _, err := m.SetSource(t.Context(), h.Who, h.Tenant.ID, app.ID, p.URL+"/other"); !errors.Is(err, identity.Invalid) {
 			t.Errorf("metadata of another: %v, want Invalid", err)
 		}
-		if changes, err := m.Replace(t.Context(), h.Who, h.Tenant.ID, app.ID, []byte(sp(entityID, "", nil, acs2))); err != nil || len(changes) != 3 {
+		if changes, err := m.Replace(t.Context(), h.Who, h.Tenant.ID, app.ID, []byte(spMetadata(entityID, "", nil, acs2))); err != nil || len(changes) != 3 {
 			t.Errorf("replace: %q, %v", changes, err)
 		}
 		if _, err := h.DB.Metadata().Source(t.Context(), h.Tenant.ID, app.ID); !errors.Is(err, identity.NotFound) {
@@ -386,11 +386,11 @@ func TestSAML2_PointAndReplace(t *testing.T) {
 			t.Errorf("%d events of where it comes from, want 2", len(got))
 		}
 		for _, address := range []string{"", "payroll.xml", "ftp://example.org/", "http://10.0.0.1/", "https://localhost/", p.URL + "#x", "http://user@127.0.0.1/"} {
-			if _, err := m.Point(t.Context(), h.Who, h.Tenant.ID, app.ID, address); err == nil {
+			if _, err := m.SetSource(t.Context(), h.Who, h.Tenant.ID, app.ID, address); err == nil {
 				t.Errorf("%q is fetched from", address)
 			}
 		}
-		if _, err := m.Point(t.Context(), h.Who, "ten_other", app.ID, p.URL); err == nil {
+		if _, err := m.SetSource(t.Context(), h.Who, "ten_other", app.ID, p.URL); err == nil {
 			t.Error("another tenant's application was changed")
 		}
 	})

@@ -12,9 +12,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// ReadNames reads user names from CSV (RFC 4180) in UTF-8: those of the column
-// name where a header row names one, so that a file users were imported from
-// will do, and else the first column.
+// ReadNames reads user names from CSV (RFC 4180) in UTF-8: from the column "name" if a
+// header row has one, as files for the import of users do, and else from the first
+// column.
 func ReadNames(data []byte) ([]string, error) {
 	wrong := func(err error) error {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}

@@ -10,7 +10,7 @@ import (
 )
 
 // No template has the name of the standard one, whichever of the two is set
-// last. Fails with ownNames taken out of setPolicy.
+// last. Fails without the cases of templates in checkOthers.
 func TestCRED3_TheStandardTemplatesNameIsTaken(t *testing.T) {
 	h := storetest.SQLite(t)
 	set := func(d policy.Document) error {

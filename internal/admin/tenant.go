@@ -16,13 +16,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// slug is what fits into an address and a cookie's name, and needs no escaping
-// in either.
+// slug is what can be part of an address and of a cookie's name without escaping.
 var slug = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
-// Add makes a tenant with all it needs from the first login on: a data key, the
-// keys it signs with, and its self-service pages as an application.
-func Add(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant) (identity.Tenant, error) {
+// AddTenant adds a tenant with all that its first login needs: a data key, signing
+// keys, and the application that stands for its self-service pages.
+func AddTenant(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant) (identity.Tenant, error) {
 	if err := validate(t); err != nil {
 		return t, err
 	}
@@ -79,8 +78,8 @@ func checkAddresses(all []string) error {
 	return nil
 }
 
-// setAlerts sets the addresses at which a tenant's operators are alerted. Whose
-// they are is personal, so the event has them there.
+// setAlerts sets the addresses at which a tenant's operators are alerted. They are
+// personal data, so the event has them as such.
 func setAlerts(ctx context.Context, tx *store.Tx, tenant string, addresses []string) error {
 	if err := checkAddresses(addresses); err != nil {
 		return err

@@ -25,10 +25,9 @@ const (
 // MaxMetadata bounds a service provider's metadata, in bytes.
 const MaxMetadata = 1 << 20
 
-// ApplicationFromMetadata makes an application of a service provider's
-// metadata: the file an operator got from whoever runs it, and vouches for. An
-// empty name takes the one in the metadata, or the entityID. The error is an
-// identity.Invalid that says what is wrong.
+// ApplicationFromMetadata makes an application of a service provider's metadata, a
+// file that an operator vouches for. With an empty name it has the one in the
+// metadata, or the entityID. The error is an identity.Invalid that says what is wrong.
 func ApplicationFromMetadata(metadata []byte, name string) (identity.Application, error) {
 	m, err := ReadMetadata(metadata, name, time.Now())
 	return m.Application, err
@@ -45,7 +44,7 @@ type Metadata struct {
 // be after its end. It is [ApplicationFromMetadata] for metadata that will be
 // read again.
 func ReadMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
-	m, err := importMetadata(metadata, name, now)
+	m, err := parseMetadata(metadata, name, now)
 	if err != nil {
 		return m, invalid(fmt.Errorf("metadata: %w", err))
 	}
@@ -56,10 +55,9 @@ func invalid(err error) error {
 	return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: err}
 }
 
-// Onto returns app with what m says in place of what an earlier reading said:
-// keys, addresses, the NameID's format, whether requests are signed. What an
-// operator decided stays. Metadata of another service provider is an
-// identity.Invalid: it would hand this one's logins to that one.
+// Onto returns app with the keys, addresses, NameID format and signing requirement of
+// m in place of its own. What an operator decided stays. Metadata of another service
+// provider is an identity.Invalid: logins to this one would be sent to that one.
 func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
 	if m.Application.Identifier != app.Identifier {
 		return app, invalid(fmt.Errorf("metadata: it is that of %q, not of %q", m.Application.Identifier, app.Identifier))
@@ -77,7 +75,7 @@ func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
 	return app, err
 }
 
-func importMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
+func parseMetadata(metadata []byte, name string, now time.Time) (Metadata, error) {
 	var m Metadata
 	if len(metadata) > MaxMetadata {
 		return m, fmt.Errorf("longer than %d bytes", MaxMetadata)
@@ -112,7 +110,7 @@ func importMetadata(metadata []byte, name string, now time.Time) (Metadata, erro
 			break
 		}
 	}
-	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: called(name, entity, sp),
+	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: displayName(name, entity, sp),
 		Protocol: identity.SAML, Identifier: entity.EntityID}
 	m.Application.Config, err = json.Marshal(c)
 	return m, err
@@ -123,7 +121,7 @@ func importMetadata(metadata []byte, name string, now time.Time) (Metadata, erro
 // the least of what is said on the way down to it (SAML metadata, sections 2.3
 // and 2.4.1).
 func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
-	metadata, err := m.rolesHold(metadata)
+	metadata, err := m.limitByRoles(metadata)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,7 +142,7 @@ func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *sa
 			return nil, nil, err
 		}
 		entities = all.EntityDescriptors
-		m.holds(all.ValidUntil, all.CacheDuration)
+		m.limitValidity(all.ValidUntil, all.CacheDuration)
 	default:
 		return nil, nil, fmt.Errorf("not SAML metadata, but %q", root.XMLName.Local)
 	}
@@ -161,13 +159,13 @@ func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *sa
 	if len(found) != 1 {
 		return nil, nil, fmt.Errorf("%d SAML 2.0 service providers, must be one", len(found))
 	}
-	m.holds(&entity.ValidUntil, &entity.CacheDuration)
-	m.holds(found[0].ValidUntil, nil)
+	m.limitValidity(&entity.ValidUntil, &entity.CacheDuration)
+	m.limitValidity(found[0].ValidUntil, nil)
 	return entity, found[0], nil
 }
 
-// holds takes over the ends that an element says, where they come sooner.
-func (m *Metadata) holds(until *time.Time, cache *time.Duration) {
+// limitValidity shortens the validity to what an element says.
+func (m *Metadata) limitValidity(until *time.Time, cache *time.Duration) {
 	if until != nil && !until.IsZero() && (m.ValidUntil.IsZero() || until.Before(m.ValidUntil)) {
 		m.ValidUntil = until.UTC()
 	}
@@ -176,10 +174,10 @@ func (m *Metadata) holds(until *time.Time, cache *time.Duration) {
 	}
 }
 
-// rolesHold takes over how long roles may be kept, and takes that out of the
-// metadata returned: the library reads a role's cacheDuration as a number, and
-// would refuse the whole. Of several roles the shortest counts for all.
-func (m *Metadata) rolesHold(metadata []byte) ([]byte, error) {
+// limitByRoles shortens the time without fetching to what the roles say, the shortest
+// for all of them, and returns the metadata without their cacheDuration: the library
+// reads a role's as a number, and would refuse the whole document.
+func (m *Metadata) limitByRoles(metadata []byte) ([]byte, error) {
 	tree := etree.NewDocument()
 	if err := tree.ReadFromBytes(metadata); err != nil {
 		return nil, err
@@ -194,7 +192,7 @@ func (m *Metadata) rolesHold(metadata []byte) ([]byte, error) {
 			return nil, fmt.Errorf("cacheDuration: %w", err)
 		}
 		cache := time.Duration(d)
-		m.holds(nil, &cache)
+		m.limitValidity(nil, &cache)
 		e.RemoveAttr("cacheDuration")
 		found = true
 	}
@@ -204,8 +202,8 @@ func (m *Metadata) rolesHold(metadata []byte) ([]byte, error) {
 	return tree.WriteToBytes()
 }
 
-// called chooses the name people see.
-func called(given string, entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) string {
+// displayName chooses the name that people see: the given one, or one in the metadata.
+func displayName(given string, entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) string {
 	names := []string{given}
 	for _, s := range sp.AttributeConsumingServices {
 		for _, n := range s.ServiceNames {

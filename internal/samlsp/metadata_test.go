@@ -152,10 +152,10 @@ func TestSAML2_KeyWithoutUse(t *testing.T) {
 func TestSAML2_ValidUntil(t *testing.T) {
 	metadata := []byte(reshaped(t, "entityID=", `validUntil="2026-01-01T12:00:00Z" entityID=`))
 	until := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	if _, err := importMetadata(metadata, "x", until); err != nil {
+	if _, err := parseMetadata(metadata, "x", until); err != nil {
 		t.Error(err)
 	}
-	if _, err := importMetadata(metadata, "x", until.Add(time.Second)); err == nil {
+	if _, err := parseMetadata(metadata, "x", until.Add(time.Second)); err == nil {
 		t.Error("taken a second too late")
 	}
 }

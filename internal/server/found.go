@@ -36,7 +36,7 @@ func Found(ctx context.Context, c config.Config, who identity.Principal, first i
 	defer db.Close()
 	_, err = db.TenantBySlug(ctx, first.Slug)
 	if errors.Is(err, identity.NotFound) {
-		_, err = admin.Add(ctx, db, who, first)
+		_, err = admin.AddTenant(ctx, db, who, first)
 	}
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func newBrowser(t *testing.T) *browser {
 	return &browser{t: t, client: &http.Client{Jar: jar}}
 }
 
-func (b *browser) took(res *http.Response, err error) {
+func (b *browser) load(res *http.Response, err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
@@ -50,7 +50,7 @@ func (b *browser) took(res *http.Response, err error) {
 
 func (b *browser) open(address string) {
 	b.t.Helper()
-	b.took(b.client.Get(address))
+	b.load(b.client.Get(address))
 }
 
 var hidden = regexp.MustCompile(`<input type="hidden" name="([a-z]+)" value="([^"]*)"`)
@@ -65,7 +65,7 @@ func (b *browser) post(fields ...string) {
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	b.took(b.client.PostForm(b.at.String(), form))
+	b.load(b.client.PostForm(b.at.String(), form))
 }
 
 // find returns what a pattern's first group matches on the page.
@@ -78,8 +78,8 @@ func (b *browser) find(pattern string) string {
 	return html.UnescapeString(found[1])
 }
 
-// mailed waits for a mail in a folder and returns the code of six digits in it.
-func mailed(t *testing.T, folder string) string {
+// awaitMailCode waits for a mail in a folder and returns the code of six digits in it.
+func awaitMailCode(t *testing.T, folder string) string {
 	t.Helper()
 	for end := time.Now().Add(maxWait); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
@@ -104,17 +104,17 @@ func mailed(t *testing.T, folder string) string {
 func TestTheWholeWay(t *testing.T) {
 	t.Setenv("LATCHKEY_MAIL_FOLDER", "mails")
 	t.Setenv("LATCHKEY_MAIL_FROM", "login@example.org")
-	p := place{t, filepath.Join(t.TempDir(), "house")}
-	base := serving(t, p.dir)
-	mobile := place{t, filepath.Join(t.TempDir(), "phone")}
-	p.ok("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
+	p := installation{t, filepath.Join(t.TempDir(), "server")}
+	base := startServer(t, p.dir)
+	mobile := installation{t, filepath.Join(t.TempDir(), "phone")}
+	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
 
 	b := newBrowser(t)
 	b.open(base + "/")
 	b.post("username", "Anna")
 	b.post("password", "correct horse", "do", "continue")
 	b.post("do", "continue") // send me the code
-	b.post("code", mailed(t, filepath.Join(p.dir, "mails")), "do", "continue")
+	b.post("code", awaitMailCode(t, filepath.Join(p.dir, "mails")), "do", "continue")
 	b.post("platform", "linux", "do", "continue")
 	code := b.find(`id="short-code"[^>]*>([^<]+)<`)
 	account := read[phone.Account](mobile, "", "phone", "activate", "--base", base, "--code", code, "--name", "Terminal")
@@ -128,8 +128,8 @@ func TestTheWholeWay(t *testing.T) {
 	if len(waiting) != 1 || waiting[0].User != "Anna" {
 		t.Fatalf("pending: %+v", waiting)
 	}
-	mobile.refused(failed, "digits", "", "phone", "approve", waiting[0].ID)
-	spent := strings.TrimSpace(mobile.ok("", "phone", "passcode"))
+	mobile.fails(exitFailed, "digits", "", "phone", "approve", waiting[0].ID)
+	spent := strings.TrimSpace(mobile.succeeds("", "phone", "passcode"))
 	if o := read[phone.Outcome](mobile, "", "phone", "approve", waiting[0].ID, "--number", number); o.Outcome != "approved" {
 		t.Fatalf("outcome: %+v", o)
 	}
@@ -168,7 +168,7 @@ func TestTheWholeWay(t *testing.T) {
 	if len(listed) != 1 || listed[0].Serial != account.Serial || listed[0].State != "active" || listed[0].Users[0] != "anna" {
 		t.Errorf("authenticators: %+v", listed)
 	}
-	if checks := listed[0].checks(); !strings.Contains(checks, "enter") || listed[0].AppVersion != phone.Version {
+	if checks := listed[0].presenceChecks(); !strings.Contains(checks, "enter") || listed[0].AppVersion != phone.Version {
 		t.Errorf("its app can do %q and is %s", checks, listed[0].AppVersion)
 	}
 	for _, tt := range []struct{ push, state string }{{"off", "disabled"}, {"on", "enabled"}} {
@@ -180,7 +180,7 @@ func TestTheWholeWay(t *testing.T) {
 		}
 	}
 	// As an older app it calls once, and is known as that.
-	mobile.ok("", "phone", "list", "--capabilities", "presence:none,presence:enter", "--app-version", "latchkey-phone/1.0.0")
+	mobile.succeeds("", "phone", "list", "--capabilities", "presence:none,presence:enter", "--app-version", "latchkey-phone/1.0.0")
 	kinds := read[[]report.App](p, "", "report", "apps")
 	if len(kinds) != 1 || kinds[0].App != "latchkey-phone/1.0.0" || kinds[0].Platform != "linux" || strings.Join(kinds[0].Cannot, " ") != "pick six-digits" {
 		t.Errorf("apps: %+v", kinds)
@@ -195,14 +195,14 @@ func TestTheWholeWay(t *testing.T) {
 	if events := p.events("authenticator.push"); len(events) < 2 || !strings.Contains(events[0].ActorName, "latchkey authenticator set") {
 		t.Errorf("events: %+v", events)
 	}
-	p.refused(failed, "is not locked", "", "authenticator", "unlock", account.Serial)
+	p.fails(exitFailed, "is not locked", "", "authenticator", "unlock", account.Serial)
 	again := read[reactivationRow](p, "", "authenticator", "reactivate", account.Serial)
-	next := place{t, filepath.Join(t.TempDir(), "phone")}
+	next := installation{t, filepath.Join(t.TempDir(), "phone")}
 	moved := read[phone.Account](next, "", "phone", "activate", again.Link, "--name", "New terminal")
 	if accounts := read[[]phone.Account](mobile, "", "phone", "list"); moved.State != "active" || len(accounts) != 1 || accounts[0].State != "revoked" {
 		t.Errorf("moved to %+v; on the old phone: %+v", moved, accounts)
 	}
-	p.ok("", "authenticator", "revoke", moved.Serial, "--reason", "lost")
+	p.succeeds("", "authenticator", "revoke", moved.Serial, "--reason", "lost")
 	if accounts := read[[]phone.Account](next, "", "phone", "list"); len(accounts) != 1 || accounts[0].State == "active" {
 		t.Errorf("on the phone, after it was revoked: %+v", accounts)
 	}

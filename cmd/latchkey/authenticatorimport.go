@@ -45,7 +45,7 @@ type importedRow struct {
 
 // Run imports hardware tokens.
 func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
-	data, err := s.file(c.File, pskc.MaxSize+1)
+	data, err := s.readFile(c.File, pskc.MaxSize+1)
 	if err != nil {
 		return err
 	}
@@ -53,8 +53,8 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error {
-		fresh, known, err := authenticator.Importable(ctx, h.db, h.tenant.ID, keys)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		fresh, known, err := authenticator.Importable(ctx, ts.db, ts.tenant.ID, keys)
 		if err != nil {
 			return err
 		}
@@ -63,15 +63,15 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 			there = fmt.Sprintf("; there already: %s", strings.Join(known, ", "))
 		}
 		if c.DryRun {
-			return s.say(importedRow{len(keys), 0, known}, "%d of %d tokens can be imported%s.", len(fresh), len(keys), there)
+			return s.print(importedRow{len(keys), 0, known}, "%d of %d tokens can be imported%s.", len(fresh), len(keys), there)
 		}
 		tell, end := s.progress("Importing")
-		n, err := authenticator.Import(ctx, h.db, h.who, h.tenant.ID, fresh, func(n int) { tell(int64(n), int64(len(fresh))) })
+		n, err := authenticator.Import(ctx, ts.db, ts.who, ts.tenant.ID, fresh, func(n int) { tell(int64(n), int64(len(fresh))) })
 		end()
 		if err != nil {
-			return fmt.Errorf("%d of %d tokens were imported; do it again, and it goes on from there: %s", n, len(fresh), explain(err)[0])
+			return fmt.Errorf("%d of %d tokens were imported; do it again, and it goes on from there: %s", n, len(fresh), errorLines(err)[0])
 		}
-		return s.say(importedRow{len(keys), n, known}, "Imported %d of %d tokens%s.", n, len(keys), there)
+		return s.print(importedRow{len(keys), n, known}, "Imported %d of %d tokens%s.", n, len(keys), there)
 	})
 }
 
@@ -86,17 +86,17 @@ func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) (
 		case how == pskc.ByPassphrase && (c.File == "-" || c.KeyFile != ""):
 			return nil, errors.New("is under a passphrase, not a key: name the file, and give the passphrase on standard input")
 		case how == pskc.ByPassphrase:
-			return s.opens(ctx, name)
+			return s.askFilePassphrase(ctx, name)
 		case c.KeyFile == "":
 			return nil, fmt.Errorf("is under the key %q: name the file that holds it by --key-file", name)
 		}
-		return s.key(c.KeyFile)
+		return s.readAESKey(c.KeyFile)
 	})
 }
 
-// key reads a key of AES from a file, as it is or in hexadecimal.
-func (s *shell) key(file string) ([]byte, error) {
-	key, err := s.file(file, maxLine)
+// readAESKey reads a key of AES from a file, as it is or in hexadecimal.
+func (s *shell) readAESKey(file string) ([]byte, error) {
+	key, err := s.readFile(file, maxLine)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +109,14 @@ func (s *shell) key(file string) ([]byte, error) {
 	return key, nil
 }
 
-// opens asks for the passphrase of a file without showing it or, where nobody sits at a
-// terminal, takes the first line of standard input.
-func (s *shell) opens(ctx context.Context, name string) ([]byte, error) {
+// askFilePassphrase asks for the passphrase of a file without showing it or, if there
+// is no terminal, takes the first line of standard input.
+func (s *shell) askFilePassphrase(ctx context.Context, name string) ([]byte, error) {
 	if f, ok := s.terminal(); ok {
 		typed, err := s.prompt(ctx, f, fmt.Sprintf("Passphrase of the file (%s): ", printable(name)))
 		return []byte(typed), err
 	}
-	data, err := s.file("-", maxLine)
+	data, err := s.readFile("-", maxLine)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +145,8 @@ Examples:
 
 // Run gives a hardware token to a user.
 func (c *authenticatorAssign) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
@@ -174,8 +174,8 @@ func (c *authenticatorUnassign) Run(ctx context.Context, s *shell) error {
 	if c.User == "" {
 		return s.changeAuthenticator(ctx, c.Serial, "nobody's", authenticator.Unassign)
 	}
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// handoutFlags are those of both kinds.
-type handoutFlags struct {
+// provisionFlags are the flags of both kinds of token.
+type provisionFlags struct {
 	User   string `required:"" placeholder:"USER" help:"Whom it is for."`
 	Secret string `placeholder:"BASE32" help:"What a hardware token holds; \"-\" reads it from standard input, where no list of processes shows it. Default: a new one."`
 	Digits int    `default:"6" enum:"6,8" help:"Length of a passcode: ${enum}."`
@@ -22,8 +22,8 @@ type handoutFlags struct {
 }
 
 type authenticatorAddTOTP struct {
-	handoutFlags `embed:""`
-	Period       int64 `default:"30" enum:"30,60" help:"Seconds a passcode stands: ${enum}."`
+	provisionFlags `embed:""`
+	Period         int64 `default:"30" enum:"30,60" help:"Seconds a passcode stands: ${enum}."`
 }
 
 func (authenticatorAddTOTP) Help() string {
@@ -38,11 +38,11 @@ Examples:
 
 // Run hands out an authenticator that counts time.
 func (c *authenticatorAddTOTP) Run(ctx context.Context, s *shell) error {
-	return c.handOut(ctx, s, identity.TOTP, c.Period)
+	return c.provision(ctx, s, identity.TOTP, c.Period)
 }
 
 type authenticatorAddHOTP struct {
-	handoutFlags `embed:""`
+	provisionFlags `embed:""`
 }
 
 func (authenticatorAddHOTP) Help() string {
@@ -55,50 +55,50 @@ Example:
 
 // Run hands out an authenticator that counts presses.
 func (c *authenticatorAddHOTP) Run(ctx context.Context, s *shell) error {
-	return c.handOut(ctx, s, identity.HOTP, 0)
+	return c.provision(ctx, s, identity.HOTP, 0)
 }
 
-// handedOut is what is said of a new authenticator, and never again.
-type handedOut struct {
+// provisionedRow describes a new authenticator, with its secret, which is shown once.
+type provisionedRow struct {
 	authenticatorRow
 	Secret string `json:"secret"`
 	URI    string `json:"uri"`
 	QR     string `json:"qr"` // of the link, in half blocks for a terminal
 }
 
-func (c *handoutFlags) handOut(ctx context.Context, s *shell, kind identity.AuthenticatorKind, period int64) error {
+func (c *provisionFlags) provision(ctx context.Context, s *shell, kind identity.AuthenticatorKind, period int64) error {
 	out := authenticator.TokenSpec{Kind: kind, Name: c.Name, Digits: c.Digits, Period: period}
 	typed := c.Secret
 	if typed == "-" {
-		data, err := s.file("-", maxLine)
+		data, err := s.readFile("-", maxLine)
 		if err != nil {
 			return err
 		}
 		if typed = strings.TrimSpace(string(data)); typed == "" {
-			return refuse("standard input has no secret")
+			return usageErrorf("standard input has no secret")
 		}
 	}
 	if typed != "" {
 		var err error
 		if out.Secret, err = otp.DecodeSecret(typed); err != nil {
-			return refuse("--secret is not Base32: letters A to Z and digits 2 to 7, 16 or more of them")
+			return usageErrorf("--secret is not Base32: letters A to Z and digits 2 to 7, 16 or more of them")
 		}
 	}
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
 		var a identity.Authenticator
 		var key otp.Key
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
 			a, key, err = authenticator.Provision(ctx, tx, u, out)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		row, err := h.row(ctx, a)
+		row, err := ts.rowOfAuthenticator(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (c *handoutFlags) handOut(ctx context.Context, s *shell, kind identity.Auth
 		if err != nil {
 			return fmt.Errorf("QR code of the link: %w", err)
 		}
-		said := handedOut{row, otp.EncodeSecret(key.Secret), key.URI(), code.ToSmallString(false)}
-		return s.say(said, "Authenticator %s of %s is active. This is shown once, for its app:\n\n%s\n\n%s", a.Serial, u.Name, said.URI, said.QR)
+		said := provisionedRow{row, otp.EncodeSecret(key.Secret), key.URI(), code.ToSmallString(false)}
+		return s.print(said, "Authenticator %s of %s is active. This is shown once, for its app:\n\n%s\n\n%s", a.Serial, u.Name, said.URI, said.QR)
 	})
 }

@@ -16,7 +16,7 @@ import (
 
 func TestAdd(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
-		added, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
+		added, err := AddTenant(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Second"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestAdd(t *testing.T) {
 		if _, err := h.DB.Applications().ByIdentifier(t.Context(), added.ID, identity.Portal, identity.PortalIdentifier); err != nil {
 			t.Errorf("self-service pages: %v", err)
 		}
-		if _, err := Add(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Again"}); !errors.Is(err, identity.Conflict) {
+		if _, err := AddTenant(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "second", Name: "Again"}); !errors.Is(err, identity.Conflict) {
 			t.Errorf("the same slug once more: %v, want Conflict", err)
 		}
 	})
@@ -53,14 +53,15 @@ func TestAdd_Refuses(t *testing.T) {
 		{"no mail address", identity.Tenant{Slug: "a", Name: "x", Alerts: []string{"a@example.org\nBcc: b@example.org"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := Add(t.Context(), h.DB, h.Who, tt.tenant); !errors.Is(err, identity.Invalid) {
+			if _, err := AddTenant(t.Context(), h.DB, h.Who, tt.tenant); !errors.Is(err, identity.Invalid) {
 				t.Errorf("Add: %v, want Invalid", err)
 			}
 		})
 	}
 }
 
-// Of changes made at once none is lost: each is made from what the last left.
+// Of changes that are made at the same time none is lost: each starts from the result
+// of the one before.
 func TestSetPolicy_LosesNoChange(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		const times = 10

@@ -23,8 +23,8 @@ Example:
     latchkey authenticator add privacyidea --user anna`
 }
 
-// offeredStoreApp is what is said of an enrolment, and never again.
-type offeredStoreApp struct {
+// privacyIDEAOfferRow describes an enrolment, with its link, which is shown once.
+type privacyIDEAOfferRow struct {
 	User    string    `json:"user"`
 	Serial  string    `json:"serial"` // of the authenticator, once it is there
 	Expires time.Time `json:"expires_at"`
@@ -38,25 +38,25 @@ func (c *authenticatorAddPrivacyIDEA) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return s.inTenant(ctx, func(h house) error {
-		u, err := h.user(ctx, c.User)
+	return s.inTenant(ctx, func(ts tenantScope) error {
+		u, err := ts.user(ctx, c.User)
 		if err != nil {
 			return err
 		}
 		var a enroll.Activation
-		err = h.db.InTx(ctx, h.who, func(tx *store.Tx) (err error) {
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
 			a, err = enroll.OfferPrivacyIDEA(ctx, tx, u)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		link := a.PrivacyIDEALink(base, h.tenant, u.Name, h.db.Now())
+		link := a.PrivacyIDEALink(base, ts.tenant, u.Name, ts.db.Now())
 		code, err := qrcode.New(link, qrcode.Low)
 		if err != nil {
 			return fmt.Errorf("QR code of the link: %w", err)
 		}
-		said := offeredStoreApp{User: u.Name, Serial: a.Serial, Expires: a.ExpiresAt.UTC(), URI: link, QR: code.ToSmallString(false)}
-		return s.say(said, "%s can scan this with the privacyIDEA Authenticator, once, until %s:\n\n%s\n\n%s", u.Name, when(a.ExpiresAt), said.URI, said.QR)
+		said := privacyIDEAOfferRow{User: u.Name, Serial: a.Serial, Expires: a.ExpiresAt.UTC(), URI: link, QR: code.ToSmallString(false)}
+		return s.print(said, "%s can scan this with the privacyIDEA Authenticator, once, until %s:\n\n%s\n\n%s", u.Name, formatTime(a.ExpiresAt), said.URI, said.QR)
 	})
 }

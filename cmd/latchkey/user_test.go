@@ -14,24 +14,24 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// everywhere runs f in a folder on each kind of database at hand.
-func everywhere(t *testing.T, f func(t *testing.T, p place)) {
+// onEveryDatabase runs f in a folder on each kind of database at hand.
+func onEveryDatabase(t *testing.T, f func(t *testing.T, p installation)) {
 	for name, source := range storetest.Empty(t) {
 		t.Run(name, func(t *testing.T) {
 			if name == "sqlite" {
-				f(t, furnish(t))
+				f(t, newInstallation(t))
 				return
 			}
-			f(t, furnish(t, "--database", source))
+			f(t, newInstallation(t, "--database", source))
 		})
 	}
 }
 
 func TestUserSet(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "group", "add", "Nurses")
-		p.ok("", "group", "add", "Doctors")
-		p.ok("", "user", "add", "anna", "--no-password", "--group", "Nurses")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "group", "add", "Nurses")
+		p.succeeds("", "group", "add", "Doctors")
+		p.succeeds("", "user", "add", "anna", "--no-password", "--group", "Nurses")
 		set := read[userRow](p, "a good password\nno part of it\n", "user", "set", "Anna", "--mail", "anna@example.org", "--display-name", "Anna B",
 			"--language", "de", "--add-group", "doctors", "--remove-group", "Nurses", "--password")
 		if !set.Password || set.Mail != "anna@example.org" || set.DisplayName != "Anna B" || set.Language != "de" || strings.Join(set.Groups, ";") != "Doctors" {
@@ -46,17 +46,17 @@ func TestUserSet(t *testing.T) {
 			says string
 			args []string
 		}{
-			{misuse, "nothing to change", []string{"anna"}},
-			{misuse, "exclude", []string{"anna", "--password", "--no-password"}},
-			{misuse, "exclude", []string{"anna", "--group", "Nurses", "--no-groups"}},
-			{failed, `did you mean "anna"`, []string{"ana", "--mail", "x@example.org"}},
-			{failed, `did you mean "Nurses"`, []string{"anna", "--add-group", "Nurse"}},
-			{failed, "not a mail address", []string{"anna", "--mail", "anna"}},
-			{failed, "not a language tag", []string{"anna", "--language", "not a language"}},
+			{exitUsage, "nothing to change", []string{"anna"}},
+			{exitUsage, "exclude", []string{"anna", "--password", "--no-password"}},
+			{exitUsage, "exclude", []string{"anna", "--group", "Nurses", "--no-groups"}},
+			{exitFailed, `did you mean "anna"`, []string{"ana", "--mail", "x@example.org"}},
+			{exitFailed, `did you mean "Nurses"`, []string{"anna", "--add-group", "Nurse"}},
+			{exitFailed, "not a mail address", []string{"anna", "--mail", "anna"}},
+			{exitFailed, "not a language tag", []string{"anna", "--language", "not a language"}},
 		} {
-			p.refused(tt.want, tt.says, "", append([]string{"user", "set"}, tt.args...)...)
+			p.fails(tt.want, tt.says, "", append([]string{"user", "set"}, tt.args...)...)
 		}
-		p.refused(failed, "at least 8", "short\n", "user", "set", "anna", "--password")
+		p.fails(exitFailed, "at least 8", "short\n", "user", "set", "anna", "--password")
 		if events := p.events(audit.UserChanged); len(events) != 2 || events[1].Personal["mail.after"] != "anna@example.org" {
 			t.Errorf("events: %+v", events)
 		}
@@ -64,8 +64,8 @@ func TestUserSet(t *testing.T) {
 }
 
 func TestUserStates(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("a good password", "user", "add", "anna", "--mail", "anna@example.org")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("a good password", "user", "add", "anna", "--mail", "anna@example.org")
 		for _, tt := range []struct{ command, state string }{
 			{"lock", "locked"}, {"disable", "disabled"}, {"enable", "locked"}, {"unlock", "enabled"}, {"unlock", "enabled"},
 		} {
@@ -73,41 +73,41 @@ func TestUserStates(t *testing.T) {
 				t.Errorf("after user %s: %s, want %s", tt.command, row.state(), tt.state)
 			}
 		}
-		if out := p.ok("", "user", "disable", "anna"); !strings.Contains(out, "User anna is disabled.") {
+		if out := p.succeeds("", "user", "disable", "anna"); !strings.Contains(out, "User anna is disabled.") {
 			t.Errorf("user disable says %s", out)
 		}
-		p.refused(misuse, "Removing user anna", "", "user", "remove", "anna")
+		p.fails(exitUsage, "Removing user anna", "", "user", "remove", "anna")
 		if users := read[[]userRow](p, "", "user", "list"); len(users) != 1 {
 			t.Errorf("unasked, %d users are left", len(users))
 		}
 		if gone := read[userRemoved](p, "", "user", "remove", "anna", "--yes"); gone.Events != 7 {
 			t.Errorf("gone: %+v, want 7 events", gone)
 		}
-		p.refused(failed, `there is no user "anna"`, "", "user", "show", "anna")
+		p.fails(exitFailed, `there is no user "anna"`, "", "user", "show", "anna")
 		if users := read[[]userRow](p, "", "user", "list"); len(users) != 0 {
 			t.Errorf("users: %+v", users)
 		}
-		p.ok("", "user", "add", "Anna", "--no-password")
-		if out := p.ok("", "audit", "list", "--json"); strings.Contains(out, "anna@example.org") {
+		p.succeeds("", "user", "add", "Anna", "--no-password")
+		if out := p.succeeds("", "audit", "list", "--json"); strings.Contains(out, "anna@example.org") {
 			t.Errorf("the audit still knows the removed one's address:\n%s", out)
 		}
 	})
 }
 
 func TestGroupAndTenant(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "group", "add", "Nurses")
-		p.ok("", "user", "add", "anna", "--no-password", "--group", "Nurses")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "group", "add", "Nurses")
+		p.succeeds("", "user", "add", "anna", "--no-password", "--group", "Nurses")
 		shown := read[tenantShown](p, "", "tenant", "show")
 		if shown.Slug != "default" || shown.Users != 1 || shown.Groups != 1 {
 			t.Errorf("tenant: %+v", shown)
 		}
-		if out := p.ok("", "tenant", "show", "default"); !strings.Contains(out, "default") {
+		if out := p.succeeds("", "tenant", "show", "default"); !strings.Contains(out, "default") {
 			t.Errorf("tenant show: %s", out)
 		}
-		p.refused(failed, `did you mean "default"`, "", "tenant", "show", "defalt")
-		p.refused(misuse, "1 memberships", "", "group", "remove", "nurses")
-		p.refused(failed, `did you mean "Nurses"`, "", "group", "remove", "nurse", "--yes")
+		p.fails(exitFailed, `did you mean "default"`, "", "tenant", "show", "defalt")
+		p.fails(exitUsage, "1 memberships", "", "group", "remove", "nurses")
+		p.fails(exitFailed, `did you mean "Nurses"`, "", "group", "remove", "nurse", "--yes")
 		if gone := read[groupRemoved](p, "", "group", "remove", "nurses", "--yes"); gone.Members != 1 {
 			t.Errorf("gone: %+v", gone)
 		}
@@ -118,10 +118,10 @@ func TestGroupAndTenant(t *testing.T) {
 }
 
 func TestUserImport(t *testing.T) {
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "group", "add", "Nurses")
-		p.ok("", "group", "add", "Doctors, senior")
-		p.ok("", "user", "add", "anna", "--no-password")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "group", "add", "Nurses")
+		p.succeeds("", "group", "add", "Doctors, senior")
+		p.succeeds("", "user", "add", "anna", "--no-password")
 		bad := "\ufeffName,mail,groups\n" +
 			"bo,bo@example.org,Nurses\n" +
 			"anna,,\n" +
@@ -131,7 +131,7 @@ func TestUserImport(t *testing.T) {
 			"\"two\nlines\",,\n" +
 			",x@example.org,\n"
 		for _, args := range [][]string{{"--dry-run"}, {}} {
-			code, stdout, stderr := p.typed(bad, append([]string{"user", "import"}, args...)...)
+			code, stdout, stderr := p.run(bad, append([]string{"user", "import"}, args...)...)
 			want := []string{"nothing was imported:",
 				`line 3: name: there is a user "anna" already`,
 				"line 4: has 4 fields, the header 3",
@@ -139,7 +139,7 @@ func TestUserImport(t *testing.T) {
 				`line 6: name: "BO" is in line 2 already`,
 				"line 7: name: A name has",
 				"line 9: name: A name has"}
-			if lines := strings.Split(strings.TrimSpace(stderr), "\n"); code != failed || stdout != "" || len(lines) != len(want) {
+			if lines := strings.Split(strings.TrimSpace(stderr), "\n"); code != exitFailed || stdout != "" || len(lines) != len(want) {
 				t.Errorf("exit %d, %s, %d lines, want %d:\n%s", code, stdout, len(lines), len(want), stderr)
 			}
 			for _, line := range want {
@@ -151,17 +151,17 @@ func TestUserImport(t *testing.T) {
 		if users := read[[]userRow](p, "", "user", "list"); len(users) != 1 {
 			t.Errorf("%d users after what was wrong, want 1", len(users))
 		}
-		p.refused(failed, "groupes: is no column; did you mean groups?", "name,groupes\na,b\n", "user", "import")
-		p.refused(failed, "name: is missing", "mail\na@example.org\n", "user", "import")
-		p.refused(failed, "did you mean \"Nurses\"", "name,groups\nbo,Nurse\n", "user", "import")
-		p.refused(failed, "not UTF-8", "name\nm\xfcller\n", "user", "import")
+		p.fails(exitFailed, "groupes: is no column; did you mean groups?", "name,groupes\na,b\n", "user", "import")
+		p.fails(exitFailed, "name: is missing", "mail\na@example.org\n", "user", "import")
+		p.fails(exitFailed, "did you mean \"Nurses\"", "name,groups\nbo,Nurse\n", "user", "import")
+		p.fails(exitFailed, "not UTF-8", "name\nm\xfcller\n", "user", "import")
 
 		file := filepath.Join(t.TempDir(), "people.csv")
 		good := "groups,name,display_name\nNurses; \"x\n"
 		if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p.refused(failed, "line 2", "", "user", "import", file)
+		p.fails(exitFailed, "line 2", "", "user", "import", file)
 		good = "groups,name,display_name,language,mail\nNurses; nurses,bo,Bo,de,\n\"Doctors, senior;Nurses\",cy,=1+1,,cy@example.org\n"
 		if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
 			t.Fatal(err)
@@ -187,8 +187,8 @@ func TestUserImport_TenThousand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	everywhere(t, func(t *testing.T, p place) {
-		p.ok("", "group", "add", "Staff")
+	onEveryDatabase(t, func(t *testing.T, p installation) {
+		p.succeeds("", "group", "add", "Staff")
 		var b strings.Builder
 		b.WriteString("name,display_name,mail,groups\n")
 		for i := range 10_000 {
@@ -203,7 +203,7 @@ func TestUserImport_TenThousand(t *testing.T) {
 		if took > 5*time.Minute { // seconds it is, but for the race detector on a busy machine
 			t.Errorf("10,000 users took %s", took)
 		}
-		lines, grown := p.exported()
+		lines, grown := p.measureExport()
 		t.Logf("%d events exported, the heap grew by %d KiB", lines, grown>>10)
 		if lines < 20_000 || grown > 24<<20 {
 			t.Errorf("%d events exported, the heap grew by %d MiB; want 20,000 at least, and 24 at most", lines, grown>>20)
@@ -213,7 +213,7 @@ func TestUserImport_TenThousand(t *testing.T) {
 
 // Who interrupts an import is told exactly how far it came.
 func TestUserImport_Interrupted(t *testing.T) {
-	p := furnish(t)
+	p := newInstallation(t)
 	var b strings.Builder
 	b.WriteString("name\n")
 	const n = 20_000
@@ -221,7 +221,7 @@ func TestUserImport_Interrupted(t *testing.T) {
 		fmt.Fprintf(&b, "user%05d\n", i)
 	}
 	ctx, interrupt := context.WithCancel(t.Context())
-	var out, errs writer
+	var out, errs syncBuffer
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, []string{"user", "import", "--dir", p.dir}, strings.NewReader(b.String()), &out, &errs)
@@ -233,7 +233,7 @@ func TestUserImport_Interrupted(t *testing.T) {
 	got := <-code
 	users := len(read[[]userRow](p, "", "user", "list"))
 	want := fmt.Sprintf("%d of %d users: those up to line %d of the file were imported, the others not: interrupted", users, n, users+1)
-	if got != failed || !strings.Contains(errs.String(), want) {
+	if got != exitFailed || !strings.Contains(errs.String(), want) {
 		t.Errorf("exit %d with %d users, says %s%s, want %q", got, users, out.String(), errs.String(), want)
 	}
 }
@@ -241,13 +241,13 @@ func TestUserImport_Interrupted(t *testing.T) {
 // A running server refuses the session of a user whom a command disabled
 // beside it, within a quarter of a second.
 func TestTLOG27_ARunningServerNoticesADisabledUser(t *testing.T) {
-	everywhere(t, noticesADisabledUser)
+	onEveryDatabase(t, noticesADisabledUser)
 }
 
-func noticesADisabledUser(t *testing.T, p place) {
-	base := serving(t, p.dir)
-	p.ok("correct horse\n", "user", "add", "anna")
-	p.ok(`{"rules":[{"name":"all","require":["password"]}]}`, "policy", "set", "access")
+func noticesADisabledUser(t *testing.T, p installation) {
+	base := startServer(t, p.dir)
+	p.succeeds("correct horse\n", "user", "add", "anna")
+	p.succeeds(`{"rules":[{"name":"all","require":["password"]}]}`, "policy", "set", "access")
 	b := newBrowser(t)
 	b.open(base + "/")
 	b.post("username", "anna")
@@ -258,7 +258,7 @@ func noticesADisabledUser(t *testing.T, p place) {
 	other := newBrowser(t)
 	other.open(base + "/")
 	other.post("username", "anna")
-	p.ok("", "user", "disable", "anna")
+	p.succeeds("", "user", "disable", "anna")
 	time.Sleep(250 * time.Millisecond)
 	b.open(base + "/t/default/me")
 	if b.at.Path == "/t/default/me" {
