@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -65,6 +66,36 @@ func TestPUSH5_APreviewOfOtherVersionsIsRefused(t *testing.T) {
 		}
 		if won := storetest.Race(t, 8, func(int) error { return setPolicies(t, h, replacing(push), p.Versions) }); won != 1 {
 			t.Errorf("%d of 8 acted on one preview, want 1", won)
+		}
+	})
+}
+
+// A document that an act went by, and does not write to, stays as it is until the act
+// has committed. Fails on PostgreSQL without the lock in SetPolicies.
+func TestSetPolicies_WhatItGoesByIsLocked(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		push := policy.DefaultPush()
+		push.Limit = 3
+		p, err := preview(t, h, replacing(push))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := make(chan error, 1)
+		h.Do(t, func(tx *store.Tx) error {
+			if _, err := SetPolicies(t.Context(), tx, h.Tenant.ID, replacing(push), p.Versions); err != nil {
+				return err
+			}
+			go func() { other <- setPolicies(t, h, replacing(policy.Platforms{}), nil) }()
+			select {
+			case err := <-other:
+				t.Errorf("the platforms were changed in the middle: %v", err)
+				other <- err
+			case <-time.After(300 * time.Millisecond):
+			}
+			return nil
+		})
+		if err := <-other; err != nil {
+			t.Errorf("the change that waited: %v", err)
 		}
 	})
 }
