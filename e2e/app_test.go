@@ -85,7 +85,7 @@ func startApp(t *testing.T) *appServer {
 	}
 	h.notifier = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
-	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: h.notifier,
+	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: h.notifier,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())

@@ -82,7 +82,7 @@ func (a *API) activate(ctx context.Context, m message) (any, error) {
 	}
 	if in.Secret != "" {
 		// Looked for before a transaction is begun: there is one writer at a
-		// time, and a stranger with random secrets shall not take its place.
+		// time, and a other with random secrets shall not take its place.
 		if _, err := a.db.Activations().BySecret(ctx, in.Secret); err != nil {
 			return nil, noActivationIf(err)
 		}
@@ -160,7 +160,7 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 	}
 	for _, count := range counts {
 		if err := tx.AllowExact(ctx, "", count.rate, count.subject); err != nil {
-			return store.Activation{}, flood(ctx, tx, m, err, count.rate.Kind, count.subject)
+			return store.Activation{}, throttleAlert(ctx, tx, m, err, count.rate.Kind, count.subject)
 		}
 	}
 	act, err := tx.Activations().ByShortCode(ctx, code)
@@ -178,9 +178,9 @@ func (a *API) find(ctx context.Context, tx *store.Tx, m message, in activateBody
 	return act, nil
 }
 
-// flood tells the operators, once an hour, that short codes are being guessed,
+// throttleAlert tells the operators, once an hour, that short codes are being guessed,
 // and refuses. The events belong to no tenant: a code names none.
-func flood(ctx context.Context, tx *store.Tx, m message, throttled error, kind, subject string) error {
+func throttleAlert(ctx context.Context, tx *store.Tx, m message, throttled error, kind, subject string) error {
 	no := refuse(throttled)
 	if no.Code != "throttled" {
 		return throttled
@@ -221,7 +221,7 @@ func (a *API) register(ctx context.Context, tx *store.Tx, m message, act store.A
 		return activated{}, err
 	}
 	if act.UsedAt.IsZero() {
-		if act, err = pend(ctx, tx, m, act, template, in); err != nil {
+		if act, err = createPending(ctx, tx, m, act, template, in); err != nil {
 			return activated{}, err
 		}
 	}
@@ -281,8 +281,8 @@ func modeOf(app identity.Authenticator) (mode string, algorithm otp.Algorithm) {
 	return "quick", otp.SHA1
 }
 
-// pend makes the pending authenticator of an activation.
-func pend(ctx context.Context, tx *store.Tx, m message, act store.Activation, template policy.Template, in activateBody) (store.Activation, error) {
+// createPending makes the pending authenticator of an activation.
+func createPending(ctx context.Context, tx *store.Tx, m message, act store.Activation, template policy.Template, in activateBody) (store.Activation, error) {
 	serial, err := authenticator.NewSerial(ctx, tx, act.Tenant)
 	if err != nil {
 		return act, err

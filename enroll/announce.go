@@ -14,7 +14,7 @@ import (
 // a journey, and uses up the journey's invitation. A Conflict says that the
 // invitation is not good any more.
 func announce(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator, from templates.Origin, lang string, e audit.Event) error {
-	if err := redeem(ctx, tx, journey, user, a); err != nil {
+	if err := consumeInvitation(ctx, tx, journey, user, a); err != nil {
 		return err
 	}
 	return authenticator.Added(ctx, tx, journey, user, a, from, lang, e)

@@ -183,20 +183,20 @@ func failed(ctx context.Context, tx *store.Tx, end push.AnswerResult) error {
 	if err != nil {
 		return err
 	}
-	tally := store.FailureCounter{Tenant: p.Tenant, User: p.User}
+	counter := store.FailureCounter{Tenant: p.Tenant, User: p.User}
 	if j.KnownBrowser {
-		tally.Browser = j.Browser
+		counter.Browser = j.Browser
 	}
-	if _, err := tx.Attempts().Reserve(ctx, tally, lockout.Threshold); err != nil {
+	if _, err := tx.Attempts().Reserve(ctx, counter, lockout.Threshold); err != nil {
 		return err
 	}
 	from := templates.Origin{IP: p.IP, Place: p.Place, Browser: j.Fingerprint, At: tx.Now()}
 	if end.Outcome != store.PushNotMe {
-		return directory.LockIfExceeded(ctx, tx, lockout, tally, user, p.Journey, from)
+		return directory.LockIfExceeded(ctx, tx, lockout, counter, user, p.Journey, from)
 	}
 	rules, err := read[policy.Push](ctx, tx.Reader, p.Tenant)
 	if err != nil {
 		return err
 	}
-	return directory.RejectPush(ctx, tx, lockout, rules.Alerts, tally, user, p, from)
+	return directory.RejectPush(ctx, tx, lockout, rules.Alerts, counter, user, p, from)
 }

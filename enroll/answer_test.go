@@ -134,7 +134,7 @@ func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
 func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		a := h.enrolled(t, h.User, true)
-		stranger := h.enrolled(t, h.addUser(t, "mallory"), true)
+		other := h.enrolled(t, h.addUser(t, "mallory"), true)
 		for _, tt := range []struct {
 			name    string
 			by      *app
@@ -146,8 +146,8 @@ func TestPUSH13_WhatAnApprovalMustBe(t *testing.T) {
 			{"as it should be", a, func(fields) {}, 200, "approved", store.PushApproved},
 			{"another nonce", a, func(f fields) { f["nonce"] = "EBESExQVFhcYGRobHB0eHw" }, 404, "request", ""},
 			{"another request", a, func(f fields) { f["request"] = "psh_aaaaaaaaaaaaaaaaaaaaaaaaaa" }, 404, "request", ""},
-			{"by somebody else", stranger, func(fields) {}, 404, "request", ""},
-			{"denied by somebody else", stranger, func(f fields) { f["decision"] = "deny-not-me" }, 404, "request", ""},
+			{"by somebody else", other, func(fields) {}, 404, "request", ""},
+			{"denied by somebody else", other, func(f fields) { f["decision"] = "deny-not-me" }, 404, "request", ""},
 			{"without a passcode", a, func(f fields) { delete(f, "passcode") }, 400, "malformed", ""},
 			{"with another passcode", a, func(f fields) { f["passcode"] = wrong(f["passcode"].(string)) }, 422, "passcode", ""},
 			{"with a passcode of a minute ago", a, func(f fields) { f["passcode"] = a.passcode(t, -time.Minute) }, 200, "resync-required", store.PushResync},
@@ -290,18 +290,18 @@ func TestCRED20_DenialsCountWhereTheJourneyDoes(t *testing.T) {
 			t.Errorf("%d failures of the user, want 0", got)
 		}
 		h.Do(t, func(tx *store.Tx) error {
-			tally := store.FailureCounter{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser}
-			locked, err := tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute))
+			counter := store.FailureCounter{Tenant: j.Tenant, User: j.UserID, Browser: j.Browser}
+			locked, err := tx.Attempts().LockIfExceeded(t.Context(), counter, 1, h.Clock.Now().Add(time.Minute))
 			if locked {
 				t.Error("more than one failure of the browser")
 			}
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Attempts().Reserve(t.Context(), tally, 1); err != nil {
+			if _, err := tx.Attempts().Reserve(t.Context(), counter, 1); err != nil {
 				return err
 			}
-			if locked, err = tx.Attempts().LockIfExceeded(t.Context(), tally, 1, h.Clock.Now().Add(time.Minute)); !locked {
+			if locked, err = tx.Attempts().LockIfExceeded(t.Context(), counter, 1, h.Clock.Now().Add(time.Minute)); !locked {
 				t.Error("no failure of the browser")
 			}
 			return err

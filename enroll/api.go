@@ -37,8 +37,8 @@ type Options struct {
 	// are checked against it, never against the Host header, which whoever
 	// replays a call chooses.
 	Base string
-	// Bell rings apps in browsers.
-	Bell *notify.Notifier
+	// Notifier rings apps in browsers.
+	Notifier *notify.Notifier
 	// Address tells where a request comes from; empty when unknown.
 	Address func(*http.Request) string
 	// Streams are what apps that are on screen hold open.
@@ -48,19 +48,19 @@ type Options struct {
 
 // An API is what authenticator apps talk to.
 type API struct {
-	db      *store.DB
-	catalog *locales.Catalog
-	base    string
-	bell    *notify.Notifier
-	address func(*http.Request) string
-	log     *slog.Logger
-	serving *web.Streams
-	streams streams
+	db       *store.DB
+	catalog  *locales.Catalog
+	base     string
+	notifier *notify.Notifier
+	address  func(*http.Request) string
+	log      *slog.Logger
+	serving  *web.Streams
+	streams  streams
 }
 
 // New returns an API.
 func New(o Options) *API {
-	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), bell: o.Bell, address: o.Address, log: o.Log,
+	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), notifier: o.Notifier, address: o.Address, log: o.Log,
 		serving: o.Streams, streams: streams{open: make(map[string]int)}}
 }
 
@@ -270,11 +270,11 @@ func (a *API) write(ctx context.Context, m message, f func(tx *store.Tx, app ide
 // pass, and belongs to the key, so that nobody can use up another's. A database
 // restored from a backup does not know which were used before.
 func (m message) use(ctx context.Context, tx *store.Tx, tenant string) error {
-	epoch, err := tx.Installation().RestoreGeneration(ctx)
+	generation, err := tx.Installation().RestoreGeneration(ctx)
 	if err != nil {
 		return err
 	}
-	if !epoch.BeganAt.IsZero() && m.claims.At <= epoch.BeganAt.Unix() {
+	if !generation.BeganAt.IsZero() && m.claims.At <= generation.BeganAt.Unix() {
 		return &refusal{status: http.StatusUnauthorized, Code: "replayed", cause: errors.New("signed before the backup was restored")}
 	}
 	err = tx.UseOnce(ctx, tenant, "jti", m.thumbprint+"."+m.claims.ID, time.Unix(m.claims.At, 0).Add(2*maxSkew))

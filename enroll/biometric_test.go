@@ -146,7 +146,7 @@ func TestCRED8_FingersThatProveNothing(t *testing.T) {
 		_, p := h.pushed(t, h.User, policy.NoPresence)
 		other := h.finger(t)
 		other.id = f.id // and its own key
-		stranger := h.finger(t)
+		thief := h.finger(t)
 		spent := a.challenge(t, "unlock", "")
 		a.must(t, "unlock", fields{"assertion": f.shown(t, "webauthn.get", spent)})
 		with := func(change func(*finger)) func() fields {
@@ -164,7 +164,7 @@ func TestCRED8_FingersThatProveNothing(t *testing.T) {
 			"another relying party":   with(func(f *finger) { f.party = "evil.example" }),
 			"in a frame of another":   with(func(f *finger) { f.cross = true }),
 			"another key":             with(func(f *finger) { f.key = other.key }),
-			"another credential":      with(func(f *finger) { f.id, f.key = stranger.id, stranger.key }),
+			"another credential":      with(func(f *finger) { f.id, f.key = thief.id, thief.key }),
 			"a counter that is back":  with(func(f *finger) { f.count = 0 }),
 			"a registration":          func() fields { return f.shown(t, "webauthn.create", a.challenge(t, "unlock", p.ID)) },
 			"a challenge for nothing": func() fields { return f.shown(t, "webauthn.get", a.challenge(t, "unlock", "")) },

@@ -136,7 +136,7 @@ func TestCRED3_AnAppThatCannotIsRefused(t *testing.T) {
 		h.set(t, change)
 		_, shown := h.issued(t, h.User)
 		a := h.newApp(t)
-		for version, want := range map[string]any{"latchkey-web/1.1.0": "1.2.0", "stranger/7.0.0": nil} {
+		for version, want := range map[string]any{"latchkey-web/1.1.0": "1.2.0", "other/7.0.0": nil} {
 			s := a.signing("activate", fields{"secret": shown.Secret})
 			s.payload["ver"], s.payload["cap"] = version, []string{"presence:enter", "pin:app"}
 			r := h.send(t, s.method, s.name, a.sign(s), s.body)

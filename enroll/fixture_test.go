@@ -64,7 +64,7 @@ func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Cleanup(h.server.Close)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	h.streams = web.NewStreams(log)
-	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Bell: h.bell(t, catalog), Address: func(*http.Request) string { return h.ip },
+	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Notifier: h.newNotifier(t, catalog), Address: func(*http.Request) string { return h.ip },
 		Streams: h.streams, Log: log})
 	t.Cleanup(func() { h.streams.Close(); h.streams.Wait() })
 	return h
@@ -74,8 +74,8 @@ func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 // nobody call it.
 const inside = "127.0.0.1:1"
 
-// bell may call push services on the internet alone.
-func (h *fixture) bell(t *testing.T, catalog *locales.Catalog) *notify.Notifier {
+// newNotifier may call push services on the internet alone.
+func (h *fixture) newNotifier(t *testing.T, catalog *locales.Catalog) *notify.Notifier {
 	t.Helper()
 	services, err := webpush.NewServices([]string{inside})
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// redeem uses up the invitation by which a journey was begun, if it was, in the
+// consumeInvitation uses up the invitation by which a journey was begun, if it was, in the
 // transaction in which the authenticator a became active. That alone does: who
 // opened the link, or began and gave up, can begin again. A Conflict says that
 // the invitation ended meanwhile or that its user got another authenticator.
-func redeem(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator) error {
+func consumeInvitation(ctx context.Context, tx *store.Tx, journey string, user identity.User, a identity.Authenticator) error {
 	if journey == "" {
 		return nil
 	}

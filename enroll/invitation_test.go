@@ -41,7 +41,7 @@ func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
 		nodes := []*store.DB{h.DB, h.Node(t)}
 		won := storetest.Race(t, len(journeys), func(n int) error {
 			return nodes[n%2].InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				return redeem(t.Context(), tx, journeys[n].ID, user, identity.Authenticator{ID: "aut_x"})
+				return consumeInvitation(t.Context(), tx, journeys[n].ID, user, identity.Authenticator{ID: "aut_x"})
 			})
 		})
 		if got := len(h.events(t, h.Tenant.ID, audit.EnrollInvitationUsed)); won != 1 || got != 1 {
@@ -78,7 +78,7 @@ func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
 			j := h.openJourney(t, user, i)
 			h.Do(t, func(tx *store.Tx) error { return spoil(tx, i) })
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				return redeem(t.Context(), tx, j.ID, user, identity.Authenticator{ID: "aut_x"})
+				return consumeInvitation(t.Context(), tx, j.ID, user, identity.Authenticator{ID: "aut_x"})
 			})
 			if !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: %v, want a Conflict", name, err)
@@ -95,7 +95,7 @@ func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
 						return err
 					}
 				}
-				return redeem(t.Context(), tx, j.ID, who, identity.Authenticator{ID: "aut_x"})
+				return consumeInvitation(t.Context(), tx, j.ID, who, identity.Authenticator{ID: "aut_x"})
 			})
 			if !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: %v, want a Conflict", name, err)

@@ -17,15 +17,15 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// An errand is what a code is mailed for. One that was mailed for another is
+// A codePurpose is what a code is mailed for. One that was mailed for another is
 // wrong: its MAC is bound to the use, beside the journey it belongs to.
-type errand struct {
+type codePurpose struct {
 	use               string
 	sent, right, fail audit.Kind
 	letter            func(templates.VerificationCode) templates.Mail
 }
 
-var toEnroll = errand{use: "verification code", sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
+var toEnroll = codePurpose{use: "verification code", sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
 	letter: func(c templates.VerificationCode) templates.Mail { return c }}
 
 // SendCode mails a verification code for a journey in the language lang, in
@@ -60,7 +60,7 @@ func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *iden
 }
 
 // send mails a code and gives it to the journey in place of the one before.
-func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
+func (p codePurpose) send(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
 	now := tx.Now()
 	if wait := j.Code.SentAt.Add(seconds(rules.Limits.MailCodeResend)).Sub(now); !j.Code.SentAt.IsZero() && wait > 0 {
 		return &identity.Error{Kind: identity.Throttled, Key: "error.code.wait", RetryAfter: wait}
@@ -78,7 +78,7 @@ func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 		}
 		code = fmt.Sprintf("%06d", n)
 	}
-	mac, root, err := tx.MAC(code, e.use, j.Tenant, j.ID)
+	mac, root, err := tx.MAC(code, p.use, j.Tenant, j.ID)
 	if err != nil {
 		return err
 	}
@@ -88,21 +88,21 @@ func (e errand) send(ctx context.Context, tx *store.Tx, j *identity.Journey, use
 	if user == nil {
 		return nil
 	}
-	if err := e.mail(ctx, tx, j, *user, code, lang); err != nil {
+	if err := p.mail(ctx, tx, j, *user, code, lang); err != nil {
 		return err
 	}
-	return tx.Event(ctx, audit.Event{Kind: e.sent, User: user.ID, Application: j.Application, Journey: j.ID,
+	return tx.Event(ctx, audit.Event{Kind: p.sent, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"send": strconv.FormatInt(j.Code.Sends, 10)}, Personal: map[string]string{"to": user.Mail}})
 }
 
 // mail queues the mail with a code. It tells from where and when the code
 // was asked for, so that who did not ask can see it.
-func (e errand) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
+func (p codePurpose) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
 	app, err := tx.Applications().Get(ctx, j.Tenant, j.Application)
 	if err != nil {
 		return err
 	}
-	about := e.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
+	about := p.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
 		Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
 		Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}})
 	return mail.Queue(ctx, tx, mail.Message{
@@ -155,7 +155,7 @@ func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed str
 }
 
 // check looks at a typed code, and counts the try.
-func (e errand) check(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
+func (p codePurpose) check(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
 	now := tx.Now()
 	switch {
 	case j.Code.MAC == nil:
@@ -170,16 +170,16 @@ func (e errand) check(ctx context.Context, tx *store.Tx, j *identity.Journey, ty
 		return "error.code.wrong", nil
 	}
 	j.Code.Tries++
-	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, e.use, j.Tenant, j.ID)
+	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, p.use, j.Tenant, j.ID)
 	if err != nil {
 		return "", err
 	}
-	event := audit.Event{Kind: e.right, User: j.UserID, Application: j.Application, Journey: j.ID}
+	event := audit.Event{Kind: p.right, User: j.UserID, Application: j.Application, Journey: j.ID}
 	switch {
 	case right:
 		j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends, PassedAt: now}
 	default:
-		event.Kind, problem = e.fail, "error.code.wrong"
+		event.Kind, problem = p.fail, "error.code.wrong"
 		if j.Code.Tries >= rules.Limits.MailCodeAttempts {
 			problem = "error.code.tries"
 		}

@@ -130,7 +130,7 @@ func TestCRED5_AnAppWithoutPINsIsRefused(t *testing.T) {
 	h.wantsPIN(t, 3)
 	_, shown := h.issued(t, h.User)
 	a := h.newApp(t)
-	for _, tt := range []struct{ version, least string }{{"latchkey-web/1.0.0", "1.1.0"}, {"stranger/7.0.0", ""}} {
+	for _, tt := range []struct{ version, least string }{{"latchkey-web/1.0.0", "1.1.0"}, {"other/7.0.0", ""}} {
 		s := a.signing("activate", fields{"secret": shown.Secret})
 		s.payload["ver"] = tt.version
 		r := h.send(t, s.method, s.name, a.sign(s), s.body)

@@ -19,5 +19,5 @@ func (app *webApp) renewPresenceCookie(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: presenceCookie, Value: "1", Path: "/authenticator", MaxAge: int(400 * 24 * time.Hour / time.Second),
-		SameSite: http.SameSiteStrictMode, Secure: app.kit.Secure()})
+		SameSite: http.SameSiteStrictMode, Secure: app.site.Secure()})
 }

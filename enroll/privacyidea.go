@@ -30,8 +30,8 @@ const PrivacyIDEAPath = "ttype/push"
 // guesses one, learns neither whether there is such an authenticator nor why its
 // signature does not count.
 type PrivacyIDEA struct {
-	kit *web.Site
-	db  *store.DB
+	site *web.Site
+	db   *store.DB
 
 	// making bounds how many keys are made at once, each for half a second of
 	// one core.
@@ -41,7 +41,7 @@ type PrivacyIDEA struct {
 
 // NewPrivacyIDEA returns what serves all tenants.
 func NewPrivacyIDEA(k *web.Site, db *store.DB) *PrivacyIDEA {
-	return &PrivacyIDEA{kit: k, db: db, making: make(chan struct{}, runtime.NumCPU()), newKey: newServerKey}
+	return &PrivacyIDEA{site: k, db: db, making: make(chan struct{}, runtime.NumCPU()), newKey: newServerKey}
 }
 
 // Routes mounts it. It stands outside web.Site.SameOrigin: apps are no browsers,
@@ -104,9 +104,9 @@ func (p *PrivacyIDEA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		p.kit.Log.ErrorContext(r.Context(), "privacyIDEA Authenticator's call failed", "path", r.URL.Path, "err", err)
+		p.site.Log.ErrorContext(r.Context(), "privacyIDEA Authenticator's call failed", "path", r.URL.Path, "err", err)
 	} else {
-		p.kit.Log.InfoContext(r.Context(), "privacyIDEA Authenticator's call refused", "path", r.URL.Path, "status", status, "why", err)
+		p.site.Log.InfoContext(r.Context(), "privacyIDEA Authenticator's call refused", "path", r.URL.Path, "status", status, "why", err)
 	}
 	reply(w, status, piReply{Version: "2.0", ID: 1, Result: piResult{Error: &piError{Code: 1, Message: "could not verify signature"}}})
 }
@@ -115,11 +115,11 @@ func (p *PrivacyIDEA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // a call that is refused.
 func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, detail any, err error) {
 	ctx := r.Context()
-	t, err := p.kit.Tenant(r)
+	t, err := p.site.Tenant(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	from := store.Network(p.kit.ClientIP(r))
+	from := store.Network(p.site.ClientIP(r))
 	wait, err := p.db.RetryAfter(ctx, t.ID, refusedCalls, from)
 	if err != nil {
 		return nil, nil, err
@@ -129,7 +129,7 @@ func (p *PrivacyIDEA) serve(w http.ResponseWriter, r *http.Request) (value, deta
 	}
 	value, detail, err = p.call(w, r, t)
 	if e, ok := errors.AsType[*identity.Error](err); ok && e.Kind == identity.Forbidden {
-		hit := p.db.InTx(ctx, p.kit.AnonymousPrincipal(r, t), func(tx *store.Tx) error { return tx.Allow(ctx, t.ID, refusedCalls, from) })
+		hit := p.db.InTx(ctx, p.site.AnonymousPrincipal(r, t), func(tx *store.Tx) error { return tx.Allow(ctx, t.ID, refusedCalls, from) })
 		if hit != nil && !errors.Is(hit, identity.Throttled) {
 			return nil, nil, hit
 		}
@@ -180,5 +180,5 @@ func (p *PrivacyIDEA) app(ctx context.Context, t identity.Tenant, serial string)
 
 // principal is who acts in an app's call.
 func (p *PrivacyIDEA) principal(r *http.Request, a identity.Authenticator) identity.Principal {
-	return identity.Principal{Tenant: a.Tenant, Kind: identity.AuthenticatorApp, ID: a.ID, Name: a.Serial, IP: p.kit.ClientIP(r)}
+	return identity.Principal{Tenant: a.Tenant, Kind: identity.AuthenticatorApp, ID: a.ID, Name: a.Serial, IP: p.site.ClientIP(r)}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // decisionOf is what an answer decides. Who declines and says no more may have
-// met a stranger's login: it counts as one, since the other reading would let a
-// stranger try again unnoticed.
+// met a other's login: it counts as one, since the other reading would let a
+// other try again unnoticed.
 func decisionOf(a privacyidea.Answer) push.Decision {
 	switch {
 	case !a.Decline:
@@ -77,7 +77,7 @@ func (p *PrivacyIDEA) answer(r *http.Request, t identity.Tenant, form url.Values
 		return failed(ctx, tx, end)
 	})
 	if refused, ok := errors.AsType[*push.Refusal](err); ok {
-		p.kit.Log.InfoContext(ctx, "privacyIDEA Authenticator's answer changed nothing", "authenticator", a.ID, "why", refused)
+		p.site.Log.InfoContext(ctx, "privacyIDEA Authenticator's answer changed nothing", "authenticator", a.ID, "why", refused)
 		return false, nil
 	}
 	return err == nil && outcome != store.PushWrongNumber, err

@@ -36,11 +36,11 @@ func (p *PrivacyIDEA) poll(r *http.Request, t identity.Tenant, query url.Values)
 		return nil, errUnverified(errors.New("enroll: signed at another time"))
 	}
 	err = p.db.InTx(ctx, p.principal(r, a), func(tx *store.Tx) error {
-		epoch, err := tx.Installation().RestoreGeneration(ctx)
+		generation, err := tx.Installation().RestoreGeneration(ctx)
 		if err != nil {
 			return err
 		}
-		if !epoch.BeganAt.IsZero() && !in.At.After(epoch.BeganAt) {
+		if !generation.BeganAt.IsZero() && !in.At.After(generation.BeganAt) {
 			return errUnverified(errors.New("enroll: signed before the backup was restored"))
 		}
 		err = tx.UseOnce(ctx, a.Tenant, "privacyidea poll", a.ID+" "+in.Timestamp, in.At.Add(2*maxSkew))
@@ -89,7 +89,7 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 	if err != nil || len(options) == 0 && w.Presence != policy.NoPresence { // none are left: it has ended since we looked
 		return privacyidea.Challenge{}, false, err
 	}
-	l := p.kit.Catalog.Negotiate(user.Language, "", "", t.Language)
+	l := p.site.Catalog.Negotiate(user.Language, "", "", t.Language)
 	from := w.IP
 	if w.Place != "" {
 		from = w.Place + " (" + w.IP + ")"
@@ -98,7 +98,7 @@ func (p *PrivacyIDEA) challenge(ctx context.Context, t identity.Tenant, a identi
 	if from == "" {
 		key = "push.privacyidea.anywhere"
 	}
-	c := privacyidea.Challenge{Nonce: privacyidea.EncodeNonce(w.Nonce), Address: PrivacyIDEAAddress(p.kit.Base.String(), t), Serial: a.Serial,
+	c := privacyidea.Challenge{Nonce: privacyidea.EncodeNonce(w.Nonce), Address: PrivacyIDEAAddress(p.site.Base.String(), t), Serial: a.Serial,
 		Title: w.Application, Presence: options, Reasons: reasons,
 		Question: l.T(key, "name", w.Name, "application", w.Application, "organisation", t.OrganisationName(),
 			"from", from, "at", w.LoginAt.UTC().Format("15:04"))}

@@ -61,7 +61,7 @@ func (p *PrivacyIDEA) register(r *http.Request, t identity.Tenant, form url.Valu
 	thumbprint := base64.RawURLEncoding.EncodeToString(sum[:])
 
 	// Looked for before a key is made and before a transaction is begun: a
-	// stranger with random credentials shall have neither.
+	// other with random credentials shall have neither.
 	act, err := p.enrollment(ctx, p.db.Reader, t, in, thumbprint)
 	if err != nil {
 		return registered{}, err

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-var toReset = errand{use: "password reset code", sent: audit.ResetCodeSent, right: audit.ResetCodeRight, fail: audit.ResetCodeWrong,
+var toReset = codePurpose{use: "password reset code", sent: audit.ResetCodeSent, right: audit.ResetCodeRight, fail: audit.ResetCodeWrong,
 	letter: func(c templates.VerificationCode) templates.Mail { return templates.PasswordReset(c) }}
 
 // SendResetCode mails a code to who forgot the password, as [SendCode] does to

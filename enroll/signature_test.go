@@ -19,7 +19,7 @@ import (
 func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 	h := onSQLite(t)
 	a := h.enrolled(t, h.User, true)
-	stranger := h.newApp(t)
+	other := h.newApp(t)
 	set := func(where *map[string]any, name string, value any) {
 		if value == nil {
 			delete(*where, name)
@@ -108,12 +108,12 @@ func TestSignature_WhatDoesNotFitIsRefused(t *testing.T) {
 		{"no type of token", header("typ", nil), "signature"},
 		{"both kid and jwk", header("jwk", a.jwk()), "signature"},
 		{"neither", header("kid", nil), "signature"},
-		{"another kid", header("kid", stranger.thumbprint()), "unknown"},
-		{"another's key", stranger.sign, "signature"},
+		{"another kid", header("kid", other.thumbprint()), "unknown"},
+		{"another's key", other.sign, "signature"},
 		{"a key of its own choice", func(s *signing) string {
 			delete(s.header, "kid")
-			s.header["jwk"] = stranger.jwk()
-			return stranger.sign(s)
+			s.header["jwk"] = other.jwk()
+			return other.sign(s)
 		}, "signature"},
 		{"ASN.1 instead of r and s", func(s *signing) string {
 			signed := a.sign(s)

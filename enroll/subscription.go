@@ -39,10 +39,10 @@ type standingWeb struct {
 // webPush tells how Web Push stands for an authenticator; nothing where no
 // browser is rung.
 func (a *API) webPush(ctx context.Context, m message) (*standingWeb, error) {
-	if a.bell.Disabled {
+	if a.notifier.Disabled {
 		return nil, nil
 	}
-	key, err := a.bell.PublicKey(ctx)
+	key, err := a.notifier.PublicKey(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (a *API) subscribe(ctx context.Context, m message) (any, error) {
 	if in.Endpoint == "" {
 		return nil, malformed(errors.New("endpoint is needed"))
 	}
-	s, err := a.bell.Parse(in.Endpoint, in.Keys.P256DH, in.Keys.Auth)
+	s, err := a.notifier.Parse(in.Endpoint, in.Keys.P256DH, in.Keys.Auth)
 	switch {
 	case errors.Is(err, webpush.ErrEndpoint):
 		return nil, &refusal{status: http.StatusBadRequest, Code: "endpoint", cause: err}
@@ -139,7 +139,7 @@ func (a *API) test(ctx context.Context, m message) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	failure, expires, err := a.bell.SendTest(ctx, app, user.ID)
+	failure, expires, err := a.notifier.SendTest(ctx, app, user.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func TestPUSH24_RevocationEndsASubscription(t *testing.T) {
 func TestPUSH27_SwitchedOff(t *testing.T) {
 	h := onSQLite(t)
 	a := h.enrolled(t, h.User, true)
-	h.api.bell.Disabled, h.api.bell.Services = true, nil
+	h.api.notifier.Disabled, h.api.notifier.Services = true, nil
 	if web, there := a.must(t, "status", nil)["push"].(fields)["web"]; there {
 		t.Errorf("status has %v", web)
 	}
@@ -139,7 +139,7 @@ func TestPUSH27_SwitchedOff(t *testing.T) {
 	}
 }
 
-// What a stranger would have us call (attack 18). Without Services.Origin in
+// What a other would have us call (attack 18). Without Services.Origin in
 // webpush.Parse each of them is taken.
 func TestQLT5_PUSH24_EndpointsThatAreRefused(t *testing.T) {
 	h := onSQLite(t)

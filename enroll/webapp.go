@@ -34,7 +34,7 @@ const workerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self';
 
 // A webApp serves the web authenticator.
 type webApp struct {
-	kit     *web.Site
+	site    *web.Site
 	page    *template.Template
 	files   map[string]static.File
 	version string   // of all that makes the app, by its content
@@ -47,21 +47,21 @@ type webApp struct {
 //
 // The page names its files by a version made from their content, so that a
 // browser keeps them for ever, yet never runs modules of two versions at once.
-func WebApp(kit *web.Site) (http.Handler, error) {
+func WebApp(site *web.Site) (http.Handler, error) {
 	page, err := template.New("authenticator").Parse(authenticator.Page)
 	if err != nil {
 		return nil, fmt.Errorf("enroll: page of the web authenticator: %w", err)
 	}
-	app := &webApp{kit: kit, page: page, files: make(map[string]static.File)}
+	app := &webApp{site: site, page: page, files: make(map[string]static.File)}
 	if err := app.index(); err != nil {
 		return nil, fmt.Errorf("enroll: files of the web authenticator: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /authenticator/{$}", kit.Handle(app.servePage))
-	mux.Handle("GET /authenticator/manifest.webmanifest", kit.Handle(app.serveManifest))
-	mux.Handle("GET /authenticator/sw.js", kit.Handle(app.serveWorker))
+	mux.Handle("GET /authenticator/{$}", site.Handle(app.servePage))
+	mux.Handle("GET /authenticator/manifest.webmanifest", site.Handle(app.serveManifest))
+	mux.Handle("GET /authenticator/sw.js", site.Handle(app.serveWorker))
 	files := "/authenticator/" + app.version + "/"
-	mux.Handle("GET "+files+"texts", kit.Handle(app.serveTexts))
+	mux.Handle("GET "+files+"texts", site.Handle(app.serveTexts))
 	mux.Handle("GET "+files+"{name...}", http.HandlerFunc(app.serveFile))
 	// The fragment, with the activation in it, survives a redirect.
 	mux.Handle("GET /authenticator", http.RedirectHandler("/authenticator/", http.StatusPermanentRedirect))
@@ -82,8 +82,8 @@ func (app *webApp) index() error {
 	style := static.Asset("latchkey.css")
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%s\n%s\n", authenticator.Page, style, static.Asset("favicon.svg"))
-	for _, language := range app.kit.Catalog.Languages() {
-		l := app.kit.Catalog.Negotiate(language.Tag, "", "", "")
+	for _, language := range app.site.Catalog.Languages() {
+		l := app.site.Catalog.Negotiate(language.Tag, "", "", "")
 		texts, err := json.Marshal(l.Texts("app."))
 		if err != nil {
 			return err
@@ -152,7 +152,7 @@ var unsent = regexp.MustCompile("(?m)^[\\t ]+(?://.*$)?|^//.*$|[\\t ]+// [^\"'`\
 func (app *webApp) printer(w http.ResponseWriter, r *http.Request) locales.Printer {
 	w.Header().Set("Vary", "Accept-Language, Cookie")
 	w.Header().Set("Cache-Control", "no-cache")
-	return app.kit.Printer(r, r.URL.Query().Get("lang"), "", "")
+	return app.site.Printer(r, r.URL.Query().Get("lang"), "", "")
 }
 
 func (app *webApp) servePage(w http.ResponseWriter, r *http.Request) error {
@@ -259,7 +259,7 @@ func (app *webApp) serveTexts(w http.ResponseWriter, r *http.Request) error {
 			answer.Borrowed[key] = l.TextLang(key)
 		}
 	}
-	for _, language := range app.kit.Catalog.Languages() {
+	for _, language := range app.site.Catalog.Languages() {
 		answer.Languages = append(answer.Languages, choice{language.Tag, language.Name})
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -80,7 +80,7 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Bell: &notify.Notifier{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Notifier: &notify.Notifier{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error {
 		return tx.Applications().Add(t.Context(), identity.PortalApplication(h.Tenant))

@@ -82,7 +82,7 @@ func (s *shell) initialise(ctx context.Context, c *initCommand) (config.Config, 
 	}
 	conf.Listen = cmp.Or(c.Listen, conf.Listen)
 	slug := s.firstTenant()
-	return conf, server.Found(ctx, conf, s.principal(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
+	return conf, server.Init(ctx, conf, s.principal(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
 }
 
 type migrateCommand struct {

@@ -69,7 +69,7 @@ func found(ctx context.Context, dir, database string, o options) (h *house, err 
 			}
 		}()
 	}
-	if err := server.Found(ctx, h.config, builder, identity.Tenant{Slug: slug, Name: "Bench"}); err != nil {
+	if err := server.Init(ctx, h.config, builder, identity.Tenant{Slug: slug, Name: "Bench"}); err != nil {
 		return nil, err
 	}
 	keys, err := h.config.Keys()

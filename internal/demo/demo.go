@@ -133,7 +133,7 @@ func configure(ctx context.Context, o Options, s *state, base *url.URL, post net
 	}
 	c.Listen = listenAddress(o.Addr, base)
 	if !s.Seeded {
-		if err := server.Found(ctx, c, seedPrincipal, identity.Tenant{Slug: slug, Name: organisation, HelpContact: helpContact}); err != nil {
+		if err := server.Init(ctx, c, seedPrincipal, identity.Tenant{Slug: slug, Name: organisation, HelpContact: helpContact}); err != nil {
 			return c, err
 		}
 	}

@@ -35,7 +35,7 @@ func newDoctor(t *testing.T, f func(t *testing.T, d *Doctor)) {
 		t.Run(kind, func(t *testing.T) {
 			c := config.Default(t.TempDir())
 			c.Database = source
-			if err := server.Found(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
+			if err := server.Init(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
 				t.Fatal(err)
 			}
 			keys, err := c.Keys()

@@ -48,31 +48,31 @@ const (
 )
 
 // A class is a context that may be asked for.
-type class struct {
+type contextClass struct {
 	name     string
 	strength strength
 	proves   []identity.Validation // that must be passed, and by no remembered device
 }
 
-var mfa = class{MFAContext, twoFactors, []identity.Validation{identity.Password, identity.SecondFactor}}
+var mfa = contextClass{MFAContext, twoFactors, []identity.Validation{identity.Password, identity.SecondFactor}}
 
-// classes lists all there are, weakest first, the tenant's own after the others of
+// contextClasses lists all there are, weakest first, the tenant's own after the others of
 // their strength.
-func (r Rules) classes() []class {
-	all := []class{
+func (r Rules) contextClasses() []contextClass {
+	all := []contextClass{
 		{AnyContext, nothing, nil},
 		{PasswordContext, oneFactor, []identity.Validation{identity.Password}},
 		mfa,
 		{PhishingResistantContext, phishingResistant, []identity.Validation{identity.Password, identity.VerifiedPasskey}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Contexts.Names)) {
-		c := class{name, oneFactor, r.Contexts.Names[name]}
+		c := contextClass{name, oneFactor, r.Contexts.Names[name]}
 		if len(c.proves) > 1 {
 			c.strength = twoFactors
 		}
 		all = append(all, c)
 	}
-	slices.SortStableFunc(all, func(a, b class) int { return cmp.Compare(a.strength, b.strength) })
+	slices.SortStableFunc(all, func(a, b contextClass) int { return cmp.Compare(a.strength, b.strength) })
 	return all
 }
 
@@ -88,17 +88,17 @@ func (r Rules) Acceptable(names []string, how Comparison) (acr []string, reachab
 // compared is widened by others, and never by one whose name is no URI, as
 // comparisons are SAML's and names there are.
 func (r Rules) acceptable(names []string, how Comparison) []string {
-	all := r.classes()
-	var asked []class
+	all := r.contextClasses()
+	var asked []contextClass
 	for _, name := range names {
-		if i := slices.IndexFunc(all, func(c class) bool { return c.name == name }); i >= 0 {
+		if i := slices.IndexFunc(all, func(c contextClass) bool { return c.name == name }); i >= 0 {
 			asked = append(asked, all[i])
 		}
 	}
 	if len(asked) == 0 {
 		return nil
 	}
-	weaker := func(a, b class) int { return cmp.Compare(a.strength, b.strength) }
+	weaker := func(a, b contextClass) int { return cmp.Compare(a.strength, b.strength) }
 	weakest, strongest := slices.MinFunc(asked, weaker).strength, slices.MaxFunc(asked, weaker).strength
 	fits := map[Comparison]func(s strength) bool{
 		Minimum: func(s strength) bool { return s >= weakest },
@@ -111,21 +111,21 @@ func (r Rules) acceptable(names []string, how Comparison) []string {
 	if fits == nil {
 		return nil
 	}
-	fitting := slices.DeleteFunc(all, func(c class) bool { return !fits(c.strength) || c.name == PhishingResistantContext })
-	slices.SortStableFunc(fitting, func(a, b class) int { return weaker(b, a) })
+	fitting := slices.DeleteFunc(all, func(c contextClass) bool { return !fits(c.strength) || c.name == PhishingResistantContext })
+	slices.SortStableFunc(fitting, func(a, b contextClass) int { return weaker(b, a) })
 	return namesOf(fitting)
 }
 
 // Supported lists the contexts that can be reached by who asks for them, weakest
 // first.
 func (r Rules) Supported() []string {
-	return namesOf(slices.DeleteFunc(r.classes(), func(c class) bool {
+	return namesOf(slices.DeleteFunc(r.contextClasses(), func(c contextClass) bool {
 		_, reachable := r.asked([]string{c.name})
 		return !reachable
 	}))
 }
 
-func namesOf(all []class) []string {
+func namesOf(all []contextClass) []string {
 	var names []string
 	for _, c := range all {
 		names = append(names, c.name)
@@ -140,7 +140,7 @@ func (r Rules) asked(contexts []string) ([]identity.Validation, bool) {
 	if len(contexts) == 0 {
 		return nil, true
 	}
-	for _, c := range r.classes() {
+	for _, c := range r.contextClasses() {
 		if slices.Contains(contexts, c.name) && (c.strength != phishingResistant || r.Credentials.Passkeys != policy.NoPasskeys) {
 			return slices.Clone(c.proves), true
 		}
@@ -157,7 +157,7 @@ func (r Rules) asksFactor(contexts []string) bool {
 
 // reached reports whether what was passed satisfies a context. A passkey that
 // verified its user is two factors, whatever else was passed.
-func (c class) reached(passed []identity.CompletedFactor) bool {
+func (c contextClass) reached(passed []identity.CompletedFactor) bool {
 	verified := slices.ContainsFunc(passed, func(p identity.CompletedFactor) bool { return p.Method == identity.ByVerifiedPasskey })
 	if c.strength == phishingResistant || c.name == MFAContext && verified {
 		return verified
@@ -176,9 +176,9 @@ func (c class) reached(passed []identity.CompletedFactor) bool {
 // first of those asked for that what was passed satisfies, else the strongest
 // that every tenant has. SAML is told none whose name is no URI unless it asked.
 func (r Rules) Reached(j *identity.Journey) string {
-	all := r.classes()
+	all := r.contextClasses()
 	for _, name := range j.ACR {
-		i := slices.IndexFunc(all, func(c class) bool { return c.name == name })
+		i := slices.IndexFunc(all, func(c contextClass) bool { return c.name == name })
 		if i >= 0 && all[i].reached(j.Passed) {
 			return name
 		}

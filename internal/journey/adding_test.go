@@ -13,9 +13,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// holding is a session in the browser "b" that has proved a password and, unless
+// provenSession is a session in the browser "b" that has proved a password and, unless
 // it is empty, a second factor in this way.
-func (h *fixture) holding(by identity.Method) identity.Session {
+func (h *fixture) provenSession(by identity.Method) identity.Session {
 	h.Helper()
 	now := h.Clock.Now()
 	s := identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID), UserID: h.User.ID, Browser: "b",
@@ -53,7 +53,7 @@ func TestCRED16_AFurtherAuthenticatorTakesASecondFactor(t *testing.T) {
 			by  identity.Method
 			may bool
 		}{{"", false}, {identity.ByRememberedDevice, false}, {identity.ByPasscode, true}, {identity.ByPush, true}, {identity.ByRecoveryCode, true}} {
-			v, err := h.add(h.holding(tt.by))
+			v, err := h.add(h.provenSession(tt.by))
 			if !tt.may {
 				if !errors.Is(err, identity.Forbidden) {
 					t.Errorf("by %q: %v, want Forbidden", tt.by, err)
@@ -95,7 +95,7 @@ func TestCRED16_AFurtherAuthenticatorGoesWithWhatBeganIt(t *testing.T) {
 				func(tx *store.Tx) error { _, err := tx.Users().Enable(ctx, tenant, h.User.ID); return err }},
 			{"lost", func(tx *store.Tx, _ identity.Session) error { return authenticator.Revoke(ctx, tx, h.token, "lost") }, journey.Refused, nil},
 		} {
-			s := h.holding(identity.ByPasscode)
+			s := h.provenSession(identity.ByPasscode)
 			v, err := h.add(s)
 			v = h.want(v, err, journey.EnrollPlatform)
 			h.do(h.Who, func(tx *store.Tx) error { return tt.does(tx, s) })

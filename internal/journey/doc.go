@@ -24,6 +24,15 @@
 // into what it sends. None of them decides anything (JRN-2), and the engine knows
 // no HTTP.
 //
+// The journey API and RADIUS are not there yet; [ReadInput] and the JSON of prompts,
+// docs/protocol-journey.md, are what they will stand on.
+//
+// A new way to confirm needs: a method and its step (identity, next.go with
+// askingSteps), an input (input.go) and its place in dispatch (take.go), what it
+// offers (flow.go) and asks (prompt.go, describe.go), choosing (method.go),
+// rememberingSteps (device.go) and the methods of acr.go; in idp a case of readInput
+// and of body, and a page.
+//
 // Where to find what: next.go has the order of steps, take.go the dispatch of
 // inputs, flow.go what is read for a decision, describe.go how a prompt is made;
 // one file a factor has what its inputs do.

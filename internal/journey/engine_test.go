@@ -24,7 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/locales"
 )
 
-// A house is a tenant with an application, and a user who has a password and
+// A fixture is a tenant with an application, and a user who has a password and
 // an authenticator that makes passcodes and gets push.
 type fixture struct {
 	*storetest.Fixture
@@ -181,7 +181,7 @@ func (h *fixture) beginFrom(c visit, browser string, change func(*journey.Reques
 	return h.started(c, p, err)
 }
 
-// walk takes steps until one ends elsewhere than it should.
+// want is the view of a step that was taken, which must stand at a step.
 func (h *fixture) want(v *journey.View, err error, step journey.Step) *journey.View {
 	h.Helper()
 	if err != nil {

@@ -119,14 +119,14 @@ func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
 }
 
 // A crash between a try and its outcome leaves it counted. Whoever comes next
-// finds a lock with an end, not a door shut for ever.
+// finds a lock that ends.
 func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		tally := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
+		counter := store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}
 		for range 6 {
 			h.do(h.Who, func(tx *store.Tx) error {
-				_, err := tx.Attempts().Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				_, err := tx.Attempts().Reserve(t.Context(), counter, policy.DefaultLockout().Threshold)
 				return err
 			})
 		}
@@ -139,7 +139,7 @@ func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 			}
 			h.Clock.Advance(16 * time.Minute)
 			h.do(h.Who, func(tx *store.Tx) error { // the one try a lock's end admits crashes too
-				ok, err := tx.Attempts().Reserve(t.Context(), tally, policy.DefaultLockout().Threshold)
+				ok, err := tx.Attempts().Reserve(t.Context(), counter, policy.DefaultLockout().Threshold)
 				if !ok {
 					t.Errorf("round %d: no try after the lock's end", round)
 				}

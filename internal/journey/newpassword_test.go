@@ -241,7 +241,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 	})
 }
 
-// A code of one errand is wrong in the other, is good once, for ten minutes, and
+// A code for one purpose is wrong for the other, is good once, for ten minutes, and
 // in its own journey.
 func TestENR6_AResetCodeIsForAResetAlone(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))

@@ -89,9 +89,9 @@ const (
 // Facts are what is true outside the journey at the moment it is looked at.
 type Facts struct {
 	Assigned       int               // authenticators that count as having one (ENR-1)
-	PushTo         int               // of these, those a push can reach with the check asked for
+	PushTo         int               // of these, those that a push sent now would reach; 0 means that none is sent
 	TooOld         int               // of these, those it would reach if their apps could do that check (PUSH-22)
-	Push           bool              // a push may be chosen in this journey (PUSH-7)
+	Push           bool              // a push is offered in this journey (PUSH-7); before a proof to everybody alike, whoever it would reach
 	Codes          bool              // a passcode may be typed (PUSH-1)
 	CodesAllowed   bool              // policy lets this user's passcodes count, whether or not an authenticator makes any
 	Temporary      bool              // an operator made a passcode for the user that can still be typed

@@ -11,7 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A stranger who guesses passcodes for a name locks its owner out of passcodes,
+// A attacker who guesses passcodes for a name locks its owner out of passcodes,
 // and of nothing else; and learns neither that there is a lock nor what a right
 // one would do (attack 14).
 //
@@ -24,14 +24,14 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 		lockout.Count, lockout.MaxWrongPasscodes, lockout.Threshold = policy.CountByUser, 3, 50
 		h.setPolicy(lockout)
 		visit := h.visit(identity.Session{})
-		stranger := func(typed string) string {
+		attacker := func(typed string) string {
 			t.Helper()
-			v, err := h.take(visit, h.toPasscode("stranger", "berit.lie"), journey.EnterPasscode{Passcode: typed})
+			v, err := h.take(visit, h.toPasscode("attacker", "berit.lie"), journey.EnterPasscode{Passcode: typed})
 			return h.want(v, err, journey.AskPasscode).Journey.Notice
 		}
-		told := stranger("000000")
+		told := attacker("000000")
 		for _, typed := range []string{"000000", "000000", "000000", h.passcode(0)} {
-			if got := stranger(typed); got != told {
+			if got := attacker(typed); got != told {
 				t.Errorf("%s is answered by %s, want %s", typed, got, told)
 			}
 		}
@@ -104,7 +104,7 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 		}
 		login("own")
 		told("without a lock", 0)
-		lock("stranger")
+		lock("attacker")
 		h.Clock.Advance(time.Minute)
 		login("own") // where the person is known, and the lock does not hold
 		told("while it lasts", 0)
@@ -115,7 +115,7 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 		h.Clock.Advance(time.Minute)
 		login("own")
 		told("after that", 1)
-		lock("stranger")
+		lock("attacker")
 		if _, err := h.engine.Directory.Unlock(t.Context(), h.Who, h.Tenant.ID, "berit.lie"); err != nil {
 			t.Fatal(err)
 		}

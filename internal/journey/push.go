@@ -59,8 +59,10 @@ func (f *flow) sendPush(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-// whyNoPush says, as a locale key, why no push may be sent now; empty where one
-// may.
+// whyNoPush says, as a locale key, why no push may be sent now; empty where one may
+// (PUSH-9). Spacing and the number of a journey are checked here although
+// [push.Start] holds them too: a decoy, to whom nothing is sent, must meet the same
+// limits (ENR-4).
 func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err error) {
 	j, proved := f.Journey, f.Journey.Proved()
 	spacing := time.Duration(f.Rules.Push.Spacing) * time.Second

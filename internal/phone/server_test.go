@@ -59,7 +59,7 @@ func newFixture(t *testing.T) *fixture {
 	h.base = server.URL
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	streams := web.NewStreams(log)
-	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Bell: &notify.Notifier{DB: db},
+	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: &notify.Notifier{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })

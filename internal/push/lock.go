@@ -25,7 +25,7 @@ func (l *Locked) Error() string {
 	return "push: locked until " + l.Until.UTC().Format(time.RFC3339)
 }
 
-// lockIfTooMany locks push for a user if the request would exceed the limit. until
+// lockIfTooMany locks push for a user if the request would exceed the limit (PUSH-9). until
 // is when the previous lock ended. The caller holds the lock on the user's row, so
 // that concurrent starts count each other's requests.
 func lockIfTooMany(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push, until time.Time) error {

@@ -215,7 +215,7 @@ func TestPUSH10_OneWaits(t *testing.T) {
 // After a request has ended, the next one must wait: also if the user goes back or
 // answers *no*, and from another browser (attack 13).
 //
-// Without the minimum spacing in checkSpacing, the next was sent at once.
+// Without the minimum spacing in checkMayStart, the next was sent at once.
 func TestPUSH9_SpacedThoughTheLastHasEnded(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, h *storetest.Fixture, a identity.Authenticator, p store.PushRequest) error{
 		"the browser went back": func(t *testing.T, h *storetest.Fixture, _ identity.Authenticator, p store.PushRequest) error {

@@ -47,7 +47,7 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display
 	if p.CreatedAt.Before(until) {
 		return p, lockedError(p, Locked{Until: until})
 	}
-	if err := checkSpacing(ctx, tx, p, rules); err != nil {
+	if err := checkMayStart(ctx, tx, p, rules); err != nil {
 		return p, err
 	}
 	if err := lockIfTooMany(ctx, tx, p, rules, until); err != nil {
@@ -69,8 +69,8 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display
 		return p, err
 	}
 	if !added {
-		// Another request was added since checkSpacing was called.
-		if err := checkSpacing(ctx, tx, p, rules); err != nil {
+		// Another request was added since checkMayStart was called.
+		if err := checkMayStart(ctx, tx, p, rules); err != nil {
 			return p, err
 		}
 		return p, &identity.Error{Kind: identity.Conflict, Key: "error.push.wait", RetryAfter: spacing}
@@ -92,9 +92,9 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display
 		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})
 }
 
-// checkSpacing refuses a request if one from another browser is open, if the user's
+// checkMayStart refuses a request if one from another browser is open, if the user's
 // last one was too recent, or if the journey has reached its maximum (PUSH-9).
-func checkSpacing(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
+func checkMayStart(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
 	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	switch {
 	case err == nil && open.Browser != p.Browser:

@@ -1,4 +1,4 @@
-// Package server puts the house together: it builds each part, hands it what it
+// Package server puts everything together: it builds each part, hands it what it
 // needs, and mounts all faces on one address.
 //
 // The pages stand inside web.Site.SameOrigin, which refuses writes another site

@@ -43,27 +43,27 @@ const (
 	grace          = 10 * time.Second // for requests under way when the server stops
 )
 
-// A Server is a house with its doors still closed, until Run.
+// A Server is configured but does not listen until Run.
 type Server struct {
 	DB        *store.DB
 	Site      *web.Site
 	Directory *directory.Directory
 
-	config  config.Config
-	observe Observer
-	log     *slog.Logger
-	node    string
-	mux     *http.ServeMux // what the caller mounts, before the house
-	annexe  *http.ServeMux // the web authenticator at an address of its own; nil where it has none
-	outbox  *mail.Outbox   // nil where mails have no way out
-	bell    *notify.Notifier
-	apps    *enroll.API
-	streams *web.Streams
-	closing chan struct{}
+	config           config.Config
+	observe          Observer
+	log              *slog.Logger
+	node             string
+	mux              *http.ServeMux // what the caller mounts, and behind it everything else
+	authenticatorMux *http.ServeMux // the web authenticator at an address of its own; nil where it has none
+	outbox           *mail.Outbox   // nil where mails have no way out
+	notifier         *notify.Notifier
+	apps             *enroll.API
+	streams          *web.Streams
+	closing          chan struct{}
 
 	outgoing *outbound.Client
 
-	public, second net.Listener
+	public, adminListener net.Listener
 }
 
 // An Observer is told of the work that a server does: for metrics and traces,
@@ -141,7 +141,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if c.AuthenticatorURL != "" {
 		s.Site.Authenticator = authenticator
 	}
-	s.bell = &notify.Notifier{DB: db, Client: s.outgoing, Disabled: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
+	s.notifier = &notify.Notifier{DB: db, Client: s.outgoing, Disabled: len(services) == 0, Services: services, Catalog: catalog, Base: authenticator.String(), Contact: contact,
 		Log: log, Node: s.node}
 	sender, err := Sender(c)
 	if err == nil && sender != nil {
@@ -188,7 +188,7 @@ func (s *Server) mount() error {
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Bell: s.bell, Address: k.ClientIP, Streams: s.streams, Log: s.log})
+	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
 	webApp, err := enroll.WebApp(k)
 	if err != nil {
 		return err
@@ -204,17 +204,17 @@ func (s *Server) mount() error {
 		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}))
 
-	house := http.NewServeMux()
-	oidcFace.Routes(house)
-	samlFace.Routes(house)
-	s.mountAuthenticator(house, webApp)
-	enroll.NewPrivacyIDEA(k, s.DB).Routes(house)
-	house.Handle("GET "+static.Prefix, static.Handler())
+	root := http.NewServeMux()
+	oidcFace.Routes(root)
+	samlFace.Routes(root)
+	s.mountAuthenticator(root, webApp)
+	enroll.NewPrivacyIDEA(k, s.DB).Routes(root)
+	root.Handle("GET "+static.Prefix, static.Handler())
 	if s.config.MetricsListen == "" {
-		s.health(house)
+		s.health(root)
 	}
-	house.Handle("/", k.SameOrigin(pages))
-	s.mux.Handle("/", house)
+	root.Handle("/", k.SameOrigin(pages))
+	s.mux.Handle("/", root)
 	return nil
 }
 
@@ -245,7 +245,7 @@ func (s *Server) Handler() http.Handler {
 	return h
 }
 
-// Listen opens the doors, so that nobody who comes from now on is sent away.
+// Listen begins to listen, so that no connection is refused from now on.
 // Run does it if it was not done.
 func (s *Server) Listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
@@ -255,7 +255,7 @@ func (s *Server) Listen(ctx context.Context) (err error) {
 	if s.config.MetricsListen == "" {
 		return nil
 	}
-	if s.second, err = lc.Listen(ctx, "tcp", s.config.MetricsListen); err != nil {
+	if s.adminListener, err = lc.Listen(ctx, "tcp", s.config.MetricsListen); err != nil {
 		return errors.Join(fmt.Errorf("server: %w", err), s.public.Close())
 	}
 	return nil
@@ -277,7 +277,7 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
-	work.Go(func() { s.bell.Run(working) })
+	work.Go(func() { s.notifier.Run(working) })
 	work.Go(func() { s.sweep(working) })
 	work.Go(func() { s.metadata(working) })
 
@@ -293,14 +293,14 @@ func (s *Server) Run(ctx context.Context) error {
 		go func() { failed <- public.Serve(s.public) }()
 	}
 	servers := []*http.Server{public}
-	if s.second != nil {
+	if s.adminListener != nil {
 		watched := http.NewServeMux()
 		s.health(watched)
 		profiling(watched)
 		second := s.serve(watched)
 		second.WriteTimeout = profileTimeout
 		servers = append(servers, second)
-		go func() { failed <- second.Serve(s.second) }()
+		go func() { failed <- second.Serve(s.adminListener) }()
 	}
 	s.log.InfoContext(ctx, "listening", "address", s.public.Addr().String(), "base", s.Site.Base.String())
 
@@ -329,7 +329,7 @@ func (s *Server) serve(h http.Handler) *http.Server {
 
 // Close closes the database. It comes after Run.
 func (s *Server) Close() error {
-	for _, l := range []net.Listener{s.public, s.second} {
+	for _, l := range []net.Listener{s.public, s.adminListener} {
 		if l != nil {
 			_ = l.Close() // Run has closed it, unless it was never called
 		}

@@ -51,7 +51,7 @@ func found(t *testing.T) config.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Found(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
+	if err := Init(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -304,7 +304,7 @@ func TestStop(t *testing.T) {
 
 func TestFound(t *testing.T) {
 	c := found(t)
-	if err := Found(t.Context(), c, operator, identity.Tenant{Slug: "other", Name: "Other"}); !errors.Is(err, fs.ErrExist) {
+	if err := Init(t.Context(), c, operator, identity.Tenant{Slug: "other", Name: "Other"}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Found twice: %v, want fs.ErrExist", err)
 	}
 	info, err := os.Stat(c.Source())

@@ -15,11 +15,11 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// Found makes what a server needs: folder, keys, database, first tenant and,
+// Init makes what a server needs: folder, keys, database, first tenant and,
 // last, the configuration, which says that all the rest is there. What a try
 // that was cut short left behind is kept. A folder that has a configuration is
 // an error that is fs.ErrExist.
-func Found(ctx context.Context, c config.Config, who identity.Principal, first identity.Tenant) error {
+func Init(ctx context.Context, c config.Config, who identity.Principal, first identity.Tenant) error {
 	if _, err := os.Stat(filepath.Join(c.Dir(), config.File)); err == nil {
 		return fmt.Errorf("there is a %s in %s: %w", config.File, c.Dir(), fs.ErrExist)
 	}
