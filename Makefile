@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 30s
 
@@ -31,8 +31,8 @@ bench: build ## the table of figures, on both databases (BENCH="--only silent --
 bench-compare: build ## the same figures beside those of another commit, in turn (BASE=commit; BENCH as above)
 	@scripts/bench-compare "$(BASE)" $(BENCH)
 
-lint: ## gofmt, vet, staticcheck, and golangci-lint where installed
-	@scripts/lint $(STATICCHECK)
+lint: ## gofmt, vet, staticcheck and more, by golangci-lint
+	@scripts/lint $(GOLANGCI_LINT)
 
 vuln: ## known vulnerabilities in what the binary really calls
 	@scripts/vuln $(GOVULNCHECK)

@@ -39,7 +39,7 @@ func photograph(t *testing.T, text string) *image.Gray {
 	}
 	const width, height, size = 640, 480, 330.0
 	grid := code.Bitmap()
-	noise := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a picture, not a secret
+	noise := rand.New(rand.NewPCG(1, 2)) // a picture, not a secret
 	sin, cos := math.Sincos(0.2)
 	picture := image.NewGray(image.Rect(0, 0, width, height))
 	for y := range height {

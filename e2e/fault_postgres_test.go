@@ -28,8 +28,7 @@ func startPostgres(t *testing.T) *postgresServer {
 		found = append(found, path)
 	}
 	need(t, "PostgreSQL's initdb", len(found) > 0)
-	// The path of a socket may have some hundred bytes at most: t.TempDir's is longer.
-	dir, err := os.MkdirTemp("", "lk")
+	dir, err := os.MkdirTemp("", "lk") //nolint:usetesting // a socket's path may have some hundred bytes, and t.TempDir's is longer
 	if err != nil {
 		t.Fatal(err)
 	}

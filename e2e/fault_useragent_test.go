@@ -77,7 +77,7 @@ func (v *userAgent) send(ctx context.Context, method, address string, form url.V
 	began := time.Now()
 	res, err := v.client.Do(req)
 	if took := time.Since(began); took > bound {
-		return fmt.Errorf("%s was kept waiting for %v by %s %s: %v", v.name, took.Round(time.Millisecond), method, address, err)
+		return errors.Join(fmt.Errorf("%s was kept waiting for %v by %s %s", v.name, took.Round(time.Millisecond), method, address), err)
 	}
 	if err := away(res, err); err != nil {
 		if res != nil {

@@ -273,7 +273,7 @@ func (b *browser) activation(p *journey.Prompt, ask journey.AskedActivation) (bo
 	if ask.Platform == identity.PrivacyIDEA {
 		app := templates.EnrollPrivacyIDEA{Application: p.Application, Name: p.Name, Install: ask.Install, Left: ask.Left, Over: ask.Over, QR: code}
 		if ask.Here && ask.Link != "" {
-			app.Link = template.URL(ask.Link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
+			app.Link = template.URL(ask.Link) // ours: otpauth is a scheme html/template does not know
 		}
 		return app, nil
 	}
@@ -293,7 +293,7 @@ func confirmation(r *http.Request, p *journey.Prompt, ask journey.AskedConfirmat
 	}
 	body.Secret, body.Left = ask.Secret, ask.Left
 	if ask.Here {
-		body.Link = template.URL(ask.Link) //nolint:gosec // ours: otpauth is a scheme html/template does not know
+		body.Link = template.URL(ask.Link) // ours: otpauth is a scheme html/template does not know
 	}
 	var err error
 	body.QR, err = qr(ask.Link)

@@ -174,19 +174,19 @@ func TextHTML(l locales.Printer, text Text) template.HTML {
 	if foreign {
 		b.WriteString("</span>")
 	}
-	return template.HTML(b.String()) //nolint:gosec // made here, of escaped parts alone
+	return template.HTML(b.String()) // made here, of escaped parts alone
 }
 
 // DayHTML is TimeHTML for a day without the time: scripts replace it by words
 // such as "yesterday".
 func DayHTML(l locales.Printer, at time.Time) template.HTML {
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-day>%s</time>`, //nolint:gosec // as in Say
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-day>%s</time>`, // as in Say
 		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }
 
 // TimeHTML renders a <time>, which scripts convert to the reader's own time
 // zone.
 func TimeHTML(l locales.Printer, at time.Time) template.HTML {
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // as in Say
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, // as in Say
 		at.UTC().Format(time.RFC3339), html.EscapeString(l.When(at))))
 }

@@ -75,7 +75,7 @@ func TestTOIDC12_WhoLogsOutAndWhereTheyGo(t *testing.T) {
 				q := tt.q(id, anothers)
 				a := b.get(h.issuer + logoutPath + "?" + q.Encode())
 				if method == "POST" {
-					b, id = h.browser(), "" // again, in another browser
+					b = h.browser() // again, in another browser
 					id = p.exchange(p.code(b)).ID
 					_, claims = h.claims(id)
 					before = h.events(audit.SessionEnded)

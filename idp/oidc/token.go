@@ -176,7 +176,7 @@ func (s *server) answer(ctx context.Context, c *client, out issuedTokens, nonce 
 		AccessToken:  out.access,
 		TokenType:    oidc.BearerToken,
 		RefreshToken: out.refresh,
-		ExpiresIn:    uint64(out.until.Sub(s.face.now()) / time.Second), //nolint:gosec // until is ahead of now
+		ExpiresIn:    uint64(out.until.Sub(s.face.now()) / time.Second), // until is ahead of now
 		IDToken:      idToken,
 		Scope:        strings.Fields(out.scope),
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"encoding/xml"
+	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -89,7 +90,8 @@ func TestSAML1_AnIndependentServiceProvider(t *testing.T) {
 			}
 			got, err := sp.ParseResponse(r, []string{req.ID})
 			if err != nil {
-				t.Fatalf("%s: %v", binding, err.(*saml.InvalidResponseError).PrivateErr)
+				invalid, _ := errors.AsType[*saml.InvalidResponseError](err)
+				t.Fatalf("%s: %v, %+v", binding, err, invalid)
 			}
 			names = append(names, got.Subject.NameID.Value)
 			checkAssertion(t, h, got)

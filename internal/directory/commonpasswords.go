@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha1" //nolint:gosec // lists of breached passwords use it
+	"crypto/sha1" // lists of breached passwords use it
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -110,12 +110,12 @@ func isBreached(path, password string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("directory: list of breached passwords: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return false, fmt.Errorf("directory: list of breached passwords: %w", err)
 	}
-	sum := sha1.Sum([]byte(password)) //nolint:gosec // see the import
+	sum := sha1.Sum([]byte(password)) // see the import
 	want := strings.ToUpper(hex.EncodeToString(sum[:]))
 	var problem error
 	// The first offset from which the next line is not before the wanted one.

@@ -3,7 +3,7 @@ package directory
 import (
 	"bytes"
 	"crypto/pbkdf2"
-	"crypto/sha1" //nolint:gosec // for hashes from other systems
+	"crypto/sha1" // for hashes from other systems
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"

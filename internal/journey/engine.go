@@ -208,8 +208,3 @@ func versionOf(state string) int64 {
 	}
 	return version
 }
-
-// stale is the error of a step that found the journey moved on.
-func stale(j *identity.Journey, step Step) error {
-	return &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: fmt.Errorf("journey %s stands at %q", j.ID, step)}
-}

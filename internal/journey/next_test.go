@@ -205,7 +205,7 @@ func TestJRN1_NextSaysWhy(t *testing.T) {
 // password takes a second factor or the old password, and whatever goes no further
 // says why.
 func TestJRN1_NoStateReachesSuccessUnproved(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a reproducible sequence, not a secret
+	r := rand.New(rand.NewPCG(1, 2)) // a reproducible sequence, not a secret
 	flip := func() bool { return r.IntN(2) == 0 }
 	stages := []identity.Stage{identity.NotEnrolling, identity.EnrollOffered, identity.EnrollCode, identity.EnrollPlatform, identity.EnrollScan, identity.EnrollThirdParty, identity.EnrollNoMail, "garbage"}
 	methods := []identity.Method{"", identity.ByPush, identity.ByPasscode, identity.ByPasskey, identity.ByRecoveryCode, identity.ByChallenge, "garbage"}

@@ -216,9 +216,10 @@ type MethodChoice struct {
 	LastUsed Time            `json:"last_used,omitzero"` // when that device was last used
 }
 
-// Reasons why push is shown and cannot be chosen, besides ReasonPushLocked and
-// ReasonAppTooOld.
-const ReasonPushLimit Reason = "limit" // this journey has sent as many as it may
+// ReasonPushLimit says that push is shown and cannot be chosen because this journey
+// has sent as many requests as it may. ReasonPushLocked and ReasonAppTooOld are the
+// others.
+const ReasonPushLimit Reason = "limit"
 
 // A PlatformChoice is one platform on which to enrol.
 type PlatformChoice struct {

@@ -7,10 +7,14 @@ import "sync"
 // tables again, so a lost or repeated one does no harm.
 func (tx *Tx) Notify(topic string) { tx.topics = append(tx.topics, topic) }
 
-// Topics of notifications.
-func JourneyTopic(id string) string       { return "journey:" + id }
+// JourneyTopic is the topic of a journey.
+func JourneyTopic(id string) string { return "journey:" + id }
+
+// AuthenticatorTopic is the topic of an authenticator and the pushes to it.
 func AuthenticatorTopic(id string) string { return "authenticator:" + id }
-func UserTopic(id string) string          { return "user:" + id }
+
+// UserTopic is the topic of a user.
+func UserTopic(id string) string { return "user:" + id }
 
 // OutboxTopic is notified when a message was queued.
 const OutboxTopic = "outbox"

@@ -92,8 +92,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db.preparedWrites = db.dialect.prepared(db.writer)
 	db.Reader = Reader{q: db.prepared.on(db.pool, nil), dialect: db.dialect, keys: newKeys(o.Keys), now: o.Now}
 	if err := db.writer.PingContext(ctx); err != nil {
-		db.closePools()
-		return nil, fmt.Errorf("store: open: %w", classify(err))
+		return nil, errors.Join(fmt.Errorf("store: open: %w", classify(err)), db.closePools())
 	}
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -95,8 +96,10 @@ func paged(query string, steps []string) bool {
 func planOf(ctx context.Context, db *sql.DB, query string) (steps []string, err error) {
 	most := 0
 	for _, p := range parameter.FindAllString(query, -1) {
-		n := 0
-		fmt.Sscanf(p, "$%d", &n)
+		n, err := strconv.Atoi(p[1:])
+		if err != nil {
+			return nil, err
+		}
 		most = max(most, n)
 	}
 	rows, err := db.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, make([]any, most)...)

@@ -169,9 +169,14 @@ func makePostgresTemplate(ctx context.Context, admin *sql.DB, dsn, name string, 
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lock); err != nil {
 		return err
 	}
-	defer conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lock)
+	err = makeLocked(ctx, conn, dsn, name, migrate)
+	_, errUnlock := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lock)
+	return errors.Join(err, errUnlock)
+}
+
+func makeLocked(ctx context.Context, conn *sql.Conn, dsn, name string, migrate Migrate) error {
 	var found bool
-	err = conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&found)
+	err := conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&found)
 	if err != nil || found {
 		return err
 	}
