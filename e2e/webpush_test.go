@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"crypto/x509"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,12 +43,10 @@ func TestPUSH24_ChromiumIsNotified(t *testing.T) {
 		p, err = push.Start(t.Context(), tx, j, push.Display{Application: "Payroll"}, policy.Enter, policy.DefaultPush())
 		return err
 	})
-	h.sendDue(t)
 	if got := b.notifications(1)[0]; got.Title != "Signing in to \u2068Payroll\u2069?" || !strings.Contains(got.Body, "Anna.Berg") || len(got.Actions) != 0 {
 		t.Errorf("shown: %+v", got)
 	}
 	h.tx(t, func(tx *store.Tx) error { return push.Cancel(t.Context(), tx, p.Tenant, p.ID) })
-	h.sendDue(t)
 	b.eventually("the end in its place", `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length === 1 && all[0].silent && all[0].title.startsWith("Sign-in to"))`)
 
 	// What the person can try.
@@ -82,7 +82,8 @@ func (h *appServer) awaitSubscription(t *testing.T, b *Browser) identity.Authent
 	return a
 }
 
-// sendBy has what goes to an authenticator's subscription sent by that server.
+// sendBy has what goes to an authenticator's subscription sent by that server, from
+// now on and until the test ends.
 func (h *appServer) sendBy(t *testing.T, c *fcmServer, a identity.Authenticator) {
 	t.Helper()
 	services, err := webpush.NewServices([]string{strings.TrimPrefix(c.URL, "https://")})
@@ -105,12 +106,11 @@ func (h *appServer) sendBy(t *testing.T, c *fcmServer, a identity.Authenticator)
 		sub.Endpoint = c.URL + endpoints + token
 		return notify.Subscribe(t.Context(), tx, a, sub)
 	})
-}
-
-// sendDue sends what is due.
-func (h *appServer) sendDue(t *testing.T) {
-	t.Helper()
-	if n, err := h.notifier.Flush(t.Context()); n == 0 || err != nil {
-		t.Fatalf("%d notifications, %v", n, err)
-	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { h.notifier.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
 }

@@ -75,18 +75,6 @@ func (nt *Notifier) Run(ctx context.Context) {
 	}
 }
 
-// Flush makes one attempt at each notification that is due, up to a batch, and
-// returns the size of the batch.
-func (nt *Notifier) Flush(ctx context.Context) (int, error) {
-	free := make(chan struct{}, maxConcurrent)
-	for range maxConcurrent {
-		free <- struct{}{}
-	}
-	var work sync.WaitGroup
-	defer work.Wait()
-	return nt.dispatch(ctx, free, &work)
-}
-
 // dispatch leases as many notifications as there are free slots, waiting for at
 // least one, and starts to send them.
 func (nt *Notifier) dispatch(ctx context.Context, free chan struct{}, work *sync.WaitGroup) (int, error) {

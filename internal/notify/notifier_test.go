@@ -1,9 +1,11 @@
 package notify
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,7 +90,7 @@ func (h *fixture) request(t *testing.T, presence policy.Presence) store.PushRequ
 // flush makes one attempt at everything that is due.
 func (h *fixture) flush(t *testing.T) int {
 	t.Helper()
-	n, err := h.notifier.Flush(t.Context())
+	n, err := h.notifier.sendDue(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,4 +160,16 @@ func TestPUSH24_TimeToLive(t *testing.T) {
 	if got := h.service.deliveries(); len(got) != 1 || got[0].ttl != 15 {
 		t.Errorf("deliveries %+v, want one with a TTL of 15", got)
 	}
+}
+
+// sendDue makes one attempt at each notification that is due, up to a batch, and
+// returns the size of the batch: a turn of Run, for tests that go by their own clock.
+func (nt *Notifier) sendDue(ctx context.Context) (int, error) {
+	free := make(chan struct{}, maxConcurrent)
+	for range maxConcurrent {
+		free <- struct{}{}
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	return nt.dispatch(ctx, free, &work)
 }

@@ -172,7 +172,7 @@ func TestPUSH24_OnceOnTwoNodes(t *testing.T) {
 			}
 			all.Go(func() {
 				for range 5 {
-					if _, err := notifier.Flush(t.Context()); err != nil {
+					if _, err := notifier.sendDue(t.Context()); err != nil {
 						t.Error(err)
 					}
 				}

@@ -126,9 +126,6 @@ func decimal(text string, least, most int) (n int, ok bool) {
 	return n, err == nil
 }
 
-// String returns the suite as it was read.
-func (s Suite) String() string { return s.text }
-
 // Response returns the response to an input (section 5). With no digits it is the
 // whole HMAC in hexadecimal. An input that the suite cannot take is an error. A
 // missing secret is an error too, because anybody could make its responses.

@@ -68,15 +68,6 @@ type Document interface {
 	Validate() error
 }
 
-// Default returns the document of a tenant that has configured none of this
-// kind. It returns nil for an unknown kind.
-func Default(kind Kind) Document {
-	if i := slices.Index(Kinds(), kind); i >= 0 {
-		return kinds[i].defaults()
-	}
-	return nil
-}
-
 // Decode reads a document of a kind and validates it. Empty data give the
 // default, so that callers need not handle a missing row. The error is an
 // identity.Error: NotFound for an unknown kind, TooLarge, or Invalid around

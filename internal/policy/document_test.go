@@ -13,7 +13,10 @@ import (
 
 func TestDefaultsAreValidAndKept(t *testing.T) {
 	for _, kind := range Kinds() {
-		d := Default(kind)
+		d, err := Decode(kind, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if d.Kind() != kind {
 			t.Errorf("%s: the default says it is %s", kind, d.Kind())
 		}
@@ -177,7 +180,11 @@ func TestCRED20_CRED11_WhereLocksBegin(t *testing.T) {
 // Only operators write policies, but they paste them from anywhere.
 func FuzzDecode(f *testing.F) {
 	for _, kind := range Kinds() {
-		data, err := Encode(Default(kind))
+		d, err := Decode(kind, nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		data, err := Encode(d)
 		if err != nil {
 			f.Fatal(err)
 		}
