@@ -22,7 +22,7 @@ var layers = []struct {
 	{"store", []string{"internal/store"}},
 	{"tenants' keys, helpers of tests", []string{"internal/signingkey", "internal/store/storetest", "internal/samlsp/samlsptest", "internal/oidcclient/oidcclienttest", "internal/otp/otptest"}},
 	{"means", []string{"internal/oidcclient", "internal/web", "internal/config", "internal/outbound"}},
-	{"messages", []string{"internal/push", "internal/mail", "internal/config/reference"}},
+	{"messages, sites for tests", []string{"internal/push", "internal/mail", "internal/config/reference", "internal/web/webtest"}},
 	{"people and their authenticators", []string{"internal/directory", "internal/authenticator", "internal/notify"}},
 	{"self-provisioning, backup", []string{"enroll", "internal/backup"}},
 	{"acts: signing in, and what operators do", []string{"internal/journey", "internal/admin", "internal/report"}},

@@ -4,7 +4,7 @@ package latchkey_test
 // It only becomes shorter: go test -run TestWords . -shrink
 const remaining = `
 enroll: bell handout stranger
-idp: handout kit visit
+idp: handout visit
 internal/bench: house stranger walk
 internal/journey: door journey.*.settle stranger visit walk
 internal/phone: bell

@@ -24,7 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/internal/webpush"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/static"
 )
 
@@ -60,10 +60,7 @@ func startApp(t *testing.T) *appServer {
 			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	mux := http.NewServeMux()
 	h.serves = new(atomic.Pointer[http.ServeMux])
 	h.serves.Store(mux)
@@ -244,10 +241,7 @@ var unseen = map[string]string{
 // comes anew says something new, and fails here until it is looked at.
 func everyTextWasSeen(t *testing.T, said string) {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	isolates := regexp.MustCompile("[\u2066-\u2069]")
 	said = isolates.ReplaceAllString(said, "")
 	argument := regexp.MustCompile(`\\\{[a-z]+\\\}`) // of a text whose braces were quoted

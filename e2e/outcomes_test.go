@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // spacing is what lies between two requests of a user (PUSH-9), and a moment.
@@ -26,10 +26,7 @@ func (w *Flow) again() {
 // TestPUSH14_Denied, TestPUSH17_WrongNumber and TestPUSH17_AWrongPick.
 func TestJRN11_EveryOutcome(t *testing.T) {
 	t.Parallel()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	for _, tt := range []struct {
 		outcome string
 		profile Profile

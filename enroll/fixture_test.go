@@ -25,6 +25,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/internal/webpush"
 	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // fixture is a database with a tenant and its people, and the API over HTTP.
@@ -56,10 +57,7 @@ func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 	if h.rules, err = ReadRules(t.Context(), h.DB.Reader, h.Tenant.ID); err != nil {
 		t.Fatal(err)
 	}
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.api.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(h.server.Close)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))

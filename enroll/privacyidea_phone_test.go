@@ -24,7 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // One key of each side serves a whole run of the tests: making one takes half a
@@ -50,10 +50,7 @@ func allowStore(t *testing.T, h *fixture) *storeFixture {
 	t.Helper()
 	h.rules.Platforms[identity.PrivacyIDEA] = policy.PlatformRule{Allowed: true, Push: true}
 	h.setPolicy(t, h.rules.Platforms)
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

@@ -28,9 +28,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 )
 
 const password = "correct horse battery"
@@ -45,46 +43,34 @@ type site struct {
 
 func newSite(t *testing.T, h *storetest.Fixture) *site {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kit := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
-		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
+	served := webtest.Site(t, h.DB, server.URL)
 	people := directory.New(h.DB, 2)
-	streams := web.NewStreams(kit.Log)
+	streams := web.NewStreams(served.Log)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
-	p := &idp.IdP{Site: kit, Streams: streams, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}, Closing: make(chan struct{}),
-		Engine:      &journey.Engine{DB: h.DB, Directory: people, Catalog: catalog, Base: base},
+	p := &idp.IdP{Site: served, Streams: streams, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}, Closing: make(chan struct{}),
+		Engine:      &journey.Engine{DB: h.DB, Directory: people, Catalog: served.Catalog, Base: served.Base},
 		SelfService: []string{"", "recovery-codes"},
 		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
 	inner := http.NewServeMux()
 	p.Routes(inner)
 	inner.HandleFunc("GET /t/{tenant}/me/{page}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "at %s", r.PathValue("page")) })
 	inner.HandleFunc("GET /t/{tenant}/me", func(w http.ResponseWriter, r *http.Request) {
-		if s, err := kit.Session(r, h.Tenant); err == nil {
+		if s, err := served.Session(r, h.Tenant); err == nil {
 			fmt.Fprintf(w, "signed in as %s", s.UserID)
 			return
 		}
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
-	mux.Handle("/", kit.Headers(kit.Recover(kit.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: catalog, Base: server.URL, Notifier: &notify.Notifier{DB: h.DB}, Address: kit.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
+	mux.Handle("/", served.Headers(served.Recover(served.SameOrigin(inner))))
+	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: served.Catalog, Base: server.URL, Notifier: &notify.Notifier{DB: h.DB}, Address: served.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
 	mux.Handle(enroll.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error {
 		return tx.Applications().Add(t.Context(), identity.PortalApplication(h.Tenant))
 	})
+	var err error
 	h.User, err = people.AddUser(t.Context(), h.Who, h.Tenant.ID, directory.NewUser{Name: "berit.lie", Mail: "berit@example.org", Password: password})
 	if err != nil {
 		t.Fatal(err)

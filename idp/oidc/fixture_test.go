@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -24,10 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 )
 
 // A fixture is a tenant with a user behind a real server. Logging in is cut
@@ -65,23 +61,10 @@ func build(t testing.TB, source string) *fixture {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	base, err := url.Parse(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: base,
-		Sessions: web.NewSessions(db.CookieKeys(), false)}
+	site := webtest.Site(t, db, srv.URL)
 	h.idp = &idp.IdP{Site: site, DB: db, Keys: &signingkey.Cache{DB: db}}
 	face := New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.OIDC: face}

@@ -37,10 +37,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 )
 
 // A fixture is a tenant with a user behind a real server. Logging in is cut
@@ -94,23 +91,11 @@ func build(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Helper()
 	h := &fixture{Fixture: in, t: t, log: new(diary)}
 	h.Clock.Advance(time.Since(h.Clock.Now()).Truncate(time.Second)) // independent programs use the real time
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	base, err := url.Parse(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil)), Base: base,
-		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
+	site := webtest.Site(t, h.DB, srv.URL)
+	site.Log = slog.New(slog.NewJSONHandler(io.MultiWriter(h.log, t.Output()), nil))
 	h.idp = &idp.IdP{Site: site, DB: h.DB, Keys: &signingkey.Cache{DB: h.DB}}
 	h.face = New(h.idp)
 	h.idp.Protocols = map[identity.Protocol]idp.Protocol{identity.SAML: h.face}

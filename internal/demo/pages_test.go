@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 func TestEachTemplateHasOneType(t *testing.T) {
@@ -13,10 +13,7 @@ func TestEachTemplateHasOneType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	files := []string{"layout.html"}
 	for _, b := range []body{startPage{}, applicationPage{}, refusalPage{}, signedOutPage{}, mailListPage{}, mailPage{}, passcodesPage{}} {
 		file := b.template()

@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // A fixture is a tenant with an application, and a user who has a password and
@@ -67,11 +67,7 @@ func (h *fixture) do(who identity.Principal, f func(tx *store.Tx) error) {
 // newEngine is an engine on a database of this installation, as one node has it.
 func (h *fixture) newEngine(db *store.DB) *journey.Engine {
 	h.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		h.Fatal(err)
-	}
-	return &journey.Engine{DB: db, Directory: directory.New(db, 2), Catalog: catalog, Base: &url.URL{Scheme: "https", Host: "login.example.org"}}
+	return &journey.Engine{DB: db, Directory: directory.New(db, 2), Catalog: localestest.Catalog(h), Base: &url.URL{Scheme: "https", Host: "login.example.org"}}
 }
 
 // A visit is a client, and whether it asked beside its input to be remembered.

@@ -22,7 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 	"github.com/latchkey-id/latchkey/templates"
 )
 
@@ -105,10 +105,7 @@ func smtpAt(a net.Addr) SMTP {
 // newOutbox returns the outbox of a node.
 func newOutbox(t *testing.T, h *storetest.Fixture, node string, sender Sender) *Outbox {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	pages, err := templates.New(func(name string) string { return name })
 	if err != nil {
 		t.Fatal(err)

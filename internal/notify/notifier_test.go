@@ -16,7 +16,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/webpush"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // A fixture is a database with a notifier and a push service.
@@ -55,10 +55,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 // newNotifier returns the notifier of a node.
 func (h *fixture) newNotifier(t *testing.T, db *store.DB, name string) *Notifier {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	services, err := webpush.NewServices([]string{h.service.host()})
 	if err != nil {
 		t.Fatal(err)

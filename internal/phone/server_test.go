@@ -21,7 +21,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 // A fixture is the server's side: a tenant, a user, a journey, and the apps' API over HTTP.
@@ -50,10 +50,7 @@ func newFixture(t *testing.T) *fixture {
 			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: payroll, Name: "Payroll",
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	var api *enroll.API
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.Handler().ServeHTTP(w, r) }))
 	h.base = server.URL

@@ -3,14 +3,11 @@ package policy
 import (
 	"testing"
 
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/locales/localestest"
 )
 
 func TestProblemsAreSaidAlikeEverywhere(t *testing.T) {
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := localestest.Catalog(t)
 	texts := catalog.Negotiate("en", "", "", "").Texts("policy.problem.")
 	for key, want := range messages {
 		if got := texts[key]; got != want {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,29 +16,17 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 )
 
 func newSite(t *testing.T, base string) (*web.Site, *storetest.Fixture, *strings.Builder) {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := storetest.SQLite(t)
+	site := webtest.Site(t, h.DB, base)
 	var log strings.Builder
-	return &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.NewTextHandler(&log, nil)), Base: u, Sessions: web.NewSessions(h.DB.CookieKeys(), u.Scheme == "https"),
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, h, &log
+	site.Log = slog.New(slog.NewTextHandler(&log, nil))
+	site.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	return site, h, &log
 }
 
 func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {

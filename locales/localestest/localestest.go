@@ -1,6 +1,6 @@
-// Package localestest has a catalogue with an incomplete language, for tests of
-// the fallback to English (ENR-13). The languages of the program itself are
-// complete.
+// Package localestest has the catalogues for tests, among them one with an
+// incomplete language, for tests of the fallback to English (ENR-13). The languages
+// of the program itself are complete.
 package localestest
 
 import (
@@ -8,11 +8,25 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/fstest"
 
 	"github.com/latchkey-id/latchkey/locales"
 )
+
+var catalog = sync.OnceValues(locales.Load)
+
+// Catalog returns the program's catalogues, which are read once for all tests of a
+// package: under the race detector that takes longer than most tests.
+func Catalog(t testing.TB) *locales.Catalog {
+	t.Helper()
+	c, err := catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 // Partial returns the program's catalogues with a few texts in Dutch beside
 // them.

@@ -1,37 +1,23 @@
 package self_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 	"github.com/latchkey-id/latchkey/portal/self"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A session that another application began does not open the self-service
 // pages: it may have fewer factors than policy requires for them.
 func TestJRN8_TheSelfServicePageWantsItsOwnLogin(t *testing.T) {
 	h := storetest.SQLite(t)
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
-		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
+	site := webtest.Site(t, h.DB, "http://localhost")
 	mux := http.NewServeMux()
 	(&self.Portal{Site: site, DB: h.DB}).Routes(mux)
 	self := identity.Application{Tenant: h.Tenant.ID, ID: identity.NewID(identity.ApplicationID), Name: "Self-service",

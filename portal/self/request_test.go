@@ -1,7 +1,6 @@
 package self_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,10 +14,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
-	"github.com/latchkey-id/latchkey/locales"
+	"github.com/latchkey-id/latchkey/internal/web/webtest"
 	"github.com/latchkey-id/latchkey/portal/self"
-	"github.com/latchkey-id/latchkey/static"
-	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A browser is a browser that is signed in to the self-service pages.
@@ -51,18 +48,9 @@ func browserCookies(t *testing.T, site *web.Site, tenant identity.Tenant) (hash 
 
 func newBrowser(t *testing.T, h *storetest.Fixture) *browser {
 	t.Helper()
-	catalog, err := locales.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := templates.New(static.Asset)
-	if err != nil {
-		t.Fatal(err)
-	}
 	v := &browser{Fixture: h, t: t, mux: http.NewServeMux(), app: identity.Application{Tenant: h.Tenant.ID,
 		ID: identity.NewID(identity.ApplicationID), Name: "Self-service", Protocol: identity.Portal, Identifier: "me", Config: []byte(`{}`)}}
-	site := &web.Site{DB: h.DB, Catalog: catalog, Pages: pages, Log: slog.New(slog.DiscardHandler), Base: &url.URL{Scheme: "http", Host: "localhost"},
-		Sessions: web.NewSessions(h.DB.CookieKeys(), false)}
+	site := webtest.Site(t, h.DB, "http://localhost")
 	v.browser, v.cookies = browserCookies(t, site, h.Tenant)
 	(&self.Portal{Site: site, DB: h.DB}).Routes(v.mux)
 	h.Do(t, func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), v.app) })
