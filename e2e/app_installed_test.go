@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales/localestest"
 )
@@ -86,7 +86,7 @@ func TestAppTakesTheNewVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer, err := enroll.WebApp(&web.Site{Catalog: localestest.Partial(t), Base: base}) // has one language more
+	newer, err := appapi.WebApp(&web.Site{Catalog: localestest.Partial(t), Base: base}) // has one language more
 	if err != nil {
 		t.Fatal(err)
 	}

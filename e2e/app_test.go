@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/notify"
@@ -72,7 +73,7 @@ func startApp(t *testing.T) *appServer {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	app, err := enroll.WebApp(&web.Site{Catalog: catalog, Base: base, Log: log})
+	app, err := appapi.WebApp(&web.Site{Catalog: catalog, Base: base, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +83,11 @@ func startApp(t *testing.T) *appServer {
 	}
 	h.notifier = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
-	api := enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: h.notifier,
+	api := appapi.New(appapi.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: h.notifier,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())
-	mux.Handle(enroll.Path, api.Handler())
+	mux.Handle(appapi.Path, api.Handler())
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })
 	return h

@@ -1,7 +1,6 @@
 package enroll
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,11 +12,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/privacyidea"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// pendingLife is how long an app has to finish what it began (ENR-9a).
-const pendingLife = policy.PendingLifetime * time.Second
+// PendingLife is how long an app has to finish what it began (ENR-9a).
+const PendingLife = policy.PendingLifetime * time.Second
 
 // ChoosePlatform takes the person's choice of platform and issues an activation
 // for it. problem is the locale key of what to tell the person if the choice
@@ -58,26 +58,36 @@ func Issue(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity
 		Platform: j.Platform, Template: template, PushAllowed: rules.Platforms.PushOn(j.Platform),
 		Language: lang, CreatedAt: now, ExpiresAt: now.Add(life),
 	}
-	var codes store.ActivationCodes
-	if j.Platform == identity.PrivacyIDEA {
-		if codes, err = privacyIDEACodes(ctx, tx, j.Tenant); err != nil {
-			return err
-		}
-	}
-	if err := open(ctx, tx, a, codes); err != nil {
+	if err := open(ctx, tx, a, store.ActivationCodes{}); err != nil {
 		return err
 	}
 	j.Enroll = identity.EnrollScan
-	extend(j, now, life+pendingLife+afterwards)
+	extend(j, now, life+PendingLife+afterwards)
 	return tx.Event(ctx, audit.Event{Kind: audit.EnrollActivation, User: user.ID, Application: j.Application, Journey: j.ID,
 		Data: map[string]string{"activation": a.ID, "platform": string(a.Platform), "template": inForce.Name}})
 }
 
-// open voids what the user has open and adds a under codes, those that are
-// missing new. It tries again where another transaction opened one in between,
-// or where the short code, of forty bits, is somebody's already.
+// Provision makes an activation outside any journey, for an operator to give its link to a
+// user, in place of whatever the user has open. a says the platform, the template,
+// whether push is allowed and which authenticator is replaced; the rest is filled in.
+func Provision(ctx context.Context, tx *store.Tx, user identity.User, rules Rules, a store.Activation) (store.Activation, error) {
+	a.Tenant, a.ID, a.User, a.Language = user.Tenant, identity.NewID(identity.ActivationID), user.ID, user.Language
+	a.CreatedAt, a.ExpiresAt = tx.Now(), tx.Now().Add(seconds(rules.Limits.ActivationLifetime))
+	return a, open(ctx, tx, a, store.ActivationCodes{})
+}
+
+// open voids what the user has open and adds a under codes, making those that are
+// missing. It tries again where another transaction opened one in between, or where
+// the short code, of forty bits, is taken.
 func open(ctx context.Context, tx *store.Tx, a store.Activation, codes store.ActivationCodes) error {
-	codes.Secret = cmp.Or(codes.Secret, rand.Text())
+	codes.Secret = rand.Text()
+	if a.Platform == identity.PrivacyIDEA {
+		serial, err := authenticator.NewSerial(ctx, tx, a.Tenant)
+		if err != nil {
+			return err
+		}
+		codes.Secret, codes.Serial = privacyidea.NewCredential(), serial
+	}
 	for range 5 {
 		if err := authenticator.VoidActivation(ctx, tx, a.Tenant, a.User, "replaced"); err != nil {
 			return err
@@ -148,6 +158,14 @@ func (a Activation) Link(base string) string {
 	return base + "/authenticator/#v1." + a.Secret
 }
 
+// PrivacyIDEALink is the link of an activation that waits for the privacyIDEA
+// Authenticator, for the QR code it scans: at a base such as
+// https://id.example.org, of a user as named.
+func (a Activation) PrivacyIDEALink(base string, t identity.Tenant, user string, now time.Time) string {
+	return privacyidea.Enrollment{Address: privacyidea.Address(base, t.Slug), Issuer: t.OrganisationName(), Account: user,
+		Serial: a.Serial, Credential: a.Secret, Lifetime: a.ExpiresAt.Sub(now)}.URI()
+}
+
 // Show returns what a page shows of an activation, and shows again after a reload.
 // The zero activation shows as one that is over.
 func Show(ctx context.Context, r store.Reader, a store.Activation) (Activation, error) {
@@ -155,7 +173,7 @@ func Show(ctx context.Context, r store.Reader, a store.Activation) (Activation, 
 	switch shown.State {
 	case KeyRegistered:
 		var err error
-		shown.ExpiresAt = a.UsedAt.Add(pendingLife)
+		shown.ExpiresAt = a.UsedAt.Add(PendingLife)
 		if shown.PIN, err = r.PINs().Initial(ctx, a.Tenant, a.Authenticator); errors.Is(err, identity.NotFound) {
 			err = nil // there is none, or it was changed
 		}
@@ -209,7 +227,7 @@ func StateOf(a store.Activation, now time.Time) ActivationState {
 		return Done
 	case !a.VoidedAt.IsZero():
 		return Expired
-	case !a.UsedAt.IsZero() && now.Before(a.UsedAt.Add(pendingLife)):
+	case !a.UsedAt.IsZero() && now.Before(a.UsedAt.Add(PendingLife)):
 		return KeyRegistered
 	case a.UsedAt.IsZero() && now.Before(a.ExpiresAt):
 		return Waiting
@@ -237,7 +255,7 @@ func Cancel(ctx context.Context, tx *store.Tx, j *identity.Journey) error {
 // Sweep voids activations of all tenants that were left unused or unfinished
 // until it was too late, a batch at a time, and returns how many.
 func Sweep(ctx context.Context, tx *store.Tx) (int, error) {
-	lapsed, err := tx.Activations().VoidLapsed(ctx, tx.Now().Add(-pendingLife), 500)
+	lapsed, err := tx.Activations().VoidLapsed(ctx, tx.Now().Add(-PendingLife), 500)
 	if err != nil {
 		return 0, err
 	}

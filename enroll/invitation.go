@@ -40,7 +40,7 @@ func consumeInvitation(ctx context.Context, tx *store.Tx, journey string, user i
 		return refused("not for this user any more")
 	}
 	// Until its journeys are over, too: after that it would be refused for its age.
-	until := i.ExpiresAt.Add(policy.MaxJourneyLifetime*time.Second + pendingLife)
+	until := i.ExpiresAt.Add(policy.MaxJourneyLifetime*time.Second + PendingLife)
 	if err := tx.UseOnce(ctx, i.Tenant, "invitation", i.ID, until); err != nil {
 		return err
 	}

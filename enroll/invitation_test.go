@@ -1,4 +1,4 @@
-package enroll
+package enroll_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -32,7 +33,7 @@ func (h *fixture) invite(t *testing.T, user identity.User) store.Invitation {
 // An invitation is used up by the transaction it is redeemed in, and by one.
 func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		user := h.addUser(t, "dora")
+		user := h.AddUser(t, "dora")
 		i := h.invite(t, user)
 		var journeys []*identity.Journey
 		for range 8 {
@@ -41,10 +42,10 @@ func TestENR19_OfManyThatRedeemOneDoes(t *testing.T) {
 		nodes := []*store.DB{h.DB, h.Node(t)}
 		won := storetest.Race(t, len(journeys), func(n int) error {
 			return nodes[n%2].InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				return consumeInvitation(t.Context(), tx, journeys[n].ID, user, identity.Authenticator{ID: "aut_x"})
+				return enroll.ConsumeInvitation(t.Context(), tx, journeys[n].ID, user, identity.Authenticator{ID: "aut_x"})
 			})
 		})
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrollInvitationUsed)); won != 1 || got != 1 {
+		if got := len(h.Events(t, h.Tenant.ID, audit.EnrollInvitationUsed)); won != 1 || got != 1 {
 			t.Errorf("%d redeemed, with %d events; want 1", won, got)
 		}
 	})
@@ -73,19 +74,19 @@ func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
 				return err
 			},
 		} {
-			user := h.addUser(t, name)
+			user := h.AddUser(t, name)
 			i := h.invite(t, user)
 			j := h.openJourney(t, user, i)
 			h.Do(t, func(tx *store.Tx) error { return spoil(tx, i) })
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				return consumeInvitation(t.Context(), tx, j.ID, user, identity.Authenticator{ID: "aut_x"})
+				return enroll.ConsumeInvitation(t.Context(), tx, j.ID, user, identity.Authenticator{ID: "aut_x"})
 			})
 			if !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: %v, want a Conflict", name, err)
 			}
 		}
 		// Somebody else's journey, whatever its row says, and a user who has one.
-		user, other := h.addUser(t, "mine"), h.addUser(t, "theirs")
+		user, other := h.AddUser(t, "mine"), h.AddUser(t, "theirs")
 		i := h.invite(t, user)
 		for name, who := range map[string]identity.User{"another user": other, "has one": user} {
 			j := h.openJourney(t, who, i)
@@ -95,7 +96,7 @@ func TestENR19_WhatCannotBeRedeemed(t *testing.T) {
 						return err
 					}
 				}
-				return consumeInvitation(t.Context(), tx, j.ID, who, identity.Authenticator{ID: "aut_x"})
+				return enroll.ConsumeInvitation(t.Context(), tx, j.ID, who, identity.Authenticator{ID: "aut_x"})
 			})
 			if !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: %v, want a Conflict", name, err)
@@ -113,7 +114,7 @@ func TestInvitationSecret(t *testing.T) {
 		"": "", secret[1:]: "", secret + "A": "", strings.Replace(secret, "A", "0", 1): "", strings.Replace(secret, "A", "\x00", 1): "",
 		strings.Repeat(" ", 3000) + secret: "", "#i1.": "",
 	} {
-		if got := InvitationSecret(brought); got != want {
+		if got := enroll.InvitationSecret(brought); got != want {
 			t.Errorf("%q is read as %q, want %q", brought, got, want)
 		}
 	}
@@ -122,7 +123,7 @@ func TestInvitationSecret(t *testing.T) {
 func FuzzInvitationSecret(f *testing.F) {
 	f.Add("https://id.example.org/t/demo/enroll#i1.ABCDEFGHIJKLMNOPQRSTUVWX27")
 	f.Fuzz(func(t *testing.T, brought string) {
-		if got := InvitationSecret(brought); got != "" && (len(got) != 26 || strings.Trim(got, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "") {
+		if got := enroll.InvitationSecret(brought); got != "" && (len(got) != 26 || strings.Trim(got, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "") {
 			t.Errorf("%q is read as %q", brought, got)
 		}
 	})

@@ -1,4 +1,4 @@
-package enroll
+package enroll_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -20,7 +21,7 @@ func (h *fixture) sendCode(t *testing.T, j *identity.Journey, user *identity.Use
 	t.Helper()
 	before := *j
 	err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-		if err := SendCode(t.Context(), tx, j, user, h.rules, "en"); err != nil {
+		if err := enroll.SendCode(t.Context(), tx, j, user, h.Rules, "en"); err != nil {
 			return err
 		}
 		return tx.Journeys().Step(t.Context(), j)
@@ -34,8 +35,8 @@ func (h *fixture) sendCode(t *testing.T, j *identity.Journey, user *identity.Use
 // checkCode types a code on the page of j.
 func (h *fixture) checkCode(t *testing.T, j *identity.Journey, typed string) (problem string) {
 	t.Helper()
-	h.step(t, j, func(tx *store.Tx) (err error) {
-		problem, err = CheckCode(t.Context(), tx, j, typed, h.rules)
+	h.Step(t, j, func(tx *store.Tx) (err error) {
+		problem, err = enroll.CheckCode(t.Context(), tx, j, typed, h.Rules)
 		return err
 	})
 	return problem
@@ -43,12 +44,12 @@ func (h *fixture) checkCode(t *testing.T, j *identity.Journey, typed string) (pr
 
 func TestENR6_TheMail(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		j := h.journey(t, h.User)
+		j := h.StartJourney(t, h.User)
 		j.Fingerprint = "Firefox on Linux"
 		for n := range 2 {
 			h.Clock.Advance(30 * time.Second)
-			h.step(t, j, func(tx *store.Tx) error { return SendCode(t.Context(), tx, j, &h.User, h.rules, "de") })
-			mails := h.mailed(t)
+			h.Step(t, j, func(tx *store.Tx) error { return enroll.SendCode(t.Context(), tx, j, &h.User, h.Rules, "de") })
+			mails := h.Mails(t)
 			if len(mails) != 1 {
 				t.Fatalf("%d mails, want 1", len(mails))
 			}
@@ -79,8 +80,8 @@ func TestENR6_TheMail(t *testing.T) {
 // knownCode puts a code of the test's choice in the place of the one mailed.
 func (h *fixture) knownCode(t *testing.T, j *identity.Journey, code string) {
 	t.Helper()
-	h.step(t, j, func(tx *store.Tx) (err error) {
-		j.Code.MAC, j.Code.Root, err = tx.MAC(code, toEnroll.use, j.Tenant, j.ID)
+	h.Step(t, j, func(tx *store.Tx) (err error) {
+		j.Code.MAC, j.Code.Root, err = tx.MAC(code, enroll.CodeUse, j.Tenant, j.ID)
 		return err
 	})
 }
@@ -98,8 +99,8 @@ func throttled(t *testing.T, err error) (string, time.Duration) {
 func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		for i, typed := range []string{"042917", " 042 917 ", "042-917", "٠٤٢٩١٧", "０４２９１７"} {
-			user := h.addUser(t, fmt.Sprint("user ", i))
-			j := h.journey(t, user)
+			user := h.AddUser(t, fmt.Sprint("user ", i))
+			j := h.StartJourney(t, user)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +120,7 @@ func TestENR6_ACodeIsRightOnceItIsTyped(t *testing.T) {
 
 func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		j := h.journey(t, h.User)
+		j := h.StartJourney(t, h.User)
 		if err := h.sendCode(t, j, &h.User); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +137,7 @@ func TestENR6_FiveTriesThenANewCodeIsNeeded(t *testing.T) {
 		if got, want := h.checkCode(t, j, "042917"), "error.code.tries"; got != want {
 			t.Errorf("the right code at the sixth try: got %q, want %q", got, want)
 		}
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrollCodeWrong)); got != 5 {
+		if got := len(h.Events(t, h.Tenant.ID, audit.EnrollCodeWrong)); got != 5 {
 			t.Errorf("%d events of wrong codes, want 5", got)
 		}
 		h.Clock.Advance(30 * time.Second)
@@ -163,8 +164,8 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 			{"in time", 10*time.Minute - time.Second, ""},
 			{"too late", 10 * time.Minute, "error.code.expired"},
 		} {
-			user := h.addUser(t, tt.name)
-			j := h.journey(t, user)
+			user := h.AddUser(t, tt.name)
+			j := h.StartJourney(t, user)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
@@ -179,14 +180,14 @@ func TestENR6_ACodeLivesTenMinutes(t *testing.T) {
 
 func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		mine, theirs := h.journey(t, h.User), h.journey(t, h.addUser(t, "somebody else"))
+		mine, theirs := h.StartJourney(t, h.User), h.StartJourney(t, h.AddUser(t, "somebody else"))
 		for _, j := range []*identity.Journey{mine, theirs} {
 			if err := h.sendCode(t, j, &identity.User{ID: j.UserID, Mail: "x@example.org"}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		h.knownCode(t, mine, "042917")
-		h.step(t, theirs, func(*store.Tx) error { theirs.Code.MAC = mine.Code.MAC; return nil })
+		h.Step(t, theirs, func(*store.Tx) error { theirs.Code.MAC = mine.Code.MAC; return nil })
 		if problem := h.checkCode(t, theirs, "042917"); problem == "" {
 			t.Error("a code of one journey was right in another")
 		}
@@ -197,7 +198,7 @@ func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
 	h := onSQLite(t)
 	for _, stage := range []identity.Stage{identity.NotEnrolling, identity.EnrollOffered, identity.EnrollCode, identity.EnrollNoMail} {
-		j := h.journey(t, h.User)
+		j := h.StartJourney(t, h.User)
 		j.Enroll = stage
 		for _, typed := range []string{"", "000000", strings.Repeat("0", 10_000)} {
 			if problem := h.checkCode(t, j, typed); problem == "" || j.Enroll != stage {
@@ -205,7 +206,7 @@ func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
 			}
 		}
 		err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.rules, "en")
+			_, err := enroll.ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.Rules, "en")
 			return err
 		})
 		if !errors.Is(err, identity.Conflict) {
@@ -217,8 +218,8 @@ func TestENR6_NothingIsRightWithoutACode(t *testing.T) {
 func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		t.Run("half a minute apart", func(t *testing.T) {
-			user := h.addUser(t, "apart")
-			j := h.journey(t, user)
+			user := h.AddUser(t, "apart")
+			j := h.StartJourney(t, user)
 			if err := h.sendCode(t, j, &user); err != nil {
 				t.Fatal(err)
 			}
@@ -232,26 +233,26 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 			}
 		})
 		t.Run("five an hour for a user, in all journeys", func(t *testing.T) {
-			user := h.addUser(t, "five")
+			user := h.AddUser(t, "five")
 			for range 5 {
-				if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+				if err := h.sendCode(t, h.StartJourney(t, user), &user); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if key, _ := throttled(t, h.sendCode(t, h.journey(t, user), &user)); key != "error.code.limit" {
+			if key, _ := throttled(t, h.sendCode(t, h.StartJourney(t, user), &user)); key != "error.code.limit" {
 				t.Errorf("got %q, want error.code.limit", key)
 			}
 			h.Clock.Advance(time.Hour + time.Second)
-			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+			if err := h.sendCode(t, h.StartJourney(t, user), &user); err != nil {
 				t.Error(err)
 			}
 		})
 		t.Run("twenty an hour from an address without a password", func(t *testing.T) {
 			h.Who.IP = "2001:db8::1"
 			for n := range 21 {
-				user := h.addUser(t, "twenty "+string(rune('a'+n)))
-				j := h.journey(t, user)
-				h.step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
+				user := h.AddUser(t, "twenty "+string(rune('a'+n)))
+				j := h.StartJourney(t, user)
+				h.Step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
 				err := h.sendCode(t, j, &user)
 				if n < 20 && err != nil {
 					t.Fatalf("code %d: %v", n+1, err)
@@ -261,8 +262,8 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 				}
 				h.Who.IP = "2001:db8::ffff" // another address of the same host
 			}
-			user := h.addUser(t, "proved")
-			if err := h.sendCode(t, h.journey(t, user), &user); err != nil {
+			user := h.AddUser(t, "proved")
+			if err := h.sendCode(t, h.StartJourney(t, user), &user); err != nil {
 				t.Errorf("after a proved password: %v", err)
 			}
 		})
@@ -274,8 +275,8 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		decoy := func() *identity.Journey {
-			j := h.journey(t, identity.User{Name: "  NoBody "})
-			h.step(t, j, func(*store.Tx) error { j.Decoy, j.Passed = true, nil; return nil })
+			j := h.StartJourney(t, identity.User{Name: "  NoBody "})
+			h.Step(t, j, func(*store.Tx) error { j.Decoy, j.Passed = true, nil; return nil })
 			return j
 		}
 		first := decoy()
@@ -306,7 +307,7 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 			t.Errorf("got %q, want error.code.limit", key)
 		}
 		for _, kind := range []audit.Kind{audit.EnrollCodeSent, audit.EnrollCodeWrong, audit.EnrollNoMail} {
-			if events := h.events(t, h.Tenant.ID, kind); len(events) != 0 {
+			if events := h.Events(t, h.Tenant.ID, kind); len(events) != 0 {
 				t.Errorf("%d events %q for nobody", len(events), kind)
 			}
 		}
@@ -315,21 +316,21 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 
 func TestENR5_NoAddressOnFile(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		user := h.addUser(t, "no mail")
+		user := h.AddUser(t, "no mail")
 		user.Mail = ""
-		j := h.journey(t, user)
+		j := h.StartJourney(t, user)
 		if err := h.sendCode(t, j, &user); err != nil {
 			t.Fatal(err)
 		}
 		if j.Enroll != identity.EnrollNoMail {
 			t.Errorf("stage %q, want %q", j.Enroll, identity.EnrollNoMail)
 		}
-		if got := len(h.events(t, h.Tenant.ID, audit.EnrollNoMail)); got != 1 {
+		if got := len(h.Events(t, h.Tenant.ID, audit.EnrollNoMail)); got != 1 {
 			t.Errorf("%d events, want 1", got)
 		}
 		// Without a proved password the page must not tell.
-		j = h.journey(t, user)
-		h.step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
+		j = h.StartJourney(t, user)
+		h.Step(t, j, func(*store.Tx) error { j.Passed = nil; return nil })
 		if err := h.sendCode(t, j, &user); err != nil {
 			t.Fatal(err)
 		}
@@ -347,7 +348,7 @@ func TestENR5_MaskMail(t *testing.T) {
 		{"garbage", "•••"},
 		{"", "•••"},
 	} {
-		if got := MaskMail(tt.address); got != tt.want {
+		if got := enroll.MaskMail(tt.address); got != tt.want {
 			t.Errorf("MaskMail(%q) = %q, want %q", tt.address, got, tt.want)
 		}
 	}
@@ -356,7 +357,7 @@ func TestENR5_MaskMail(t *testing.T) {
 // Each finished step covers the next code's life, ninety minutes at most.
 func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
-		j := h.journey(t, h.User)
+		j := h.StartJourney(t, h.User)
 		began := h.Clock.Now()
 		h.Clock.Advance(14 * time.Minute)
 		if err := h.sendCode(t, j, &h.User); err != nil {
@@ -372,8 +373,8 @@ func TestJRN4_TheWizardExtendsItsJourney(t *testing.T) {
 			t.Errorf("after the code was typed: %v, want %v", got, want)
 		}
 		h.Clock.Advance(60 * time.Minute)
-		h.step(t, j, func(tx *store.Tx) error {
-			_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.IOS, h.rules, "en")
+		h.Step(t, j, func(tx *store.Tx) error {
+			_, err := enroll.ChoosePlatform(t.Context(), tx, j, h.User, identity.IOS, h.Rules, "en")
 			return err
 		})
 		if got, want := j.ExpiresAt.Sub(began), 90*time.Minute; got != want {

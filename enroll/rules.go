@@ -39,34 +39,24 @@ func (r Rules) Allow(platform identity.Platform) bool {
 func ReadRules(ctx context.Context, r store.Reader, tenant string) (Rules, error) {
 	var rules Rules
 	var err error
-	if rules.Limits, err = read[policy.Limits](ctx, r, tenant); err != nil {
+	if rules.Limits, err = store.ReadPolicy[policy.Limits](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	if rules.SelfProvisioning, err = read[policy.SelfProvisioning](ctx, r, tenant); err != nil {
+	if rules.SelfProvisioning, err = store.ReadPolicy[policy.SelfProvisioning](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	if rules.Platforms, err = read[policy.Platforms](ctx, r, tenant); err != nil {
+	if rules.Platforms, err = store.ReadPolicy[policy.Platforms](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	if rules.Template, err = read[policy.Template](ctx, r, tenant); err != nil {
+	if rules.Template, err = store.ReadPolicy[policy.Template](ctx, r, tenant); err != nil {
 		return rules, err
 	}
-	if rules.Templates, err = read[policy.Templates](ctx, r, tenant); err != nil {
+	if rules.Templates, err = store.ReadPolicy[policy.Templates](ctx, r, tenant); err != nil {
 		return rules, err
 	}
 	credentials, err := authenticator.ReadCredentials(ctx, r, tenant)
 	rules.Platforms, rules.SelfProvisioning = credentials.Restrict(rules.Platforms, rules.SelfProvisioning)
 	return rules, err
-}
-
-// read reads a tenant's document of D's kind, or its default.
-func read[D policy.Document](ctx context.Context, r store.Reader, tenant string) (D, error) {
-	var d D
-	row, err := r.Policies().Get(ctx, tenant, d.Kind())
-	if err != nil {
-		return d, err
-	}
-	return policy.Read[D](row.Document)
 }
 
 // afterwards is what a journey keeps at least after its authenticator is ready,

@@ -12,6 +12,6 @@ func newShortCode() string { return otp.NewSpelled(shortCodeLength) }
 // showShortCode is how a short code is shown: XXXX-XXXX.
 func showShortCode(code string) string { return otp.ShowSpelled(code, shortCodeLength/2) }
 
-// canonicalShortCode returns the short code somebody typed, or "" if it cannot
+// CanonicalShortCode returns the short code somebody typed, or "" if it cannot
 // be one.
-func canonicalShortCode(typed string) string { return otp.CanonicalSpelled(typed, shortCodeLength) }
+func CanonicalShortCode(typed string) string { return otp.CanonicalSpelled(typed, shortCodeLength) }

@@ -151,7 +151,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	}
 	a := identity.Authenticator{Tenant: act.Tenant, ID: identity.NewID(identity.AuthenticatorID), Serial: serial, Kind: identity.TOTP,
 		Name: name, Seed: codes.Seed, Digits: usual.Digits, Step: usual.Period, LastStep: -1, Template: act.Template}
-	if err := adopt(ctx, tx, act, a, ""); err != nil {
+	if err := Adopt(ctx, tx, act, a, ""); err != nil {
 		return "", err
 	}
 	used, err := tx.Passcodes().UseStep(ctx, a.Tenant, a.ID, step, step-otp.Step(usual, tx.Now()))
@@ -163,31 +163,7 @@ func ConfirmThirdParty(ctx context.Context, tx *store.Tx, j *identity.Journey, u
 	}
 	j.Enroll, j.Notice = identity.NotEnrolling, "notice.enrolled.next"
 	extend(j, tx.Now(), afterwards)
-	return "", announce(ctx, tx, j.ID, user, a, templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: tx.Now()}, act.Language,
+	return "", Announce(ctx, tx, j.ID, user, a, templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: tx.Now()}, act.Language,
 		audit.Event{Kind: audit.EnrollFinished, Application: j.Application,
 			Data: map[string]string{"activation": act.ID, "platform": string(act.Platform), "push": "false"}})
-}
-
-// adopt uses an activation up for a key, if the app has one, and makes the active
-// authenticator of it. Of two at once one wins; the other is a Conflict.
-func adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.Authenticator, thumbprint string) error {
-	won, err := stands(ctx, tx, act)
-	if err == nil && won {
-		won, err = tx.Activations().Use(ctx, act, thumbprint, a.ID)
-	}
-	if err == nil && !won {
-		err = &identity.Error{Kind: identity.Conflict, Key: "error.journey.stale", Err: errors.New("enroll: activation " + act.ID + " is used up")}
-	}
-	if err != nil {
-		return err
-	}
-	if err := tx.Authenticators().Add(ctx, a, act.User); err != nil {
-		return err
-	}
-	act.Authenticator = a.ID
-	done, err := tx.Activations().Finish(ctx, act, a.Name, tx.Now().Add(-pendingLife))
-	if err == nil && !done {
-		err = errors.New("enroll: activation " + act.ID + " could not be finished")
-	}
-	return err
 }

@@ -1,4 +1,4 @@
-package enroll
+package enroll_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -21,11 +22,11 @@ import (
 // another vendor's app.
 func (h *fixture) thirdParty(t *testing.T) *identity.Journey {
 	t.Helper()
-	h.rules.SelfProvisioning.ThirdParty = true
-	j := h.journey(t, h.User)
+	h.Rules.SelfProvisioning.ThirdParty = true
+	j := h.StartJourney(t, h.User)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
-	h.step(t, j, func(tx *store.Tx) error {
-		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "de")
+	h.Step(t, j, func(tx *store.Tx) error {
+		problem, err := enroll.ChooseThirdParty(t.Context(), tx, j, h.User, h.Rules, "de")
 		if problem != "" {
 			t.Errorf("ChooseThirdParty: problem %q", problem)
 		}
@@ -34,9 +35,9 @@ func (h *fixture) thirdParty(t *testing.T) *identity.Journey {
 	return j
 }
 
-func (h *fixture) secret(t *testing.T, j *identity.Journey) ThirdParty {
+func (h *fixture) secret(t *testing.T, j *identity.Journey) enroll.ThirdParty {
 	t.Helper()
-	shown, err := ShownThirdParty(t.Context(), h.DB.Reader, j)
+	shown, err := enroll.ShownThirdParty(t.Context(), h.DB.Reader, j)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,20 +52,11 @@ func (h *fixture) key(t *testing.T, j *identity.Journey) otp.Key {
 
 func (h *fixture) confirm(t *testing.T, j *identity.Journey, typed string) (problem string) {
 	t.Helper()
-	h.step(t, j, func(tx *store.Tx) (err error) {
-		problem, err = ConfirmThirdParty(t.Context(), tx, j, h.User, typed, "Authenticator app")
+	h.Step(t, j, func(tx *store.Tx) (err error) {
+		problem, err = enroll.ConfirmThirdParty(t.Context(), tx, j, h.User, typed, "Authenticator app")
 		return err
 	})
 	return problem
-}
-
-func (h *fixture) authenticators(t *testing.T) []identity.Authenticator {
-	t.Helper()
-	all, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // The whole way: a QR code that stays the same, wrong passcodes that keep all,
@@ -74,7 +66,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		j := h.thirdParty(t)
 		first := h.secret(t, j)
 		key := h.key(t, j)
-		if key.Issuer != "Example Hospital" || key.Account != h.User.Name || key.Event || key.Params != usual || len(key.Secret) != 20 {
+		if key.Issuer != "Example Hospital" || key.Account != h.User.Name || key.Event || key.Params != (otp.Params{Digits: 6, Period: 30, Algorithm: otp.SHA1}) || len(key.Secret) != 20 {
 			t.Errorf("the QR code holds %s by %s, %+v", key.Account, key.Issuer, key.Params)
 		}
 		typed, err := otp.DecodeSecret(first.Typed())
@@ -86,14 +78,14 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 			{"", "error.passcode.format"},
 			{"12345678", "error.passcode.format"},
 			{"abcdef", "error.passcode.format"},
-			{otp.TOTP(key.Secret, usual, now.Add(-5*time.Minute)), "error.confirm.clock"},
-			{otp.TOTP(key.Secret, usual, now.Add(2*time.Minute)), "error.confirm.clock"},
-			{otp.TOTP(key.Secret, usual, now.Add(time.Hour)), "error.confirm.wrong"},
+			{otp.TOTP(key.Secret, key.Params, now.Add(-5*time.Minute)), "error.confirm.clock"},
+			{otp.TOTP(key.Secret, key.Params, now.Add(2*time.Minute)), "error.confirm.clock"},
+			{otp.TOTP(key.Secret, key.Params, now.Add(time.Hour)), "error.confirm.wrong"},
 		} {
 			if got := h.confirm(t, j, tt.typed); got != tt.want {
 				t.Errorf("%q: %q, want %q", tt.typed, got, tt.want)
 			}
-			if got := h.secret(t, j); !bytes.Equal(got.Secret, first.Secret) || len(h.authenticators(t)) != 0 || j.Enroll != identity.EnrollThirdParty {
+			if got := h.secret(t, j); !bytes.Equal(got.Secret, first.Secret) || len(h.Authenticators(t)) != 0 || j.Enroll != identity.EnrollThirdParty {
 				t.Fatalf("%q changed something", tt.typed)
 			}
 		}
@@ -102,7 +94,7 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 		if problem := h.confirm(t, j, code[:3]+" "+code[3:]); problem != "" {
 			t.Fatalf("the right passcode: %q", problem)
 		}
-		all := h.authenticators(t)
+		all := h.Authenticators(t)
 		if len(all) != 1 || all[0].State() != identity.Active || all[0].Kind != identity.TOTP || all[0].Push(now) != identity.PushNeverEnabled || all[0].Name != "Authenticator app" {
 			t.Fatalf("authenticators: %+v", all)
 		}
@@ -131,11 +123,11 @@ func TestENR12_FromTheSecretToTheAuthenticator(t *testing.T) {
 
 		// ENR-18: each stage, and the user is told.
 		for _, kind := range []audit.Kind{audit.EnrollPlatform, audit.EnrollActivation, audit.EnrollFinished} {
-			if got := h.events(t, h.Tenant.ID, kind); len(got) != 1 || got[0].Journey != j.ID || got[0].Data["platform"] != "third-party" {
+			if got := h.Events(t, h.Tenant.ID, kind); len(got) != 1 || got[0].Journey != j.ID || got[0].Data["platform"] != "third-party" {
 				t.Errorf("%s: %+v", kind, got)
 			}
 		}
-		if mails := h.mailed(t); len(mails) != 1 || mails[0].Kind != "authenticator-added" || mails[0].Language != "de" {
+		if mails := h.Mails(t); len(mails) != 1 || mails[0].Kind != "authenticator-added" || mails[0].Language != "de" {
 			t.Errorf("mails: %+v", mails)
 		}
 	})
@@ -146,10 +138,10 @@ func TestENR12_TheConfirmationTeachesTheDrift(t *testing.T) {
 	h := onSQLite(t)
 	j := h.thirdParty(t)
 	key := h.key(t, j)
-	if problem := h.confirm(t, j, otp.TOTP(key.Secret, usual, h.Clock.Now().Add(30*time.Second))); problem != "" {
+	if problem := h.confirm(t, j, otp.TOTP(key.Secret, key.Params, h.Clock.Now().Add(30*time.Second))); problem != "" {
 		t.Fatal(problem)
 	}
-	if got := h.authenticators(t)[0]; got.Drift != 1 || got.LastStep != otp.Step(usual, h.Clock.Now())+1 {
+	if got := h.Authenticators(t)[0]; got.Drift != 1 || got.LastStep != otp.Step(key.Params, h.Clock.Now())+1 {
 		t.Errorf("drift %d, last step %d", got.Drift, got.LastStep)
 	}
 }
@@ -163,14 +155,14 @@ func TestENR12_ConfirmedOnce(t *testing.T) {
 		won := storetest.Race(t, 20, func(int) error {
 			mine := *j
 			return h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				_, err := ConfirmThirdParty(t.Context(), tx, &mine, h.User, code, "App")
+				_, err := enroll.ConfirmThirdParty(t.Context(), tx, &mine, h.User, code, "App")
 				if err == nil && mine.Enroll != identity.NotEnrolling {
 					return identity.Conflict // it came after the one that won
 				}
 				return err
 			})
 		})
-		if made = len(h.authenticators(t)); won != 1 || made != 1 {
+		if made = len(h.Authenticators(t)); won != 1 || made != 1 {
 			t.Errorf("%d confirmed, %d authenticators, want one", won, made)
 		}
 	})
@@ -182,25 +174,25 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		for name, over := range map[string]func(j *identity.Journey){
 			"expired": func(*identity.Journey) {
-				h.Clock.Advance(time.Duration(h.rules.Limits.ActivationLifetime) * time.Second)
+				h.Clock.Advance(time.Duration(h.Rules.Limits.ActivationLifetime) * time.Second)
 			},
 			"cancelled": func(j *identity.Journey) {
-				h.step(t, j, func(tx *store.Tx) error { return Cancel(t.Context(), tx, j) })
+				h.Step(t, j, func(tx *store.Tx) error { return enroll.Cancel(t.Context(), tx, j) })
 			},
 			"begun in another browser": func(*identity.Journey) { h.thirdParty(t) },
 			"another platform": func(j *identity.Journey) {
 				j.Enroll = identity.EnrollPlatform
-				h.step(t, j, func(tx *store.Tx) error {
-					_, err := ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.rules, "en")
+				h.Step(t, j, func(tx *store.Tx) error {
+					_, err := enroll.ChoosePlatform(t.Context(), tx, j, h.User, identity.Android, h.Rules, "en")
 					return err
 				})
 			},
 			"a new secret": func(j *identity.Journey) {
-				h.step(t, j, func(tx *store.Tx) error { return IssueThirdParty(t.Context(), tx, j, h.User, h.rules, "en") })
+				h.Step(t, j, func(tx *store.Tx) error { return enroll.IssueThirdParty(t.Context(), tx, j, h.User, h.Rules, "en") })
 			},
 			"swept": func(*identity.Journey) {
 				h.Clock.Advance(time.Hour)
-				h.Do(t, func(tx *store.Tx) error { _, err := Sweep(t.Context(), tx); return err })
+				h.Do(t, func(tx *store.Tx) error { _, err := enroll.Sweep(t.Context(), tx); return err })
 			},
 		} {
 			j := h.thirdParty(t)
@@ -211,58 +203,38 @@ func TestENR12_VoidedAndExpired(t *testing.T) {
 			}
 			j.Enroll, j.Code.PassedAt = identity.EnrollThirdParty, h.Clock.Now()
 			err := h.DB.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-				_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, otptest.Oathtool(t, key, h.Clock.Now()), "App")
+				_, err := enroll.ConfirmThirdParty(t.Context(), tx, j, h.User, otptest.Oathtool(t, key, h.Clock.Now()), "App")
 				return err
 			})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if got := h.authenticators(t); len(got) != 0 {
+			if got := h.Authenticators(t); len(got) != 0 {
 				t.Fatalf("%s: there is %+v", name, got)
 			}
 		}
 	})
 }
 
-// Its codes are known to nobody; should one be guessed, it still makes no app
-// token: no key has been proved, and no template asked for one.
-func TestENR12_NoAppActivatesIt(t *testing.T) {
-	h := onSQLite(t)
-	j := h.thirdParty(t)
-	var codes store.ActivationCodes
-	h.Do(t, func(tx *store.Tx) error {
-		act, err := tx.Activations().OfJourney(t.Context(), j.Tenant, j.ID)
-		if err == nil {
-			codes, err = tx.Activations().Codes(t.Context(), act)
-		}
-		return err
-	})
-	for name, with := range map[string]fields{"its secret": {"secret": codes.Secret}, "its short code": {"short_code": codes.Short}} {
-		if got := h.newApp(t).call(t, "activate", with); got.code() != "activation" {
-			t.Errorf("activate with %s: %d %v", name, got.status, got.body)
-		}
-	}
-}
-
 // Where the tenant does not allow it, and before the mailed code, nothing is
 // issued, whatever form is posted.
 func TestENR12_Guarded(t *testing.T) {
 	h := onSQLite(t)
-	j := h.journey(t, h.User)
+	j := h.StartJourney(t, h.User)
 	j.Enroll, j.Code.PassedAt = identity.EnrollPlatform, h.Clock.Now()
-	h.step(t, j, func(tx *store.Tx) error {
-		problem, err := ChooseThirdParty(t.Context(), tx, j, h.User, h.rules, "en")
+	h.Step(t, j, func(tx *store.Tx) error {
+		problem, err := enroll.ChooseThirdParty(t.Context(), tx, j, h.User, h.Rules, "en")
 		if problem != "error.platform.missing" || j.Enroll != identity.EnrollPlatform {
 			t.Errorf("not allowed: %q at %q", problem, j.Enroll)
 		}
 		return err
 	})
-	h.rules.SelfProvisioning.ThirdParty = true
+	h.Rules.SelfProvisioning.ThirdParty = true
 	j.Code.PassedAt = time.Time{}
 	for name, act := range map[string]func(tx *store.Tx) error{
-		"issue": func(tx *store.Tx) error { return IssueThirdParty(t.Context(), tx, j, h.User, h.rules, "en") },
+		"issue": func(tx *store.Tx) error { return enroll.IssueThirdParty(t.Context(), tx, j, h.User, h.Rules, "en") },
 		"confirm": func(tx *store.Tx) error {
-			_, err := ConfirmThirdParty(t.Context(), tx, j, h.User, "123456", "App")
+			_, err := enroll.ConfirmThirdParty(t.Context(), tx, j, h.User, "123456", "App")
 			return err
 		},
 	} {

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/idp"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
@@ -65,8 +65,8 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 		http.Error(w, "no session", http.StatusUnauthorized)
 	})
 	mux.Handle("/", served.Headers(served.Recover(served.SameOrigin(inner))))
-	apps := enroll.New(enroll.Options{DB: h.DB, Catalog: served.Catalog, Base: server.URL, Notifier: &notify.Notifier{DB: h.DB}, Address: served.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
-	mux.Handle(enroll.Path, apps.Handler())
+	apps := appapi.New(appapi.Options{DB: h.DB, Catalog: served.Catalog, Base: server.URL, Notifier: &notify.Notifier{DB: h.DB}, Address: served.ClientIP, Streams: streams, Log: slog.New(slog.DiscardHandler)})
+	mux.Handle(appapi.Path, apps.Handler())
 	h.Do(t, func(tx *store.Tx) error {
 		return tx.Applications().Add(t.Context(), identity.PortalApplication(h.Tenant))
 	})

@@ -8,6 +8,7 @@ import (
 	qrcode "github.com/skip2/go-qrcode"
 
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -45,7 +46,7 @@ func (c *authenticatorAddPrivacyIDEA) Run(ctx context.Context, s *shell) error {
 		}
 		var a enroll.Activation
 		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
-			a, err = enroll.OfferPrivacyIDEA(ctx, tx, u)
+			a, err = admin.OfferPrivacyIDEA(ctx, tx, u)
 			return err
 		})
 		if err != nil {

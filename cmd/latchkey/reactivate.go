@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -44,12 +45,8 @@ func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		var made enroll.Activation
-		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) error {
-			rules, err := enroll.ReadRules(ctx, tx.Reader, a.Tenant)
-			if err != nil {
-				return err
-			}
-			made, err = enroll.Reactivate(ctx, tx, a, rules)
+		err = ts.db.InTx(ctx, ts.who, func(tx *store.Tx) (err error) {
+			made, err = admin.Reactivate(ctx, tx, a)
 			return err
 		})
 		if err != nil {

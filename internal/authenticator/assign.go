@@ -122,3 +122,16 @@ func UnassignFrom(ctx context.Context, tx *store.Tx, a identity.Authenticator, u
 func conflict(format string, args ...any) error {
 	return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf(format, args...)}
 }
+
+// Holder returns the user of an app, which belongs to one alone. Where it belongs to
+// nobody the error is a NotFound.
+func Holder(ctx context.Context, r store.Reader, a identity.Authenticator) (identity.User, error) {
+	ids, err := r.Authenticators().UserIDs(ctx, a.Tenant, a.ID)
+	if err != nil {
+		return identity.User{}, err
+	}
+	if len(ids) == 0 {
+		return identity.User{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("authenticator %s belongs to nobody", a.ID)}
+	}
+	return r.Users().Get(ctx, a.Tenant, ids[0])
+}

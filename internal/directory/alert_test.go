@@ -95,7 +95,7 @@ func TestPUSH14_RejectionAlerts(t *testing.T) {
 						}
 					}
 					p := store.PushRequest{ID: identity.NewID(identity.PushID), Application: "Payroll"}
-					return RejectPush(t.Context(), tx, rules, tt.alerts, counter, u, p, templates.Origin{IP: "192.0.2.17", At: tx.Now()})
+					return rejectPush(t.Context(), tx, rules, tt.alerts, counter, u, p, templates.Origin{IP: "192.0.2.17", At: tx.Now()})
 				})
 				if got := outbox(t, h); !slices.Equal(got, tt.want) {
 					t.Errorf("mails %q, want %q", got, tt.want)

@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/templates"
@@ -155,9 +156,10 @@ func TestJRN9_WhereARememberedDeviceDoesNotCount(t *testing.T) {
 			})
 		}, "b", nil},
 		{"a push was rejected", func(h *fixture) {
+			j := h.Journey(h.T, "another")
 			h.do(h.Who, func(tx *store.Tx) error {
-				return directory.RejectPush(h.Context(), tx, policy.DefaultLockout(), policy.DefaultPush().Alerts, store.FailureCounter{Tenant: h.Tenant.ID, User: h.User.ID}, h.User,
-					store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: h.User.ID}, templates.Origin{At: tx.Now()})
+				return directory.FailedAnswer(h.Context(), tx, push.AnswerResult{Outcome: store.PushNotMe, Failed: true,
+					Request: store.PushRequest{Tenant: h.Tenant.ID, ID: identity.NewID(identity.PushID), User: h.User.ID, Journey: j.ID}})
 			})
 		}, "b", nil},
 		{"disabled and enabled", func(h *fixture) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/otp"
@@ -51,12 +52,12 @@ func newFixture(t *testing.T) *fixture {
 				Protocol: identity.SAML, Identifier: "https://payroll.example.org", Config: []byte(`{}`)}))
 	})
 	catalog := localestest.Catalog(t)
-	var api *enroll.API
+	var api *appapi.API
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.Handler().ServeHTTP(w, r) }))
 	h.base = server.URL
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	streams := web.NewStreams(log)
-	api = enroll.New(enroll.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: &notify.Notifier{DB: db},
+	api = appapi.New(appapi.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: &notify.Notifier{DB: db},
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { streams.Close(); streams.Wait() })

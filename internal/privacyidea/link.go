@@ -9,6 +9,14 @@ import (
 	"time"
 )
 
+// Path is where the app calls a tenant, below the tenant's address. The app knows this
+// one address only, for all its calls.
+const Path = "ttype/push"
+
+// Address returns that address of a tenant, by its slug, at a base such as
+// https://id.example.org.
+func Address(base, tenant string) string { return base + "/t/" + tenant + "/" + Path }
+
 // An Enrollment is what the QR code tells the app.
 type Enrollment struct {
 	Address    string // where the app registers, and sends all later requests

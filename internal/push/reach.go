@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -53,11 +52,11 @@ func stillAllowed(ctx context.Context, tx *store.Tx, user string, a identity.Aut
 	if err != nil {
 		return false, err
 	}
-	platforms, err := document[policy.Platforms](ctx, tx, a.Tenant)
+	platforms, err := store.ReadPolicy[policy.Platforms](ctx, tx.Reader, a.Tenant)
 	if err != nil {
 		return false, err
 	}
-	rules, err := document[policy.Push](ctx, tx, a.Tenant)
+	rules, err := store.ReadPolicy[policy.Push](ctx, tx.Reader, a.Tenant)
 	if err != nil {
 		return false, err
 	}
@@ -66,17 +65,4 @@ func stillAllowed(ctx context.Context, tx *store.Tx, user string, a identity.Aut
 		return false, err
 	}
 	return u.Enabled() && rules.Effective(groups).Enabled && allowed(a, platforms, tx.Now()), nil
-}
-
-func document[D policy.Document](ctx context.Context, tx *store.Tx, tenant string) (D, error) {
-	var d D
-	row, err := tx.Policies().Get(ctx, tenant, d.Kind())
-	if err != nil {
-		return d, err
-	}
-	d, err = policy.Read[D](row.Document)
-	if err != nil {
-		return d, fmt.Errorf("push: %w", err)
-	}
-	return d, nil
 }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/enroll"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/static"
 )
 
@@ -26,7 +26,7 @@ func (s *Server) mountAuthenticator(root *http.ServeMux, app http.Handler) {
 		root.Handle("GET /authenticator", moved)
 		root.Handle("GET /authenticator/{$}", moved)
 	}
-	at.Handle(enroll.Path, s.apps.Handler())
+	at.Handle(appapi.Path, s.apps.Handler())
 	at.Handle("/authenticator", app)
 	at.Handle("/authenticator/", app)
 }

@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
+	"github.com/latchkey-id/latchkey/internal/appapi"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
+	"github.com/latchkey-id/latchkey/internal/privacyideaapi"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -57,7 +58,7 @@ type Server struct {
 	authenticatorMux *http.ServeMux // the web authenticator at an address of its own; nil where it has none
 	outbox           *mail.Outbox   // nil where mails have no way out
 	notifier         *notify.Notifier
-	apps             *enroll.API
+	apps             *appapi.API
 	streams          *web.Streams
 	closing          chan struct{}
 
@@ -188,8 +189,8 @@ func (s *Server) mount() error {
 	samlFace := saml.New(logins)
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = enroll.New(enroll.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
-	webApp, err := enroll.WebApp(k)
+	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
+	webApp, err := appapi.WebApp(k)
 	if err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func (s *Server) mount() error {
 	oidcFace.Routes(root)
 	samlFace.Routes(root)
 	s.mountAuthenticator(root, webApp)
-	enroll.NewPrivacyIDEA(k, s.DB).Routes(root)
+	privacyideaapi.New(k, s.DB).Routes(root)
 	root.Handle("GET "+static.Prefix, static.Handler())
 	if s.config.MetricsListen == "" {
 		s.health(root)

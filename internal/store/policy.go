@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -91,4 +92,17 @@ func (v Policies) Lock(ctx context.Context, tenant string) error {
 		err = notFound("tenant "+tenant, sql.ErrNoRows)
 	}
 	return err
+}
+
+// ReadPolicy reads a tenant's document of D's kind, or its default.
+func ReadPolicy[D policy.Document](ctx context.Context, r Reader, tenant string) (D, error) {
+	var d D
+	row, err := r.Policies().Get(ctx, tenant, d.Kind())
+	if err != nil {
+		return d, err
+	}
+	if d, err = policy.Read[D](row.Document); err != nil {
+		return d, fmt.Errorf("store: policy %s of tenant %s: %w", d.Kind(), tenant, err)
+	}
+	return d, nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -45,6 +47,17 @@ func (s *Site) AuthenticatorOrigin() string {
 
 // MaxBody is the maximal size of a form or JSON body, in bytes.
 const MaxBody = 64 << 10
+
+// WriteJSON writes an answer of one of our own structs, which can always be marshalled.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("web: answer %T: %v", v, err))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
 
 // A Handler either writes a complete response and returns nil, or writes
 // nothing and returns an error.
