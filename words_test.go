@@ -1,13 +1,10 @@
 package latchkey_test
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -22,14 +19,9 @@ type finding struct {
 	line                int
 }
 
-var shrink = flag.Bool("shrink", false, "rewrite words_remaining_test.go without the entries that are no longer needed")
-
-// No name, comment or document uses a word that was given up. What is not
-// renamed yet is listed in remaining, which may only become shorter: an entry
-// that is no longer needed fails too, and so does an exception.
+// No name, comment or document uses a word that was given up. An exception that is no
+// longer needed fails too.
 func TestWords(t *testing.T) {
-	allowed := parseRemaining(remaining)
-	needed := make(map[string]map[string]int) // folder → word → how often
 	used := make(map[exception]bool)
 	for _, f := range readSources(t) {
 		found, err := findWords(f)
@@ -37,16 +29,9 @@ func TestWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range found {
-			folder := path.Dir(w.path)
-			switch e, ok := excepted(w); {
-			case ok:
+			if e, ok := excepted(w); ok {
 				used[e] = true
-			case allowed[folder][w.word]:
-				if needed[folder] == nil {
-					needed[folder] = make(map[string]int)
-				}
-				needed[folder][w.word]++
-			default:
+			} else {
 				t.Errorf("%s:%d: not %q but %s", w.path, w.line, w.word, w.instead)
 			}
 		}
@@ -54,21 +39,6 @@ func TestWords(t *testing.T) {
 	for _, e := range exceptions {
 		if !used[e] {
 			t.Errorf("the exception of %q in %s is no longer needed", e.word, e.path)
-		}
-	}
-	for _, folder := range slices.Sorted(maps.Keys(allowed)) {
-		for _, word := range slices.Sorted(maps.Keys(allowed[folder])) {
-			if needed[folder][word] == 0 && !*shrink {
-				t.Errorf("%q no longer remains in %s: take it out of words_remaining_test.go (go test -run TestWords . -shrink)", word, folder)
-			}
-		}
-	}
-	if *shrink {
-		writeRemaining(t, needed)
-	}
-	if testing.Verbose() {
-		for _, folder := range slices.Sorted(maps.Keys(needed)) {
-			t.Logf("%s: %v", folder, needed[folder])
 		}
 	}
 }
@@ -80,38 +50,6 @@ func excepted(f finding) (exception, bool) {
 		}
 	}
 	return exception{}, false
-}
-
-// parseRemaining reads lines of a folder, a colon and words.
-func parseRemaining(list string) map[string]map[string]bool {
-	all := make(map[string]map[string]bool)
-	for line := range strings.Lines(list) {
-		folder, words, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if !ok {
-			continue
-		}
-		all[folder] = make(map[string]bool)
-		for _, word := range strings.Fields(words) {
-			all[folder][word] = true
-		}
-	}
-	return all
-}
-
-func writeRemaining(t *testing.T, needed map[string]map[string]int) {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString("package latchkey_test\n\n" +
-		"// remaining lists, by folder, the words and names that are not replaced yet.\n" +
-		"// It only becomes shorter: go test -run TestWords . -shrink\n" +
-		"const remaining = `\n")
-	for _, folder := range slices.Sorted(maps.Keys(needed)) {
-		fmt.Fprintf(&b, "%s: %s\n", folder, strings.Join(slices.Sorted(maps.Keys(needed[folder])), " "))
-	}
-	b.WriteString("`\n")
-	if err := os.WriteFile("words_remaining_test.go", []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // findWords returns the banned words and names in a file: in its name, in the

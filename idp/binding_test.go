@@ -18,8 +18,8 @@ const (
 	ofBrowser = "latchkey_browser_demo"
 )
 
-// bindings are the visitor's cookies that bind journeys, by name.
-func (v *visitor) bindings() map[string]string {
+// bindings are the userAgent's cookies that bind journeys, by name.
+func (v *userAgent) bindings() map[string]string {
 	v.t.Helper()
 	all := v.cookies()
 	maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasPrefix(name, ofJourney) })
@@ -27,7 +27,7 @@ func (v *visitor) bindings() map[string]string {
 }
 
 // tab is another tab of the same browser.
-func (v *visitor) tab() *visitor { return &visitor{site: v.site, http: v.http} }
+func (v *userAgent) tab() *userAgent { return &userAgent{site: v.site, http: v.http} }
 
 // Two tabs of a browser without cookies begin at once: both requests leave before
 // either answer sets a cookie, and of the browser cookie the later answer's stays.
@@ -40,11 +40,11 @@ func TestJRN4_TwoSignInsBegunAtOnceBothGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			s.asks(identity.Password)
-			browser := s.visitor()
-			var tabs []*visitor
+			browser := s.userAgent()
+			var tabs []*userAgent
 			var cookies []map[string]string
 			for range 2 { // each as if no answer had come yet
-				alone := s.visitor().open("/t/demo/login")
+				alone := s.userAgent().open("/t/demo/login")
 				tab := browser.tab()
 				tab.at = alone.at
 				tabs, cookies = append(tabs, tab), append(cookies, alone.cookies())
@@ -84,13 +84,13 @@ func (s *site) signedBinding(id string) string {
 // with any journey's secret taken, it failed.)
 func TestJRN4_TheBindingAloneOpensAJourney(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	mine := s.visitor().toChoice()
+	mine := s.userAgent().toChoice()
 	id := mine.at[strings.LastIndex(mine.at, "/")+1:]
 	held := mine.cookies()
 	if held[ofJourney+id] == "" || len(mine.bindings()) != 1 {
 		t.Fatalf("the browser holds %v", held)
 	}
-	other := s.visitor().open("/t/demo/login").bindings()
+	other := s.userAgent().open("/t/demo/login").bindings()
 	var otherValue string
 	for _, otherValue = range other {
 	}
@@ -101,7 +101,7 @@ func TestJRN4_TheBindingAloneOpensAJourney(t *testing.T) {
 		"another secret's, signed by us":     {ofJourney + id: s.signedBinding(id)},
 		"a secret that nobody signed":        {ofJourney + id: "1764000000000." + identity.NewSecret()},
 	} {
-		theirs := s.visitor()
+		theirs := s.userAgent()
 		theirs.plant(cookies)
 		if theirs.open(mine.at); theirs.code != http.StatusForbidden {
 			t.Errorf("%s cookie: %d, want 403", name, theirs.code)
@@ -113,7 +113,7 @@ func TestJRN4_TheBindingAloneOpensAJourney(t *testing.T) {
 			t.Errorf("the stream with %s cookie: %d, want 403", name, theirs.code)
 		}
 	}
-	theirs := s.visitor()
+	theirs := s.userAgent()
 	theirs.plant(mine.bindings())
 	if theirs.open(mine.at); theirs.code != http.StatusOK {
 		t.Errorf("with its binding alone a journey opens with %d, want 200", theirs.code)
@@ -122,10 +122,10 @@ func TestJRN4_TheBindingAloneOpensAJourney(t *testing.T) {
 
 // A journey that ends takes its binding along, however it ends.
 func TestJRN4_AnEndedJourneyLeavesNoBinding(t *testing.T) {
-	for name, end := range map[string]func(v *visitor){
-		"succeeded": func(v *visitor) { v.send("method", "passcode").send("passcode", v.passcode()).sees("signed in as") },
-		"cancelled": func(v *visitor) { v.send("do", "cancel") },
-		"ended elsewhere": func(v *visitor) {
+	for name, end := range map[string]func(v *userAgent){
+		"succeeded": func(v *userAgent) { v.send("method", "passcode").send("passcode", v.passcode()).sees("signed in as") },
+		"cancelled": func(v *userAgent) { v.send("do", "cancel") },
+		"ended elsewhere": func(v *userAgent) {
 			v.Do(v.t, func(tx *store.Tx) error {
 				j, err := tx.Journeys().Get(v.t.Context(), v.Tenant.ID, v.at[strings.LastIndex(v.at, "/")+1:])
 				if err != nil {
@@ -141,7 +141,7 @@ func TestJRN4_AnEndedJourneyLeavesNoBinding(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
-			v := s.visitor()
+			v := s.userAgent()
 			other := v.tab().open("/t/demo/login")
 			v.toChoice()
 			if len(v.bindings()) != 2 {
@@ -164,13 +164,13 @@ func TestJRN4_AnEndedJourneyLeavesNoBinding(t *testing.T) {
 func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
 	const over, signedIn = "It was finished, cancelled or left alone for too long", "You are signed in"
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().toChoice()
+	v := s.userAgent().toChoice()
 	address := v.at
 	v.send("method", "passcode").send("passcode", s.passcode()).sees("signed in as")
 	if v.open(address).sees(signedIn); v.code != http.StatusGone {
 		t.Errorf("its own browser got %d", v.code)
 	}
-	theirs := s.visitor().open(address).sees(over)
+	theirs := s.userAgent().open(address).sees(over)
 	if theirs.code != http.StatusGone || strings.Contains(theirs.page, signedIn) || strings.Contains(theirs.page, "berit.lie") {
 		t.Errorf("another browser got %d\n%s", theirs.code, theirs.page)
 	}
@@ -180,7 +180,7 @@ func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
 	}
 
 	invited, secret := s.newcomer(false)
-	enrolled := s.visitor().begin(secret)
+	enrolled := s.userAgent().begin(secret)
 	code := enrolled.toCode()
 	address = enrolled.at
 	if err := s.activate(code); err != nil {
@@ -188,7 +188,7 @@ func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
 	}
 	enrolled.send().sees(ready)
 	enrolled.open(address).sees(ready) // its end is shown under its binding
-	theirs = s.visitor().open(address).sees(over)
+	theirs = s.userAgent().open(address).sees(over)
 	if theirs.code != http.StatusGone || strings.Contains(theirs.page, invited.Name) || strings.Contains(theirs.page, ready) {
 		t.Errorf("of an invitation another browser got %d\n%s", theirs.code, theirs.page)
 	}

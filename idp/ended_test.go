@@ -17,9 +17,9 @@ import (
 func TestJRN4_WhoWaitedWhileAJourneyEndedAnswersNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		end  func(v *visitor)
+		end  func(v *userAgent)
 	}{
-		{"succeeded", func(v *visitor) {
+		{"succeeded", func(v *userAgent) {
 			id := v.at[strings.LastIndex(v.at, "/")+1:]
 			v.Do(v.t, func(tx *store.Tx) error {
 				j, err := tx.Journeys().Get(v.t.Context(), v.Tenant.ID, id)
@@ -30,14 +30,14 @@ func TestJRN4_WhoWaitedWhileAJourneyEndedAnswersNothing(t *testing.T) {
 				return tx.Journeys().Step(v.t.Context(), j)
 			})
 		}},
-		{"cancelled", func(v *visitor) {
+		{"cancelled", func(v *userAgent) {
 			other := *v
 			other.send("do", "cancel")
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
-			v := s.visitor().toChoice().send("method", "push")
+			v := s.userAgent().toChoice().send("method", "push")
 			form, address := v.fill(), v.at
 			codes := make(map[int]int)
 			var mu sync.Mutex

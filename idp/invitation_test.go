@@ -55,7 +55,7 @@ func (s *site) invite(u identity.User) string {
 }
 
 // begin brings a secret to the page of the link.
-func (v *visitor) begin(secret string) *visitor {
+func (v *userAgent) begin(secret string) *userAgent {
 	v.t.Helper()
 	return v.open("/t/demo/enroll").send("secret", secret, "do", "begin")
 }
@@ -63,7 +63,7 @@ func (v *visitor) begin(secret string) *visitor {
 var shortCode = regexp.MustCompile(`id="short-code"[^>]*>([^<]+)<`)
 
 // toCode goes on to the page with the code for an app.
-func (v *visitor) toCode() string {
+func (v *userAgent) toCode() string {
 	v.t.Helper()
 	v.sees(`name="platform"`).send("platform", "linux").sees(`id="short-code"`)
 	return html.UnescapeString(shortCode.FindStringSubmatch(v.page)[1])
@@ -115,7 +115,7 @@ func TestENR19_ALinkEnrollsOnceAndLogsNobodyIn(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		u, secret := s.newcomer(true)
-		v := s.visitor().begin(" " + s.url + "/t/demo/enroll#i1." + secret[:13] + "\n " + secret[13:]) // as a mail program wraps it
+		v := s.userAgent().begin(" " + s.url + "/t/demo/enroll#i1." + secret[:13] + "\n " + secret[13:]) // as a mail program wraps it
 		if strings.Contains(v.at, secret) || strings.Contains(v.page, secret) {
 			t.Errorf("the secret went on to %s", v.at)
 		}
@@ -132,7 +132,7 @@ func TestENR19_ALinkEnrollsOnceAndLogsNobodyIn(t *testing.T) {
 			t.Errorf("enrolling by mail logged somebody in: %s", v.page)
 		}
 		for _, secret := range []string{secret, strings.ToLower(secret)} {
-			if w := s.visitor().begin(secret).sees(used); w.code != http.StatusGone {
+			if w := s.userAgent().begin(secret).sees(used); w.code != http.StatusGone {
 				t.Errorf("the used link: %d, want 410", w.code)
 			}
 		}
@@ -146,7 +146,7 @@ func TestENR19_ALinkEnrollsOnceAndLogsNobodyIn(t *testing.T) {
 			}
 		}
 		// The login that follows proves all it requires by itself (ENR-4).
-		v = s.visitor().open("/t/demo/login").send("username", "anna.lie").send("password", password)
+		v = s.userAgent().open("/t/demo/login").send("username", "anna.lie").send("password", password)
 		if strings.Contains(v.page, "signed in") {
 			t.Errorf("the password alone was enough: %s", v.page)
 		}
@@ -178,11 +178,11 @@ func TestTLOG19_FetchingTheLinkChangesNothing(t *testing.T) {
 	}
 	// Beginning, and giving up, uses nothing up either.
 	for range 3 {
-		s.visitor().begin(secret).toCode()
+		s.userAgent().begin(secret).toCode()
 	}
-	v := s.visitor().begin(secret)
+	v := s.userAgent().begin(secret)
 	v.send("do", "cancel").sees("You stopped")
-	v = s.visitor().begin(secret)
+	v = s.userAgent().begin(secret)
 	if err := s.activate(v.toCode()); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 				return errors.Join(tx.Tenants().Add(t.Context(), other), tx.Users().Add(t.Context(), mate), tx.Applications().Add(t.Context(), identity.PortalApplication(other)))
 			})
 			theirs := s.invite(mate)
-			w := s.visitor().open("/t/other/enroll").send("secret", secret, "do", "begin").sees(unknown)
+			w := s.userAgent().open("/t/other/enroll").send("secret", secret, "do", "begin").sees(unknown)
 			if w.code != http.StatusNotFound {
 				t.Errorf("ours at the other tenant: %d, want 404", w.code)
 			}
@@ -237,7 +237,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 			return secret
 		}, refused, http.StatusOK},
 		{"of somebody with an authenticator", func(t *testing.T, s *site, u identity.User, secret string) string {
-			s.handOut(u)
+			s.provision(u)
 			return secret
 		}, has, http.StatusOK},
 		{"where no platform is allowed", func(t *testing.T, s *site, u identity.User, secret string) string {
@@ -248,7 +248,7 @@ func TestENR19_LinksThatDoNotWorkSayWhy(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			u, secret := s.newcomer(false)
-			v := s.visitor().begin(tt.spoil(t, s, u, secret)).sees(tt.want)
+			v := s.userAgent().begin(tt.spoil(t, s, u, secret)).sees(tt.want)
 			if v.code != tt.code {
 				t.Errorf("status %d, want %d", v.code, tt.code)
 			}
@@ -270,12 +270,12 @@ func TestENR19_EndedInTheMiddle(t *testing.T) {
 		{"revoked", func(s *site, u identity.User) { s.revoke(u) }, revoked},
 		{"replaced", func(s *site, u identity.User) { s.invite(u) }, replaced},
 		{"the user is disabled", func(s *site, u identity.User) { s.disable(u) }, refused},
-		{"the user is handed another", func(s *site, u identity.User) { s.handOut(u) }, has},
+		{"the user is handed another", func(s *site, u identity.User) { s.provision(u) }, has},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			u, secret := s.newcomer(false)
-			v := s.visitor().begin(secret)
+			v := s.userAgent().begin(secret)
 			code := v.toCode()
 			tt.end(s, u)
 			if err := s.activate(code); err == nil {
@@ -297,7 +297,7 @@ func TestENR19_EndedInTheMiddle(t *testing.T) {
 func TestENR19_NoWayAroundTheWizard(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	u, secret := s.newcomer(true)
-	v := s.visitor().begin(secret).sees(`name="password"`)
+	v := s.userAgent().begin(secret).sees(`name="password"`)
 	for _, form := range [][]string{
 		{"do", "back"}, {"username", "berit.lie"}, {"do", "push"}, {"do", "passcode"}, {"method", "enrol"},
 		{"do", "continue", "step", "enrol platform", "platform", "linux"}, {"do", "renew", "step", "enrol scan"}, {"step", "done"},
@@ -316,7 +316,7 @@ func TestENR19_NoWayAroundTheWizard(t *testing.T) {
 		t.Errorf("%d authenticators", got)
 	}
 	// Somebody else's browser has no part in it.
-	w := s.visitor()
+	w := s.userAgent()
 	if w.open(v.at); w.code != http.StatusForbidden {
 		t.Errorf("another browser: %d, want 403", w.code)
 	}
@@ -327,7 +327,7 @@ func TestENR19_TwoBrowsersWithOneLink(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		u, secret := s.newcomer(false)
-		first, second := s.visitor().begin(secret), s.visitor().begin(secret)
+		first, second := s.userAgent().begin(secret), s.userAgent().begin(secret)
 		lost := first.toCode()
 		code := second.toCode() // voids the first's
 		if err := s.activate(lost); err == nil {
@@ -365,7 +365,7 @@ func TestENR4_TheMailboxAloneIsNotEnoughWhereAPasswordIsAsked(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			s.set(policy.Access{Rules: tt.rules})
 			_, secret := s.newcomer(tt.has)
-			v := s.visitor().begin(secret)
+			v := s.userAgent().begin(secret)
 			if got := strings.Contains(v.page, `name="password"`); got != tt.asked {
 				t.Errorf("a password is asked: %v, want %v", got, tt.asked)
 			}
@@ -377,12 +377,12 @@ func TestENR4_TheMailboxAloneIsNotEnoughWhereAPasswordIsAsked(t *testing.T) {
 func TestENR19_GuessingThePasswordLocks(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	_, secret := s.newcomer(true)
-	v := s.visitor().begin(secret)
+	v := s.userAgent().begin(secret)
 	for range policy.DefaultLockout().Threshold + 1 {
 		v.send("password", "wrong password").sees(`name="password"`)
 	}
 	v.send("password", password).sees(`name="password"`)
-	s.visitor().begin(secret).send("password", password).sees(`name="password"`)
+	s.userAgent().begin(secret).send("password", password).sees(`name="password"`)
 	if got := s.events(audit.UserLocked); got != 1 {
 		t.Errorf("%d events of a lock, want 1", got)
 	}
@@ -393,16 +393,16 @@ func TestENR19_WrongLinksAreCounted(t *testing.T) {
 	_, secret := s.newcomer(false)
 	limit := policy.DefaultLimits().MailCodesPerAddress
 	for range limit {
-		s.visitor().begin(strings.Repeat("A", 26)).sees(unknown)
+		s.userAgent().begin(strings.Repeat("A", 26)).sees(unknown)
 	}
-	if v := s.visitor().begin(strings.Repeat("A", 26)); v.code != http.StatusTooManyRequests {
+	if v := s.userAgent().begin(strings.Repeat("A", 26)); v.code != http.StatusTooManyRequests {
 		t.Errorf("one wrong link too many: %d, want 429", v.code)
 	}
-	s.visitor().begin(secret).sees(`name="platform"`) // who has a right one is not kept out by others
+	s.userAgent().begin(secret).sees(`name="platform"`) // who has a right one is not kept out by others
 	for range 29 {
-		s.visitor().begin(secret)
+		s.userAgent().begin(secret)
 	}
-	if v := s.visitor().begin(secret); v.code != http.StatusTooManyRequests {
+	if v := s.userAgent().begin(secret); v.code != http.StatusTooManyRequests {
 		t.Errorf("one link begun too often: %d, want 429", v.code)
 	}
 }
@@ -414,7 +414,7 @@ func TestENR7_OnePlatformIsNotAskedFor(t *testing.T) {
 		s := newSite(t, storetest.SQLite(t))
 		s.set(policy.Platforms{identity.Android: {Allowed: true}})
 		_, secret := s.newcomer(asked)
-		v := s.visitor().begin(secret)
+		v := s.userAgent().begin(secret)
 		if asked {
 			v.sees(`name="password"`).send("password", password)
 		}
@@ -431,7 +431,7 @@ func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
 	s.set(rules)
 	s.set(policy.Platforms{})
 	u, secret := s.newcomer(false)
-	v := s.visitor().begin(secret).sees(`name="passcode"`) // the only way, so no choice is asked
+	v := s.userAgent().begin(secret).sees(`name="passcode"`) // the only way, so no choice is asked
 	passcode := func() string {
 		typed := regexp.MustCompile(`id="secret"[^>]*>([A-Z2-7 ]+)<`).FindStringSubmatch(v.page)[1]
 		key, err := otp.DecodeSecret(typed)
@@ -446,7 +446,7 @@ func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
 	if got := s.authenticators(u); got != 0 {
 		t.Errorf("%d authenticators of a revoked link", got)
 	}
-	v = s.visitor().begin(s.invite(u)).sees(`name="passcode"`)
+	v = s.userAgent().begin(s.invite(u)).sees(`name="passcode"`)
 	v.send("passcode", passcode()).sees(ready)
 	if strings.Contains(v.page, "signing in") {
 		t.Errorf("a login is said to go on:\n%s", v.page)
@@ -461,7 +461,7 @@ func TestENR12_AnotherVendorsAppByMail(t *testing.T) {
 func TestENR13_ThePageOfTheLinkInAnotherLanguage(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	_, secret := s.newcomer(false)
-	v := s.visitor().open("/t/demo/enroll").sees(`lang="en"`).send("secret", secret, "language", "de")
+	v := s.userAgent().open("/t/demo/enroll").sees(`lang="en"`).send("secret", secret, "language", "de")
 	v.sees(`<html lang="de"`).sees(secret).send("secret", secret, "do", "begin").sees(`<html lang="de"`).sees(`name="platform"`)
 }
 
@@ -469,10 +469,10 @@ func TestENR13_ThePageOfTheLinkInAnotherLanguage(t *testing.T) {
 func TestENR19_APageLeftOpen(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	_, secret := s.newcomer(false)
-	v := s.visitor().begin(secret)
+	v := s.userAgent().begin(secret)
 	s.Clock.Advance(20 * time.Minute)
 	v.open(v.at).sees(outdated)
-	late := s.visitor()
+	late := s.userAgent()
 	s.Clock.Advance(23*time.Hour + 35*time.Minute)
 	late.begin(secret).sees(`name="platform"`)
 	code := late.toCode()
@@ -502,7 +502,7 @@ func (s *site) disable(u identity.User) {
 	}
 }
 
-func (s *site) handOut(u identity.User) {
+func (s *site) provision(u identity.User) {
 	s.t.Helper()
 	s.Do(s.t, func(tx *store.Tx) error {
 		_, _, err := authenticator.Provision(context.Background(), tx, u, authenticator.TokenSpec{Kind: identity.TOTP, Digits: 6, Period: 30})

@@ -78,8 +78,8 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 	return &site{Fixture: h, t: t, url: server.URL, token: h.Authenticator(t, "Pixel 9")}
 }
 
-// A visitor is a browser without scripts.
-type visitor struct {
+// A userAgent is a browser without scripts.
+type userAgent struct {
 	*site
 	http *http.Client
 	at   string
@@ -87,16 +87,16 @@ type visitor struct {
 	code int
 }
 
-func (s *site) visitor() *visitor {
+func (s *site) userAgent() *userAgent {
 	s.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &visitor{site: s, http: &http.Client{Jar: jar, Timeout: 40 * time.Second}}
+	return &userAgent{site: s, http: &http.Client{Jar: jar, Timeout: 40 * time.Second}}
 }
 
-func (v *visitor) read(res *http.Response, err error) *visitor {
+func (v *userAgent) read(res *http.Response, err error) *userAgent {
 	v.t.Helper()
 	if err != nil {
 		v.t.Fatal(err)
@@ -110,7 +110,7 @@ func (v *visitor) read(res *http.Response, err error) *visitor {
 	return v
 }
 
-func (v *visitor) open(address string) *visitor {
+func (v *userAgent) open(address string) *userAgent {
 	v.t.Helper()
 	if strings.HasPrefix(address, "/") {
 		address = v.url + address
@@ -121,7 +121,7 @@ func (v *visitor) open(address string) *visitor {
 var hidden = regexp.MustCompile(`name="(state)" value="([^"]*)"`)
 
 // fill returns the page's form with fields filled in: name, value, …
-func (v *visitor) fill(fields ...string) url.Values {
+func (v *userAgent) fill(fields ...string) url.Values {
 	form := url.Values{"do": {"continue"}}
 	for _, m := range hidden.FindAllStringSubmatch(v.page, -1) {
 		form.Set(m[1], m[2])
@@ -137,12 +137,12 @@ func (v *visitor) fill(fields ...string) url.Values {
 	return form
 }
 
-func (v *visitor) send(fields ...string) *visitor {
+func (v *userAgent) send(fields ...string) *userAgent {
 	v.t.Helper()
 	return v.read(v.http.PostForm(v.at, v.fill(fields...)))
 }
 
-func (v *visitor) sees(words string) *visitor {
+func (v *userAgent) sees(words string) *userAgent {
 	v.t.Helper()
 	if !strings.Contains(v.page, words) {
 		v.t.Fatalf("at %s (%d): no %q on\n%s", v.at, v.code, words, v.page)
@@ -150,7 +150,7 @@ func (v *visitor) sees(words string) *visitor {
 	return v
 }
 
-func (v *visitor) toChoice() *visitor {
+func (v *userAgent) toChoice() *userAgent {
 	v.t.Helper()
 	return v.open("/t/demo/login").send("username", "berit.lie").send("password", password).sees(`name="method"`)
 }
@@ -162,7 +162,7 @@ func (s *site) passcode() string {
 func TestJRN10_FromTheNameToTheApplication(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
-		v := s.visitor().toChoice().send("method", "passcode").sees(`name="passcode"`)
+		v := s.userAgent().toChoice().send("method", "passcode").sees(`name="passcode"`)
 		v.send("passcode", "12").sees(`name="passcode"`)
 		last := v.fill("passcode", s.passcode())
 		address := v.at
@@ -181,8 +181,8 @@ func TestJRN10_FromTheNameToTheApplication(t *testing.T) {
 
 func TestJRN4_AJourneyOpensInItsOwnBrowserAlone(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	mine := s.visitor().toChoice()
-	theirs := s.visitor()
+	mine := s.userAgent().toChoice()
+	theirs := s.userAgent()
 	for _, name := range []string{"without a cookie", "with another browser's"} {
 		if theirs.open(mine.at); theirs.code != http.StatusForbidden {
 			t.Errorf("%s: %d, want 403", name, theirs.code)
@@ -199,7 +199,7 @@ func TestJRN4_AJourneyOpensInItsOwnBrowserAlone(t *testing.T) {
 
 func TestJRN4_BackAndReloadRepeatNothing(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().toChoice()
+	v := s.userAgent().toChoice()
 	form, address := v.fill("method", "push"), v.at
 	v.send("method", "push").sees(`class="number"`)
 	for range 3 {
@@ -214,8 +214,8 @@ func TestJRN4_BackAndReloadRepeatNothing(t *testing.T) {
 func TestTLOG01_AnUnknownNameLooksLikeAnyOther(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	ids := regexp.MustCompile(`jrn_[a-z2-7]{26}|berit\.lie|nobody\.at`)
-	mask := func(v *visitor) string { return fmt.Sprint(v.code, ids.ReplaceAllString(v.page, "…")) }
-	known, unknown := s.visitor(), s.visitor()
+	mask := func(v *userAgent) string { return fmt.Sprint(v.code, ids.ReplaceAllString(v.page, "…")) }
+	known, unknown := s.userAgent(), s.userAgent()
 	known.open("/t/demo/login").send("username", "berit.lie")
 	unknown.open("/t/demo/login").send("username", "nobody.at")
 	if mask(known) != mask(unknown) {
@@ -243,9 +243,9 @@ func TestENR4_WithoutAPasswordEveryNameGetsTheSameChoices(t *testing.T) {
 	push.BeforePassword = true
 	s.set(push)
 	strip := regexp.MustCompile(`jrn_[a-z2-7]{26}|berit\.lie|nobody\.at|class="number"[^/]*/p>|<p>[^<]*<bdi>\d\d</bdi>[^<]*</p>`)
-	mask := func(v *visitor) string { return fmt.Sprint(v.code, strip.ReplaceAllString(v.page, "…")) }
+	mask := func(v *userAgent) string { return fmt.Sprint(v.code, strip.ReplaceAllString(v.page, "…")) }
 	for _, way := range [][]string{{"method", "push"}, {"method", "passcode"}, {"method", "enrol"}} {
-		known, unknown := s.visitor(), s.visitor()
+		known, unknown := s.userAgent(), s.userAgent()
 		known.open("/t/demo/login").send("username", "berit.lie")
 		unknown.open("/t/demo/login").send("username", "nobody.at")
 		if mask(known) != mask(unknown) {
@@ -292,7 +292,7 @@ var shown = regexp.MustCompile(`class="number"[^>]*>(\d+)<`)
 func TestJRN11_WithoutScriptsContinueWaitsForThePhone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
-		v := s.visitor().toChoice().send("method", "push")
+		v := s.userAgent().toChoice().send("method", "push")
 		number := shown.FindStringSubmatch(v.page)
 		if number == nil {
 			t.Fatalf("no number on\n%s", v.page)
@@ -316,7 +316,7 @@ func TestJRN11_WithoutScriptsContinueWaitsForThePhone(t *testing.T) {
 func TestJRN11_TheStreamSaysGoAndNothingElse(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
-		v := s.visitor().toChoice().send("method", "push")
+		v := s.userAgent().toChoice().send("method", "push")
 		number := shown.FindStringSubmatch(v.page)[1]
 		address := v.url + strings.ReplaceAll(regexp.MustCompile(`data-stream="([^"]*)"`).FindStringSubmatch(v.page)[1], "&amp;", "&")
 		ask := func(accept string) *http.Response {
@@ -355,14 +355,14 @@ func TestJRN11_TheStreamSaysGoAndNothingElse(t *testing.T) {
 
 func TestENR13_PickingALanguageLosesNothingTyped(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().open("/t/demo/login")
+	v := s.userAgent().open("/t/demo/login")
 	v.send("username", "half a na", "language", "ar").sees(`value="half a na"`).sees(`<html lang="ar" dir="rtl">`)
 	v.send("username", "berit.lie").sees(`dir="rtl"`)
 }
 
 func TestTLOG03_AnotherSitesFormIsRefused(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().open("/t/demo/login")
+	v := s.userAgent().open("/t/demo/login")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.at, strings.NewReader(v.fill("username", "berit.lie").Encode()))
 	if err != nil {
 		t.Fatal(err)
@@ -381,11 +381,11 @@ func TestGarbageGetsAClearError(t *testing.T) {
 			"/t/demo/login/jrn_x": 404, "/t/demo/begin/x": 404, "/t/nobody/login": 404, "/t/demo/login/" + identity.NewID("jrn"): 404,
 			"/t/demo/begin/" + identity.NewID("req"): 410, "/t/" + strings.Repeat("a", 5000) + "/login": 404, "/t/%00/login": 404, "/t/%ff/login": 404,
 		} {
-			if v := s.visitor().open(address); v.code != want {
+			if v := s.userAgent().open(address); v.code != want {
 				t.Errorf("%.60s: %d, want %d", address, v.code, want)
 			}
 		}
-		v := s.visitor().open("/t/demo/login")
+		v := s.userAgent().open("/t/demo/login")
 		at := v.at
 		for _, form := range []url.Values{{}, {"state": {"-1"}}, {"state": {"9999999999999999999999.identify"}}, v.fill("do", "\x00"), v.fill("username", "\xff\xfe\x00"),
 			v.fill("username", strings.Repeat("é", 3000))} {

@@ -15,7 +15,7 @@ import (
 // looked at, and with FactorMaxAge as MaxAge, it failed.)
 func TestTLOG21_AFreshFactorLeadsBackToThePage(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().toChoice().send("method", "passcode").send("passcode", s.passcode()).sees("signed in as")
+	v := s.userAgent().toChoice().send("method", "passcode").send("passcode", s.passcode()).sees("signed in as")
 	const wants = "/t/demo/login?for=recovery-codes&fresh=1"
 	v.open(wants).sees("at recovery-codes")
 	s.Clock.Advance(11 * time.Minute)

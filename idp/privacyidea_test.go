@@ -82,7 +82,7 @@ func TestPUSH9a_StoreAppAlone(t *testing.T) {
 					Platform: identity.PrivacyIDEA, LastStep: -1, Template: []byte(`{}`), Capabilities: []string{"presence:none", "presence:pick"},
 					ActivatedAt: now, PushOnAt: now}, s.User.ID)
 			})
-			v := s.visitor().open("/t/demo/login").send("username", "berit.lie").send("password", password).sees(tt.sees)
+			v := s.userAgent().open("/t/demo/login").send("username", "berit.lie").send("password", password).sees(tt.sees)
 			if strings.Contains(v.page, `name="passcode"`) || strings.Contains(v.page, `value="passcode"`) {
 				t.Errorf("a passcode is asked for:\n%s", v.page)
 			}

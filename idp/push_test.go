@@ -58,7 +58,7 @@ func (s *site) answer(change func(*push.Answer)) error {
 
 // again waits until another request may be sent, and sends one by the page's
 // button.
-func (v *visitor) again() *visitor {
+func (v *userAgent) again() *userAgent {
 	v.t.Helper()
 	v.Clock.Advance(15 * time.Second)
 	return v.send("do", "again")
@@ -70,14 +70,14 @@ var (
 )
 
 // heading is what the page says first.
-func (v *visitor) heading() string {
+func (v *userAgent) heading() string {
 	_, rest, _ := strings.Cut(v.page, "<h1>")
 	heading, _, _ := strings.Cut(rest, "</h1>")
 	return html.UnescapeString(tags.ReplaceAllString(heading, ""))
 }
 
 // does lists what the page's buttons do.
-func (v *visitor) does() (does []string) {
+func (v *userAgent) does() (does []string) {
 	for _, b := range buttons.FindAllStringSubmatch(v.page, -1) {
 		does = append(does, b[1])
 	}
@@ -90,25 +90,25 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 	wrong := func(a *push.Answer) { a.Number = "00" }
 	for _, tt := range []struct {
 		name    string
-		end     func(s *site, v *visitor)
+		end     func(s *site, v *userAgent)
 		heading string
 		says    string
 		does    []string
 	}{
-		{"a mistake", func(s *site, v *visitor) { s.answers(func(a *push.Answer) { a.Decision = push.DenyMistake }) },
+		{"a mistake", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyMistake }) },
 			"You declined on your phone", "", []string{"again", "passcode", "back", "cancel"}},
-		{"not me", func(s *site, v *visitor) { s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe }) },
+		{"not me", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe }) },
 			"This sign‑in was rejected on the phone", "for a day every request asks for a number", []string{"passcode", "back", "cancel"}},
-		{"a wrong number", func(s *site, v *visitor) { s.answers(wrong) },
+		{"a wrong number", func(s *site, v *userAgent) { s.answers(wrong) },
 			"The number was not right", "one try only", []string{"again", "passcode", "back", "cancel"}},
-		{"nobody answered", func(s *site, v *visitor) { s.Clock.Advance(time.Minute) },
+		{"nobody answered", func(s *site, v *userAgent) { s.Clock.Advance(time.Minute) },
 			"The request ran out of time", "Nothing is wrong with your account", []string{"again", "passcode", "back", "cancel"}},
-		{"another tab began a newer one", func(s *site, v *visitor) {
+		{"another tab began a newer one", func(s *site, v *userAgent) {
 			s.Clock.Advance(15 * time.Second)
-			other := &visitor{site: s, http: v.http}
+			other := &userAgent{site: s, http: v.http}
 			other.toChoice().send("method", "push").sees(`class="number"`)
 		}, "A newer request took this one’s place", "It was sent at", []string{"again", "passcode", "back", "cancel"}},
-		{"a clock that is off", func(s *site, v *visitor) {
+		{"a clock that is off", func(s *site, v *userAgent) {
 			s.answers(func(a *push.Answer) {
 				a.Number = shown.FindStringSubmatch(v.page)[1]
 				a.Passcode = func() (push.Verdict, store.Passcode, error) {
@@ -116,14 +116,14 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 				}
 			})
 		}, "Your phone’s clock is off", "enter the next passcode by hand", []string{"continue", "push", "cancel"}},
-		{"push taken away after the approval", func(s *site, v *visitor) {
+		{"push taken away after the approval", func(s *site, v *userAgent) {
 			s.answers(func(a *push.Answer) { a.Number = shown.FindStringSubmatch(v.page)[1] })
 			s.Do(s.t, func(tx *store.Tx) error { return authenticator.SetPush(s.t.Context(), tx, s.token, false) })
 		}, "The approval no longer counted", "push was switched off", []string{"passcode", "back", "cancel"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
-			v := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
+			v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
 			tt.end(s, v)
 			v.send()
 			if got := v.heading(); got != tt.heading {
@@ -151,7 +151,7 @@ func (s *site) answers(change func(*push.Answer)) {
 // sent by hand gets no fourth.
 func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	v := s.visitor().toChoice().send("method", "push")
+	v := s.userAgent().toChoice().send("method", "push")
 	v.again().sees(`value="again"`)
 	v.again().sees("No further request can be sent in this sign‑in.")
 	if slices.Contains(v.does(), "again") {
@@ -168,7 +168,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 func TestPUSH14_NoFurtherPushInThisJourney(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	for _, way := range []string{"again", "back", "passcode"} {
-		v := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
+		v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
 		s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe })
 		v.send()
 		s.Clock.Advance(15 * time.Second)
@@ -194,7 +194,7 @@ func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			s.check(policy.Enter, func(p *policy.Push) { p.Limit, p.CodesAllowed = 1, tt.codes })
-			v := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
+			v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
 			v.again().sees(tt.then).sees(`<time datetime="` + s.Clock.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 			if got := v.heading(); got != tt.heading {
 				t.Errorf("heading %q, want %q", got, tt.heading)
@@ -217,9 +217,9 @@ func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 // (Without the browser in the look at the open request the page was another.)
 func TestPUSH10_ThePageOfAnotherBrowser(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	mine := s.visitor().toChoice().send("method", "push").sees(`class="number"`)
+	mine := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
 	s.Clock.Advance(15 * time.Second)
-	theirs := s.visitor().toChoice().send("method", "push")
+	theirs := s.userAgent().toChoice().send("method", "push")
 	if got, want := theirs.heading(), "Another request is still waiting"; got != want {
 		t.Errorf("heading %q, want %q", got, want)
 	}
@@ -243,7 +243,7 @@ func TestPUSH22_ThePageOfAnAppTooOld(t *testing.T) {
 		s := newSite(t, storetest.SQLite(t))
 		s.check(policy.Pick, func(p *policy.Push) { p.CodesAllowed = codes })
 		s.able("latchkey-web/1.0.0", policy.NoPresence, policy.Enter)
-		v := s.visitor().open("/t/demo/login").send("username", "berit.lie").send("password", password)
+		v := s.userAgent().open("/t/demo/login").send("username", "berit.lie").send("password", password)
 		v.sees("A push needs a newer authenticator").sees("Pixel 9").sees("latchkey-web 1.0.0").sees("<bdi>1.1.0</bdi>")
 		if got := strings.Contains(v.page, `name="passcode"`); got != codes {
 			t.Errorf("passcodes allowed %v, asked %v", codes, got)
@@ -262,8 +262,8 @@ func TestPUSH22_ThePageOfAnAppTooOld(t *testing.T) {
 func TestPUSH10_TwoTabsAtOneJourney(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
-		first := s.visitor().toChoice().send("method", "push")
-		second := &visitor{site: s, http: first.http}
+		first := s.userAgent().toChoice().send("method", "push")
+		second := &userAgent{site: s, http: first.http}
 		second.open(first.at).sees(shown.FindStringSubmatch(first.page)[0])
 		second.again()
 		if first.news() != http.StatusOK || second.news() != http.StatusNoContent {
@@ -292,7 +292,7 @@ func TestPUSH10_TwoTabsAtOneJourney(t *testing.T) {
 var streamed = regexp.MustCompile(`data-stream="([^"]*)"`)
 
 // news asks the page's stream once whether there is something new.
-func (v *visitor) news() int {
+func (v *userAgent) news() int {
 	v.t.Helper()
 	res, err := v.http.Get(v.url + html.UnescapeString(streamed.FindStringSubmatch(v.page)[1]))
 	if err != nil {
@@ -306,7 +306,7 @@ func (v *visitor) news() int {
 // but show the page again: no push, no passcode, no claim, no login. (Without
 // Facts.Codes in journey.Next the passcode was asked where codes are refused.)
 func TestPUSH16_FormsForWhatIsNotOffered(t *testing.T) {
-	pushes := func(s *site, v *visitor) int64 {
+	pushes := func(s *site, v *userAgent) int64 {
 		s.t.Helper()
 		j, err := s.DB.Journeys().Get(s.t.Context(), s.Tenant.ID, v.at[strings.LastIndex(v.at, "/")+1:])
 		if err != nil {
@@ -332,7 +332,7 @@ func TestPUSH16_FormsForWhatIsNotOffered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			s.check(policy.Enter, tt.change)
-			v := s.visitor().open("/t/demo/login").send("username", "berit.lie").send("password", password)
+			v := s.userAgent().open("/t/demo/login").send("username", "berit.lie").send("password", password)
 			v.send(tt.form...)
 			if strings.Contains(v.page, "signed in as") || strings.Contains(v.page, `class="number"`) || pushes(s, v) != 0 {
 				t.Errorf("%v sent %d pushes:\n%s", tt.form, pushes(s, v), v.page)
@@ -359,7 +359,7 @@ func TestPUSH17_NumbersThatOnlyLookAlike(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
-			v := s.visitor().toChoice().send("method", "push")
+			v := s.userAgent().toChoice().send("method", "push")
 			s.answers(func(a *push.Answer) { a.Number = written(shown.FindStringSubmatch(v.page)[1]) })
 			if v.send(); v.heading() != "The number was not right" {
 				t.Errorf("heading %q", v.heading())
@@ -385,7 +385,7 @@ func TestPUSH18_WhatTheBrowserShows(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
 			s.check(tt.presence)
 			s.able("latchkey-web/1.1.0", policy.NoPresence, policy.Enter, policy.Pick, policy.SixDigits)
-			v := s.visitor().toChoice().send("method", "push").sees(tt.says)
+			v := s.userAgent().toChoice().send("method", "push").sees(tt.says)
 			number := regexp.MustCompile(`class="number[^>]*>([^<]*)<`).FindStringSubmatch(v.page)
 			if (number != nil) != (tt.number != "") {
 				t.Fatalf("number %q", number)
@@ -426,7 +426,7 @@ func TestJRN11_OpenTheAppHere(t *testing.T) {
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1":      true,
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36":       false,
 	} {
-		v := s.visitor()
+		v := s.userAgent()
 		v.http.Transport = agentTransport(agent)
 		v.toChoice().send("method", "push").sees(`class="number"`)
 		if got := strings.Contains(v.page, `href="`+s.url+`/authenticator/"`); got != want {

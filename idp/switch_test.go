@@ -18,8 +18,8 @@ func (s *site) asks(what ...identity.Validation) {
 	s.set(policy.Access{Rules: []policy.Rule{{Name: "everyone", Require: what}}})
 }
 
-// cookies are the visitor's, by name.
-func (v *visitor) cookies() map[string]string {
+// cookies are the userAgent's, by name.
+func (v *userAgent) cookies() map[string]string {
 	v.t.Helper()
 	at, err := url.Parse(v.url + "/t/demo/login")
 	if err != nil {
@@ -35,13 +35,13 @@ func (v *visitor) cookies() map[string]string {
 // with reports whether a browser that holds these cookies is signed in.
 func (s *site) with(cookies map[string]string) bool {
 	s.t.Helper()
-	v := s.visitor()
+	v := s.userAgent()
 	v.plant(cookies)
 	return v.open("/t/demo/me").code == http.StatusOK
 }
 
 // plant sets cookies as somebody might who may set some for this host.
-func (v *visitor) plant(cookies map[string]string) {
+func (v *userAgent) plant(cookies map[string]string) {
 	v.t.Helper()
 	at, err := url.Parse(v.url)
 	if err != nil {
@@ -62,7 +62,7 @@ func TestTLOG04_ASessionIsNewWithEachPrivilege(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		s := newSite(t, h)
 		s.asks(identity.Password)
-		v := s.visitor().open("/t/demo/login")
+		v := s.userAgent().open("/t/demo/login")
 		before := v.cookies()
 		v.send("username", "berit.lie").send("password", password).sees("signed in as")
 		first := v.cookies()
@@ -81,7 +81,7 @@ func TestTLOG04_ASessionIsNewWithEachPrivilege(t *testing.T) {
 			t.Error("the browser's cookie alone is a session")
 		}
 
-		planted := s.visitor()
+		planted := s.userAgent()
 		planted.plant(map[string]string{session: identity.NewSecret()})
 		value := planted.cookies()[session]
 		planted.open("/t/demo/login").send("username", "berit.lie").send("password", password).sees("signed in as")
@@ -107,8 +107,8 @@ func TestTLOG06_TwoTabsAreTwoPeople(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	s.asks(identity.Password)
 	other := s.neighbour()
-	v := s.visitor()
-	tab := func() *visitor { return &visitor{site: s, http: v.http} }
+	v := s.userAgent()
+	tab := func() *userAgent { return &userAgent{site: s, http: v.http} }
 	one, two := tab().open("/t/demo/login"), tab().open("/t/demo/login")
 	one.send("username", "berit.lie")
 	two.send("username", other.Name)
@@ -147,7 +147,7 @@ func TestTLOG07_TwoPeoplesFactorsAreNobodys(t *testing.T) {
 		theirs := h.Authenticator(t, "Anna's phone")
 		s.User = berit
 
-		v := s.visitor().toChoice().send("method", "passcode")
+		v := s.userAgent().toChoice().send("method", "passcode")
 		v.send("passcode", otp.TOTP(theirs.Seed, otp.Params{}, s.Clock.Now())).sees(`name="passcode"`).sees("alert")
 		v.send("do", "back").send("do", "back").sees(`name="username"`)
 		v.send("username", "anna").sees(`name="password"`)

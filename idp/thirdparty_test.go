@@ -18,9 +18,9 @@ import (
 
 // toPlatform goes from the portal, as somebody who has no authenticator, to
 // what follows the mailed code.
-func (s *site) toPlatform() *visitor {
+func (s *site) toPlatform() *userAgent {
 	s.t.Helper()
-	v := s.visitor().open("/t/demo/login").send("username", "berit.lie").send("password", password).sees(`value="enrol"`).send("do", "enrol")
+	v := s.userAgent().open("/t/demo/login").send("username", "berit.lie").send("password", password).sees(`value="enrol"`).send("do", "enrol")
 	return v.sees(`name="code"`).send("code", s.mailedCode())
 }
 
@@ -61,7 +61,7 @@ func allowed() policy.Document {
 
 var typedSecret = regexp.MustCompile(`id="secret"[^>]*>([A-Z2-7 ]+)<`)
 
-func (v *visitor) secret() []byte {
+func (v *userAgent) secret() []byte {
 	v.t.Helper()
 	found := typedSecret.FindStringSubmatch(v.page)
 	if found == nil {
@@ -121,7 +121,7 @@ func TestENR12_ByInvitation(t *testing.T) {
 		}
 		return json.Unmarshal(due[0].Arguments, &mailed)
 	})
-	v := s.visitor().open("/t/demo/enroll").send("secret", mailed.Code).send("password", password)
+	v := s.userAgent().open("/t/demo/enroll").send("secret", mailed.Code).send("password", password)
 	v.sees(`id="secret"`).send("do", "back").sees(`value="third-party"`).send("platform", "third-party")
 	v.send("passcode", otp.TOTP(v.secret(), otp.Params{}, s.Clock.Now()))
 	if strings.Contains(v.page, `name="passcode"`) || strings.Contains(v.page, `id="problem"`) {
@@ -131,7 +131,7 @@ func TestENR12_ByInvitation(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Kind != identity.TOTP {
 		t.Errorf("authenticators: %+v, %v", all, err)
 	}
-	s.visitor().open("/t/demo/enroll").send("secret", mailed.Code).sees("already")
+	s.userAgent().open("/t/demo/enroll").send("secret", mailed.Code).sees("already")
 }
 
 // Where passcodes do not count it would be of no use, and where the tenant does

@@ -1,4 +1,4 @@
-// Bench measures how fast Latchkey is: it founds a house in a temporary folder,
+// Bench measures how fast Latchkey is: it makes an installation in a temporary folder,
 // fills it with people, starts the real binary on loopback, and lets browsers
 // that it plays itself sign in to applications that it plays too.
 //

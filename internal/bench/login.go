@@ -10,7 +10,7 @@ import (
 // maxSteps is more pages than any login has.
 const maxSteps = 8
 
-// login walks from a page of a login to its end, answering each as the person
+// login goes from a page of a login to its end, answering each as the person
 // would: the application's address it leads to, or the page that posts an
 // answer there. Whoever has no seed asks for a push, and stays where it is
 // waited for. Where a passkey is asked for or enrolling is offered, it ends: that

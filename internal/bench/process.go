@@ -25,15 +25,15 @@ type process struct {
 	readyIn time.Duration // from the start to the first "ready"
 }
 
-// logFile is what all servers of a house log to.
+// logFile is what all servers of an installation log to.
 const logFile = "server.log"
 
 // startLimit is how long a server may take to be ready.
 const startLimit = 30 * time.Second
 
-// start runs the binary in a house's folder until it is ready, listening at an
+// start runs the binary in an installation's folder until it is ready, listening at an
 // address. What it logs goes to a file there.
-func start(ctx context.Context, binary string, h *house, address string) (*process, error) {
+func start(ctx context.Context, binary string, h *installation, address string) (*process, error) {
 	second, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ type owner struct {
 
 // owners adds people who are about to set up a phone: their journeys stand at
 // the QR code.
-func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, n int) (chan *owner, error) {
+func (h *installation) owners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, n int) (chan *owner, error) {
 	all := make(chan *owner, n)
 	for len(all) < n {
 		if err := h.someOwners(ctx, db, who, app, hash, scenario, all, min(batch, n-len(all))); err != nil {
@@ -36,7 +36,7 @@ func (h *house) owners(ctx context.Context, db *store.DB, who identity.Principal
 	return all, nil
 }
 
-func (h *house) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, all chan<- *owner, n int) error {
+func (h *installation) someOwners(ctx context.Context, db *store.DB, who identity.Principal, app, hash, scenario string, all chan<- *owner, n int) error {
 	return db.InTx(ctx, who, func(tx *store.Tx) error {
 		rules, err := enroll.ReadRules(ctx, tx.Reader, h.tenant.ID)
 		if err != nil {

@@ -46,7 +46,7 @@ type Row struct {
 	P99MS     float64  `json:"p99_ms"`
 	ServerMS  float64  `json:"server_cpu_ms"`
 	DriverMS  float64  `json:"driver_cpu_ms"`
-	Others    float64  `json:"others_percent"` // of the machine, used by neither: PostgreSQL, or strangers
+	Others    float64  `json:"others_percent"` // of the machine, used by neither: PostgreSQL, or unrelated processes
 	PeakMiB   float64  `json:"peak_mib"`
 
 	// Of what was done once as a whole: how long that took.

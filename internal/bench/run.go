@@ -28,7 +28,7 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 		return run, err
 	}
 	progress("%s: %d people move in", run.Database, o.users)
-	h, err := found(ctx, filepath.Join(dir, "house"), database, o)
+	h, err := install(ctx, filepath.Join(dir, "installation"), database, o)
 	if err != nil {
 		return run, err
 	}
@@ -38,7 +38,7 @@ func measureOne(ctx context.Context, o options, database string, progress func(f
 		return run, err
 	}
 	defer func() { err = errors.Join(err, p.stop(), run.complaints(h)) }()
-	r := &rig{house: h, process: p}
+	r := &rig{installation: h, process: p}
 	if r.relying, err = newRelying(ctx, h.config.BaseURL); err != nil {
 		return run, err
 	}
@@ -64,7 +64,7 @@ func (r *rig) row(ctx context.Context, o options, s scenario, y yardsticks, data
 		if err != nil {
 			return row, err
 		}
-		if r.second, err = start(ctx, o.binary, r.house, address); err != nil {
+		if r.second, err = start(ctx, o.binary, r.installation, address); err != nil {
 			return row, err
 		}
 		defer func() { err = errors.Join(err, r.second.stop()) }()
@@ -80,7 +80,7 @@ const starts = 5
 
 // begin starts the server on a folder that exists, several times, and looks at
 // the last one at rest.
-func (run *Run) begin(ctx context.Context, o options, h *house) (p *process, err error) {
+func (run *Run) begin(ctx context.Context, o options, h *installation) (p *process, err error) {
 	times := starts
 	if o.quick {
 		times = 1
@@ -110,7 +110,7 @@ func (run *Run) begin(ctx context.Context, o options, h *house) (p *process, err
 }
 
 // complaints counts what the server logged as its own failures.
-func (run *Run) complaints(h *house) error {
+func (run *Run) complaints(h *installation) error {
 	log, err := os.ReadFile(filepath.Join(h.config.Dir(), logFile))
 	if err != nil {
 		return err

@@ -2,9 +2,9 @@ package main
 
 import "context"
 
-// A rig is a house with a running server, and what the load needs of it.
+// A rig is an installation with a running server, and what the load needs of it.
 type rig struct {
-	*house
+	*installation
 	*process
 	second  *process // of the same database, where a scenario has two
 	relying relying  // an application's server, as all begin

@@ -61,7 +61,7 @@ func newWorkplace(t *testing.T, database string) *workplace {
 	t.Helper()
 	ctx := t.Context()
 	// A passcode works once: two people for each flow that types one.
-	h, err := found(ctx, filepath.Join(t.TempDir(), "bench"), database, options{users: 4 * len(flows)})
+	h, err := install(ctx, filepath.Join(t.TempDir(), "bench"), database, options{users: 4 * len(flows)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func newWorkplace(t *testing.T, database string) *workplace {
 		}
 	})
 	h.config.Mail.Folder, h.config.Mail.From = "mails", "login@example.org"
-	w := &workplace{rig: &rig{house: h}, counter: newWorkCounter(), who: builder}
+	w := &workplace{rig: &rig{installation: h}, counter: newWorkCounter(), who: builder}
 	w.who.Tenant = h.tenant.ID
 	err = w.inDatabase(ctx, func(db *store.DB) error {
 		app, secret, err := oidcclient.New("Password alone", oidcclient.Options{RedirectURIs: []string{callback}})

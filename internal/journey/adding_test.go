@@ -36,7 +36,7 @@ func (h *fixture) provenSession(by identity.Method) identity.Session {
 func (h *fixture) add(s identity.Session) (*journey.View, error) {
 	h.Helper()
 	h.Clock.Advance(time.Second)
-	c := h.visit(s)
+	c := h.withSession(s)
 	c.Browser, c.Binding = s.Browser, s.Browser
 	p, err := h.engine.Begin(h.Context(), c.Client, journey.ForAuthenticator{Application: h.Application})
 	return h.started(c, p, err)

@@ -32,8 +32,8 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 		if t.Name() != "TestTLOG08_GuessingIsBounded/sqlite" {
 			tries = min(tries, 1_000)
 		}
-		from := func(ip string) visit {
-			v := h.visit(nowhere)
+		from := func(ip string) client {
+			v := h.withSession(nowhere)
 			v.Who.IP = ip
 			return v
 		}
@@ -77,20 +77,20 @@ func TestTLOG08_GuessingIsBounded(t *testing.T) {
 		anew := h.Node(t)
 		engines = append(engines, h.newEngine(anew))
 		for i := range 60 {
-			e, visit := engines[i%3], from(fmt.Sprintf("198.51.%d.7", i))
+			e, client := engines[i%3], from(fmt.Sprintf("198.51.%d.7", i))
 			v, err := h.begin(fmt.Sprint("c", i), nowhere, nil)
 			v = h.want(v, err, journey.Identify)
-			v, err = h.takeOn(e, visit, v, journey.EnterName{Name: "berit.lie"})
+			v, err = h.takeOn(e, client, v, journey.EnterName{Name: "berit.lie"})
 			v = h.want(v, err, journey.Choose)
 			way := []identity.Method{identity.ByPasscode, identity.ByRecoveryCode}[i%2]
-			v, err = h.takeOn(e, visit, v, journey.ChooseMethod{Method: way})
+			v, err = h.takeOn(e, client, v, journey.ChooseMethod{Method: way})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if way == identity.ByPasscode {
-				_, err = h.takeOn(e, visit, v, journey.EnterPasscode{Passcode: h.passcode(0)}) // the right one
+				_, err = h.takeOn(e, client, v, journey.EnterPasscode{Passcode: h.passcode(0)}) // the right one
 			} else {
-				_, err = h.takeOn(e, visit, v, journey.EnterRecoveryCode{Code: "AAAA-AAAA-AAAA-AAAA"})
+				_, err = h.takeOn(e, client, v, journey.EnterRecoveryCode{Code: "AAAA-AAAA-AAAA-AAAA"})
 			}
 			if err != nil {
 				t.Fatal(err)

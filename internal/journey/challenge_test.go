@@ -61,7 +61,7 @@ func (h *fixture) toChallenge(browser string) *journey.View {
 // responds gives a response and wants to be at a step then, told so.
 func (h *fixture) responds(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.EnterResponse{Response: typed})
+	v, err := h.take(h.withSession(nowhere), v, journey.EnterResponse{Response: typed})
 	v = h.want(v, err, at)
 	if at != journey.Done && v.Journey.Notice != told {
 		h.Errorf("told %q, want %q", v.Journey.Notice, told)
@@ -111,7 +111,7 @@ func TestCRED3_AWrongResponseUsesTheChallengeUp(t *testing.T) {
 		other.User = h.User
 		app := other.Authenticator(t, "another phone") // makes passcodes
 		v := h.named("b", h.User.Name, journey.AskPassword)
-		v, err := h.take(h.visit(nowhere), h.proved(v, journey.Choose), journey.ChooseMethod{Method: identity.ByChallenge})
+		v, err := h.take(h.withSession(nowhere), h.proved(v, journey.Choose), journey.ChooseMethod{Method: identity.ByChallenge})
 		v = h.want(v, err, journey.AskChallenge)
 		first := v.Challenge.Digits
 		v = h.responds(v, "00000000", journey.AskChallenge, wrongResponse)
@@ -150,7 +150,7 @@ func TestCRED3_OneResponseToAChallenge(t *testing.T) {
 		h.setPolicy(limits)
 		var stale, looked atomic.Int32
 		each(100, h.toChallenge("b"), func(v *journey.View) {
-			v, err := h.take(h.visit(nowhere), v, journey.EnterResponse{Response: "00000000"})
+			v, err := h.take(h.withSession(nowhere), v, journey.EnterResponse{Response: "00000000"})
 			switch {
 			case errors.Is(err, identity.Conflict):
 				stale.Add(1)
@@ -184,7 +184,7 @@ func TestCRED3_AnExpiredChallenge(t *testing.T) {
 			t.Error("it was counted")
 		}
 		h.Clock.Advance(3 * time.Minute)
-		v, err := h.take(h.visit(nowhere), h.look(v), journey.Resend{})
+		v, err := h.take(h.withSession(nowhere), h.look(v), journey.Resend{})
 		v = h.want(v, err, journey.AskChallenge)
 		h.responds(v, h.response(card, v.Challenge.Digits), journey.Done, "")
 	})
@@ -228,9 +228,9 @@ func TestCRED3_ChallengesDoNotTellWhoHasThem(t *testing.T) {
 			if !slices.Contains(v.Methods, identity.ByChallenge) {
 				return seen
 			}
-			v, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByChallenge})
+			v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByChallenge})
 			v = h.want(v, err, journey.AskChallenge)
-			v, err = h.take(h.visit(nowhere), h.look(v), journey.EnterResponse{Response: "00000000"})
+			v, err = h.take(h.withSession(nowhere), h.look(v), journey.EnterResponse{Response: "00000000"})
 			v = h.want(v, err, journey.AskChallenge)
 			return append(seen, fmt.Sprint(v.Step, v.Journey.Notice, len(v.Challenge.Digits), v.Methods))
 		}

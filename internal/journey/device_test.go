@@ -28,9 +28,9 @@ func (h *fixture) remembering(remember bool) {
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: twoFactors, Remember: remember}}})
 }
 
-// bringing is a visit of a browser with what it was given to keep.
-func (h *fixture) bringing(device store.DeviceCookie, box *bool) visit {
-	v := h.visit(identity.Session{})
+// bringing is a client of a browser with what it was given to keep.
+func (h *fixture) bringing(device store.DeviceCookie, box *bool) client {
+	v := h.withSession(identity.Session{})
 	v.Device, v.Remember = device, box
 	return v
 }
@@ -39,12 +39,12 @@ func (h *fixture) bringing(device store.DeviceCookie, box *bool) visit {
 func (h *fixture) login(browser string, device store.DeviceCookie, change func(*journey.Request)) *journey.View {
 	h.Helper()
 	h.device = journey.Device{}
-	visit := h.bringing(device, nil)
+	client := h.bringing(device, nil)
 	v, err := h.begin(browser, identity.Session{}, change)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+	v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
-	v, err = h.take(visit, v, journey.EnterPassword{Password: password})
+	v, err = h.take(client, v, journey.EnterPassword{Password: password})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -55,17 +55,17 @@ func (h *fixture) login(browser string, device store.DeviceCookie, change func(*
 func (h *fixture) remembered(browser string) store.DeviceCookie {
 	h.Helper()
 	h.Clock.Advance(time.Minute) // another passcode
-	visit := h.bringing(store.DeviceCookie{}, &yes)
+	client := h.bringing(store.DeviceCookie{}, &yes)
 	v := h.login(browser, store.DeviceCookie{}, nil)
 	if !v.OffersRemember() {
 		h.Fatal("the page does not offer to remember the device")
 	}
-	v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err := h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
 	if v.Journey.Remember != identity.WillRemember {
 		h.Error("what was ticked on the page of choice is forgotten on the next")
 	}
-	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+	v, err = h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID == "" || h.device.Life != 30*24*time.Hour {
 		h.Fatalf("given to keep: %v", h.device)
@@ -198,15 +198,15 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	h.remembering(true)
 	device := h.remembered("b")
-	visit := h.bringing(device, &yes)
+	client := h.bringing(device, &yes)
 	v, err := h.begin("b", identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+	v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
 	if v.OffersRemember() {
 		t.Error("offered before a password")
 	}
-	v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong"})
+	v, err = h.take(client, v, journey.EnterPassword{Password: "wrong"})
 	h.want(v, err, journey.AskPassword)
 
 	// Where the rule allows none, the box in a form of one's own is of no account.
@@ -214,10 +214,10 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	h.device = journey.Device{}
 	h.Clock.Advance(time.Minute)
 	v = h.want(h.login("c", store.DeviceCookie{}, nil), nil, journey.Choose)
-	visit = h.bringing(store.DeviceCookie{}, &yes)
-	v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+	client = h.bringing(store.DeviceCookie{}, &yes)
+	v, err = h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+	v, err = h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered where the rule allows none")
@@ -256,13 +256,13 @@ func TestJRN9_OnlyAFullLoginRemembers(t *testing.T) {
 	s := h.withPassword("e")
 	h.remembering(true)
 	h.Clock.Advance(time.Minute)
-	visit = h.bringing(store.DeviceCookie{}, &yes)
-	visit.Session = s
+	client = h.bringing(store.DeviceCookie{}, &yes)
+	client.Session = s
 	v, err = h.begin("e", s, nil)
 	v = h.want(v, err, journey.Choose)
-	v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err = h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+	v, err = h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if h.device.Cookie.ID != "" {
 		t.Error("remembered by a second factor alone")
@@ -334,9 +334,9 @@ func TestJRN9_JRN8_ADeviceCompletesASession(t *testing.T) {
 		s := h.withPassword("b")
 		h.remembering(true)
 		h.Clock.Advance(30 * time.Minute)
-		visit := h.bringing(device, nil)
-		visit.Session = s
-		v, err := h.beginFrom(visit, "b", func(s *journey.Request) { s.Passive = true })
+		client := h.bringing(device, nil)
+		client.Session = s
+		v, err := h.beginFrom(client, "b", func(s *journey.Request) { s.Passive = true })
 		h.want(v, err, journey.Done)
 		if h.device.Cookie.Secret == device.Secret || h.device.Cookie.ID != device.ID {
 			t.Errorf("the browser keeps %v after %v", h.device.Cookie, device)

@@ -25,7 +25,7 @@ func (h *fixture) disable() {
 // it does for a name nobody has: with the right password, passcode or code, and
 // while a push is waited for.
 func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
-	type act = func(h *fixture, visit visit, v *journey.View) (*journey.View, error)
+	type act = func(h *fixture, client client, v *journey.View) (*journey.View, error)
 	for name, tt := range map[string]struct {
 		before func(h *fixture)
 		at     journey.Step
@@ -33,24 +33,24 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 		after  []act
 	}{
 		"password": {func(*fixture) {}, journey.AskPassword, nil, []act{
-			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
-				return h.take(visit, v, journey.EnterPassword{Password: password})
+			func(h *fixture, client client, v *journey.View) (*journey.View, error) {
+				return h.take(client, v, journey.EnterPassword{Password: password})
 			}}},
 		"passcode": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
-				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+			func(h *fixture, client client, v *journey.View) (*journey.View, error) {
+				return h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 			}, []act{
-				func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
-					return h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+				func(h *fixture, client client, v *journey.View) (*journey.View, error) {
+					return h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 				}}},
 		"push": {func(h *fixture) { h.withoutPassword(nil) }, journey.Choose,
-			func(h *fixture, visit visit, v *journey.View) (*journey.View, error) {
-				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush})
+			func(h *fixture, client client, v *journey.View) (*journey.View, error) {
+				return h.take(client, v, journey.ChooseMethod{Method: identity.ByPush})
 			}, []act{
-				func(h *fixture, _ visit, v *journey.View) (*journey.View, error) {
+				func(h *fixture, _ client, v *journey.View) (*journey.View, error) {
 					return h.lookAt(v.Journey.ID)
 				},
-				func(h *fixture, _ visit, v *journey.View) (*journey.View, error) {
+				func(h *fixture, _ client, v *journey.View) (*journey.View, error) {
 					h.Clock.Advance(5 * time.Minute)
 					return h.lookAt(v.Journey.ID)
 				}}},
@@ -59,13 +59,13 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 				h := newFixture(t, empty)
 				tt.before(h)
-				visit := h.visit(identity.Session{})
+				client := h.withSession(identity.Session{})
 				var views [2]*journey.View
 				for i, user := range []string{"berit.lie", "nobody"} {
 					views[i] = h.named(user, user, tt.at)
 					if tt.until != nil {
 						var err error
-						if views[i], err = tt.until(h, visit, views[i]); err != nil {
+						if views[i], err = tt.until(h, client, views[i]); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -74,7 +74,7 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 				var told [2]string
 				for n, after := range tt.after {
 					for i := range views {
-						v, err := after(h, visit, views[i])
+						v, err := after(h, client, views[i])
 						if err != nil {
 							t.Fatalf("act %d: %v", n, err)
 						}
@@ -95,8 +95,8 @@ func TestENR4_AJourneyOfADisabledUserGoesOnAsNobodys(t *testing.T) {
 func TestTLOG27_DisablingEndsWhatIsOpen(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
-		waiting, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
+		client := h.withSession(identity.Session{})
+		waiting, err := h.take(client, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
 		waiting = h.want(waiting, err, journey.WaitForPush)
 		secret, session := identity.NewSecret(), identity.Session{Tenant: h.Tenant.ID, ID: identity.NewID(identity.SessionID),
 			UserID: h.User.ID, Browser: "c", AuthTime: h.db.Now(), Idle: time.Hour, ExpiresAt: h.db.Now().Add(time.Hour)}
@@ -182,7 +182,7 @@ func TestCRED13_AnOperatorsLockHoldsInEveryBrowserUntilUnlocked(t *testing.T) {
 		}
 		h.Clock.Advance(10 * time.Minute)
 		for _, browser := range []string{"known", "new"} {
-			v, err := h.take(h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
+			v, err := h.take(h.withSession(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 			if v = h.want(v, err, journey.AskPassword); v.Journey.Notice != "error.login.wrong" {
 				t.Errorf("in the %s browser, told %q", browser, v.Journey.Notice)
 			}
@@ -221,9 +221,9 @@ func TestAChangedPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 		}
 		v, err := h.lookAt(half.Journey.ID)
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
+		v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: other})
+		v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: other})
 		h.want(v, err, journey.Choose)
 		if live() {
 			t.Error("the session is still live")

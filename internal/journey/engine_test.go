@@ -70,14 +70,14 @@ func (h *fixture) newEngine(db *store.DB) *journey.Engine {
 	return &journey.Engine{DB: db, Directory: directory.New(db, 2), Catalog: localestest.Catalog(h), Base: &url.URL{Scheme: "https", Host: "login.example.org"}}
 }
 
-// A visit is a client, and whether it asked beside its input to be remembered.
-type visit struct {
+// A client is that of an input, and whether it asked beside its input to be remembered.
+type client struct {
 	journey.Client
 	Remember *bool
 }
 
-func (h *fixture) visit(s identity.Session) visit {
-	return visit{Client: journey.Client{Tenant: h.Tenant, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
+func (h *fixture) withSession(s identity.Session) client {
+	return client{Client: journey.Client{Tenant: h.Tenant, Who: identity.Principal{Tenant: h.Tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"}, Session: s,
 		Grant: func(_ context.Context, _ *store.Tx, s journey.Success) error {
 			h.grants.Add(1)
 			h.last, h.device, h.passed = s.Session, s.Device, s.Journey.Passed
@@ -88,11 +88,11 @@ func (h *fixture) visit(s identity.Session) visit {
 // take hands an input to the journey of a view, from the client it is bound to,
 // and returns the view of what followed. An input that was not taken is a
 // Conflict.
-func (h *fixture) take(c visit, v *journey.View, in journey.Input) (*journey.View, error) {
+func (h *fixture) take(c client, v *journey.View, in journey.Input) (*journey.View, error) {
 	return h.takeOn(h.engine, c, v, in)
 }
 
-func (h *fixture) takeOn(e *journey.Engine, c visit, v *journey.View, in journey.Input) (*journey.View, error) {
+func (h *fixture) takeOn(e *journey.Engine, c client, v *journey.View, in journey.Input) (*journey.View, error) {
 	h.Helper()
 	remembering := journey.Remembering{Remember: c.Remember}
 	switch with := in.(type) {
@@ -121,7 +121,7 @@ func (h *fixture) takeOn(e *journey.Engine, c visit, v *journey.View, in journey
 }
 
 // viewOf is what the engine knows behind a prompt.
-func (h *fixture) viewOf(c visit, p *journey.Prompt) (*journey.View, error) {
+func (h *fixture) viewOf(c client, p *journey.Prompt) (*journey.View, error) {
 	v, err := h.engine.Load(context.WithoutCancel(h.Context()), c.Client, p.Journey)
 	if err == nil && p.EndedNow {
 		v.Step = p.Step
@@ -130,7 +130,7 @@ func (h *fixture) viewOf(c visit, p *journey.Prompt) (*journey.View, error) {
 }
 
 func (h *fixture) lookAt(id string) (*journey.View, error) {
-	return h.engine.Load(h.Context(), h.visit(identity.Session{}).Client, id)
+	return h.engine.Load(h.Context(), h.withSession(identity.Session{}).Client, id)
 }
 
 // Why a journey did not begin.
@@ -139,7 +139,7 @@ var (
 	errContextUnmet  = errors.New("context unmet")
 )
 
-func (h *fixture) started(c visit, p *journey.Prompt, err error) (*journey.View, error) {
+func (h *fixture) started(c client, p *journey.Prompt, err error) (*journey.View, error) {
 	h.Helper()
 	switch {
 	case err != nil:
@@ -155,10 +155,10 @@ func (h *fixture) started(c visit, p *journey.Prompt, err error) (*journey.View,
 // begin begins a journey for a browser.
 func (h *fixture) begin(browser string, s identity.Session, change func(*journey.Request)) (*journey.View, error) {
 	h.Helper()
-	return h.beginFrom(h.visit(s), browser, change)
+	return h.beginFrom(h.withSession(s), browser, change)
 }
 
-func (h *fixture) beginFrom(c visit, browser string, change func(*journey.Request)) (*journey.View, error) {
+func (h *fixture) beginFrom(c client, browser string, change func(*journey.Request)) (*journey.View, error) {
 	h.Helper()
 	var want journey.Request
 	if change != nil {
@@ -193,7 +193,7 @@ func (h *fixture) toChoice(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: " Berit.LIE "})
+	v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterName{Name: " Berit.LIE "})
 	v = h.want(v, err, journey.AskPassword)
 	return h.proved(v, journey.Choose)
 }
@@ -201,7 +201,7 @@ func (h *fixture) toChoice(browser string) *journey.View {
 // proved gives the right password and wants to be at a step then.
 func (h *fixture) proved(v *journey.View, at journey.Step) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
+	v, err := h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password})
 	return h.want(v, err, at)
 }
 
@@ -222,26 +222,26 @@ func (h *fixture) events(kind audit.Kind) []audit.Event {
 func TestJRN1_PasswordAndPasscode(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		v := h.toChoice("b")
-		v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err := h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: "000 000"})
+		v, err = h.take(client, v, journey.EnterPasscode{Passcode: "000 000"})
 		v = h.want(v, err, journey.AskPasscode)
 		if v.Journey.Notice != "error.passcode.wrong" {
 			t.Errorf("told %q", v.Journey.Notice)
 		}
 		code := h.passcode(0)
-		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: code[:3] + " " + code[3:]})
+		v, err = h.take(client, v, journey.EnterPasscode{Passcode: code[:3] + " " + code[3:]})
 		v = h.want(v, err, journey.Done)
 		if h.grants.Load() != 1 || v.Journey.Outcome != identity.Succeeded {
 			t.Errorf("%d grants, outcome %q", h.grants.Load(), v.Journey.Outcome)
 		}
 		// The same passcode in another journey is a replay.
 		v = h.toChoice("c")
-		v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err = h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: code})
+		v, err = h.take(client, v, journey.EnterPasscode{Passcode: code})
 		h.want(v, err, journey.AskPasscode)
 		// The ended one answers nobody.
 		if u, err := h.db.Users().Get(t.Context(), h.Tenant.ID, h.User.ID); err != nil || u.Failures != 1 {
@@ -253,11 +253,11 @@ func TestJRN1_PasswordAndPasscode(t *testing.T) {
 func TestJRN8_SingleSignOnAndWhatUndoesIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		v := h.toChoice("b")
-		v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err := h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+		v, err = h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		h.want(v, err, journey.Done)
 		s := h.last
 
@@ -300,16 +300,16 @@ func TestJRN7_StepUpAsksWhatIsMissing(t *testing.T) {
 		h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
+		v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
+		v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password})
 		h.want(v, err, journey.Done)
 		s := h.last
 		v, err = h.begin("b", s, func(s *journey.Request) { s.ACR = []string{journey.MFAContext} })
 		v = h.want(v, err, journey.Choose)
-		v, err = h.take(h.visit(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err = h.take(h.withSession(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.take(h.visit(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
+		v, err = h.take(h.withSession(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		v = h.want(v, err, journey.Done)
 		if after := h.last; after.ID != s.ID || len(after.Passed) != 2 {
 			t.Errorf("after step-up session %+v, before %s", after, s.ID)
@@ -338,8 +338,8 @@ func (h *fixture) setPolicy(d policy.Document) {
 func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
-		v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
+		client := h.withSession(identity.Session{})
+		v, err := h.take(client, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPush})
 		v = h.want(v, err, journey.WaitForPush)
 		if len(v.Request.Number) != 2 {
 			t.Fatalf("number %q", v.Request.Number)
@@ -363,7 +363,7 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 				mine := *v
 				j := *v.Journey
 				mine.Journey = &j
-				after, err := h.take(visit, &mine, journey.Continue{})
+				after, err := h.take(client, &mine, journey.Continue{})
 				switch {
 				case err == nil && after.Step == journey.Done:
 					done.Add(1)
@@ -382,10 +382,10 @@ func TestPUSH26_AnApprovalIsClaimedOnce(t *testing.T) {
 func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
-		v, err := h.take(visit, h.toChoice("b"), journey.GoBack{})
+		client := h.withSession(identity.Session{})
+		v, err := h.take(client, h.toChoice("b"), journey.GoBack{})
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+		v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 		h.want(v, err, journey.AskPassword)
 		again, err := h.db.Journeys().Get(t.Context(), h.Tenant.ID, v.Journey.ID)
 		if err != nil || len(again.Passed) != 0 {
@@ -397,18 +397,20 @@ func TestJRN3_GoingBackRevokesWhatDependedOnIt(t *testing.T) {
 func TestTLOG05_NoStepIsSkipped(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+		v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
 		for name, act := range map[string]func() (*journey.View, error){
-			"passcode": func() (*journey.View, error) { return h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)}) },
-			"push":     func() (*journey.View, error) { return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush}) },
-			"choose": func() (*journey.View, error) {
-				return h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+			"passcode": func() (*journey.View, error) {
+				return h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 			},
-			"identify": func() (*journey.View, error) { return h.take(visit, v, journey.EnterName{Name: "other"}) },
+			"push": func() (*journey.View, error) { return h.take(client, v, journey.ChooseMethod{Method: identity.ByPush}) },
+			"choose": func() (*journey.View, error) {
+				return h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
+			},
+			"identify": func() (*journey.View, error) { return h.take(client, v, journey.EnterName{Name: "other"}) },
 		} {
 			if _, err := act(); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s before the password: %v, want a conflict", name, err)
@@ -420,12 +422,12 @@ func TestTLOG05_NoStepIsSkipped(t *testing.T) {
 func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(visit, v, journey.EnterName{Name: "nobody"})
+		v, err = h.take(client, v, journey.EnterName{Name: "nobody"})
 		v = h.want(v, err, journey.AskPassword)
-		v, err = h.take(visit, v, journey.EnterPassword{Password: password})
+		v, err = h.take(client, v, journey.EnterPassword{Password: password})
 		v = h.want(v, err, journey.AskPassword)
 		if v.Journey.Notice != "error.login.wrong" {
 			t.Errorf("told %q", v.Journey.Notice)
@@ -436,25 +438,25 @@ func TestJRN10_ANameOfNobodyIsAskedTheSame(t *testing.T) {
 func TestCRED20_SixWrongPasswordsLockAndTheWordsStayTheSame(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+		v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 		v = h.want(v, err, journey.AskPassword)
 		for range 6 {
-			v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong password"})
+			v, err = h.take(client, v, journey.EnterPassword{Password: "wrong password"})
 			v = h.want(v, err, journey.AskPassword)
 		}
 		if len(h.events(audit.UserLocked)) != 1 {
 			t.Errorf("%d lock events, want 1", len(h.events(audit.UserLocked)))
 		}
-		v, err = h.take(visit, v, journey.EnterPassword{Password: password}) // the right one
+		v, err = h.take(client, v, journey.EnterPassword{Password: password}) // the right one
 		v = h.want(v, err, journey.AskPassword)
 		if v.Journey.Notice != "error.login.wrong" {
 			t.Errorf("told %q while locked", v.Journey.Notice)
 		}
 		h.do(identity.Principal{Tenant: h.Tenant.ID}, func(tx *store.Tx) error { return tx.Users().Unlock(t.Context(), h.Tenant.ID, h.User.ID) })
-		v, err = h.take(visit, v, journey.EnterPassword{Password: password})
+		v, err = h.take(client, v, journey.EnterPassword{Password: password})
 		h.want(v, err, journey.Choose)
 	})
 }
@@ -472,7 +474,7 @@ func TestCRED20_FailuresCountInTheBrowserThatNamedItsUser(t *testing.T) {
 		// in takes an input with a cookie, in a journey that was begun by begin, which
 		// bound it by the cookie's own name.
 		in := func(began, cookie string, v *journey.View, in journey.Input) *journey.View {
-			c := h.visit(identity.Session{})
+			c := h.withSession(identity.Session{})
 			c.Binding, c.Browser = began, cookie
 			p, err := h.engine.Take(t.Context(), c.Client, v.Journey.ID, v.State(), in)
 			if err != nil || p.Stale {
@@ -513,11 +515,11 @@ func TestJRN4_AnEndedJourneyTellsOthersNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		v := h.toChoice("b")
-		v, err := h.take(h.visit(identity.Session{}), v, journey.Cancel{})
+		v, err := h.take(h.withSession(identity.Session{}), v, journey.Cancel{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		other := h.visit(identity.Session{}).Client
+		other := h.withSession(identity.Session{}).Client
 		other.Binding = "c"
 		for _, tt := range []struct {
 			name    string

@@ -36,7 +36,7 @@ func TestTLOG29_AnImportedHashIsReplaced(t *testing.T) {
 			return u.Password
 		}
 		before := kept()
-		v, err := h.take(h.visit(nowhere), h.named("z", "anna", journey.AskPassword), journey.EnterPassword{Password: "a wrong password"})
+		v, err := h.take(h.withSession(nowhere), h.named("z", "anna", journey.AskPassword), journey.EnterPassword{Password: "a wrong password"})
 		h.want(v, err, journey.AskPassword)
 		if kept() != before {
 			t.Error("replaced by a wrong password")
@@ -50,7 +50,7 @@ func TestTLOG29_AnImportedHashIsReplaced(t *testing.T) {
 			next <- page
 		}
 		each(len(pages), pages[0], func(*journey.View) {
-			v, err := h.take(h.visit(nowhere), <-next, journey.EnterPassword{Password: password})
+			v, err := h.take(h.withSession(nowhere), <-next, journey.EnterPassword{Password: password})
 			if err != nil || v.Step != journey.Done {
 				t.Errorf("%v, %v", v, err)
 			}
@@ -62,7 +62,7 @@ func TestTLOG29_AnImportedHashIsReplaced(t *testing.T) {
 		if len(anew) != 1 {
 			t.Errorf("%d events of it, want 1", len(anew))
 		}
-		v, err = h.take(h.visit(nowhere), h.named("e", "anna", journey.AskPassword), journey.EnterPassword{Password: password})
+		v, err = h.take(h.withSession(nowhere), h.named("e", "anna", journey.AskPassword), journey.EnterPassword{Password: password})
 		h.want(v, err, journey.Done)
 	})
 }

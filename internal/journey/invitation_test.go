@@ -40,7 +40,7 @@ func TestENR19_NothingBeginsByAnInvitationThatEnded(t *testing.T) {
 			}
 			return nil
 		})
-		c := h.visit(identity.Session{}).Client
+		c := h.withSession(identity.Session{}).Client
 		c.Browser, c.Binding = "b", "b"
 		p, err := h.engine.Begin(ctx, c, journey.FromInvitation{Secret: tt.name, Application: h.Application})
 		if err != nil || p.Reason != tt.want || (p.Step == journey.EnrollPlatform) != (tt.want == "") {

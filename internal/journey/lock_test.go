@@ -31,13 +31,13 @@ func (h *fixture) named(browser, name string, step journey.Step) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, nil)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: name})
+	v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterName{Name: name})
 	return h.want(v, err, step)
 }
 
 func (h *fixture) toPasscode(browser, name string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(identity.Session{}), h.named(browser, name, journey.Choose), journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err := h.take(h.withSession(identity.Session{}), h.named(browser, name, journey.Choose), journey.ChooseMethod{Method: identity.ByPasscode})
 	return h.want(v, err, journey.AskPasscode)
 }
 
@@ -84,7 +84,7 @@ func TestCRED20_ATryCountsThoughTheJourneyMovedOn(t *testing.T) {
 		v := h.named("b", "berit.lie", journey.AskPassword)
 		try := func(typed string) func(*journey.View) {
 			return func(v *journey.View) {
-				if _, err := h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: typed}); err != nil && !errors.Is(err, identity.Conflict) {
+				if _, err := h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: typed}); err != nil && !errors.Is(err, identity.Conflict) {
 					t.Error(err)
 				}
 			}
@@ -115,7 +115,7 @@ func TestCRED20_WhatWasNotEvaluatedIsGivenBack(t *testing.T) {
 	h.User = identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "damaged", Password: "no hash"}
 	h.do(h.Who, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), h.User) })
 	v := h.named("b", "damaged", journey.AskPassword)
-	if _, err := h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password}); err == nil {
+	if _, err := h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password}); err == nil {
 		t.Fatal("a damaged hash is no error")
 	}
 	if n := h.user().Failures; n != 0 {
@@ -137,7 +137,7 @@ func TestCRED20_ACrashLeavesNoLockWithoutAnEnd(t *testing.T) {
 		}
 		for round := range 2 {
 			v := h.named("b", "berit.lie", journey.AskPassword)
-			v, err := h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
+			v, err := h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password})
 			h.want(v, err, journey.AskPassword)
 			if h.lockedUntil().IsZero() {
 				t.Fatalf("round %d: refused without a lock that ends", round)
@@ -167,7 +167,7 @@ func TestTLOG09_ParallelPasscodesEvaluateNoMoreThanTheLimit(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, v := range views {
 			wg.Go(func() {
-				if _, err := h.take(h.visit(identity.Session{}), v, journey.EnterPasscode{Passcode: "000000"}); err != nil {
+				if _, err := h.take(h.withSession(identity.Session{}), v, journey.EnterPasscode{Passcode: "000000"}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -197,19 +197,19 @@ func TestCRED20_AnApprovalDoesNotOpenALock(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		h.withoutPassword(nil)
-		visit := h.visit(identity.Session{})
-		v, err := h.take(visit, h.named("b", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
+		client := h.withSession(identity.Session{})
+		v, err := h.take(client, h.named("b", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
 		v = h.want(v, err, journey.WaitForPush)
 		other := h.toPasscode("c", "berit.lie")
 		for range 6 {
-			other, err = h.take(visit, other, journey.EnterPasscode{Passcode: "000000"})
+			other, err = h.take(client, other, journey.EnterPasscode{Passcode: "000000"})
 			other = h.want(other, err, journey.AskPasscode)
 		}
 		h.approve(v.Request.Number)
 		if v, err = h.lookAt(v.Journey.ID); err != nil {
 			t.Fatal(err)
 		}
-		v, err = h.take(visit, v, journey.Continue{})
+		v, err = h.take(client, v, journey.Continue{})
 		if err == nil && v.Step == journey.Done || h.grants.Load() != 0 {
 			t.Errorf("logged in while locked: at %v, %d grants", v, h.grants.Load())
 		}
@@ -240,14 +240,14 @@ func TestTLOG11_AJourneyDoesNotOutliveItsLock(t *testing.T) {
 		limits := policy.DefaultLimits()
 		limits.JourneyLifetime = 3600
 		h.setPolicy(limits)
-		visit := h.visit(identity.Session{})
-		v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
+		client := h.withSession(identity.Session{})
+		v, err := h.take(client, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
 		for range 5 {
-			v, err = h.take(visit, v, journey.EnterPasscode{Passcode: "000000"})
+			v, err = h.take(client, v, journey.EnterPasscode{Passcode: "000000"})
 			v = h.want(v, err, journey.AskPasscode)
 		}
-		v, err = h.take(visit, v, journey.EnterPasscode{Passcode: "000000"})
+		v, err = h.take(client, v, journey.EnterPasscode{Passcode: "000000"})
 		v = h.want(v, err, journey.Locked)
 		h.Clock.Advance(15 * time.Minute)
 		v, err = h.lookAt(v.Journey.ID)
@@ -260,8 +260,8 @@ func TestCRED11_APasscodeOfNobodyAndWhileLockedIsRecorded(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		h.withoutPassword(nil)
-		visit := h.visit(identity.Session{})
-		v, err := h.take(visit, h.toPasscode("b", "nobody"), journey.EnterPasscode{Passcode: "123456"})
+		client := h.withSession(identity.Session{})
+		v, err := h.take(client, h.toPasscode("b", "nobody"), journey.EnterPasscode{Passcode: "123456"})
 		h.want(v, err, journey.AskPasscode)
 		if got := reasons(h.events(audit.PasscodeWrong)); got["no such user"] != 1 {
 			t.Errorf("events %v, want one of no such user", got)

@@ -29,14 +29,14 @@ func (h *fixture) forgets(browser, name string) *journey.View {
 
 func (h *fixture) forgot(v *journey.View) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.ForgotPassword{})
+	v, err := h.take(h.withSession(nowhere), v, journey.ForgotPassword{})
 	return h.want(v, err, journey.AskResetCode)
 }
 
 // typesCode types a mailed code; at is where the journey is to be then.
 func (h *fixture) typesCode(v *journey.View, code string, at journey.Step) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.EnterMailCode{Code: code})
+	v, err := h.take(h.withSession(nowhere), v, journey.EnterMailCode{Code: code})
 	return h.want(v, err, at)
 }
 
@@ -75,7 +75,7 @@ func letters[L any](h *fixture, kind string) (all []L) {
 
 func (h *fixture) sets(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.ChoosePassword{Password: typed, Again: typed})
+	v, err := h.take(h.withSession(nowhere), v, journey.ChoosePassword{Password: typed, Again: typed})
 	v = h.want(v, err, at)
 	if v.Journey.Notice != told {
 		h.Errorf("told %q, want %q", v.Journey.Notice, told)
@@ -88,9 +88,9 @@ func (h *fixture) sets(v *journey.View, typed string, at journey.Step, told stri
 func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(nowhere)
+		client := h.withSession(nowhere)
 		v := h.toChoice("thief")
-		v, err := h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err := h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
 		h.types(v, h.passcode(0), journey.Done, "")
 		stolen := h.last
@@ -101,11 +101,11 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 		if !v.Journey.Proved() || v.Journey.Has(identity.Password) {
 			t.Error("the code must show who it is, and be no password")
 		}
-		v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err = h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.types(h.want(v, err, journey.AskPasscode), "000000", journey.AskPasscode, "error.passcode.wrong")
 		v = h.types(v, h.passcode(0), journey.AskNewPassword, "")
 		v = h.sets(v, "password", journey.AskNewPassword, "error.password.common")
-		if v, err = h.take(visit, v, journey.ChoosePassword{Password: another, Again: another + "!"}); err != nil || v.Journey.Notice != "error.password.different" {
+		if v, err = h.take(client, v, journey.ChoosePassword{Password: another, Again: another + "!"}); err != nil || v.Journey.Notice != "error.password.different" {
 			t.Errorf("typed in two ways: %v", err)
 		}
 		v = h.sets(v, another, journey.Done, "")
@@ -120,9 +120,9 @@ func TestTLOG02_AForgottenPasswordIsSetAnew(t *testing.T) {
 		if now, err := h.lookAt(halfway.Journey.ID); err != nil || now.Step != journey.AskPassword {
 			t.Errorf("a login under way stands at %v, %v", now.Step, err)
 		}
-		v, err = h.take(visit, h.named("old", "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
+		v, err = h.take(client, h.named("old", "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 		h.want(v, err, journey.AskPassword)
-		v, err = h.take(visit, h.named("new", "berit.lie", journey.AskPassword), journey.EnterPassword{Password: another})
+		v, err = h.take(client, h.named("new", "berit.lie", journey.AskPassword), journey.EnterPassword{Password: another})
 		h.want(v, err, journey.Choose)
 		if all := letters[templates.PasswordChanged](h, "password-changed"); len(all) != 1 || all[0].How != templates.PasswordForgotten {
 			t.Errorf("%d mails tell of it", len(all))
@@ -165,7 +165,7 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 				v = h.typesCode(v, "000000", journey.AskResetCode)
 				told = append(told, v.Journey.Notice)
 			}
-			if v2, err := h.take(h.visit(nowhere), v, journey.Resend{}); err != nil || v2.Step != journey.AskResetCode {
+			if v2, err := h.take(h.withSession(nowhere), v, journey.Resend{}); err != nil || v2.Step != journey.AskResetCode {
 				t.Errorf("%s: again: %v", name, err)
 			} else {
 				told = append(told, v2.Journey.Notice)
@@ -191,10 +191,10 @@ func TestTLOG01_WhoForgotIsToldTheSame(t *testing.T) {
 func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(nowhere)
+		client := h.withSession(nowhere)
 		must := func(what string, v *journey.View) {
 			t.Helper()
-			if _, err := h.take(visit, v, journey.ChoosePassword{Password: another, Again: another}); !errors.Is(err, identity.Conflict) {
+			if _, err := h.take(client, v, journey.ChoosePassword{Password: another, Again: another}); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: set a password: %v", what, err)
 			}
 		}
@@ -209,7 +209,7 @@ func TestTLOG05_AMailboxSetsNoPassword(t *testing.T) {
 
 		// A session left open proved a second factor, long ago.
 		h.Clock.Advance(time.Minute)
-		v, err := h.take(visit, h.toChoice("own"), journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err := h.take(client, h.toChoice("own"), journey.ChooseMethod{Method: identity.ByPasscode})
 		h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), journey.Done, "")
 		open := h.last
 		h.Clock.Advance(time.Minute)
@@ -282,7 +282,7 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 		ready := func(browser string) *journey.View {
 			h.Clock.Advance(time.Minute)
 			v := h.typesCode(h.forgets(browser, "berit.lie"), h.mailedCode("password-reset"), journey.Choose)
-			v, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+			v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 			return h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), journey.AskNewPassword, "")
 		}
 		pages := make(chan *journey.View, 2)
@@ -290,7 +290,7 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 		pages <- ready("b")
 		results := make(chan error, 2)
 		each(2, &journey.View{Journey: &identity.Journey{}}, func(*journey.View) {
-			_, err := h.take(h.visit(nowhere), <-pages, journey.ChoosePassword{Password: another, Again: another})
+			_, err := h.take(h.withSession(nowhere), <-pages, journey.ChoosePassword{Password: another, Again: another})
 			results <- err
 		})
 		if a, b := <-results, <-results; (a == nil) == (b == nil) {
@@ -300,7 +300,7 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 		if _, err := h.engine.Directory.Change(t.Context(), h.Who, h.Tenant.ID, "berit.lie", directory.Change{Password: &operators}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.take(h.visit(nowhere), v, journey.ChoosePassword{Password: another, Again: another}); !errors.Is(err, identity.Conflict) {
+		if _, err := h.take(h.withSession(nowhere), v, journey.ChoosePassword{Password: another, Again: another}); !errors.Is(err, identity.Conflict) {
 			t.Errorf("over an operator's password: %v", err)
 		}
 		if now, err := h.lookAt(v.Journey.ID); err != nil || now.Step != journey.AskPassword {
@@ -315,13 +315,13 @@ func TestTLOG29_OneResetOfTwo(t *testing.T) {
 func TestTLOG29_ADuePasswordIsChangedInTheLogin(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(nowhere)
+		client := h.withSession(nowhere)
 		login := func(browser, password string, at journey.Step) *journey.View {
 			t.Helper()
 			h.Clock.Advance(time.Minute)
-			v, err := h.take(visit, h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
+			v, err := h.take(client, h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 			v = h.want(v, err, journey.Choose)
-			v, err = h.take(visit, v, journey.ChooseMethod{Method: identity.ByPasscode})
+			v, err = h.take(client, v, journey.ChooseMethod{Method: identity.ByPasscode})
 			return h.types(h.want(v, err, journey.AskPasscode), h.passcode(0), at, "")
 		}
 		rules := policy.DefaultPasswords()

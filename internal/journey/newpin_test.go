@@ -34,7 +34,7 @@ func (h *fixture) pinned() (pin string) {
 
 func (h *fixture) pins(v *journey.View, typed, again string, at journey.Step, told string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.ChoosePIN{PIN: typed, Again: again})
+	v, err := h.take(h.withSession(nowhere), v, journey.ChoosePIN{PIN: typed, Again: again})
 	v = h.want(v, err, at)
 	if v.Journey.Notice != told {
 		h.Errorf("told %q, want %q", v.Journey.Notice, told)
@@ -54,7 +54,7 @@ func TestCRED6_TheFirstPINIsChanged(t *testing.T) {
 		to := func(browser string) *journey.View {
 			t.Helper()
 			h.Clock.Advance(30 * time.Second)
-			v, err := h.take(h.visit(nowhere), h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasscode})
+			v, err := h.take(h.withSession(nowhere), h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasscode})
 			return h.want(v, err, journey.AskPasscode)
 		}
 		v := h.types(to("a"), h.passcode(0), journey.AskPasscode, "error.passcode.wrong")
@@ -94,14 +94,14 @@ func TestCRED6_TheFirstPINIsChanged(t *testing.T) {
 func TestCRED6_TheFirstPINIsChangedAfterAPush(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	h.pinned()
-	visit := h.visit(nowhere)
-	v, err := h.take(visit, h.toChoice("a"), journey.ChooseMethod{Method: identity.ByPush})
+	client := h.withSession(nowhere)
+	v, err := h.take(client, h.toChoice("a"), journey.ChooseMethod{Method: identity.ByPush})
 	v = h.want(v, err, journey.WaitForPush)
 	h.approve(v.Request.Number)
 	if v, err = h.lookAt(v.Journey.ID); err != nil {
 		t.Fatal(err)
 	}
-	v, err = h.take(visit, v, journey.Continue{})
+	v, err = h.take(client, v, journey.Continue{})
 	h.pins(h.want(v, err, journey.AskNewPIN), "4938", "4938", journey.Done, "")
 }
 
@@ -112,7 +112,7 @@ func TestCRED6_TheFirstPINMayStay(t *testing.T) {
 	rules.ChangeFirst, rules.Position = false, policy.PINAfter
 	h.setPolicy(rules)
 	first := h.pinned()
-	v, err := h.take(h.visit(nowhere), h.toChoice("a"), journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err := h.take(h.withSession(nowhere), h.toChoice("a"), journey.ChooseMethod{Method: identity.ByPasscode})
 	h.types(h.want(v, err, journey.AskPasscode), h.passcode(0)+first, journey.Done, "")
 	if _, err := h.db.ServerPINs().Initial(t.Context(), h.Tenant.ID, h.token.ID); err == nil {
 		t.Error("the PIN is to be shown though it was used")
@@ -126,7 +126,7 @@ func TestCRED5_WhatCouldBeAPasscode(t *testing.T) {
 	h.withoutPassword(nil)
 	told := func(name, typed string) string {
 		t.Helper()
-		v, err := h.take(h.visit(nowhere), h.toPasscode("b"+name+typed, name), journey.EnterPasscode{Passcode: typed})
+		v, err := h.take(h.withSession(nowhere), h.toPasscode("b"+name+typed, name), journey.EnterPasscode{Passcode: typed})
 		return h.want(v, err, journey.AskPasscode).Journey.Notice
 	}
 	for _, name := range []string{"berit.lie", "nobody"} {

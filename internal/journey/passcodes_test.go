@@ -16,17 +16,17 @@ import (
 // one would do (attack 14).
 //
 // Tried without Paused in Passcode: a right passcode counted as a failed login.
-func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
+func TestCRED12_TLOG10_AnAttackerLocksPasscodesAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		h.withoutPassword(nil)
 		lockout := policy.DefaultLockout()
 		lockout.Count, lockout.MaxWrongPasscodes, lockout.Threshold = policy.CountByUser, 3, 50
 		h.setPolicy(lockout)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		attacker := func(typed string) string {
 			t.Helper()
-			v, err := h.take(visit, h.toPasscode("attacker", "berit.lie"), journey.EnterPasscode{Passcode: typed})
+			v, err := h.take(client, h.toPasscode("attacker", "berit.lie"), journey.EnterPasscode{Passcode: typed})
 			return h.want(v, err, journey.AskPasscode).Journey.Notice
 		}
 		told := attacker("000000")
@@ -41,13 +41,13 @@ func TestCRED12_TLOG10_AStrangerLocksPasscodesAlone(t *testing.T) {
 		if got := h.user(); got.Failures != 3 || got.PasscodesLocked.IsZero() {
 			t.Errorf("%d failed logins, passcodes locked until %v", got.Failures, got.PasscodesLocked)
 		}
-		v, err := h.take(visit, h.named("own", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
+		v, err := h.take(client, h.named("own", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
 		v = h.want(v, err, journey.WaitForPush)
 		h.approve(v.Request.Number)
 		if v, err = h.lookAt(v.Journey.ID); err != nil {
 			t.Fatal(err)
 		}
-		v, err = h.take(visit, v, journey.Continue{})
+		v, err = h.take(client, v, journey.Continue{})
 		h.want(v, err, journey.Done)
 	})
 }
@@ -58,8 +58,8 @@ func TestCRED12_AProvedJourneyIsTold(t *testing.T) {
 	lockout := policy.DefaultLockout()
 	lockout.Count, lockout.MaxWrongPasscodes = policy.CountByUser, 3
 	h.setPolicy(lockout)
-	visit := h.visit(identity.Session{})
-	v, err := h.take(visit, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
+	client := h.withSession(identity.Session{})
+	v, err := h.take(client, h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
 	for range 3 {
 		v = h.types(v, "000000", journey.AskPasscode, "error.passcode.wrong")
@@ -77,23 +77,23 @@ func TestCRED13_TheEndOfALockIsTold(t *testing.T) {
 		lockout := policy.DefaultLockout()
 		lockout.Threshold = 1
 		h.setPolicy(lockout)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		lock := func(browser string) {
 			t.Helper()
 			v, err := h.begin(browser, identity.Session{}, nil)
 			v = h.want(v, err, journey.Identify)
-			v, err = h.take(visit, v, journey.EnterName{Name: "berit.lie"})
+			v, err = h.take(client, v, journey.EnterName{Name: "berit.lie"})
 			v = h.want(v, err, journey.AskPassword)
 			for range 2 {
-				v, err = h.take(visit, v, journey.EnterPassword{Password: "wrong horse"})
+				v, err = h.take(client, v, journey.EnterPassword{Password: "wrong horse"})
 				v = h.want(v, err, journey.AskPassword)
 			}
 		}
 		login := func(browser string) {
 			t.Helper()
-			v, err := h.take(visit, h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasscode})
+			v, err := h.take(client, h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasscode})
 			v = h.want(v, err, journey.AskPasscode)
-			v, err = h.take(visit, v, journey.EnterPasscode{Passcode: h.passcode(0)})
+			v, err = h.take(client, v, journey.EnterPasscode{Passcode: h.passcode(0)})
 			h.want(v, err, journey.Done)
 		}
 		told := func(when string, want int) {

@@ -143,13 +143,13 @@ func (h *fixture) asked(v *journey.View) string {
 }
 
 func (h *fixture) sign(v *journey.View, signed []byte) (*journey.View, error) {
-	return h.take(h.visit(nowhere), v, journey.SignWithPasskey{Credential: signed})
+	return h.take(h.withSession(nowhere), v, journey.SignWithPasskey{Credential: signed})
 }
 
 // toPasskey goes to where a passkey is asked for, past the password.
 func (h *fixture) toPasskey(browser string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasskey})
+	v, err := h.take(h.withSession(nowhere), h.toChoice(browser), journey.ChooseMethod{Method: identity.ByPasskey})
 	return h.want(v, err, journey.AskPasskey)
 }
 
@@ -217,7 +217,7 @@ func TestTLOG32_SignaturesThatAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		others, _ := h.passkey(carl)
-		stranger := h.newKey(h.User)
+		unregistered := h.newKey(h.User)
 		k, _ := h.passkey(h.User)
 		v := h.toPasskey("b")
 		v, err = h.sign(v, k.signs(t, h.asked(v)))
@@ -236,8 +236,8 @@ func TestTLOG32_SignaturesThatAreRefused(t *testing.T) {
 			"eligibility gone":   func(k *key, c string) []byte { k.flags &^= eligible; return k.signs(t, c) },
 			"another user named": func(k *key, c string) []byte { k.handle = carl.ID; return k.signs(t, c) },
 			"another user's":     func(_ *key, c string) []byte { return others.signs(t, c) },
-			"nobody's":           func(_ *key, c string) []byte { return stranger.signs(t, c) },
-			"another key":        func(k *key, c string) []byte { k.private = stranger.private; return k.signs(t, c) },
+			"nobody's":           func(_ *key, c string) []byte { return unregistered.signs(t, c) },
+			"another key":        func(k *key, c string) []byte { k.private = unregistered.private; return k.signs(t, c) },
 			"nothing":            func(*key, string) []byte { return nil },
 			"garbage":            func(*key, string) []byte { return []byte(`{"id":"x"}`) },
 		} {
@@ -396,7 +396,7 @@ func (h *fixture) lockLogins() {
 	h.Helper()
 	for range 6 {
 		v := h.named("elsewhere", h.User.Name, journey.AskPassword)
-		if _, err := h.take(h.visit(nowhere), v, journey.EnterPassword{Password: "wrong password"}); err != nil {
+		if _, err := h.take(h.withSession(nowhere), v, journey.EnterPassword{Password: "wrong password"}); err != nil {
 			h.Fatal(err)
 		}
 	}
@@ -465,13 +465,13 @@ func TestJRN7_APasskeyMayBeRequired(t *testing.T) {
 		storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 			h := newFixture(t, empty)
 			named := func(browser string) *journey.View {
-				v, err := h.take(h.visit(nowhere), begin(h, browser), journey.EnterName{Name: "berit.lie"})
+				v, err := h.take(h.withSession(nowhere), begin(h, browser), journey.EnterName{Name: "berit.lie"})
 				return h.want(v, err, journey.AskPassword)
 			}
 			h.proved(named("a"), journey.Refused)
 			k, _ := h.passkey(h.User)
 			v := h.proved(named("b"), journey.AskPasskey)
-			if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
+			if _, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: a passcode was taken: %v", name, err)
 			}
 			k.flags &^= verified

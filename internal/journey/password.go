@@ -38,8 +38,8 @@ func (t *taking) enterPassword(ctx context.Context, in EnterPassword) (*Prompt, 
 	}
 	slot.Release()
 	after, err := t.commit(ctx, try.commit)
-	if err != nil || !try.settled {
-		err = errors.Join(err, t.late(ctx, try.settle))
+	if err != nil || !try.closed {
+		err = errors.Join(err, t.late(ctx, try.closeReservation))
 	}
 	return after, err
 }
@@ -58,7 +58,7 @@ type passwordTry struct {
 	evaluated bool          // the lockout let it be evaluated, and a try is reserved
 	right     bool
 	hash      string // of ours, in place of an imported one
-	settled   bool   // within the step
+	closed    bool   // within the step
 }
 
 // count counts the try: against where it came from, and as a reserved failure of
@@ -103,13 +103,13 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 	} else {
 		j.Notice = "error.login.wrong"
 	}
-	p.settled = true
-	return p.settle(ctx, tx)
+	p.closed = true
+	return p.closeReservation(ctx, tx)
 }
 
-// settle settles the count of the try: a right password gives its reservation
+// closeReservation ends what reserving the try began: a right password gives its reservation
 // back, a wrong one leaves its event and may lock.
-func (p *passwordTry) settle(ctx context.Context, tx *store.Tx) error {
+func (p *passwordTry) closeReservation(ctx context.Context, tx *store.Tx) error {
 	if p.right {
 		return p.refund(ctx, tx)
 	}

@@ -19,7 +19,7 @@ import (
 
 // client is what a face hands the engine for a browser.
 func (h *fixture) client(browser string) journey.Client {
-	c := h.visit(identity.Session{}).Client
+	c := h.withSession(identity.Session{}).Client
 	c.Browser, c.Binding = browser, browser
 	return c
 }

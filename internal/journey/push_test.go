@@ -23,7 +23,7 @@ var nowhere = identity.Session{}
 func (h *fixture) send(v *journey.View) *journey.View {
 	h.Helper()
 	h.Clock.Advance(15 * time.Second)
-	after, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPush})
+	after, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPush})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestPUSH9_ALockInAJourney(t *testing.T) {
 		if v.Journey.Notice != "error.push.locked" || len(h.events(audit.PushLocked)) != 1 || len(h.mails("push-locked")) > 1 {
 			t.Errorf("asked once more: told %q, %d events", v.Journey.Notice, len(h.events(audit.PushLocked)))
 		}
-		v, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)})
+		v, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		h.want(v, err, journey.Done)
 
 		// Only an approved push, the lock's end or an operator ends it.
@@ -151,10 +151,10 @@ func TestPUSH9a_FailsClosed(t *testing.T) {
 // refusesCodes posts the forms of methods that the page does not offer.
 func (h *fixture) refusesCodes(v *journey.View) {
 	h.Helper()
-	if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
+	if _, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
 		h.Errorf("a passcode posted at %s: %v, want a conflict", v.Step, err)
 	}
-	if _, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode}); !errors.Is(err, identity.Conflict) {
+	if _, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode}); !errors.Is(err, identity.Conflict) {
 		h.Errorf("a passcode chosen at %s: %v, want a conflict", v.Step, err)
 	}
 	if h.grants.Load() != 0 {
@@ -214,9 +214,9 @@ func TestPUSH20_StepsOfTheDefinition(t *testing.T) {
 				}
 			}
 			if !slices.Contains(tt.methods, identity.ByPasscode) {
-				v, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+				v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 				v = h.want(v, err, journey.Choose)
-				if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
+				if _, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)}); !errors.Is(err, identity.Conflict) {
 					t.Errorf("a passcode posted: %v", err)
 				}
 			}
@@ -231,7 +231,7 @@ func TestPUSH20_TheDefinitionOfTheBeginning(t *testing.T) {
 	v := h.toChoice("b")
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Steps: []identity.FactorStep{identity.PushStep},
 		Require: []identity.Validation{identity.Password, identity.SecondFactor}}}})
-	v, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 	h.want(v, err, journey.AskPasscode)
 	if v := h.toChoice("c"); slices.Contains(v.Methods, identity.ByPasscode) {
 		t.Errorf("a new one offers %v", v.Methods)
@@ -308,12 +308,12 @@ func TestPUSH26_AnApprovalThatMayNotCountAnyMore(t *testing.T) {
 		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
 		h.approve(v.Request.Number)
 		h.do(h.Who, func(tx *store.Tx) error { return authenticator.SetPush(t.Context(), tx, h.token, false) })
-		v, err := h.take(h.visit(nowhere), h.look(v), journey.Continue{})
+		v, err := h.take(h.withSession(nowhere), h.look(v), journey.Continue{})
 		v = h.want(v, err, journey.PushOver)
 		if v.Request.Outcome != store.PushNoLonger || h.grants.Load() != 0 || len(h.events(audit.PushApproved)) != 0 {
 			t.Errorf("outcome %q, %d grants", v.Request.Outcome, h.grants.Load())
 		}
-		v, err = h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err = h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 		h.want(v, err, journey.AskPasscode)
 	})
 }
@@ -332,10 +332,10 @@ func TestPUSH10_TwoBrowsers(t *testing.T) {
 			t.Errorf("the second browser stands at %s, told %q, shows %q", theirs.Step, theirs.Journey.Notice, theirs.Request.Number)
 		}
 		h.approve(mine.Request.Number)
-		if v, err := h.take(h.visit(nowhere), h.look(theirs), journey.Continue{}); err == nil && v.Step == journey.Done {
+		if v, err := h.take(h.withSession(nowhere), h.look(theirs), journey.Continue{}); err == nil && v.Step == journey.Done {
 			t.Error("the approval let the other browser in")
 		}
-		v, err := h.take(h.visit(nowhere), h.look(mine), journey.Continue{})
+		v, err := h.take(h.withSession(nowhere), h.look(mine), journey.Continue{})
 		h.want(v, err, journey.Done)
 	})
 }
@@ -353,9 +353,9 @@ func TestPUSH26_AnApprovalAfterAnotherWay(t *testing.T) {
 			return err
 		})
 		number := v.Request.Number
-		v, err := h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+		v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 		v = h.want(v, err, journey.AskPasscode)
-		v, err = h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)})
+		v, err = h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 		h.want(v, err, journey.Done)
 		err = h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
 			_, err := push.TakeAnswer(t.Context(), tx, h.token, push.Answer{Request: waits.ID, Nonce: waits.Nonce, Decision: push.Approve, Number: number,

@@ -39,7 +39,7 @@ func (h *fixture) lostAll() {
 // toRecovery goes to where a recovery code is typed.
 func (h *fixture) toRecovery(v *journey.View) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByRecoveryCode})
+	v, err := h.take(h.withSession(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByRecoveryCode})
 	return h.want(v, err, journey.AskRecoveryCode)
 }
 
@@ -47,7 +47,7 @@ func (h *fixture) toRecovery(v *journey.View) *journey.View {
 func TestCRED16_RecoveryCode(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		if v := h.toChoice("a"); slices.Contains(v.Methods, identity.ByRecoveryCode) {
 			t.Error("offered to who has none")
 		}
@@ -55,27 +55,27 @@ func TestCRED16_RecoveryCode(t *testing.T) {
 		h.lostAll()
 		v, err := h.begin("b", identity.Session{}, nil)
 		v = h.want(v, err, journey.Identify)
-		v, err = h.take(visit, v, journey.EnterName{Name: h.User.Name})
+		v, err = h.take(client, v, journey.EnterName{Name: h.User.Name})
 		v = h.toRecovery(h.proved(h.want(v, err, journey.AskPassword), journey.Choose))
 
-		v, err = h.take(visit, v, journey.EnterRecoveryCode{Code: "123"})
+		v, err = h.take(client, v, journey.EnterRecoveryCode{Code: "123"})
 		v = h.want(v, err, journey.AskRecoveryCode)
 		if v.Journey.Notice != "error.recovery.format" || h.user().Failures != 0 {
 			t.Errorf("a slip of the hand: told %q, %d failures", v.Journey.Notice, h.user().Failures)
 		}
-		v, err = h.take(visit, v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
+		v, err = h.take(client, v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
 		v = h.want(v, err, journey.AskRecoveryCode)
 		if v.Journey.Notice != "error.recovery.wrong" || h.user().Failures != 1 {
 			t.Errorf("a wrong one: told %q, %d failures", v.Journey.Notice, h.user().Failures)
 		}
-		v, err = h.take(visit, v, journey.EnterRecoveryCode{Code: codes[3]})
+		v, err = h.take(client, v, journey.EnterRecoveryCode{Code: codes[3]})
 		h.want(v, err, journey.Done)
 		if h.grants.Load() != 1 || h.last.Passed[len(h.last.Passed)-1].Method != identity.ByRecoveryCode {
 			t.Errorf("%d grants, passed %v", h.grants.Load(), h.last.Passed)
 		}
 		// The same code again is a wrong one, in the same words.
 		v = h.toRecovery(h.toChoice("c"))
-		v, err = h.take(visit, v, journey.EnterRecoveryCode{Code: codes[3]})
+		v, err = h.take(client, v, journey.EnterRecoveryCode{Code: codes[3]})
 		if v = h.want(v, err, journey.AskRecoveryCode); v.Journey.Notice != "error.recovery.wrong" {
 			t.Errorf("a used one: told %q", v.Journey.Notice)
 		}
@@ -97,14 +97,14 @@ func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
 		codes := h.recoveryCodes()
 		v := h.toRecovery(h.toChoice("b"))
 		each(40, v, func(v *journey.View) {
-			_, err := h.take(h.visit(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
+			_, err := h.take(h.withSession(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
 			if err != nil && !errors.Is(err, identity.Conflict) && !errors.Is(err, identity.Throttled) {
 				t.Error(err)
 			}
 		})
 		for n := 0; n < 10 && h.lockedUntil().IsZero(); n++ {
 			v = h.toRecovery(h.toChoice(fmt.Sprint("b", n)))
-			if _, err := h.take(h.visit(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"}); err != nil {
+			if _, err := h.take(h.withSession(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,7 +123,7 @@ func TestTLOG09_RecoveryCodesAtTheLimit(t *testing.T) {
 		}
 		h.Clock.Advance(16 * time.Minute)
 		v = h.toRecovery(h.toChoice("c"))
-		if _, err := h.take(h.visit(identity.Session{}), v, journey.EnterRecoveryCode{Code: codes[0]}); err != nil || h.grants.Load() != 1 {
+		if _, err := h.take(h.withSession(identity.Session{}), v, journey.EnterRecoveryCode{Code: codes[0]}); err != nil || h.grants.Load() != 1 {
 			t.Errorf("after the lock: %d grants, %v", h.grants.Load(), err)
 		}
 	})
@@ -141,7 +141,7 @@ func TestENR4_RecoveryCodesOfNobody(t *testing.T) {
 			v := h.named(browser, name, journey.Choose)
 			seen := fmt.Sprint(v.Methods, v.Preselected)
 			v = h.toRecovery(v)
-			v, err := h.take(h.visit(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
+			v, err := h.take(h.withSession(identity.Session{}), v, journey.EnterRecoveryCode{Code: "0000-0000-0000-0000"})
 			v = h.want(v, err, journey.AskRecoveryCode)
 			return seen + v.Journey.Notice
 		}
@@ -160,11 +160,11 @@ func TestCRED16_TemporaryPasscodeAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		h.lostAll()
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		toPassword := func(browser string) *journey.View {
 			v, err := h.begin(browser, identity.Session{}, nil)
 			v = h.want(v, err, journey.Identify)
-			v, err = h.take(visit, v, journey.EnterName{Name: h.User.Name})
+			v, err = h.take(client, v, journey.EnterName{Name: h.User.Name})
 			return h.want(v, err, journey.AskPassword)
 		}
 		h.proved(toPassword("a"), journey.Refused)
@@ -173,7 +173,7 @@ func TestCRED16_TemporaryPasscodeAlone(t *testing.T) {
 			code, _, err = authenticator.MakeTemporary(t.Context(), tx, h.User, time.Hour, false)
 			return err
 		})
-		v, err := h.take(visit, h.proved(toPassword("b"), journey.AskPasscode), journey.EnterPasscode{Passcode: code})
+		v, err := h.take(client, h.proved(toPassword("b"), journey.AskPasscode), journey.EnterPasscode{Passcode: code})
 		h.want(v, err, journey.Done)
 		if h.grants.Load() != 1 {
 			t.Errorf("%d grants", h.grants.Load())

@@ -38,7 +38,7 @@ func (h *fixture) approveOff(steps int64, number string) {
 // type types a passcode and wants to be at a step then, told so.
 func (h *fixture) types(v *journey.View, typed string, at journey.Step, told string) *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: typed})
+	v, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: typed})
 	v = h.want(v, err, at)
 	if at != journey.Done && v.Journey.Notice != told {
 		h.Errorf("told %q, want %q", v.Journey.Notice, told)
@@ -144,7 +144,7 @@ func TestCRED10_CodesRefusedMeanwhile(t *testing.T) {
 	rules := policy.DefaultPush()
 	rules.CodesAllowed = false
 	h.setPolicy(rules)
-	if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(7)}); !errors.Is(err, identity.Conflict) || h.grants.Load() != 0 {
+	if _, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(7)}); !errors.Is(err, identity.Conflict) || h.grants.Load() != 0 {
 		t.Errorf("the next one: %v, %d grants", err, h.grants.Load())
 	}
 	h.want(h.look(v), nil, journey.Choose)
@@ -166,9 +166,9 @@ func TestCRED10_WhatEndsAResynchronisation(t *testing.T) {
 			return h.want(h.look(v), nil, journey.AskPasscode)
 		},
 		"going back": func(h *fixture, v *journey.View) *journey.View {
-			v, err := h.take(h.visit(nowhere), v, journey.GoBack{})
+			v, err := h.take(h.withSession(nowhere), v, journey.GoBack{})
 			v = h.want(v, err, journey.Choose)
-			v, err = h.take(h.visit(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+			v, err = h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
 			return h.want(v, err, journey.AskPasscode)
 		},
 	} {
@@ -206,13 +206,13 @@ func TestCRED10_OneInAJourney(t *testing.T) {
 	if v.Request.Outcome != store.PushResync {
 		t.Errorf("outcome %q", v.Request.Outcome)
 	}
-	if _, err := h.take(h.visit(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(8)}); !errors.Is(err, identity.Conflict) {
+	if _, err := h.take(h.withSession(nowhere), v, journey.EnterPasscode{Passcode: h.passcode(8)}); !errors.Is(err, identity.Conflict) {
 		t.Errorf("a passcode typed there: %v", err)
 	}
 }
 
 func (h *fixture) toTyping() *journey.View {
 	h.Helper()
-	v, err := h.take(h.visit(nowhere), h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err := h.take(h.withSession(nowhere), h.toChoice("b"), journey.ChooseMethod{Method: identity.ByPasscode})
 	return h.want(v, err, journey.AskPasscode)
 }

@@ -15,7 +15,7 @@ import (
 func (h *fixture) withPassword(browser string) identity.Session {
 	h.Helper()
 	h.setPolicy(policy.Access{Rules: []policy.Rule{{Name: "all", Require: []identity.Validation{identity.Password}}}})
-	v, err := h.take(h.visit(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
+	v, err := h.take(h.withSession(identity.Session{}), h.named(browser, "berit.lie", journey.AskPassword), journey.EnterPassword{Password: password})
 	h.want(v, err, journey.Done)
 	return h.last
 }
@@ -33,7 +33,7 @@ func TestTLOG27_SigningOutTakesBackWhatJourneysTookOver(t *testing.T) {
 		v = h.want(v, err, journey.Choose)
 		own := h.provedHere("b") // proved in the journey itself: stays
 		h.do(h.Who, func(tx *store.Tx) error { return tx.Sessions().End(t.Context(), h.Tenant.ID, s.ID) })
-		if _, err := h.take(h.visit(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPasscode}); err == nil {
+		if _, err := h.take(h.withSession(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPasscode}); err == nil {
 			t.Error("a page from before signing out was taken")
 		}
 		v, err = h.lookAt(v.Journey.ID)
@@ -47,10 +47,10 @@ func (h *fixture) provedHere(browser string) *journey.View {
 	h.Helper()
 	v, err := h.begin(browser, identity.Session{}, mfa)
 	v = h.want(v, err, journey.Identify)
-	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
+	v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterName{Name: "berit.lie"})
 	v = h.want(v, err, journey.AskPassword)
 	h.Clock.Advance(time.Second)
-	v, err = h.take(h.visit(identity.Session{}), v, journey.EnterPassword{Password: password})
+	v, err = h.take(h.withSession(identity.Session{}), v, journey.EnterPassword{Password: password})
 	return h.want(v, err, journey.Choose)
 }
 
@@ -63,9 +63,9 @@ func TestJRN8_StepUpDoesNotPutOffTheSessionsEnd(t *testing.T) {
 	h.Clock.Advance(11 * time.Hour)
 	v, err := h.begin("b", s, mfa)
 	v = h.want(v, err, journey.Choose)
-	v, err = h.take(h.visit(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
+	v, err = h.take(h.withSession(s), v, journey.ChooseMethod{Method: identity.ByPasscode})
 	v = h.want(v, err, journey.AskPasscode)
-	v, err = h.take(h.visit(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
+	v, err = h.take(h.withSession(s), v, journey.EnterPasscode{Passcode: h.passcode(0)})
 	h.want(v, err, journey.Done)
 	if !h.last.ExpiresAt.Equal(end) {
 		t.Errorf("after step-up the session ends at %v, want still %v", h.last.ExpiresAt, end)

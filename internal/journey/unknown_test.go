@@ -18,7 +18,7 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
 		h := newFixture(t, empty)
 		h.withoutPassword(nil)
-		visit := h.visit(identity.Session{})
+		client := h.withSession(identity.Session{})
 		told := func(name string) (seen []string) {
 			note := func(v *journey.View, err error) *journey.View {
 				t.Helper()
@@ -29,7 +29,7 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 				return v
 			}
 			push := func(v *journey.View) *journey.View {
-				return note(h.take(visit, v, journey.ChooseMethod{Method: identity.ByPush}))
+				return note(h.take(client, v, journey.ChooseMethod{Method: identity.ByPush}))
 			}
 			first := push(h.named("b", name, journey.Choose))
 			push(h.named("b", name, journey.Choose)) // another tab, at once
@@ -38,9 +38,9 @@ func TestENR4_PushLimitsAreThoseOfEveryName(t *testing.T) {
 			push(h.named("c", name, journey.Choose)) // and while the first waits
 			h.Clock.Advance(16 * time.Second)
 			first = push(first)
-			first = note(h.take(visit, first, journey.GoBack{}))
-			first = note(h.take(visit, first, journey.GoBack{}))
-			first = note(h.take(visit, first, journey.EnterName{Name: name}))
+			first = note(h.take(client, first, journey.GoBack{}))
+			first = note(h.take(client, first, journey.GoBack{}))
+			first = note(h.take(client, first, journey.EnterName{Name: name}))
 			push(first)
 			h.Clock.Advance(5 * time.Minute)
 			return seen
@@ -73,15 +73,15 @@ func TestENR4_ChoicesDoNotTellTheGroup(t *testing.T) {
 			if known.Push != unknown.Push || known.Codes != unknown.Codes {
 				t.Errorf("offered push %v and codes %v; to nobody %v and %v", known.Push, known.Codes, unknown.Push, unknown.Codes)
 			}
-			visit := h.visit(identity.Session{})
+			client := h.withSession(identity.Session{})
 			if !settings.Enabled {
-				v, err := h.take(visit, h.named("b", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
+				v, err := h.take(client, h.named("b", "berit.lie", journey.Choose), journey.ChooseMethod{Method: identity.ByPush})
 				if v = h.want(v, err, journey.WaitForPush); v.Journey.PushID != "" {
 					t.Error("a push was sent to who may get none")
 				}
 				return
 			}
-			v, err := h.take(visit, h.toPasscode("b", "berit.lie"), journey.EnterPasscode{Passcode: h.passcode(0)})
+			v, err := h.take(client, h.toPasscode("b", "berit.lie"), journey.EnterPasscode{Passcode: h.passcode(0)})
 			h.want(v, err, journey.AskPasscode) // the right one, refused by policy (PUSH-1)
 		})
 	}
@@ -97,11 +97,11 @@ func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 		return err
 	})
 	v := h.proved(h.named("b", "berit.lie", journey.AskPassword), journey.AskPasscode)
-	v, err := h.take(h.visit(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPush})
+	v, err := h.take(h.withSession(identity.Session{}), v, journey.ChooseMethod{Method: identity.ByPush})
 	if v = h.want(v, err, journey.AskPasscode); v.Journey.Notice != "error.choice.missing" || v.Journey.Pushes != 0 {
 		t.Errorf("told %q, %d pushes", v.Journey.Notice, v.Journey.Pushes)
 	}
-	v, err = h.take(h.visit(identity.Session{}), v, journey.GoBack{})
+	v, err = h.take(h.withSession(identity.Session{}), v, journey.GoBack{})
 	h.want(v, err, journey.Identify)
 }
 

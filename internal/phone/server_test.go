@@ -315,7 +315,7 @@ func TestPUSH26_LostReplyIsReadAsItEnded(t *testing.T) {
 	}
 }
 
-func TestPUSH24_PhoneHearsTheBell(t *testing.T) {
+func TestPUSH24_PhoneIsNotified(t *testing.T) {
 	h := newFixture(t)
 	p, _ := h.enrolled(t)
 	heard := make(chan []phone.Request, 1)

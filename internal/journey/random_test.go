@@ -17,9 +17,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
-// A walker takes steps of one journey at random, knowing the secrets of two
+// A randomClient takes steps of one journey at random, knowing the secrets of two
 // people and mixing them up.
-type walker struct {
+type randomClient struct {
 	*fixture
 	*rand.Rand
 	people []person
@@ -40,10 +40,10 @@ type person struct {
 // reaches success without every validation that policy required, each given for
 // the name the journey ended with (JRN-1). What was given is what the test
 // itself handed in; it asks the engine nothing but whether it granted.
-func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
+func TestJRN1_NoRandomSequenceSucceedsWithoutEveryValidation(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	lockout := policy.DefaultLockout()
-	lockout.Threshold = 50 // or a walk would soon be at a shut door
+	lockout.Threshold = 50 // or a client would soon be locked out
 	lockout.MaxWrongPasscodes = 50
 	h.setPolicy(lockout)
 	rules := policy.DefaultPush()
@@ -63,8 +63,8 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	successes := make(map[string]int)
-	for walk := range 30 {
-		required := [][]identity.Validation{{identity.Password, identity.SecondFactor}, {identity.SecondFactor}, {identity.Password}}[walk%3]
+	for run := range 30 {
+		required := [][]identity.Validation{{identity.Password, identity.SecondFactor}, {identity.SecondFactor}, {identity.Password}}[run%3]
 		document, err := policy.Encode(policy.Access{Rules: []policy.Rule{{Name: "all", Require: required}}})
 		if err != nil {
 			t.Fatal(err)
@@ -75,8 +75,8 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 			return err
 		})
 		h.Clock.Advance(time.Minute)
-		w := &walker{fixture: h, Rand: rand.New(rand.NewPCG(seed, uint64(walk))), people: people, given: map[identity.Validation]string{}}
-		if w.view, err = h.begin(fmt.Sprint("b", walk%5), identity.Session{}, nil); err != nil {
+		w := &randomClient{fixture: h, Rand: rand.New(rand.NewPCG(seed, uint64(run))), people: people, given: map[identity.Validation]string{}}
+		if w.view, err = h.begin(fmt.Sprint("b", run%5), identity.Session{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		before := h.grants.Load()
@@ -87,24 +87,24 @@ func TestJRN1_NoWalkSucceedsWithoutEveryValidation(t *testing.T) {
 			}
 			for _, v := range required {
 				if w.given[v] == "" || w.given[v] != h.last.UserID {
-					t.Fatalf("walk %d: %s logged in, though %v was given by %q:\n%q", walk, h.last.UserID, v, w.given[v], w.log)
+					t.Fatalf("run %d: %s logged in, though %v was given by %q:\n%q", run, h.last.UserID, v, w.given[v], w.log)
 				}
 			}
 			successes[fmt.Sprint(required)]++
 			break
 		}
 		if h.grants.Load() > before+1 {
-			t.Fatalf("walk %d: granted %d times", walk, h.grants.Load()-before)
+			t.Fatalf("run %d: granted %d times", run, h.grants.Load()-before)
 		}
 	}
 	if len(successes) != 3 {
-		t.Errorf("of the walks succeeded %v; some of each kind should, or this proves nothing", successes)
+		t.Errorf("of the runs succeeded %v; some of each kind should, or this proves nothing", successes)
 	}
 }
 
-// step takes one step: mostly one that fits the page, so that walks get
+// step takes one step: mostly one that fits the page, so that runs get
 // somewhere, else any.
-func (w *walker) step() {
+func (w *randomClient) step() {
 	fits := map[journey.Step]func() (*journey.View, error){
 		journey.Identify: w.identify, journey.AskPassword: w.typePassword, journey.Choose: w.choose,
 		journey.AskPasscode: w.typePasscode, journey.WaitForPush: w.waitForPush, journey.PushOver: w.choose,
@@ -133,61 +133,61 @@ func (w *walker) step() {
 	}
 }
 
-func (w *walker) note(format string, args ...any) {
+func (w *randomClient) note(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%s: ", w.view.Step)+fmt.Sprintf(format, args...))
 }
 
-func (w *walker) somebody() person { return w.people[w.IntN(len(w.people))] }
+func (w *randomClient) somebody() person { return w.people[w.IntN(len(w.people))] }
 
 // give notes a right input of p's, whatever the engine makes of it, if p is whom
 // the journey is about at this moment.
-func (w *walker) give(v identity.Validation, p person) {
+func (w *randomClient) give(v identity.Validation, p person) {
 	if j, err := w.db.Journeys().Get(w.Context(), w.Tenant.ID, w.view.Journey.ID); err == nil && j.UserID == p.ID {
 		w.given[v] = p.ID
 	}
 }
 
-func (w *walker) identify() (*journey.View, error) {
+func (w *randomClient) identify() (*journey.View, error) {
 	name := []string{w.people[0].Name, w.people[0].Name, w.people[1].Name, "nobody", "", "\x00"}[w.IntN(6)]
 	w.note("name %q", name)
-	v, err := w.take(w.visit(identity.Session{}), w.view, journey.EnterName{Name: name})
+	v, err := w.take(w.withSession(identity.Session{}), w.view, journey.EnterName{Name: name})
 	if err == nil && v.Journey.Notice == "" {
 		clear(w.given)
 	}
 	return v, err
 }
 
-func (w *walker) typePassword() (*journey.View, error) {
+func (w *randomClient) typePassword() (*journey.View, error) {
 	p := w.somebody()
 	if w.IntN(4) == 0 {
 		w.note("a wrong password")
-		return w.take(w.visit(identity.Session{}), w.view, journey.EnterPassword{Password: "wrong password"})
+		return w.take(w.withSession(identity.Session{}), w.view, journey.EnterPassword{Password: "wrong password"})
 	}
 	w.note("the password of %s", p.Name)
 	w.give(identity.Password, p)
-	return w.take(w.visit(identity.Session{}), w.view, journey.EnterPassword{Password: p.password})
+	return w.take(w.withSession(identity.Session{}), w.view, journey.EnterPassword{Password: p.password})
 }
 
-func (w *walker) choose() (*journey.View, error) {
+func (w *randomClient) choose() (*journey.View, error) {
 	method := []identity.Method{identity.ByPasscode, identity.ByPush, identity.ByPassword, "enrol"}[w.IntN(4)]
 	w.note("choose %s", method)
 	if method == identity.ByPush {
-		return w.take(w.visit(identity.Session{}), w.view, journey.ChooseMethod{Method: identity.ByPush})
+		return w.take(w.withSession(identity.Session{}), w.view, journey.ChooseMethod{Method: identity.ByPush})
 	}
-	return w.take(w.visit(identity.Session{}), w.view, journey.ChooseMethod{Method: method})
+	return w.take(w.withSession(identity.Session{}), w.view, journey.ChooseMethod{Method: method})
 }
 
-func (w *walker) typePasscode() (*journey.View, error) {
+func (w *randomClient) typePasscode() (*journey.View, error) {
 	p, params := w.somebody(), otp.Params{Digits: 6, Period: 30}
 	offset := []int64{0, 0, 1, -1, 20, -20}[w.IntN(6)]
 	w.note("a passcode of %s, %d steps off", p.Name, offset)
 	if offset*offset <= 1 {
 		w.give(identity.SecondFactor, p)
 	}
-	return w.take(w.visit(identity.Session{}), w.view, journey.EnterPasscode{Passcode: otp.HOTP(p.token.Seed, params, otp.Step(params, w.db.Now())+offset)})
+	return w.take(w.withSession(identity.Session{}), w.view, journey.EnterPasscode{Passcode: otp.HOTP(p.token.Seed, params, otp.Step(params, w.db.Now())+offset)})
 }
 
-func (w *walker) waitForPush() (*journey.View, error) {
+func (w *randomClient) waitForPush() (*journey.View, error) {
 	if w.IntN(2) == 0 {
 		if v, err := w.answer(); err != nil {
 			return v, err
@@ -198,11 +198,11 @@ func (w *walker) waitForPush() (*journey.View, error) {
 		}
 	}
 	w.note("go on")
-	return w.take(w.visit(identity.Session{}), w.view, journey.Continue{})
+	return w.take(w.withSession(identity.Session{}), w.view, journey.Continue{})
 }
 
 // answer is what the phone of somebody does with what waits there.
-func (w *walker) answer() (*journey.View, error) {
+func (w *randomClient) answer() (*journey.View, error) {
 	p := w.somebody()
 	number, decision := w.view.Request.Number, []push.Decision{push.Approve, push.Approve, push.DenyMistake, push.DenyNotMe}[w.IntN(4)]
 	if w.IntN(4) == 0 {
@@ -227,20 +227,20 @@ func (w *walker) answer() (*journey.View, error) {
 	return nil, err
 }
 
-func (w *walker) back() (*journey.View, error) {
+func (w *randomClient) back() (*journey.View, error) {
 	w.note("back")
-	v, err := w.take(w.visit(identity.Session{}), w.view, journey.GoBack{})
+	v, err := w.take(w.withSession(identity.Session{}), w.view, journey.GoBack{})
 	if err == nil && v.Step == journey.Identify {
 		clear(w.given)
 	}
 	return v, err
 }
 
-func (w *walker) language() (*journey.View, error) {
-	return w.take(w.visit(identity.Session{}), w.view, journey.PickLanguage{Language: "de"})
+func (w *randomClient) language() (*journey.View, error) {
+	return w.take(w.withSession(identity.Session{}), w.view, journey.PickLanguage{Language: "de"})
 }
 
-func (w *walker) wait() (*journey.View, error) {
+func (w *randomClient) wait() (*journey.View, error) {
 	w.Clock.Advance(time.Duration(w.IntN(90)) * time.Second)
 	return nil, nil
 }

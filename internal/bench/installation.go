@@ -34,8 +34,8 @@ const (
 	callback = "https://app.example.org/callback"
 )
 
-// A house is what is measured: its folder, its people and its applications.
-type house struct {
+// An installation is what is measured: its folder, its people and its applications.
+type installation struct {
 	config  config.Config
 	tenant  identity.Tenant
 	crowd   *crowd
@@ -49,9 +49,9 @@ type house struct {
 // A party is an application by OpenID Connect.
 type party struct{ id, secret string }
 
-// found makes a house in an empty folder, on a free port of loopback.
-func found(ctx context.Context, dir, database string, o options) (h *house, err error) {
-	h = &house{drop: func() error { return nil }}
+// install makes an installation in an empty folder, on a free port of loopback.
+func install(ctx context.Context, dir, database string, o options) (h *installation, err error) {
+	h = &installation{drop: func() error { return nil }}
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func found(ctx context.Context, dir, database string, o options) (h *house, err 
 		return nil, err
 	}
 	if h.tenant, err = db.TenantBySlug(ctx, slug); err == nil {
-		err = h.furnish(ctx, db, o)
+		err = h.populate(ctx, db, o)
 	}
 	return h, errors.Join(err, db.Close())
 }
@@ -120,8 +120,8 @@ func schema(ctx context.Context, database string) (source string, drop func() er
 	return u.String(), drop, nil
 }
 
-// furnish brings in applications, the rules they are entered by, and people.
-func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
+// populate adds applications, the rules they are entered by, and people.
+func (h *installation) populate(ctx context.Context, db *store.DB, o options) error {
 	who := builder
 	who.Tenant = h.tenant.ID
 	var passing identity.Application
@@ -195,7 +195,7 @@ func (h *house) furnish(ctx context.Context, db *store.DB, o options) error {
 const batch = 500
 
 // people fills the tenant with users who have a password and a passcode app.
-func (h *house) people(ctx context.Context, db *store.DB, who identity.Principal, hash string, users int) error {
+func (h *installation) people(ctx context.Context, db *store.DB, who identity.Principal, hash string, users int) error {
 	h.crowd = new(crowd)
 	for len(h.crowd.waiting) < users {
 		err := db.InTx(ctx, who, func(tx *store.Tx) error {
