@@ -210,13 +210,8 @@ func (r Reader) Unseal(ctx context.Context, p Place, sealed []byte) ([]byte, err
 
 // dataKey returns a data key of a tenant by id; 0 is the newest.
 func (r Reader) dataKey(ctx context.Context, tenant string, id int64) (int64, cipher.AEAD, error) {
-	r.keys.mu.Lock()
-	defer r.keys.mu.Unlock()
-	if id == 0 {
-		id = r.keys.newest[tenant]
-	}
-	if aead, ok := r.keys.data[dataKeyID{tenant, id}]; ok {
-		return id, aead, nil
+	if known, aead := r.keys.get(tenant, id); aead != nil {
+		return known, aead, nil
 	}
 	newest := id == 0
 	var root int64
@@ -227,31 +222,52 @@ func (r Reader) dataKey(ctx context.Context, tenant string, id int64) (int64, ci
 	if err != nil {
 		return 0, nil, notFound("data key of "+tenant, err)
 	}
-	kek, err := r.keys.ring.derive(root, wrapLabel)
+	aead, err := r.keys.unwrap(tenant, id, root, wrapped)
 	if err != nil {
 		return 0, nil, err
+	}
+	r.keys.put(tenant, id, aead, newest)
+	return id, aead, nil
+}
+
+// get returns a data key that was read before; nil if none was. 0 is the newest.
+func (k *keys) get(tenant string, id int64) (int64, cipher.AEAD) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if id == 0 {
+		id = k.newest[tenant]
+	}
+	return id, k.data[dataKeyID{tenant, id}]
+}
+
+func (k *keys) put(tenant string, id int64, aead cipher.AEAD, newest bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.data[dataKeyID{tenant, id}] = aead
+	if newest {
+		k.newest[tenant] = max(id, k.newest[tenant])
+	}
+}
+
+// unwrap opens a data key that is wrapped under a root key.
+func (k *keys) unwrap(tenant string, id, root int64, wrapped []byte) (cipher.AEAD, error) {
+	kek, err := k.ring.derive(root, wrapLabel)
+	if err != nil {
+		return nil, err
 	}
 	wrapper, err := newAEAD(kek)
 	if err != nil {
-		return 0, nil, err
-	}
-	if len(wrapped) < wrapper.NonceSize() {
-		return 0, nil, fmt.Errorf("store: data key %d of %s is cut short", id, tenant)
+		return nil, err
 	}
 	n := wrapper.NonceSize()
+	if len(wrapped) < n {
+		return nil, fmt.Errorf("store: data key %d of %s is cut short", id, tenant)
+	}
 	key, err := wrapper.Open(nil, wrapped[:n], wrapped[n:], dataKeyPlace(tenant, id).aad())
 	if err != nil {
-		return 0, nil, fmt.Errorf("store: data key %d of %s does not open; is this the keys file of this database? %w", id, tenant, err)
+		return nil, fmt.Errorf("store: data key %d of %s does not open; is this the keys file of this database? %w", id, tenant, err)
 	}
-	aead, err := newAEAD(key)
-	if err != nil {
-		return 0, nil, err
-	}
-	r.keys.data[dataKeyID{tenant, id}] = aead
-	if newest {
-		r.keys.newest[tenant] = id
-	}
-	return id, aead, nil
+	return newAEAD(key)
 }
 
 func dataKeyPlace(tenant string, id int64) Place {

@@ -216,7 +216,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 		return classify(err)
 	}
 	if err := db.dialect.notify(ctx, tx); err != nil {
-		return err
+		return classify(err)
 	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("store: commit: %w", classify(err))
