@@ -66,8 +66,9 @@ func newTranscriptRun(t *testing.T, name string) *transcriptRun {
 	return s
 }
 
-// serial is a word for the number of the only authenticator there is.
-const serial = `serial() { latchkey authenticator list --json | sed -n 's/.*"serial": "\(.*\)".*/\1/p'; }; `
+// serial is a word for the number of the only authenticator there is, or of the only one
+// of a kind.
+const serial = `serial() { latchkey authenticator list | awk -v kind="${1:-}" 'NR > 1 && (kind == "" || $2 == kind) { print $1 }'; }; `
 
 // bash is a line typed on the stage.
 func (s *transcriptRun) bash(line string) *exec.Cmd {
