@@ -11,6 +11,8 @@
 // is mailed to nobody and matches nothing: from outside, all names are alike
 // (ENR-4).
 //
+// [Provision] opens an activation outside a login, for an operator.
+//
 // An activation is open until a key uses it; it then has a pending authenticator until
 // the app finishes or a quarter of an hour has passed. What apps call is in packages
 // appapi and privacyideaapi, which find the activation and its app's key; the moment in

@@ -55,7 +55,7 @@ func TestENR19_TheWholeWayByMail(t *testing.T) {
 	base := startServer(t, p.dir)
 	mobile := installation{t, filepath.Join(t.TempDir(), "phone")}
 	p.succeeds("correct horse\n", "user", "add", "anna", "--mail", "anna@example.org")
-	p.succeeds("", "policy", "set", "self-provisioning", "--target", "none")
+	p.succeeds("", "policy", "set", "self-provisioning", "--target", "none", "--yes")
 
 	b := newBrowser(t)
 	b.open(base + "/")

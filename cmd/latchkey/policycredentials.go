@@ -15,7 +15,6 @@ type policySetCredentials struct {
 	UnusedDays    *int64                       `placeholder:"N" help:"Days after which an unused authenticator becomes inactive; 15 to 365, 0 is never."`
 	Shared        *bool                        `negatable:"" help:"A hardware token may be given to more than one user."`
 	RecoveryCodes *bool                        `negatable:"" help:"People may have recovery codes."`
-	Yes           bool                         `help:"Set it even if it makes authenticators inactive."`
 }
 
 func (policySetCredentials) Help() string {

@@ -34,7 +34,7 @@ func (policySetLimits) Help() string {
 
 // Run changes how often, and for how long.
 func (c *policySetLimits) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindLimits, file: c.File, change: c.change, flags: c.limitFlags != limitFlags{}})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindLimits, file: c.File, yes: c.Yes, change: c.change, flags: c.limitFlags != limitFlags{}})
 }
 
 func (f limitFlags) change(present policy.Document) (policy.Document, error) {
@@ -65,7 +65,7 @@ func (policySetDevices) Help() string {
 
 // Run changes for how long a device is remembered.
 func (c *policySetDevices) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindDevices, file: c.File, change: c.change, flags: c.Days != nil || c.IdleDays != nil})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindDevices, file: c.File, yes: c.Yes, change: c.change, flags: c.Days != nil || c.IdleDays != nil})
 }
 
 func (c *policySetDevices) change(present policy.Document) (policy.Document, error) {

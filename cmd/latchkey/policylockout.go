@@ -37,7 +37,7 @@ Examples:
 
 // Run changes what failed logins and wrong passcodes lock.
 func (c *policySetLockout) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindLockout, file: c.File, change: c.change, flags: c.lockoutFlags != lockoutFlags{}})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindLockout, file: c.File, yes: c.Yes, change: c.change, flags: c.lockoutFlags != lockoutFlags{}})
 }
 
 // change is what the flags make of the present policy.

@@ -19,7 +19,7 @@ func (policySetPasswords) Help() string {
 
 // Run changes what passwords must be like.
 func (c *policySetPasswords) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindPasswords, file: c.File, change: c.change,
+	return s.setPolicy(ctx, policySetting{kind: policy.KindPasswords, file: c.File, yes: c.Yes, change: c.change,
 		flags: c.Least != nil || c.ExpireDays != nil || c.Reset != nil})
 }
 

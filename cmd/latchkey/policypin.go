@@ -21,7 +21,7 @@ func (policySetPIN) Help() string {
 
 // Run changes the PIN that is typed with a passcode.
 func (c *policySetPIN) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindPIN, file: c.File, change: c.change,
+	return s.setPolicy(ctx, policySetting{kind: policy.KindPIN, file: c.File, yes: c.Yes, change: c.change,
 		flags: c.Least != nil || c.Most != nil || c.Position != nil || c.ChangeFirst != nil || c.Trivial != nil})
 }
 

@@ -27,7 +27,7 @@ Examples:
 
 // Run changes who may enrol alone.
 func (c *policySetSelfProvisioning) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindSelfProvisioning, file: c.File, change: c.change,
+	return s.setPolicy(ctx, policySetting{kind: policy.KindSelfProvisioning, file: c.File, yes: c.Yes, change: c.change,
 		flags: c.Target != "" || c.Groups != nil || c.RequireLeave != nil || c.ThirdParty != nil})
 }
 
@@ -50,7 +50,6 @@ type policySetPlatforms struct {
 	Refuse []identity.Platform `placeholder:"PLATFORM" help:"Do not; may be repeated."`
 	Push   []identity.Platform `placeholder:"PLATFORM" help:"Push there; may be repeated."`
 	NoPush []identity.Platform `placeholder:"PLATFORM" help:"No push there; may be repeated."`
-	Yes    bool                `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySetPlatforms) Help() string {

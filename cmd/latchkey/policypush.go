@@ -13,7 +13,6 @@ type policySetPush struct {
 	documentArg
 	pushFlags `embed:""`
 	Group     []string `placeholder:"GROUP" sep:"none" help:"The group whose own policy is meant."`
-	Yes       bool     `help:"Set it even if it leaves users without a way in."`
 }
 
 func (policySetPush) Help() string {

@@ -28,9 +28,10 @@ type policySet struct {
 	PIN              policySetPIN              `cmd:"" name:"pin" help:"The PIN that is typed with a passcode."`
 }
 
-// documentArg is the argument that all kinds have.
+// documentArg is what all kinds have.
 type documentArg struct {
 	File string `arg:"" optional:"" help:"JSON document that replaces the whole policy. Default: standard input, unless a flag is given."`
+	Yes  bool   `help:"Set it even if it leaves users without a way in, or makes authenticators inactive."`
 }
 
 // byDocument and byFlags begin the help of the commands below "policy set".
@@ -47,7 +48,7 @@ func (policySetAccess) Help() string {
 
 // Run replaces the access policy.
 func (c *policySetAccess) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindAccess, file: c.File})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindAccess, file: c.File, yes: c.Yes})
 }
 
 type policySetTemplate struct{ documentArg }
@@ -58,7 +59,7 @@ func (policySetTemplate) Help() string {
 
 // Run replaces the standard token template.
 func (c *policySetTemplate) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindTemplate, file: c.File})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindTemplate, file: c.File, yes: c.Yes})
 }
 
 type policySetTemplates struct{ documentArg }
@@ -70,7 +71,7 @@ func (policySetTemplates) Help() string {
 
 // Run replaces the other token templates.
 func (c *policySetTemplates) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindTemplates, file: c.File})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindTemplates, file: c.File, yes: c.Yes})
 }
 
 type policySetContexts struct{ documentArg }
@@ -85,7 +86,7 @@ Example:
 
 // Run replaces the authentication contexts.
 func (c *policySetContexts) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindContexts, file: c.File})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindContexts, file: c.File, yes: c.Yes})
 }
 
 // A policySetting is what a command below "policy set" was given.
@@ -186,9 +187,13 @@ func consequences(p admin.PolicyPreview) warnings {
 		if n.Users > 1 {
 			users = fmt.Sprintf("%d users", n.Users)
 		}
-		lines = append(lines, fmt.Sprintf("this would leave %s without a way in, %d of them without any authenticator: passcodes are refused, and no push can be answered.", users, n.Unenrolled))
+		lines = append(lines, fmt.Sprintf("this would leave %s without a way in, %d of them without any authenticator.", users, n.Unenrolled))
 		for _, one := range p.Named {
-			lines = append(lines, fmt.Sprintf("%s: %s", one.User, one.Reason))
+			line := fmt.Sprintf("%s: %s", one.User, one.Reason)
+			if one.Application != "" {
+				line += fmt.Sprintf(" (at %s)", one.Application)
+			}
+			lines = append(lines, line)
 		}
 		if more := n.Users - int64(len(p.Named)); more > 0 {
 			lines = append(lines, fmt.Sprintf("and %d more", more))

@@ -12,7 +12,6 @@ func TestPolicySet_OldForms(t *testing.T) {
 	}{
 		{[]string{"--no-codes", "--group", "Night nurses", "push"}, "written otherwise now: latchkey policy set push --no-codes --group 'Night nurses' --dir " + p.dir},
 		{[]string{"pin", "--pin-least", "5", "--no-pin-trivial"}, "written otherwise now: latchkey policy set pin --least 5 --no-trivial --dir " + p.dir},
-		{[]string{"access", "access.json", "--yes"}, "written otherwise now: latchkey policy set access access.json --dir"},
 		{[]string{"--pin-most=9", "pin"}, "policy set pin --most=9"},
 		{[]string{"platforms", "--count", "user"}, `--count is a flag of "latchkey policy set lockout"; see "latchkey policy set platforms --help"`},
 		{[]string{"push", "--pin-least", "5"}, `--pin-least is a flag of "latchkey policy set pin"`},

@@ -53,6 +53,6 @@ func (c *authenticatorReactivate) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		row := reactivationRow{a.Serial, made.Link(base.String()), made.ShortCode, made.ExpiresAt}
-		return s.print(row, "%s\nOr, in the authenticator: %s\nGood until %s. %s goes on until then.", row.Link, row.ShortCode, formatTime(row.Until), a.Serial)
+		return s.print(row, "%s\nOr, in the authenticator: %s\nGood until %s. %s goes on until the new phone is set up.", row.Link, row.ShortCode, formatTime(row.Until), a.Serial)
 	})
 }

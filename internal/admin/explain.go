@@ -3,7 +3,7 @@ package admin
 import (
 	"context"
 	"net/netip"
-	"slices"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -16,13 +16,17 @@ type Explanation struct {
 	Groups     []string          // ids
 	GroupNames map[string]string // names of these groups, by id
 	Disabled   bool              // the user is, and logs in to nothing, whatever the rest says
-	Decision   policy.Decision
-	Trace      []policy.Trace // of every access rule, in their order
 
-	MayEnroll bool
-	WhyEnroll policy.Reason
-	Platforms policy.Platforms
+	// LockedUntil is until when failed logins, or an operator, have locked the user;
+	// zero where none have. An operator's lock has no end.
+	LockedUntil time.Time
+
+	Decision policy.Decision
+	Trace    []policy.Trace // of every access rule, in their order
+
+	Platforms policy.Platforms // as credentials restrict them
 	Push      policy.EffectivePush
+	Ways      policy.Ways // to confirm the login
 	PushNow   PushPreview
 
 	Versions Versions // of the documents that decided
@@ -33,23 +37,7 @@ type Explanation struct {
 // functions that a login asks, about the same rows, which r reads from a snapshot.
 func Explain(ctx context.Context, r store.Reader, u identity.User, application string, address netip.Addr) (Explanation, error) {
 	e := Explanation{Disabled: !u.Enabled(), GroupNames: make(map[string]string), Versions: make(Versions)}
-	documents := &documents{r: r, tenant: u.Tenant, versions: e.Versions}
-	access, err := inForce[policy.Access](ctx, documents)
-	if err != nil {
-		return e, err
-	}
-	enrollment, err := inForce[policy.SelfProvisioning](ctx, documents)
-	if err != nil {
-		return e, err
-	}
-	if e.Platforms, err = inForce[policy.Platforms](ctx, documents); err != nil {
-		return e, err
-	}
-	push, err := inForce[policy.Push](ctx, documents)
-	if err != nil {
-		return e, err
-	}
-	template, err := inForce[policy.Template](ctx, documents)
+	rules, err := allInForce(ctx, &documents{r: r, tenant: u.Tenant, versions: e.Versions})
 	if err != nil {
 		return e, err
 	}
@@ -60,32 +48,39 @@ func Explain(ctx context.Context, r store.Reader, u identity.User, application s
 		e.Groups = append(e.Groups, g.ID)
 		e.GroupNames[g.ID] = g.Name
 	}
-	authenticators, err := store.Collect(r.Authenticators().OfUser(ctx, u.Tenant, u.ID))
-	if err != nil {
-		return e, err
-	}
-	var halfMade []string
-	for _, a := range authenticators {
-		if a.State() == identity.Pending {
-			halfMade = append(halfMade, a.ID)
-		}
-	}
-	e.Decision, e.Trace = access.Explain(policy.Subject{Groups: e.Groups, Application: application, Address: address})
-	e.Push = push.Effective(e.Groups)
-	e.MayEnroll, e.WhyEnroll = enrollment.MayEnroll(policy.Candidate{
-		Known:           u.Enabled(),
-		Groups:          e.Groups,
-		SecondFactor:    !e.Decision.Deny && slices.Contains(e.Decision.Require, identity.SecondFactor),
-		Authenticators:  authenticators,
-		OwnPending:      halfMade,
-		EverEnrolled:    !u.EverEnrolledAt.IsZero(),
-		Permit:          !u.EnrollPermitAt.IsZero(),
-		PlatformAllowed: len(e.Platforms.Allowed()) > 0 || enrollment.ThirdParty && e.Push.CodesAllowed || e.Platforms.PrivacyIDEA(e.Push.PushSettings, template),
-	})
+	e.Decision, e.Trace = rules.Access.Explain(policy.Subject{Groups: e.Groups, Application: application, Address: address})
+	e.Platforms, e.Push = rules.Platforms, rules.Push.Effective(e.Groups)
 	app, err := r.Applications().Get(ctx, u.Tenant, application)
 	if err != nil {
 		return e, err
 	}
-	e.PushNow, err = previewPush(ctx, r, u, app, push, e, authenticators)
-	return e, err
+	return e, e.explainWays(ctx, r, u, app, rules)
+}
+
+// allInForce returns the documents that decide about ways to confirm a login, as a
+// login goes by them.
+func allInForce(ctx context.Context, all *documents) (d policy.Documents, err error) {
+	if d.Access, err = inForce[policy.Access](ctx, all); err != nil {
+		return d, err
+	}
+	if d.Push, err = inForce[policy.Push](ctx, all); err != nil {
+		return d, err
+	}
+	if d.Platforms, err = inForce[policy.Platforms](ctx, all); err != nil {
+		return d, err
+	}
+	if d.Credentials, err = inForce[policy.Credentials](ctx, all); err != nil {
+		return d, err
+	}
+	if d.SelfProvisioning, err = inForce[policy.SelfProvisioning](ctx, all); err != nil {
+		return d, err
+	}
+	if d.Template, err = inForce[policy.Template](ctx, all); err != nil {
+		return d, err
+	}
+	if d.Lockout, err = inForce[policy.Lockout](ctx, all); err != nil {
+		return d, err
+	}
+	d.Platforms, d.SelfProvisioning = d.Credentials.Restrict(d.Platforms, d.SelfProvisioning)
+	return d, nil
 }

@@ -91,7 +91,7 @@ func TestPUSH4_ExplainAPushNow(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := e.PushNow
-			if got.Asked != (tt.presence != "") || got.Asked && got.Presence != tt.presence || len(got.Reaches) != 1 {
+			if e.Ways.Push != (tt.presence != "") || e.Ways.Push && e.Ways.Presence != tt.presence || len(got.Reaches) != 1 {
 				t.Fatalf("got %+v, want a push with %q", got, tt.presence)
 			}
 			for _, text := range []struct{ what, got, want string }{{"why not", got.WhyNot, tt.whyNot}, {"why that check", got.WhyCheck, tt.whyCheck},

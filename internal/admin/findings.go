@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -42,25 +43,28 @@ func (e Explanation) Findings() []Finding {
 		return "group " + strings.Join(names, ", ")
 	}
 
-	why := fmt.Sprintf("rule %s, %s", e.Decision.Rule, origin(policy.KindAccess))
+	decidedBy := fmt.Sprintf("rule %s, %s", e.Decision.Rule, origin(policy.KindAccess))
 	if e.Decision.Rule == "" {
-		why = fmt.Sprintf("%s, %s", e.Decision.Reason, origin(policy.KindAccess))
+		decidedBy = fmt.Sprintf("%s, %s", e.Decision.Reason, origin(policy.KindAccess))
 	}
 	if e.Disabled {
 		add(policy.KindAccess, "user", "disabled", "an operator disabled the user, who logs in to nothing")
+	}
+	if !e.LockedUntil.IsZero() {
+		add(policy.KindLockout, "user", "locked", "failed logins, or an operator, locked the user until "+e.LockedUntil.UTC().Format(time.RFC3339))
 	}
 	var proofs []string
 	for _, proof := range e.Decision.Require {
 		proofs = append(proofs, string(proof))
 	}
 	if e.Decision.Deny {
-		add(policy.KindAccess, "login", "denied", why)
+		add(policy.KindAccess, "login", "denied", decidedBy)
 	} else {
-		add(policy.KindAccess, "login", "after "+strings.Join(proofs, ", "), why)
+		add(policy.KindAccess, "login", "after "+strings.Join(proofs, ", "), decidedBy)
 		if e.Decision.MaxAge > 0 {
-			add(policy.KindAccess, "at most so old", fmt.Sprintf("%d s", e.Decision.MaxAge), why)
+			add(policy.KindAccess, "at most so old", fmt.Sprintf("%d s", e.Decision.MaxAge), decidedBy)
 		}
-		add(policy.KindAccess, "devices may be remembered", yesNo(e.Decision.Remember), why)
+		add(policy.KindAccess, "devices may be remembered", yesNo(e.Decision.Remember), decidedBy)
 	}
 	for _, t := range e.Trace {
 		fits := yesNo(t.Reason == policy.Matches)
@@ -69,7 +73,7 @@ func (e Explanation) Findings() []Finding {
 		}
 		add(policy.KindAccess, "rule "+t.Rule, fits, string(t.Reason))
 	}
-	add(policy.KindSelfProvisioning, "may enrol alone", yesNo(e.MayEnroll), fmt.Sprintf("%s; %s", e.WhyEnroll, origin(policy.KindSelfProvisioning)))
+	add(policy.KindSelfProvisioning, "may enrol alone", yesNo(e.Ways.MayEnroll), fmt.Sprintf("%s; %s", e.Ways.WhyNotEnroll, origin(policy.KindSelfProvisioning)))
 	for _, platform := range append(slices.Clone(identity.Platforms), identity.PrivacyIDEA) {
 		value := "not allowed"
 		switch {
@@ -83,18 +87,45 @@ func (e Explanation) Findings() []Finding {
 	add(policy.KindPush, "push", yesNo(e.Push.Enabled), ofGroups(e.Push.EnabledBy))
 	add(policy.KindPush, "passcodes", yesNo(e.Push.CodesAllowed), ofGroups(e.Push.CodesBy))
 	add(policy.KindPush, "presence check", string(e.Push.Presence), ofGroups(e.Push.PresenceBy))
-	return append(all, e.PushNow.findings(ofGroups(e.Push.PresenceBy))...)
+	all = append(all, e.pushFindings(ofGroups(e.Push.PresenceBy))...)
+	for _, way := range []struct {
+		setting string
+		offered bool
+		because string
+	}{
+		{"challenges", e.Ways.Challenge, "an authenticator that answers them, where passcodes count"},
+		{"passkeys", e.Ways.Passkey, "an active passkey, and what the policy lets it be used for"},
+		{"recovery codes", e.Ways.RecoveryCode, "unused ones, where the policy and the rule's steps let them count"},
+	} {
+		add(policy.KindCredentials, way.setting, map[bool]string{true: "offered", false: "not offered"}[way.offered], "it takes "+way.because)
+	}
+	why := e.barred()
+	if why == "" {
+		add(policy.KindAccess, "can confirm", "yes", "as said above")
+	} else {
+		add(policy.KindAccess, "can confirm", "no", "the user "+string(why))
+	}
+	return all
 }
 
-// findings are what would become of a push. presenceBy is what made the presence
+// barred is why the login cannot be confirmed, or "".
+func (e Explanation) barred() policy.Reason {
+	if e.Decision.Deny {
+		return policy.AccessDenied
+	}
+	return e.Ways.Barred(e.Decision.Require)
+}
+
+// pushFindings are what would become of a push. presenceBy is what made the presence
 // check of the policy what it is.
-func (now PushPreview) findings(presenceBy string) []Finding {
+func (e Explanation) pushFindings(presenceBy string) []Finding {
 	var all []Finding
+	now := e.PushNow
 	add := func(setting, value, because string) {
 		all = append(all, Finding{policy.KindPush, setting, value, because})
 	}
-	if now.Asked {
-		add("check now", string(now.Presence), cmp.Or(now.WhyCheck, presenceBy))
+	if e.Ways.Push {
+		add("check now", string(e.Ways.Presence), cmp.Or(now.WhyCheck, presenceBy))
 	} else {
 		add("check now", "no push", now.WhyNot)
 	}
@@ -106,7 +137,7 @@ func (now PushPreview) findings(presenceBy string) []Finding {
 		add("authenticator "+a.Serial, value, because)
 	}
 	codes := "passcodes are not offered"
-	if now.Codes {
+	if e.Ways.Codes {
 		codes = "passcodes are offered"
 	}
 	add("offered first", now.First, codes)

@@ -29,8 +29,9 @@ type PolicyPreview struct {
 
 // A LockedOutUser is a user who could not log in, and why.
 type LockedOutUser struct {
-	User   string        `json:"user"`
-	Reason policy.Reason `json:"reason"`
+	User        string        `json:"user"`
+	Reason      policy.Reason `json:"reason"`
+	Application string        `json:"application,omitempty"` // its name, where it is not any
 }
 
 // An UnusedPreview counts authenticators by the time for which they were not used.
@@ -57,35 +58,50 @@ func PreviewPolicies(ctx context.Context, r store.Reader, tenant string, changes
 			}
 		}
 	}
-	if slices.ContainsFunc(plan.changes, func(c plannedChange) bool { return c.Kind == policy.KindPush || c.Kind == policy.KindPlatforms }) {
-		err = p.previewLockedOut(ctx, plan.documents)
+	if slices.ContainsFunc(plan.changes, func(c plannedChange) bool { return slices.Contains(decisive, c.Kind) }) {
+		total := slices.ContainsFunc(plan.changes, func(c plannedChange) bool { return c.Kind == policy.KindPush || c.Kind == policy.KindPlatforms })
+		err = p.previewLockedOut(ctx, plan.documents, total)
 	}
 	return p, err
 }
 
-// previewLockedOut counts and names the users who could not log in.
-func (p *PolicyPreview) previewLockedOut(ctx context.Context, all *documents) error {
-	push, err := inForce[policy.Push](ctx, all)
+// decisive are the kinds of [policy.Documents].
+var decisive = []policy.Kind{policy.KindAccess, policy.KindPush, policy.KindPlatforms, policy.KindCredentials, policy.KindSelfProvisioning,
+	policy.KindTemplate, policy.KindLockout}
+
+// previewLockedOut counts and names the users who have a way in now, and would have
+// none; see [policy.Impact] for total.
+func (p *PolicyPreview) previewLockedOut(ctx context.Context, all *documents, total bool) error {
+	after, err := allInForce(ctx, all)
 	if err != nil {
 		return err
 	}
-	platforms, err := inForce[policy.Platforms](ctx, all)
+	before, err := allInForce(ctx, &documents{r: all.r, tenant: all.tenant, versions: make(Versions)})
 	if err != nil {
 		return err
+	}
+	var applications []policy.ImpactApplication
+	for a, err := range all.r.Applications().All(ctx, all.tenant) {
+		if err != nil {
+			return err
+		}
+		applications = append(applications, policy.ImpactApplication{ID: a.ID, Name: a.Name, CannotShow: a.CannotShowNumber, AllowPlain: a.PushWithoutPresence})
 	}
 	classes, err := all.r.Policies().UserClasses(ctx, all.tenant)
 	if err != nil {
 		return err
 	}
-	if p.LockedOut = push.CountLockedOut(classes, platforms); p.LockedOut.Users == 0 {
+	impact := policy.NewImpact(before, after, applications, all.r.Now())
+	impact.Total = total
+	if p.LockedOut = impact.Count(classes); p.LockedOut.Users == 0 {
 		return nil
 	}
 	for u, err := range all.r.Policies().UsersWithClass(ctx, all.tenant) {
 		if err != nil {
 			return err
 		}
-		if why := push.LockedOutReason(u.Class, platforms); why != policy.NotLockedOut {
-			p.Named = append(p.Named, LockedOutUser{u.Name, why})
+		if why, application := impact.LockedOut(u.Class.Holder); why != "" {
+			p.Named = append(p.Named, LockedOutUser{u.Name, why, application})
 		}
 		if len(p.Named) == maxPreviewNames {
 			break

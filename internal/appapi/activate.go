@@ -65,7 +65,7 @@ type activatedPush struct {
 }
 
 // activate uses an activation up for the key that signed: it becomes a pending
-// authenticator, whose seed the answer brings. Of any number of keys one wins.
+// authenticator, which finish makes active, and whose seed the answer brings. Of any number of keys one wins.
 // The same key gets the same answer until it finishes, for an answer may have
 // been lost on its way (ENR-9a).
 func (a *API) activate(ctx context.Context, m message) (any, error) {

@@ -62,7 +62,7 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 	if err := push.CheckCapability(m.app, p.Presence); err != nil {
 		return nil, err
 	}
-	if !push.Reaches(m.app, platforms, p.Presence, now) {
+	if !policy.Reaches(m.app, platforms, p.Presence, now) {
 		return none, nil
 	}
 	tenant, err := a.db.Tenants().Get(ctx, m.app.Tenant)

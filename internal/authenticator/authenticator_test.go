@@ -284,7 +284,7 @@ func TestPUSH13_PasscodeInAnApproval(t *testing.T) {
 
 // A lock or a suspension does not open self-provisioning (attack 15).
 //
-// Without Locked or Suspended in countsAsEnrolled, this fails.
+// Without Locked or Suspended in CountsAsEnrolled, this fails.
 func TestENR1_WhatCountsAsHavingOne(t *testing.T) {
 	h := storetest.SQLite(t)
 	platforms := policy.DefaultPlatforms()

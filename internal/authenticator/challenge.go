@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -28,7 +27,7 @@ func Respond(ctx context.Context, tx *store.Tx, try Attempt, challenge string) (
 		result := Result{Reason: PasscodesLocked}
 		return result, recordResponse(ctx, tx, try, result)
 	}
-	all, err := loadWithSeeds(ctx, tx, try.Tenant, try.User, answersChallenges)
+	all, err := loadWithSeeds(ctx, tx, try.Tenant, try.User, identity.Authenticator.AnswersChallenges)
 	if err != nil {
 		return Result{}, err
 	}
@@ -99,12 +98,3 @@ func approveByResponse(ctx context.Context, tx *store.Tx, a identity.Authenticat
 	}
 	return push.PasscodeRight, nil
 }
-
-// AnyChallenges reports whether any of these authenticators answers challenges,
-// including locked ones.
-func AnyChallenges(all []identity.Authenticator) bool {
-	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return answersChallenges(a) && countsAsEnrolled(a) })
-}
-
-// answersChallenges reports whether an authenticator answers challenges.
-func answersChallenges(a identity.Authenticator) bool { return a.Suite != "" }

@@ -70,7 +70,7 @@ func Check(ctx context.Context, tx *store.Tx, try Attempt) (Result, error) {
 		result := Result{Reason: PasscodesLocked}
 		return result, record(ctx, tx, try, result)
 	}
-	all, err := loadWithSeeds(ctx, tx, try.Tenant, try.User, makesPasscodes)
+	all, err := loadWithSeeds(ctx, tx, try.Tenant, try.User, identity.Authenticator.MakesPasscodes)
 	if err != nil {
 		return Result{}, err
 	}
@@ -193,7 +193,7 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce,
 	if a, err = unlockLapsed(ctx, tx, a); err != nil {
 		return push.PasscodeWrong, came, err
 	}
-	if answersChallenges(a) {
+	if a.AnswersChallenges() {
 		verdict, err := approveByResponse(ctx, tx, a, nonce, passcode)
 		return verdict, came, err
 	}
@@ -203,7 +203,7 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce,
 	}
 	if came, ok := findInner(tx, a, passcode, rules.LookAhead); ok {
 		use := tx.Passcodes().UseStepSigned
-		if !timeBased(a) {
+		if !a.TimeBased() {
 			use = tx.Passcodes().UseCounterSigned // each approval needs a new passcode (PUSH-13)
 		}
 		used, err := use(ctx, a.Tenant, a.ID, came.Step, came.Drift)
@@ -222,7 +222,7 @@ func Approve(ctx context.Context, tx *store.Tx, a identity.Authenticator, nonce,
 // findPasscode finds the time step or counter of a typed passcode among the acceptable
 // and the recently used ones. The update that uses it up decides which of them it is.
 func findPasscode(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64) (step, drift int64, ok bool) {
-	if timeBased(a) {
+	if a.TimeBased() {
 		return findStep(tx, a, code, innerWindow)
 	}
 	params := otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}
@@ -250,7 +250,7 @@ func loadWithSeeds(ctx context.Context, tx *store.Tx, tenant, user string, makes
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makes(a) || !countsAsEnrolled(a) || expired(a, tx.Now()) })
+	all = slices.DeleteFunc(all, func(a identity.Authenticator) bool { return !makes(a) || !a.CountsAsEnrolled() || expired(a, tx.Now()) })
 	for i, a := range all {
 		if a, err = unlockLapsed(ctx, tx, a); err != nil {
 			return nil, err
@@ -261,25 +261,4 @@ func loadWithSeeds(ctx context.Context, tx *store.Tx, tenant, user string, makes
 		}
 	}
 	return all, nil
-}
-
-// AnyPasscodes reports whether any of these authenticators makes passcodes, including
-// locked ones. A page must not ask for a passcode that nothing makes.
-func AnyPasscodes(all []identity.Authenticator) bool {
-	return slices.ContainsFunc(all, func(a identity.Authenticator) bool { return makesPasscodes(a) && countsAsEnrolled(a) })
-}
-
-// makesPasscodes reports whether an authenticator makes passcodes to type. Others only
-// approve pushes or answer challenges.
-func makesPasscodes(a identity.Authenticator) bool { return timeBased(a) || counterBased(a) }
-
-// timeBased reports whether an authenticator makes passcodes from the time.
-func timeBased(a identity.Authenticator) bool {
-	return (a.Kind == identity.AppToken || a.Kind == identity.TOTP) && a.Step > 0
-}
-
-// counterBased reports whether an authenticator makes passcodes from a counter.
-func counterBased(a identity.Authenticator) bool {
-	app := a.Kind == identity.AppToken && a.Protocol != identity.PrivacyIDEAPush && a.Step == 0
-	return a.Kind == identity.HOTP || app && !answersChallenges(a)
 }

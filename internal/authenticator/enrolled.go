@@ -9,18 +9,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// countsAsEnrolled reports whether a user with this authenticator counts as having
-// one (ENR-1). Locked and suspended ones count, so that locking one does not open
-// self-provisioning. Pending ones do not count yet, and inactive and revoked ones no
-// longer.
-func countsAsEnrolled(a identity.Authenticator) bool {
-	switch a.State() {
-	case identity.Active, identity.Locked, identity.Suspended:
-		return true
-	}
-	return false
-}
-
 // HasAnother reports whether a user has an authenticator that counts as having one
 // (ENR-1), other than except, which may be empty. One that is being set up does not
 // count.

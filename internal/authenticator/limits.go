@@ -53,7 +53,7 @@ func CheckCanAdd(u identity.User, rules policy.Credentials, all []identity.Authe
 // countLimited returns the number of authenticators that the policy's limit applies to.
 func countLimited(all []identity.Authenticator) (n int64) {
 	for _, a := range all {
-		if countsAsEnrolled(a) && a.Kind != identity.Passkey {
+		if a.CountsAsEnrolled() && a.Kind != identity.Passkey {
 			n++
 		}
 	}

@@ -90,7 +90,7 @@ func NewResync(authenticator string, far store.Passcode, came time.Time) identit
 
 // findInner finds a passcode in the inner window of time steps or of unused counters.
 func findInner(tx *store.Tx, a identity.Authenticator, code string, lookAhead int64) (store.Passcode, bool) {
-	if timeBased(a) {
+	if a.TimeBased() {
 		step, drift, ok := findStep(tx, a, code, innerWindow)
 		return store.Passcode{Step: step, Drift: drift}, ok
 	}
@@ -115,7 +115,7 @@ func claimOuter(ctx context.Context, tx *store.Tx, a identity.Authenticator, cod
 
 // findOuter finds a passcode in the outer window that is newer than any used one.
 func findOuter(tx *store.Tx, a identity.Authenticator, code string) (far store.Passcode, ok bool) {
-	if timeBased(a) {
+	if a.TimeBased() {
 		far.Step, far.Drift, ok = findStep(tx, a, code, outerWindow)
 	} else {
 		far.Step, ok = otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, a.LastStep+1, outerCounterWindow)
@@ -127,7 +127,7 @@ func findOuter(tx *store.Tx, a identity.Authenticator, code string) (far store.P
 // time steps it must be later and imply the same drift, plus or minus one step. With
 // counters it must be the very next one.
 func follows(tx *store.Tx, a identity.Authenticator, code string, first identity.Resync) (store.Passcode, bool) {
-	if !timeBased(a) {
+	if !a.TimeBased() {
 		counter, ok := otp.MatchCounter(a.Seed, otp.Params{Digits: a.Digits, Algorithm: otp.Algorithm(a.Algorithm)}, code, first.Step+1, 0)
 		return store.Passcode{Step: counter}, ok
 	}
@@ -145,7 +145,7 @@ func follows(tx *store.Tx, a identity.Authenticator, code string, first identity
 // and an operator is involved. In a journey this would not end a lock (CRED-11), which
 // must hold there whatever is typed.
 func Resynchronise(ctx context.Context, tx *store.Tx, a identity.Authenticator, first, second string) error {
-	if !makesPasscodes(a) || !countsAsEnrolled(a) || expired(a, tx.Now()) {
+	if !a.MakesPasscodes() || !a.CountsAsEnrolled() || expired(a, tx.Now()) {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.state",
 			Err: fmt.Errorf("authenticator: %s is %s, or makes no passcodes", a.Serial, a.State())}
 	}

@@ -87,7 +87,7 @@ func randomDigits(n int) (string, error) {
 // ResetServerPIN gives an authenticator a new random PIN and returns it. An operator
 // calls it for a user who forgot the PIN.
 func ResetServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator) (string, error) {
-	if !a.ServerPIN || !countsAsEnrolled(a) {
+	if !a.ServerPIN || !a.CountsAsEnrolled() {
 		return "", &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.nopin",
 			Err: fmt.Errorf("%s has no PIN that the server checks, or is not in use: it is %s", a.Serial, a.State())}
 	}

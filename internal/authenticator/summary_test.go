@@ -8,7 +8,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/push"
 )
 
 // A summary is what a user can prove a second factor with.
@@ -27,17 +26,17 @@ func summarise(ctx context.Context, r store.Reader, tenant, user string, platfor
 		if err != nil {
 			return summary{}, err
 		}
-		if !countsAsEnrolled(a) {
+		if !a.CountsAsEnrolled() {
 			continue
 		}
 		h.Assigned++
-		if a.State() == identity.Active && makesPasscodes(a) {
+		if a.State() == identity.Active && a.MakesPasscodes() {
 			h.Passcodes++
 		}
 		if h.Latest.ID == "" || lastUse(a).After(lastUse(h.Latest)) {
 			h.Latest = a
 		}
-		if push.Reaches(a, platforms, presence, now) {
+		if policy.Reaches(a, platforms, presence, now) {
 			h.PushTo = append(h.PushTo, a)
 			if last := len(h.PushTo) - 1; lastUse(a).After(lastUse(h.PushTo[0])) {
 				h.PushTo[0], h.PushTo[last] = h.PushTo[last], h.PushTo[0]

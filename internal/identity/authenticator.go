@@ -142,3 +142,30 @@ func (a Authenticator) Push(now time.Time) PushState {
 	}
 	return PushNeverEnabled
 }
+
+// CountsAsEnrolled reports whether a user with this authenticator counts as having
+// one (ENR-1). Locked and suspended ones count, so that locking one does not open
+// self-provisioning. Pending ones do not count yet, and inactive and revoked ones no
+// longer.
+func (a Authenticator) CountsAsEnrolled() bool {
+	switch a.State() {
+	case Active, Locked, Suspended:
+		return true
+	}
+	return false
+}
+
+// MakesPasscodes reports whether an authenticator makes passcodes to type. Others only
+// approve pushes or answer challenges.
+func (a Authenticator) MakesPasscodes() bool {
+	return a.TimeBased() || a.Kind == HOTP || a.Kind == AppToken && a.Protocol != PrivacyIDEAPush && a.Step == 0 && !a.AnswersChallenges()
+}
+
+// TimeBased reports whether an authenticator makes passcodes from the time. Others make
+// them from a counter, if they make any.
+func (a Authenticator) TimeBased() bool {
+	return (a.Kind == AppToken || a.Kind == TOTP) && a.Step > 0
+}
+
+// AnswersChallenges reports whether an authenticator answers challenges.
+func (a Authenticator) AnswersChallenges() bool { return a.Suite != "" }

@@ -16,7 +16,8 @@ const (
 	VerifiedPasskey Validation = "passkey" // a passkey that verified its user; it does not also count as a second factor
 )
 
-// A Method is how a validation was passed.
+// A Method is how a validation was passed. Package journey's doc.go lists all that a new
+// one needs.
 type Method string
 
 const (

@@ -78,7 +78,7 @@ func (f *flow) loadAddition(ctx context.Context, r store.Reader) (err error) {
 	if !j.Adding {
 		return nil
 	}
-	f.Facts.Platform = f.Rules.SelfProvisioning.Targets(f.Groups) && f.anyPlatform()
+	f.Facts.Platform = f.Rules.SelfProvisioning.Targets(f.Groups) && f.Rules.AnyPlatform(f.Groups)
 	f.Facts.FactorGone = !j.HasSecondFactor()
 	f.opened, err = r.Activations().OfJourney(ctx, j.Tenant, j.ID)
 	if errors.Is(err, identity.NotFound) {

@@ -2,7 +2,6 @@ package journey
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,25 +14,6 @@ import (
 
 // challengeLife is how long a challenge can be answered.
 const challengeLife = 2 * time.Minute
-
-// offersChallenge reports whether a challenge may be answered (CRED-3): where
-// passcodes count, by who has an authenticator that answers them, once a password
-// was proved. Until then it is offered to everybody as soon as anybody of the
-// tenant has one, and whoever chooses it is shown a challenge: neither tells
-// whose name it is (ENR-4).
-func (f *flow) offersChallenge(ctx context.Context, r store.Reader) (bool, error) {
-	j := f.Journey
-	if j.Proved() {
-		return f.Facts.CodesAllowed && authenticator.AnyChallenges(f.Authenticators), nil
-	}
-	if len(j.Required) == 0 || slices.Contains(j.Missing(), identity.Password) {
-		return false, nil // nothing is chosen yet
-	}
-	if _, _, codes := f.Rules.Push.ForAnyUser(); !codes || !f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j)) {
-		return false, nil
-	}
-	return r.Challenges().InUse(ctx, j.Tenant)
-}
 
 // loadChallenge reads the challenge of a journey that asks for a response.
 func (f *flow) loadChallenge(ctx context.Context, r store.Reader) (err error) {

@@ -9,7 +9,6 @@ import (
 	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -261,7 +260,7 @@ func (f *flow) describeDevices(row *MethodChoice, now time.Time) {
 }
 
 func (f *flow) reaches(a identity.Authenticator, now time.Time) bool {
-	return push.Reaches(a, f.Rules.Platforms, f.Presence, now)
+	return policy.Reaches(a, f.Rules.Platforms, f.Presence, now)
 }
 
 func (f *flow) askPush(now time.Time) AskedPush {
@@ -275,7 +274,7 @@ func (f *flow) askPush(now time.Time) AskedPush {
 // a proved password nothing tells what a user has (ENR-4).
 func (f *flow) silent(now time.Time) bool {
 	return f.Journey.Proved() && slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool {
-		return a.Protocol == identity.PrivacyIDEAPush && push.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
+		return a.Protocol == identity.PrivacyIDEAPush && policy.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
 	})
 }
 

@@ -28,8 +28,9 @@
 // docs/protocol-journey.md, are what they will stand on.
 //
 // A new way to confirm needs: a method and its step (identity, next.go with
-// askingSteps), an input (input.go) and its place in dispatch (take.go), what it
-// offers (flow.go) and asks (prompt.go, describe.go), choosing (method.go),
+// askingSteps), when it is a way (policy.Documents.Ways) and what anybody is offered
+// (flow.go), an input (input.go) and its place in dispatch (take.go), what it asks
+// (prompt.go, describe.go), choosing (method.go),
 // rememberingSteps (device.go) and the methods of acr.go; in idp a case of readInput
 // and of body, and a page.
 //

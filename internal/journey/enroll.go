@@ -48,9 +48,9 @@ func (f *flow) enterEnrollmentCode(ctx context.Context, tx *store.Tx, in EnterMa
 func (f *flow) choosePlatform(ctx context.Context, tx *store.Tx, platform identity.Platform) (err error) {
 	j, rules := f.Journey, f.Rules.enrollment()
 	switch {
-	case platform == identity.ThirdParty && f.thirdParty():
+	case platform == identity.ThirdParty && f.Rules.AllowsThirdParty(f.Groups):
 		j.Notice, err = enroll.ChooseThirdParty(ctx, tx, j, f.User, rules, f.language())
-	case platform == identity.PrivacyIDEA && !f.privacyIDEA():
+	case platform == identity.PrivacyIDEA && !f.Rules.AllowsPrivacyIDEA(f.Groups):
 		j.Notice = "error.platform.missing" // of no use to this user
 	default:
 		j.Notice, err = enroll.ChoosePlatform(ctx, tx, j, f.User, platform, rules, f.language())
@@ -66,10 +66,10 @@ func (f *flow) platforms() []PlatformChoice {
 	for _, p := range slices.Concat(offer.Mobile, offer.Computer) {
 		rows = append(rows, PlatformChoice{Platform: p, Here: len(own) == 1 && own[0] == p, Picked: p == offer.Preselected})
 	}
-	if f.privacyIDEA() {
+	if f.Rules.AllowsPrivacyIDEA(f.Groups) {
 		rows = append(rows, PlatformChoice{Platform: identity.PrivacyIDEA})
 	}
-	if f.thirdParty() {
+	if f.Rules.AllowsThirdParty(f.Groups) {
 		rows = append(rows, PlatformChoice{Platform: identity.ThirdParty})
 	}
 	return rows

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/enroll"
-	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
@@ -105,48 +104,7 @@ func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error 
 		return err
 	}
 	f.Facts.Disabled = !f.User.Enabled() // as of now, whatever was true when the journey began
-	halfMade := pendingOf(f.Authenticators)
-	f.Facts.Assigned = policy.CountEnrolled(f.Authenticators, halfMade)
-	f.Facts.MayEnroll, f.Facts.WhyNotEnroll = f.Rules.SelfProvisioning.MayEnroll(policy.Candidate{
-		Known:           true,
-		Groups:          f.Groups,
-		SecondFactor:    slices.Contains(j.Required, identity.SecondFactor),
-		Authenticators:  f.Authenticators,
-		OwnPending:      halfMade,
-		EverEnrolled:    !f.User.EverEnrolledAt.IsZero(),
-		Permit:          !f.User.EnrollPermitAt.IsZero(),
-		PlatformAllowed: f.anyPlatform(),
-	})
 	return nil
-}
-
-// anyPlatform reports whether there is anything on which the user could enrol.
-func (f *flow) anyPlatform() bool {
-	return len(f.Rules.Platforms.Allowed()) > 0 || f.thirdParty() || f.privacyIDEA()
-}
-
-// thirdParty reports whether another vendor's authenticator app may be enrolled:
-// it makes nothing but passcodes, so they must count for this user (ENR-12).
-func (f *flow) thirdParty() bool {
-	return f.Rules.SelfProvisioning.ThirdParty && f.Rules.Push.Effective(f.Groups).CodesAllowed
-}
-
-// privacyIDEA reports whether the privacyIDEA Authenticator may be enrolled, and
-// would be of use to this user (PUSH-24).
-func (f *flow) privacyIDEA() bool {
-	return f.Rules.Platforms.PrivacyIDEA(f.Rules.Push.Effective(f.Groups).PushSettings, f.Rules.Template)
-}
-
-// pendingOf lists the authenticators the user began to set up and may begin
-// again.
-func pendingOf(all []identity.Authenticator) []string {
-	var ids []string
-	for _, a := range all {
-		if a.State() == identity.Pending {
-			ids = append(ids, a.ID)
-		}
-	}
-	return ids
 }
 
 // counterOf is where a journey's failures count: in a browser the user has logged
@@ -169,31 +127,28 @@ type OldApp struct {
 
 // evaluate says what comes next for the person that was loaded.
 func (f *flow) evaluate(ctx context.Context, r store.Reader) error {
-	j := f.Journey
-	effective := f.Rules.Push.Effective(f.Groups)
+	j, now := f.Journey, r.Now()
 	proved := j.Proved()
-	var pushAllowed bool // to this user
-	f.Presence, pushAllowed = f.Rules.Push.Check(effective.PushSettings, policy.PushContext{Proved: proved, Rejected: f.rejected,
-		Steps: j.Steps, CannotShow: j.CannotShow, AllowPlain: j.PlainPush})
-	f.Facts.CodesAllowed = effective.CodesAllowed && policy.Offers(j.Steps, identity.PasscodeStep)
-	f.Facts.Push, f.Facts.Codes = pushAllowed, f.Facts.CodesAllowed && (f.Facts.Temporary || authenticator.AnyPasscodes(f.Authenticators))
-	f.Facts.OtherMethods = nil
-	if offers, err := f.offersChallenge(ctx, r); err != nil {
-		return err
-	} else if offers {
-		f.Facts.OtherMethods = append(f.Facts.OtherMethods, identity.ByChallenge)
-	}
-	if f.offersPasskey() {
-		f.Facts.OtherMethods = append(f.Facts.OtherMethods, identity.ByPasskey)
-	}
-	if f.offersRecoveryCode() {
-		f.Facts.OtherMethods = append(f.Facts.OtherMethods, identity.ByRecoveryCode)
-	}
+	login := policy.Login{Required: j.Required, PushContext: policy.PushContext{Proved: proved, Rejected: f.rejected,
+		Steps: j.Steps, CannotShow: j.CannotShow, AllowPlain: j.PlainPush}}
 	if !proved {
-		f.offerToAnybody()
+		login.Least, _, _ = f.Rules.Push.ForAnyUser()
 	}
-	now := r.Now()
-	f.countReached(pushAllowed, now)
+	ways := f.Rules.Ways(policy.Holder{Groups: f.Groups, Authenticators: f.Authenticators, RecoveryCodes: f.recoveryCodes > 0, Temporary: f.Facts.Temporary,
+		EverEnrolled: !f.User.EverEnrolledAt.IsZero(), Permit: !f.User.EnrollPermitAt.IsZero()}, login, now)
+	f.Presence = ways.Presence
+	f.Facts.setWays(ways)
+	f.Facts.MayEnroll = f.Facts.MayEnroll && f.User.ID != ""
+	f.listTooOld(ways)
+	if !proved {
+		if err := f.offerToAnybody(ctx, r); err != nil {
+			return err
+		}
+	}
+	f.Facts.PushLockedUntil = time.Time{}
+	if now.Before(f.User.PushLockedUntil) {
+		f.Facts.PushLockedUntil = f.User.PushLockedUntil
+	}
 	if j.Method == identity.ByPush {
 		if err := f.loadPush(ctx, r); err != nil {
 			return err
@@ -218,27 +173,22 @@ func (f *flow) evaluate(ctx context.Context, r store.Reader) error {
 	return f.loadActivation(ctx, r)
 }
 
-// countReached counts the authenticators that a push would reach, if one may be
-// sent at all, and says which are kept from it by an app too old for the presence
-// check, or by a lock.
-func (f *flow) countReached(allowed bool, now time.Time) {
-	f.Facts.PushTo, f.Facts.TooOld, f.Facts.PushLockedUntil, f.TooOld = 0, 0, time.Time{}, nil
-	if now.Before(f.User.PushLockedUntil) {
-		f.Facts.PushLockedUntil = f.User.PushLockedUntil
-	}
-	if !allowed {
+// setWays sets the facts that are ways to confirm.
+func (f *Facts) setWays(ways policy.Ways) {
+	f.Assigned, f.MayEnroll, f.WhyNotEnroll = ways.Enrolled, ways.MayEnroll, ways.WhyNotEnroll
+	f.Push, f.PushTo, f.TooOld = ways.Push, ways.PushTo, len(ways.TooOld)
+	f.CodesAllowed, f.Codes, f.OtherMethods = ways.CodesAllowed, ways.Codes, ways.OtherMethods()
+}
+
+// listTooOld lists the apps that are too old for the presence check, for whoever proved
+// a password.
+func (f *flow) listTooOld(ways policy.Ways) {
+	f.TooOld = nil
+	if !f.Journey.Proved() {
 		return
 	}
-	for _, a := range f.Authenticators {
-		switch {
-		case push.Reaches(a, f.Rules.Platforms, f.Presence, now):
-			f.Facts.PushTo++
-		case push.TooOld(a, f.Rules.Platforms, f.Presence, now):
-			f.Facts.TooOld++
-			if f.Journey.Proved() {
-				f.TooOld = append(f.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.MinVersion(a.AppVersion, f.Presence.Capability())})
-			}
-		}
+	for _, a := range ways.TooOld {
+		f.TooOld = append(f.TooOld, OldApp{Name: a.Name, App: a.AppVersion, Least: push.MinVersion(a.AppVersion, f.Presence.Capability())})
 	}
 }
 
@@ -271,16 +221,30 @@ func (f *flow) listMethods() {
 }
 
 // offerToAnybody sets what may be chosen before anything was proved: what anybody
-// might. What the user's own groups and rules allow is looked at only when it is
-// used, or the choices would tell who is in which group (ENR-4).
-func (f *flow) offerToAnybody() {
+// might. What the user's own groups and rules allow, and which of these ways the user
+// has, is looked at only when one is used, or the choices would tell who is in which
+// group and has what (ENR-4). No passkey is among them: which ones may sign would tell
+// whose name it is.
+func (f *flow) offerToAnybody(ctx context.Context, r store.Reader) error {
 	j, address := f.Journey, addressOf(f.Journey)
-	var presence policy.Presence
-	presence, f.Facts.Push, f.Facts.Codes = f.Rules.Push.ForAnyUser()
-	f.Presence = policy.Stricter(f.Presence, presence)
 	offers := func(step identity.FactorStep) bool { return f.Rules.Access.OffersStep(step, j.Application, address) }
-	f.Facts.Push = f.Facts.Push && !j.CannotShow && (offers(identity.PushStep) || offers(identity.PushWithPresenceStep))
-	f.Facts.Codes = f.Facts.Codes && offers(identity.PasscodeStep)
+	_, pushed, codes := f.Rules.Push.ForAnyUser()
+	f.Facts.Push = pushed && !j.CannotShow && (offers(identity.PushStep) || offers(identity.PushWithPresenceStep))
+	f.Facts.Codes = codes && offers(identity.PasscodeStep)
+	f.Facts.OtherMethods = nil
+	if chosen := len(j.Required) > 0 && !slices.Contains(j.Missing(), identity.Password); chosen && f.Facts.Codes {
+		challenges, err := r.Challenges().InUse(ctx, j.Tenant)
+		if err != nil {
+			return err
+		}
+		if challenges {
+			f.Facts.OtherMethods = append(f.Facts.OtherMethods, identity.ByChallenge)
+		}
+	}
+	if f.Rules.Credentials.RecoveryCodes && offers(identity.PasscodeStep) {
+		f.Facts.OtherMethods = append(f.Facts.OtherMethods, identity.ByRecoveryCode)
+	}
+	return nil
 }
 
 // addressOf is where a journey's client is. The zero address is unknown, which the

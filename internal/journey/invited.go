@@ -137,7 +137,7 @@ func (f *flow) loadInvitation(ctx context.Context, r store.Reader) (err error) {
 	if f.Invitation, err = r.Invitations().Get(ctx, j.Tenant, j.Invitation); err != nil {
 		return err
 	}
-	f.Facts.Platform = f.anyPlatform()
+	f.Facts.Platform = f.Rules.AnyPlatform(f.Groups)
 	switch state := f.Invitation.State(r.Now()); state {
 	case store.InvitationOpen:
 	case store.InvitationUsed:

@@ -13,18 +13,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// offersPasskey reports whether a passkey may confirm: by who has one, once a
-// password was proved (CRED-19). Before that it is offered to nobody by name: which
-// passkeys may sign would tell whose name it is (ENR-4). Where policy lets
-// passkeys stand for a password too, the first page takes anybody's, and asks no
-// name.
-func (f *flow) offersPasskey() bool {
-	return f.Rules.Credentials.Passkeys != policy.NoPasskeys && f.Journey.Proved() &&
-		slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool {
-			return a.Kind == identity.Passkey && a.State() == identity.Active
-		})
-}
-
 // offersPasswordless reports whether the first page asks for a passkey in place of
 // name, password and second factor.
 func (f *flow) offersPasswordless() bool {

@@ -6,27 +6,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
-
-// offersRecoveryCode reports whether a recovery code may be typed: by who has
-// some left, once a password was proved, and until then by anybody, or the page
-// would tell who has (ENR-4).
-//
-// A journey definition that names steps and no passcode asks for a phone; a code
-// on paper is none. Where policy refuses passcodes, recovery codes still work:
-// they are for the day on which the phone that the policy wants is gone.
-func (f *flow) offersRecoveryCode() bool {
-	j := f.Journey
-	if !f.Rules.Credentials.RecoveryCodes {
-		return false
-	}
-	if j.Proved() {
-		return f.recoveryCodes > 0 && policy.Offers(j.Steps, identity.PasscodeStep)
-	}
-	return f.Rules.Access.OffersStep(identity.PasscodeStep, j.Application, addressOf(j))
-}
 
 // enterRecoveryCode checks a typed recovery code: counted, checked and recorded in
 // one transaction, as a passcode is. One that was used, one that never was and one

@@ -14,18 +14,12 @@ import (
 
 // Rules are the tenant's documents that journeys go by, as they stand now.
 type Rules struct {
-	Access           policy.Access
+	policy.Documents // on which the ways to confirm depend
 	AccessVersion    int64
-	Push             policy.Push
-	SelfProvisioning policy.SelfProvisioning
-	Platforms        policy.Platforms
-	Template         policy.Template // the standard one
 	Templates        policy.Templates
-	Lockout          policy.Lockout
 	Limits           policy.Limits
 	Devices          policy.Devices
 	Contexts         policy.Contexts
-	Credentials      policy.Credentials
 	Passwords        policy.Passwords
 	PIN              policy.ServerPIN
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/outbound"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/webpush"
 	"github.com/latchkey-id/latchkey/locales"
@@ -212,5 +211,5 @@ func (nt *Notifier) reaches(ctx context.Context, a identity.Authenticator, p sto
 		return false, err
 	}
 	platforms, err := policy.Read[policy.Platforms](row.Document)
-	return err == nil && push.Reaches(a, platforms, p.Presence, nt.DB.Now()), err
+	return err == nil && policy.Reaches(a, platforms, p.Presence, nt.DB.Now()), err
 }

@@ -5,8 +5,8 @@
 // written from that description. docs/privacyidea-authenticator.md says which
 // parts of the protocol Latchkey supports.
 //
-// Every function is a pure function of its arguments. Package enroll knows which
-// enrolments are open and which requests are waiting, and handles answers.
+// It keeps no state. Package enroll opens the enrolments, package privacyideaapi
+// handles what the app sends, and package push the requests.
 //
 // A signature is RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, section 8.2) over
 // fields joined by "|", written in Base32 (RFC 4648, section 6). The format cannot

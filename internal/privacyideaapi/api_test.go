@@ -20,7 +20,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
-	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -444,7 +443,7 @@ func TestPUSH22_StoreAppAndTypedNumbers(t *testing.T) {
 		if got := h.Outcome(t, w); got != "" {
 			t.Errorf("the request ended %q", got)
 		}
-		if a := h.Authenticators(t)[0]; slices.Contains(a.Capabilities, push.Capability(policy.Enter)) {
+		if a := h.Authenticators(t)[0]; slices.Contains(a.Capabilities, policy.Enter.Capability()) {
 			t.Errorf("capabilities %v", a.Capabilities)
 		}
 		// To deny is open to it all the same.
@@ -477,7 +476,7 @@ func TestPUSH24_NoApprovalWhereAPINIsAsked(t *testing.T) {
 		if got := p.poll(t); len(got) != 0 {
 			t.Errorf("%s: shown %v", template, got)
 		}
-		if a := h.Authenticators(t)[0]; push.Reaches(a, h.Rules.Platforms, policy.NoPresence, h.Clock.Now()) {
+		if a := h.Authenticators(t)[0]; policy.Reaches(a, h.Rules.Platforms, policy.NoPresence, h.Clock.Now()) {
 			t.Errorf("%s: push is offered to it", template)
 		}
 	}

@@ -87,7 +87,7 @@ func (p *API) challenge(ctx context.Context, t identity.Tenant, a identity.Authe
 		return privacyidea.Challenge{}, false, err
 	}
 	platforms, err := store.ReadPolicy[policy.Platforms](ctx, p.db.Reader, a.Tenant)
-	if err != nil || !push.Reaches(a, platforms, w.Presence, p.db.Now()) {
+	if err != nil || !policy.Reaches(a, platforms, w.Presence, p.db.Now()) {
 		return privacyidea.Challenge{}, false, err
 	}
 	options, err := p.db.Push().Options(ctx, w.Tenant, w.ID)

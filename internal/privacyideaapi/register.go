@@ -18,7 +18,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/privacyidea"
-	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
@@ -30,7 +29,7 @@ const privacyIDEAName = "privacyIDEA Authenticator"
 // privacyIDEACapabilities are what the app can do, whatever it says of itself:
 // that is signed by nobody, and one that claimed to take typed numbers would be a
 // way around them.
-var privacyIDEACapabilities = []string{push.Capability(policy.NoPresence), push.Capability(policy.Pick)}
+var privacyIDEACapabilities = []string{policy.NoPresence.Capability(), policy.Pick.Capability()}
 
 // newServerKey makes the key the server signs with for one authenticator.
 func newServerKey() (*rsa.PrivateKey, error) {
@@ -75,7 +74,7 @@ func (p *API) register(r *http.Request, t identity.Tenant, form url.Values) (reg
 	return p.registered(ctx, t, in.Serial)
 }
 
-// enrolment returns the open enrolment that a credential is good for, or the one
+// enrollment returns the open enrolment that a credential is good for, or the one
 // that this key has used.
 func (p *API) enrollment(ctx context.Context, db store.Reader, t identity.Tenant, in privacyidea.Registration, thumbprint string) (store.Activation, error) {
 	over := errUnverified(errors.New("privacyideaapi: the enrolment is over, used by another key, or of another serial"))
@@ -111,7 +110,7 @@ func (p *API) enrollment(ctx context.Context, db store.Reader, t identity.Tenant
 	}
 }
 
-// enrol makes the authenticator. The server's key for it is made first, outside
+// enroll makes the authenticator, active at once. The server's key for it is made first, outside
 // the transaction: it takes longer than all else together, and there is one
 // writer at a time.
 func (p *API) enroll(r *http.Request, t identity.Tenant, in privacyidea.Registration, key, thumbprint string) error {

@@ -194,7 +194,7 @@ func approve(ctx context.Context, tx *store.Tx, p store.PushRequest, a identity.
 // Otherwise it returns a Conflict that wraps a Refusal with the missing capability
 // (PUSH-22).
 func CheckCapability(a identity.Authenticator, presence policy.Presence) error {
-	needed := Capability(presence)
+	needed := presence.Capability()
 	if slices.Contains(a.Capabilities, needed) {
 		return nil
 	}

@@ -31,8 +31,9 @@ type Display struct {
 // The transaction must be committed after these errors too, because otherwise a
 // new lock would be lost. The error error.push.locked wraps a [Locked].
 //
-// The caller has decided by policy whether a push may be sent, and with which
-// presence check (PUSH-7).
+// Whether policy lets a push be sent, and with which presence check, was decided before
+// by policy.Push.Check (PUSH-7), of which package journey makes its offer. Here it is
+// held, in the transaction, what may be counted: see checkMayStart and lockIfTooMany.
 func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push) (store.PushRequest, error) {
 	p := store.PushRequest{
 		Tenant: j.Tenant, ID: identity.NewID(identity.PushID), User: j.UserID, Journey: j.ID, ApplicationID: j.Application,

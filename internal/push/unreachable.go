@@ -10,7 +10,7 @@ import (
 
 // UnreachableReason returns why a push with a presence check cannot be answered on
 // an authenticator now, as a text for operators, or "" if it can. It checks in the
-// same order as Reaches and returns the first reason.
+// same order as [policy.Reaches] and returns the first reason.
 func UnreachableReason(a identity.Authenticator, platforms policy.Platforms, presence policy.Presence, now time.Time) string {
 	state := a.Push(now)
 	switch {
@@ -24,9 +24,9 @@ func UnreachableReason(a identity.Authenticator, platforms policy.Platforms, pre
 		return string(state)
 	case !platforms.PushOn(a.Platform):
 		return fmt.Sprintf("no push on %s", a.Platform)
-	case cannotVerifyUser(a):
+	case !policy.VerifiesUser(a):
 		return "its template asks for a PIN or biometrics, of which its app tells nothing"
-	case Reaches(a, platforms, presence, now):
+	case policy.Reaches(a, platforms, presence, now):
 		return ""
 	}
 	if least := MinVersion(a.AppVersion, presence.Capability()); least != "" {

@@ -5,37 +5,46 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 )
 
-// userClassColumns are the columns of a user u that decide whether a push policy
-// locks the user out: the ids of groups, the active apps with push enabled, and
-// whether the user has an authenticator at all. They read each user's groups and
-// authenticators by their indexes.
+// userClassColumns are the columns of a user u that decide, beside policy, about the
+// ways to confirm a login: the ids of groups, the authenticators, whether the user ever
+// had one or has leave to enrol another, and failed logins that have not locked. They
+// read each user's groups and authenticators by their indexes. Two users with equal
+// authenticators have equal values.
 func userClassColumns(j jsonSQL) string {
 	return `(SELECT ` + j.values("m.group_id", "m.group_id") + ` FROM group_members m
 		WHERE m.tenant_id = u.tenant_id AND m.user_id = u.id) AS groups,
-	(SELECT ` + j.rows("a.id", "a.platform", "a.capabilities") + `
+	(SELECT ` + j.objects("a.kind, a.platform, a.capabilities, a.push_on_at IS NULL, a.step, a.id",
+		[2]string{"kind", "a.kind"}, [2]string{"protocol", "a.protocol"}, [2]string{"platform", "a.platform"},
+		[2]string{"capabilities", "a.capabilities"}, [2]string{"step", "a.step"}, [2]string{"suite", "a.suite"},
+		[2]string{"push", "CASE WHEN a.push_on_at IS NULL THEN 0 ELSE 1 END"}, [2]string{"active", "CASE WHEN " + active + " THEN 1 ELSE 0 END"},
+		// Of other apps the template decides nothing here.
+		[2]string{"template", "CASE WHEN a.protocol = 'pipush' THEN CAST(a.template AS TEXT) ELSE '' END"}) + `
 		FROM authenticator_users o JOIN authenticators a ON a.tenant_id = o.tenant_id AND a.id = o.authenticator_id
-		WHERE o.tenant_id = u.tenant_id AND o.user_id = u.id AND a.kind = 'app' AND a.push_on_at IS NOT NULL AND ` + active + `) AS apps,
-	CASE WHEN EXISTS (SELECT 1 FROM authenticator_users o JOIN authenticators a ON a.tenant_id = o.tenant_id AND a.id = o.authenticator_id
-		WHERE o.tenant_id = u.tenant_id AND o.user_id = u.id AND ` + assigned + `) THEN 1 ELSE 0 END AS holds`
+		WHERE o.tenant_id = u.tenant_id AND o.user_id = u.id AND ` + assigned + `) AS holds,
+	CASE WHEN u.ever_enrolled_at IS NULL THEN 0 ELSE 1 END AS ever,
+	CASE WHEN u.may_enroll_at IS NULL THEN 0 ELSE 1 END AS permit,
+	CASE WHEN u.locked_until IS NULL THEN u.failures ELSE 0 END AS failed`
 }
 
 const enabledUsers = ` FROM users u WHERE u.tenant_id = $1 AND u.disabled_at IS NULL AND u.removed_at IS NULL`
 
 var selectUserClasses = bothTexts(func(j jsonSQL) string {
-	return `SELECT ` + fullScan + ` groups, apps, holds, COUNT(*) FROM (SELECT ` + userClassColumns(j) + enabledUsers + `) AS w GROUP BY groups, apps, holds`
+	return `SELECT ` + fullScan + ` groups, holds, ever, permit, failed, COUNT(*) FROM (SELECT ` + userClassColumns(j) + enabledUsers + `) AS w
+		GROUP BY groups, holds, ever, permit, failed`
 })
 
 var selectUsersWithClass = bothTexts(func(j jsonSQL) string {
 	return `SELECT ` + fullScan + ` ` + userClassColumns(j) + `, u.name` + enabledUsers + ` ORDER BY u.name, u.id`
 })
 
-// UserClasses returns a tenant's enabled users, counted by what decides whether a
-// push policy locks them out. It is one statement.
+// UserClasses returns a tenant's enabled users, counted by what decides about
+// their ways to confirm a login. It is one statement.
 func (v PolicyReads) UserClasses(ctx context.Context, tenant string) ([]policy.UserClass, error) {
 	return Collect(list(ctx, v.r, "user classes", func(row scanner) (c policy.UserClass, err error) {
 		err = scanUserClass(row, &c, &c.Users)
@@ -58,20 +67,37 @@ func (v PolicyReads) UsersWithClass(ctx context.Context, tenant string) iter.Seq
 	}, v.r.dialect.text(selectUsersWithClass), tenant)
 }
 
+// classTime stands for any time in a class, of which only matters that there is one.
+var classTime = time.Unix(1, 0).UTC()
+
 // scanUserClass reads userClassColumns and one column more.
 func scanUserClass(row scanner, c *policy.UserClass, more any) error {
-	var holds int64
-	var apps []struct{ Platform, Capabilities string }
-	if err := row.Scan(fromJSON{&c.Groups}, fromJSON{&apps}, &holds, more); err != nil {
+	var ever, permit int64
+	var holds []struct {
+		Kind                          identity.AuthenticatorKind
+		Protocol                      identity.AppProtocol
+		Platform                      identity.Platform
+		Capabilities, Suite, Template string
+		Step                          int64
+		Push, Active                  int64
+	}
+	if err := row.Scan(fromJSON{&c.Groups}, fromJSON{&holds}, &ever, &permit, &c.Failures, more); err != nil {
 		return err
 	}
-	c.HasAuthenticator = holds > 0
-	for _, app := range apps {
-		a := policy.App{Platform: identity.Platform(app.Platform)}
-		if err := json.Unmarshal([]byte(app.Capabilities), &a.Capabilities); err != nil {
+	c.EverEnrolled, c.Permit = ever == 1, permit == 1
+	for _, h := range holds {
+		a := identity.Authenticator{Kind: h.Kind, Protocol: h.Protocol, Platform: h.Platform, Suite: h.Suite, Step: h.Step, Template: []byte(h.Template),
+			ActivatedAt: classTime}
+		if h.Push == 1 {
+			a.PushOnAt = classTime
+		}
+		if h.Active == 0 {
+			a.LockedAt = classTime
+		}
+		if err := json.Unmarshal([]byte(h.Capabilities), &a.Capabilities); err != nil {
 			return fmt.Errorf("capabilities of an app: %w", err)
 		}
-		c.Apps = append(c.Apps, a)
+		c.Authenticators = append(c.Authenticators, a)
 	}
 	return nil
 }

@@ -28,6 +28,15 @@ func (j jsonSQL) rows(order string, columns ...string) string {
 	return j.aggregate(j.object+"("+strings.Join(members, ", ")+")", order)
 }
 
+// objects is like rows, for members that are expressions under names of their own.
+func (j jsonSQL) objects(order string, members ...[2]string) string {
+	var pairs []string
+	for _, m := range members {
+		pairs = append(pairs, "'"+m[0]+"', "+m[1])
+	}
+	return j.aggregate(j.object+"("+strings.Join(pairs, ", ")+")", order)
+}
+
 // values is the expression for the aggregated values of a column as a JSON array,
 // in an order.
 func (j jsonSQL) values(order, column string) string { return j.aggregate(column, order) }
