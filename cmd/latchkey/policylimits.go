@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/netip"
+	"reflect"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/policy"
@@ -20,8 +22,12 @@ type limitFlags struct {
 	JourneyLife               *time.Duration `placeholder:"TIME" help:"For how long a login can go on; 5m to 1h."`
 	SessionIdle               *time.Duration `placeholder:"TIME" help:"After which an unused session ends; 1m to 24h."`
 	SessionLife               *time.Duration `placeholder:"TIME" help:"After which any session ends; 5m to 720h."`
-	PasswordTriesPerAddress   *int64         `placeholder:"N" help:"Passwords tried from an address in five minutes, by anybody; 10 to 100000."`
+	PasswordTriesPerAddress   *int64         `placeholder:"N" help:"Wrong passwords, and wrong passcodes, from an address in five minutes, of anybody; 10 to 100000."`
+	ExemptNetwork             []netip.Prefix `placeholder:"NETWORK" help:"Network whose addresses are not counted by address, such as 192.0.2.0/24. Repeatable; replaces those there are."`
+	NoExemptNetworks          bool           `help:"No network is exempt."`
 }
+
+func (f limitFlags) any() bool { return !reflect.ValueOf(f).IsZero() }
 
 type policySetLimits struct {
 	documentArg
@@ -34,7 +40,7 @@ func (policySetLimits) Help() string {
 
 // Run changes how often, and for how long.
 func (c *policySetLimits) Run(ctx context.Context, s *shell) error {
-	return s.setPolicy(ctx, policySetting{kind: policy.KindLimits, file: c.File, yes: c.Yes, change: c.change, flags: c.limitFlags != limitFlags{}})
+	return s.setPolicy(ctx, policySetting{kind: policy.KindLimits, file: c.File, yes: c.Yes, change: c.change, flags: c.limitFlags.any()})
 }
 
 func (f limitFlags) change(present policy.Document) (policy.Document, error) {
@@ -50,6 +56,12 @@ func (f limitFlags) change(present policy.Document) (policy.Document, error) {
 	overwrite(&l.SessionIdle, seconds(f.SessionIdle))
 	overwrite(&l.SessionLifetime, seconds(f.SessionLife))
 	overwrite(&l.PasswordAttemptsPerAddress, f.PasswordTriesPerAddress)
+	if f.NoExemptNetworks {
+		l.ExemptNetworks = nil
+	}
+	if len(f.ExemptNetwork) > 0 {
+		l.ExemptNetworks = f.ExemptNetwork
+	}
 	return l, nil
 }
 

@@ -89,5 +89,5 @@ func (f *flow) enterResponse(ctx context.Context, tx *store.Tx, in EnterResponse
 	j.Notice, f.unchanged = "", true
 	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByChallenge,
 		Authenticator: result.Authenticator.ID, At: tx.Now()})
-	return f.refund(ctx, tx)
+	return f.right(ctx, tx, "passcode")
 }

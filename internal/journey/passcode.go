@@ -48,10 +48,10 @@ func (f *flow) enterPasscode(ctx context.Context, tx *store.Tx, in EnterPasscode
 		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode,
 			Authenticator: result.Authenticator.ID, At: tx.Now()})
 		f.unchanged = true
-		return f.refund(ctx, tx)
+		return f.right(ctx, tx, "passcode")
 	case result.Reason == authenticator.OuterWindow: // right, and no try at guessing
 		j.Resync, j.Notice, f.unchanged = result.ResyncFirst, "notice.passcode.next", true
-		return f.refund(ctx, tx)
+		return f.right(ctx, tx, "passcode")
 	case result.Reason == authenticator.PasscodesLocked: // nothing was evaluated
 		j.Notice = "error.passcode.wrong"
 		if j.Proved() {

@@ -52,6 +52,9 @@ func (f *flow) signWithPasskey(ctx context.Context, tx *store.Tx, in SignWithPas
 	if err != nil || !right {
 		return err
 	}
+	if err := f.refundAddress(ctx, tx, "passkey"); err != nil {
+		return err
+	}
 	if first {
 		return f.identifyByPasskey(ctx, tx, s)
 	}

@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
@@ -23,6 +24,9 @@ func (t *taking) enterPassword(ctx context.Context, in EnterPassword) (*Prompt, 
 	}
 	if !f.at(AskPassword) || !f.fits(t.state, in) {
 		return f.stale(ctx, t.engine.DB.Reader)
+	}
+	if err := f.checkAddress(ctx, t.engine.DB.Reader, "password"); err != nil {
+		return nil, err
 	}
 	slot, err := t.engine.Directory.AcquireHashSlot(ctx)
 	if err != nil {
@@ -111,7 +115,7 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 // back, a wrong one leaves its event and may lock.
 func (p *passwordTry) closeReservation(ctx context.Context, tx *store.Tx) error {
 	if p.right {
-		return p.refund(ctx, tx)
+		return p.flow.right(ctx, tx, "password")
 	}
 	f, j := p.flow, p.flow.Journey
 	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
@@ -150,11 +154,50 @@ func replaceImported(ctx context.Context, tx *store.Tx, u identity.User, hash st
 	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserChanged, User: u.ID, Data: map[string]string{"password": "hashed anew"}})
 }
 
-// allow counts a try of a kind against the network it came from, before anything is
-// compared: a network has so many in five minutes, whoever they are about.
+// allow counts a try of a secret against the address it comes from, before the secret
+// is looked at, unless policy exempts its network.
 func (f *flow) allow(ctx context.Context, tx *store.Tx, kind string) error {
-	rate := store.Rate{Kind: kind, Max: int(f.Rules.Limits.PasswordAttemptsPerAddress), Per: 5 * time.Minute}
-	return tx.Allow(ctx, f.Journey.Tenant, rate, store.Network(f.client.Who.IP))
+	if f.exempt() {
+		return nil
+	}
+	return tx.Allow(ctx, f.Journey.Tenant, f.addressRate(kind), store.Network(f.client.Who.IP))
+}
+
+// checkAddress refuses a try from an address that has had too many, before anything is
+// waited for or written, so that a flood costs others nothing. It counts none.
+func (f *flow) checkAddress(ctx context.Context, r store.Reader, kind string) error {
+	if f.exempt() {
+		return nil
+	}
+	return r.CheckRate(ctx, f.Journey.Tenant, f.addressRate(kind), store.Network(f.client.Who.IP))
+}
+
+// addressRate is how often secrets of a kind may be tried from an address. Right ones
+// are given back: three hundred people may begin their shift behind one address.
+func (f *flow) addressRate(kind string) store.Rate {
+	return store.Rate{Kind: kind, Max: int(f.Rules.Limits.PasswordAttemptsPerAddress), Per: 5 * time.Minute}
+}
+
+// exempt reports whether tries from the client's network are not counted.
+func (f *flow) exempt() bool {
+	address, err := netip.ParseAddr(f.client.Who.IP)
+	return err == nil && f.Rules.Limits.Exempts(address)
+}
+
+// right gives back what a try took that proved to be right: from the user's failures,
+// and from the tries of the address.
+func (f *flow) right(ctx context.Context, tx *store.Tx, kind string) error {
+	if err := f.refundAddress(ctx, tx, kind); err != nil {
+		return err
+	}
+	return f.refund(ctx, tx)
+}
+
+func (f *flow) refundAddress(ctx context.Context, tx *store.Tx, kind string) error {
+	if f.exempt() {
+		return nil
+	}
+	return tx.UndoAllow(ctx, f.Journey.Tenant, f.addressRate(kind), store.Network(f.client.Who.IP))
 }
 
 // reserve counts a try of a known user beforehand; see [store.Attempts.Reserve].

@@ -45,7 +45,7 @@ func (f *flow) enterRecoveryCode(ctx context.Context, tx *store.Tx, in EnterReco
 	}
 	j.Notice, f.unchanged = "", true
 	j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: tx.Now()})
-	return f.refund(ctx, tx)
+	return f.right(ctx, tx, "passcode")
 }
 
 // whyRecoveryNotEvaluated is for operators alone.

@@ -77,15 +77,7 @@ func (a Access) Validate() error {
 		ps.checkIDs(at+"groups", r.Groups)
 		ps.checkIDs(at+"applications", r.Applications)
 		for j, n := range r.Networks {
-			// A prefix with host bits set, or an IPv4 network written as an
-			// IPv4-mapped IPv6 one, would not match what its author meant.
-			if plain := netip.PrefixFrom(n.Addr().Unmap(), n.Bits()).Masked(); n != plain {
-				example := "192.0.2.0/24"
-				if plain.IsValid() {
-					example = plain.String()
-				}
-				ps.add(fmt.Sprintf("%snetworks[%d]", at, j), "network", "nearest", example)
-			}
+			ps.checkNetwork(fmt.Sprintf("%snetworks[%d]", at, j), n)
 		}
 		for j, v := range r.Require {
 			field := fmt.Sprintf("%srequire[%d]", at, j)

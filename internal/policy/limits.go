@@ -1,5 +1,11 @@
 package policy
 
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
 // Limits says how often and for how long things may happen. Times are in seconds.
 type Limits struct {
 	MailCodesPerUser           int64 `json:"mail_codes_per_user"`           // per hour (ENR-6)
@@ -12,7 +18,17 @@ type Limits struct {
 	JourneyLifetime            int64 `json:"journey_life"`    // JRN-4
 	SessionIdle                int64 `json:"session_idle"`
 	SessionLifetime            int64 `json:"session_life"`
-	PasswordAttemptsPerAddress int64 `json:"password_tries_per_address"` // in five minutes, for all users together
+	PasswordAttemptsPerAddress int64 `json:"password_tries_per_address"` // wrong ones in five minutes, for all users together
+
+	// ExemptNetworks are not counted by address, such as the one behind which a whole
+	// hospital signs in.
+	ExemptNetworks []netip.Prefix `json:"exempt_networks,omitempty"`
+}
+
+// Exempts reports whether what is done from an address is not counted against it.
+func (l Limits) Exempts(address netip.Addr) bool {
+	address = address.Unmap().WithZone("")
+	return slices.ContainsFunc(l.ExemptNetworks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
 // Limits that tenants cannot change. A short code is looked up before its tenant
@@ -62,5 +78,8 @@ func (l Limits) Validate() error {
 		ps.add("session_idle", "idle")
 	}
 	ps.inRange("password_tries_per_address", l.PasswordAttemptsPerAddress, 10, 100000)
+	for i, n := range l.ExemptNetworks {
+		ps.checkNetwork(fmt.Sprintf("exempt_networks[%d]", i), n)
+	}
 	return ps.err()
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -119,4 +120,18 @@ func (ps *Problems) checkIDs(field string, ids []string) {
 			ps.add(at, "twice")
 		}
 	}
+}
+
+// checkNetwork records a network that would not match what its author meant: a prefix
+// with host bits set, or an IPv4 network written as an IPv4-mapped IPv6 one.
+func (ps *Problems) checkNetwork(field string, n netip.Prefix) {
+	plain := netip.PrefixFrom(n.Addr().Unmap(), n.Bits()).Masked()
+	if n == plain && n.IsValid() {
+		return
+	}
+	example := "192.0.2.0/24"
+	if plain.IsValid() {
+		example = plain.String()
+	}
+	ps.add(field, "network", "nearest", example)
 }

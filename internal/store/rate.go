@@ -58,6 +58,15 @@ func (tx *Tx) Allow(ctx context.Context, tenant string, rate Rate, subject strin
 	return throttled(wait)
 }
 
+// UndoAllow takes one back that [Tx.Allow] counted, for what is counted before it is
+// known whether it had to be.
+func (tx *Tx) UndoAllow(ctx context.Context, tenant string, rate Rate, subject string) error {
+	_, err := tx.exec(ctx, "rate of "+rate.Kind, `
+		UPDATE rates SET arrival_us = arrival_us - $4 WHERE tenant_id = $1 AND kind = $2 AND subject = $3`,
+		tenant, rate.Kind, subject, rate.interval().Microseconds())
+	return err
+}
+
 // RetryAfter returns after which time, in whole seconds, a rate allows a subject
 // one more; zero when it does now. It counts nothing: it is for refusing, before
 // any work, a client that has failed too often, where each failure is a [Tx.Allow].
@@ -73,6 +82,15 @@ func (r Reader) RetryAfter(ctx context.Context, tenant string, rate Rate, subjec
 	}
 	wait := time.UnixMicro(arrival).Add(-rate.tolerance()).Sub(r.now())
 	return max(wait+time.Second-1, 0).Truncate(time.Second), nil
+}
+
+// CheckRate returns the Throttled that [Tx.Allow] would return now. It counts nothing.
+func (r Reader) CheckRate(ctx context.Context, tenant string, rate Rate, subject string) error {
+	wait, err := r.RetryAfter(ctx, tenant, rate, subject)
+	if err != nil || wait == 0 {
+		return err
+	}
+	return throttled(wait)
 }
 
 // throttled is the refusal of a rate.
