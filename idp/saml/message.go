@@ -27,6 +27,7 @@ const (
 type message struct {
 	xml        []byte
 	relayState string
+	redirect   bool            // by the Redirect binding
 	query      *querySignature // Redirect binding only; may be nil
 }
 
@@ -61,6 +62,9 @@ func receivePost(w http.ResponseWriter, r *http.Request) (message, error) {
 		}
 		return message{}, unacceptable("form: %w", err)
 	}
+	if r.PostForm.Has("SAMLResponse") || r.URL.Query().Has("SAMLResponse") {
+		return message{}, unacceptable("a SAMLResponse beside the SAMLRequest, or in its place")
+	}
 	// Only PostForm is read: the query is not part of this binding.
 	if len(r.PostForm["SAMLRequest"]) != 1 || len(r.PostForm["RelayState"]) > 1 {
 		return message{}, unacceptable("not one SAMLRequest, or two RelayStates")
@@ -85,6 +89,8 @@ func receiveRedirect(query string) (message, error) {
 			return message{}, unacceptable("query: %w", err)
 		}
 		switch plainName {
+		case "SAMLResponse": // which of the two another reader would take is not known
+			return message{}, unacceptable("a SAMLResponse beside the SAMLRequest, or in its place")
 		case "SAMLRequest", "RelayState", "SigAlg", "Signature", "SAMLEncoding":
 		default:
 			continue
@@ -100,7 +106,7 @@ func receiveRedirect(query string) (message, error) {
 	if e := value["SAMLEncoding"]; e != "" && e != "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE" {
 		return message{}, unacceptable("SAMLEncoding %q", e)
 	}
-	m := message{relayState: value["RelayState"]}
+	m := message{redirect: true, relayState: value["RelayState"]}
 	deflated, err := base64.StdEncoding.DecodeString(squeeze(value["SAMLRequest"]))
 	if err != nil {
 		return message{}, unacceptable("SAMLRequest: %w", err)

@@ -182,11 +182,13 @@ func readProvider(app identity.Application) (*provider, error) {
 	return &provider{sp}, err
 }
 
-// authenticate verifies the signatures of a message: that of the query, that of the document, or both. It
-// returns the octets that the latter signs, or nil if there is no such signature.
+// authenticate verifies the signature of a message: that of the query by the Redirect binding, that of the
+// document by POST. It returns the octets that the latter signs, or nil if there is no such signature.
 func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte, err error) {
 	inside := signed(root)
 	switch {
+	case inside && m.redirect: // it must have been removed (SAML bindings, section 3.4.4.1)
+		return nil, unacceptable("a signature inside a request by the Redirect binding")
 	case !inside && m.query == nil && sp.SignedRequests:
 		return nil, unacceptable("request is not signed, and must be")
 	case (inside || m.query != nil) && len(sp.Keys) == 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -282,6 +283,71 @@ func TestSAML6_Bombs(t *testing.T) {
 		}
 		if took := time.Since(begun); took > 5*time.Second { // milliseconds on a machine that does nothing else
 			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}
+
+// Which of a request and a response another reader would take is not known, and a
+// request by the Redirect binding is signed in its query or not at all (SAML bindings,
+// section 3.4.4.1). Left out: either check.
+func TestSAML6_OneMessageAndOneSignature(t *testing.T) {
+	h := one(t)
+	p := h.add(samlsptest.Shape{EntityID: "https://sp.example/saml", Signs: true})
+	plain := h.add(samlsptest.Shape{EntityID: "https://plain.example/saml"})
+	signed := p.sign(p.request("", ""))
+	if a := h.post(signed, ""); !a.granted() {
+		t.Fatalf("a signed request by POST: %d %s", a.StatusCode, h.log.tear())
+	}
+	for name, send := range map[string]func() answer{
+		"a signature inside":                 func() answer { return h.redirect(p.query(p.sign(p.request("", "")), "", "")) },
+		"a signature inside, and a good one": func() answer { return h.redirect(p.query(p.sign(p.request("", "")), "", rsaSHA256)) },
+		"a response after it":                func() answer { return h.redirect(plain.query(plain.request("", ""), "", "") + "&SAMLResponse=PGE%2B") },
+		"a response before it":               func() answer { return h.redirect("SAMLResponse=PGE%2B&" + plain.query(plain.request("", ""), "", "")) },
+	} {
+		if a := send(); a.granted() || a.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d %s, want 400", name, a.StatusCode, h.log.tear())
+		}
+	}
+}
+
+// Whatever 180 kB anybody sends cost little. The bounds are looked at in one pass that
+// stops at the first one too many; without them the first two cost a hundred times what
+// they do. The time is compared with that of one signature, which every answer costs.
+func TestTSAML06_WhatALargeMessageCosts(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := func(f func()) time.Duration { // of five, so that what else the machine does counts little
+		best := time.Hour
+		for range 5 {
+			begun := time.Now()
+			f()
+			best = min(best, time.Since(begun))
+		}
+		return best
+	}
+	digest := sha256.Sum256(nil)
+	signature := least(func() {
+		for range 10 {
+			if _, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:]); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	const size = 180 << 10
+	open := `<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a"><samlp:Extensions xmlns:a="u:a">`
+	for name, part := range map[string]string{
+		"elements":   `<a:b>x</a:b>`,
+		"namespaces": `<c:b xmlns:c="u:c"/>`,
+		"attributes": `<a:b ` + attributes(60) + `/>`,
+	} {
+		doc := []byte(open + strings.Repeat(part, size/len(part)) + `</samlp:Extensions></samlp:AuthnRequest>`)
+		if _, _, err := parse(doc); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+		if took := least(func() { _, _, _ = parse(doc) }); took > signature {
+			t.Errorf("%s: %v, want at most the %v of ten signatures", name, took, signature)
 		}
 	}
 }

@@ -20,30 +20,41 @@ import (
 	xrv "github.com/mattermost/xml-roundtrip-validator"
 )
 
-// Bounds on the XML we read. What people send us has a tenth of each.
-const (
-	maxDepth      = 64
-	MaxElements   = 10_000
-	maxAttributes = 256 // of one element
+// MaxElements is the maximal number of elements of a document that people write.
+const MaxElements = 10_000
+
+// bounds are what a document may have at most. What people send us has a tenth of each.
+type bounds struct {
+	depth, elements int
+	attributes      int // of one element
+	allAttributes   int
+	comments        bool
+}
+
+// A message comes from anybody, before anything is known of the sender, and each of its
+// elements and attributes costs: they are read several times, and canonicalized.
+var (
+	metadataBounds = bounds{depth: 64, elements: MaxElements, attributes: 256, allAttributes: 10 * MaxElements, comments: true}
+	messageBounds  = bounds{depth: 32, elements: 500, attributes: 64, allAttributes: 2000}
 )
 
 // CheckMetadata returns why a document that people write, such as metadata, is
 // not taken; nil if it is. It may have comments.
-func CheckMetadata(doc []byte) error { return check(doc, false) }
+func CheckMetadata(doc []byte) error { return check(doc, metadataBounds) }
 
 // CheckMessage returns why a message of a protocol is not taken; nil if it is. A
 // message has no comments, since a comment splits the text it stands in, and some
 // readers stop there (CVE-2017-11427).
-func CheckMessage(doc []byte) error { return check(doc, true) }
+func CheckMessage(doc []byte) error { return check(doc, messageBounds) }
 
 // check reads every token once and keeps none, so that no document can make it
 // spend more than its size.
-func check(doc []byte, message bool) error {
+func check(doc []byte, most bounds) error {
 	if !utf8.Valid(doc) {
 		return errors.New("not UTF-8")
 	}
 	dec := xml.NewDecoder(bytes.NewReader(doc))
-	depth, elements, roots := 0, 0, 0
+	depth, elements, attributes, roots := 0, 0, 0, 0
 	for {
 		before := dec.InputOffset()
 		token, err := dec.Token()
@@ -60,10 +71,11 @@ func check(doc []byte, message bool) error {
 			}
 			depth++
 			elements++
-			if depth > maxDepth || elements > MaxElements || len(token.Attr) > maxAttributes {
+			attributes += len(token.Attr)
+			if depth > most.depth || elements > most.elements || len(token.Attr) > most.attributes || attributes > most.allAttributes {
 				return errors.New("too deep or too large")
 			}
-			if err := unambiguous(token, message); err != nil {
+			if err := unambiguous(token, !most.comments); err != nil {
 				return err
 			}
 		case xml.EndElement:
@@ -73,7 +85,7 @@ func check(doc []byte, message bool) error {
 				return errors.New("text outside the document")
 			}
 		case xml.Comment:
-			if message {
+			if !most.comments {
 				return errors.New("a comment")
 			}
 		case xml.ProcInst:
