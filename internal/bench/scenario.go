@@ -46,6 +46,7 @@ var scenarios = []scenario{
 	{name: "refresh", title: "Refresh", browser: refresh},
 	{name: "push", title: "From approval to the browser's going on", atOnce: 2, moment: true, browser: push},
 	{name: "nodes", title: "The same, the approval at another node", atOnce: 2, moment: true, nodes: true, browser: across},
+	{name: "flood", title: "Single sign-on while wrong passwords are typed", whole: flood},
 	{name: "waiting", title: "All requests waiting, answered in a minute", whole: waiting},
 	{name: "check", title: "A passcode checked against 5 authenticators", whole: checking, here: true},
 	{name: "expiry", title: "The daily look at 200,000 authenticators", whole: expiring, here: true},

@@ -117,7 +117,10 @@ func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err error) Failur
 		}
 	}
 	level := slog.LevelInfo
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case p.Status == http.StatusServiceUnavailable: // too much to do, or no database: no defect, and a flood is not to fill the log with any
+		level = slog.LevelWarn
+	case p.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	if r.Context().Err() == nil { // no log line if the client has closed the connection
