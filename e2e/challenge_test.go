@@ -24,7 +24,7 @@ func (s *Server) template(change func(*policy.Template)) {
 func (s *Server) onDesk(profile Profile, push bool) *Flow {
 	s.t.Helper()
 	process := chromium(s.t)
-	w := &Flow{Desk: Browse(s.t, process, profile), User: s.User, App: Application{Name: "default", URL: s.Issuer() + "/me"},
+	w := &Flow{Desk: Browse(s.t, process, profile), User: s.User, App: Application{Name: selfService, URL: s.Issuer() + "/me"},
 		Phone: &Phone{Browser: Browse(s.t, process, Profile{Phone: true, Lang: profile.Lang}), demo: &Demo{Base: s.Base}}}
 	w.SignIn()
 	w.TypeMailed(s.awaitCode)

@@ -19,7 +19,7 @@ func TestCRED16_SelfService(t *testing.T) {
 			t.Parallel()
 			h := StartServer(t, "")
 			process := chromium(t)
-			me := Application{Name: "default", URL: h.Issuer() + "/me"}
+			me := Application{Name: selfService, URL: h.Issuer() + "/me"}
 			w := &Flow{Desk: Browse(t, process, tt.profile), User: h.User, App: me}
 			b := w.Desk
 			seen := func(page string) { b.screenshot("me-" + page + "-" + b.Attribute("html", "lang")) }

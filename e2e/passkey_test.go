@@ -15,7 +15,7 @@ import (
 func TestCRED19_PasskeysInTheBrowser(t *testing.T) {
 	t.Parallel()
 	h := StartServer(t, "")
-	w := &Flow{Desk: Browse(t, chromium(t), Profile{Lang: "de-DE"}), User: h.User, App: Application{Name: "default", URL: h.Issuer() + "/me"}}
+	w := &Flow{Desk: Browse(t, chromium(t), Profile{Lang: "de-DE"}), User: h.User, App: Application{Name: selfService, URL: h.Issuer() + "/me"}}
 	b := w.Desk
 	finger := b.addPlatformAuthenticator(false)
 	recognised := func(is bool) {

@@ -15,7 +15,7 @@ func TestTLOG29_ChangeThePassword(t *testing.T) {
 			t.Parallel()
 			h := StartServer(t, "")
 			process := chromium(t)
-			me := Application{Name: "default", URL: h.Issuer() + "/me"}
+			me := Application{Name: selfService, URL: h.Issuer() + "/me"}
 			b := Browse(t, process, tt.profile)
 			h.SignIn(b, me.URL)
 			b.See(press("logout"))

@@ -11,7 +11,7 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	t.Parallel()
 	h := StartServer(t, "")
 	h.setPolicy("access", `{"rules": [{"name": "all", "require": ["password", "otp"], "remember": true}]}`)
-	me := Application{Name: "default", URL: h.Issuer() + "/me"}
+	me := Application{Name: selfService, URL: h.Issuer() + "/me"}
 	process := chromium(t)
 	here := &Flow{Desk: Browse(t, process, Profile{}), User: h.User, App: me}
 	here.SignIn()

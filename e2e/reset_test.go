@@ -25,7 +25,7 @@ func TestTLOG02_ForgottenPassword(t *testing.T) {
 			b.Follow(press("logout"))
 			enrolled := h.awaitCode()
 
-			w := &Flow{Desk: b, User: h.User, App: Application{Name: "default", URL: me}}
+			w := &Flow{Desk: b, User: h.User, App: Application{Name: selfService, URL: me}}
 			toPassword := func() {
 				b.Open(me)
 				w.at("identify", identify)

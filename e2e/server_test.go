@@ -52,6 +52,10 @@ func (s *Server) start() {
 	s.slowest = max(s.slowest, time.Since(began))
 }
 
+// selfService is what the first tenant's own pages are called: as the tenant, which has
+// the name of the host where nobody gave it one.
+const selfService = "localhost"
+
 // Issuer is what the first tenant is called by OpenID Connect.
 func (s *Server) Issuer() string { return s.Base + "/t/default" }
 

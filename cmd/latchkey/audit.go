@@ -84,6 +84,7 @@ type auditFilter struct {
 	Journey string `placeholder:"ID" help:"Only events of one attempt to log in."`
 	Since   string `placeholder:"WHEN" help:"Only events since a time (2026-07-01, 2026-07-01T08:00:00Z) or for so long (90m, 24h)."`
 	Until   string `placeholder:"WHEN" help:"Only events before a time, or up to so long ago."`
+	Whole   bool   `name:"installation" help:"Only events of the installation, which belong to no tenant, such as a tenant's removal."`
 	Follow  bool   `short:"f" help:"Go on with each new event as it happens, until interrupted."`
 }
 
@@ -105,6 +106,15 @@ func (c auditFilter) filter(ctx context.Context, ts tenantScope) (store.EventFil
 	}
 	f.User, err = ts.userID(ctx, c.User)
 	return f, err
+}
+
+// in runs f in the tenant that the command works in or, for the whole installation, in
+// none.
+func (c auditFilter) in(ctx context.Context, s *shell, f func(ts tenantScope) error) error {
+	if !c.Whole {
+		return s.inTenant(ctx, f)
+	}
+	return s.database(ctx, func(db *store.DB) error { return f(tenantScope{db: db, who: s.principal()}) })
 }
 
 // kindsOf are the kinds of event of a name, or that begin with it.
@@ -186,7 +196,7 @@ func (c *auditList) Run(ctx context.Context, s *shell) error {
 	if c.Limit < 1 {
 		return usageErrorf("--limit must be 1 or more")
 	}
-	return s.inTenant(ctx, func(ts tenantScope) error {
+	return c.in(ctx, s, func(ts tenantScope) error {
 		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err
@@ -218,7 +228,7 @@ Examples:
 
 // Run exports events, oldest first.
 func (c *auditExport) Run(ctx context.Context, s *shell) error {
-	return s.inTenant(ctx, func(ts tenantScope) error {
+	return c.in(ctx, s, func(ts tenantScope) error {
 		f, err := c.filter(ctx, ts)
 		if err != nil {
 			return err

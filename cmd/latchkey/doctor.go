@@ -31,7 +31,7 @@ func (doctorCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		d.Problems = err
 	}
-	if d.Database, d.OpenError = s.open(ctx, conf); d.Database != nil {
+	if d.Database, d.OpenError = openUnchecked(ctx, conf); d.Database != nil {
 		defer d.Database.Close()
 	}
 	findings := d.Examine(ctx)

@@ -168,10 +168,10 @@ func TestUnknownNames(t *testing.T) {
 	p.succeeds("", "user", "add", "anna", "--no-password")
 	for _, command := range []string{"user show anan", "user set anan --mail a@example.org", "user lock anan", "user unlock anan",
 		"user disable anan", "user enable anan", "user remove anan --yes", "user list --group Nurse", "user add bo --no-password --group Nurse",
-		"group member Nurse", "group member Nurses --add anan", "group remove Nurse --yes", "app show defualt", "app set defualt --name x",
-		"app remove defualt --yes", "authenticator list --user anan", "authenticator add totp --user anan", "authenticator add hotp --user anan",
+		"group member Nurse", "group member Nurses --add anan", "group remove Nurse --yes", "app show Hospitla", "app set Hospitla --name x",
+		"app remove Hospitla --yes", "authenticator list --user anan", "authenticator add totp --user anan", "authenticator add hotp --user anan",
 		"enrollment invite anan", "enrollment resend anan", "enrollment revoke anan", "enrollment allow anan", "policy show acess",
-		"policy explain --user anan --app default", "policy explain --user anna --app defualt", "tenant show defualt",
+		"policy explain --user anan --app Hospital", "policy explain --user anna --app Hospitla", "tenant show defualt", "tenant set defualt --name x", "tenant remove defualt --confirm x",
 		"user list --tenant defualt", "audit list --user anan", "audit list --action user.aded", "audit export --action user.aded",
 		"report activity --user anan", "report enrollments --user anan", "report push --user anan", "report push --outcome expird",
 		"policy set push --group Nurse --codes"} {

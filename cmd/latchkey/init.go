@@ -10,62 +10,155 @@ import (
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/server"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type initCommand struct {
 	BaseURL string `name:"base-url" placeholder:"URL" help:"The address people will reach Latchkey by. Default: http://localhost:8080."`
 	Listen  string `placeholder:"ADDR" help:"The address to listen on. Default: the port of the base URL."`
-	Name    string `help:"The first tenant's name. Default: its slug."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"The server's certificate with its chain (PEM), where no proxy ends TLS."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The key of the certificate (PEM)."`
+
+	Name         string `help:"What people know the first tenant by, such as their organisation's name. Default: asked for at a terminal, elsewhere the host of the base URL."`
+	Organisation string `help:"What phones show with a push request. Default: its name."`
+	HelpContact  string `placeholder:"TEXT" help:"Whom people who cannot go on are told to turn to."`
+	Language     string `placeholder:"TAG" help:"Language of readers who ask for none we speak."`
+
+	Join bool `help:"Make only a configuration, for a further node: the database and its keys are there."`
 }
 
 func (initCommand) Help() string {
-	return `The first tenant's slug is "default" unless --tenant names another; it can never be changed.
+	return `The first tenant's slug, which is part of addresses, is "default" unless --tenant names another; it can never be changed. "latchkey tenant set" changes its names.
 
-Example:
+A database that belongs to an installation is refused, and nothing is changed in it. For a further node of that installation, copy latchkey.keys of another node into the folder first, or name the keys by LATCHKEY_KEYS, and say --join. If init fails, it leaves nothing behind.
 
-    latchkey init --dir /var/lib/latchkey --base-url https://login.example.org --listen :8443 --tenant example --name "Example Hospital"`
+Examples:
+
+    latchkey init --dir /var/lib/latchkey --base-url https://login.example.org --listen :443 --tenant example --name "Example Hospital"
+
+    latchkey init --join --dir /var/lib/latchkey --base-url https://login.example.org --database postgres://latchkey@db.example.org/latchkey`
 }
 
 // Run makes the folder and says what comes next.
 func (c *initCommand) Run(ctx context.Context, s *shell) error {
-	conf, err := s.initialise(ctx, c)
+	if c.Join {
+		return c.join(ctx, s)
+	}
+	conf, err := c.configuration(s)
 	if err != nil {
 		return err
 	}
-	slug := s.firstTenant()
-	if s.flags.JSON {
-		return s.encode(map[string]string{"dir": conf.Dir(), "base_url": conf.BaseURL, "listen": conf.Listen, "tenant": slug,
-			"config": conf.Path(config.File), "keys": conf.Path(conf.KeysFile), "issuer": conf.BaseURL + "/t/" + slug})
+	if err := server.CheckNew(ctx, conf); err != nil { // before anybody is asked
+		return err
 	}
-	steps := fmt.Sprintf(`Made %s with
+	first, err := c.firstTenant(ctx, s, conf)
+	if err != nil {
+		return err
+	}
+	if err := server.Init(ctx, conf, s.principal(), first); err != nil {
+		return err
+	}
+	if s.flags.JSON {
+		return s.encode(initialised(conf, first))
+	}
+	made := fmt.Sprintf(`Made %s with
   %s  the configuration
   %s  the keys: keep a copy of this file apart from the database's
-and the tenant %q.
+and the tenant %s, whose slug in addresses is %q.
+`, conf.Dir(), config.File, conf.KeysFile, printable(first.Name), first.Slug)
+	return c.sayNext(s, conf, made, first.Slug, "latchkey user add anna --mail anna@example.org --dir "+conf.Dir())
+}
 
-What comes next:
-`, conf.Dir(), config.File, conf.KeysFile, slug)
-	next := []string{
-		"set how mails leave, [mail] in " + conf.Path(config.File),
-		"latchkey user add anna --mail anna@example.org --dir " + conf.Dir(),
-		"latchkey serve --dir " + conf.Dir(),
+// initialised is what init says as JSON.
+func initialised(conf config.Config, first identity.Tenant) map[string]string {
+	return map[string]string{"dir": conf.Dir(), "base_url": conf.BaseURL, "listen": conf.Listen, "tenant": first.Slug, "name": first.Name,
+		"config": conf.Path(config.File), "keys": conf.KeysName(), "issuer": conf.BaseURL + "/t/" + first.Slug}
+}
+
+// join makes a configuration for an installation that there is.
+func (c *initCommand) join(ctx context.Context, s *shell) error {
+	for _, flag := range []struct{ name, value string }{{"name", c.Name}, {"organisation", c.Organisation}, {"help-contact", c.HelpContact}, {"language", c.Language}} {
+		if flag.value != "" {
+			return usageErrorf("--join makes no tenant: --%s does not go with it (\"latchkey tenant set\" changes one)", flag.name)
+		}
 	}
+	conf, err := c.configuration(s)
+	if err != nil {
+		return err
+	}
+	if c.BaseURL == "" && s.environ.Get(config.Variable("base_url")) == "" {
+		return usageErrorf("--join needs --base-url: the address by which people reach the installation, as on its other nodes")
+	}
+	if err := server.Join(ctx, conf); err != nil {
+		return err
+	}
+	if s.flags.JSON {
+		return s.encode(map[string]string{"dir": conf.Dir(), "base_url": conf.BaseURL, "listen": conf.Listen, "config": conf.Path(config.File), "keys": conf.KeysName()})
+	}
+	return c.sayNext(s, conf, fmt.Sprintf("Made %s for the installation in %s; %s holds its keys.\n", conf.Path(config.File), store.Where(conf.Source()), conf.KeysName()), "")
+}
+
+// sayNext says what was made, what comes next, and where people go then; slug is empty
+// where that is known already.
+func (c *initCommand) sayNext(s *shell, conf config.Config, made, slug string, more ...string) error {
+	next := []string{"set how mails leave, [mail] in " + conf.Path(config.File)}
+	next = append(append(next, more...), "latchkey serve --dir "+conf.Dir())
 	if conf.Validate() != nil {
 		next = append([]string{"latchkey config validate --dir " + conf.Dir() + " says what is still missing"}, next...)
 	}
+	text := made + "\nWhat comes next:\n"
 	for i, step := range next {
-		steps += fmt.Sprintf("  %d. %s\n", i+1, step)
+		text += fmt.Sprintf("  %d. %s\n", i+1, step)
 	}
-	_, err = fmt.Fprintf(s.stdout, "%s\nThen open %s/t/%s/me\n", steps, conf.BaseURL, slug)
+	if slug != "" {
+		text += fmt.Sprintf("\nThen open %s/t/%s/me\n", conf.BaseURL, slug)
+	}
+	_, err := fmt.Fprint(s.stdout, text)
 	return err
 }
 
-// firstTenant is the slug of the tenant a new folder begins with.
-func (s *shell) firstTenant() string {
-	return cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"), "default")
+// defaultSlug is the slug of the first tenant where none is named.
+const defaultSlug = "default"
+
+// firstTenant is the tenant that a new installation begins with. At a terminal, what
+// the flags do not say is asked for, unless they say its name.
+func (c *initCommand) firstTenant(ctx context.Context, s *shell, conf config.Config) (identity.Tenant, error) {
+	t := identity.Tenant{Slug: cmp.Or(s.flags.Tenant, s.getenv("LATCHKEY_TENANT"), defaultSlug),
+		Name: c.Name, Organisation: c.Organisation, HelpContact: c.HelpContact, Language: c.Language}
+	if f, ok := s.terminal(); ok && t.Name == "" {
+		for _, q := range []struct {
+			to       *string
+			question string
+		}{
+			{&t.Name, "What people know the organisation by: "},
+			{&t.Organisation, "What their phones show, if that is something else: "},
+			{&t.HelpContact, "Whom people who cannot go on turn to (a mail address, a telephone number; may be empty): "},
+			{&t.Language, "Language of readers who ask for none we speak, such as de (empty: English): "},
+		} {
+			if *q.to != "" {
+				continue
+			}
+			answer, err := s.askLine(ctx, f, q.question)
+			if err != nil {
+				return t, err
+			}
+			if *q.to = answer; t.Name == "" {
+				return t, usageErrorf("the first tenant needs a name: people read it on every page (--name)")
+			}
+		}
+	}
+	if t.Name == "" {
+		base, err := conf.Base()
+		if err != nil {
+			return t, err
+		}
+		t.Name = base.Hostname()
+	}
+	return t, nil
 }
 
-// initialise makes a folder with a configuration of the flags and the environment.
-func (s *shell) initialise(ctx context.Context, c *initCommand) (config.Config, error) {
+// configuration is that of a new folder: of the flags and the environment.
+func (c *initCommand) configuration(s *shell) (config.Config, error) {
 	dir, err := filepath.Abs(s.dir())
 	if err != nil {
 		return config.Config{}, err
@@ -80,9 +173,21 @@ func (s *shell) initialise(ctx context.Context, c *initCommand) (config.Config, 
 			return conf, usageErrorf("--base-url %w", err)
 		}
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return conf, usageErrorf("--tls-cert and --tls-key go together")
+	}
+	for _, file := range []struct {
+		to   *string
+		name string
+	}{{&conf.TLSCert, c.TLSCert}, {&conf.TLSKey, c.TLSKey}} {
+		if file.name != "" { // it is relative to where the command was typed
+			if *file.to, err = filepath.Abs(file.name); err != nil {
+				return conf, err
+			}
+		}
+	}
 	conf.Listen = cmp.Or(c.Listen, conf.Listen)
-	slug := s.firstTenant()
-	return conf, server.Init(ctx, conf, s.principal(), identity.Tenant{Slug: slug, Name: cmp.Or(c.Name, slug)})
+	return conf, nil
 }
 
 type migrateCommand struct {

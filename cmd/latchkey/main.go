@@ -41,6 +41,8 @@ type commands struct {
 	Tenant   string `placeholder:"SLUG" help:"Tenant to work in. Also LATCHKEY_TENANT. Default: the only one there is."`
 	JSON     bool   `name:"json" help:"Say it as JSON."`
 
+	ShowVersion versionFlag `name:"version" hidden:"" help:"Say which version this is."`
+
 	Init    initCommand    `cmd:"" help:"Make a folder with configuration, keys, database and a first tenant."`
 	Demo    demoCommand    `cmd:"" help:"Try Latchkey on this machine, with two applications, people and a mailbox."`
 	Serve   serveCommand   `cmd:"" help:"Serve."`
@@ -55,6 +57,7 @@ type commands struct {
 	Backup  backupCommand  `cmd:"" help:"Copy database, keys and configuration into one sealed file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Make a server of a backup, in an empty folder and database."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
+	Help    helpCommand    `cmd:"" help:"Explain a command."`
 
 	Completion completionCommand `cmd:"" help:"Write a script that completes what is typed in a shell."`
 	Complete   completeCommand   `cmd:"" hidden:"" help:"Say what fits next, for the scripts."`
@@ -64,6 +67,9 @@ type commands struct {
 		Add  tenantAdd  `cmd:"" help:"Add a tenant."`
 		List tenantList `cmd:"" help:"List the tenants."`
 		Show tenantShow `cmd:"" help:"Show a tenant, and how much there is in it."`
+		Set  tenantSet  `cmd:"" help:"Change what a tenant is called, its language and whom its people turn to."`
+
+		Remove tenantRemove `cmd:"" help:"Remove a tenant with everything in it, for good."`
 	} `cmd:"" name:"tenant" help:"Tenants."`
 	User struct {
 		Add     userAdd     `cmd:"" help:"Add a user."`
@@ -198,7 +204,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // newParser returns the parser of the command line.
 func newParser(c *commands, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append(options, kong.Name("latchkey"),
-		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example."),
+		kong.Description("An identity provider with its own authenticators. Every command has --help, with an example; \"latchkey help COMMAND\" says the same, and --version which version this is."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}))...)
 }
 

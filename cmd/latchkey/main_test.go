@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // An installation is a folder made by init, and the commands typed in it.
@@ -24,14 +29,15 @@ type installation struct {
 	dir string
 }
 
-// newInstallation makes a folder by init.
+// newInstallation makes a folder by init. Its tenant is called Hospital, and is default
+// in addresses.
 func newInstallation(t *testing.T, args ...string) installation {
 	t.Helper()
 	for _, name := range []string{"LATCHKEY_DIR", "LATCHKEY_TENANT", "LATCHKEY_DATABASE", "LATCHKEY_BASE_URL"} {
 		t.Setenv(name, "")
 	}
 	p := installation{t, filepath.Join(t.TempDir(), "server")}
-	p.succeeds("", append([]string{"init"}, args...)...)
+	p.succeeds("", append([]string{"init", "--name", "Hospital"}, args...)...)
 	return p
 }
 
@@ -106,16 +112,87 @@ func TestInit(t *testing.T) {
 	p.succeeds("", "migrate")
 }
 
-// An init that was cut short is finished by the next one.
+// Where the configuration was lost, init does not make a second tenant in the database;
+// init --join makes the configuration anew.
 func TestInit_Again(t *testing.T) {
 	p := newInstallation(t)
 	if err := os.Remove(filepath.Join(p.dir, "latchkey.toml")); err != nil {
 		t.Fatal(err)
 	}
-	before := p.dir
-	p.succeeds("", "init")
-	if tenants := read[[]tenantRow](installation{t, before}, "", "tenant", "list"); len(tenants) != 1 {
-		t.Errorf("%d tenants after a second init, want 1", len(tenants))
+	p.fails(exitFailed, `"latchkey init --join"`, "", "init")
+	p.fails(exitUsage, "--join needs --base-url", "", "init", "--join")
+	p.fails(exitUsage, "--name does not go with it", "", "init", "--join", "--base-url", "http://localhost:8080", "--name", "Other")
+	p.succeeds("", "init", "--join", "--base-url", "http://localhost:8080")
+	if tenants := read[[]tenantRow](p, "", "tenant", "list"); len(tenants) != 1 || tenants[0].Name != "Hospital" {
+		t.Errorf("tenants after init --join: %+v", tenants)
+	}
+}
+
+// Every command that opens the database refuses keys that are not its own, and says so.
+// Without the check in OpenDatabase they work until something sealed is needed.
+func TestOtherKeys(t *testing.T) {
+	p := newInstallation(t)
+	if err := os.WriteFile(filepath.Join(p.dir, "latchkey.keys"), []byte(store.NewKeyring().Encode()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"serve", "migrate", "tenant list", "user list", "user add anna --no-password", "app list", "policy show", "audit list", "backup copy"} {
+		p.fails(exitFailed, "does not hold the keys of the database", "a passphrase of some length", strings.Fields(command)...)
+	}
+	if code, out, _ := p.run("", "doctor"); code != exitFailed || !strings.Contains(out, "error    keys: data key 1 of tenant default was sealed with another root 1") {
+		t.Errorf("doctor: exit %d\n%s", code, out)
+	}
+	if _, err := os.Stat("copy"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a backup was made: %v", err)
+	}
+}
+
+// The first tenant has a name: what the flags say or, where nobody can be asked, the host
+// of the base URL; never "default".
+func TestInit_Names(t *testing.T) {
+	p := newInstallation(t, "--name", "Example Hospital", "--organisation", "Hospital", "--help-contact", "extension 2222", "--language", "de")
+	if row := read[tenantRow](p, "", "tenant", "show"); row.Name != "Example Hospital" || row.Organisation != "Hospital" ||
+		row.HelpContact != "extension 2222" || row.Language != "de" {
+		t.Errorf("made %+v", row)
+	}
+	p = installation{t, filepath.Join(t.TempDir(), "server")}
+	made := read[map[string]string](p, "", "init", "--base-url", "https://login.example.org", "--listen", ":8443")
+	if made["name"] != "login.example.org" || made["tenant"] != "default" {
+		t.Errorf("made %v", made)
+	}
+	for _, list := range []string{"tenant list", "app list"} {
+		if out := p.succeeds("", strings.Fields(list)...); !strings.Contains(out, "login.example.org") {
+			t.Errorf("%s:\n%s", list, out)
+		}
+	}
+}
+
+// At a terminal init asks for the tenant's names, unless a flag says the name.
+func TestInit_AtTerminal(t *testing.T) {
+	program := buildProgram(t)
+	typed := func(dir, command, typed string) (string, error) {
+		cmd := exec.Command("script", "-qec", program+" "+command+" --dir "+dir, "/dev/null")
+		cmd.Env = append(os.Environ(), "LATCHKEY_TENANT=", "TERM=dumb")
+		cmd.Stdin = strings.NewReader(typed)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	p := installation{t, filepath.Join(t.TempDir(), "asked")}
+	if out, err := typed(p.dir, "init", "Example Hospital\n\nextension 2222\nde\n"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if row := read[tenantRow](p, "", "tenant", "show"); row.Name != "Example Hospital" || row.Organisation != "" || row.HelpContact != "extension 2222" || row.Language != "de" {
+		t.Errorf("typed: %+v", row)
+	}
+	none := filepath.Join(t.TempDir(), "nothing")
+	if out, err := typed(none, "init", "\n"); err == nil || !strings.Contains(out, "the first tenant needs a name") {
+		t.Errorf("nothing typed: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(none); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder is left: %v", err)
+	}
+	p = installation{t, filepath.Join(t.TempDir(), "named")}
+	if out, err := typed(p.dir, "init --name Hospital", ""); err != nil || strings.Contains(out, "people know") {
+		t.Errorf("with --name: %v\n%s", err, out)
 	}
 }
 
@@ -182,8 +259,8 @@ func TestClosedPipeIsNoError(t *testing.T) {
 	p.succeeds("", "user", "add", "anna", "--no-password", "--mail", "anna@example.org")
 	p.succeeds("", "group", "add", "Nurses")
 	for _, command := range []string{"tenant list", "tenant show default", "user list", "user show anna", "group list", "group member Nurses",
-		"app list", "app show default", "authenticator list", "authenticator add hotp --user anna", "enrollment list", "policy show",
-		"policy show access", "policy set platforms --refuse android", "policy explain --user anna --app default", "audit list", "audit export",
+		"app list", "app show Hospital", "authenticator list", "authenticator add hotp --user anna", "enrollment list", "policy show",
+		"policy show access", "policy set platforms --refuse android", "policy explain --user anna --app Hospital", "audit list", "audit export",
 		"report activity", "report enrollments", "config validate", "migrate", "version", "completion bash", "man", "complete -- us", "phone list"} {
 		for _, more := range [][]string{nil, {"--json"}} {
 			args := slices.Concat([]string{"--dir", p.dir}, more, strings.Fields(command))
@@ -208,6 +285,91 @@ func TestTenants(t *testing.T) {
 		if users := read[[]userRow](p, "", "user", "list", "--tenant", tenant); len(users) != want {
 			t.Errorf("%s has %d users, want %d", tenant, len(users), want)
 		}
+	}
+}
+
+// A tenant's names change everywhere, with what they were in the event.
+func TestTenantSet(t *testing.T) {
+	p := newInstallation(t)
+	p.fails(exitUsage, "nothing to change", "", "tenant", "set")
+	p.fails(exitUsage, "exclude each other", "", "tenant", "set", "--alert", "ops@example.org", "--no-alerts")
+	p.fails(exitFailed, "a tenant has a name", "", "tenant", "set", "--name", "")
+	p.fails(exitFailed, "no language tag", "", "tenant", "set", "--language", "???")
+	row := read[tenantRow](p, "", "tenant", "set", "default", "--name", "Example Hospital", "--organisation", "Hospital", "--help-contact", "extension 2222",
+		"--language", "de", "--alert", "ops@example.org")
+	want := tenantRow{ID: row.ID, Slug: "default", Name: "Example Hospital", Organisation: "Hospital", Language: "de", HelpContact: "extension 2222",
+		Alerts: []string{"ops@example.org"}, CreatedAt: row.CreatedAt}
+	if !reflect.DeepEqual(row, want) || !reflect.DeepEqual(read[tenantRow](p, "", "tenant", "show"), want) {
+		t.Errorf("set: %+v, want %+v", row, want)
+	}
+	apps := read[[]appRow](p, "", "app", "list")
+	if len(apps) != 1 || apps[0].Name != "Hospital" {
+		t.Errorf("its own pages: %+v", apps)
+	}
+	p.succeeds("", "tenant", "set", "--organisation", "", "--no-alerts")
+	if apps := read[[]appRow](p, "", "app", "list"); apps[0].Name != "Example Hospital" {
+		t.Errorf("its own pages: %+v", apps)
+	}
+	p.succeeds("", "tenant", "set", "--name", "Example Hospital") // as it is
+	events := p.events(audit.TenantChanged)
+	if len(events) != 4 || events[3].Data["name_before"] != "Hospital" && events[2].Data["name_before"] != "Hospital" {
+		t.Errorf("events: %+v", events)
+	}
+}
+
+// A tenant goes with everything in it once its name is typed; the others stay, and an
+// event of no tenant tells of it.
+func TestTenantRemove(t *testing.T) {
+	p := newInstallation(t)
+	p.succeeds("", "tenant", "add", "second", "--name", "Second Hospital")
+	for _, tenant := range []string{"default", "second"} {
+		p.succeeds("", "group", "add", "Nurses", "--tenant", tenant)
+		p.succeeds("", "user", "add", "anna", "--no-password", "--group", "Nurses", "--tenant", tenant)
+		p.succeeds("", "authenticator", "add", "hotp", "--user", "anna", "--tenant", tenant)
+	}
+	p.fails(exitUsage, `Say --confirm "Second Hospital"`, "", "tenant", "remove", "second")
+	p.fails(exitUsage, "is not its name", "", "tenant", "remove", "second", "--confirm", "second")
+	p.fails(exitFailed, `did you mean "second"`, "", "tenant", "remove", "secnod", "--confirm", "Second Hospital")
+	removed := read[tenantRemoved](p, "", "tenant", "remove", "second", "--confirm", "Second Hospital")
+	if removed.Slug != "second" || removed.Rows < 10 {
+		t.Errorf("removed: %+v", removed)
+	}
+	if tenants := read[[]tenantRow](p, "", "tenant", "list"); len(tenants) != 1 || tenants[0].Slug != "default" {
+		t.Errorf("tenants: %+v", tenants)
+	}
+	if users := read[[]userRow](p, "", "user", "list", "--tenant", "default"); len(users) != 1 {
+		t.Errorf("users of the other: %+v", users)
+	}
+	events := read[[]eventRow](p, "", "audit", "list", "--installation")
+	if len(events) != 2 || events[0].Kind != audit.TenantRemoved || events[0].Data["name"] != "Second Hospital" || events[1].Reason != "begun" ||
+		!strings.Contains(events[0].ActorName, "latchkey tenant remove") {
+		t.Errorf("events of the installation: %+v", events)
+	}
+	p.succeeds("", "tenant", "add", "second", "--name", "Second Hospital") // the slug is free
+}
+
+// --version and help say what the command version and --help do.
+func TestVersionAndHelp(t *testing.T) {
+	said := func(args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), args, nil, &out, &errs); code != exitOK || errs.Len() > 0 {
+			t.Fatalf("latchkey %s: exit %d, %s", strings.Join(args, " "), code, errs.String())
+		}
+		return out.String()
+	}
+	if got, want := said("--version"), said("version"); got != want {
+		t.Errorf("--version says %q, want %q", got, want)
+	}
+	for _, command := range []string{"", "user", "user show", "policy set push"} {
+		words := strings.Fields(command)
+		if got, want := said(append([]string{"help"}, words...)...), said(append(words, "--help")...); got != want {
+			t.Errorf("help %s says\n%s\nwant\n%s", command, got, want)
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"help", "polcy"}, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), `did you mean "policy"`) {
+		t.Errorf("help of no command: exit %d, %s%s", code, out.String(), errs.String())
 	}
 }
 

@@ -26,9 +26,9 @@ func (s *shell) phone() (*phone.Phone, error) {
 }
 
 type phoneActivate struct {
-	Link string `arg:"" optional:"" help:"The link, as in the QR code."`
-	Base string `placeholder:"URL" help:"Instead of a link: the server's address …"`
-	Code string `placeholder:"CODE" help:"… and the short code."`
+	Link string `arg:"" optional:"" help:"The link that is in the QR code, or the short code beside it."`
+	Base string `placeholder:"URL" help:"With a short code: the server's address."`
+	Code string `placeholder:"CODE" help:"The short code, in place of the argument."`
 	Name string `help:"What this device is called. Default: the machine's name."`
 	Push bool   `default:"true" negatable:"" help:"Whether logins may be approved here, where that is allowed."`
 
@@ -39,15 +39,15 @@ type phoneActivate struct {
 func (phoneActivate) Help() string {
 	return `Examples:
 
-    latchkey phone activate 'https://login.example.org/authenticator/#v1.…'
+    latchkey phone activate ABCD-1234 --base https://login.example.org
 
-    latchkey phone activate --base https://login.example.org --code ABCD-1234`
+    latchkey phone activate 'https://login.example.org/authenticator/#v1.…'`
 }
 
 // Run makes an account.
 func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
-	if (c.Link == "") == (c.Base == "" || c.Code == "") {
-		return usageErrorf("give the link or, instead of it, --base and --code")
+	if err := c.check(); err != nil {
+		return err
 	}
 	p, err := s.guarded(ctx, map[phone.PINQuestion]string{phone.InitialPIN: c.InitialPIN, phone.NewPIN: c.PIN})
 	if err != nil {
@@ -62,6 +62,22 @@ func (c *phoneActivate) Run(ctx context.Context, s *shell) error {
 		return err
 	}
 	return s.print(a, "%s, %s: authenticator %s is %s, push is %s.", printable(a.Organisation), printable(a.User), a.Serial, a.State, a.Push.State)
+}
+
+// check looks what was given: a link, or a short code and the address it belongs to.
+func (c *phoneActivate) check() error {
+	if c.Code == "" && phone.IsShortCode(c.Link) {
+		c.Code, c.Link = c.Link, ""
+	}
+	switch {
+	case c.Code != "" && c.Link == "" && c.Base == "":
+		return usageErrorf("%s is a short code: say by --base which server it is for, such as --base https://login.example.org; the page that shows the code has the address beside it", printable(c.Code))
+	case c.Link == "" && c.Code == "":
+		return usageErrorf("give the short code and --base or, instead of both, the link that is in the QR code")
+	case c.Link != "" && (c.Code != "" || c.Base != ""):
+		return usageErrorf("a link has the server's address and its code in it: --base and --code do not go with it")
+	}
+	return nil
 }
 
 type phoneList struct{}

@@ -17,7 +17,7 @@ func TestPUSH4_ExplainNamesTheGroups(t *testing.T) {
 		"Doctors":{"enabled":true,"codes_allowed":true,"presence":"enter"},
 		"Visitors":{"enabled":false,"codes_allowed":false,"presence":"six-digits"}}}`, "policy", "set", "push", "--yes")
 	got := make(map[string]admin.Finding)
-	for _, f := range read[[]admin.Finding](p, "", "policy", "explain", "--user", "anna", "--app", "default") {
+	for _, f := range read[[]admin.Finding](p, "", "policy", "explain", "--user", "anna", "--app", "Hospital") {
 		got[f.Setting] = f
 	}
 	for setting, want := range map[string][2]string{

@@ -133,8 +133,12 @@ func TestServe_BadConfiguration(t *testing.T) {
 
 func TestPhone_Use(t *testing.T) {
 	p := installation{t, t.TempDir()}
-	p.fails(exitUsage, "--base and --code", "", "phone", "activate")
-	p.fails(exitUsage, "--base and --code", "", "phone", "activate", "--base", "https://login.example.org")
+	p.fails(exitUsage, "give the short code and --base", "", "phone", "activate")
+	p.fails(exitUsage, "give the short code and --base", "", "phone", "activate", "--base", "https://login.example.org")
+	for _, code := range [][]string{{"7KQ2-M9XF"}, {"7kq2m9xf"}, {"--code", "7KQ2-M9XF"}} {
+		p.fails(exitUsage, "is a short code: say by --base which server it is for", "", append([]string{"phone", "activate"}, code...)...)
+	}
+	p.fails(exitUsage, "do not go with it", "", "phone", "activate", "https://login.example.org/authenticator/#v1.x", "--code", "7KQ2-M9XF")
 	p.fails(exitUsage, "--not-me", "", "phone", "deny", "psh_x")
 	p.fails(exitFailed, "neither https nor a loopback address", "", "phone", "activate", "http://login.example.org/authenticator/#v1.x")
 	p.fails(exitFailed, "no such account", "", "phone", "passcode")

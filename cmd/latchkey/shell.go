@@ -19,6 +19,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -78,18 +79,37 @@ func (s *shell) override(c config.Config) config.Config {
 	return c
 }
 
-// open opens the database of a configuration.
+// open opens the database of a configuration. Keys that do not open what is in it are
+// refused.
 func (s *shell) open(ctx context.Context, c config.Config) (*store.DB, error) {
-	if !c.Postgres() { // SQLite would make a new one
-		if _, err := os.Stat(c.Source()); err != nil {
-			return nil, fmt.Errorf("there is no database at %s; \"latchkey init\" makes one", c.Source())
-		}
+	if err := databaseThere(c); err != nil {
+		return nil, err
+	}
+	return server.OpenDatabase(ctx, c)
+}
+
+// openUnchecked is open with any keys, for who looks what is wrong with them.
+func openUnchecked(ctx context.Context, c config.Config) (*store.DB, error) {
+	if err := databaseThere(c); err != nil {
+		return nil, err
 	}
 	keys, err := c.Keys()
 	if err != nil {
 		return nil, err
 	}
 	return store.Open(ctx, store.Options{Source: c.Source(), Keys: keys})
+}
+
+// databaseThere returns an error if the file of the database is not there: SQLite would
+// make a new one.
+func databaseThere(c config.Config) error {
+	if c.Postgres() {
+		return nil
+	}
+	if _, err := os.Stat(c.Source()); err != nil {
+		return fmt.Errorf("there is no database at %s; \"latchkey init\" makes one", c.Source())
+	}
+	return nil
 }
 
 // database runs f on the database, which must be up to date.

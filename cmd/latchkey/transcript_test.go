@@ -57,7 +57,7 @@ func newTranscriptRun(t *testing.T, name string) *transcriptRun {
 		hidden = append(hidden, source, "postgres://…")
 	}
 	s.mask = strings.NewReplacer(hidden...)
-	if out, err := s.bash("latchkey init").CombinedOutput(); err != nil {
+	if out, err := s.bash(`latchkey init --name "Example Hospital"`).CombinedOutput(); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)
 	}
 	if name == "server" {

@@ -2,8 +2,11 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // A build is what the Go tool noted about how this program was made.
@@ -36,6 +39,14 @@ func builtFrom() build {
 	return b
 }
 
+func (b build) String() string {
+	from := b.Go
+	if b.Commit != "" {
+		from = "commit " + b.Commit + ", " + b.Go
+	}
+	return "latchkey " + b.Version + " (" + from + ")"
+}
+
 type versionCommand struct{}
 
 func (versionCommand) Help() string { return "Example:\n\n    latchkey version --json" }
@@ -43,9 +54,15 @@ func (versionCommand) Help() string { return "Example:\n\n    latchkey version -
 // Run says which version this is, as far as the build knows.
 func (versionCommand) Run(s *shell) error {
 	b := builtFrom()
-	from := b.Go
-	if b.Commit != "" {
-		from = "commit " + b.Commit + ", " + b.Go
-	}
-	return s.print(b, "latchkey %s (%s)", b.Version, from)
+	return s.print(b, "%s", b)
+}
+
+// A versionFlag is --version, which says what the command version says.
+type versionFlag bool
+
+// BeforeReset runs before anything is required of the command line, as for --help.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	_, _ = fmt.Fprintln(app.Stdout, builtFrom()) // who stopped reading has read enough
+	app.Exit(exitOK)
+	return nil
 }

@@ -22,11 +22,24 @@ var slug = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 // AddTenant adds a tenant with all that its first login needs: a data key, signing
 // keys, and the application that stands for its self-service pages.
 func AddTenant(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant) (identity.Tenant, error) {
-	if err := validate(t); err != nil {
+	return addTenant(ctx, db, who, t, func(*store.Tx) error { return nil })
+}
+
+// AddFirstTenant is AddTenant for an installation that has none. If it has one, it
+// returns a Conflict.
+func AddFirstTenant(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant) (identity.Tenant, error) {
+	return addTenant(ctx, db, who, t, func(tx *store.Tx) error { return tx.Installation().Claim(ctx) })
+}
+
+func addTenant(ctx context.Context, db *store.DB, who identity.Principal, t identity.Tenant, may func(tx *store.Tx) error) (identity.Tenant, error) {
+	if err := CheckTenant(t); err != nil {
 		return t, err
 	}
 	t.ID = identity.NewID(identity.TenantID)
 	err := db.InTx(ctx, who, func(tx *store.Tx) error {
+		if err := may(tx); err != nil {
+			return err
+		}
 		if err := tx.Tenants().Add(ctx, t); err != nil {
 			return err
 		}
@@ -46,7 +59,78 @@ func AddTenant(ctx context.Context, db *store.DB, who identity.Principal, t iden
 	return t, err
 }
 
-func validate(t identity.Tenant) error {
+// A TenantChange says what of a tenant is to change; nil leaves it. Its slug never
+// changes.
+type TenantChange struct {
+	Name, Organisation, Language, HelpContact *string
+
+	Alerts []string // mail addresses of operators; nil leaves them
+}
+
+// ChangeTenant changes a tenant, and its name as that of its own pages. The event has
+// the values before and after.
+func ChangeTenant(ctx context.Context, db *store.DB, who identity.Principal, tenant string, change TenantChange) (t identity.Tenant, err error) {
+	err = db.InTx(ctx, who, func(tx *store.Tx) error {
+		before, err := tx.Tenants().Get(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		after, data := before, map[string]string{}
+		for _, one := range []struct {
+			name string
+			to   *string
+			new  *string
+		}{
+			{"name", &after.Name, change.Name},
+			{"organisation", &after.Organisation, change.Organisation},
+			{"language", &after.Language, change.Language},
+			{"help_contact", &after.HelpContact, change.HelpContact},
+		} {
+			if one.new != nil && *one.new != *one.to {
+				data[one.name+"_before"], data[one.name+"_after"] = *one.to, *one.new
+				*one.to = *one.new
+			}
+		}
+		if err := CheckTenant(after); err != nil {
+			return err
+		}
+		if len(data) > 0 {
+			if err := tx.Tenants().Change(ctx, before, after); err != nil {
+				return err
+			}
+			if err := renamePortal(ctx, tx, after); err != nil {
+				return err
+			}
+			if err := tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.TenantChanged, Data: data}); err != nil {
+				return err
+			}
+		}
+		if change.Alerts != nil {
+			if err := setAlerts(ctx, tx, tenant, change.Alerts); err != nil {
+				return err
+			}
+		}
+		t, err = tx.Tenants().Get(ctx, tenant)
+		return err
+	})
+	return t, err
+}
+
+// renamePortal gives the application of a tenant's own pages the tenant's name.
+func renamePortal(ctx context.Context, tx *store.Tx, t identity.Tenant) error {
+	before, err := tx.Applications().ByIdentifier(ctx, t.ID, identity.Portal, identity.PortalIdentifier)
+	if err != nil {
+		return err
+	}
+	after := before
+	if after.Name = identity.PortalApplication(t).Name; after.Name == before.Name {
+		return nil
+	}
+	return tx.Applications().Change(ctx, before, after)
+}
+
+// CheckTenant returns an error if a tenant cannot be added as it is.
+func CheckTenant(t identity.Tenant) error {
 	refuse := func(format string, args ...any) error {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf(format, args...)}
 	}

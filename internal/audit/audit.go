@@ -97,6 +97,7 @@ const (
 const (
 	TenantAdded        Kind = "tenant.added"
 	TenantChanged      Kind = "tenant.changed"
+	TenantRemoved      Kind = "tenant.removed" // belongs to no tenant
 	UserAdded          Kind = "user.added"
 	UserChanged        Kind = "user.changed"
 	UserDisabled       Kind = "user.disabled"
@@ -135,7 +136,7 @@ var Kinds = map[Kind]bool{
 	AuthenticatorResumed: true, AuthenticatorRevoked: true, AuthenticatorPush: true, AuthenticatorRenamed: true, AuthenticatorPIN: true, AuthenticatorResync: true,
 	AuthenticatorImported: true, AuthenticatorAssigned: true, AuthenticatorUnassigned: true, AuthenticatorUnused: true,
 	PasskeyRight: true, PasskeyWrong: true, RecoveryCodesMade: true, RecoveryCodeRight: true, RecoveryCodeWrong: true, TemporaryMade: true, TemporaryEnded: true,
-	TenantAdded: true, TenantChanged: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
+	TenantAdded: true, TenantChanged: true, TenantRemoved: true, UserAdded: true, UserChanged: true, UserDisabled: true, UserEnabled: true, UserRemoved: true,
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,
 	MetadataSource: true, MetadataFailed: true, PolicyChanged: true, KeyMade: true,

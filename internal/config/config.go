@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/webpush"
@@ -72,6 +73,11 @@ type Config struct {
 	// means latchkey.db. A password is best put into the file named by the variable
 	// PGPASSFILE instead of the URL.
 	Database string `toml:"database"`
+
+	// DatabaseWait is how long "latchkey serve" waits at its start for a PostgreSQL server
+	// that does not answer, such as "30s" or "5m". After that it exits with code 1. "0s"
+	// does not wait. Empty means one minute.
+	DatabaseWait string `toml:"database_wait"`
 
 	// KeysFile contains the root keys. Without it, nothing sealed in the database can
 	// be read, so keep a copy separate from the database's. Empty means latchkey.keys.
@@ -142,6 +148,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.BaseURL, "http://localhost:8080")
 	set(&c.Database, "latchkey.db")
+	set(&c.DatabaseWait, "1m")
 	set(&c.KeysFile, "latchkey.keys")
 	set(&c.Mail.TLS, StartTLS)
 	if c.Mail.Port == 0 {
@@ -210,6 +217,15 @@ func (c Config) Source() string {
 // Postgres reports whether the database is PostgreSQL.
 func (c Config) Postgres() bool {
 	return strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://")
+}
+
+// WaitForDatabase returns how long a start waits for the database.
+func (c Config) WaitForDatabase() (time.Duration, error) {
+	wait, err := time.ParseDuration(c.DatabaseWait)
+	if err != nil || wait < 0 {
+		return 0, errors.New(`must be a time such as "30s" or "5m"`)
+	}
+	return wait, nil
 }
 
 // Base returns the address under which users reach Latchkey.
@@ -343,6 +359,14 @@ func (c Config) MakeKeys() error {
 		return errors.Join(fmt.Errorf("keys: %w", err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// KeysName says where the root keys are: the path of their file, or the variable.
+func (c Config) KeysName() string {
+	if c.KeysApart() {
+		return Variable("keys")
+	}
+	return c.Path(c.KeysFile)
 }
 
 // Files returns the names of the files that c names, except for the database and the keys.

@@ -140,6 +140,9 @@ func TestValidate(t *testing.T) {
 		{"listen", func(c *Config) { c.Listen = "8443" }, "listen must be an address and a port"},
 		{"metrics_listen", func(c *Config) { c.MetricsListen = ":x" }, "metrics_listen must be an address and a port"},
 		{"proxy", func(c *Config) { c.TrustedProxies = []string{"10.0.0/8"} }, "trusted_proxies"},
+		{"no wait for the database", func(c *Config) { c.DatabaseWait = "0s" }, ""},
+		{"a wait without a unit", func(c *Config) { c.DatabaseWait = "60" }, "database_wait must be a time such as"},
+		{"a wait into the past", func(c *Config) { c.DatabaseWait = "-1s" }, "database_wait must be a time such as"},
 		{"keys", func(c *Config) { c.KeysFile = "nowhere" }, "keys_file cannot be used"},
 		{"mails into a folder", func(c *Config) { c.Mail.Folder, c.Mail.From = "mails", "a@example.org" }, ""},
 		{"a name beside the sender", func(c *Config) { c.Mail.Folder, c.Mail.From = "mails", "A <a@example.org>" }, "mail.from"},
@@ -273,6 +276,20 @@ func TestEnvironment_Refuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+// What was decided about the certificate is in the file that init writes, and can be read
+// again.
+func TestWrite_Certificate(t *testing.T) {
+	c := Default(t.TempDir())
+	c.TLSCert, c.TLSKey = "/etc/ssl/login.pem", "/etc/ssl/login.key"
+	if err := c.Write(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(c.dir, nothing)
+	if err != nil || again.TLSCert != c.TLSCert || again.TLSKey != c.TLSKey {
+		t.Errorf("read again: %q, %q, %v", again.TLSCert, again.TLSKey, err)
 	}
 }
 

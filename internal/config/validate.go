@@ -106,6 +106,9 @@ func (c Config) Validate() error {
 	case base != nil && base.Scheme == "https" && len(c.TrustedProxies) == 0:
 		ps.add("base_url", "is https: set tls_cert and tls_key, or name the proxy that ends TLS in trusted_proxies")
 	}
+	if _, err := c.WaitForDatabase(); err != nil {
+		ps.add("database_wait", err.Error())
+	}
 	if _, err := c.Keys(); err != nil {
 		ps.add("keys_file", "cannot be used: "+err.Error())
 	}

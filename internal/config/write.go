@@ -30,8 +30,7 @@ listen = %q
 
 # The server's certificate with its chain, and its key; or the proxy that ends
 # TLS, whose X-Forwarded-For is believed. https needs one of the two.
-#tls_cert = "cert.pem"
-#tls_key = "key.pem"
+%s
 #trusted_proxies = ["10.0.0.0/8"]
 
 # Networks it may call although they are not on the internet: those of
@@ -43,6 +42,9 @@ listen = %q
 
 # An SQLite file, or postgres://user@host/database.
 database = %q
+
+# How long a start waits for a PostgreSQL server that does not answer.
+#database_wait = "1m"
 
 # Without this file nothing sealed in the database can be read. Keep a copy of
 # it apart from the database's.
@@ -71,7 +73,11 @@ func (c Config) Write() error {
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	_, err = fmt.Fprintf(f, initialFile, c.BaseURL, c.Listen, c.Database, c.KeysFile)
+	certificate := "#tls_cert = \"cert.pem\"\n#tls_key = \"key.pem\""
+	if c.TLSCert != "" {
+		certificate = fmt.Sprintf("tls_cert = %q\ntls_key = %q", c.TLSCert, c.TLSKey)
+	}
+	_, err = fmt.Fprintf(f, initialFile, c.BaseURL, c.Listen, certificate, c.Database, c.KeysFile)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("config: %w", err), os.Remove(f.Name()))
 	}

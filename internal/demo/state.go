@@ -185,8 +185,11 @@ func prepare(dir string, base *url.URL, fresh bool) (*state, error) {
 	return s, s.write(dir)
 }
 
+// DefaultPort is the default port of a demo.
+const DefaultPort = "8080"
+
 // defaultAddress is the default address of a demo.
-const defaultAddress = "localhost:8080"
+const defaultAddress = "localhost:" + DefaultPort
 
 // Base returns the base of a demo that listens at an address, which must be a
 // loopback address. It is always localhost: WebAuthn accepts no IP address.

@@ -50,6 +50,12 @@ func (d *Doctor) database(ctx context.Context, c *report) error {
 	if len(tenants) == 0 {
 		c.warning("there is no tenant yet", "latchkey tenant add SLUG --name NAME")
 	}
+	for _, t := range tenants {
+		if t.Name == "default" { // as earlier releases named the first one
+			c.warning(fmt.Sprintf("people read %q where the name of their organisation belongs: on pages, in mails and in their authenticators", t.Name),
+				"latchkey tenant set "+t.Slug+" --name NAME")
+		}
+	}
 	generation, err := d.Database.Installation().RestoreGeneration(ctx)
 	if err == nil && generation.Number > 0 {
 		c.ok("it was restored on %s from a backup of %s", generation.BeganAt.Format(time.DateTime), generation.CopiedAt.Format(time.DateTime))
@@ -88,6 +94,12 @@ func (d *Doctor) keys(ctx context.Context, c *report) error {
 	if !d.databaseReady(ctx) {
 		c.ok("the roots can be read; the others are in the database")
 		return nil
+	}
+	var wrong *store.KeyError
+	if err := d.Database.CheckKeys(ctx); errors.As(err, &wrong) {
+		c.error(wrong.Error()+": the keys file is that of another installation, or not whole; no server starts with it", "put back the keys file that belongs to this database")
+	} else if err != nil {
+		return err
 	}
 	oldest, n := d.Now(), 0
 	for k, err := range d.Database.Installation().DataKeys(ctx) {

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/big"
@@ -15,7 +14,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,7 +121,9 @@ func TestClock(t *testing.T) {
 		d.Now = func() time.Time { return time.Now().Add(-time.Minute) } // it was set back
 		expect(t, d.found(t, (*Doctor).clock), Error, "in the future")
 		if d.Config.Postgres() {
-			expect(t, d.found(t, (*Doctor).clock), Error, "from ours")
+			expect(t, d.found(t, (*Doctor).clock), Error, "behind the database server's")
+			d.Now = func() time.Time { return time.Now().Add(10 * time.Second) }
+			expect(t, d.found(t, (*Doctor).clock), Warning, "ahead of the database server's")
 		}
 	})
 }
@@ -140,6 +143,7 @@ func TestKeys(t *testing.T) {
 		defer db.Close()
 		d.Database = db
 		expect(t, d.found(t, (*Doctor).keys), Error, "cannot sign for saml")
+		expect(t, d.found(t, (*Doctor).keys), Error, "data key 1 of tenant example was sealed with another root 1")
 		if err := os.Remove(d.Config.Path(d.Config.KeysFile)); err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +157,16 @@ func TestDatabase(t *testing.T) {
 		if found[0].Level == Error || !strings.Contains(found[0].Text, "up to date") {
 			t.Errorf("found %+v", found)
 		}
+		d.do(t, func(tx *store.Tx) error {
+			all, err := store.Collect(tx.Tenants().All(t.Context()))
+			if err != nil {
+				return err
+			}
+			unnamed := all[0]
+			unnamed.Name = "default" // as earlier releases made it
+			return tx.Tenants().Change(t.Context(), all[0], unnamed)
+		})
+		expect(t, d.found(t, (*Doctor).database), Warning, `people read "default"`)
 		d.Database, d.OpenError = nil, errors.New("connection refused")
 		expect(t, d.found(t, (*Doctor).database), Error, "connection refused")
 	})
@@ -243,50 +257,102 @@ func enrollWebAuthenticator(t *testing.T, d *Doctor) {
 	})
 }
 
-// The server at the address must identify itself, and its certificate is checked as browsers do.
+// serveAt serves a handler by TLS on this machine, with a certificate that is good for so long, and
+// makes its address the base of the doctor's configuration.
+func (d *Doctor) serveAt(t *testing.T, handler http.Handler, notAfter time.Duration) {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, roots := newCertificate(t, time.Now().Add(notAfter))
+	web := httptest.NewUnstartedServer(handler)
+	web.Listener.Close()
+	web.Listener = l
+	web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	web.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Config, err = d.Config.WithBase("https://localhost:" + port); err != nil {
+		t.Fatal(err)
+	}
+	d.Config.TrustedProxies = []string{"127.0.0.1"} // what ends TLS stands before the server
+	d.Roots = roots
+}
+
+// swapped is a handler that can be another one later.
+type swapped struct{ atomic.Pointer[http.Handler] }
+
+func (s *swapped) to(h http.Handler) { s.Store(&h) }
+
+func (s *swapped) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.Load()).ServeHTTP(w, r) }
+
+// newServer is a server of a configuration.
+func newServer(t *testing.T, c config.Config) *server.Server {
+	t.Helper()
+	s, err := server.New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// The server at the address must be this very installation: another one that has the same
+// address, tenant and issuer is not. Without the challenge it is praised. The certificate is
+// checked as browsers do.
 func TestAddress(t *testing.T) {
 	newDoctor(t, func(t *testing.T, d *Doctor) {
-		issuer, status := "", http.StatusOK
-		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(status)
-			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer})
-		})
-		at := func(notAfter time.Duration) {
-			l, err := net.Listen("tcp", "localhost:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			pair, roots := newCertificate(t, time.Now().Add(notAfter))
-			web := httptest.NewUnstartedServer(handler)
-			web.Listener.Close()
-			web.Listener = l
-			web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-			web.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
-			web.StartTLS()
-			t.Cleanup(web.Close)
-			_, port, err := net.SplitHostPort(l.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d.Config, err = d.Config.WithBase("https://localhost:" + port); err != nil {
-				t.Fatal(err)
-			}
-			d.Roots, issuer = roots, d.Config.BaseURL+"/t/example"
-		}
-		at(90 * 24 * time.Hour)
+		var there swapped
+		there.to(http.NotFoundHandler())
+		d.serveAt(t, &there, 90*24*time.Hour)
+		there.to(newServer(t, d.Config).Handler())
 		expect(t, d.found(t, (*Doctor).address), OK, "is this server")
-		issuer = "https://other.example.org/t/example"
+
+		other := d.Config
+		other.Database = filepath.Join(t.TempDir(), "other.db")
+		other.KeysFile = "other.keys"
+		if err := server.Init(t.Context(), withDir(t, other), operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
+			t.Fatal(err)
+		}
+		there.to(newServer(t, withDir(t, other)).Handler())
 		expect(t, d.found(t, (*Doctor).address), Error, "is not this server")
-		status = http.StatusBadGateway
+
+		// The same server with another base_url, such as a node whose configuration differs.
+		elsewhere, err := d.Config.WithBase("https://other.example.org")
+		if err != nil {
+			t.Fatal(err)
+		}
+		there.to(newServer(t, elsewhere).Handler())
+		expect(t, d.found(t, (*Doctor).address), Error, "with another base_url")
+
+		ours := newServer(t, d.Config).Handler()
+		there.to(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 		expect(t, d.found(t, (*Doctor).address), Error, "502")
-		status = http.StatusOK
-		at(10 * 24 * time.Hour)
-		expect(t, d.found(t, (*Doctor).address), Warning, "its certificate is good for 9 days")
-		at(25 * time.Hour)
-		expect(t, d.found(t, (*Doctor).address), Error, "1 day")
-		at(-time.Hour)
-		expect(t, d.found(t, (*Doctor).address), Error, "is refused")
-		var err error
+		there.to(ours)
+		database := d.Database
+		d.Database = nil
+		expect(t, d.found(t, (*Doctor).address), Warning, "cannot be told without its database")
+		d.Database = database
+		for _, tt := range []struct {
+			goodFor time.Duration
+			level   Level
+			text    string
+		}{
+			{10 * 24 * time.Hour, Warning, "its certificate is good for 9 days"},
+			{25 * time.Hour, Error, "1 day"},
+			{-time.Hour, Error, "is refused"},
+		} {
+			var again swapped
+			again.to(http.NotFoundHandler())
+			d.serveAt(t, &again, tt.goodFor)
+			again.to(newServer(t, d.Config).Handler())
+			expect(t, d.found(t, (*Doctor).address), tt.level, tt.text)
+		}
 		if d.Config, err = d.Config.WithBase("http://localhost:1"); err != nil {
 			t.Fatal(err)
 		}
@@ -294,22 +360,47 @@ func TestAddress(t *testing.T) {
 	})
 }
 
+// withDir puts the configuration of another installation into a folder of its own.
+func withDir(t *testing.T, c config.Config) config.Config {
+	t.Helper()
+	base := c.BaseURL
+	moved := config.Default(filepath.Join(filepath.Dir(c.Database), "other"))
+	moved.Database, moved.KeysFile, moved.TrustedProxies = c.Database, c.KeysFile, c.TrustedProxies
+	moved, err := moved.WithBase(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return moved
+}
+
 // The web authenticator is requested at its separate address. With a proxy that does not pass on the
-// Host header, the base answers there and redirects to the same address.
+// Host header, the base answers there and redirects to the same address. Another server's is not
+// praised.
 func TestAddressOfItsOwn(t *testing.T) {
 	newDoctor(t, func(t *testing.T, d *Doctor) {
-		status, policy := http.StatusOK, "trusted-types latchkey-worker"
-		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", policy)
-			w.Header().Set("Location", "/authenticator/")
-			w.WriteHeader(status)
-		}))
+		var there swapped
+		there.to(http.NotFoundHandler())
+		web := httptest.NewServer(&there)
 		t.Cleanup(web.Close)
+		base := d.Config
 		d.Config.AuthenticatorURL = web.URL
-		expect(t, d.found(t, (*Doctor).authenticatorAddress), OK, "is at "+web.URL)
-		policy = ""
 		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "no web authenticator")
-		status = http.StatusPermanentRedirect
+		ours := newServer(t, d.Config).Handler()
+		there.to(ours)
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), OK, "is at "+web.URL)
+
+		other := withDir(t, config.Config{BaseURL: base.BaseURL, Database: filepath.Join(t.TempDir(), "other.db"), KeysFile: "other.keys"})
+		if err := server.Init(t.Context(), other, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
+			t.Fatal(err)
+		}
+		other.AuthenticatorURL = web.URL
+		there.to(newServer(t, other).Handler())
+		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "is not this server's")
+
+		there.to(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Host = "localhost:8080" // a proxy that names the base instead of what was asked for
+			ours.ServeHTTP(w, r)
+		}))
 		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "leads back to itself")
 		web.Close()
 		expect(t, d.found(t, (*Doctor).authenticatorAddress), Error, "nobody answers")

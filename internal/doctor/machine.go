@@ -10,13 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/config"
-)
-
-// Differences of clocks from which passcodes and signatures fail: a passcode is accepted within one
-// step of 30 seconds, a signed request within 60 seconds.
-const (
-	clockWarning = 2 * time.Second
-	clockError   = 20 * time.Second
+	"github.com/latchkey-id/latchkey/internal/server"
 )
 
 func (d *Doctor) clock(ctx context.Context, c *report) error {
@@ -33,26 +27,25 @@ func (d *Doctor) clock(ctx context.Context, c *report) error {
 	if d.Database == nil {
 		return nil
 	}
-	theirs, err := d.Database.Clock(ctx)
+	difference, err := server.CompareClocks(ctx, d.Database, d.Now)
 	if err != nil {
 		return err
 	}
-	if !theirs.IsZero() {
-		apart := d.Now().Sub(theirs).Abs()
+	if difference.Known {
 		level := OK
-		if apart > clockWarning {
+		if difference.Apart() > server.ClockWarning {
 			level = Warning
 		}
-		if apart > clockError {
+		if difference.Apart() > server.ClockError {
 			level = Error
 		}
-		c.atLevel(level, fmt.Sprintf("the database server's clock is %s from ours", apart.Round(time.Millisecond)), do+", there and here")
+		c.atLevel(level, difference.String(), do+fmt.Sprintf(", there and here; beyond %s a server is not ready", server.ClockError))
 	}
 	latest, err := d.Database.Events().Latest(ctx, "")
 	if err != nil {
 		return err
 	}
-	if ahead := latest.Sub(d.Now()); ahead > clockError {
+	if ahead := latest.Sub(d.Now()); ahead > server.ClockError {
 		c.error(fmt.Sprintf("the newest event lies %s in the future: the clock was set back, and passcodes are refused until it has caught up", ahead.Round(time.Second)), do)
 	}
 	return nil

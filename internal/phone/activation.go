@@ -50,8 +50,7 @@ func (a Activation) code() (activationCode, error) {
 		if u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
 			return malformed("phone.link", "a base is a scheme and a host")
 		}
-		typed := strings.ToUpper(strings.Join(strings.FieldsFunc(a.Code, func(r rune) bool { return r == ' ' || r == '-' || r == '\t' }), ""))
-		c.Short = strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(typed)
+		c.Short = canonicalCode(a.Code)
 		if !shortCode.MatchString(c.Short) {
 			return malformed("phone.code", "a short code has eight letters and digits, such as 7KQ2-M9XF")
 		}
@@ -67,6 +66,15 @@ func (a Activation) code() (activationCode, error) {
 	c.Secret = after
 	return c, nil
 }
+
+// canonicalCode returns a short code as the server knows it, however it was typed.
+func canonicalCode(typed string) string {
+	typed = strings.ToUpper(strings.Join(strings.FieldsFunc(typed, func(r rune) bool { return r == ' ' || r == '-' || r == '\t' }), ""))
+	return strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(typed)
+}
+
+// IsShortCode reports whether a text is a short code, as people type them.
+func IsShortCode(text string) bool { return shortCode.MatchString(canonicalCode(text)) }
 
 // authenticatorBase requests the web authenticator at a base address, and returns the base that it
 // redirects to, where the API is too. A browser that opens a link is redirected in the same way. An

@@ -19,6 +19,7 @@ func (s *Server) mountAuthenticator(root *http.ServeMux, app http.Handler) {
 		at = s.authenticatorMux
 		home := s.Site.AuthenticatorOrigin() + "/authenticator/"
 		at.Handle("GET "+static.Prefix, static.Handler())
+		s.proof(at)
 		at.Handle("GET /{$}", http.RedirectHandler(home, http.StatusSeeOther))
 		// Links that are out already still lead there: browsers take the fragment,
 		// with the activation in it, along.

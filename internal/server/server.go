@@ -122,7 +122,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(ctx, c, log, observe.Statement)
+	db, err := open(ctx, c, store.Options{Log: log, Observe: observe.Statement})
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +211,7 @@ func (s *Server) mount() error {
 	s.mountAuthenticator(root, webApp)
 	privacyideaapi.New(k, s.DB).Routes(root)
 	root.Handle("GET "+static.Prefix, static.Handler())
+	s.proof(root)
 	if s.config.MetricsListen == "" {
 		s.health(root)
 	}
@@ -281,6 +282,7 @@ func (s *Server) Run(ctx context.Context) error {
 	work.Go(func() { s.notifier.Run(working) })
 	work.Go(func() { s.sweep(working) })
 	work.Go(func() { s.metadata(working) })
+	work.Go(func() { s.watchClock(working) })
 
 	failed := make(chan error, 2)
 	public := s.serve(s.Handler())

@@ -311,7 +311,7 @@ func TestFound(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("database: %v, %v, want 0600", info, err)
 	}
-	db, err := open(t.Context(), c, nil, nil)
+	db, err := open(t.Context(), c, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,8 +91,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db.prepared = db.dialect.prepared(db.pool)
 	db.preparedWrites = db.dialect.prepared(db.writer)
 	db.Reader = Reader{q: db.prepared.on(db.pool, nil), dialect: db.dialect, keys: newKeys(o.Keys), now: o.Now}
-	if err := db.writer.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: open: %w", classify(err)), db.closePools())
+	if err := db.ping(ctx, o.Source); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: open: %w", err), db.closePools())
 	}
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
@@ -100,14 +100,33 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
+// ping makes the first connection. If a server cannot be reached, the error is an
+// [UnreachableError].
+func (db *DB) ping(ctx context.Context, source string) error {
+	if _, file := db.dialect.(sqlite); file {
+		return classify(db.writer.PingContext(ctx))
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	if err := db.writer.PingContext(ctx); err != nil {
+		return unreachable(source, err)
+	}
+	return nil
+}
+
 // CookieKeys are the keys that cookies are signed with, of 32 bytes each: the
 // first signs, and all are believed, so that a new root in the keyring takes
 // nobody's cookies away.
 func (db *DB) CookieKeys() [][]byte { return db.cookieKeys }
 
+// isServer reports whether a source is a server's URL, not a file.
+func isServer(source string) bool {
+	return strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://")
+}
+
 func (db *DB) connect(o Options) (err error) {
 	source := o.Source
-	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
+	if isServer(source) {
 		db.dialect = postgres{source: source}
 		c, err := pgx.ParseConfig(source)
 		if err != nil {

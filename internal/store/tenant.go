@@ -35,9 +35,10 @@ type TenantReads struct{ r Reader }
 // Tenants returns the view for reading.
 func (r Reader) Tenants() TenantReads { return TenantReads{r} }
 
-// Get returns a tenant by id.
+// Get returns a tenant by id. One that is being removed is not found, here and in the
+// other reads.
 func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error) {
-	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1`, id))
+	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE id = $1 AND removed_at IS NULL`, id))
 	if err != nil {
 		return t, notFound("tenant "+id, err)
 	}
@@ -46,7 +47,7 @@ func (v TenantReads) Get(ctx context.Context, id string) (identity.Tenant, error
 
 // BySlug returns a tenant by the slug in its addresses.
 func (v TenantReads) BySlug(ctx context.Context, slug string) (identity.Tenant, error) {
-	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1`, slug))
+	t, err := scanTenant(v.r.q.QueryRowContext(ctx, `SELECT `+tenantColumns+` FROM tenants WHERE slug = $1 AND removed_at IS NULL`, slug))
 	if err != nil {
 		return t, notFound("tenant "+slug, err)
 	}
@@ -79,7 +80,7 @@ func (db *DB) TenantBySlug(ctx context.Context, slug string) (identity.Tenant, e
 
 // All yields all tenants in the order of slugs.
 func (v TenantReads) All(ctx context.Context) iter.Seq2[identity.Tenant, error] {
-	return list(ctx, v.r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants ORDER BY slug`)
+	return list(ctx, v.r, "tenants", scanTenant, `SELECT `+tenantColumns+` FROM tenants WHERE removed_at IS NULL ORDER BY slug`)
 }
 
 // A Census counts what is in a tenant.
@@ -94,7 +95,7 @@ type Census struct {
 // Census counts what is in a tenant.
 func (v TenantReads) Census(ctx context.Context, tenant string) (c Census, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
-		SELECT (SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL),
+		/* full scan */ SELECT (SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL),
 			(SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND disabled_at IS NOT NULL),
 			(SELECT COUNT(*) FROM groups WHERE tenant_id = $1),
 			(SELECT COUNT(*) FROM applications WHERE tenant_id = $1),
@@ -123,6 +124,20 @@ func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 		return taken("tenant", t.Slug)
 	}
 	return v.tx.addDataKey(ctx, t.ID)
+}
+
+// Change replaces name, organisation, language and help contact of a tenant. If they
+// were changed since before was read, it returns a Conflict.
+func (v Tenants) Change(ctx context.Context, before, after identity.Tenant) error {
+	n, err := v.tx.exec(ctx, "change tenant", `
+		UPDATE tenants SET name = $2, organisation = $3, language = $4, help_contact = $5
+		WHERE id = $1 AND name = $6 AND organisation = $7 AND language = $8 AND help_contact = $9 AND removed_at IS NULL`,
+		before.ID, after.Name, after.Organisation, after.Language, after.HelpContact,
+		before.Name, before.Organisation, before.Language, before.HelpContact)
+	if err == nil && n == 0 {
+		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return err
 }
 
 // SetAlerts sets the mail addresses of the operators who are notified of what needs

@@ -75,26 +75,38 @@ func (v VAPIDReads) Public(ctx context.Context) (public []byte, made time.Time, 
 
 // Key decrypts the key.
 func (v VAPIDReads) Key(ctx context.Context) (webpush.Key, error) {
-	var root int64
-	var sealed []byte
-	err := v.r.q.QueryRowContext(ctx, `SELECT root, private FROM vapid_keys WHERE id = 1`).Scan(&root, &sealed)
-	if err != nil {
-		return webpush.Key{}, notFound("VAPID key", err)
-	}
-	derived, err := v.r.keys.ring.derive(root, vapidLabel)
+	root, sealed, err := v.sealed(ctx)
 	if err != nil {
 		return webpush.Key{}, err
 	}
-	aead, err := newAEAD(derived)
-	if err != nil {
-		return webpush.Key{}, err
-	}
-	if len(sealed) < aead.NonceSize() {
-		return webpush.Key{}, errors.New("store: the VAPID key is cut short")
-	}
-	secret, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], vapidPlace().aad())
+	secret, err := v.open(root, sealed)
 	if err != nil {
 		return webpush.Key{}, fmt.Errorf("store: the VAPID key does not open; is this the keys file of this database? %w", err)
 	}
 	return webpush.ParseKey(secret)
+}
+
+// sealed reads the key as it is stored, and the root under which it is sealed.
+func (v VAPIDReads) sealed(ctx context.Context) (root int64, sealed []byte, err error) {
+	err = v.r.q.QueryRowContext(ctx, `SELECT root, private FROM vapid_keys WHERE id = 1`).Scan(&root, &sealed)
+	if err != nil {
+		return 0, nil, notFound("VAPID key", err)
+	}
+	return root, sealed, nil
+}
+
+// open decrypts what sealed returns.
+func (v VAPIDReads) open(root int64, sealed []byte) (secret []byte, err error) {
+	derived, err := v.r.keys.ring.derive(root, vapidLabel)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := newAEAD(derived)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < aead.NonceSize() {
+		return nil, errors.New("store: the VAPID key is cut short")
+	}
+	return aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], vapidPlace().aad())
 }
