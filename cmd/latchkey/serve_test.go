@@ -46,6 +46,7 @@ func startServer(t *testing.T, dir string) string {
 	base := fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	l.Close()
 	t.Setenv("LATCHKEY_BASE_URL", base)
+	t.Setenv("LATCHKEY_STOP_DELAY", "0s")
 	t.Setenv("LATCHKEY_LISTEN", strings.TrimPrefix(base, "http://"))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var log syncBuffer

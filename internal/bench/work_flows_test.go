@@ -134,6 +134,7 @@ func (w *workplace) count(t *testing.T, v flow) (counted work) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.config.StopDelay = "0s"
 	s, err := server.NewObserved(t.Context(), w.config, slog.New(slog.NewTextHandler(t.Output(), nil)), w.counter.observer())
 	if err != nil {
 		t.Fatal(err)

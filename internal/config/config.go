@@ -46,6 +46,12 @@ type Config struct {
 	// puts these two on the first address.
 	MetricsListen string `toml:"metrics_listen"`
 
+	// StopDelay is how long a server that is told to stop goes on serving while /readyz
+	// says no, so that a load balancer sends new requests elsewhere before it stops
+	// listening. It is longer than the balancer needs to notice. Empty means "5s"; "0s"
+	// stops at once.
+	StopDelay string `toml:"stop_delay"`
+
 	// TLSCert and TLSKey are PEM files with the server's certificate and its chain,
 	// and with its key. They are read again when they change. Both are empty if a
 	// proxy terminates TLS.
@@ -149,6 +155,7 @@ func (c Config) withDefaults() Config {
 	set(&c.BaseURL, "http://localhost:8080")
 	set(&c.Database, "latchkey.db")
 	set(&c.DatabaseWait, "1m")
+	set(&c.StopDelay, "5s")
 	set(&c.KeysFile, "latchkey.keys")
 	set(&c.Mail.TLS, StartTLS)
 	if c.Mail.Port == 0 {
@@ -220,12 +227,17 @@ func (c Config) Postgres() bool {
 }
 
 // WaitForDatabase returns how long a start waits for the database.
-func (c Config) WaitForDatabase() (time.Duration, error) {
-	wait, err := time.ParseDuration(c.DatabaseWait)
-	if err != nil || wait < 0 {
+func (c Config) WaitForDatabase() (time.Duration, error) { return parseTime(c.DatabaseWait) }
+
+// DelayStop returns how long a stop goes on serving.
+func (c Config) DelayStop() (time.Duration, error) { return parseTime(c.StopDelay) }
+
+func parseTime(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
 		return 0, errors.New(`must be a time such as "30s" or "5m"`)
 	}
-	return wait, nil
+	return d, nil
 }
 
 // Base returns the address under which users reach Latchkey.

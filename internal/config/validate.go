@@ -106,6 +106,9 @@ func (c Config) Validate() error {
 	case base != nil && base.Scheme == "https" && len(c.TrustedProxies) == 0:
 		ps.add("base_url", "is https: set tls_cert and tls_key, or name the proxy that ends TLS in trusted_proxies")
 	}
+	if _, err := c.DelayStop(); err != nil {
+		ps.add("stop_delay", err.Error())
+	}
 	if _, err := c.WaitForDatabase(); err != nil {
 		ps.add("database_wait", err.Error())
 	}

@@ -28,6 +28,9 @@ listen = %q
 # everybody: a profile shows what is in memory.
 #metrics_listen = "localhost:9090"
 
+# How long it serves on after it was told to stop, so that load balancers notice.
+#stop_delay = "5s"
+
 # The server's certificate with its chain, and its key; or the proxy that ends
 # TLS, whose X-Forwarded-For is believed. https needs one of the two.
 %s

@@ -131,7 +131,7 @@ func configure(ctx context.Context, o Options, s *state, base *url.URL, post net
 	if err != nil {
 		return c, err
 	}
-	c.Listen = listenAddress(o.Addr, base)
+	c.Listen, c.StopDelay = listenAddress(o.Addr, base), "0s" // nobody balances between demos
 	if !s.Seeded {
 		if err := server.Init(ctx, c, seedPrincipal, identity.Tenant{Slug: slug, Name: organisation, HelpContact: helpContact}); err != nil {
 			return c, err

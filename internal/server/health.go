@@ -30,6 +30,10 @@ func (s *Server) health(mux *http.ServeMux) {
 	var last readiness
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "alive\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if s.stopping.Load() {
+			answer(w, http.StatusServiceUnavailable, "stopping\n")
+			return
+		}
 		if err := last.look(s); err != nil {
 			s.log.WarnContext(r.Context(), "not ready", "err", err)
 			answer(w, http.StatusServiceUnavailable, notReadyText(err)+"\n")

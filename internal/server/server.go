@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/latchkey-id/latchkey/idp"
@@ -61,6 +62,8 @@ type Server struct {
 	apps             *appapi.API
 	streams          *web.Streams
 	closing          chan struct{}
+	stopping         atomic.Bool // it was told to stop, and still serves
+	stopDelay        time.Duration
 
 	outgoing *outbound.Client
 
@@ -122,6 +125,10 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if err != nil {
 		return nil, err
 	}
+	stopDelay, err := c.DelayStop()
+	if err != nil {
+		return nil, fmt.Errorf("stop_delay %w", err)
+	}
 	db, err := open(ctx, c, store.Options{Log: log, Observe: observe.Statement})
 	if err != nil {
 		return nil, err
@@ -131,7 +138,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &Server{DB: db, config: c, observe: observe, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
+	s := &Server{DB: db, config: c, stopDelay: stopDelay, observe: observe, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
 		Site: &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, TrustedProxies: proxies,
 			Sessions: web.NewSessions(db.CookieKeys(), base.Scheme == "https")},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
@@ -240,7 +247,7 @@ func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, 
 
 // Handler is everything the public address answers.
 func (s *Server) Handler() http.Handler {
-	h := s.Site.Recover(s.Site.Headers(http.HandlerFunc(s.answer)))
+	h := s.endConnections(s.Site.Recover(s.Site.Headers(http.HandlerFunc(s.answer))))
 	if s.observe.Request != nil {
 		h = s.observe.Request(h)
 	}
@@ -251,6 +258,7 @@ func (s *Server) Handler() http.Handler {
 // Run does it if it was not done.
 func (s *Server) Listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
+	lc.SetMultipathTCP(false) // its sockets take no filter, which refuseConnections needs
 	if s.public, err = lc.Listen(ctx, "tcp", s.config.Listen); err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
@@ -272,7 +280,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var work sync.WaitGroup
 	defer work.Wait()
-	working, stop := context.WithCancel(ctx)
+	working, stop := context.WithCancel(context.WithoutCancel(ctx)) // until nobody is served any more
 	defer stop()
 	if s.outbox != nil {
 		work.Go(func() { s.outbox.Run(working) })
@@ -313,6 +321,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("server: %w", err)
 	case <-ctx.Done():
 		s.log.InfoContext(ctx, "stopping")
+		s.drain(ctx)
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()

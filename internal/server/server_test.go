@@ -33,16 +33,22 @@ import (
 
 var operator = identity.Principal{Kind: identity.CommandLine, Name: "test"}
 
-// free finds an address that is free now.
+// free finds an address that is free now. Its port is below those that the system takes
+// for outgoing connections, so that nobody takes it before the server does.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprintf("localhost:%d", 10_000+(os.Getpid()+int(portsTaken.Add(1)))%10_000)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
 	}
-	defer l.Close()
-	return fmt.Sprintf("localhost:%d", l.Addr().(*net.TCPAddr).Port)
+	t.Fatal("no port is free")
+	return ""
 }
+
+var portsTaken atomic.Int64
 
 // found makes a folder of a server on a free port.
 func found(t *testing.T) config.Config {
@@ -51,6 +57,7 @@ func found(t *testing.T) config.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.StopDelay = "0s" // no balancer has to notice
 	if err := Init(t.Context(), c, operator, identity.Tenant{Slug: "example", Name: "Example Hospital"}); err != nil {
 		t.Fatal(err)
 	}
