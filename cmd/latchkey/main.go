@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // Exit codes.
@@ -199,6 +201,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return s.fail(usageErrorf("%w; see \"%s --help\"", err, commandPath(err)))
 	}
 	s.command, s.model = command.Command(), parser.Model
+	if !slices.Contains([]string{"serve", "demo"}, s.command) { // what they do is for people who wait
+		command.BindTo(store.LongRunning(ctx), (*context.Context)(nil))
+	}
 	return s.fail(command.Run())
 }
 

@@ -97,7 +97,7 @@ func openUnchecked(ctx context.Context, c config.Config) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, store.Options{Source: c.Source(), Keys: keys})
+	return store.Open(ctx, c.Store(keys))
 }
 
 // databaseThere returns an error if the file of the database is not there: SQLite would

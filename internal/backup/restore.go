@@ -86,7 +86,9 @@ func Restore(ctx context.Context, to Target, who identity.Principal, file, passp
 			return r, fmt.Errorf("backup: %w", err)
 		}
 	}
-	db, err := store.Open(ctx, store.Options{Source: source, Keys: keys, Now: to.Now})
+	options := r.Config.Store(keys)
+	options.Source, options.Now = source, to.Now
+	db, err := store.Open(ctx, options)
 	if err != nil {
 		return r, err
 	}

@@ -85,6 +85,11 @@ type Config struct {
 	// does not wait. Empty means one minute.
 	DatabaseWait string `toml:"database_wait"`
 
+	// DatabaseTimeout is how many seconds a request waits for the database, 1 to 60:
+	// each transaction and each read ends after it, and the request is answered with
+	// 503. Commands and jobs in the background may take longer. 0 means 5.
+	DatabaseTimeout int64 `toml:"database_timeout"`
+
 	// KeysFile contains the root keys. Without it, nothing sealed in the database can
 	// be read, so keep a copy separate from the database's. Empty means latchkey.keys.
 	// Its content may be in the variable LATCHKEY_KEYS instead.
@@ -157,6 +162,9 @@ func (c Config) withDefaults() Config {
 	set(&c.DatabaseWait, "1m")
 	set(&c.StopDelay, "5s")
 	set(&c.KeysFile, "latchkey.keys")
+	if c.DatabaseTimeout == 0 {
+		c.DatabaseTimeout = int64(store.DefaultTimeout / time.Second)
+	}
 	set(&c.Mail.TLS, StartTLS)
 	if c.Mail.Port == 0 {
 		if c.Mail.Port = 587; c.Mail.TLS == TLS {
@@ -219,6 +227,11 @@ func (c Config) Source() string {
 		return c.Database
 	}
 	return c.Path(c.Database)
+}
+
+// Store returns how to open the database, with its keys.
+func (c Config) Store(keys *store.Keyring) store.Options {
+	return store.Options{Source: c.Source(), Keys: keys, Timeout: time.Duration(c.DatabaseTimeout) * time.Second}
 }
 
 // Postgres reports whether the database is PostgreSQL.

@@ -112,6 +112,9 @@ func (c Config) Validate() error {
 	if _, err := c.WaitForDatabase(); err != nil {
 		ps.add("database_wait", err.Error())
 	}
+	if c.DatabaseTimeout < 1 || c.DatabaseTimeout > 60 {
+		ps.add("database_timeout", "must be from 1 to 60")
+	}
 	if _, err := c.Keys(); err != nil {
 		ps.add("keys_file", "cannot be used: "+err.Error())
 	}

@@ -49,6 +49,9 @@ database = %q
 # How long a start waits for a PostgreSQL server that does not answer.
 #database_wait = "1m"
 
+# How many seconds a request waits for the database before it is answered 503.
+#database_timeout = 5
+
 # Without this file nothing sealed in the database can be read. Keep a copy of
 # it apart from the database's.
 keys_file = %q

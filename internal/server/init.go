@@ -140,7 +140,7 @@ func CheckNew(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Options{Source: c.Source(), Keys: keys})
+	db, err := store.Open(ctx, c.Store(keys))
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (m *making) database(ctx context.Context, who identity.Principal, first ide
 	if err != nil {
 		return err
 	}
-	if m.db, err = store.Open(ctx, store.Options{Source: m.config.Source(), Keys: keys}); err != nil {
+	if m.db, err = store.Open(ctx, m.config.Store(keys)); err != nil {
 		return err
 	}
 	if m.before, err = m.db.OwnTables(ctx); err != nil {

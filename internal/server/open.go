@@ -32,11 +32,12 @@ func OpenDatabase(ctx context.Context, c config.Config) (*store.DB, error) {
 }
 
 func openChecked(ctx context.Context, c config.Config, o store.Options) (*store.DB, error) {
-	var err error
-	if o.Keys, err = c.Keys(); err != nil {
+	keys, err := c.Keys()
+	if err != nil {
 		return nil, err
 	}
-	o.Source = c.Source()
+	configured := c.Store(keys)
+	o.Source, o.Keys, o.Timeout = configured.Source, configured.Keys, configured.Timeout
 	db, err := store.Open(ctx, o)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func checkKeys(ctx context.Context, c config.Config, db *store.DB) error {
 }
 
 // open is OpenDatabase for a server: it waits for a database that does not answer yet,
-// and brings it up to date. o has no source and no keys.
+// and brings it up to date. o has nothing that the configuration says.
 func open(ctx context.Context, c config.Config, o store.Options) (*store.DB, error) {
 	if err := WaitForDatabase(ctx, c, o.Log); err != nil {
 		return nil, err

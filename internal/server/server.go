@@ -288,7 +288,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
 	work.Go(func() { s.notifier.Run(working) })
-	work.Go(func() { s.sweep(working) })
+	work.Go(func() { s.sweep(store.LongRunning(working)) })
 	work.Go(func() { s.metadata(working) })
 	work.Go(func() { s.watchClock(working) })
 

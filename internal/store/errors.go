@@ -30,7 +30,7 @@ func classify(err error) error {
 	var sqliteErr *moderncsqlite.Error
 	if errors.As(err, &sqliteErr) {
 		switch sqliteErr.Code() & 0xff {
-		case 5, 6, 10, 13, 14, 8: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY
+		case 5, 6, 10, 13, 14, 8, 9: // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY, INTERRUPT (by a deadline)
 			return unavailable()
 		}
 	}

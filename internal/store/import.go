@@ -54,12 +54,12 @@ func (c Backup) Check() error {
 
 // Empty reports whether the database has no tables of ours, or no tenant in them.
 func (db *DB) Empty(ctx context.Context) (bool, error) {
-	there, err := db.dialect.has(ctx, db.pool, "tenants")
+	there, err := db.dialect.has(ctx, db.q, "tenants")
 	if err != nil || !there {
 		return !there, err
 	}
 	var n int64
-	if err := db.pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM tenants LIMIT 1) t`).Scan(&n); err != nil {
+	if err := db.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM tenants LIMIT 1) t`).Scan(&n); err != nil {
 		return false, fmt.Errorf("store: look whether the database is empty: %w", classify(err))
 	}
 	return n == 0, nil
@@ -69,6 +69,7 @@ func (db *DB) Empty(ctx context.Context) (bool, error) {
 // in one transaction: until it commits, others see an empty database. Then it runs
 // the migrations that are newer than the backup. It calls progress for each row.
 func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, progress func()) (RestoreReport, error) {
+	ctx = onWhole(ctx)
 	var ended RestoreReport
 	if err := c.Check(); err != nil {
 		return ended, err

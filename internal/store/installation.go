@@ -47,7 +47,7 @@ func (v InstallationReads) DataKeys(ctx context.Context) iter.Seq2[DataKey, erro
 
 // Clock returns the time of the database server's clock; zero if the database is a
 // file.
-func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.clock(ctx, db.pool) }
+func (db *DB) Clock(ctx context.Context) (time.Time, error) { return db.dialect.clock(ctx, db.q) }
 
 // NoteOrigin records an address at which people reach the server, and since when. A
 // web authenticator belongs to the address at which it was made.

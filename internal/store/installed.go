@@ -22,7 +22,7 @@ func (o Occupant) Exists() bool { return len(o.Tenants) > 0 || o.Keys != nil }
 // Occupant returns the installation that the database belongs to. It only reads, also
 // in a database without tables or of an older version.
 func (db *DB) Occupant(ctx context.Context) (o Occupant, err error) {
-	there, err := db.dialect.has(ctx, db.pool, "tenants")
+	there, err := db.dialect.has(ctx, db.q, "tenants")
 	if err != nil {
 		return o, err
 	}
@@ -65,7 +65,7 @@ func (db *DB) OwnTables(ctx context.Context) (names []string, err error) {
 		return nil, err
 	}
 	for _, name := range all {
-		there, err := db.dialect.has(ctx, db.pool, name)
+		there, err := db.dialect.has(ctx, db.q, name)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func (db *DB) Discard(ctx context.Context, before []string, tenant string) (used
 	if err != nil {
 		return false, err
 	}
-	tenants, err := db.dialect.has(ctx, db.pool, "tenants")
+	tenants, err := db.dialect.has(ctx, db.q, "tenants")
 	if err != nil {
 		return false, err
 	}

@@ -44,7 +44,7 @@ func (db *DB) CheckKeys(ctx context.Context) error {
 		{"data_keys", db.checkDataKeys},
 		{"vapid_keys", db.checkVAPID},
 	} {
-		there, err := db.dialect.has(ctx, db.pool, check.table)
+		there, err := db.dialect.has(ctx, db.q, check.table)
 		if err == nil && there {
 			err = check.open(ctx)
 		}

@@ -27,6 +27,7 @@ const Release = 1
 // It refuses a database that requires a newer release. It also creates what an
 // installation has one of.
 func (db *DB) Migrate(ctx context.Context) error {
+	ctx = onWhole(ctx)
 	provider, err := db.migrator()
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ var ErrTooOld = errors.New("the database was changed by a newer release that thi
 
 func (db *DB) tooOld(ctx context.Context) error {
 	var least string
-	err := db.pool.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'least release'`).Scan(&least)
+	err := db.q.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'least release'`).Scan(&least)
 	if err != nil {
 		return nil // no such table or row yet: a new database
 	}

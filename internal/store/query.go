@@ -9,6 +9,7 @@ import (
 	"time"
 )
 
+// A querier is a pool or a transaction of database/sql.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
@@ -22,6 +23,14 @@ const fullScan = "/* full scan */"
 
 // A scanner is a row or the current one of rows.
 type scanner interface{ Scan(dest ...any) error }
+
+// resultRows are the rows of a query.
+type resultRows interface {
+	scanner
+	Next() bool
+	Err() error
+	Close() error
+}
 
 // list yields the rows of a query, each scanned by one. An error ends the sequence.
 func list[T any](ctx context.Context, r Reader, what string, one func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {

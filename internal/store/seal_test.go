@@ -55,7 +55,7 @@ func TestCRED2_SealedValuesOpenOnlyInTheirPlace(t *testing.T) {
 			}
 		}
 		// With other roots, the database alone is worth nothing.
-		otherKeys := &DB{Reader: Reader{q: db.pool, keys: newKeys(NewKeyring()), now: db.now}}
+		otherKeys := &DB{Reader: Reader{q: db.q, keys: newKeys(NewKeyring()), now: db.now}}
 		if _, err := otherKeys.Unseal(t.Context(), place, sealed); err == nil || !strings.Contains(err.Error(), "keys file") {
 			t.Errorf("with another keys file: %v", err)
 		}

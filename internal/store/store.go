@@ -8,12 +8,10 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -28,6 +26,9 @@ type Options struct {
 	Keys *Keyring
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Timeout is how long a transaction or a read may take for which somebody waits,
+	// with its wait for a connection; 0 means DefaultTimeout. See LongRunning.
+	Timeout time.Duration
 	// Log receives what goes wrong in the background; nil discards it.
 	Log *slog.Logger
 	// Observe is told of every statement after it ran, with the context it ran
@@ -46,6 +47,8 @@ type DB struct {
 	prepared, preparedWrites *statements
 	tenants                  sync.Map // slug → cachedTenant
 	cookieKeys               [][]byte
+	timeout                  time.Duration
+	silence                  *silence
 
 	log  *slog.Logger
 	bus  *bus
@@ -65,7 +68,7 @@ type Tx struct {
 // A Reader reads: outside transactions, as part of a [DB], or within one, as part
 // of a [Tx]. Its views group the queries by subject.
 type Reader struct {
-	q       querier
+	q       *bounded
 	dialect dialect
 	keys    *keys
 	now     func() time.Time
@@ -80,7 +83,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	db := &DB{log: o.Log, bus: newBus()}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	db := &DB{log: o.Log, bus: newBus(), timeout: o.Timeout, silence: newSilence(o.Timeout, o.Log)}
 	var err error
 	if db.cookieKeys, err = o.Keys.cookieKeys(); err != nil {
 		return nil, err
@@ -90,28 +96,30 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.prepared = db.dialect.prepared(db.pool)
 	db.preparedWrites = db.dialect.prepared(db.writer)
-	db.Reader = Reader{q: db.prepared.on(db.pool, nil), dialect: db.dialect, keys: newKeys(o.Keys), now: o.Now}
-	if err := db.ping(ctx, o.Source); err != nil {
+	db.Reader = Reader{q: &bounded{plain: db.prepared.on(db.pool, nil), timeout: db.timeout, silence: db.silence},
+		dialect: db.dialect, keys: newKeys(o.Keys), now: o.Now}
+	if err := db.check(ctx, o.Source); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open: %w", err), db.closePools())
 	}
-	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	db.stop = stop
-	db.done.Go(func() { db.dialect.listen(listening, db) })
+	db.done.Go(func() { db.dialect.listen(running, db) })
+	db.done.Go(func() { db.silence.run(running) })
 	return db, nil
 }
 
-// ping makes the first connection. If a server cannot be reached, the error is an
-// [UnreachableError].
-func (db *DB) ping(ctx context.Context, source string) error {
-	if _, file := db.dialect.(sqlite); file {
-		return classify(db.writer.PingContext(ctx))
-	}
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
+// check makes the first connection. If a server cannot be reached, the error is an
+// [UnreachableError]; it is another one if it cannot be used the way it is reached.
+func (db *DB) check(ctx context.Context, source string) error {
+	ctx, cancel := within(ctx, db.timeout)
 	defer cancel()
 	if err := db.writer.PingContext(ctx); err != nil {
-		return unreachable(source, err)
+		if isServer(source) {
+			return unreachable(source, err)
+		}
+		return classify(err)
 	}
-	return nil
+	return classify(db.dialect.check(ctx))
 }
 
 // CookieKeys are the keys that cookies are signed with, of 32 bytes each: the
@@ -127,23 +135,25 @@ func isServer(source string) bool {
 func (db *DB) connect(o Options) (err error) {
 	source := o.Source
 	if isServer(source) {
-		db.dialect = postgres{source: source}
-		c, err := pgx.ParseConfig(source)
+		p, err := newPostgres(source, db.timeout)
 		if err != nil {
 			return fmt.Errorf("store: open: %w", err)
 		}
-		if c.RuntimeParams["lock_timeout"] == "" {
-			c.RuntimeParams["lock_timeout"] = strconv.FormatInt(maxWait.Milliseconds(), 10)
-		}
-		connector := stdlib.GetConnector(*c)
+		db.dialect = p
+		connector := stdlib.GetConnector(*p.config, stdlib.OptionAfterConnect(p.prepareSession))
 		if o.Observe != nil {
 			connector = observedConnector{connector, o.Observe}
 		}
 		db.pool = sql.OpenDB(connector)
-		db.pool.SetMaxOpenConns(20)
-		db.pool.SetMaxIdleConns(20)
+		db.pool.SetMaxOpenConns(maxConnections)
+		db.pool.SetMaxIdleConns(maxConnections)
 		db.pool.SetConnMaxIdleTime(5 * time.Minute)
 		db.writer = db.pool
+		db.silence.probe = p.probe
+		db.silence.reset = func() { // closes all that are idle
+			db.pool.SetMaxIdleConns(0)
+			db.pool.SetMaxIdleConns(maxConnections)
+		}
 		return nil
 	}
 	db.dialect = sqlite{}
@@ -157,7 +167,7 @@ func (db *DB) connect(o Options) (err error) {
 	// into the file at 16 MB instead of 4 MB: sign-ins write the same pages again and
 	// again, and each page is copied once.
 	dsn := func(extra ...string) string {
-		q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", maxWait.Milliseconds()), "journal_mode(WAL)",
+		q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", db.timeout.Milliseconds()), "journal_mode(WAL)",
 			"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)"}, extra...), "_txlock": {"immediate"}}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 	}
@@ -209,16 +219,50 @@ func (db *DB) InTx(ctx context.Context, who identity.Principal, f func(tx *Tx) e
 // InSnapshot runs f on the database as it is at one moment: what others write
 // meanwhile f does not see, and does not hold up.
 func (db *DB) InSnapshot(ctx context.Context, f func(r Reader) error) error {
+	ctx, cancel := within(ctx, patienceOf(ctx).read(db.timeout))
+	defer cancel()
+	began := time.Now()
+	err := db.inSnapshot(ctx, f)
+	if err != nil {
+		db.silence.note(ctx, began)
+	}
+	return ended(ctx, err)
+}
+
+func (db *DB) inSnapshot(ctx context.Context, f func(r Reader) error) error {
+	if err := db.silence.await(ctx); err != nil {
+		return err
+	}
 	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot(), ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("store: snapshot: %w", classify(err))
 	}
 	defer tx.Rollback() // it has written nothing
-	return classify(f(Reader{q: tx, dialect: db.dialect, keys: db.keys, now: db.now}))
+	return f(db.reader(ctx, tx))
+}
+
+// reader reads in a transaction, whose deadline is that of ctx.
+func (db *DB) reader(ctx context.Context, plain querier) Reader {
+	until, _ := ctx.Deadline()
+	return Reader{q: &bounded{plain: plain, inTx: true, until: until, silence: db.silence}, dialect: db.dialect, keys: db.keys, now: db.now}
 }
 
 // inTx is InTx for callers that need the sql.Tx too.
 func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
+	ctx, cancel := within(ctx, patienceOf(ctx).transaction(db.timeout))
+	defer cancel()
+	began := time.Now()
+	err := db.transaction(ctx, who, f)
+	if err != nil {
+		db.silence.note(ctx, began)
+	}
+	return ended(ctx, err)
+}
+
+func (db *DB) transaction(ctx context.Context, who identity.Principal, f func(sqlTx *sql.Tx, tx *Tx) error) error {
+	if err := db.silence.await(ctx); err != nil {
+		return err
+	}
 	conn, err := db.acquireWriter(ctx)
 	if err != nil {
 		return fmt.Errorf("store: begin: %w", classify(err))
@@ -230,7 +274,7 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	}
 	defer sqlTx.Rollback() // after a commit this does nothing
 	q := db.preparedWrites.on(sqlTx, sqlTx)
-	tx := &Tx{Reader: Reader{q: q, dialect: db.dialect, keys: db.keys, now: db.now}, db: db, who: who}
+	tx := &Tx{Reader: db.reader(ctx, q), db: db, who: who}
 	if err := f(sqlTx, tx); err != nil {
 		return classify(err)
 	}
@@ -246,14 +290,14 @@ func (db *DB) inTx(ctx context.Context, who identity.Principal, f func(sqlTx *sq
 	return nil
 }
 
-// maxWait bounds how long a transaction waits for a connection, and then for a lock
-// (QLT-3). After it the client is told to try again.
-const maxWait = 5 * time.Second
+// maxConnections is how many connections a node has to a server at most, besides the one
+// that listens.
+const maxConnections = 20
 
-// acquireWriter waits for a connection to write on. SQLite has one, so transactions
-// queue here.
+// acquireWriter waits for a connection to write on (QLT-3). SQLite has one, so
+// transactions queue here.
 func (db *DB) acquireWriter(ctx context.Context) (*sql.Conn, error) {
-	waiting, cancel := context.WithTimeout(ctx, maxWait)
+	waiting, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
 	return db.writer.Conn(waiting)
 }

@@ -297,7 +297,7 @@ func TestWakeReachesOtherNodes(t *testing.T) {
 func sourceOf(t *testing.T, db *DB) string {
 	t.Helper()
 	if p, ok := db.dialect.(postgres); ok {
-		return p.source
+		return p.config.ConnString()
 	}
 	var seq int
 	var name, file string

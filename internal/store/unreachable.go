@@ -112,7 +112,7 @@ func explainAnswer(c *pgx.ConnConfig, answer *pgconn.PgError) (why string, tempo
 // Reach connects to a PostgreSQL server and disconnects. If it cannot be used, the
 // error is an [UnreachableError].
 func Reach(ctx context.Context, source string) error {
-	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, source)
 	if err != nil {

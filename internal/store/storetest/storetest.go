@@ -139,7 +139,7 @@ func newFixture(t *testing.T, source string) *Fixture {
 func (h *Fixture) Node(t *testing.T) *store.DB {
 	t.Helper()
 	options := store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now}
-	if !strings.Contains(h.Source, "://") {
+	if h.IsSQLite() {
 		var asked queries
 		options.Observe = asked.observe
 		t.Cleanup(func() {
@@ -222,3 +222,6 @@ func (h *Fixture) LockedUntil(t testing.TB, counter store.FailureCounter) time.T
 	}
 	return p.LockedUntil(counter, h.Clock.Now())
 }
+
+// IsSQLite reports whether the fixture's database is a file.
+func (h *Fixture) IsSQLite() bool { return !strings.Contains(h.Source, "://") }
