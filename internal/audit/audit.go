@@ -118,6 +118,7 @@ const (
 	MailFailed         Kind = "mail.failed"
 	BackupMade         Kind = "backup.made"
 	BackupRestored     Kind = "backup.restored"
+	DatabasePromoted   Kind = "database.promoted" // a replica became the database
 )
 
 // Kinds is the set of all kinds. Events of other kinds are refused.
@@ -140,7 +141,7 @@ var Kinds = map[Kind]bool{
 	GroupAdded: true, GroupRemoved: true, GroupMember: true,
 	ApplicationAdded: true, ApplicationChanged: true, ApplicationRemoved: true, ClientSecretMade: true,
 	MetadataSource: true, MetadataFailed: true, PolicyChanged: true, KeyMade: true,
-	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true,
+	MailSent: true, MailFailed: true, BackupMade: true, BackupRestored: true, DatabasePromoted: true,
 }
 
 // An Event is one immutable record. Tenant, time, actor and address are set by the

@@ -106,7 +106,7 @@ func write(ctx context.Context, to io.Writer, c config.Config, db *store.DB, pas
 		return m, err
 	}
 	defer snapshot.Close()
-	m.Schema, m.Least, m.Tables = snapshot.Schema, snapshot.Least, snapshot.Tables
+	m.Schema, m.Applied, m.Least, m.Tables = snapshot.Schema, snapshot.Applied, snapshot.Least, snapshot.Tables
 	if err := writeManifest(sealed, m); err != nil {
 		return m, err
 	}

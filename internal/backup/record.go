@@ -18,6 +18,7 @@ type Manifest struct {
 	BaseURL  string        `json:"base_url"`
 	Database string        `json:"database"` // "sqlite" or "postgres"
 	Schema   int64         `json:"schema"`   // number of the newest migration
+	Applied  []int64       `json:"applied"`  // all migrations; not in a backup of an earlier release
 	Least    int64         `json:"least"`    // oldest release that may open it
 	Files    []File        `json:"files"`
 	Tables   []store.Table `json:"tables"`

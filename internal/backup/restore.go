@@ -212,7 +212,7 @@ func verify(ctx context.Context, f *os.File, passphrase string, progress Progres
 }
 
 func (c *contents) copy() store.Backup {
-	return store.Backup{Schema: c.manifest.Schema, Least: c.manifest.Least, Tables: c.manifest.Tables, MadeAt: c.manifest.MadeAt, Rows: c.table}
+	return store.Backup{Schema: c.manifest.Schema, Applied: c.manifest.Applied, Least: c.manifest.Least, Tables: c.manifest.Tables, MadeAt: c.manifest.MadeAt, Rows: c.table}
 }
 
 // importRows imports a verified backup into the database.

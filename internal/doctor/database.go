@@ -57,7 +57,11 @@ func (d *Doctor) database(ctx context.Context, c *report) error {
 		}
 	}
 	generation, err := d.Database.Installation().RestoreGeneration(ctx)
-	if err == nil && generation.Number > 0 {
+	switch {
+	case err != nil || generation.Number == 0:
+	case generation.CopiedAt.Equal(generation.BeganAt):
+		c.ok("nothing that was used before %s counts: a replica was promoted", generation.BeganAt.Format(time.DateTime))
+	default:
 		c.ok("it was restored on %s from a backup of %s", generation.BeganAt.Format(time.DateTime), generation.CopiedAt.Format(time.DateTime))
 	}
 	return err

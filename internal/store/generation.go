@@ -4,18 +4,46 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-// A RestoreGeneration is the time since a backup was imported into the database.
+// A RestoreGeneration is the time since a backup was imported into the database, or since
+// a replica became the database.
 type RestoreGeneration struct {
 	Number   int64
 	BeganAt  time.Time
-	CopiedAt time.Time // when the backup was made
+	CopiedAt time.Time // when the backup was made; BeganAt for a replica
+}
+
+// A setback is why the database may be older than what was done with it.
+type setback struct {
+	copied time.Time
+	kind   audit.Kind
+	reason string // of mails that are given up
+	note   string // on these mails
+}
+
+func restored(copied time.Time) setback {
+	return setback{copied, audit.BackupRestored, "restored", "restored from a backup"}
+}
+
+func promoted(now time.Time) setback {
+	return setback{now, audit.DatabasePromoted, "promoted", "a replica was promoted"}
+}
+
+// AfterPromotion begins a restore generation in a database that was a replica until now.
+// Transactions that the former server had committed may be missing from it, so it is like
+// a backup: it does not say what was used.
+func (db *DB) AfterPromotion(ctx context.Context, who identity.Principal) (ended RestoreReport, err error) {
+	err = db.InTx(onWhole(ctx), who, func(tx *Tx) (err error) {
+		ended, err = tx.beginGeneration(ctx, promoted(tx.now()), func(string, string) bool { return true })
+		return err
+	})
+	return ended, err
 }
 
 // RestoreGeneration returns the present generation; the zero value if no backup was
@@ -53,28 +81,29 @@ type RestoreReport struct {
 // backup was made: that drift was learned after the backup, and is lost.
 const driftMargin = `2`
 
-// beginGeneration invalidates, in a database into which some tables of a backup were
-// just imported, everything that may have been used since the backup was made and
-// works only once. The backup does not say what was used.
+// beginGeneration invalidates, in a database that may be older than what was done with
+// it, everything that may have been used since and works only once. The database does not
+// say what was used.
 //
 // All of it is ended, or marked as used, in its own row, so that no later query can
 // forget to compare it with the generation. The statements run on the schema of the
-// backup, so that they are part of the one transaction; tables that were created
-// later do not exist yet.
-func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Table) (RestoreReport, error) {
+// backup, so that they are part of the one transaction; tables and columns that were
+// created later do not exist yet, and has says so. An empty column is the whole table.
+func (tx *Tx) beginGeneration(ctx context.Context, why setback, has func(table, column string) bool) (RestoreReport, error) {
 	var ended RestoreReport
 	now := at(tx.now())
 	const spentUntil = `$1 / step + drift + ` + driftMargin
 	for _, end := range []struct {
 		count *int64
-		table string
+		table string // and a column behind a dot, if the query has one that came later
 		query string
 		args  []any
 	}{
 		{&ended.Sessions, "sessions", `UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
 		{nil, "session_applications", `UPDATE session_applications SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},
 		{&ended.Grants, "oidc_grants", `UPDATE oidc_grants SET revoked_at = $1 WHERE revoked_at IS NULL`, []any{now}},
-		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL, options = NULL WHERE ended_at IS NULL`,
+		{nil, "push_requests.options", `UPDATE push_requests SET options = NULL WHERE ended_at IS NULL`, nil},
+		{&ended.Pushes, "push_requests", `UPDATE push_requests SET ended_at = $1, outcome = $2, number = NULL WHERE ended_at IS NULL`,
 			[]any{now, string(PushCancelled)}},
 		{&ended.Journeys, "journeys", `UPDATE journeys SET ended_at = $1, outcome = $2, version = version + 1, code_mac = NULL
 			WHERE ended_at IS NULL`, []any{now, string(identity.Cancelled)}},
@@ -110,7 +139,7 @@ func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Ta
 		{nil, "requests", `DELETE FROM requests`, nil},
 		{nil, "leases", `DELETE FROM leases`, nil},
 	} {
-		if !slices.ContainsFunc(tables, func(t Table) bool { return t.Name == end.table }) {
+		if table, column, _ := strings.Cut(end.table, "."); !has(table, column) {
 			continue
 		}
 		n, err := tx.exec(ctx, "begin restore generation", end.query, end.args...)
@@ -122,7 +151,7 @@ func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Ta
 		}
 	}
 	var err error
-	if ended.Mails, err = tx.giveUpMails(ctx); err != nil {
+	if ended.Mails, err = tx.giveUpMails(ctx, why); err != nil {
 		return ended, err
 	}
 	before, err := tx.Installation().RestoreGeneration(ctx)
@@ -131,26 +160,26 @@ func (tx *Tx) beginGeneration(ctx context.Context, copied time.Time, tables []Ta
 	}
 	ended.Generation = before.Number + 1
 	if _, err := tx.exec(ctx, "begin restore generation", `INSERT INTO epochs (number, began_at, copied_at) VALUES ($1, $2, $3)`,
-		ended.Generation, now, at(copied)); err != nil {
+		ended.Generation, now, at(why.copied)); err != nil {
 		return ended, err
 	}
-	return ended, tx.recordRestore(ctx, ended, copied)
+	return ended, tx.recordRestore(ctx, ended, why)
 }
 
-// giveUpMails gives up the mails that wait in a restored outbox. They may have been
-// sent after the backup was made, and the codes and links in them no longer work. A
+// giveUpMails gives up the mails that wait in an outbox that may be older than what was
+// sent from it. They may have been sent since, and the codes and links in them no longer work. A
 // notice that came twice would teach people to ignore notices.
-func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
+func (tx *Tx) giveUpMails(ctx context.Context, why setback) (int64, error) {
 	waiting, err := Collect(list(ctx, tx.Reader, "mails", func(row scanner) (m Message, err error) {
 		return m, row.Scan(&m.Tenant, &m.ID, &m.Kind, &m.Recipient)
 	}, `
-		UPDATE outbox SET failed_at = $1, arguments = NULL, last_error = 'restored from a backup'
-		WHERE sent_at IS NULL AND failed_at IS NULL RETURNING tenant_id, id, kind, recipient`, at(tx.now())))
+		UPDATE outbox SET failed_at = $1, arguments = NULL, last_error = $2
+		WHERE sent_at IS NULL AND failed_at IS NULL RETURNING tenant_id, id, kind, recipient`, at(tx.now()), why.note))
 	if err != nil {
 		return 0, err
 	}
 	for _, m := range waiting {
-		err := tx.Event(ctx, audit.Event{Tenant: m.Tenant, Kind: audit.MailFailed, Reason: "restored",
+		err := tx.Event(ctx, audit.Event{Tenant: m.Tenant, Kind: audit.MailFailed, Reason: why.reason,
 			Data: map[string]string{"message": m.ID, "kind": m.Kind}, Personal: map[string]string{"to": m.Recipient}})
 		if err != nil {
 			return 0, err
@@ -159,19 +188,20 @@ func (tx *Tx) giveUpMails(ctx context.Context) (int64, error) {
 	return int64(len(waiting)), nil
 }
 
-// recordRestore writes the event of the restore for each tenant.
-func (tx *Tx) recordRestore(ctx context.Context, ended RestoreReport, copied time.Time) error {
+// recordRestore writes the event of the generation for each tenant.
+func (tx *Tx) recordRestore(ctx context.Context, ended RestoreReport, why setback) error {
 	text, err := json.Marshal(ended)
 	if err != nil {
 		return fmt.Errorf("store: begin restore generation: %w", err)
 	}
-	tenants, err := Collect(tx.Tenants().All(ctx))
+	// By id alone: an earlier schema has not all that a tenant has today.
+	tenants, err := Collect(list(ctx, tx.Reader, "tenants", scanID, `SELECT id FROM tenants`))
 	if err != nil {
 		return err
 	}
-	for _, t := range tenants {
-		err := tx.Event(ctx, audit.Event{Tenant: t.ID, Kind: audit.BackupRestored,
-			Data: map[string]string{"copied": copied.UTC().Format(time.RFC3339), "ended": string(text)}})
+	for _, id := range tenants {
+		err := tx.Event(ctx, audit.Event{Tenant: id, Kind: why.kind,
+			Data: map[string]string{"copied": why.copied.UTC().Format(time.RFC3339), "ended": string(text)}})
 		if err != nil {
 			return err
 		}

@@ -40,11 +40,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"vapid_keys":          "is not used up; with another one every subscription would be dead",
 		"push_subscriptions":  "one that ended since is refused by its push service, and an app that was opened since says where it is",
 	}
-	newest, err := newestMigration()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := tables(newest)
+	all, err := tables(func(int64) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,10 @@ type Backup struct {
 	Schema int64
 	Least  int64
 	Tables []Table
-	MadeAt time.Time
+	// Applied are the migrations that the database had; nil in a backup of an earlier
+	// release, which does not say so.
+	Applied []int64
+	MadeAt  time.Time
 	// Rows yields the rows of one table after the other, in the order of Tables, each
 	// time it is called.
 	Rows func(Table) iter.Seq2[[]any, error]
@@ -31,10 +34,6 @@ var ErrNotEmpty = errors.New("the database is not empty: a backup is restored in
 
 // Check returns an error for a backup that this program cannot import.
 func (c Backup) Check() error {
-	known, err := tables(c.Schema)
-	if err != nil {
-		return err
-	}
 	newest, err := newestMigration()
 	if err != nil {
 		return err
@@ -42,14 +41,58 @@ func (c Backup) Check() error {
 	if c.Schema > newest || c.Least > Release {
 		return fmt.Errorf("store: the backup was made by a newer release (schema %d, this one knows %d): install that release", c.Schema, newest)
 	}
+	_, err = c.without()
+	return err
+}
+
+// without lists the migrations that the backup's database did not have, to be run after
+// its rows are imported. Those that add columns are told by them, not by the highest
+// number: a migration with a lower number may have come later. The others are told by
+// Applied, without which they are listed: all that earlier releases have of them are
+// indexes.
+func (c Backup) without() (missing []int64, err error) {
+	all, err := steps()
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool)
 	var names []string
 	for _, t := range c.Tables {
 		names = append(names, t.Name)
+		for _, column := range t.Columns {
+			there[t.Name+"."+column] = true
+		}
 	}
-	if !slices.Equal(names, known) {
-		return fmt.Errorf("store: the backup holds the tables %v, and this release knows %v at schema %d", names, known, c.Schema)
+	var known []string
+	explained := 0
+	for _, s := range all {
+		n := 0
+		for _, column := range s.columns {
+			if there[column] {
+				n++
+			}
+		}
+		if n != 0 && n != len(s.columns) {
+			return nil, fmt.Errorf("store: the backup has %d of the %d columns that migration %d adds", n, len(s.columns), s.version)
+		}
+		if n > 0 || len(s.columns) == 0 && slices.Contains(c.Applied, s.version) {
+			known = append(known, s.tables...)
+		} else {
+			missing = append(missing, s.version)
+		}
+		explained += n
 	}
-	return nil
+	if explained != len(there) || !slices.Equal(names, known) {
+		return nil, fmt.Errorf("store: the backup holds the tables %v with %d columns, of which this release knows the tables %v with %d",
+			names, len(there), known, explained)
+	}
+	return missing, nil
+}
+
+// has reports whether the backup has a table or, if column is not empty, a column.
+func (c Backup) has(table, column string) bool {
+	i := slices.IndexFunc(c.Tables, func(t Table) bool { return t.Name == table })
+	return i >= 0 && (column == "" || slices.Contains(c.Tables[i].Columns, column))
 }
 
 // Empty reports whether the database has no tables of ours, or no tenant in them.
@@ -81,11 +124,15 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, prog
 	case !empty:
 		return ended, fmt.Errorf("store: %w", ErrNotEmpty)
 	}
-	provider, err := db.migrator()
+	missing, err := c.without()
 	if err != nil {
 		return ended, err
 	}
-	if _, err := provider.UpTo(ctx, c.Schema); err != nil {
+	provider, err := db.migrator(missing...)
+	if err != nil {
+		return ended, err
+	}
+	if _, err := provider.Up(ctx); err != nil {
 		return ended, fmt.Errorf("store: migrate: %w", classify(err))
 	}
 	err = db.inTx(ctx, who, func(sqlTx *sql.Tx, tx *Tx) (err error) {
@@ -94,7 +141,7 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, prog
 				return err
 			}
 		}
-		ended, err = tx.beginGeneration(ctx, c.MadeAt, c.Tables)
+		ended, err = tx.beginGeneration(ctx, restored(c.MadeAt), c.has)
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -81,6 +82,53 @@ func newestMigration() (int64, error) {
 	return numberOf(files[len(files)-1])
 }
 
+// A step is a migration, and what it adds to the shape of the database: columns, each
+// as table.column, those of new tables among them. One that adds only indexes has none.
+type step struct {
+	version int64
+	tables  []string
+	columns []string
+}
+
+var (
+	createTable  = regexp.MustCompile(`(?ms)^CREATE TABLE ([a-z_]+) \(\n(.*?)^\);`)
+	createColumn = regexp.MustCompile(`(?m)^\t([a-z_0-9]+) +(?:TEXT|BIGINT|BYTEA)\b`)
+	addColumn    = regexp.MustCompile(`(?m)^ALTER TABLE ([a-z_]+) ADD COLUMN ([a-z_0-9]+) `)
+)
+
+// steps are all migrations of this program, in the order of their numbers. Migrations
+// only add, so that a shape tells which of them it comes from; a test compares what is
+// read here with the databases.
+func steps() ([]step, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+	if err != nil {
+		return nil, fmt.Errorf("store: migrations: %w", err)
+	}
+	var all []step
+	for _, file := range files {
+		n, err := numberOf(file)
+		if err != nil {
+			return nil, err
+		}
+		text, err := fs.ReadFile(migrations, file)
+		if err != nil {
+			return nil, fmt.Errorf("store: migrations: %w", err)
+		}
+		s := step{version: n}
+		for _, table := range createTable.FindAllSubmatch(text, -1) {
+			s.tables = append(s.tables, string(table[1]))
+			for _, column := range createColumn.FindAllSubmatch(table[2], -1) {
+				s.columns = append(s.columns, string(table[1])+"."+string(column[1]))
+			}
+		}
+		for _, column := range addColumn.FindAllSubmatch(text, -1) {
+			s.columns = append(s.columns, string(column[1])+"."+string(column[2]))
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
 // numberOf is the version of a migration, from the name of its file.
 func numberOf(file string) (int64, error) {
 	number, _, _ := strings.Cut(path.Base(file), "_")
@@ -91,7 +139,10 @@ func numberOf(file string) (int64, error) {
 	return n, nil
 }
 
-func (db *DB) migrator() (*goose.Provider, error) {
+// migrator runs migrations, except for some. One that is missing is run whatever its
+// number is: migrations were not always added in the order of their numbers, and a
+// database that was made meanwhile has the later one without the earlier.
+func (db *DB) migrator(except ...int64) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)
@@ -100,6 +151,7 @@ func (db *DB) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	options = append(options, goose.WithAllowOutofOrder(true), goose.WithExcludeVersions(except))
 	p, err := goose.NewProvider(name, db.writer, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("store: migrations: %w", err)

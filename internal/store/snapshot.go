@@ -4,9 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io/fs"
 	"iter"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +15,8 @@ import (
 type Snapshot struct {
 	// Schema is the newest migration that was applied.
 	Schema int64
+	// Applied are all migrations that were applied.
+	Applied []int64
 	// Least is the lowest release that may open the database.
 	Least int64
 	// Tables are all tables, each after those that it refers to.
@@ -33,7 +34,7 @@ type Table struct {
 
 // Snapshot opens a snapshot. On SQLite it is a read transaction, which in WAL mode
 // sees one state and blocks no writer; on PostgreSQL one at REPEATABLE READ. The
-// caller closes it.
+// caller closes it. It has no deadline.
 func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot(), ReadOnly: true})
 	if err != nil {
@@ -51,18 +52,19 @@ func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 func (s *Snapshot) Close() { _ = s.tx.Rollback() } // it has written nothing
 
 func (s *Snapshot) load(ctx context.Context) error {
-	if err := s.tx.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version WHERE is_applied`).Scan(&s.Schema); err != nil {
+	var err error
+	if s.Applied, err = s.applied(ctx); err != nil {
 		return err
 	}
+	s.Schema = slices.Max(s.Applied)
 	var least string
 	if err := s.tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'least release'`).Scan(&least); err != nil {
 		return err
 	}
-	var err error
 	if s.Least, err = strconv.ParseInt(least, 10, 64); err != nil {
 		return err
 	}
-	names, err := tables(s.Schema)
+	names, err := tables(func(n int64) bool { return slices.Contains(s.Applied, n) })
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,23 @@ func (s *Snapshot) load(ctx context.Context) error {
 		s.Tables = append(s.Tables, t)
 	}
 	return nil
+}
+
+// applied are the migrations that the database has.
+func (s *Snapshot) applied(ctx context.Context) (all []int64, err error) {
+	rows, err := s.tx.QueryContext(ctx, `SELECT version_id FROM goose_db_version WHERE is_applied ORDER BY version_id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, rows.Err()
 }
 
 // Rows yields the rows of a table, as one value for each column: nil, an int64, a
@@ -108,31 +127,18 @@ func (s *Snapshot) Rows(ctx context.Context, t Table) iter.Seq2[[]any, error] {
 	}
 }
 
-var creates = regexp.MustCompile(`(?m)^CREATE TABLE ([a-z_]+) \($`)
-
-// tables lists the tables that the migrations up to a version create, in that order.
-// A table refers only to earlier ones: PostgreSQL accepts no other migration. Tables
-// that we did not create are not copied.
-func tables(version int64) ([]string, error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
+// tables lists the tables that migrations create, in the order of their numbers. A table
+// refers only to earlier ones: PostgreSQL accepts no other migration. Tables that we did
+// not create are not copied.
+func tables(applied func(version int64) bool) ([]string, error) {
+	all, err := steps()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, file := range files {
-		n, err := numberOf(file)
-		if err != nil {
-			return nil, err
-		}
-		if n > version {
-			continue
-		}
-		text, err := fs.ReadFile(migrations, file)
-		if err != nil {
-			return nil, err
-		}
-		for _, found := range creates.FindAllSubmatch(text, -1) {
-			names = append(names, string(found[1]))
+	for _, s := range all {
+		if applied(s.version) {
+			names = append(names, s.tables...)
 		}
 	}
 	return names, nil
