@@ -250,7 +250,7 @@ func TestFaultQLT2_PostgresRestarted(t *testing.T) {
 	w.start()
 	for _, mode := range []string{"fast", "immediate"} {
 		w.under(t, func() {
-			server.control("stop", "-m", mode)
+			server.stop(mode)
 			w.healthAnswers(t, gone)
 			server.start()
 		})

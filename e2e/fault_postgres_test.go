@@ -16,6 +16,7 @@ type postgresServer struct {
 	t        *testing.T
 	bin, dir string
 	as       *syscall.Credential // PostgreSQL refuses to run as root
+	running  bool
 }
 
 func startPostgres(t *testing.T) *postgresServer {
@@ -28,12 +29,25 @@ func startPostgres(t *testing.T) *postgresServer {
 		found = append(found, path)
 	}
 	need(t, "PostgreSQL's initdb", len(found) > 0)
+	initdb, err := filepath.EvalSymlinks(slices.Max(found)) // the other programs lie beside it
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newPostgres(t, filepath.Dir(initdb))
+	s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	s.start()
+	return s
+}
+
+// newPostgres is a server without data, which is stopped with the test.
+func newPostgres(t *testing.T, bin string) *postgresServer {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "lk") //nolint:usetesting // a socket's path may have some hundred bytes, and t.TempDir's is longer
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &postgresServer{t: t, bin: filepath.Dir(slices.Max(found)), dir: dir}
+	s := &postgresServer{t: t, bin: bin, dir: dir}
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
@@ -46,10 +60,20 @@ func startPostgres(t *testing.T) *postgresServer {
 			t.Fatal(err)
 		}
 	}
-	s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	s.start()
-	t.Cleanup(func() { s.control("stop", "-m", "immediate") })
+	t.Cleanup(func() {
+		if s.running {
+			s.stop("immediate")
+		}
+	})
 	return s
+}
+
+// replica makes an asynchronous replica, which is not started.
+func (s *postgresServer) replica() *postgresServer {
+	s.t.Helper()
+	r := newPostgres(s.t, s.bin)
+	r.run("pg_basebackup", "-h", s.dir, "-U", "postgres", "-D", r.data(), "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+	return r
 }
 
 func (s *postgresServer) data() string { return filepath.Join(s.dir, "data") }
@@ -59,6 +83,13 @@ func (s *postgresServer) source() string { return "postgres://postgres@/postgres
 func (s *postgresServer) start() {
 	s.t.Helper()
 	s.control("start", "-l", filepath.Join(s.dir, "log"), "-o", "-k "+s.dir+" -c listen_addresses=")
+	s.running = true
+}
+
+func (s *postgresServer) stop(mode string) {
+	s.t.Helper()
+	s.control("stop", "-m", mode)
+	s.running = false
 }
 
 func (s *postgresServer) control(args ...string) {

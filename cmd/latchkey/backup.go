@@ -113,17 +113,21 @@ func (c *restoreCommand) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	ended := r.Ended
 	return s.print(r, `Restored %s
 from %s
 
-Over, since they may have been used after that: %d sessions, %d grants of tokens, %d logins under way, %d push requests,
-%d activations, %d invitations, %d mails. Passcodes of %d authenticators are refused for about a minute; %d event-based ones are locked.
+%s
 What comes next:
   1. latchkey doctor --dir %s
   2. latchkey serve --dir %s`,
-		dir, r.Manifest.Describe(), ended.Sessions, ended.Grants, ended.Journeys, ended.Pushes, ended.Activations, ended.Invitations, ended.Mails,
-		ended.Passcodes, ended.Locked, dir, dir)
+		dir, r.Manifest.Describe(), overText("they may have been used after that", r.Ended), dir, dir)
+}
+
+// overText says what the beginning of a restore generation invalidated, and why.
+func overText(why string, ended store.RestoreReport) string {
+	return fmt.Sprintf(`Over, since %s: %d sessions, %d grants of tokens, %d logins under way, %d push requests,
+%d activations, %d invitations, %d mails. Passcodes of %d authenticators are refused for about a minute; %d event-based ones are locked.`,
+		why, ended.Sessions, ended.Grants, ended.Journeys, ended.Pushes, ended.Activations, ended.Invitations, ended.Mails, ended.Passcodes, ended.Locked)
 }
 
 // passphrase is the first line of a file or of standard input or, at a terminal, what

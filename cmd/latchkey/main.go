@@ -59,6 +59,9 @@ type commands struct {
 	} `cmd:"" name:"smtp" help:"The way mails leave."`
 	Backup  backupCommand  `cmd:"" help:"Copy database, keys and configuration into one sealed file, while the server runs."`
 	Restore restoreCommand `cmd:"" help:"Make a server of a backup, in an empty folder and database."`
+
+	AfterPromotion afterPromotionCommand `cmd:"" help:"Invalidate what may have been used before a replica was promoted."`
+
 	Version versionCommand `cmd:"" help:"Say which version this is."`
 	Help    helpCommand    `cmd:"" help:"Explain a command."`
 
