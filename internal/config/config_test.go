@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 var nothing Environment
@@ -352,6 +353,22 @@ func TestPUSH24_PushContact(t *testing.T) {
 	}
 	if got, err := Default(t.TempDir()).PushContact(); err != nil || !strings.HasPrefix(got, "https://github.com/") {
 		t.Errorf("on this machine alone: %q, %v", got, err)
+	}
+}
+
+// The database has its time from the configuration (QLT-3), within bounds.
+func TestQLT3_DatabaseTimeout(t *testing.T) {
+	for seconds, want := range map[string]time.Duration{"": 5 * time.Second, "0": 5 * time.Second, "1": time.Second, "60": time.Minute, "61": 0, "-1": 0} {
+		c, err := FromEnvironment(t.TempDir(), Environment{"LATCHKEY_DATABASE_TIMEOUT=" + seconds})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := strings.Contains(c.Validate().Error(), "LATCHKEY_DATABASE_TIMEOUT must be"); wrong != (want == 0) {
+			t.Errorf("%q: refused %t", seconds, wrong)
+		}
+		if got := c.Store(nil).Timeout; want != 0 && got != want {
+			t.Errorf("%q: %v, want %v", seconds, got, want)
+		}
 	}
 }
 

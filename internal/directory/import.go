@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -192,14 +193,18 @@ func (d *Directory) CheckImport(ctx context.Context, tenant string, rows []Row) 
 	if err != nil {
 		return err
 	}
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Name
+	}
+	taken, err := d.db.Users().Taken(ctx, tenant, names)
+	if err != nil {
+		return err
+	}
 	var problems Problems
 	for _, row := range rows {
-		_, err := d.db.Users().ByName(ctx, tenant, row.Name)
-		switch {
-		case err == nil:
+		if taken[identity.FoldName(row.Name)] {
 			problems = append(problems, Problem{row.Line, "name", fmt.Errorf("there is a user %q already", row.Name)})
-		case !errors.Is(err, identity.NotFound):
-			return err
 		}
 		for _, name := range row.Groups {
 			if _, ok := groups[identity.FoldName(name)]; ok {
@@ -251,7 +256,7 @@ func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant s
 	if err != nil {
 		return 0, err
 	}
-	added := 0
+	added, analyzed := 0, 0
 	// A batch that has begun is completed. If a commit were cancelled, it would be unknown
 	// whether it happened.
 	whole := context.WithoutCancel(ctx)
@@ -259,28 +264,55 @@ func (d *Directory) Import(ctx context.Context, who identity.Principal, tenant s
 		if err := ctx.Err(); err != nil {
 			return added, err
 		}
-		err := d.db.InTx(whole, who, func(tx *store.Tx) error {
-			for _, row := range batch {
-				if err := addRow(whole, tx, tenant, row, groups); err != nil {
-					return fmt.Errorf("directory: line %d: %w", row.Line, err)
-				}
-			}
-			return nil
-		})
+		err := d.db.InTx(whole, who, func(tx *store.Tx) error { return addRows(whole, tx, tenant, batch, groups) })
 		if err != nil {
 			return added, err
 		}
 		added += len(batch)
 		done(added)
+		if added >= 2*analyzed {
+			if err := d.db.Analyze(ctx); err != nil {
+				return added, err
+			}
+			analyzed = added
+		}
 	}
 	return added, nil
 }
 
-func addRow(ctx context.Context, tx *store.Tx, tenant string, row Row, groups map[string]identity.Group) error {
-	var in []identity.Group
-	for _, name := range row.Groups {
-		in = append(in, groups[identity.FoldName(name)])
+// addRows adds users and their memberships, ignoring duplicates of these, with the events
+// of [add], in few statements.
+func addRows(ctx context.Context, tx *store.Tx, tenant string, rows []Row, groups map[string]identity.Group) error {
+	users := make([]identity.User, len(rows))
+	var events []audit.Event
+	var memberships []store.Membership
+	for i, row := range rows {
+		u := identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: row.Name,
+			DisplayName: row.DisplayName, Mail: row.Mail, Language: row.Language, Password: row.PasswordHash}
+		users[i] = u
+		events = append(events, userAdded(u))
+		joined := make(map[string]bool)
+		for _, name := range row.Groups {
+			g := groups[identity.FoldName(name)]
+			if joined[g.ID] {
+				continue
+			}
+			joined[g.ID] = true
+			memberships = append(memberships, store.Membership{Group: g.ID, User: u.ID})
+			events = append(events, membership(g, u, "added"))
+		}
 	}
-	return add(ctx, tx, identity.User{Tenant: tenant, ID: identity.NewID(identity.UserID), Name: row.Name,
-		DisplayName: row.DisplayName, Mail: row.Mail, Language: row.Language, Password: row.PasswordHash}, in)
+	conflicts, err := tx.Users().AddAll(ctx, users)
+	if err != nil {
+		return err
+	}
+	if len(conflicts) > 0 {
+		i := slices.IndexFunc(users, func(u identity.User) bool { return u.ID == conflicts[0].ID })
+		return fmt.Errorf("directory: line %d: %w", rows[i].Line,
+			&identity.Error{Kind: identity.Conflict, Key: "error.taken", Err: fmt.Errorf("there is a user %q already", conflicts[0].Name)})
+	}
+	if err := tx.Groups().AddMembers(ctx, tenant, memberships); err != nil {
+		return err
+	}
+	return tx.Events(ctx, events)
 }

@@ -1,12 +1,17 @@
 package directory
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -95,6 +100,66 @@ func TestImport_SaysHowFarItCame(t *testing.T) {
 		if !slices.ContainsFunc(users, func(u identity.User) bool { return u.Name == rows[importBatch-1].Name }) ||
 			slices.ContainsFunc(users, func(u identity.User) bool { return u.Name == rows[importBatch].Name }) {
 			t.Error("not the first batch, or more than that")
+		}
+	})
+}
+
+// Ten thousand people take few statements, each of which is a round trip to a server, and
+// the server learns how large its tables have become: it would look for each new member
+// among all users otherwise. (Without AddAll there are 40,000 statements; without Analyze
+// the server knows of no user.)
+func TestImport_TenThousandPeople(t *testing.T) {
+	storetest.EachMigrated(t, func(t *testing.T, source string) {
+		ctx := store.LongRunning(t.Context())
+		var statements atomic.Int64
+		db, err := store.Open(ctx, store.Options{Source: source, Keys: store.NewKeyring(),
+			Observe: func(context.Context, store.Statement) { statements.Add(1) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
+		who := identity.Principal{Tenant: tenant.ID, Kind: identity.CommandLine, Name: "test"}
+		if err := db.InTx(ctx, who, func(tx *store.Tx) error { return tx.Tenants().Add(ctx, tenant) }); err != nil {
+			t.Fatal(err)
+		}
+		d := New(db, 1)
+		if _, err := d.AddGroup(ctx, who, tenant.ID, "Nurses"); err != nil {
+			t.Fatal(err)
+		}
+		const people = 10_000
+		rows := make([]Row, people)
+		for i := range rows {
+			rows[i] = Row{Line: i + 2, NewUser: NewUser{Name: fmt.Sprint("user", i), Mail: fmt.Sprintf("user%d@example.org", i), Groups: []string{"Nurses", "nurses"}}}
+		}
+		before, began := statements.Load(), time.Now()
+		if n, err := d.Import(ctx, who, tenant.ID, rows, func(int) {}); n != people || err != nil {
+			t.Fatalf("imported %d, %v", n, err)
+		}
+		t.Logf("%d people in %v, by %d statements", people, time.Since(began).Round(time.Millisecond), statements.Load()-before)
+		if got, most := statements.Load()-before, int64(people/4); got > most {
+			t.Errorf("%d statements, want %d at most", got, most)
+		}
+		census, err := db.Tenants().Census(ctx, tenant.ID)
+		if err != nil || census.Users != people {
+			t.Errorf("census: %+v, %v", census, err)
+		}
+		for kind, want := range map[audit.Kind]int{audit.UserAdded: people, audit.GroupMember: people} {
+			if all, err := store.Collect(db.Events().List(ctx, tenant.ID, store.EventFilter{Kind: kind, Limit: 2 * people})); err != nil || len(all) != want {
+				t.Errorf("%d events %s, %v, want %d", len(all), kind, err, want)
+			}
+		}
+		if !strings.HasPrefix(source, "postgres") {
+			return
+		}
+		raw, err := sql.Open("pgx", source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		var known float64
+		if err := raw.QueryRowContext(ctx, `SELECT reltuples FROM pg_class WHERE relname = 'users'`).Scan(&known); err != nil || known < people/2 {
+			t.Errorf("the server knows of %v users, %v", known, err)
 		}
 	})
 }

@@ -63,9 +63,7 @@ func add(ctx context.Context, tx *store.Tx, u identity.User, groups []identity.G
 	if err := tx.Users().Add(ctx, u); err != nil {
 		return err
 	}
-	err := tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.UserAdded, User: u.ID,
-		Personal: map[string]string{"name": u.Name, "mail": u.Mail}})
-	if err != nil {
+	if err := tx.Event(ctx, userAdded(u)); err != nil {
 		return err
 	}
 	for i, g := range groups {
@@ -206,6 +204,15 @@ func leave(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User)
 }
 
 func recordMembership(ctx context.Context, tx *store.Tx, g identity.Group, u identity.User, how string) error {
-	return tx.Event(ctx, audit.Event{Tenant: u.Tenant, Kind: audit.GroupMember, User: u.ID, Reason: how,
-		Data: map[string]string{"group": g.ID, "name": g.Name}})
+	return tx.Event(ctx, membership(g, u, how))
+}
+
+func membership(g identity.Group, u identity.User, how string) audit.Event {
+	return audit.Event{Tenant: u.Tenant, Kind: audit.GroupMember, User: u.ID, Reason: how,
+		Data: map[string]string{"group": g.ID, "name": g.Name}}
+}
+
+func userAdded(u identity.User) audit.Event {
+	return audit.Event{Tenant: u.Tenant, Kind: audit.UserAdded, User: u.ID,
+		Personal: map[string]string{"name": u.Name, "mail": u.Mail}}
 }

@@ -27,6 +27,9 @@ type dialect interface {
 	has(ctx context.Context, q *bounded, table string) (bool, error)
 	// clock is the time of the database server; zero if there is none.
 	clock(ctx context.Context, q *bounded) (time.Time, error)
+	// analyze is the statement that counts what is in a table, for the planner; empty if
+	// the planner does without.
+	analyze(table string) string
 	// notify sends the notifications of a transaction to other nodes, as part of it.
 	notify(ctx context.Context, tx *Tx) error
 	// listen notifies the subscribers of db of what other nodes and processes commit,
@@ -62,6 +65,8 @@ func exists(ctx context.Context, q *bounded, query string, args ...any) (bool, e
 }
 
 func (sqlite) clock(context.Context, *bounded) (time.Time, error) { return time.Time{}, nil }
+
+func (sqlite) analyze(string) string { return "" }
 
 func (sqlite) notify(context.Context, *Tx) error { return nil }
 

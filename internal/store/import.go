@@ -137,7 +137,7 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, prog
 	}
 	err = db.inTx(ctx, who, func(sqlTx *sql.Tx, tx *Tx) (err error) {
 		for _, t := range c.Tables {
-			if err := importTable(ctx, sqlTx, t, c.Rows(t), progress); err != nil {
+			if err := importTable(ctx, sqlTx, t, db.dialect.analyze(t.Name), c.Rows(t), progress); err != nil {
 				return err
 			}
 		}
@@ -151,8 +151,8 @@ func (db *DB) Import(ctx context.Context, who identity.Principal, c Backup, prog
 }
 
 // importTable inserts the rows of a table. Each value is converted to the type that
-// its column has in this database.
-func importTable(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any, error], progress func()) error {
+// its column has in this database. analyze is run after them, if it is not empty.
+func importTable(ctx context.Context, tx *sql.Tx, t Table, analyze string, rows iter.Seq2[[]any, error], progress func()) error {
 	here, types, err := columns(ctx, tx, t.Name)
 	if err != nil {
 		return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
@@ -193,6 +193,12 @@ func importTable(ctx context.Context, tx *sql.Tx, t Table, rows iter.Seq2[[]any,
 	}
 	if n != t.Rows {
 		return fmt.Errorf("store: import %s: %d rows, %d are announced", t.Name, n, t.Rows)
+	}
+	// The tables after this one refer to it, and are looked up in it: see DB.Analyze.
+	if analyze != "" {
+		if _, err := tx.ExecContext(ctx, analyze); err != nil {
+			return fmt.Errorf("store: import %s: %w", t.Name, classify(err))
+		}
 	}
 	return nil
 }
