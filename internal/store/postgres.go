@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
@@ -82,6 +84,28 @@ func (p postgres) prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	}
 	return nil
 }
+
+// A leavingConnector opens connections that leave the pool as soon as they are closed, by a
+// deadline or by the server. The driver's own come back to the pool, and are found out
+// when they are wanted next.
+type leavingConnector struct{ driver.Connector }
+
+func (c leavingConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plain, ok := conn.(*stdlib.Conn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("store: a %T is no connection of pgx", conn), conn.Close())
+	}
+	return leavingConn{plain}, nil
+}
+
+type leavingConn struct{ *stdlib.Conn }
+
+// IsValid implements driver.Validator.
+func (c leavingConn) IsValid() bool { return !c.Conn.Conn().IsClosed() }
 
 // ErrSharedSessions says that a pooler gives a server's session to one transaction after
 // the other.

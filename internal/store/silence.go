@@ -35,7 +35,7 @@ func (s *silence) suspicious() time.Duration { return s.timeout / 5 }
 
 // firstProbe is the time of the first probe, for which requests wait: with a deadline of
 // five seconds they are answered within six.
-func (s *silence) firstProbe() time.Duration { return s.timeout / 6 }
+func (s *silence) firstProbe() time.Duration { return max(s.timeout/6, 500*time.Millisecond) }
 
 // laterProbe and probePause are the time of the next probes, and between them.
 const (

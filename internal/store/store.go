@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -140,7 +141,7 @@ func (db *DB) connect(o Options) (err error) {
 			return fmt.Errorf("store: open: %w", err)
 		}
 		db.dialect = p
-		connector := stdlib.GetConnector(*p.config, stdlib.OptionAfterConnect(p.prepareSession))
+		var connector driver.Connector = leavingConnector{stdlib.GetConnector(*p.config, stdlib.OptionAfterConnect(p.prepareSession))}
 		if o.Observe != nil {
 			connector = observedConnector{connector, o.Observe}
 		}

@@ -18,6 +18,7 @@ type Relay struct {
 
 	network, address string // of the server
 	silent           atomic.Bool
+	falls            atomic.Int64 // how often it fell silent
 }
 
 // NewRelay starts a relay to the server of a source. It ends with the test.
@@ -57,21 +58,22 @@ func NewRelay(t testing.TB, source string) *Relay {
 	return r
 }
 
-// FallSilent stops forwarding. What is sent on connections that are open, or are opened
-// meanwhile, is lost, and they stay silent for good.
-func (r *Relay) FallSilent() { r.silent.Store(true) }
+// FallSilent stops forwarding. Connections that are open, or are opened meanwhile, stay
+// silent for good, and open: what is sent on them is lost.
+func (r *Relay) FallSilent() {
+	r.silent.Store(true)
+	r.falls.Add(1)
+}
 
 // Resume forwards connections that are opened from now on.
 func (r *Relay) Resume() { r.silent.Store(false) }
 
 func (r *Relay) relay(client net.Conn) {
-	var lost atomic.Bool
+	falls := r.falls.Load()
 	if r.silent.Load() {
-		lost.Store(true)
-		r.copy(io.Discard, client, &lost)
-		client.Close()
-		return
+		falls = -1
 	}
+	forwards := func() bool { return r.falls.Load() == falls }
 	var d net.Dialer
 	server, err := d.Dial(r.network, r.address)
 	if err != nil {
@@ -79,23 +81,20 @@ func (r *Relay) relay(client net.Conn) {
 		return
 	}
 	go func() {
-		r.copy(client, server, &lost)
+		forward(client, server, forwards)
 		client.Close()
 	}()
-	r.copy(server, client, &lost)
+	forward(server, client, forwards)
 	server.Close()
 }
 
-// copy forwards until one side closes. A connection on which something was lost forwards
-// nothing more, not even that it was closed.
-func (r *Relay) copy(to io.Writer, from net.Conn, lost *atomic.Bool) {
+// forward copies until one side closes, and drops what comes once it is not to be
+// forwarded.
+func forward(to io.Writer, from net.Conn, forwards func() bool) {
 	b := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(b)
-		if r.silent.Load() {
-			lost.Store(true)
-		}
-		if n > 0 && !lost.Load() {
+		if n > 0 && forwards() {
 			if _, err := to.Write(b[:n]); err != nil {
 				return
 			}
