@@ -34,10 +34,18 @@
 // Every row of a tenant carries the tenant's id, and every query of it names the
 // tenant. The exceptions say why.
 //
+// # Deadlines
+//
+// Each transaction and each read ends after [Options.Timeout], whatever the context of
+// its caller says, with an identity.Unavailable. Work that rightly takes longer says so
+// where it begins, by [LongRunning]; deadline.go has how long. A server that has stopped
+// answering is told from a slow statement by a probe (silence.go), and until it answers
+// again statements are refused at once.
+//
 // # Dialects
 //
 // The two databases differ in how statements are prepared, how other nodes are
-// notified, and little more: dialect.go has all of it. SQLite has one connection that
+// notified, and little more: dialect.go has all of it, postgres.go that of PostgreSQL. SQLite has one connection that
 // writes, so that transactions queue for it, and a pool of readers. PostgreSQL has one
 // pool, and rows are locked by the statements that change them.
 //
