@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -121,4 +122,25 @@ func TestSetPolicy_NameOfTwo(t *testing.T) {
 	if err := set("https://b.example.org"); err != nil {
 		t.Errorf("by the entityID: %v", err)
 	}
+}
+
+// Of several first tenants at once, of whatever slug, one is added. Without Claim all are.
+func TestAddFirstTenant(t *testing.T) {
+	storetest.EachMigrated(t, func(t *testing.T, source string) {
+		db, err := store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := db.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		added := storetest.Race(t, 4, func(i int) error {
+			_, err := AddFirstTenant(t.Context(), db, identity.Principal{Kind: identity.CommandLine}, identity.Tenant{Slug: fmt.Sprint("tenant-", i), Name: "Hospital"})
+			return err
+		})
+		if added != 1 {
+			t.Errorf("%d first tenants, want 1", added)
+		}
+	})
 }
