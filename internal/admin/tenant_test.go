@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -143,4 +144,26 @@ func TestAddFirstTenant(t *testing.T) {
 			t.Errorf("%d first tenants, want 1", added)
 		}
 	})
+}
+
+// Whoever is given a tenant's certificate reads what the tenant is called, not its slug.
+func TestAdd_Certificates(t *testing.T) {
+	h := storetest.SQLite(t)
+	added, err := AddTenant(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "default", Name: "Example Hospital"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.DB.SigningKeys().Active(t.Context(), added.ID, identity.SAML)
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	for _, k := range keys {
+		cert, err := x509.ParseCertificate(k.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := cert.Subject.String(), "CN=Example Hospital,O=Example Hospital"; got != want {
+			t.Errorf("certificate of %q, want %q", got, want)
+		}
+	}
 }
