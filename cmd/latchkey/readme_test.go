@@ -106,7 +106,7 @@ func freePort(t *testing.T) int {
 // What the README says of running it is typed line by line, with the program as it is
 // built, and then somebody signs in for the first time. Only what no test has is other:
 // the folders, the port, the certificate, the mail server, and where the name leads.
-func TestReadme_RunIt(t *testing.T) {
+func TestQLT1_ReadmeRunIt(t *testing.T) {
 	program := buildProgram(t)
 	home := t.TempDir()
 	box, port := mailbox(t)

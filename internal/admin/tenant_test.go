@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -120,5 +122,48 @@ func TestSetPolicy_NameOfTwo(t *testing.T) {
 	}
 	if err := set("https://b.example.org"); err != nil {
 		t.Errorf("by the entityID: %v", err)
+	}
+}
+
+// Of several first tenants at once, of whatever slug, one is added. Without Claim all are.
+func TestAddFirstTenant(t *testing.T) {
+	storetest.EachMigrated(t, func(t *testing.T, source string) {
+		db, err := store.Open(t.Context(), store.Options{Source: source, Keys: store.NewKeyring()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := db.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		added := storetest.Race(t, 4, func(i int) error {
+			_, err := AddFirstTenant(t.Context(), db, identity.Principal{Kind: identity.CommandLine}, identity.Tenant{Slug: fmt.Sprint("tenant-", i), Name: "Hospital"})
+			return err
+		})
+		if added != 1 {
+			t.Errorf("%d first tenants, want 1", added)
+		}
+	})
+}
+
+// Whoever is given a tenant's certificate reads what the tenant is called, not its slug.
+func TestAdd_Certificates(t *testing.T) {
+	h := storetest.SQLite(t)
+	added, err := AddTenant(t.Context(), h.DB, h.Who, identity.Tenant{Slug: "default", Name: "Example Hospital"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.DB.SigningKeys().Active(t.Context(), added.ID, identity.SAML)
+	if err != nil || len(keys) == 0 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	for _, k := range keys {
+		cert, err := x509.ParseCertificate(k.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := cert.Subject.String(), "CN=Example Hospital,O=Example Hospital"; got != want {
+			t.Errorf("certificate of %q, want %q", got, want)
+		}
 	}
 }

@@ -54,7 +54,9 @@ func TestRemoveTenant(t *testing.T) {
 				}
 			}
 			// Somebody else's write: it would wait for a transaction that stays open.
-			h.Do(t, func(tx *store.Tx) error { return tx.Event(t.Context(), audit.Event{Tenant: h.Tenant.ID, Kind: audit.UserChanged}) })
+			h.Do(t, func(tx *store.Tx) error {
+				return tx.Event(t.Context(), audit.Event{Tenant: h.Tenant.ID, Kind: audit.UserChanged})
+			})
 		})
 		if err != nil || rows < 2*people {
 			t.Fatalf("%d rows, %v", rows, err)
@@ -119,7 +121,9 @@ func TestRemoveTenant_WhileWritten(t *testing.T) {
 		calls := 0
 		_, err = RemoveTenant(t.Context(), h.DB, h.Who, second, func(int64) {
 			if calls++; calls <= len(tables) {
-				h.Do(t, func(tx *store.Tx) error { return tx.Event(t.Context(), audit.Event{Tenant: second.ID, Kind: audit.LoginFailed}) })
+				h.Do(t, func(tx *store.Tx) error {
+					return tx.Event(t.Context(), audit.Event{Tenant: second.ID, Kind: audit.LoginFailed})
+				})
 			}
 		})
 		if err != nil {

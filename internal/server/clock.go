@@ -82,5 +82,6 @@ func (s *Server) logClock(ctx context.Context, d ClockDifference) {
 	case d.Apart() > ClockError:
 		level = slog.LevelError
 	}
-	s.log.Log(ctx, level, d.String()+"; let NTP set both", "ahead", d.Ahead.Round(time.Millisecond).String(), "ready", d.Apart() <= ClockError)
+	s.log.Log(ctx, level, "this machine's clock is not that of the database server; let NTP set both",
+		"difference", d.String(), "ready", d.Apart() <= ClockError)
 }

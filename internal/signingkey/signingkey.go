@@ -85,7 +85,7 @@ func selfSigned(t identity.Tenant, signer crypto.Signer, now time.Time) ([]byte,
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: t.Slug, Organization: []string{t.OrganisationName()}},
+		Subject:      pkix.Name{CommonName: t.OrganisationName(), Organization: []string{t.OrganisationName()}},
 		NotBefore:    now.Add(-time.Hour),
 		NotAfter:     now.AddDate(3, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature,

@@ -32,7 +32,7 @@ func TestTenantTables(t *testing.T) {
 			}
 			names, err := rows.Columns()
 			rows.Close()
-			if err != nil {
+			if err = errors.Join(err, rows.Err()); err != nil {
 				t.Fatal(err)
 			}
 			has := slices.Contains(names, "tenant_id")
