@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
@@ -279,6 +280,7 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
+	work.Go(func() { (&enroll.CodeMailer{DB: s.DB, Log: s.log}).Run(working) })
 	work.Go(func() { s.notifier.Run(working) })
 	work.Go(func() { s.sweep(working) })
 	work.Go(func() { s.metadata(working) })
