@@ -82,20 +82,28 @@ func (p codePurpose) request(ctx context.Context, tx *store.Tx, j *identity.Jour
 // count counts a code against its user and its address. An unknown name is counted
 // as somebody's would be, or asking too often would tell who exists: the name stands
 // for the user, and one spelt in two ways is still one.
+//
+// Whoever knows no more than a name cannot use up what is its owner's: codes asked for
+// after the password was proved, and codes asked for in a browser in which the user has
+// signed in before, have counts of their own, those in a browser one for each.
 func (p codePurpose) count(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules) error {
-	byUser := store.ExactRate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
-	byAddress := store.ExactRate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
-	if j.Has(identity.Password) {
-		byAddress = store.ExactRate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
-	}
-	subject := j.UserID
+	subject, by, perAddress := j.UserID, "", rules.Limits.MailCodesPerAddress
 	if subject == "" {
 		subject = store.Hash(identity.FoldName(j.Name))
+	}
+	switch {
+	case j.Has(identity.Password):
+		by, perAddress = ", proved", rules.Limits.MailCodesPerAddressProved
+	case j.KnownBrowser:
+		by, subject = ", known browser", subject+" "+j.Browser
 	}
 	for _, count := range []struct {
 		rate    store.ExactRate
 		subject string
-	}{{byAddress, store.Network(tx.Who().IP)}, {byUser, subject}} {
+	}{
+		{store.ExactRate{Kind: p.name + " by address" + by, Max: int(perAddress), Per: time.Hour}, store.Network(tx.Who().IP)},
+		{store.ExactRate{Kind: p.name + " by user" + by, Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}, subject},
+	} {
 		if err := tx.AllowExact(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}
