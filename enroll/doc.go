@@ -9,7 +9,10 @@
 //
 // A journey whose name is nobody's goes the same way as far as the code, which
 // is mailed to nobody and matches nothing: from outside, all names are alike
-// (ENR-4).
+// (ENR-4). So that time does not tell them apart either, SendCode writes the same
+// sealed row for every name, a request, and a [CodeMailer] makes and mails the code in
+// a transaction of its own (T-LOG-02). The code is a row beside the journey, which
+// nobody but the journey's own steps changes.
 //
 // [Provision] opens an activation outside a login, for an operator.
 //

@@ -3,9 +3,6 @@ package enroll
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
-	"math/big"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,117 +15,95 @@ import (
 )
 
 // A codePurpose is what a code is mailed for. One that was mailed for another is
-// wrong: its MAC is bound to the use, beside the journey it belongs to.
+// wrong: its MAC is bound to the use, beside the journey it belongs to. Each purpose
+// counts for itself how often codes are asked for.
 type codePurpose struct {
+	name              string // in requests, and of what is counted
 	use               string
 	sent, right, fail audit.Kind
 	letter            func(templates.VerificationCode) templates.Mail
+	unreachable       audit.Event // what tells the operators of a user without a mail address
 }
 
-var toEnroll = codePurpose{use: "verification code", sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
-	letter: func(c templates.VerificationCode) templates.Mail { return c }}
+var toEnroll = codePurpose{name: "enrolment code", use: "verification code",
+	sent: audit.EnrollCodeSent, right: audit.EnrollCodeRight, fail: audit.EnrollCodeWrong,
+	letter:      func(c templates.VerificationCode) templates.Mail { return c },
+	unreachable: audit.Event{Kind: audit.EnrollNoMail}}
 
-// SendCode mails a verification code for a journey in the language lang, in
-// place of the one before (ENR-5, ENR-6). user is nil where there is nobody to
-// mail to: a decoy, or somebody who may not enrol. All then goes as it would
-// for somebody, limits and waiting included, but nothing is mailed and no code
-// is right.
+// SendCode asks for a verification code for a journey, to be mailed in the language
+// lang in place of the one before (ENR-5, ENR-6); a [CodeMailer] makes and mails it.
+// user is nil where there is nobody to mail to: a decoy, or somebody who may not
+// enrol. All then goes as it would for somebody, limits and waiting included, but
+// nothing is mailed and no code is right. What this call does and costs is the same
+// for every name (T-LOG-02).
 //
-// A Throttled error says that a code was sent a moment ago or that too many
+// A Throttled error says that a code was asked for a moment ago or that too many
 // were; its key names which.
 //
 // Where the password was proved and no address is on file, the journey stands
 // at EnrollNoMail, and an event tells the operators. Without a password the page
 // must not say so, or it would tell that the user exists.
 func SendCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
-	if user != nil && mail.CheckAddress(user.Mail) != nil {
-		err := tx.Event(ctx, audit.Event{Kind: audit.EnrollNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
-		if err != nil {
-			return err
-		}
-		if j.Has(identity.Password) {
-			j.Enroll = identity.EnrollNoMail
-			return nil
-		}
-		user = nil
+	if user != nil && j.Has(identity.Password) && mail.CheckAddress(user.Mail) != nil {
+		j.Enroll = identity.EnrollNoMail
+		return tx.Event(ctx, audit.Event{Kind: audit.EnrollNoMail, User: user.ID, Application: j.Application, Journey: j.ID})
 	}
-	if err := toEnroll.send(ctx, tx, j, user, rules, lang); err != nil {
+	if err := toEnroll.request(ctx, tx, j, user, rules, lang); err != nil {
 		return err
 	}
 	j.Enroll = identity.EnrollCode
 	return nil
 }
 
-// send mails a code and gives it to the journey in place of the one before.
-func (p codePurpose) send(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
+// request asks for a code for the journey in place of the one before.
+func (p codePurpose) request(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
 	now := tx.Now()
 	if wait := j.Code.SentAt.Add(seconds(rules.Limits.MailCodeResend)).Sub(now); !j.Code.SentAt.IsZero() && wait > 0 {
 		return &identity.Error{Kind: identity.Throttled, Key: "error.code.wait", RetryAfter: wait}
 	}
-	if err := countCode(ctx, tx, j, rules); err != nil {
-		return err
-	}
-
-	// What nobody receives must match nothing, not even by luck.
-	code := rand.Text()
-	if user != nil {
-		n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-		if err != nil {
-			return fmt.Errorf("enroll: verification code: %w", err)
-		}
-		code = fmt.Sprintf("%06d", n)
-	}
-	mac, root, err := tx.MAC(code, p.use, j.Tenant, j.ID)
-	if err != nil {
+	if err := p.count(ctx, tx, j, rules); err != nil {
 		return err
 	}
 	life := seconds(rules.Limits.MailCodeLifetime)
-	j.Code = identity.Code{MAC: mac, Root: root, SentAt: now, ExpiresAt: now.Add(life), Sends: j.Code.Sends + 1}
+	j.Code = identity.Code{SentAt: now, ExpiresAt: now.Add(life), Sends: j.Code.Sends + 1}
 	extend(j, now, life)
-	if user == nil {
-		return nil
+	asked := codeRequest{Purpose: p.name, Number: j.Code.Sends, Language: lang, Application: j.Application,
+		Who: tx.Who().Kind, IP: tx.Who().IP, Browser: j.Fingerprint, AskedAt: now.Unix(), ExpiresAt: j.Code.ExpiresAt.Unix()}
+	if user != nil {
+		asked.User = user.ID
 	}
-	if err := p.mail(ctx, tx, j, *user, code, lang); err != nil {
-		return err
-	}
-	return tx.Event(ctx, audit.Event{Kind: p.sent, User: user.ID, Application: j.Application, Journey: j.ID,
-		Data: map[string]string{"send": strconv.FormatInt(j.Code.Sends, 10)}, Personal: map[string]string{"to": user.Mail}})
-}
-
-// mail queues the mail with a code. It tells from where and when the code
-// was asked for, so that who did not ask can see it.
-func (p codePurpose) mail(ctx context.Context, tx *store.Tx, j *identity.Journey, user identity.User, code, lang string) error {
-	app, err := tx.Applications().Get(ctx, j.Tenant, j.Application)
+	content, err := asked.padded()
 	if err != nil {
 		return err
 	}
-	about := p.letter(templates.VerificationCode{Name: user.Name, Application: app.Name, Code: code,
-		Minutes: int(j.Code.ExpiresAt.Sub(j.Code.SentAt).Minutes()),
-		Origin:  templates.Origin{IP: tx.Who().IP, Browser: j.Fingerprint, At: j.Code.SentAt}})
-	return mail.Queue(ctx, tx, mail.Message{
-		Tenant: j.Tenant, Mail: about, To: user.Mail, Language: lang,
-		Dedupe:  fmt.Sprintf("code %s %d", j.ID, j.Code.Sends),
-		Expires: j.Code.ExpiresAt, // one that could not be used any more is never sent
-	})
+	return tx.MailCodes().Request(ctx, j.Tenant, j.ID, content, j.Code.ExpiresAt)
 }
 
-// countCode counts a code against its user and its address. An unknown name is
-// counted as somebody's would be, or asking too often would tell who exists:
-// the name stands for the user, and one spelt in two ways is still one.
-func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules) error {
-	byUser := store.ExactRate{Kind: "code by user", Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}
-	byAddress := store.ExactRate{Kind: "code by address", Max: int(rules.Limits.MailCodesPerAddress), Per: time.Hour}
-	if j.Has(identity.Password) {
-		byAddress = store.ExactRate{Kind: "code by address, proved", Max: int(rules.Limits.MailCodesPerAddressProved), Per: time.Hour}
-	}
-	subject := j.UserID
+// count counts a code against its user and its address. An unknown name is counted
+// as somebody's would be, or asking too often would tell who exists: the name stands
+// for the user, and one spelt in two ways is still one.
+//
+// Whoever knows no more than a name cannot use up what is its owner's: codes asked for
+// after the password was proved, and codes asked for in a browser in which the user has
+// signed in before, have counts of their own, those in a browser one for each.
+func (p codePurpose) count(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rules) error {
+	subject, by, perAddress := j.UserID, "", rules.Limits.MailCodesPerAddress
 	if subject == "" {
 		subject = store.Hash(identity.FoldName(j.Name))
+	}
+	switch {
+	case j.Has(identity.Password):
+		by, perAddress = ", proved", rules.Limits.MailCodesPerAddressProved
+	case j.KnownBrowser:
+		by, subject = ", known browser", subject+" "+j.Browser
 	}
 	for _, count := range []struct {
 		rate    store.ExactRate
 		subject string
-	}{{byAddress, store.Network(tx.Who().IP)}, {byUser, subject}} {
+	}{
+		{store.ExactRate{Kind: p.name + " by address" + by, Max: int(perAddress), Per: time.Hour}, store.Network(tx.Who().IP)},
+		{store.ExactRate{Kind: p.name + " by user" + by, Max: int(rules.Limits.MailCodesPerUser), Per: time.Hour}, subject},
+	} {
 		if err := tx.AllowExact(ctx, j.Tenant, count.rate, count.subject); err != nil {
 			return limited(err, "error.code.limit")
 		}
@@ -141,7 +116,9 @@ func countCode(ctx context.Context, tx *store.Tx, j *identity.Journey, rules Rul
 // of what to tell the person, and empty if the code was right; the journey then
 // stands at the choice of platform.
 //
-// In a journey that is not waiting for a code nothing is right.
+// In a journey that is not waiting for a code nothing is right. Before the code that
+// was asked for is made, everything typed is wrong and counted, as the code before it
+// is: whether it was made yet must not show.
 func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
 	if j.Enroll != identity.EnrollCode {
 		return "error.code.expired", nil
@@ -154,11 +131,12 @@ func CheckCode(ctx context.Context, tx *store.Tx, j *identity.Journey, typed str
 	return problem, err
 }
 
-// check looks at a typed code, and counts the try.
+// check looks at a typed code, and counts the try. A wrong one leaves an event
+// whoever's name it is, as a wrong password does, so that it costs the same.
 func (p codePurpose) check(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string, rules Rules) (problem string, err error) {
 	now := tx.Now()
 	switch {
-	case j.Code.MAC == nil:
+	case j.Code.ExpiresAt.IsZero():
 		return "error.code.expired", nil
 	case j.Code.Tries >= rules.Limits.MailCodeAttempts:
 		return "error.code.tries", nil
@@ -170,24 +148,39 @@ func (p codePurpose) check(ctx context.Context, tx *store.Tx, j *identity.Journe
 		return "error.code.wrong", nil
 	}
 	j.Code.Tries++
-	right, err := tx.CheckMAC(j.Code.MAC, j.Code.Root, typed, p.use, j.Tenant, j.ID)
+	right, err := p.matches(ctx, tx, j, typed)
 	if err != nil {
 		return "", err
 	}
 	event := audit.Event{Kind: p.right, User: j.UserID, Application: j.Application, Journey: j.ID}
-	switch {
-	case right:
+	if right {
 		j.Code = identity.Code{SentAt: j.Code.SentAt, Sends: j.Code.Sends, PassedAt: now}
-	default:
-		event.Kind, problem = p.fail, "error.code.wrong"
-		if j.Code.Tries >= rules.Limits.MailCodeAttempts {
-			problem = "error.code.tries"
-		}
+		return "", tx.Event(ctx, event)
 	}
+	event.Kind, problem = p.fail, "error.code.wrong"
+	event.Personal = map[string]string{"name": j.Name, "browser": j.Fingerprint}
 	if j.UserID == "" {
-		return problem, nil // a decoy leaves no rows
+		event.Reason = "no such user"
+	}
+	if j.Code.Tries >= rules.Limits.MailCodeAttempts {
+		problem = "error.code.tries"
 	}
 	return problem, tx.Event(ctx, event)
+}
+
+// matches compares a typed code with the newest of the journey. Where that was not
+// made yet it is compared with one that was sent to nobody.
+func (p codePurpose) matches(ctx context.Context, tx *store.Tx, j *identity.Journey, typed string) (bool, error) {
+	newest, err := tx.MailCodes().Get(ctx, j.Tenant, j.ID)
+	if err != nil {
+		return false, err
+	}
+	if newest.Number != j.Code.Sends {
+		if newest.MAC, newest.Root, err = tx.MAC(rand.Text(), p.use, j.Tenant, j.ID); err != nil {
+			return false, err
+		}
+	}
+	return tx.CheckMAC(newest.MAC, newest.Root, typed, p.use, j.Tenant, j.ID)
 }
 
 // MaskMail returns a mail address with all but its first letter and its domain

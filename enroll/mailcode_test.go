@@ -80,9 +80,13 @@ func TestENR6_TheMail(t *testing.T) {
 // knownCode puts a code of the test's choice in the place of the one mailed.
 func (h *fixture) knownCode(t *testing.T, j *identity.Journey, code string) {
 	t.Helper()
-	h.Step(t, j, func(tx *store.Tx) (err error) {
-		j.Code.MAC, j.Code.Root, err = tx.MAC(code, enroll.CodeUse, j.Tenant, j.ID)
-		return err
+	h.MailCodes(t)
+	h.Do(t, func(tx *store.Tx) (err error) {
+		made := store.MailedCode{Number: j.Code.Sends, ExpiresAt: j.Code.ExpiresAt}
+		if made.MAC, made.Root, err = tx.MAC(code, enroll.CodeUse, j.Tenant, j.ID); err != nil {
+			return err
+		}
+		return tx.MailCodes().Set(t.Context(), j.Tenant, j.ID, made)
 	})
 }
 
@@ -187,7 +191,13 @@ func TestENR6_ACodeIsBoundToItsJourney(t *testing.T) {
 			}
 		}
 		h.knownCode(t, mine, "042917")
-		h.Step(t, theirs, func(*store.Tx) error { theirs.Code.MAC = mine.Code.MAC; return nil })
+		h.Do(t, func(tx *store.Tx) error {
+			code, err := tx.MailCodes().Get(t.Context(), mine.Tenant, mine.ID)
+			if err != nil {
+				return err
+			}
+			return tx.MailCodes().Set(t.Context(), theirs.Tenant, theirs.ID, code)
+		})
 		if problem := h.checkCode(t, theirs, "042917"); problem == "" {
 			t.Error("a code of one journey was right in another")
 		}
@@ -270,8 +280,8 @@ func TestENR6_HowOftenCodesAreSent(t *testing.T) {
 	})
 }
 
-// A name that is nobody's goes the same way, with the same limits, and leaves
-// no trace but the count; no code is right for it.
+// A name that is nobody's goes the same way, with the same limits; nothing is mailed,
+// no code is right for it, and the events of what was typed name no user.
 func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		decoy := func() *identity.Journey {
@@ -283,8 +293,11 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 		if err := h.sendCode(t, first, nil); err != nil {
 			t.Fatal(err)
 		}
-		if first.Enroll != identity.EnrollCode || first.Code.MAC == nil || first.Code.Sends != 1 {
+		if first.Enroll != identity.EnrollCode || first.Code.ExpiresAt.IsZero() || first.Code.Sends != 1 {
 			t.Errorf("stage %q, code %+v", first.Enroll, first.Code)
+		}
+		if n := h.MailCodes(t); n != 1 {
+			t.Errorf("%d requests of a code, want 1", n)
 		}
 		if key, _ := throttled(t, h.sendCode(t, first, nil)); key != "error.code.wait" {
 			t.Errorf("got %q, want error.code.wait", key)
@@ -306,9 +319,21 @@ func TestENR4_ADecoyGoesTheSameWay(t *testing.T) {
 		if key, _ := throttled(t, h.sendCode(t, decoy(), nil)); key != "error.code.limit" {
 			t.Errorf("got %q, want error.code.limit", key)
 		}
-		for _, kind := range []audit.Kind{audit.EnrollCodeSent, audit.EnrollCodeWrong, audit.EnrollNoMail} {
+		if mails := h.Mails(t); len(mails) != 0 {
+			t.Errorf("%d mails to nobody", len(mails))
+		}
+		for _, kind := range []audit.Kind{audit.EnrollCodeSent, audit.EnrollNoMail} {
 			if events := h.Events(t, h.Tenant.ID, kind); len(events) != 0 {
 				t.Errorf("%d events %q for nobody", len(events), kind)
+			}
+		}
+		wrong := h.Events(t, h.Tenant.ID, audit.EnrollCodeWrong)
+		if len(wrong) != 5 {
+			t.Errorf("%d events of wrong codes, want 5 as for a user", len(wrong))
+		}
+		for _, e := range wrong {
+			if e.User != "" || e.Reason != "no such user" {
+				t.Errorf("event of user %q with reason %q", e.User, e.Reason)
 			}
 		}
 	})

@@ -5,28 +5,23 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-var toReset = codePurpose{use: "password reset code", sent: audit.ResetCodeSent, right: audit.ResetCodeRight, fail: audit.ResetCodeWrong,
-	letter: func(c templates.VerificationCode) templates.Mail { return templates.PasswordReset(c) }}
+var toReset = codePurpose{name: "reset code", use: "password reset code",
+	sent: audit.ResetCodeSent, right: audit.ResetCodeRight, fail: audit.ResetCodeWrong,
+	letter:      func(c templates.VerificationCode) templates.Mail { return templates.PasswordReset(c) },
+	unreachable: audit.Event{Kind: audit.ResetCodeSent, Reason: "no mail address"}}
 
-// SendResetCode mails a code to who forgot the password, as [SendCode] does to
-// who has no authenticator yet: under the same limits, and with a nil user where
-// there is nobody to mail to, who is not told apart. What the journey had passed
-// is taken back, since nothing of it is fresh: a session left open in somebody's
-// browser, with their mail beside it, must not be enough to set a password.
+// SendResetCode asks for a code to be mailed to who forgot the password, as
+// [SendCode] does for who has no authenticator yet: under limits like those, and
+// with a nil user where there is nobody to mail to, who is not told apart. What the
+// journey had passed is taken back, since nothing of it is fresh: a session left open
+// in somebody's browser, with their mail beside it, must not be enough to set a
+// password.
 func SendResetCode(ctx context.Context, tx *store.Tx, j *identity.Journey, user *identity.User, rules Rules, lang string) error {
-	if user != nil && mail.CheckAddress(user.Mail) != nil {
-		err := tx.Event(ctx, audit.Event{Kind: audit.ResetCodeSent, User: user.ID, Application: j.Application, Journey: j.ID, Reason: "no mail address"})
-		if err != nil {
-			return err
-		}
-		user = nil // nothing was proved yet: the page must not say so
-	}
-	if err := toReset.send(ctx, tx, j, user, rules, lang); err != nil {
+	if err := toReset.request(ctx, tx, j, user, rules, lang); err != nil {
 		return err
 	}
 	j.Reset, j.Passed = identity.ResetCode, nil

@@ -39,6 +39,8 @@ type site struct {
 	t     *testing.T
 	url   string
 	token identity.Authenticator
+
+	directory *directory.Directory
 }
 
 func newSite(t *testing.T, h *storetest.Fixture) *site {
@@ -75,7 +77,7 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{Fixture: h, t: t, url: server.URL, token: h.Authenticator(t, "Pixel 9")}
+	return &site{Fixture: h, t: t, url: server.URL, token: h.Authenticator(t, "Pixel 9"), directory: people}
 }
 
 // A userAgent is a browser without scripts.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
@@ -24,9 +25,13 @@ func (s *site) toPlatform() *userAgent {
 	return v.sees(`name="code"`).send("code", s.mailedCode())
 }
 
-// mailedCode takes the verification code out of the outbox.
+// mailedCode takes the verification code out of the outbox, once it was made as a
+// server does in the background.
 func (s *site) mailedCode() string {
 	s.t.Helper()
+	if _, err := (&enroll.CodeMailer{DB: s.DB}).Flush(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
 	var args templates.VerificationCode
 	s.Do(s.t, func(tx *store.Tx) error {
 		due, err := tx.Outbox().Lease(s.t.Context(), "test", s.Clock.Now().Add(time.Hour), 10)

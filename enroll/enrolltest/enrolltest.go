@@ -147,9 +147,22 @@ func (h *Fixture) Events(t *testing.T, tenant string, kind audit.Kind) []audit.E
 	return events
 }
 
-// Mails returns what waits in the outbox, and takes it out.
+// MailCodes makes the codes that were asked for and queues their mails, as a server
+// does in the background, and returns how many were asked for.
+func (h *Fixture) MailCodes(t *testing.T) int {
+	t.Helper()
+	n, err := (&enroll.CodeMailer{DB: h.DB}).Flush(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Mails returns what waits in the outbox, and takes it out; the codes that were asked
+// for among it.
 func (h *Fixture) Mails(t *testing.T) []store.Message {
 	t.Helper()
+	h.MailCodes(t)
 	var out []store.Message
 	h.Do(t, func(tx *store.Tx) (err error) {
 		out, err = tx.Outbox().Lease(t.Context(), "test", h.Clock.Now().Add(24*time.Hour), 100)

@@ -211,7 +211,8 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 			Template: []byte("{}"), ExpiresAt: now.Add(10 * time.Minute)}
 		invitation := store.Invitation{Tenant: tenant, ID: identity.NewID(identity.InvitationID), User: h.User.ID, ExpiresAt: now.Add(time.Hour)}
 		journey := h.Journey(t, "browser")
-		journey.Code = identity.Code{MAC: []byte("mac"), Root: 1, ExpiresAt: now.Add(10 * time.Minute)}
+		journey.Code = identity.Code{Sends: 1, ExpiresAt: now.Add(10 * time.Minute)}
+		mailed := store.MailedCode{Number: 1, MAC: []byte("mac"), Root: 1, ExpiresAt: journey.Code.ExpiresAt}
 		pushing := h.Journey(t, "another")
 		push := store.PushRequest{Tenant: tenant, ID: identity.NewID(identity.PushID), User: h.User.ID, Journey: pushing.ID, Browser: "another",
 			Number: "42", Nonce: "n", LoginAt: now, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
@@ -226,6 +227,7 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				tx.Grants().AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.RefreshToken, ExpiresAt: grant.ExpiresAt}, "refresh"),
 				tx.Grants().AddToken(ctx, tenant, store.Token{Grant: grant.ID, Kind: store.AccessToken, ExpiresAt: grant.ExpiresAt}, "access"),
 				tx.Requests().Add(ctx, request), tx.Users().AllowEnrollment(ctx, tenant, h.User.ID), tx.Journeys().Step(ctx, journey),
+				tx.MailCodes().Set(ctx, tenant, journey.ID, mailed), tx.MailCodes().Request(ctx, tenant, pushing.ID, []byte("{}"), mailed.ExpiresAt),
 				tx.Outbox().Queue(ctx, store.Message{Tenant: tenant, ID: identity.NewID(identity.MessageID), Kind: "code", Recipient: h.User.Mail,
 					Arguments: []byte("{}"), Dedupe: "d", MessageID: "m", ExpiresAt: now.Add(time.Hour)}))
 		})
@@ -282,8 +284,15 @@ func TestTREL11_NothingIsUsedTwice(t *testing.T) {
 				return try(t, db, func(tx *store.Tx) error { return tx.Journeys().Step(ctx, j) })
 			}},
 			{"code mailed in a journey", func(t *testing.T, db *store.DB) bool {
-				j, err := db.Journeys().Get(ctx, tenant, journey.ID)
-				return err == nil && j.Code.MAC != nil
+				mailed, err := db.MailCodes().Get(ctx, tenant, journey.ID)
+				return err == nil && mailed.Number != 0
+			}},
+			{"code asked for in a journey", func(t *testing.T, db *store.DB) bool {
+				asked, err := store.Collect(db.MailCodes().Requests(ctx, 10))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(asked) > 0
 			}},
 			{"application of a session", func(t *testing.T, db *store.DB) bool {
 				all, err := store.Collect(db.Sessions().Applications(ctx, tenant, session.ID))

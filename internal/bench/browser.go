@@ -22,6 +22,7 @@ import (
 type line struct {
 	address string // to dial
 	host    string // to name, where it is another
+	from    string // address to dial from; empty where the machine may choose
 	conn    net.Conn
 	in      *bufio.Reader
 	out     bytes.Buffer
@@ -62,7 +63,11 @@ func (l *line) send(method, path, head, body string) (answer, error) {
 // ask is send without reading the answer's body.
 func (l *line) ask(method, path, head, body string) (res *http.Response, err error) {
 	if l.conn == nil {
-		if l.conn, err = net.DialTimeout("tcp", l.address, patience); err != nil {
+		dialer := net.Dialer{Timeout: patience}
+		if l.from != "" {
+			dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(l.from)}
+		}
+		if l.conn, err = dialer.Dial("tcp", l.address); err != nil {
 			return nil, err
 		}
 		l.in = bufio.NewReaderSize(l.conn, 16<<10)
@@ -129,13 +134,7 @@ func (b *browser) follow(method, path, body string) (page, error) {
 		if err != nil {
 			return page{}, err
 		}
-		for _, c := range a.cookies {
-			if c.MaxAge < 0 {
-				delete(b.cookies, c.Name)
-			} else {
-				b.cookies[c.Name] = c.Value
-			}
-		}
+		b.keep(a.cookies)
 		switch {
 		case a.status == http.StatusSeeOther || a.status == http.StatusFound:
 			next, own := strings.CutPrefix(a.location, b.base)
@@ -150,6 +149,17 @@ func (b *browser) follow(method, path, body string) (page, error) {
 		}
 	}
 	return page{}, fmt.Errorf("%s: more than %d redirects", bare(path), maxRedirects)
+}
+
+// keep keeps the cookies of an answer.
+func (b *browser) keep(cookies []*http.Cookie) {
+	for _, c := range cookies {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c.Value
+		}
+	}
 }
 
 // bare is a path without its query, which would fill a screen.

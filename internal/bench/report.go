@@ -53,6 +53,10 @@ type Row struct {
 	// Of what was done once as a whole: how long that took.
 	TookSeconds float64 `json:"took_seconds,omitempty"`
 
+	// Of what is done for two kinds of people in turn: by how much the medians of what
+	// they wait differ, at the most.
+	DifferencePercent float64 `json:"difference_percent,omitempty"`
+
 	// What the expensive part of it did alone, in the same minutes; empty where
 	// there is none to compare with.
 	Alone          string  `json:"alone,omitempty"`
@@ -156,6 +160,8 @@ func (run *Run) judge() {
 			most("Approval to browser while all wait, median", row.MedianMS, 100, "ms")
 			most("Approval to browser while all wait, 99th percentile", row.P99MS, 500, "ms")
 			most("Memory while all wait", row.PeakMiB, 300, "MiB")
+		case "names":
+			most("Answers to a user's name and to nobody's, difference of medians", row.DifferencePercent, mostDifference, "%")
 		case "check":
 			most("A passcode checked against 5 authenticators, median", row.MedianMS, 2, "ms")
 		case "expiry":

@@ -48,6 +48,7 @@ var scenarios = []scenario{
 	{name: "nodes", title: "The same, the approval at another node", atOnce: 2, moment: true, nodes: true, browser: across},
 	{name: "flood", title: "Single sign-on while wrong passwords are typed", whole: flood},
 	{name: "waiting", title: "All requests waiting, answered in a minute", whole: waiting},
+	{name: "names", title: "Answers to a user's name and to nobody's", whole: naming, here: true},
 	{name: "check", title: "A passcode checked against 5 authenticators", whole: checking, here: true},
 	{name: "expiry", title: "The daily look at 200,000 authenticators", whole: expiring, here: true},
 	{name: "import", title: "Import of 10,000 tokens, in batches", whole: importing, here: true},

@@ -263,7 +263,7 @@ type ofFlow struct{}
 // tenantRead is the end of a read that is not counted: a tenant is remembered for
 // a quarter of a second, so how often it is read depends on how fast the machine
 // is at the moment.
-const tenantRead = "FROM tenants WHERE slug = $1"
+const tenantRead = "FROM tenants WHERE slug = $1 AND removed_at IS NULL"
 
 func (c *workCounter) observer() server.Observer {
 	add := func(ctx context.Context, column, n int) {

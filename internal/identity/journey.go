@@ -82,6 +82,7 @@ type Journey struct {
 	UserID          string       // empty until the user is known, and always in a decoy
 	Name            string       // as typed
 	Decoy           bool         // the name belongs to no user; all pages behave as if it did
+	StandIn         string       // in a decoy: id of a user whose rows are read and thrown away, so that it takes as long (T-LOG-02)
 	KnownBrowser    bool         // the user has logged in from this browser before (CRED-20)
 	Refused         string       // why policy refuses this login; shown only after everything was proved
 	FreshAfter      time.Time    // validations older than this do not count (ForceAuthn, max_age)
@@ -108,6 +109,7 @@ type Journey struct {
 	EndedAt         time.Time
 	Outcome         Outcome
 	Required        []Validation      // set when the login is evaluated (JRN-15)
+	Spared          []Validation      // set with it: required of others at this application, not of this user; never read
 	Passed          []CompletedFactor // validations not revoked since
 	Taken           TakenStep         // the present step, for the record; zero in a journey that was only read
 	Recorded        Recorded          // used by the store: what its rows contain, so that a step only writes changes
@@ -171,15 +173,14 @@ const (
 	ResetFactor  Reset = "factor" // the code was right; a second factor is next, then the new password
 )
 
-// A Code is a mailed code, for self-provisioning (ENR-6) or for replacing a forgotten password. Its
-// MAC is bound to the purpose. A journey has at most one code, so that a new code voids the old one.
+// A Code is what a journey knows of the mailed code that it asked for, for self-provisioning
+// (ENR-6) or for replacing a forgotten password; it says nothing of whether there was anybody to
+// mail one to. A journey has at most one code, so that a new code voids the old one.
 type Code struct {
-	MAC       []byte // HMAC of the code under the root Root; the code itself is not stored
-	Root      int64
-	SentAt    time.Time
-	ExpiresAt time.Time
+	SentAt    time.Time // when it was asked for
+	ExpiresAt time.Time // zero where the journey waits for none
 	Tries     int64
-	Sends     int64
+	Sends     int64 // how often one was asked for; the number of the newest
 	PassedAt  time.Time
 }
 

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,9 +71,9 @@ func (e *Engine) loadUnder(ctx context.Context, r store.Reader, c Client, j *ide
 	case j.UserID != "":
 		err = f.loadPerson(ctx, r, j.UserID)
 	case j.Decoy:
-		// The same is read of nobody, and thrown away: how long a page takes
+		// The same is read of somebody else, and thrown away: how long a page takes
 		// must not tell a name that exists from one that does not (T-LOG-02).
-		err = (&flow{Journey: j, Rules: rules}).loadPerson(ctx, r, nobody)
+		err = (&flow{Journey: j, Rules: rules}).loadPerson(ctx, r, cmp.Or(j.StandIn, nobody))
 	}
 	if err == nil {
 		err = f.loadInvitation(ctx, r)
@@ -86,14 +87,14 @@ func (e *Engine) loadUnder(ctx context.Context, r store.Reader, c Client, j *ide
 	return f, f.evaluate(ctx, r)
 }
 
-// nobody is the id under which decoys are looked up: no user has it.
+// nobody is an id that no user has.
 const nobody = "nobody"
 
-// loadPerson reads what is true of the user of an id, or nobody.
+// loadPerson reads what is true of the user of an id.
 func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error {
 	j := f.Journey
 	p, err := r.Users().LoginState(ctx, j.Tenant, id, j.Browser, push.RejectionsSince(r.Now()))
-	if err != nil && (id != nobody || !errors.Is(err, identity.NotFound)) {
+	if err != nil && (!j.Decoy || !errors.Is(err, identity.NotFound)) {
 		return err
 	}
 	f.User, f.Groups, f.LastMethod, f.rejected = p.User, p.Groups, p.LastMethod, p.Rejected
@@ -108,9 +109,9 @@ func (f *flow) loadPerson(ctx context.Context, r store.Reader, id string) error 
 }
 
 // counterOf is where a journey's failures count: in a browser the user has logged
-// in from before, by itself (CRED-20).
+// in from before, by itself (CRED-20). Those of nobody's name count nowhere.
 func counterOf(j *identity.Journey) store.FailureCounter {
-	t := store.FailureCounter{Tenant: j.Tenant, User: j.UserID}
+	t := store.FailureCounter{Tenant: j.Tenant, User: cmp.Or(j.UserID, nobody)}
 	if j.KnownBrowser {
 		t.Browser = j.Browser
 	}

@@ -24,19 +24,27 @@ func (f *flow) identify(ctx context.Context, tx *store.Tx, in EnterName) error {
 	}
 	forget(j)
 	j.Name = name
-	u, err := tx.Users().ByName(ctx, j.Tenant, name)
+	u, found, err := tx.Users().ByNameOrStandIn(ctx, j.Tenant, name)
 	switch {
-	case errors.Is(err, identity.NotFound), err == nil && !u.Enabled():
-		j.Decoy = true
-	case err != nil:
+	case err != nil && !errors.Is(err, identity.NotFound):
 		return err
+	case err != nil || !found || !u.Enabled():
+		j.Decoy, j.StandIn = true, u.ID
 	default:
 		j.UserID = u.ID
 	}
 	if err := f.anchor(ctx, tx); err != nil {
 		return err
 	}
-	return f.identified(ctx, tx)
+	if err := f.identified(ctx, tx); err != nil {
+		return err
+	}
+	// Naming somebody of whom less is required writes as many rows (T-LOG-02).
+	required := f.Journey.Required
+	f.Journey.Spared = slices.DeleteFunc(f.Rules.Access.RequiresOfAnybody(j.Application, addressOf(j)), func(v identity.Validation) bool {
+		return slices.Contains(required, v)
+	})
+	return nil
 }
 
 // anchor makes the browser as it is now the one in which the journey's failures
@@ -63,8 +71,8 @@ func (f *flow) identified(ctx context.Context, tx *store.Tx) error {
 
 // forget takes back everything that depended on the name (JRN-3). Counters stay.
 func forget(j *identity.Journey) {
-	j.UserID, j.Name, j.Decoy, j.KnownBrowser, j.Refused = "", "", false, false, ""
-	j.Required, j.Passed, j.Steps = nil, nil, nil
+	j.UserID, j.Name, j.Decoy, j.StandIn, j.KnownBrowser, j.Refused = "", "", false, "", false, ""
+	j.Required, j.Spared, j.Passed, j.Steps = nil, nil, nil, nil
 	j.Method, j.PushID, j.PushAt = "", "", time.Time{}
 	j.Enroll, j.Platform, j.Reset = identity.NotEnrolling, "", identity.NotResetting
 	j.Remember = identity.NotRemembered

@@ -200,11 +200,9 @@ func (f *flow) refundAddress(ctx context.Context, tx *store.Tx, kind string) err
 	return tx.UndoAllow(ctx, f.Journey.Tenant, f.addressRate(kind), store.Network(f.client.Who.IP))
 }
 
-// reserve counts a try of a known user beforehand; see [store.Attempts.Reserve].
+// reserve counts a try of a user beforehand; see [store.Attempts.Reserve]. Of nobody's
+// name none is evaluated, and the same is asked of the database (T-LOG-02).
 func (f *flow) reserve(ctx context.Context, tx *store.Tx) (evaluated bool, err error) {
-	if f.Journey.UserID == "" {
-		return false, nil
-	}
 	return tx.Attempts().Reserve(ctx, counterOf(f.Journey), f.Rules.Lockout.Threshold)
 }
 
@@ -219,8 +217,5 @@ func (f *flow) refund(ctx context.Context, tx *store.Tx) error {
 // lockIfExceeded locks the user's logins if this failure was one too many, and
 // tells the user by mail (CRED-13).
 func (f *flow) lockIfExceeded(ctx context.Context, tx *store.Tx) error {
-	if f.Journey.UserID == "" {
-		return nil
-	}
 	return directory.LockIfExceeded(ctx, tx, f.Rules.Lockout, counterOf(f.Journey), f.User, f.Journey.ID, f.origin(tx))
 }

@@ -78,7 +78,11 @@ func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err
 	case proved:
 		return "", nil
 	}
-	err = tx.Allow(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, store.Hash(identity.FoldName(j.Name)))
+	name := store.Hash(identity.FoldName(j.Name))
+	if j.KnownBrowser { // whoever asks for the name elsewhere keeps nobody waiting here
+		name += " " + j.Browser
+	}
+	err = tx.Allow(ctx, j.Tenant, store.Rate{Kind: "push by name", Max: 1, Per: spacing}, name)
 	if errors.Is(err, identity.Throttled) {
 		return "error.push.wait", nil
 	}
@@ -87,7 +91,11 @@ func (f *flow) whyNoPush(ctx context.Context, tx *store.Tx) (problem string, err
 
 // startPush starts the request, or says what keeps it from being sent.
 func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string, err error) {
-	sent, err := push.Start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
+	start := push.StartAnonymous
+	if f.Journey.Proved() || f.Journey.KnownBrowser {
+		start = push.Start
+	}
+	sent, err := start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
 	if l, ok := errors.AsType[*push.Locked](err); ok && l.JustLocked {
 		return "", "error.push.locked", directory.NotifyPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}

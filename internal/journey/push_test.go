@@ -73,6 +73,7 @@ func (h *fixture) look(v *journey.View) *journey.View {
 // mails lists the mails of a kind in the outbox, by recipient.
 func (h *fixture) mails(kind string) (to []string) {
 	h.Helper()
+	h.mailCodes()
 	h.do(h.Who, func(tx *store.Tx) error {
 		all, err := tx.Outbox().Lease(h.Context(), "test", tx.Now().Add(time.Millisecond), 100)
 		for _, m := range all {

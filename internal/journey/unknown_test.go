@@ -108,6 +108,8 @@ func TestPUSH7_NoPushWhereNoneCanArrive(t *testing.T) {
 // Looking at the journey of a name that is nobody's reads what looking at
 // anybody's reads, or the time it takes would tell. What the reads allocate is
 // counted, not timed: a clock on a busy machine tells less.
+//
+// Tried with no rows read in place of a user's: a tenth less was allocated.
 func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
 	h := newFixture(t, storetest.SQLite(t))
 	h.withoutPassword(nil)
@@ -120,7 +122,7 @@ func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
 		})
 	}
 	known, unknown := allocations("berit.lie"), allocations("nobody")
-	if unknown < 0.8*known {
+	if unknown < 0.98*known || unknown > 1.02*known {
 		t.Errorf("%v allocations for a user's name, %v for nobody's", known, unknown)
 	}
 }

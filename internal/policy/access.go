@@ -222,12 +222,17 @@ func (a Access) AsksSecondFactor(application string, address netip.Addr) bool {
 }
 
 func (a Access) asks(v identity.Validation, application string, address netip.Addr) bool {
+	return slices.Contains(a.RequiresOfAnybody(application, address), v)
+}
+
+// RequiresOfAnybody returns what logins to an application from an address can require
+// of any user, in the order in which it is asked for: all that any rule requires that
+// could decide there, whatever its groups.
+func (a Access) RequiresOfAnybody(application string, address netip.Addr) (all []identity.Validation) {
 	for d := range a.possibleDecisions(application, address) {
-		if slices.Contains(d.Require, v) {
-			return true
-		}
+		all = mergeRequired(all, d.Require)
 	}
-	return false
+	return all
 }
 
 // OffersStep reports whether logins to an application from an address offer a

@@ -28,21 +28,27 @@ func (l *Locked) Error() string {
 // lockIfTooMany locks push for a user if the request would exceed the limit (PUSH-9). until
 // is when the previous lock ended. The caller holds the lock on the user's row, so
 // that concurrent starts count each other's requests.
+//
+// Anonymous requests have a count of their own, which locks nothing: beyond it none of
+// them is sent, and the user's own go on.
 func lockIfTooMany(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push, until time.Time) error {
 	since := p.CreatedAt.Add(-countWindow)
 	if until.After(since) {
 		since = until // requests before the end of the previous lock no longer count
 	}
-	sent, err := tx.Push().CountSince(ctx, p.Tenant, p.User, since)
+	sent, err := tx.Push().CountSince(ctx, p.Tenant, p.User, p.Anonymous, since)
 	if err != nil || sent < rules.Limit {
 		return err
+	}
+	if p.Anonymous {
+		return &identity.Error{Kind: identity.Throttled, Key: "error.push.limit"}
 	}
 	until = p.CreatedAt.Add(time.Duration(rules.Lock) * time.Second)
 	if err := tx.Push().Lock(ctx, p.Tenant, p.User, until); err != nil {
 		return err
 	}
 	// A user who asks for another request no longer wants the open one.
-	ended, err := tx.Push().Replace(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt)
+	ended, err := tx.Push().Replace(ctx, p, p.CreatedAt)
 	if err != nil {
 		return err
 	}

@@ -35,10 +35,21 @@ type Display struct {
 // by policy.Push.Check (PUSH-7), of which package journey makes its offer. Here it is
 // held, in the transaction, what may be counted: see checkMayStart and lockIfTooMany.
 func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push) (store.PushRequest, error) {
+	return startRequest(ctx, tx, j, shown, presence, rules, false)
+}
+
+// StartAnonymous is Start for somebody who has proved nothing, in a browser that the
+// user has not signed in from. Its requests use up nothing that is the user's: they
+// are counted apart and lock nothing, and the user's own request supersedes one.
+func StartAnonymous(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push) (store.PushRequest, error) {
+	return startRequest(ctx, tx, j, shown, presence, rules, true)
+}
+
+func startRequest(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push, anonymous bool) (store.PushRequest, error) {
 	p := store.PushRequest{
 		Tenant: j.Tenant, ID: identity.NewID(identity.PushID), User: j.UserID, Journey: j.ID, ApplicationID: j.Application,
 		Browser: j.Browser, Application: shown.Application, Name: j.Name, IP: j.IP, Place: shown.Place, Presence: presence,
-		Nonce: newNonce(), LoginAt: j.StartedAt, CreatedAt: tx.Now(),
+		Nonce: newNonce(), Anonymous: anonymous, LoginAt: j.StartedAt, CreatedAt: tx.Now(),
 	}
 	p.ExpiresAt = p.CreatedAt.Add(time.Duration(rules.Lifetime) * time.Second)
 	until, err := tx.Push().Acquire(ctx, p.Tenant, p.User)
@@ -58,7 +69,7 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display
 		return p, err
 	}
 	spacing := time.Duration(rules.Spacing) * time.Second
-	ended, err := tx.Push().Replace(ctx, p.Tenant, p.User, p.Browser, p.CreatedAt.Add(-spacing))
+	ended, err := tx.Push().Replace(ctx, p, p.CreatedAt.Add(-spacing))
 	if err != nil {
 		return p, err
 	}
@@ -93,12 +104,13 @@ func Start(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display
 		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})
 }
 
-// checkMayStart refuses a request if one from another browser is open, if the user's
-// last one was too recent, or if the journey has reached its maximum (PUSH-9).
+// checkMayStart refuses a request if one from another browser is open, unless that is
+// anonymous and this is not, if the user's last one was too recent, or if the
+// journey has reached its maximum (PUSH-9).
 func checkMayStart(ctx context.Context, tx *store.Tx, p store.PushRequest, rules policy.Push) error {
 	open, err := tx.Push().Open(ctx, p.Tenant, p.User)
 	switch {
-	case err == nil && open.Browser != p.Browser:
+	case err == nil && open.Browser != p.Browser && (p.Anonymous || !open.Anonymous):
 		return &identity.Error{Kind: identity.Conflict, Key: "error.push.elsewhere", RetryAfter: open.ExpiresAt.Sub(p.CreatedAt)}
 	case err != nil && !errors.Is(err, identity.NotFound):
 		return err

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/latchkey-id/latchkey/enroll"
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/idp/oidc"
 	"github.com/latchkey-id/latchkey/idp/saml"
@@ -287,6 +288,7 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		s.log.WarnContext(ctx, "no way for mails to leave is configured; they wait in the outbox")
 	}
+	work.Go(func() { (&enroll.CodeMailer{DB: s.DB, Log: s.log}).Run(working) })
 	work.Go(func() { s.notifier.Run(working) })
 	work.Go(func() { s.sweep(store.LongRunning(working)) })
 	work.Go(func() { s.metadata(working) })

@@ -143,7 +143,7 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 		return notFound("application "+id, sql.ErrNoRows)
 	}
 	journeys, err := Collect(list(ctx, v.tx.Reader, "journeys of application", scanID, `
-		/* full scan */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1, code_mac = NULL
+		/* full scan */ UPDATE journeys SET ended_at = $3, outcome = $4, version = version + 1
 		WHERE tenant_id = $1 AND application_id = $2 AND ended_at IS NULL RETURNING id`, tenant, id, now, string(identity.Cancelled)))
 	if err != nil {
 		return err

@@ -131,6 +131,8 @@ func (tx *Tx) beginGeneration(ctx context.Context, why setback, has func(table, 
 			WHERE kind = $2 AND protocol = $3 AND step = 0 AND suite = '' AND revoked_at IS NULL AND locked_at IS NULL`,
 			[]any{now, string(identity.AppToken), string(identity.LatchkeyApp)}},
 		{nil, "challenges", `DELETE FROM challenges`, nil}, // their journeys are ended
+		{nil, "code_requests", `DELETE FROM code_requests`, nil},
+		{nil, "mailed_codes", `DELETE FROM mailed_codes`, nil},
 		// Which codes were used since the backup is not known; users create new ones.
 		{&ended.Recovery, "recovery_codes", `DELETE FROM recovery_codes`, nil},
 		{&ended.Temporary, "temporary_passcodes", `UPDATE temporary_passcodes SET ended_at = $1 WHERE ended_at IS NULL`, []any{now}},

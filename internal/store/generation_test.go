@@ -11,7 +11,7 @@ import (
 func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 	ended := []string{"sessions", "session_applications", "oidc_grants", "push_requests", "journeys", "activations",
 		"authenticators", "invitations", "users", "requests", "leases", "outbox", "epochs", "push_notifications", "remembered_devices",
-		"recovery_codes", "temporary_passcodes", "passing_locks", "challenges"}
+		"recovery_codes", "temporary_passcodes", "passing_locks", "challenges", "code_requests", "mailed_codes"}
 	kept := map[string]string{
 		"tenants":             "is not used up",
 		"meta":                "is not used up",

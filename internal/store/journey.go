@@ -15,8 +15,8 @@ import (
 
 // journeyState are the columns that a step can change, in the order of stateArgs.
 var journeyState = []string{
-	"browser", "language", "user_id", "name", "decoy", "known_browser", "refused", "policy_version", "method",
-	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_mac", "code_root", "code_sent_at",
+	"browser", "language", "user_id", "name", "decoy", "stand_in", "known_browser", "refused", "policy_version", "method",
+	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
 	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
 }
@@ -31,8 +31,8 @@ func stateArgs(j *identity.Journey) []any {
 		steps[i] = string(s)
 	}
 	return []any{
-		j.Browser, j.Language, user, j.Name, flag(j.Decoy), flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
-		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enroll), string(j.Platform), j.Code.MAC, j.Code.Root, at(j.Code.SentAt),
+		j.Browser, j.Language, user, j.Name, flag(j.Decoy), j.StandIn, flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
+		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enroll), string(j.Platform), at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
 		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
@@ -122,18 +122,26 @@ func (v Journeys) Step(ctx context.Context, j *identity.Journey) error {
 // recordValidations writes the difference between the rows and j: it inserts what is
 // newly required or passed, and revokes, by time, what j no longer has. What did not
 // change since the rows were read needs no statement.
+//
+// What is required of others and not of this user is written too, as revoked: what
+// naming a user writes is the same for every name (T-LOG-02).
 func (v Journeys) recordValidations(ctx context.Context, j *identity.Journey) error {
 	now := identity.Recorded{Required: slices.Clone(j.Required)}
-	for place, needed := range j.Required {
+	for place, needed := range slices.Concat(j.Required, j.Spared) {
 		if slices.Contains(j.Recorded.Required, needed) {
 			continue
 		}
+		revoked := time.Time{}
+		if place >= len(j.Required) {
+			revoked = v.tx.now()
+		}
 		if _, err := v.tx.exec(ctx, "require", `
-			INSERT INTO journey_required (tenant_id, journey_id, validation, place) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(needed), place); err != nil {
+			INSERT INTO journey_required (tenant_id, journey_id, validation, place, revoked_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT DO NOTHING`, j.Tenant, j.ID, string(needed), place, at(revoked)); err != nil {
 			return err
 		}
 	}
+	j.Spared = nil
 	for _, p := range j.Passed {
 		now.Passed = append(now.Passed, p.Validation)
 		if slices.Contains(j.Recorded.Passed, p.Validation) {
@@ -157,14 +165,13 @@ func (v Journeys) recordValidations(ctx context.Context, j *identity.Journey) er
 
 // revokeValidations revokes the validations of before that are not in kept.
 func (v Journeys) revokeValidations(ctx context.Context, table string, j *identity.Journey, before, kept []identity.Validation) error {
-	for _, gone := range before {
-		if slices.Contains(kept, gone) {
-			continue
-		}
+	gone := slices.DeleteFunc(slices.Clone(before), func(v identity.Validation) bool { return slices.Contains(kept, v) })
+	for some := range slices.Chunk(gone, 3) { // there are three kinds: all that is gone is one statement
+		some = append(slices.Clone(some), "", "")
 		if _, err := v.tx.exec(ctx, "revoke", `
-			UPDATE `+table+` SET revoked_at = $4
-			WHERE tenant_id = $1 AND journey_id = $2 AND validation = $3 AND revoked_at IS NULL`,
-			j.Tenant, j.ID, string(gone), at(v.tx.now())); err != nil {
+			UPDATE `+table+` SET revoked_at = $6
+			WHERE tenant_id = $1 AND journey_id = $2 AND validation IN ($3, $4, $5) AND revoked_at IS NULL`,
+			j.Tenant, j.ID, string(some[0]), string(some[1]), string(some[2]), at(v.tx.now())); err != nil {
 			return err
 		}
 	}
@@ -200,8 +207,8 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 	err := v.r.q.QueryRowContext(ctx, v.r.dialect.text(selectJourney), tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Binding, &j.Fingerprint, &j.IP,
 		fromJSON{&j.ACR}, nullTime{&j.StartedAt}, &j.Invitation, &adding,
-		&j.Browser, &j.Language, &user, &j.Name, &decoy, &known, &j.Refused, &j.Policy, &j.Method,
-		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, &j.Code.MAC, &j.Code.Root, nullTime{&j.Code.SentAt},
+		&j.Browser, &j.Language, &user, &j.Name, &decoy, &j.StandIn, &known, &j.Refused, &j.Policy, &j.Method,
+		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, nullTime{&j.Code.SentAt},
 		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
 		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &j.ApplicationName, &j.ApplicationHome, &cannotShow, &plainPush)

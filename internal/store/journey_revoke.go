@@ -25,17 +25,18 @@ func (v Journeys) endAll(ctx context.Context, tenant, user string) ([]string, er
 		v.tx.Notify(JourneyTopic(id))
 	}
 	// A mailed code must be wrong from now on instead of missing: a decoy also waits
-	// for a code, which nobody was sent.
+	// for a code, which nobody was sent. One that was asked for and not made yet is
+	// made for nobody, since its user is disabled.
 	wrong := make([]byte, 32)
 	rand.Read(wrong)
 	if _, err := v.tx.exec(ctx, "void codes of "+user, `
-		UPDATE journeys SET code_mac = $4
-		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND code_mac IS NOT NULL`,
+		UPDATE mailed_codes SET mac = $4 WHERE tenant_id = $1 AND journey_id IN (SELECT j.id FROM journeys j
+			WHERE j.tenant_id = $1 AND j.user_id = $2 AND j.ended_at IS NULL AND j.expires_at > $3)`,
 		tenant, user, at(v.tx.now()), wrong); err != nil {
 		return nil, err
 	}
 	_, err = v.tx.exec(ctx, "make decoys of "+user, `
-		UPDATE journeys SET user_id = NULL, decoy = 1, known_browser = 0, push_id = ''
+		UPDATE journeys SET stand_in = user_id, user_id = NULL, decoy = 1, known_browser = 0, push_id = ''
 		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3`, tenant, user, at(v.tx.now()))
 	return ended, err
 }

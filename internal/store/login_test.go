@@ -28,7 +28,7 @@ func TestJourney_ComesBackAsWritten(t *testing.T) {
 		j.UserID, j.Name, j.Browser = h.user.ID, "anna.berg", "c"
 		j.Required = []identity.Validation{identity.Password, identity.SecondFactor}
 		j.Passed = []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: j.StartedAt}}
-		j.Code = identity.Code{MAC: []byte{1}, Root: 1, SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
+		j.Code = identity.Code{SentAt: j.StartedAt, ExpiresAt: j.ExpiresAt, Tries: 2, Sends: 1}
 		if err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Journeys().Step(t.Context(), j) }); err != nil {
 			t.Fatal(err)
 		}
@@ -342,4 +342,37 @@ func TestSession_EndsWhenLeftIdle(t *testing.T) {
 	if _, err := look(); !errors.Is(err, identity.Unauthenticated) {
 		t.Errorf("past its absolute end: %v", err)
 	}
+}
+
+// Whatever name is looked up, a row is read: the user's, or the one whose name comes
+// next, or the last. A removed user is none of them.
+func TestTLOG02_ANameOfNobodyReadsSomebodyElsesRow(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := newFixture(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			gone := identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: "zoe"}
+			if err := tx.Users().Add(t.Context(), gone); err != nil {
+				return err
+			}
+			if err := tx.Users().Remove(t.Context(), gone); err != nil {
+				return err
+			}
+			return tx.Users().Add(t.Context(), identity.User{Tenant: h.tenant.ID, ID: identity.NewID(identity.UserID), Name: "Mia"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			typed, want string
+			found       bool
+		}{{h.user.Name, h.user.Name, true}, {"MIA", "Mia", true}, {"ada", h.user.Name, false}, {"maya", "Mia", false}, {"zoe", "Mia", false}} {
+			u, found, err := db.Users().ByNameOrStandIn(t.Context(), h.tenant.ID, tt.typed)
+			if err != nil || u.Name != tt.want || found != tt.found {
+				t.Errorf("%q: %q, found %v, %v; want %q, %v", tt.typed, u.Name, found, err, tt.want, tt.found)
+			}
+		}
+		if _, _, err := db.Users().ByNameOrStandIn(t.Context(), "tnt_none", "ada"); !errors.Is(err, identity.NotFound) {
+			t.Errorf("without users: %v, want NotFound", err)
+		}
+	})
 }

@@ -19,6 +19,9 @@ func UserTopic(id string) string { return "user:" + id }
 // OutboxTopic is notified when a message was queued.
 const OutboxTopic = "outbox"
 
+// CodeRequestTopic is notified when a journey asked for a code by mail.
+const CodeRequestTopic = "code requests"
+
 // Subscribe returns a channel that receives after each notification of a topic, and a
 // function that ends the subscription. Notifications that come while one waits in the
 // channel are merged with it.

@@ -44,6 +44,10 @@ func (tx *Tx) Sweep(ctx context.Context) (int64, error) {
 			(SELECT tenant_id, id FROM requests WHERE expires_at < $1 LIMIT 500)`,
 		`DELETE FROM challenges WHERE (tenant_id, journey_id) IN
 			(SELECT tenant_id, journey_id FROM challenges WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM code_requests WHERE (tenant_id, journey_id) IN
+			(SELECT tenant_id, journey_id FROM code_requests WHERE expires_at < $1 LIMIT 500)`,
+		`DELETE FROM mailed_codes WHERE (tenant_id, journey_id) IN
+			(SELECT tenant_id, journey_id FROM mailed_codes WHERE expires_at < $1 LIMIT 500)`,
 		`DELETE FROM push_notifications WHERE (tenant_id, push_id, authenticator_id) IN
 			(SELECT tenant_id, push_id, authenticator_id FROM push_notifications WHERE expires_at < $1 LIMIT 500)`,
 		`DELETE FROM oidc_tokens WHERE (tenant_id, token_hash) IN

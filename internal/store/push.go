@@ -48,6 +48,7 @@ type PushRequest struct {
 	Number        string   // only for writing; see PushReads.Number
 	Options       []string // only for writing; see PushReads.Options
 	Nonce         string
+	Anonymous     bool // asked for by somebody who had proved nothing, in an unknown browser
 	LoginAt       time.Time
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
@@ -60,16 +61,18 @@ type PushRequest struct {
 }
 
 const pushColumns = `p.tenant_id, p.id, p.user_id, p.journey_id, j.application_id, p.browser, p.application, p.name, p.ip, p.place,
-	p.presence, p.nonce, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
+	p.presence, p.nonce, p.anonymous, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
 	p.refused_at, COALESCE(p.resync_step, 0), COALESCE(p.resync_drift, 0)`
 
 const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.tenant_id AND j.id = p.journey_id `
 
 func scanPush(row scanner) (p PushRequest, err error) {
+	var anonymous int64
 	err = row.Scan(&p.Tenant, &p.ID, &p.User, &p.Journey, &p.ApplicationID, &p.Browser, &p.Application, &p.Name, &p.IP, &p.Place,
-		&p.Presence, &p.Nonce, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
+		&p.Presence, &p.Nonce, &anonymous, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
 		&p.Outcome, &p.Authenticator, nullTime{&p.ClaimedAt}, nullTime{&p.RefusedAt},
 		&p.Resync.Step, &p.Resync.Drift)
+	p.Anonymous = anonymous != 0
 	return p, err
 }
 
@@ -189,23 +192,24 @@ func (v Push) Add(ctx context.Context, p PushRequest) (bool, error) {
 	}
 	n, err := v.tx.exec(ctx, "add push request", `
 		INSERT INTO push_requests (tenant_id, id, user_id, journey_id, browser, application, name, ip, place, presence, number,
-			nonce, login_at, created_at, expires_at, options)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
+			nonce, login_at, created_at, expires_at, options, anonymous)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`,
 		p.Tenant, p.ID, p.User, p.Journey, p.Browser, p.Application, p.Name, p.IP, p.Place, string(p.Presence), number,
-		p.Nonce, at(p.LoginAt), at(p.CreatedAt), at(p.ExpiresAt), options)
+		p.Nonce, at(p.LoginAt), at(p.CreatedAt), at(p.ExpiresAt), options, flag(p.Anonymous))
 	return n == 1, err
 }
 
-// Replace ends the requests that prevent a new one from a browser: those that have
-// expired, and those from that browser made at a time or before. It returns their
-// journeys, whose pages wait.
-func (v Push) Replace(ctx context.Context, tenant, user, browser string, before time.Time) ([]string, error) {
+// Replace ends the requests that prevent a new one: those that have expired, those
+// from its browser made at a time or before, and, unless it is anonymous, those that
+// are. It returns their journeys, whose pages wait.
+func (v Push) Replace(ctx context.Context, p PushRequest, before time.Time) ([]string, error) {
 	return Collect(list(ctx, v.tx.Reader, "replace push request", scanID, `
 		UPDATE push_requests SET number = NULL, options = NULL,
 			ended_at = CASE WHEN expires_at <= $4 THEN expires_at ELSE $4 END,
 			outcome = CASE WHEN expires_at <= $4 THEN '`+string(PushExpired)+`' ELSE '`+string(PushSuperseded)+`' END
-		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND (expires_at <= $4 OR browser = $3 AND created_at <= $5)
-		RETURNING journey_id`, tenant, user, browser, at(v.tx.now()), at(before)))
+		WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL
+			AND (expires_at <= $4 OR browser = $3 AND created_at <= $5 OR anonymous > $6)
+		RETURNING journey_id`, p.Tenant, p.User, p.Browser, at(v.tx.now()), at(before), flag(p.Anonymous)))
 }
 
 // End ends an open, unexpired request, and reports whether this call did it: of

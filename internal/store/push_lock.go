@@ -19,12 +19,14 @@ func (v Push) Acquire(ctx context.Context, tenant, user string) (until time.Time
 	return until, nil
 }
 
-// CountSince counts the requests of a user from a time on, without those that were
-// followed by an approved one or forgiven by an operator (PUSH-9).
-func (v PushReads) CountSince(ctx context.Context, tenant, user string, since time.Time) (n int64, err error) {
+// CountSince counts the requests of a user from a time on, the anonymous ones or all
+// others, without those that were followed by an approved one or forgiven by an
+// operator (PUSH-9).
+func (v PushReads) CountSince(ctx context.Context, tenant, user string, anonymous bool, since time.Time) (n int64, err error) {
 	err = v.r.q.QueryRowContext(ctx, `
-		SELECT COUNT(*) FROM push_requests WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3 AND forgiven_at IS NULL`,
-		tenant, user, at(since)).Scan(&n)
+		SELECT COUNT(*) FROM push_requests
+		WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3 AND forgiven_at IS NULL AND anonymous = $4`,
+		tenant, user, at(since), flag(anonymous)).Scan(&n)
 	if err != nil {
 		return 0, notFound("count of pushes of "+user, err)
 	}

@@ -56,6 +56,22 @@ func (v UserReads) ByName(ctx context.Context, tenant, name string) (identity.Us
 	return u, nil
 }
 
+// ByNameOrStandIn returns the user of a name, ignoring case and the like, or, where
+// there is none, the user whose name comes next, or the last one: reading a row takes
+// longer than reading none. found tells which. In a tenant without users the error is a
+// NotFound.
+func (v UserReads) ByNameOrStandIn(ctx context.Context, tenant, name string) (u identity.User, found bool, err error) {
+	folded := identity.FoldName(name)
+	u, err = scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = COALESCE(
+			(SELECT n.name_folded FROM users n WHERE n.tenant_id = $1 AND n.name_folded >= $2 AND n.removed_at IS NULL ORDER BY n.name_folded LIMIT 1),
+			(SELECT n.name_folded FROM users n WHERE n.tenant_id = $1 AND n.removed_at IS NULL ORDER BY n.name_folded DESC LIMIT 1))`,
+		tenant, folded))
+	if err != nil {
+		return u, false, notFound("user by name", err)
+	}
+	return u, identity.FoldName(u.Name) == folded, nil
+}
+
 // List yields at most limit users in the order of names, beginning after a name.
 func (v UserReads) List(ctx context.Context, tenant, after string, limit int) iter.Seq2[identity.User, error] {
 	return list(ctx, v.r, "users", scanUser, `
