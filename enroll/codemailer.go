@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
-	mathrand "math/rand/v2"
 	"strconv"
 	"time"
 
@@ -105,9 +104,18 @@ func (m *CodeMailer) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(leastWait + mathrand.N(mostWait-leastWait)):
+		case <-time.After(randomWait()):
 		}
 	}
+}
+
+// randomWait is a time between leastWait and mostWait.
+func randomWait() time.Duration {
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(mostWait-leastWait)))
+	if err != nil { // the reader of crypto/rand returns none
+		return mostWait
+	}
+	return leastWait + time.Duration(n.Int64())
 }
 
 // Flush answers the requests that wait, up to a batch, and returns how many were

@@ -1,5 +1,5 @@
 -- +goose Up
--- 0035: a journey asks for a mailed code by a row that is the same for every name. Then
+-- 0031: a journey asks for a mailed code by a row that is the same for every name. Then
 -- the code is made and mailed (T-LOG-02).
 
 -- What a journey asked for last. The row is deleted in the transaction in which its
