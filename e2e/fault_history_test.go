@@ -172,7 +172,9 @@ func (w *faultServer) checkHistory() {
 			(SELECT COUNT(*) FROM events e WHERE e.tenant_id = a.tenant_id AND e.authenticator_id = a.id AND e.kind = 'enrolment.finished')`,
 		"codes said to be sent that were never queued": `SELECT ABS((SELECT COUNT(*) FROM events WHERE kind = 'enrolment.code-sent') -
 			(SELECT COUNT(*) FROM outbox WHERE kind = 'verification-code'))`,
+		// A restore invalidates the codes of all journeys that were begun before it.
 		"codes that were asked for and are lost": `SELECT COUNT(*) FROM journeys j WHERE j.code_sends > 0
+			AND j.started_at > (SELECT COALESCE(MAX(began_at), 0) FROM epochs)
 			AND NOT EXISTS (SELECT 1 FROM code_requests r WHERE r.tenant_id = j.tenant_id AND r.journey_id = j.id)
 			AND NOT EXISTS (SELECT 1 FROM mailed_codes m WHERE m.tenant_id = j.tenant_id AND m.journey_id = j.id AND m.number = j.code_sends)`,
 		"tokens of codes that were never redeemed": `SELECT COUNT(*) FROM oidc_tokens t JOIN oidc_grants g
