@@ -114,12 +114,12 @@ func (c *nameComparison) run(ctx context.Context, pairs int, again bool) error {
 		if err != nil {
 			return err
 		}
-		name := c.crowd.name(i)
+		name, nobodys := c.crowd.names(i)
 		for _, press := range []struct {
 			what   string
 			fields [2]url.Values
 		}{
-			{"name", [2]url.Values{{"username": {name}}, {"username": {"none" + name[len("user"):]}}}},
+			{"name", [2]url.Values{{"username": {name}}, {"username": {nobodys}}}},
 			{"forgot", [2]url.Values{{"do": {"forgot"}}, {"do": {"forgot"}}}},
 			{"wrong code", [2]url.Values{{"code": {"000000"}}, {"code": {"000000"}}}},
 		} {
@@ -251,9 +251,12 @@ func (c *nameComparison) all() (all []time.Duration) {
 	return all
 }
 
-// name is that of one of the crowd; the first follows the last.
-func (c *crowd) name(i int) string {
+// names returns the i-th pair of the name of one of the crowd and one, as long, that is
+// nobody's. Both change from pair to pair: rows that were just read are read faster, and
+// the one that is read for nobody's name is that of the name which comes next.
+func (c *crowd) names(i int) (users, nobodys string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return fmt.Sprintf("user%06d", i%len(c.waiting))
+	n := len(c.waiting)
+	return fmt.Sprintf("user%06d", i%n), fmt.Sprintf("user%05dx", i*7%max(n/10, 1))
 }

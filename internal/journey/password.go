@@ -93,11 +93,6 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 		return errNotHere
 	}
 	j := f.Journey
-	if p.hash != "" { // of two logins at once one replaces it, and both go on
-		if err := replaceImported(ctx, tx, p.candidate, p.hash); err != nil {
-			return err
-		}
-	}
 	if p.right {
 		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
 		f.unchanged = true
@@ -108,7 +103,12 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 		j.Notice = "error.login.wrong"
 	}
 	p.closed = true
-	return p.closeReservation(ctx, tx)
+	if err := p.closeReservation(ctx, tx); err != nil || p.hash == "" {
+		return err
+	}
+	// Of two logins at once one replaces it, and both go on. It comes last, so that the
+	// rows of the address and of the user are locked in the order of all tries.
+	return replaceImported(ctx, tx, p.candidate, p.hash)
 }
 
 // closeReservation ends what reserving the try began: a right password gives its reservation
