@@ -118,8 +118,14 @@ func (p *process) profile(ctx context.Context, d time.Duration, file string) err
 const tick = 10 * time.Millisecond
 
 // cpu is the time a process has spent on CPUs, in its own code and in the
-// kernel's for it. pid may be "self".
+// kernel's for it. pid may be "self", which is told to the microsecond; others are told
+// in ticks.
 func cpu(pid string) (time.Duration, error) {
+	if pid == "self" {
+		var used syscall.Rusage
+		err := syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+		return time.Duration(used.Utime.Nano() + used.Stime.Nano()), err
+	}
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return 0, err
