@@ -106,7 +106,7 @@ func (b *bounded) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	began := time.Now()
-	found, err := b.plain.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // its caller closes it
+	found, err := b.plain.QueryContext(ctx, query, args...) //nolint:rowserrcheck // its caller looks at Err, and closes it
 	if err != nil {
 		b.silence.note(ctx, began)
 		cancel()

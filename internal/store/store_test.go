@@ -37,7 +37,7 @@ func migrate(ctx context.Context, source string) error {
 
 func open(t testing.TB, source string) *DB {
 	t.Helper()
-	db, err := Open(t.Context(), Options{Source: source, Keys: NewKeyring()})
+	db, err := Open(t.Context(), Options{Source: source, Keys: NewKeyring(), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,7 +138,9 @@ func newFixture(t *testing.T, source string) *Fixture {
 // command beside the server does.
 func (h *Fixture) Node(t *testing.T) *store.DB {
 	t.Helper()
-	options := store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now}
+	// Many tests at once make a machine slow; what is asked here is never how long a
+	// transaction takes.
+	options := store.Options{Source: h.Source, Keys: h.Keys, Now: h.Clock.Now, Timeout: time.Minute}
 	if h.IsSQLite() {
 		var asked queries
 		options.Observe = asked.observe
