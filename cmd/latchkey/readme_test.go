@@ -128,7 +128,7 @@ func TestQLT1_ReadmeRunIt(t *testing.T) {
 	command := func(text string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), "bash", "-euc", here.Replace(text))
 		cmd.Dir = home
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LATCHKEY_MAIL_HOST=127.0.0.1", fmt.Sprint("LATCHKEY_MAIL_PORT=", port), "LATCHKEY_MAIL_TLS=none"}
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LATCHKEY_MAIL_HOST=127.0.0.1", fmt.Sprint("LATCHKEY_MAIL_PORT=", port), "LATCHKEY_MAIL_TLS=none", "LATCHKEY_STOP_DELAY=0s"}
 		return cmd
 	}
 	commands := commandsOf(readmeBlock(t, "\n## Run it\n"))

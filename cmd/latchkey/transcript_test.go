@@ -82,6 +82,7 @@ func (s *transcriptRun) serve(base string) {
 	s.t.Helper()
 	var log syncBuffer
 	cmd := s.bash("exec latchkey serve")
+	cmd.Env = append(cmd.Env, "LATCHKEY_STOP_DELAY=0s")
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
