@@ -18,7 +18,7 @@ func TestMakeRun(t *testing.T) {
 		{[]string{"run", "ADDR=localhost:9000"}, "./bin/latchkey demo --addr localhost:9000"},
 		{[]string{"run"}, "./bin/latchkey demo"},
 	} {
-		out, err := exec.CommandContext(t.Context(), "make", append([]string{"-n"}, tt.args...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "make", append([]string{"-n", "--no-print-directory"}, tt.args...)...).CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 		if got := strings.TrimSpace(lines[len(lines)-1]); err != nil || got != tt.want {
 			t.Errorf("make %s: %v, runs %q last, want %q", strings.Join(tt.args, " "), err, got, tt.want)
