@@ -183,7 +183,7 @@ func (r Report) table(w io.Writer) error {
 		m := run.Machine
 		fmt.Fprintf(&b, "%s · %s, %d cores · %s · %s a scenario\n", run.Database, m.CPU, m.Cores, m.Go, r.Duration)
 		fmt.Fprintf(&b, "Server and load share these cores: rates are of both together, \"a core\" is a second of the server's CPU time.\n"+
-			"\"Others\" is what neither used of the machine meanwhile: PostgreSQL's own processes, or strangers who spoil the figures.\n\n")
+			"\"Others\" is what neither used of the machine meanwhile: PostgreSQL's own processes, or unrelated ones that spoil the figures.\n\n")
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "\tat once\tdone\tfailed\tper s\ta core\tmedian ms\tp99 ms\tserver CPU ms\tload CPU ms\tothers %\tpeak MiB\t")
 		for _, row := range run.Rows {
