@@ -136,7 +136,7 @@ type Activation struct {
 	ExpiresAt time.Time // of the state: until when the link, or the app's set-up, can be finished
 	Platform  identity.Platform
 	Secret    string // empty unless waiting
-	ShortCode string // as shown, XXXX-XXXX; empty unless waiting
+	ShortCode string // as shown, in two groups of four; empty unless waiting
 	Serial    string // what the authenticator will have; with PrivacyIDEA alone
 	PIN       string // to begin with; while an app is being set up that asks for one (CRED-5)
 }

@@ -9,7 +9,7 @@ const shortCodeLength = 8
 // newShortCode returns a random short code in its canonical form.
 func newShortCode() string { return otp.NewSpelled(shortCodeLength) }
 
-// showShortCode is how a short code is shown: XXXX-XXXX.
+// showShortCode is how a short code is shown: in two groups of four.
 func showShortCode(code string) string { return otp.ShowSpelled(code, shortCodeLength/2) }
 
 // CanonicalShortCode returns the short code somebody typed, or "" if it cannot

@@ -305,7 +305,13 @@ func (h *fixture) post(doc, relayState string) answer {
 	if relayState != "" {
 		form.Set("RelayState", relayState)
 	}
-	return h.read(h.client().PostForm(h.base+"/saml/sso", form))
+	return h.postForm(form, "")
+}
+
+// postForm sends a form to the address of requests, with a query or none.
+func (h *fixture) postForm(form url.Values, query string) answer {
+	h.t.Helper()
+	return h.read(h.client().PostForm(h.base+"/saml/sso"+query, form))
 }
 
 var (

@@ -289,7 +289,7 @@ func TestSAML6_Bombs(t *testing.T) {
 
 // Which of a request and a response another reader would take is not known, and a
 // request by the Redirect binding is signed in its query or not at all (SAML bindings,
-// section 3.4.4.1). Left out: either check.
+// section 3.4.4.1). Left out: each check.
 func TestSAML6_OneMessageAndOneSignature(t *testing.T) {
 	h := one(t)
 	p := h.add(samlsptest.Shape{EntityID: "https://sp.example/saml", Signs: true})
@@ -302,7 +302,13 @@ func TestSAML6_OneMessageAndOneSignature(t *testing.T) {
 		"a signature inside":                 func() answer { return h.redirect(p.query(p.sign(p.request("", "")), "", "")) },
 		"a signature inside, and a good one": func() answer { return h.redirect(p.query(p.sign(p.request("", "")), "", rsaSHA256)) },
 		"a response after it":                func() answer { return h.redirect(plain.query(plain.request("", ""), "", "") + "&SAMLResponse=PGE%2B") },
-		"a response before it":               func() answer { return h.redirect("SAMLResponse=PGE%2B&" + plain.query(plain.request("", ""), "", "")) },
+		"a response posted with it": func() answer {
+			return h.postForm(url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(plain.request("", "")))}, "SAMLResponse": {"PGE+"}}, "")
+		},
+		"a response in the address it is posted to": func() answer {
+			return h.postForm(url.Values{"SAMLRequest": {base64.StdEncoding.EncodeToString([]byte(plain.request("", "")))}}, "?SAMLResponse=PGE%2B")
+		},
+		"a response before it": func() answer { return h.redirect("SAMLResponse=PGE%2B&" + plain.query(plain.request("", ""), "", "")) },
 	} {
 		if a := send(); a.granted() || a.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d %s, want 400", name, a.StatusCode, h.log.tear())

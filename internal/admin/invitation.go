@@ -45,8 +45,12 @@ func MayInvite(ctx context.Context, r store.Reader, user identity.User) (Ineligi
 	if mail.CheckAddress(user.Mail) != nil {
 		return InviteNoMail, nil
 	}
-	rules, err := enroll.ReadRules(ctx, r, user.Tenant)
-	if err != nil || len(rules.Platforms.Allowed()) > 0 || rules.SelfProvisioning.ThirdParty || rules.Allow(identity.PrivacyIDEA) {
+	rules, err := allInForce(ctx, &documents{r: r, tenant: user.Tenant, versions: make(Versions)})
+	if err != nil {
+		return "", err
+	}
+	groups, err := r.Groups().IDsOfUser(ctx, user.Tenant, user.ID)
+	if err != nil || rules.AnyPlatform(groups) { // as the page that the link leads to asks
 		return "", err
 	}
 	return InviteNoPlatform, nil

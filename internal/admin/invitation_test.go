@@ -182,6 +182,23 @@ func TestENR19_WhoIsNotInvited(t *testing.T) {
 	if got, err := MayInvite(t.Context(), h.DB.Reader, half); got != InviteNoPlatform || err != nil {
 		t.Errorf("without a platform: %q, %v", got, err)
 	}
+	// Another vendor's app is one, where its passcodes count (ENR-12). (Without the
+	// push policy in the judgement, the second would be invited to a dead end.)
+	thirdParty := policy.DefaultSelfProvisioning()
+	thirdParty.ThirdParty = true
+	push := policy.DefaultPush()
+	for _, tt := range []struct {
+		codes bool
+		want  Ineligible
+	}{{true, ""}, {false, InviteNoPlatform}} {
+		push.CodesAllowed = tt.codes
+		if err := setPolicies(t, h, replacing(thirdParty, push), nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := MayInvite(t.Context(), h.DB.Reader, half); got != tt.want || err != nil {
+			t.Errorf("with another vendor's app alone, codes allowed %v: %q, %v, want %q", tt.codes, got, err, tt.want)
+		}
+	}
 }
 
 // Whoever has a link that works is left out, and each is invited once however many

@@ -59,7 +59,7 @@ func MakeRecoveryCodes(ctx context.Context, tx *store.Tx, u identity.User, from 
 // typed, or "" if it cannot be one. That is a typing error and not an attempt.
 func CanonicalRecoveryCode(typed string) string { return otp.CanonicalSpelled(typed, recoveryLength) }
 
-// FormatRecoveryCode returns a recovery code as it is shown: XXXX-XXXX-XXXX-XXXX.
+// FormatRecoveryCode returns a recovery code as it is shown: in four groups of four.
 func FormatRecoveryCode(code string) string { return otp.ShowSpelled(code, 4) }
 
 // A RecoveryAttempt is a recovery code that a user typed, and its context.

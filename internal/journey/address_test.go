@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
@@ -74,5 +75,43 @@ func TestTLOG08_RightOnesAreGivenBackToTheirAddress(t *testing.T) {
 		if n := refused("198.51.100.7"); n != 10 {
 			t.Errorf("of another, wrong one %d was refused, want the one after 10", n)
 		}
+	})
+}
+
+// An address that has had too many is refused by a read: it waits for no place in the
+// queue of hashes and not for the one writer, so that a flood keeps nobody else from
+// either. The writer is held here until the refusal has come.
+//
+// Tried without checkAddress: it waited for the writer.
+func TestTADM15_WhoHadTooManyWaitsForNothing(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	limits := policy.DefaultLimits()
+	limits.PasswordAttemptsPerAddress = 10
+	h.setPolicy(limits)
+	lockout := policy.DefaultLockout()
+	lockout.Threshold = 0
+	h.setPolicy(lockout)
+	for n := range 10 {
+		v := h.named(fmt.Sprint("b", n), "berit.lie", journey.AskPassword)
+		if _, err := h.take(h.withSession(nowhere), v, journey.EnterPassword{Password: "wrong password"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := h.named("late", "berit.lie", journey.AskPassword)
+	h.Do(t, func(*store.Tx) error {
+		answered := make(chan error, 1)
+		go func() {
+			_, err := h.take(h.withSession(nowhere), v, journey.EnterPassword{Password: "wrong password"})
+			answered <- err
+		}()
+		select {
+		case err := <-answered:
+			if !errors.Is(err, identity.Throttled) {
+				t.Errorf("got %v, want throttled", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("it waits for the writer")
+		}
+		return nil
 	})
 }
