@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/server"
@@ -37,6 +38,12 @@ func (c *serveCommand) Run(ctx context.Context, s *shell) error {
 	if err := config.JoinProblems(err, conf.Validate()); err != nil {
 		return err
 	}
+	// A hash of a password keeps a core for some 20 ms, and as many are computed at once as
+	// there are cores. So many more threads may run, so that whatever waits for the network
+	// or the database goes on at once, and the operating system shares the cores: during a
+	// flood of wrong passwords, who is signed in would wait for hashes at every statement
+	// otherwise (T-ADM-15).
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + runtime.NumCPU())
 	srv, err := server.New(ctx, conf, log)
 	if err != nil {
 		return err

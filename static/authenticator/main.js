@@ -143,7 +143,9 @@ async function checkAndListen() {
 async function offerAndSubscribe() {
 	notificationOffer = accounts.some((account) => pushEnabled(account) && account.push.web) ? await notifications.permissionOffer(refresh) : undefined;
 	render();
-	for (const now of await notifications.syncSubscriptions(accounts)) accounts = accounts.map((account) => account.id === now.id ? now : account);
+	const { changed, error } = await notifications.syncSubscriptions(accounts);
+	if (error) console.warn(error);
+	for (const now of changed) accounts = accounts.map((account) => account.id === now.id ? now : account);
 	render();
 }
 

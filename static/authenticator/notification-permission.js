@@ -8,7 +8,7 @@ import { syncSubscription } from "./subscription.js";
 import { words } from "./texts.js";
 
 let registration; // of the service worker; undefined where there is none
-let syncing; // while a synchronisation runs
+let syncing; // while a synchronisation runs: whether notifications were allowed, and its result
 
 export function setRegistration(registered) {
 	registration = registered;
@@ -28,20 +28,26 @@ export async function requestPermission() {
 }
 
 // syncSubscriptions registers the subscription for all accounts, as
-// syncSubscription does, and returns the accounts that it changed; none while an
-// earlier call runs.
-export async function syncSubscriptions(accounts, onError = console.warn) {
-	if (syncing || !registration?.pushManager || !registration.active) return [];
-	syncing = syncSubscription(registration, accounts, permission() === "granted", onError);
+// syncSubscription does. It returns the accounts that it changed, and the last error
+// if there was one. A call while another runs gets what that one finds: where the
+// push service cannot be reached, trying twice only doubles the wait.
+export async function syncSubscriptions(accounts) {
+	if (!registration?.pushManager || !registration.active) return { changed: [] };
+	const allowed = permission() === "granted";
+	if (syncing && syncing.allowed !== allowed) await syncing.result;
+	syncing ??= { allowed, result: synchronise(accounts, allowed) };
+	return syncing.result;
+}
+
+async function synchronise(accounts, allowed) {
+	let error;
 	try {
-		return await syncing;
+		const changed = await syncSubscription(registration, accounts, allowed, (failure) => { error = failure; });
+		return { changed, error };
 	} finally {
 		syncing = undefined;
 	}
 }
-
-// syncFinished waits for a call of syncSubscriptions that is running.
-export const syncFinished = async () => { await syncing; };
 
 // closeNotifications closes the app's notifications and clears its badge, for when
 // the app itself is visible.

@@ -38,9 +38,7 @@ export async function showPushTest(account, changed) {
 	permission.mark(true);
 
 	subscription.wait();
-	let wrong;
-	await notifications.syncFinished();
-	await notifications.syncSubscriptions(await keyStore.accounts(), (error) => { wrong = error; });
+	const { error: wrong } = await notifications.syncSubscriptions(await keyStore.accounts());
 	await changed();
 	const now = (await keyStore.accounts()).find(({ id }) => id === account.id);
 	if (!now?.push.web?.subscribed) return failed(subscription, wrong?.code ? errorText(wrong) : words("app.test.subscription.failed"));
