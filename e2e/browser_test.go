@@ -46,10 +46,9 @@ var richAndPlain = []struct {
 
 // A Browser is one person's browser: cookies, storage and cache of its own.
 type Browser struct {
-	t           *testing.T
-	ctx         context.Context
-	profile     Profile
-	axeInjected bool // new pages come with axe-core
+	t       *testing.T
+	ctx     context.Context
+	profile Profile
 
 	mu           sync.Mutex
 	faults       []string
@@ -115,6 +114,10 @@ func launchChromium(more ...chromedp.ExecAllocatorOption) (ctx context.Context, 
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-gpu", true),
+		// What moves would be painted sixty times a second, by the processor.
+		chromedp.Flag("force-prefers-reduced-motion", true),
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,BackForwardCache,OptimizationHints,MediaRouter"),
+		chromedp.Flag("disable-site-isolation-trials", true),
 	)
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox) // it refuses to sandbox root

@@ -57,8 +57,7 @@ func TestCRED3_ChallengeInTheBrowsers(t *testing.T) {
 		return strings.Join(strings.Fields(app.Text(`#sheet .otp`)), "")
 	}
 	w.at("choose", choose)
-	w.Desk.Click(`label:has(input[value="challenge"])`)
-	w.Desk.Follow(press("continue"))
+	w.Desk.Follow(way("challenge"))
 	w.at("challenge", response)
 	w.Desk.checkLayout("challenge-de")
 	posed := w.Desk.Text(`.number`)

@@ -74,7 +74,7 @@ func (w *faultServer) database() *store.DB {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := store.Open(w.t.Context(), store.Options{Source: c.Source(), Keys: keys})
+	db, err := store.Open(w.t.Context(), store.Options{Source: c.Source(), Keys: keys, Timeout: time.Minute})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 const (
 	identify = `#username:not([readonly])`
 	password = `#password`
-	choose   = `input[name="method"]`
-	offer    = `button[value="enrol"]`
+	choose   = `.ways`
+	offer    = `button[name="do"][value="enrol"]`
 	mailCode = `#code`
 	platform = `input[name="platform"]`
 	scan     = `button[value="renew"]`
@@ -22,6 +22,9 @@ const (
 
 // press is the button of a journey's page that does this.
 func press(do string) string { return fmt.Sprintf(`button[name="do"][value=%q]`, do) }
+
+// way is the row of the page of choice that confirms in this way.
+func way(kind string) string { return fmt.Sprintf(`.ways button[value=%q]`, kind) }
 
 // A Flow is one person's sign-in to an application, step by step: in a browser on
 // the desk, and in another that shares nothing with it, the phone.
@@ -141,8 +144,7 @@ func (w *Flow) SendPush() {
 	w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
 	if w.Desk.Has(choose) {
 		w.at("choose", choose)
-		w.Desk.Click(`label:has(input[value="push"])`)
-		w.Desk.Follow(press("continue"))
+		w.Desk.Follow(way("push"))
 	} else {
 		w.Desk.Follow(press("push"))
 	}
@@ -161,8 +163,7 @@ func (w *Flow) TypePasscode(shown func() string) {
 	w.Desk.Await("the choice, or the passcode's field", seen(choose)+" || "+seen(passcode))
 	if w.Desk.Has(choose) {
 		w.at("choose", choose)
-		w.Desk.Click(`label:has(input[value="passcode"])`)
-		w.Desk.Follow(press("continue"))
+		w.Desk.Follow(way("passcode"))
 	}
 	w.at("passcode", passcode)
 	w.Desk.Type(passcode, shown())

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/chromedp/cdproto/page"
 )
 
 // Inspect looks at the page as it stands, with the eyes of somebody who cannot
@@ -116,12 +114,6 @@ func (b *Browser) axe(rules string) []string {
 	there, err := evaluate[bool](b, `"axe" in window`)
 	if err == nil && !there {
 		_, err = evaluate[struct{}](b, source+";0")
-		if !b.profile.NoScript && !b.axeInjected {
-			// The pages that follow get it from the browser, which is quicker than
-			// sending half a megabyte to each.
-			b.axeInjected = true
-			b.do("axe-core in pages to come", send(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source}))
-		}
 	}
 	if err != nil {
 		b.t.Fatalf("axe-core: %v", err)

@@ -50,8 +50,7 @@ func TestJRN11_EveryOutcome(t *testing.T) {
 			other.Desk = Browse(t, chromium(t), w.Desk.profile)
 			other.SignIn()
 			other.Desk.See(choose)
-			other.Desk.Click(`label:has(input[value="push"])`)
-			other.Desk.Follow(press("continue"))
+			other.Desk.Follow(way("push"))
 			if !w.Desk.Has(waiting) {
 				t.Error("the first browser's request is gone")
 			}
@@ -67,7 +66,7 @@ func TestJRN11_EveryOutcome(t *testing.T) {
 		}, "refused.push-locked.heading", "refused.until"},
 		{"no more in this sign-in", Profile{Lang: "de"}, `{"per_journey":1}`, func(t *testing.T, w *Flow) {
 			w.Phone.Deny("mistake")
-			w.Desk.See(press("passcode"))
+			w.Desk.See(`button[name="method"][value="passcode"]`)
 			if w.Desk.Has(press("again")) {
 				t.Error("offers another")
 			}

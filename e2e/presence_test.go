@@ -48,8 +48,7 @@ func TestPUSH18_EveryCheckInBrowsers(t *testing.T) {
 			w.SignIn()
 			w.Enroll(true)
 			w.Desk.See(choose)
-			w.Desk.Click(`label:has(input[value="push"])`)
-			w.Desk.Follow(press("continue"))
+			w.Desk.Follow(way("push"))
 			w.Desk.See(`[role="timer"]:not([aria-live])`)
 			switch tt.presence {
 			case "pick":

@@ -46,11 +46,10 @@ func TestPUSH24_PrivacyIDEAAuthenticator(t *testing.T) {
 
 			w.Desk.Await("the choice, or the push itself", seen(choose)+" || "+seen(press("push")))
 			w.at("privacyidea-ready", `.notice.good`)
-			if w.Desk.Has(`input[value="passcode"]`) || w.Desk.Has(passcode) {
+			if w.Desk.Has(`button[value="passcode"]`) || w.Desk.Has(passcode) {
 				t.Error("a passcode may be typed that nothing makes")
 			}
-			w.Desk.Click(`label:has(input[value="push"])`)
-			w.Desk.Follow(press("continue"))
+			w.Desk.Follow(way("push"))
 			challenge := phone.Await()
 			w.at("privacyidea-push", `.live`)
 			if !strings.Contains(w.Desk.Text("main"), "privacyIDEA Authenticator") {

@@ -44,12 +44,12 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	here.Desk.See(press("logout"))
 	// A remembered device is no fresh factor.
 	here.Desk.Open(me.URL + "/recovery-codes")
-	here.Desk.See(`#passcode, input[name="method"]`)
+	here.Desk.See(`#passcode, .ways`)
 	here.Desk.Open(me.URL)
 
 	there := &Flow{Desk: Browse(t, process, Profile{}), User: h.User, App: me}
 	there.SignIn()
-	there.Desk.See(`#passcode, input[name="method"]`)
+	there.Desk.See(`#passcode, .ways`)
 
 	var shown struct {
 		Devices []struct{ Browser string } `json:"remembered_devices"`
@@ -67,5 +67,5 @@ func TestJRN9_ARememberedDeviceIsAskedForThePasswordAlone(t *testing.T) {
 	}
 	here.Desk.Follow(press("logout"))
 	here.SignIn()
-	here.Desk.See(`#passcode, input[name="method"]`)
+	here.Desk.See(`#passcode, .ways`)
 }

@@ -40,8 +40,7 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 			b.checkLayout("first-pin-" + lang)
 			pin := regexp.MustCompile(`\b[0-9]{4}\b`).FindString(b.Text(firstPIN))
 			if b.Has(choose) {
-				b.Click(`label:has(input[value="passcode"])`)
-				b.Follow(press("continue"))
+				b.Follow(way("passcode"))
 			}
 			b.See(firstPIN)
 			b.Type(passcode, next())

@@ -18,6 +18,8 @@ func readInput(r *http.Request) journey.Input {
 		return journey.PickLanguage{Language: language}
 	}
 	switch value("do") {
+	case "session":
+		return journey.Continue{}
 	case "cancel":
 		return journey.Cancel{}
 	case "back":
@@ -28,14 +30,14 @@ func readInput(r *http.Request) journey.Input {
 		return journey.Resend{Remembering: remembering}
 	case "push", "again":
 		return journey.ChooseMethod{Method: identity.ByPush, Remembering: remembering}
-	case "passcode":
-		return journey.ChooseMethod{Method: identity.ByPasscode, Remembering: remembering}
 	case "recovery":
 		return journey.ChooseMethod{Method: identity.ByRecoveryCode, Remembering: remembering}
 	case "passkey":
 		return journey.SignWithPasskey{Credential: []byte(value("signed")), Remembering: remembering}
 	}
 	switch {
+	case form.Has("method"): // a button too, beside what the page asks for
+		return journey.ChooseMethod{Method: identity.Method(value("method")), Remembering: remembering}
 	case form.Has("signed") && !form.Has("username"):
 		return journey.SignWithPasskey{Credential: []byte(value("signed")), Remembering: remembering}
 	case form.Has("new"):
@@ -50,8 +52,6 @@ func readInput(r *http.Request) journey.Input {
 		return journey.EnterPassword{Password: value("password")}
 	case form.Has("username"):
 		return journey.EnterName{Name: value("username")}
-	case form.Has("method"):
-		return journey.ChooseMethod{Method: identity.Method(value("method")), Remembering: remembering}
 	case form.Has("passcode"):
 		return journey.EnterPasscode{Passcode: value("passcode"), Remembering: remembering}
 	case form.Has("response"):

@@ -299,7 +299,7 @@ func TestENR19_NoWayAroundTheWizard(t *testing.T) {
 	u, secret := s.newcomer(true)
 	v := s.userAgent().begin(secret).sees(`name="password"`)
 	for _, form := range [][]string{
-		{"do", "back"}, {"username", "berit.lie"}, {"do", "push"}, {"do", "passcode"}, {"method", "enrol"},
+		{"do", "back"}, {"username", "berit.lie"}, {"do", "push"}, {"method", "passcode"}, {"method", "enrol"},
 		{"do", "continue", "step", "enrol platform", "platform", "linux"}, {"do", "renew", "step", "enrol scan"}, {"step", "done"},
 		{"do", "enrol", "step", "enrol offer"}, {"step", "passcode", "passcode", s.passcode()},
 	} {

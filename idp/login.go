@@ -18,9 +18,7 @@ func (p *IdP) get(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := p.browserAt(r, t)
-	if b.Binding == "" { // of a journey that is over, it may be signed in by it
-		b.readSession(r)
-	}
+	b.readSession(r) // of a journey that is over, or that could go on with it
 	prompt, err := p.Engine.Look(r.Context(), b.Client, r.PathValue("journey"))
 	if err != nil {
 		return err
@@ -45,7 +43,7 @@ func (p *IdP) post(w http.ResponseWriter, r *http.Request) error {
 		return b.pickLanguage(w, r, id, state, language)
 	}
 	b.readSession(r)
-	if _, goesOn := input.(journey.Continue); goesOn {
+	if _, goesOn := input.(journey.Continue); goesOn && r.PostFormValue("do") != "session" {
 		if err := b.longPoll(w, r, id, state); err != nil {
 			return err
 		}

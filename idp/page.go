@@ -41,6 +41,7 @@ func (b *browser) render(w http.ResponseWriter, r *http.Request, p *journey.Prom
 func (b *browser) page(r *http.Request, p *journey.Prompt) (templates.Page, error) {
 	page := templates.Page{L: b.idp.Site.Catalog.Negotiate(p.Language, "", "", ""), Tenant: web.Brand(b.Tenant),
 		Languages: b.idp.Site.Catalog.Languages(), State: p.State, Action: address(b.Tenant, p.Journey), Problem: p.Problem, Notice: p.Notice}
+	page.Session = p.Session
 	if p.Remember != nil {
 		page.Remember = &templates.Remember{Days: p.Remember.Days, Checked: p.Remember.Ticked}
 	}
@@ -178,11 +179,19 @@ var disabledTexts = map[journey.Reason]string{
 // push is the page that waits for the phone.
 func (b *browser) push(p *journey.Prompt, ask journey.AskedPush) templates.Push {
 	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place,
-		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, Passcode: p.Push.Passcode, Silent: ask.Silent}
+		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent}
 	if ask.OnThisDevice {
 		body.App = b.idp.Site.AuthenticatorOrigin() + "/authenticator/"
 	}
 	return body
+}
+
+func ways(methods []identity.Method) []templates.Way {
+	var ways []templates.Way
+	for _, m := range methods {
+		ways = append(ways, templates.Way(m))
+	}
+	return ways
 }
 
 // endedPushes says by its own name how a request ended without a login.
@@ -199,7 +208,7 @@ var endedPushes = map[store.PushOutcome]string{
 // pushEnded says how the request ended, and what can be done now.
 func pushEnded(p *journey.Prompt, ask journey.AskedAnother) templates.PushEnded {
 	body := templates.PushEnded{Application: p.Application, Name: p.Name, Why: templates.PushExpired, Newer: ask.Newer.Time,
-		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, Passcode: p.Push.Passcode, Last: p.Push.Last}
+		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, OtherWays: ways(p.Push.OtherMethods), Last: p.Push.Last}
 	if why, ok := endedPushes[ask.Outcome]; ok {
 		body.Why = why
 	}
@@ -218,7 +227,7 @@ var unsentPushes = map[string]string{
 
 func pushUnsent(p *journey.Prompt, why string) templates.PushEnded {
 	return templates.PushEnded{Application: p.Application, Name: p.Name, Why: why, Until: p.Push.LockedUntil.Time,
-		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, Passcode: p.Push.Passcode}
+		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, OtherWays: ways(p.Push.OtherMethods)}
 }
 
 // passcode is the page that asks for one; where push would be offered, were it not

@@ -66,7 +66,7 @@ func (v *userAgent) again() *userAgent {
 
 var (
 	tags    = regexp.MustCompile(`<[^>]*>`)
-	buttons = regexp.MustCompile(`<button[^>]* name="do" value="([a-z]+)"`)
+	buttons = regexp.MustCompile(`<button[^>]* name="(?:do|method)" value="([a-z]+)"`)
 )
 
 // heading is what the page says first.
@@ -160,7 +160,7 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	v.again().sees("No more pushes can be sent in this sign‑in")
 	s.Clock.Advance(time.Minute)
 	v.open(v.at).sees("The request ran out of time").sees("No further request can be sent")
-	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`value="push" disabled`)
+	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`<div class="choice off">`)
 }
 
 // After *it wasn't me* no way leads to another push in the same journey. (Without
@@ -206,7 +206,7 @@ func TestPUSH9_ThePageOfTheLock(t *testing.T) {
 				t.Error("another push is offered")
 			}
 			if tt.codes { // and on the page of the passcode, which is all there is now
-				v.send("do", "passcode").sees(`name="passcode"`).sees("Push is back at")
+				v.send("method", "passcode").sees(`name="passcode"`).sees("Push is back at")
 			}
 		})
 	}
@@ -231,7 +231,7 @@ func TestPUSH10_ThePageOfAnotherBrowser(t *testing.T) {
 	if strings.Contains(theirs.page, "signed in as") {
 		t.Fatal("the approval of one browser let in another")
 	}
-	theirs.send("do", "passcode").sees(`name="passcode"`)
+	theirs.send("method", "passcode").sees(`name="passcode"`)
 	mine.send().sees("signed in as " + s.User.ID)
 }
 
@@ -321,7 +321,7 @@ func TestPUSH16_FormsForWhatIsNotOffered(t *testing.T) {
 		change func(*policy.Push)
 		form   []string
 	}{
-		{"a passcode where codes are refused", strict, []string{"do", "passcode"}},
+		{"a passcode where codes are refused", strict, []string{"method", "passcode"}},
 		{"its row", strict, []string{"method", "passcode"}},
 		{"a method nobody has", strict, []string{"method", "sms"}},
 		{"a push where push is off", off, []string{"do", "push"}},
@@ -337,7 +337,7 @@ func TestPUSH16_FormsForWhatIsNotOffered(t *testing.T) {
 			if strings.Contains(v.page, "signed in as") || strings.Contains(v.page, `class="number"`) || pushes(s, v) != 0 {
 				t.Errorf("%v sent %d pushes:\n%s", tt.form, pushes(s, v), v.page)
 			}
-			if slices.Equal(tt.form, []string{"do", "passcode"}) && strings.Contains(v.page, `name="passcode"`) {
+			if slices.Equal(tt.form, []string{"method", "passcode"}) && strings.Contains(v.page, `name="passcode"`) {
 				t.Error("asks for a passcode")
 			}
 		})

@@ -8,6 +8,7 @@
 //     data-failed          what to say when it failed
 //     data-offer           offer passkeys in the autofill menu of the field too,
 //                          where browsers can (mediation "conditional")
+//     data-ask             request it once without a press, when the page opens
 
 const form = document.getElementById("step");
 const problem = document.getElementById("passkey-problem");
@@ -68,20 +69,24 @@ function ready(button) {
     return;
   }
   button.hidden = false;
-  button.addEventListener("click", async () => {
-    problem.hidden = true;
-    button.disabled = true;
-    autofill?.abort();
-    try {
-      await (button.dataset.creation ? make(button) : sign(button));
-    } catch (error) {
-      console.warn(error);
-      fail(button);
-      button.focus();
-    } finally {
-      button.disabled = false;
-    }
-  });
+  button.addEventListener("click", () => request(button));
+  // Some browsers request nothing without a press: then the button is there.
+  if (button.dataset.ask !== undefined) request(button);
+}
+
+async function request(button) {
+  problem.hidden = true;
+  button.disabled = true;
+  autofill?.abort();
+  try {
+    await (button.dataset.creation ? make(button) : sign(button));
+  } catch (error) {
+    console.warn(error);
+    fail(button);
+    button.focus();
+  } finally {
+    button.disabled = false;
+  }
 }
 
 // offerInAutofill puts passkeys into the autofill menu of the field for the user

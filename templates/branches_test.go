@@ -26,7 +26,9 @@ func TestEveryBranchHasASample(t *testing.T) {
 	mail := c.instrument(set.mail)
 	l := catalog.Negotiate("en", "", "", "")
 	for _, s := range samples() {
-		if err := pages[s.page.Body.template()].ExecuteTemplate(io.Discard, "layout", s.filled(l, catalog.Languages())); err != nil {
+		page := s.filled(l, catalog.Languages())
+		page.typed = set.typed[page.Body.template()]
+		if err := pages[page.Body.template()].ExecuteTemplate(io.Discard, "layout", page); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,12 +26,12 @@ type Password struct {
 func (Password) template() string { return "password.html" }
 func (Password) heading() Text    { return Text{Key: "password.heading"} }
 
-// Choose asks for the method of the second factor. Fields: method. Buttons:
-// continue, back, cancel.
+// Choose asks for the method of the second factor. Each is a button, of the name
+// method. Other buttons: back, cancel.
 type Choose struct {
 	Application string
 	Name        string
-	Methods     []Method // strongest first
+	Methods     []Method // the one that worked last in this browser first, then the strongest
 }
 
 func (Choose) template() string { return "choose.html" }
@@ -52,9 +52,16 @@ func (m Method) Label() Text {
 	return Text{Key: "choose.method." + strings.ReplaceAll(m.Kind, " ", "-")}
 }
 
+// A Way is another way to confirm that a page offers: the kind of a [Method]. Its
+// button has the name method.
+type Way string
+
+// Text is that of the button.
+func (w Way) Text() Text { return Text{Key: "do.instead." + strings.ReplaceAll(string(w), " ", "-")} }
+
 // Push waits for the phone. It has a Stream. Buttons: continue (submitted by
 // scripts on the event of the stream, and pressed by people without scripts
-// after they have approved), again, passcode, cancel.
+// after they have approved), again, those of the other ways, cancel.
 type Push struct {
 	Application string
 	Name        string
@@ -67,7 +74,7 @@ type Push struct {
 	Total       int    // seconds it had
 	AgainIn     int    // seconds until another may be sent
 	Again       bool   // whether another may be sent at all in this journey
-	Passcode    bool   // whether a passcode may be entered instead
+	OtherWays   []Way  // that may be used instead
 	Silent      bool   // one of the apps gets no notification and must be opened by hand
 	App         string // address of the web authenticator, where it may be on this device; else empty
 }
@@ -122,14 +129,14 @@ const (
 )
 
 // PushEnded says how a push request ended and what can be done. Buttons: again,
-// passcode, back, cancel.
+// those of the other ways, back, cancel.
 type PushEnded struct {
 	Application string
 	Name        string
 	Why         string    // PushMistake and so on
 	Again       bool      // whether another may be sent in this journey
 	AgainIn     int       // seconds until then
-	Passcode    bool      // whether a passcode may be entered instead
+	OtherWays   []Way     // that may be used instead
 	Last        bool      // the limit of requests in this journey is reached
 	Until       time.Time // with PushLocked: when push is available again; zero if not shown
 	Newer       time.Time // with PushSuperseded: when the newer request was sent; zero if there is none

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -38,9 +39,16 @@ type Page struct {
 	Remember    *Remember          // the check box beside a second factor; nil where there is none
 	FirstPIN    *FirstPIN          // the initial PIN of a new authenticator, until it was used; else nil
 	Stream      string             // address of the event stream that says when to go on; empty on pages that do not wait
+	Session     string             // name of the person who signed in with this browser meanwhile, with whom the page can go on; empty elsewhere
 	Nav         []NavItem          // navigation of the self-service pages; empty elsewhere
 	Body        Body               // the content of this page, such as an Identify
+
+	typed bool // its template has a field that the focus is in
 }
+
+// Typed reports whether the page asks for something to be typed: the focus is there,
+// also after an error, and not on the error.
+func (p Page) Typed() bool { return p.typed }
 
 // A Body is the content of one page: a struct with the fields that its template
 // shows. Each file in the folder pages has one type of body, and each type has
@@ -108,6 +116,7 @@ func (p Page) Progress() int {
 // A Set holds the parsed pages and mails. It is safe for concurrent use.
 type Set struct {
 	pages map[string]*template.Template // by the name of the file
+	typed map[string]bool               // those with a field that the focus is in
 	mail  *template.Template
 }
 
@@ -130,13 +139,18 @@ func New(asset func(name string) string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	s := &Set{pages: make(map[string]*template.Template, len(names))}
+	s := &Set{pages: make(map[string]*template.Template, len(names)), typed: make(map[string]bool)}
 	for _, name := range names {
 		page, err := template.Must(base.Clone()).ParseFS(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("templates: %w", err)
 		}
 		s.pages[path.Base(name)] = page
+		source, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		s.typed[path.Base(name)] = bytes.Contains(source, []byte(`{{template "described`))
 	}
 	if s.mail, err = template.Must(base.Clone()).ParseFS(files, "mails/*.html"); err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
@@ -150,6 +164,7 @@ func (s *Set) Render(w io.Writer, p Page) error {
 	if p.Body == nil {
 		return errors.New("templates: a page without a body")
 	}
+	p.typed = s.typed[p.Body.template()]
 	if err := s.pages[p.Body.template()].ExecuteTemplate(w, "layout", p); err != nil {
 		return fmt.Errorf("templates: %w", err)
 	}

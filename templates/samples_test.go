@@ -47,6 +47,8 @@ func samples() []sample {
 		{Kind: "push", Disabled: Text{Key: "choose.disabled.locked"}, Until: at},
 		{Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}, Preselected: true},
 		{Kind: "enrol", Detail: Text{Key: "choose.detail.enrol"}},
+		{Kind: "challenge", Detail: Text{Key: "choose.detail.challenge"}},
+		{Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}},
 	}
 	const link = "https://login.example.org/authenticator/#a=3q5kz2m4n6p7r8s9t0v1w2x3y4"
 	scan := EnrollScan{Application: payroll, Name: anna, Platform: identity.Android, Link: link, QR: qr(link),
@@ -70,11 +72,12 @@ func samples() []sample {
 	store := EnrollPrivacyIDEA{Application: payroll, Name: anna, Left: 540, QR: qr("otpauth://pipush/anna.berg?url=https%3A%2F%2Fid.example.org%2Ft%2Fdemo%2Fttype%2Fpush&ttl=10&issuer=Example%20Hospital&enrollment_credential=9311ee50678983c0f29d3d843f86e39405e2b427&v=1&serial=LK-7Q2M-4KXD&sslverify=1&poll_only=True")}
 	storeHere, storeOver := store, store
 	storeHere.Link, storeHere.Install, storeOver.Over = "otpauth://pipush/anna.berg", "https://apps.example.org/privacyidea", true
-	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, Passcode: true}
+	others := []Way{"passcode", "challenge", "passkey", "recovery code"}
+	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, OtherWays: others}
 	plain := push
-	plain.Number, plain.Place, plain.Again, plain.Passcode = "", "", false, false
+	plain.Number, plain.Place, plain.Again, plain.OtherWays = "", "", false, nil
 	silent := push
-	silent.Number, silent.Pick, silent.Silent, silent.Passcode = "472", true, true, false
+	silent.Number, silent.Pick, silent.Silent, silent.OtherWays = "472", true, true, nil
 	six, samePhone := push, push
 	six.Number, samePhone.App = "482913", "https://login.example.org/authenticator/"
 	unknown := push
@@ -88,6 +91,7 @@ func samples() []sample {
 		{"passkey", Page{Remember: &Remember{Days: 30}, Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`, Recovery: true}}},
 		{"passkey-problem", Page{Problem: "error.passkey.wrong", Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`}}},
 		{"choose-passkey", Page{Body: Choose{payroll, anna, append(slices.Clone(methods), Method{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}})}}},
+		{"identify-session", Page{Session: anna, Body: Identify{Application: payroll}}},
 		{"identify-bare", Page{Body: Identify{}}},
 		{"identify-problem", Page{Problem: "error.name.empty", ErrorID: "4F7K-20QX", Body: Identify{Application: payroll, Name: anna}}},
 		{"password", Page{Body: Password{payroll, anna, true}}},
@@ -112,7 +116,7 @@ func samples() []sample {
 		{"push-six", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
 		{"push-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
 		{"push-unknown", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
-		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, Passcode: true}}},
+		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, OtherWays: others}}},
 		{"push_ended-not-me-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
 		{"passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
 		{"passcode-problem", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
@@ -161,7 +165,7 @@ func samples() []sample {
 		{"passcode-remember-ticked", Page{Remember: &Remember{Days: 30, Checked: true}, Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
 		{"choose-remember", Page{Remember: &Remember{Days: 1}, Body: Choose{Application: payroll, Name: anna,
 			Methods: []Method{{Kind: "push", Detail: Text{"choose.detail.device", []any{"device", "Pixel 9"}}, Preselected: true}, {Kind: "passcode", Detail: Text{Key: "choose.detail.passcode"}}}}}},
-		{"push-remember", Page{Remember: &Remember{Days: 30, Checked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, Passcode: true}}},
+		{"push-remember", Page{Remember: &Remember{Days: 30, Checked: true}, Stream: "/t/demo/login/jrn/events", Body: Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", At: at, Left: 50, Total: 60, Again: true, OtherWays: others}}},
 		{"enroll_nomail-bare", Page{Body: EnrollNoMail{payroll, anna}}},
 		{"ended-bare", Page{Body: Ended{}}},
 		{"ended", Page{Body: Ended{Application: payroll, Home: "https://payroll.example.org/"}}},
@@ -208,7 +212,7 @@ func samples() []sample {
 	list = append(list, meSamples()...)
 	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
 		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
-		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, Passcode: why != PushNotMe}
+		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: map[bool][]Way{true: others}[why != PushNotMe]}
 		switch why {
 		case PushLocked:
 			body.Until = at

@@ -49,6 +49,9 @@ func (f *flow) prompt(ctx context.Context, r store.Reader) (*Prompt, error) {
 	if p.Ask, err = f.ask(ctx, r); err != nil {
 		return nil, err
 	}
+	if p.Session, err = f.namedBySession(ctx, r); err != nil {
+		return nil, err
+	}
 	p.FirstPIN, err = f.firstPIN(ctx, r)
 	return p, err
 }
@@ -195,7 +198,8 @@ func (f *flow) pushOffered() bool { return slices.Contains(f.Methods, identity.B
 func (f *flow) lastPushSent() bool { return f.Journey.Pushes >= f.Rules.Push.PerJourney }
 
 func (f *flow) pushStatus(now time.Time) *PushStatus {
-	s := &PushStatus{Passcode: f.Facts.Codes, Offered: f.pushOffered(), Last: f.lastPushSent(),
+	others := slices.DeleteFunc(slices.Clone(f.Methods), func(m identity.Method) bool { return m == identity.ByPush })
+	s := &PushStatus{OtherMethods: others, Offered: f.pushOffered(), Last: f.lastPushSent(),
 		AgainIn: seconds(f.Journey.PushAt.Add(time.Duration(f.Rules.Push.Spacing)*time.Second), now)}
 	if f.Facts.Push && f.Journey.Proved() {
 		s.LockedUntil, s.TooOld = Time{f.Facts.PushLockedUntil}, f.TooOld
@@ -209,17 +213,17 @@ func (f *flow) pushStatus(now time.Time) *PushStatus {
 func (f *flow) methodChoices(now time.Time) []MethodChoice {
 	proved := f.Journey.Proved()
 	var rows []MethodChoice
-	if reason := f.whyPushDisabled(); reason != "" && proved {
-		row := MethodChoice{Method: identity.ByPush, Disabled: reason}
-		if reason == ReasonPushLocked {
-			row.Until = Time{f.Facts.PushLockedUntil}
-		}
-		rows = append(rows, row)
-	}
 	for _, method := range f.Methods {
 		row := MethodChoice{Method: method, Picked: method == f.Preselected}
 		if method == identity.ByPush && proved {
 			f.describeDevices(&row, now)
+		}
+		rows = append(rows, row)
+	}
+	if reason := f.whyPushDisabled(); reason != "" && proved {
+		row := MethodChoice{Method: identity.ByPush, Disabled: reason}
+		if reason == ReasonPushLocked {
+			row.Until = Time{f.Facts.PushLockedUntil}
 		}
 		rows = append(rows, row)
 	}

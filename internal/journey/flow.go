@@ -31,7 +31,7 @@ type flow struct {
 	Presence       policy.Presence   // what a push would ask for now
 	TooOld         []OldApp          // apps of this user that cannot do that presence check, once a password was proved
 	Methods        []identity.Method // that may be chosen now, in the order in which they are offered
-	Preselected    identity.Method   // of these: the one that worked last in this browser, or the first
+	Preselected    identity.Method   // the first of these
 	Request        push.State        // of the push the page waits for, if any
 	Challenge      store.Challenge   // that is to be answered; zero once it expired
 	LastMethod     identity.Method
@@ -48,6 +48,7 @@ type flow struct {
 	device        Device // that counted in the step under way, under its new secret
 	recoveryCodes int64  // that the user can still use
 	endedNow      bool   // by the call under way
+	joined        bool   // the step under way took everything from the client's session
 	unchanged     bool   // the step under way changed no row of the person: they need not be read again
 }
 
@@ -193,8 +194,9 @@ func (f *flow) listTooOld(ways policy.Ways) {
 	}
 }
 
-// listMethods lists what may be chosen, in the order of the journey definition, or
-// else push before a passcode (PUSH-7); the other methods come after these.
+// listMethods lists what may be chosen: the one that worked last in this browser, and
+// then the strongest first. Of push and passcode the order is the journey
+// definition's, or else push first (PUSH-7).
 func (f *flow) listMethods() {
 	j, facts := f.Journey, f.Facts
 	proved := j.Proved()
@@ -212,11 +214,17 @@ func (f *flow) listMethods() {
 			f.Methods = append(f.Methods, m)
 		}
 	}
-	f.Methods = append(f.Methods, facts.OtherMethods...)
-	switch {
-	case proved && slices.Contains(f.Methods, f.LastMethod) && f.LastMethod != identity.ByRecoveryCode: // each was for one bad day
-		f.Preselected = f.LastMethod
-	case len(f.Methods) > 0:
+	for _, m := range facts.OtherMethods {
+		if m == identity.ByPasskey { // no page but ours can use it
+			f.Methods = slices.Insert(f.Methods, 0, m)
+		} else {
+			f.Methods = append(f.Methods, m)
+		}
+	}
+	if last := slices.Index(f.Methods, f.LastMethod); proved && last > 0 && f.LastMethod != identity.ByRecoveryCode { // each was for one bad day
+		f.Methods = slices.Insert(slices.Delete(f.Methods, last, last+1), 0, f.LastMethod)
+	}
+	if len(f.Methods) > 0 {
 		f.Preselected = f.Methods[0]
 	}
 }

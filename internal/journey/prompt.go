@@ -29,6 +29,7 @@ type Prompt struct {
 	Language    string `json:"language"`              // tag of the language to show it in
 	Problem     string `json:"problem,omitempty"`     // locale key of what went wrong; empty where nothing did
 	Notice      string `json:"notice,omitempty"`      // locale key of what to say first otherwise
+	Session     string `json:"session,omitempty"`     // name of the person who has signed in with this client since: Continue goes on so (JRN-8)
 
 	Remember *RememberBox `json:"remember,omitempty"`  // to ask beside the second factor; nil where it must not be asked
 	FirstPIN *FirstPIN    `json:"first_pin,omitempty"` // goes with the authenticator that was just set up; nil where there is none
@@ -71,12 +72,12 @@ type FirstPIN struct {
 // A PushStatus says whether another push may be sent, and what keeps it from
 // being sent.
 type PushStatus struct {
-	Passcode    bool     `json:"passcode"` // a passcode may be typed instead
-	Offered     bool     `json:"offered"`
-	AgainIn     int      `json:"again_in"`              // seconds until the next may be sent; 0 once it may
-	Last        bool     `json:"last"`                  // this journey has sent as many as it may
-	LockedUntil Time     `json:"locked_until,omitzero"` // too many requests (PUSH-9); zero when push is not locked
-	TooOld      []OldApp `json:"too_old,omitempty"`     // apps that keep push from being offered (PUSH-22)
+	OtherMethods []identity.Method `json:"other_methods,omitempty"` // other ways that may be chosen instead
+	Offered      bool              `json:"offered"`
+	AgainIn      int               `json:"again_in"`              // seconds until the next may be sent; 0 once it may
+	Last         bool              `json:"last"`                  // this journey has sent as many as it may
+	LockedUntil  Time              `json:"locked_until,omitzero"` // too many requests (PUSH-9); zero when push is not locked
+	TooOld       []OldApp          `json:"too_old,omitempty"`     // apps that keep push from being offered (PUSH-22)
 }
 
 // An Ask is what a prompt asks for or shows: one of the types below. Its kind is

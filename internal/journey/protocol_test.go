@@ -102,10 +102,10 @@ func TestProtocol_Prompts(t *testing.T) {
 	for name, p := range map[string]*Prompt{
 		"name": {Step: Identify, State: "1.identify", Application: "Payroll", Language: "en", Ask: AskedName{}},
 		"push": {Step: WaitForPush, State: "4.push", Application: "Payroll", Name: "berit.lie", Language: "en",
-			Push: &PushStatus{Offered: true, Passcode: true, AgainIn: 12},
+			Push: &PushStatus{Offered: true, OtherMethods: []identity.Method{identity.ByPasscode, identity.ByRecoveryCode}, AgainIn: 12},
 			Ask:  AskedPush{Number: "47", Address: "192.0.2.17", StartedAt: at(1794990000), Left: 57, Total: 60}},
 		"passcode": {Step: AskPasscode, State: "5.passcode", Application: "Payroll", Name: "berit.lie", Language: "en", Problem: "error.passcode.wrong",
-			Push: &PushStatus{Offered: true, Passcode: true}, Ask: AskedPasscode{Recovery: true}},
+			Push: &PushStatus{Offered: true, OtherMethods: []identity.Method{identity.ByPasscode, identity.ByRecoveryCode}}, Ask: AskedPasscode{Recovery: true}},
 		"locked": {Step: Locked, State: "6.locked", Application: "Payroll", Name: "berit.lie", Language: "en", Reason: ReasonLocked, Until: at(1794990900)},
 	} {
 		text, err := json.Marshal(p)

@@ -125,8 +125,8 @@ func newJourney(c Client, app identity.Application, now time.Time) *identity.Jou
 // passed in it and is fresh enough. If a remembered device can stand for
 // everything that is missing then, it does.
 func (f *flow) takeOver(ctx context.Context, tx *store.Tx) (*flow, error) {
-	j, s, want := f.Journey, f.client.Session, f.request
-	u, err := tx.Users().Get(ctx, j.Tenant, s.UserID)
+	j := f.Journey
+	u, err := tx.Users().Get(ctx, j.Tenant, f.client.Session.UserID)
 	if err != nil {
 		return nil, err
 	}
@@ -137,17 +137,8 @@ func (f *flow) takeOver(ctx context.Context, tx *store.Tx) (*flow, error) {
 	if err := f.require(); err != nil {
 		return nil, err
 	}
-	for _, p := range s.Passed {
-		if staleFactor(want, p, tx.Now()) {
-			continue
-		}
-		counts, err := f.counts(ctx, tx.Reader, p)
-		if err != nil {
-			return nil, err
-		}
-		if counts {
-			j.Passed = append(j.Passed, p)
-		}
+	if err := f.takePassed(ctx, tx.Reader); err != nil {
+		return nil, err
 	}
 	if err := f.recognise(ctx, tx); err != nil {
 		return nil, err
@@ -186,6 +177,12 @@ func (f *flow) signOn(ctx context.Context, tx *store.Tx) error {
 	if f.recognised { // the session has passed more than before
 		return f.engine.succeed(ctx, tx, f)
 	}
+	return f.useSession(ctx, tx)
+}
+
+// useSession answers the application by the session that the client has.
+func (f *flow) useSession(ctx context.Context, tx *store.Tx) error {
+	j := f.Journey
 	if err := tx.Sessions().Touch(ctx, f.client.Session); err != nil {
 		return err
 	}

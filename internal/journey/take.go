@@ -56,6 +56,11 @@ func (e *Engine) lookStale(ctx context.Context, c Client, id string) (*Prompt, e
 }
 
 func (t *taking) take(ctx context.Context) (*Prompt, error) {
+	if uses, err := t.usesSession(ctx); err != nil {
+		return nil, err
+	} else if uses {
+		return t.commit(ctx, func(ctx context.Context, tx *store.Tx, f *flow) error { return f.joinSession(ctx, tx) })
+	}
 	switch in := t.input.(type) {
 	case EnterPassword:
 		return t.enterPassword(ctx, in)
@@ -73,6 +78,19 @@ func (t *taking) take(ctx context.Context) (*Prompt, error) {
 		}
 	}
 	return t.commit(ctx, t.dispatch)
+}
+
+// usesSession reports whether the input goes on with a session that is newer than the
+// journey. Only of one that may be is anything read.
+func (t *taking) usesSession(ctx context.Context) (bool, error) {
+	if !newerSession(t.client, t.journey, Request{}) {
+		return false, nil
+	}
+	f, err := t.engine.load(ctx, t.engine.DB.Reader, t.client, t.journey)
+	if err != nil {
+		return false, err
+	}
+	return f.usesSession(ctx, t.engine.DB.Reader, t.input)
 }
 
 // fitsVersion reports whether an input was decided on the version that the
@@ -291,6 +309,9 @@ func (e *Engine) commit(ctx context.Context, tx *store.Tx, f *flow) (*flow, erro
 	if err := f.issueChallenge(ctx, tx); err != nil {
 		return nil, err
 	}
+	if f.joined && j.Outcome == identity.Succeeded {
+		return f, f.useSession(ctx, tx)
+	}
 	if j.Outcome == identity.Succeeded && j.Login() { // whoever enrolled by mail is not signed in (ENR-4)
 		return f, e.succeed(ctx, tx, f)
 	}
@@ -307,7 +328,7 @@ func (f *flow) look(ctx context.Context, tx *store.Tx) (*flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh.recognised, fresh.device = f.recognised, f.device
+	fresh.recognised, fresh.device, fresh.joined = f.recognised, f.device, f.joined
 	return fresh, nil
 }
 

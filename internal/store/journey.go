@@ -18,7 +18,7 @@ var journeyState = []string{
 	"browser", "language", "user_id", "name", "decoy", "stand_in", "known_browser", "refused", "policy_version", "method",
 	"pushes", "push_id", "push_at", "notice", "enrol", "platform", "code_sent_at",
 	"code_expires_at", "code_tries", "code_sends", "code_passed_at", "steps", "resync_authenticator", "resync_step", "resync_drift",
-	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "expires_at", "ended_at", "outcome",
+	"resync_until", "resync_tries", "reset", "remember", "fresh_after", "started_at", "expires_at", "ended_at", "outcome",
 }
 
 func stateArgs(j *identity.Journey) []any {
@@ -34,13 +34,13 @@ func stateArgs(j *identity.Journey) []any {
 		j.Browser, j.Language, user, j.Name, flag(j.Decoy), j.StandIn, flag(j.KnownBrowser), j.Refused, j.Policy, string(j.Method),
 		j.Pushes, j.PushID, at(j.PushAt), j.Notice, string(j.Enroll), string(j.Platform), at(j.Code.SentAt),
 		at(j.Code.ExpiresAt), j.Code.Tries, j.Code.Sends, at(j.Code.PassedAt), strings.Join(steps, " "), j.Resync.Authenticator, j.Resync.Step, j.Resync.Drift,
-		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
+		at(j.Resync.Until), j.Resync.Tries, string(j.Reset), string(j.Remember), at(j.FreshAfter), at(j.StartedAt), at(j.ExpiresAt), at(j.EndedAt), string(j.Outcome),
 	}
 }
 
 var insertJourney = `INSERT INTO journeys (tenant_id, id, version, application_id, protocol, request, binding,
-	fingerprint, ip, acr, started_at, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
-	VALUES (` + numbered(1, 13+len(journeyState)) + `)`
+	fingerprint, ip, acr, invitation_id, adding, ` + strings.Join(journeyState, ", ") + `)
+	VALUES (` + numbered(1, 12+len(journeyState)) + `)`
 
 // Journeys reads and writes journeys.
 type Journeys struct {
@@ -66,7 +66,7 @@ func (v Journeys) Add(ctx context.Context, j *identity.Journey) error {
 	j.Version = 1
 	_, err = v.tx.exec(ctx, "add journey", insertJourney, append([]any{
 		j.Tenant, j.ID, j.Version, j.Application, string(j.Protocol), string(j.Request), j.Binding,
-		j.Fingerprint, j.IP, string(acr), at(j.StartedAt), j.Invitation, flag(j.Adding),
+		j.Fingerprint, j.IP, string(acr), j.Invitation, flag(j.Adding),
 	}, stateArgs(j)...)...)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (v Journeys) revokeValidations(ctx context.Context, table string, j *identi
 
 var selectJourney = bothTexts(func(json jsonSQL) string {
 	return `SELECT j.tenant_id, j.id, j.version, j.application_id, j.protocol, j.request, j.binding, j.fingerprint, j.ip,
-	j.acr, j.started_at, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
+	j.acr, j.invitation_id, j.adding, j.` + strings.Join(journeyState, ", j.") + `,
 	(SELECT ` + json.values("r.place", "r.validation") + ` FROM journey_required r
 		WHERE r.tenant_id = $1 AND r.journey_id = $2 AND r.revoked_at IS NULL),
 	(SELECT ` + json.rows("p.passed_at, p.validation", "p.validation", "p.method", "p.authenticator_id", "p.passed_at") + ` FROM journey_passed p
@@ -206,12 +206,12 @@ func (v JourneyReads) Get(ctx context.Context, tenant, id string) (*identity.Jou
 	}
 	err := v.r.q.QueryRowContext(ctx, v.r.dialect.text(selectJourney), tenant, id).Scan(
 		&j.Tenant, &j.ID, &j.Version, &j.Application, &j.Protocol, &j.Request, &j.Binding, &j.Fingerprint, &j.IP,
-		fromJSON{&j.ACR}, nullTime{&j.StartedAt}, &j.Invitation, &adding,
+		fromJSON{&j.ACR}, &j.Invitation, &adding,
 		&j.Browser, &j.Language, &user, &j.Name, &decoy, &j.StandIn, &known, &j.Refused, &j.Policy, &j.Method,
 		&j.Pushes, &j.PushID, nullTime{&j.PushAt}, &j.Notice, &j.Enroll, &j.Platform, nullTime{&j.Code.SentAt},
 		nullTime{&j.Code.ExpiresAt}, &j.Code.Tries, &j.Code.Sends, nullTime{&j.Code.PassedAt}, &steps,
 		&j.Resync.Authenticator, &j.Resync.Step, &j.Resync.Drift, nullTime{&j.Resync.Until}, &j.Resync.Tries, &j.Reset, &j.Remember,
-		nullTime{&j.FreshAfter}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &j.ApplicationName, &j.ApplicationHome, &cannotShow, &plainPush)
+		nullTime{&j.FreshAfter}, nullTime{&j.StartedAt}, nullTime{&j.ExpiresAt}, nullTime{&j.EndedAt}, &j.Outcome, fromJSON{&j.Required}, fromJSON{&passed}, &j.ApplicationName, &j.ApplicationHome, &cannotShow, &plainPush)
 	if err != nil {
 		return nil, notFound("journey "+id, err)
 	}
