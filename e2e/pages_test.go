@@ -36,6 +36,9 @@ func TestJRN13_EveryPage(t *testing.T) {
 				open(b, page, lang)
 				b.checkLayout("page-" + page + "-" + lang)
 			}
+			b.window(390, 844)
+			open(b, "choose-four", lang)
+			b.Await("four ways on one screen of a phone", `[...document.querySelectorAll(".ways .choice")].at(-1).getBoundingClientRect().bottom <= innerHeight`)
 		})
 	}
 	// A third of the pages in each language will do: it changes neither the elements

@@ -109,6 +109,8 @@ func samples() []sample {
 		{"new_password-problem", Page{Problem: "error.password.common", Body: NewPassword{Application: payroll, Name: anna, Forgotten: true, MinLength: 8}}},
 		{"choose", Page{Body: Choose{payroll, anna, methods}}},
 		{"choose-locked", Page{Problem: "error.push.locked", Body: Choose{payroll, anna, locked}}},
+		{"choose-four", Page{Remember: &Remember{Days: 30}, Body: Choose{payroll, anna, []Method{methods[0],
+			{Kind: "passkey", Detail: Text{Key: "choose.detail.passkey"}}, methods[1], {Kind: "recovery code", Detail: Text{Key: "choose.detail.recovery-code"}}}}}},
 		{"choose-bare", Page{Body: Choose{payroll, anna, []Method{{Kind: "passcode", Preselected: true}}}}},
 		{"push", Page{Stream: "/t/demo/login/jrn_x/stream", Body: push}},
 		{"push-plain", Page{Stream: "/t/demo/login/jrn_x/stream", Body: plain}},
