@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
@@ -102,8 +103,8 @@ func testAuthenticators(t *testing.T) {
 	// Every change left its event, by the command line, and none holds a secret.
 	for kind, want := range map[string]int{"authenticator.added": 3, "authenticator.locked": 1, "authenticator.suspended": 1,
 		"authenticator.resumed": 1, "authenticator.unlocked": 1, "authenticator.revoked": 1} {
-		events := read[[]eventRow](p, "", "audit", "list", "--kind", kind)
-		if len(events) != want || slices.ContainsFunc(events, func(e eventRow) bool { return !strings.Contains(e.ActorName, ": latchkey authenticator ") }) {
+		events := read[[]report.Event](p, "", "audit", "list", "--kind", kind)
+		if len(events) != want || slices.ContainsFunc(events, func(e report.Event) bool { return !strings.Contains(e.ActorName, ": latchkey authenticator ") }) {
 			t.Errorf("%s: %+v, want %d by the command line", kind, events, want)
 		}
 	}
