@@ -444,8 +444,8 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("events: %+v, want two that differ before and after", events)
 	}
 	p.fails(exitFailed, "rules[1].require[0]: must be one of", `{"rules":[{"name":"a","require":["password"]},{"name":"b","require":["magic"]}]}`, "policy", "set", "access")
-	p.fails(exitFailed, "rules[0].groups[0]: is not known; did you mean Nurses?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
-	p.fails(exitFailed, "rules[0].applications[0]: is not known", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
+	p.fails(exitFailed, "there is no group “Nurces”; did you mean “Nurses”?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
+	p.fails(exitFailed, "there is no application “Payroll”", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
 	p.fails(exitFailed, "is not JSON", "{", "policy", "set", "push")
 	p.fails(exitUsage, "there is no document", "", "policy", "set", "push")
 	p.fails(exitFailed, "target: must be one of", "", "policy", "set", "self-provisioning", "--tenant", "default", "--target", "nobody")
