@@ -47,6 +47,9 @@ func (c *userImport) Run(ctx context.Context, s *shell) error {
 		if err = directory.JoinProblems(err, people.CheckImport(ctx, ts.tenant.ID, rows)); err != nil {
 			return err
 		}
+		for _, row := range rows {
+			s.noteAddresses(row.Mail)
+		}
 		if c.DryRun {
 			return s.print(importRow{Users: len(rows)}, "All %d users can be imported.", len(rows))
 		}
