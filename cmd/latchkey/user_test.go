@@ -151,7 +151,7 @@ func TestUserImport(t *testing.T) {
 		if users := read[[]userRow](p, "", "user", "list"); len(users) != 1 {
 			t.Errorf("%d users after what was wrong, want 1", len(users))
 		}
-		p.fails(exitFailed, "groupes: is no column; did you mean groups?", "name,groupes\na,b\n", "user", "import")
+		p.fails(exitFailed, "groupes: is not known; did you mean groups?", "name,groupes\na,b\n", "user", "import")
 		p.fails(exitFailed, "name: is missing", "mail\na@example.org\n", "user", "import")
 		p.fails(exitFailed, "did you mean \"Nurses\"", "name,groups\nbo,Nurse\n", "user", "import")
 		p.fails(exitFailed, "not UTF-8", "name\nm\xfcller\n", "user", "import")
