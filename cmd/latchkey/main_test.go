@@ -498,4 +498,7 @@ func TestPrintable(t *testing.T) {
 	if got, want := printable("a\x1b[2Jb\u202ec\nd"), "a\ufffd[2Jb\ufffdc\ufffdd"; got != want {
 		t.Errorf("printable = %q, want %q", got, want)
 	}
+	if name := "علی\u200cرضا"; printable(name) != name {
+		t.Errorf("the joiner of a name became %q", printable(name))
+	}
 }
