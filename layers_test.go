@@ -17,6 +17,7 @@ var layers = []struct {
 	packages []string
 }{
 	{"nouns and what people read", []string{"internal/identity", "internal/strictxml", "locales", "static", "static/authenticator"}},
+	{"tables that operators bring", []string{"internal/csvfile"}},
 	{"rules, protocols, templates", []string{"internal/policy", "internal/otp", "internal/audit", "internal/privacyidea", "internal/webpush",
 		"internal/pskc", "internal/samlsp", "templates", "locales/localestest", "internal/store/testdb"}},
 	{"store", []string{"internal/store"}},

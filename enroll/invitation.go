@@ -66,6 +66,20 @@ const invitationMark = "#i1."
 // to look at them never has it (T-LOG-19).
 func InvitationLink(base, secret string) string { return base + "/enroll" + invitationMark + secret }
 
+// decodedMark decodes the number sign of a link that a mail gateway re-encoded, once or twice.
+var decodedMark = strings.NewReplacer("%2523", "#", "%23", "#")
+
+// MangledInvitation returns the fragment, without its number sign, of a link whose number
+// sign a mail gateway re-encoded, so that it arrived as the last part of the path; empty if
+// it cannot be one.
+func MangledInvitation(part string) string {
+	fragment, ok := strings.CutPrefix(decodedMark.Replace(part), "enroll#")
+	if !ok || InvitationSecret("#"+fragment) == "" {
+		return ""
+	}
+	return fragment
+}
+
 // InvitationSecret returns the secret in what a person brought from the mail:
 // the link, its fragment, or the code by itself as typed or pasted. It is empty
 // if it cannot be one.
@@ -73,8 +87,9 @@ func InvitationSecret(brought string) string {
 	if len(brought) > 2048 {
 		return ""
 	}
+	brought = decodedMark.Replace(brought)
 	if i := strings.LastIndex(brought, invitationMark); i >= 0 {
-		brought = brought[i+len(invitationMark):]
+		brought, _, _ = strings.Cut(brought[i+len(invitationMark):], "&") // of a gateway's link around it
 	}
 	secret := strings.ToUpper(strings.Join(strings.Fields(brought), ""))
 	if len(secret) != 26 || strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {

@@ -111,11 +111,25 @@ func TestInvitationSecret(t *testing.T) {
 		secret: secret, "  " + strings.ToLower(secret) + "\n": secret, secret[:10] + " \u00a0" + secret[10:]: secret,
 		"#i1." + secret: secret, "https://id.example.org/t/demo/enroll#i1." + secret: secret,
 		"https://safe.example.net/?u=https%3A%2F%2Fid#i1.x#i1." + secret: secret,
+		"https://id.example.org/t/demo/enroll%23i1." + secret:            secret, "https://id.example.org/t/demo/enroll%2523i1." + secret: secret,
+		"https://safe.example.net/?url=https%3A%2F%2Fid.example.org%2Ft%2Fdemo%2Fenroll%23i1." + secret + "&data=05%7C02": secret,
 		"": "", secret[1:]: "", secret + "A": "", strings.Replace(secret, "A", "0", 1): "", strings.Replace(secret, "A", "\x00", 1): "",
 		strings.Repeat(" ", 3000) + secret: "", "#i1.": "",
 	} {
 		if got := enroll.InvitationSecret(brought); got != want {
 			t.Errorf("%q is read as %q, want %q", brought, got, want)
+		}
+	}
+}
+
+func TestMangledInvitation(t *testing.T) {
+	const secret = "ABCDEFGHIJKLMNOPQRSTUVWX27"
+	for part, want := range map[string]string{
+		"enroll#i1." + secret: "i1." + secret, "enroll%23i1." + secret: "i1." + secret,
+		"enroll": "", "enroll#": "", "enroll#i1.": "", "enroll#i1." + secret[1:]: "", "login#i1." + secret: "", "enroll#//evil.example": "",
+	} {
+		if got := enroll.MangledInvitation(part); got != want {
+			t.Errorf("%q is read as %q, want %q", part, got, want)
 		}
 	}
 }

@@ -36,6 +36,7 @@ func (p *IdP) Routes(mux *http.ServeMux) {
 	mux.Handle("POST /t/{tenant}/login/{journey}", p.Site.Handle(p.post))
 	mux.Handle("GET /t/{tenant}/login/{journey}/events", p.Site.Handle(p.events))
 	mux.Handle("GET /t/{tenant}/enroll", p.Site.Handle(p.invitation))
+	mux.Handle("GET /t/{tenant}/{link}", p.Site.Handle(p.mangledInvitation))
 	mux.Handle("POST /t/{tenant}/enroll", p.Site.Handle(p.beginInvited))
 }
 

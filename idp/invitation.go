@@ -21,6 +21,22 @@ func (p *IdP) invitation(w http.ResponseWriter, r *http.Request) error {
 	return p.renderInvitation(w, r, t, http.StatusOK, templates.EnrollBegin{})
 }
 
+// mangledInvitation leads on from the link of an enrolment mail whose number sign a mail
+// gateway re-encoded. The secret is in the path then, so it is sent back as the fragment
+// that it was; nothing is looked up.
+func (p *IdP) mangledInvitation(w http.ResponseWriter, r *http.Request) error {
+	fragment := enroll.MangledInvitation(r.PathValue("link"))
+	if fragment == "" {
+		return &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
+	}
+	t, err := p.Site.Tenant(r)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/t/"+t.Slug+"/enroll#"+fragment, http.StatusSeeOther)
+	return nil
+}
+
 // beginInvited begins the journey of the invitation whose secret was brought, in
 // the browser that brought it, or says why there is none.
 func (p *IdP) beginInvited(w http.ResponseWriter, r *http.Request) error {

@@ -509,3 +509,37 @@ func (s *site) provision(u identity.User) {
 		return err
 	})
 }
+
+// A mail gateway that re-encodes the number sign of the mailed link sends the browser to
+// another path. It is led back to the page of the link with the same fragment; nothing is
+// looked up or used up by that, and no other path is answered. Without the route of
+// mangledInvitation all are unknown addresses.
+func TestENR19_TheMailedLinkSurvivesGateways(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	_, secret := s.newcomer(true)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]string{
+		"/t/demo/enroll%23i1." + secret:       "/t/demo/enroll#i1." + secret,
+		"/t/demo/enroll%2523i1." + secret:     "/t/demo/enroll#i1." + secret,
+		"/t/demo/enroll%23i1." + secret[1:]:   "",
+		"/t/demo/enroll%23%2F%2Fevil.example": "",
+		"/t/demo/nothing":                     "",
+		"/t/nobody/enroll%23i1." + secret:     "",
+	} {
+		res, err := client.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if want == "" && res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s, want 404", path, res.Status)
+		}
+		if got := res.Header.Get("Location"); got != want || want != "" && res.StatusCode != http.StatusSeeOther {
+			t.Errorf("%s: %s to %q, want %q", path, res.Status, got, want)
+		}
+		if res.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%s: Referrer-Policy %q", path, res.Header.Get("Referrer-Policy"))
+		}
+	}
+	s.userAgent().begin(secret).sees(`name="password"`)
+}

@@ -79,8 +79,12 @@ func (m AuthenticatorLocked) draft(l locales.Printer) mailDraft {
 func (PasscodesLocked) Kind() string { return "passcodes-locked" }
 
 func (m PasscodesLocked) draft(l locales.Printer) mailDraft {
+	subject := Text{Key: "mail.passcodes.subject"}
+	if m.Operators {
+		subject = Text{Key: "mail.passcodes.operators.subject"}
+	}
 	return lockDraft(m.Name, m.Operators, mailDraft{
-		Subject:   Text{Key: "mail.passcodes.subject"},
+		Subject:   subject,
 		Preview:   Text{"mail.passcodes.preview", []any{"name", m.Name}},
 		Sentences: []Text{{"mail.passcodes.until", []any{"name", m.Name, "until", l.When(m.Until)}}, {Key: "mail.passcodes.others"}},
 		Facts:     m.Origin.facts(l),
@@ -91,11 +95,23 @@ func (m PasscodesLocked) draft(l locales.Printer) mailDraft {
 // lockDraft addresses a mail to the user, or to operators with a warning of
 // their own.
 func lockDraft(name string, operators bool, to mailDraft) mailDraft {
-	to.Greeting = Text{"mail.greeting", []any{"name", name}}
+	to.Greeting, to.Operators = greeting(name, operators), operators
 	if operators {
-		to.Greeting, to.Warning = Text{Key: "mail.greeting.operators"}, Text{Key: "mail.lock.operators.warning"}
+		to.Warning = Text{Key: "mail.lock.operators.warning"}
 	}
 	return to
+}
+
+// ForOperators implements Alert.
+func (m AuthenticatorLocked) ForOperators() Mail {
+	m.Operators = true
+	return m
+}
+
+// ForOperators implements Alert.
+func (m PasscodesLocked) ForOperators() Mail {
+	m.Operators = true
+	return m
 }
 
 // Kind implements Mail.

@@ -38,9 +38,10 @@ type AuthenticatorAdded struct {
 
 // UserLocked tells that too many logins failed (CRED-13).
 type UserLocked struct {
-	Name   string
-	Until  time.Time
-	Origin Origin // of the last attempt
+	Name      string
+	Until     time.Time
+	Origin    Origin // of the last attempt
+	Operators bool   // whether they read it, and not the user
 
 	Rejected *RejectedPush `json:",omitempty"` // which caused the lock, where its reader is told of that too
 }
@@ -57,6 +58,7 @@ type mailDraft struct {
 	Link      string // the only link; empty in mails that ask for no action
 	Facts     []fact
 	Warning   Text // what to do if the reader did not do this
+	Operators bool // they are who reads it, and whom others turn to for help
 }
 
 type fact struct {
@@ -71,6 +73,12 @@ type fact struct {
 type Mail interface {
 	Kind() string // as it is stored, such as "verification-code"
 	draft(l locales.Printer) mailDraft
+}
+
+// An Alert is a mail about a user that operators can get too, in words for them.
+type Alert interface {
+	Mail
+	ForOperators() Mail
 }
 
 // A mailType reads the mails of one kind.
@@ -159,18 +167,43 @@ func (m AuthenticatorAdded) draft(l locales.Printer) mailDraft {
 func (UserLocked) Kind() string { return "user-locked" }
 
 func (m UserLocked) draft(l locales.Printer) mailDraft {
+	subject, warning := Text{Key: "mail.locked.subject"}, Text{Key: "mail.locked.notyou"}
 	sentences := []Text{{"mail.locked.until", []any{"name", m.Name, "until", l.When(m.Until)}}}
+	if m.Operators {
+		subject, warning = Text{Key: "mail.locked.operators.subject"}, Text{Key: "mail.lock.operators.warning"}
+		sentences = append(sentences, Text{Key: "mail.locked.operators.end"})
+	}
 	if m.Rejected != nil {
 		sentences = append(sentences, m.Rejected.sentence())
 	}
 	return mailDraft{
-		Subject:   Text{Key: "mail.locked.subject"},
+		Subject:   subject,
 		Preview:   Text{"mail.locked.preview", []any{"name", m.Name}},
-		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Greeting:  greeting(m.Name, m.Operators),
 		Sentences: sentences,
 		Facts:     m.Origin.facts(l),
-		Warning:   Text{Key: "mail.locked.notyou"},
+		Warning:   warning,
+		Operators: m.Operators,
 	}
+}
+
+// ForOperators implements Alert.
+func (m UserLocked) ForOperators() Mail {
+	m.Operators = true
+	if m.Rejected != nil {
+		rejected := *m.Rejected
+		rejected.Operators = true
+		m.Rejected = &rejected
+	}
+	return m
+}
+
+// greeting greets the user a mail is about, or operators.
+func greeting(name string, operators bool) Text {
+	if operators {
+		return Text{Key: "mail.greeting.operators"}
+	}
+	return Text{"mail.greeting", []any{"name", name}}
 }
 
 func (o Origin) facts(l locales.Printer) []fact {
@@ -199,6 +232,9 @@ type RenderedMail struct {
 func (s *Set) RenderMail(m Mail, l locales.Printer, tenant Brand) (RenderedMail, error) {
 	draft := m.draft(l)
 	draft.L, draft.Tenant = l, tenant
+	if draft.Operators {
+		draft.Tenant.Help = ""
+	}
 	var b bytes.Buffer
 	if err := s.mail.ExecuteTemplate(&b, "mail", draft); err != nil {
 		return RenderedMail{}, fmt.Errorf("templates: %w", err)

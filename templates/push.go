@@ -29,24 +29,25 @@ func (RejectedPush) Kind() string { return "push-rejected" }
 
 func (m RejectedPush) draft(l locales.Printer) mailDraft {
 	facts := append([]fact{{Text{Key: "mail.application"}, m.Application}}, m.Origin.facts(l)...)
+	warning := Text{Key: "mail.rejected.notyou"}
 	if m.Operators {
-		return mailDraft{
-			Subject:   Text{Key: "mail.rejected.subject"},
-			Preview:   Text{"mail.rejected.preview", []any{"name", m.Name}},
-			Greeting:  Text{Key: "mail.greeting.operators"},
-			Sentences: []Text{m.sentence()},
-			Facts:     facts,
-			Warning:   Text{Key: "mail.rejected.operators.warning"},
-		}
+		warning = Text{Key: "mail.rejected.operators.warning"}
 	}
 	return mailDraft{
 		Subject:   Text{Key: "mail.rejected.subject"},
 		Preview:   Text{"mail.rejected.preview", []any{"name", m.Name}},
-		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Greeting:  greeting(m.Name, m.Operators),
 		Sentences: []Text{m.sentence()},
 		Facts:     facts,
-		Warning:   Text{Key: "mail.rejected.notyou"},
+		Warning:   warning,
+		Operators: m.Operators,
 	}
+}
+
+// ForOperators implements Alert.
+func (m RejectedPush) ForOperators() Mail {
+	m.Operators = true
+	return m
 }
 
 // sentence is the alert itself. The lockout mail contains it too, if the
@@ -66,7 +67,8 @@ func (m LockedPush) draft(l locales.Printer) mailDraft {
 		return mailDraft{
 			Subject:   Text{Key: "mail.pushlocked.subject"},
 			Preview:   Text{"mail.pushlocked.preview", []any{"name", m.Name}},
-			Greeting:  Text{Key: "mail.greeting.operators"},
+			Greeting:  greeting(m.Name, true),
+			Operators: true,
 			Sentences: []Text{{"mail.pushlocked.operators", []any{"name", m.Name, "until", l.When(m.Until)}}},
 			Facts:     m.Origin.facts(l),
 			Warning:   Text{Key: "mail.rejected.operators.warning"},
@@ -75,9 +77,15 @@ func (m LockedPush) draft(l locales.Printer) mailDraft {
 	return mailDraft{
 		Subject:   Text{Key: "mail.pushlocked.subject"},
 		Preview:   Text{"mail.pushlocked.preview", []any{"name", m.Name}},
-		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
+		Greeting:  greeting(m.Name, false),
 		Sentences: []Text{{"mail.pushlocked.until", []any{"until", l.When(m.Until)}}, {Key: "mail.pushlocked.others"}},
 		Facts:     m.Origin.facts(l),
 		Warning:   Text{Key: "mail.pushlocked.notyou"},
 	}
+}
+
+// ForOperators implements Alert.
+func (m LockedPush) ForOperators() Mail {
+	m.Operators = true
+	return m
 }

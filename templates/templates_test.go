@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -397,6 +398,56 @@ func TestMailsInEveryLanguage(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Whom a mail speaks to is who reads it. Each alert is rendered for the user and for
+// operators, who are never called by the user's name, never told that something is theirs,
+// and never sent for help to themselves; all other mails are for the user. Without the case
+// for operators in UserLocked or PasscodesLocked this fails.
+func TestADM8_MailsSpeakToTheirReader(t *testing.T) {
+	set, catalog := newSet(t), loadCatalog(t)
+	english := catalog.Negotiate("en", "", "", "")
+	yours := regexp.MustCompile(`(?i)\b(you|your|yours|yourself)\b`)
+	alerts := 0
+	for _, s := range mailSamples() {
+		alert, both := s.mail.(Alert)
+		if !both {
+			if d := s.mail.draft(english); d.Operators || d.Greeting.Key != "mail.greeting" {
+				t.Errorf("%s is for users alone and greets %q", s.name(), d.Greeting.Key)
+			}
+			continue
+		}
+		if locked, ok := alert.(AuthenticatorLocked); ok && locked.By == LockedByOperator {
+			continue // they did it, and get no mail
+		}
+		alerts++
+		for _, language := range catalog.Languages() {
+			l := catalog.Negotiate(language.Tag, "", "", "")
+			d := alert.ForOperators().draft(l)
+			if !d.Operators || d.Greeting.Key != "mail.greeting.operators" {
+				t.Errorf("%s greets operators by %q", s.name(), d.Greeting.Key)
+			}
+			// What says *you* in English is about the user in every language.
+			for _, text := range append([]Text{d.Subject, d.Preview, d.Warning}, d.Sentences...) {
+				if said := english.T(text.Key, text.Args...); yours.MatchString(said) {
+					t.Errorf("%s says to operators: %s", s.name(), said)
+				}
+			}
+			m, err := set.RenderMail(alert.ForOperators(), l, Brand{"Example Hospital", "help@example.org"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(m.Text, anna) || !strings.Contains(m.HTML, anna) || strings.Contains(m.Text+m.HTML, "help@example.org") {
+				t.Errorf("%s, %s: does not name the user, or names the help desk to itself:\n%s", s.name(), language.Tag, m.Text)
+			}
+			if strings.Contains(m.Subject, anna) {
+				t.Errorf("the subject %q names the user: mail servers log subjects", m.Subject)
+			}
+		}
+	}
+	if alerts < 10 {
+		t.Errorf("%d samples of alerts", alerts)
 	}
 }
 

@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,53 +14,26 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-type eventRow struct {
-	ID            string            `json:"id"`
-	Seq           int64             `json:"seq,omitempty"`
-	At            time.Time         `json:"at"`
-	Kind          audit.Kind        `json:"kind"`
-	Actor         string            `json:"actor"`
-	ActorID       string            `json:"actor_id,omitempty"`
-	ActorName     string            `json:"actor_name,omitempty"`
-	IP            string            `json:"ip,omitempty"`
-	User          string            `json:"user,omitempty"`
-	Application   string            `json:"application,omitempty"`
-	Authenticator string            `json:"authenticator,omitempty"`
-	Journey       string            `json:"journey,omitempty"`
-	Reason        string            `json:"reason,omitempty"`
-	Data          map[string]string `json:"data,omitempty"`
-	Personal      map[string]string `json:"personal,omitempty"`
-	Erased        bool              `json:"erased,omitempty"`
-}
+// actorOf is the name of who did it or, if there is none, the kind of actor.
+func actorOf(e report.Event) string { return cmp.Or(e.ActorName, e.Actor) }
 
-func rowOfEvent(e audit.Event) eventRow {
-	return eventRow{ID: e.ID, Seq: e.Seq, At: e.At, Kind: e.Kind, Actor: string(e.Actor.Kind), ActorID: e.Actor.ID, ActorName: e.Actor.Name,
-		IP: e.Actor.IP, User: e.User, Application: e.Application, Authenticator: e.Authenticator, Journey: e.Journey,
-		Reason: e.Reason, Data: e.Data, Personal: e.Personal, Erased: e.Erased}
-}
-
-// actor is the name of who did it or, if there is none, the kind of actor.
-func (e eventRow) actor() string {
-	if e.ActorName != "" {
-		return e.ActorName
-	}
-	return e.Actor
-}
-
-// events is how events are shown.
-var events = columns[eventRow]{
-	head: []string{"TIME", "EVENT", "BY", "FROM", "WHAT"},
-	row: func(e eventRow) []string {
-		return []string{formatTime(e.At), string(e.Kind), e.actor(), e.IP, e.details()}
+// events is how events are shown. What was removed is shown to people by its id.
+var events = columns[report.Event]{
+	head: []string{"TIME", "EVENT", "BY", "FROM", "USER", "APPLICATION", "AUTHENTICATOR", "WHAT"},
+	row: func(e report.Event) []string {
+		return []string{formatTime(e.At), string(e.Kind), actorOf(e), e.IP, cmp.Or(e.UserName, e.User),
+			cmp.Or(e.ApplicationName, e.Application), cmp.Or(e.Serial, e.Authenticator), details(e)}
 	},
-	csvHead: []string{"time", "event", "actor", "actor_id", "actor_name", "ip", "user", "application", "authenticator", "journey", "reason",
-		"data", "personal", "erased", "id", "seq"},
-	csvRow: func(e eventRow) []string {
-		return []string{e.At.Format(time.RFC3339Nano), string(e.Kind), e.Actor, e.ActorID, e.ActorName, e.IP, e.User, e.Application,
-			e.Authenticator, e.Journey, e.Reason, jsonCell(e.Data), jsonCell(e.Personal), strconv.FormatBool(e.Erased), e.ID, strconv.FormatInt(e.Seq, 10)}
+	csvHead: []string{"time", "event", "actor", "actor_id", "actor_name", "ip", "user", "user_name", "application", "application_name",
+		"authenticator", "serial", "journey", "reason", "data", "personal", "erased", "id", "seq"},
+	csvRow: func(e report.Event) []string {
+		return []string{e.At.Format(time.RFC3339Nano), string(e.Kind), e.Actor, e.ActorID, e.ActorName, e.IP, e.User, e.UserName,
+			e.Application, e.ApplicationName, e.Authenticator, e.Serial, e.Journey, e.Reason, jsonCell(e.Data), jsonCell(e.Personal),
+			strconv.FormatBool(e.Erased), e.ID, strconv.FormatInt(e.Seq, 10)}
 	},
 }
 
@@ -145,16 +118,16 @@ func (ts tenantScope) userID(ctx context.Context, name string) (string, error) {
 
 // show prints events until there are no more or, with --follow, until ctx ends, which
 // is no error then.
-func (c auditFilter) show(ctx context.Context, ts tenantScope, f store.EventFilter, p printer[eventRow]) error {
+func (c auditFilter) show(ctx context.Context, ts tenantScope, f store.EventFilter, p printer[report.Event]) error {
 	if !c.Follow {
-		return printAll(p, eventRows(ts.db.Events().List(ctx, ts.tenant.ID, f)))
+		return printAll(p, report.Events(ctx, ts.db.Reader, ts.tenant.ID, f))
 	}
-	for e, err := range ts.db.Events().Follow(ctx, ts.tenant.ID, f) {
+	for e, err := range report.FollowEvents(ctx, ts.db.Reader, ts.tenant.ID, f) {
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err == nil {
-			err = p.print(rowOfEvent(e))
+			err = p.print(e)
 		}
 		if err == nil {
 			err = p.flush()
@@ -164,16 +137,6 @@ func (c auditFilter) show(ctx context.Context, ts tenantScope, f store.EventFilt
 		}
 	}
 	return nil
-}
-
-func eventRows(all iter.Seq2[audit.Event, error]) iter.Seq2[eventRow, error] {
-	return func(yield func(eventRow, error) bool) {
-		for e, err := range all {
-			if !yield(rowOfEvent(e), err) {
-				return
-			}
-		}
-	}
 }
 
 type auditList struct {
@@ -207,7 +170,7 @@ func (c *auditList) Run(ctx context.Context, s *shell) error {
 			return err
 		}
 		if c.Follow && s.flags.JSON {
-			p = &linePrinter[eventRow]{bufio.NewWriter(s.stdout)}
+			p = &linePrinter[report.Event]{bufio.NewWriter(s.stdout)}
 		}
 		return c.show(ctx, ts, f, p)
 	})
@@ -235,7 +198,7 @@ func (c *auditExport) Run(ctx context.Context, s *shell) error {
 		}
 		f.Oldest, f.Limit = true, -1
 		if s.flags.JSON {
-			return c.show(ctx, ts, f, &linePrinter[eventRow]{bufio.NewWriter(s.stdout)})
+			return c.show(ctx, ts, f, &linePrinter[report.Event]{bufio.NewWriter(s.stdout)})
 		}
 		p, err := events.printer(s, true)
 		if err != nil {
@@ -245,15 +208,16 @@ func (c *auditExport) Run(ctx context.Context, s *shell) error {
 	})
 }
 
-// details is the rest of an event in one line.
-func (e eventRow) details() string {
+// details is what the other columns of a table do not say of an event, in one line.
+func details(e report.Event) string {
 	var parts []string
 	if e.Reason != "" {
 		parts = append(parts, e.Reason)
 	}
+	said := map[string]string{"actor": e.ActorName, "ip": e.IP, "serial": e.Serial, "name": e.UserName, "application": e.ApplicationName}
 	for _, personal := range []map[string]string{e.Personal, e.Data} {
 		for _, key := range slices.Sorted(maps.Keys(personal)) {
-			if key != "actor" && key != "ip" {
+			if other, ok := said[key]; personal[key] != "" && (!ok || other != personal[key]) {
 				parts = append(parts, fmt.Sprintf("%s=%s", key, truncate(personal[key])))
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -40,6 +41,14 @@ type authenticatorRow struct {
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
 
 	Capabilities []string `json:"capabilities,omitempty"` // as its app declared them at its last call
+
+	// Of the template with which it was enrolled; empty where there was none.
+	Template  string `json:"template,omitempty"`
+	Mode      string `json:"mode,omitempty"`
+	PIN       string `json:"pin,omitempty"`        // of which type; a server-side one without a template, too
+	PINLength int64  `json:"pin_length,omitempty"` // at least, of a PIN that the app asks for
+
+	pinRules string // in words
 }
 
 func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRow {
@@ -54,7 +63,26 @@ func rowOfAuthenticator(a identity.Authenticator, now time.Time) authenticatorRo
 	if a.Push(now) == identity.PushLocked {
 		row.PushLocked = a.PushLocked
 	}
+	if a.ServerPIN {
+		row.PIN, row.pinRules = policy.ServerSidePIN, policy.ServerSidePIN
+	}
+	if t, ok := templateOf(a); ok {
+		row.Template, row.Mode, row.PIN, row.pinRules = t.Name, t.Mode, t.PIN, pinOf(t)
+		if t.PIN == policy.UserPIN {
+			row.PINLength = t.PINLength
+		}
+	}
 	return row
+}
+
+// templateOf is the template with which an authenticator was enrolled, if there was one:
+// hardware tokens, passkeys and what an operator handed out have none.
+func templateOf(a identity.Authenticator) (policy.Template, bool) {
+	if none := len(a.Template) == 0 || string(a.Template) == "{}"; none {
+		return policy.Template{}, false
+	}
+	t, err := policy.Read[policy.Template](a.Template)
+	return t, err == nil
 }
 
 // rows are an authenticator for people to read.
@@ -63,6 +91,10 @@ func (a authenticatorRow) rows() [][]string {
 	switch {
 	case a.Protocol == string(identity.PrivacyIDEAPush):
 		makes = "none: it confirms by push alone"
+	case a.Kind == string(identity.Passkey):
+		makes = "none: it signs"
+	case a.Mode == policy.ChallengeResponse:
+		makes = fmt.Sprintf("none: %d digits in response to a challenge", a.Digits)
 	case a.Period == 0:
 		makes = fmt.Sprintf("%d digits by counter", a.Digits)
 	}
@@ -71,7 +103,7 @@ func (a authenticatorRow) rows() [][]string {
 		push += " until " + formatTime(a.PushLocked)
 	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
-		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
+		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Template", a.Template}, {"Mode", a.Mode}, {"PIN", a.pinRules}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
 		{"App", a.AppVersion}, {"Presence checks", a.presenceChecks()}, {"Can besides", a.otherCapabilities()}, {"Enrolled", formatTime(a.EnrolledAt)}, {"Active since", formatTime(a.ActiveAt)}, {"Last used", formatTime(a.LastUsedAt)},
 		{"Locked", formatTime(a.LockedAt)}, {"Suspended", formatTime(a.SuspendedAt)}, {"Revoked", formatTime(a.RevokedAt)}}
 }

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/otp/otptest"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
@@ -102,8 +105,8 @@ func testAuthenticators(t *testing.T) {
 	// Every change left its event, by the command line, and none holds a secret.
 	for kind, want := range map[string]int{"authenticator.added": 3, "authenticator.locked": 1, "authenticator.suspended": 1,
 		"authenticator.resumed": 1, "authenticator.unlocked": 1, "authenticator.revoked": 1} {
-		events := read[[]eventRow](p, "", "audit", "list", "--kind", kind)
-		if len(events) != want || slices.ContainsFunc(events, func(e eventRow) bool { return !strings.Contains(e.ActorName, ": latchkey authenticator ") }) {
+		events := read[[]report.Event](p, "", "audit", "list", "--kind", kind)
+		if len(events) != want || slices.ContainsFunc(events, func(e report.Event) bool { return !strings.Contains(e.ActorName, ": latchkey authenticator ") }) {
 			t.Errorf("%s: %+v, want %d by the command line", kind, events, want)
 		}
 	}
@@ -128,5 +131,52 @@ func TestAuthenticators_Use(t *testing.T) {
 	p.fails(exitUsage, "no secret", "", "authenticator", "add", "totp", "--user", "anna", "--secret", "-")
 	if listed := read[[]authenticatorRow](p, "", "authenticator", "list"); len(listed) != 1 {
 		t.Errorf("what was refused added: %+v", listed)
+	}
+}
+
+// What an operator is shown of an authenticator says with which template it was enrolled, its
+// mode, what PIN it asks for and how long its passcodes are.
+func TestAuthenticatorShowNamesTheTemplate(t *testing.T) {
+	now := time.Now()
+	template := func(change func(t *policy.Template)) []byte {
+		t := policy.DefaultTemplate()
+		change(&t)
+		text, err := policy.Encode(t)
+		if err != nil {
+			panic(err)
+		}
+		return text
+	}
+	for _, tt := range []struct {
+		name          string
+		authenticator identity.Authenticator
+		want          map[string]string
+	}{
+		{"standard", identity.Authenticator{Kind: identity.AppToken, Digits: 6, Step: 30, Template: template(func(*policy.Template) {})},
+			map[string]string{"Template": "Standard", "Mode": "quick-log", "PIN": "none", "Passcodes": "6 digits every 30 seconds"}},
+		{"with a PIN", identity.Authenticator{Kind: identity.AppToken, Digits: 8, Step: 60, Template: template(func(t *policy.Template) {
+			t.Name, t.PIN, t.PINLength, t.Biometric = "Nurses", policy.UserPIN, 5, true
+		})}, map[string]string{"Template": "Nurses", "PIN": "user, 5 characters or more, decimal, 10 wrong ones lock, or a finger or face", "Passcodes": "8 digits every 60 seconds"}},
+		{"challenges", identity.Authenticator{Kind: identity.AppToken, Digits: 8, Suite: "OCRA-1:HOTP-SHA1-8:QN08", Template: template(func(t *policy.Template) {
+			t.Mode, t.Length = policy.ChallengeResponse, 8
+		})}, map[string]string{"Template": "Standard", "Mode": "challenge-response", "Passcodes": "none: 8 digits in response to a challenge"}},
+		{"a token with a server-side PIN", identity.Authenticator{Kind: identity.HOTP, Digits: 6, ServerPIN: true, Template: []byte(`{}`)},
+			map[string]string{"Template": "", "Mode": "", "PIN": "server", "Passcodes": "6 digits by counter"}},
+		{"a passkey", identity.Authenticator{Kind: identity.Passkey, Template: []byte(`{}`)},
+			map[string]string{"Template": "", "PIN": "", "Passcodes": "none: it signs"}},
+	} {
+		row := rowOfAuthenticator(tt.authenticator, now)
+		got := make(map[string]string)
+		for _, cells := range row.rows() {
+			got[cells[0]] = cells[1]
+		}
+		for label, want := range tt.want {
+			if value, ok := got[label]; !ok || value != want {
+				t.Errorf("%s: %s %q, want %q", tt.name, label, value, want)
+			}
+		}
+		if row.Template != tt.want["Template"] || row.Template == "Nurses" && (row.PIN != "user" || row.PINLength != 5) {
+			t.Errorf("%s: in JSON %+v", tt.name, row)
+		}
 	}
 }

@@ -23,9 +23,9 @@ type authenticatorImport struct {
 }
 
 func (authenticatorImport) Help() string {
-	return fmt.Sprintf(`The tokens belong to nobody until "latchkey authenticator assign" gives them to somebody. The file is looked at as a whole before anything is imported; if anything in it is wrong, nothing is. Tokens whose serials are there already are left alone and told.
+	return fmt.Sprintf(`The tokens belong to nobody until "latchkey authenticator assign" gives them to somebody, unless the file names their users. The file is looked at as a whole before anything is imported; if anything in it is wrong, nothing is. Tokens whose serials are there already are left alone and told.
 
-A PSKC file may be encrypted under a key (--key-file) or a passphrase, which is asked for, or read as the first line of standard input. The header of a CSV file names its columns: %s; serial and seed must be there, the seed in hexadecimal or Base32.
+A PSKC file may be encrypted under a key (--key-file) or a passphrase, which is asked for, or read as the first line of standard input. The header of a CSV file names its columns, as here or as Microsoft Entra, Token2, Deepnet and privacyIDEA call them: %s; serial and seed must be there, the seed in hexadecimal or Base32. Other columns are passed over, and told. privacyIDEA's files without a header are read too. Comma, semicolon and tab separate.
 
 Tokens are added in batches, so that logins go on meanwhile.
 
@@ -41,6 +41,8 @@ type importedRow struct {
 	Tokens   int      `json:"tokens"` // in the file
 	Imported int      `json:"imported"`
 	Known    []string `json:"known,omitempty"` // serials that are there already
+	// PassedOver are columns of a CSV file that say nothing about passcodes.
+	PassedOver []string `json:"passed_over,omitempty"`
 }
 
 // Run imports hardware tokens.
@@ -49,7 +51,7 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	keys, err := c.read(ctx, s, data)
+	keys, passedOver, err := c.read(ctx, s, data)
 	if err != nil {
 		return err
 	}
@@ -62,8 +64,11 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 		if len(known) > 0 {
 			there = fmt.Sprintf("; there already: %s", strings.Join(known, ", "))
 		}
+		if len(passedOver) > 0 {
+			there += fmt.Sprintf("; columns passed over: %s", printable(strings.Join(passedOver, ", ")))
+		}
 		if c.DryRun {
-			return s.print(importedRow{len(keys), 0, known}, "%d of %d tokens can be imported%s.", len(fresh), len(keys), there)
+			return s.print(importedRow{len(keys), 0, known, passedOver}, "%d of %d tokens can be imported%s.", len(fresh), len(keys), there)
 		}
 		tell, end := s.progress("Importing")
 		n, err := authenticator.Import(ctx, ts.db, ts.who, ts.tenant.ID, fresh, func(n int) { tell(int64(n), int64(len(fresh))) })
@@ -71,17 +76,17 @@ func (c *authenticatorImport) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return fmt.Errorf("%d of %d tokens were imported; do it again, and it goes on from there: %s", n, len(fresh), errorLines(err)[0])
 		}
-		return s.print(importedRow{len(keys), n, known}, "Imported %d of %d tokens%s.", n, len(keys), there)
+		return s.print(importedRow{len(keys), n, known, passedOver}, "Imported %d of %d tokens%s.", n, len(keys), there)
 	})
 }
 
 // read reads the tokens of the file, and asks for what opens it if it is
 // encrypted.
-func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) ([]pskc.Key, error) {
+func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) (keys []pskc.Key, passedOver []string, err error) {
 	if c.Format == "csv" || c.Format == "" && strings.EqualFold(filepath.Ext(c.File), ".csv") {
 		return pskc.ReadCSV(data)
 	}
-	return pskc.ReadPSKC(data, func(how, name string) ([]byte, error) {
+	keys, err = pskc.ReadPSKC(data, func(how, name string) ([]byte, error) {
 		switch {
 		case how == pskc.ByPassphrase && (c.File == "-" || c.KeyFile != ""):
 			return nil, errors.New("is under a passphrase, not a key: name the file, and give the passphrase on standard input")
@@ -92,6 +97,7 @@ func (c *authenticatorImport) read(ctx context.Context, s *shell, data []byte) (
 		}
 		return s.readAESKey(c.KeyFile)
 	})
+	return keys, nil, err
 }
 
 // readAESKey reads a key of AES from a file, as it is or in hexadecimal.

@@ -20,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/report"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -80,9 +81,9 @@ func read[T any](p installation, stdin string, args ...string) T {
 }
 
 // events returns what the audit has of a kind, newest first.
-func (p installation) events(kind audit.Kind) []eventRow {
+func (p installation) events(kind audit.Kind) []report.Event {
 	p.t.Helper()
-	return read[[]eventRow](p, "", "audit", "list", "--kind", string(kind))
+	return read[[]report.Event](p, "", "audit", "list", "--kind", string(kind))
 }
 
 func TestInit(t *testing.T) {
@@ -340,7 +341,7 @@ func TestTenantRemove(t *testing.T) {
 	if users := read[[]userRow](p, "", "user", "list", "--tenant", "default"); len(users) != 1 {
 		t.Errorf("users of the other: %+v", users)
 	}
-	events := read[[]eventRow](p, "", "audit", "list", "--installation")
+	events := read[[]report.Event](p, "", "audit", "list", "--installation")
 	if len(events) != 2 || events[0].Kind != audit.TenantRemoved || events[0].Data["name"] != "Second Hospital" || events[1].Reason != "begun" ||
 		!strings.Contains(events[0].ActorName, "latchkey tenant remove") {
 		t.Errorf("events of the installation: %+v", events)
@@ -443,8 +444,8 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("events: %+v, want two that differ before and after", events)
 	}
 	p.fails(exitFailed, "rules[1].require[0]: must be one of", `{"rules":[{"name":"a","require":["password"]},{"name":"b","require":["magic"]}]}`, "policy", "set", "access")
-	p.fails(exitFailed, "rules[0].groups[0]: is not known; did you mean Nurses?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
-	p.fails(exitFailed, "rules[0].applications[0]: is not known", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
+	p.fails(exitFailed, "there is no group “Nurces”; did you mean “Nurses”?", strings.Replace(document, `"Nurses"`, `"Nurces"`, 1), "policy", "set", "access")
+	p.fails(exitFailed, "there is no application “Payroll”", `{"rules":[{"name":"a","applications":["Payroll"],"require":["password"]}]}`, "policy", "set", "access")
 	p.fails(exitFailed, "is not JSON", "{", "policy", "set", "push")
 	p.fails(exitUsage, "there is no document", "", "policy", "set", "push")
 	p.fails(exitFailed, "target: must be one of", "", "policy", "set", "self-provisioning", "--tenant", "default", "--target", "nobody")
@@ -478,16 +479,16 @@ func TestAuditList(t *testing.T) {
 	p := newInstallation(t)
 	p.succeeds("long enough", "user", "add", "anna")
 	p.succeeds("long enough", "user", "add", "bo")
-	if events := read[[]eventRow](p, "", "audit", "list", "--user", "anna"); len(events) != 1 || events[0].Personal["name"] != "anna" {
+	if events := read[[]report.Event](p, "", "audit", "list", "--user", "anna"); len(events) != 1 || events[0].Personal["name"] != "anna" {
 		t.Errorf("events of anna: %+v", events)
 	}
-	if events := read[[]eventRow](p, "", "audit", "list", "--limit", "2"); len(events) != 2 {
+	if events := read[[]report.Event](p, "", "audit", "list", "--limit", "2"); len(events) != 2 {
 		t.Errorf("%d events, want 2", len(events))
 	}
 	if out := p.succeeds("", "audit", "list", "--since", "2100-01-01", "--json"); strings.TrimSpace(out) != "[]" {
 		t.Errorf("events since 2100: %s, want []", out)
 	}
-	if events := read[[]eventRow](p, "", "audit", "list", "--since", "1h"); len(events) != 6 {
+	if events := read[[]report.Event](p, "", "audit", "list", "--since", "1h"); len(events) != 6 {
 		t.Errorf("%d events in an hour, want 6", len(events))
 	}
 }
@@ -496,5 +497,8 @@ func TestAuditList(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	if got, want := printable("a\x1b[2Jb\u202ec\nd"), "a\ufffd[2Jb\ufffdc\ufffdd"; got != want {
 		t.Errorf("printable = %q, want %q", got, want)
+	}
+	if name := "علی\u200cرضا"; printable(name) != name {
+		t.Errorf("the joiner of a name became %q", printable(name))
 	}
 }

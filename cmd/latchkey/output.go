@@ -63,10 +63,11 @@ func table(w io.Writer, rows [][]string) error {
 }
 
 // printable replaces control and formatting characters, which a terminal would obey.
-// Some of what is in the database was typed by people who are not trusted.
+// Some of what is in the database was typed by people who are not trusted. Joiners stay:
+// they are part of names, and change no more than the shape of the letters beside them.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if joiner := r == '\u200c' || r == '\u200d'; !joiner && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -43,7 +43,11 @@ func (c *policySetPush) Run(ctx context.Context, s *shell) error {
 				return err
 			}
 		}
-		if err := s.setPolicyIn(ctx, ts, set, data); err != nil || c.AlertOperators == nil || !*c.AlertOperators {
+		err := s.setPolicyIn(ctx, ts, set, data)
+		if err == nil {
+			s.noteAddresses(set.alerts...)
+		}
+		if err != nil || c.AlertOperators == nil || !*c.AlertOperators {
 			return err
 		}
 		t, err := ts.db.Tenants().Get(ctx, ts.tenant.ID)

@@ -84,7 +84,7 @@ func TestPUSH1_WhatIsWrong(t *testing.T) {
 	p.fails(exitFailed, "presence: must be one of: none, pick, enter, six-digits", "", "policy", "set", "push", "--presence", "nod")
 	p.fails(exitFailed, "lock: must be from 300 to 86400", "", "policy", "set", "push", "--lock", "4m")
 	p.fails(exitFailed, "line 3: lock: must be from 300 to 86400", "{\n\"limit\": 4,\n\"lock\": 2}", "policy", "set", "push")
-	p.fails(exitFailed, "line 2: groups.Nurses: is not known", "{\"groups\": {\n\"Nurses\": {\"presence\": \"pick\"}}}", "policy", "set", "push")
+	p.fails(exitFailed, "line 2: there is no group “Nurses”", "{\"groups\": {\n\"Nurses\": {\"presence\": \"pick\"}}}", "policy", "set", "push")
 	p.fails(exitFailed, "is no mail address", "", "policy", "set", "push", "--limit", "4", "--alert-address", "desk")
 	if row := read[policyRow](p, "", "policy", "show", "push"); row.Version != 0 {
 		t.Errorf("version %d of what was refused, want 0", row.Version)

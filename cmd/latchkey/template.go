@@ -39,20 +39,25 @@ func (s *shell) printTemplate(ctx context.Context, ts tenantScope, name string) 
 	if s.flags.JSON {
 		return s.encode(t)
 	}
-	pin := t.PIN
-	if t.PIN == policy.UserPIN {
-		pin = fmt.Sprintf("%s, %d characters or more, %s, %d wrong ones lock", t.PIN, t.PINLength, t.Complexity, t.PINAttempts)
-		for _, more := range []struct {
-			set  bool
-			word string
-		}{{t.TrivialPINs, "trivial ones too"}, {t.Stricter, "no run of three"}, {t.Biometric, "or a finger or face"}} {
-			if more.set {
-				pin += ", " + more.word
-			}
+	return table(s.stdout, [][]string{{"Template", t.Name}, {"Mode", t.Mode}, {"Digits", strconv.FormatInt(t.Length, 10)}, {"Passcodes", passcodesOf(t.Template)},
+		{"PIN", pinOf(t.Template)}, {"In force on", cmp.Or(t.Where(), "-")}})
+}
+
+// pinOf says of what type a template's PIN is, and what its rules are.
+func pinOf(t policy.Template) string {
+	if t.PIN != policy.UserPIN {
+		return t.PIN
+	}
+	pin := fmt.Sprintf("%s, %d characters or more, %s, %d wrong ones lock", t.PIN, t.PINLength, t.Complexity, t.PINAttempts)
+	for _, more := range []struct {
+		set  bool
+		word string
+	}{{t.TrivialPINs, "trivial ones too"}, {t.Stricter, "no run of three"}, {t.Biometric, "or a finger or face"}} {
+		if more.set {
+			pin += ", " + more.word
 		}
 	}
-	return table(s.stdout, [][]string{{"Template", t.Name}, {"Mode", t.Mode}, {"Digits", strconv.FormatInt(t.Length, 10)}, {"Passcodes", passcodesOf(t.Template)},
-		{"PIN", pin}, {"In force on", cmp.Or(t.Where(), "-")}})
+	return pin
 }
 
 // passcodesOf says how a template's passcodes are made.

@@ -50,6 +50,7 @@ func (c *tenantAdd) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
+		s.noteAddresses(t.Alerts...)
 		return s.print(rowOfTenant(t), "Added tenant %s (%s).", t.Slug, t.ID)
 	})
 }
@@ -94,6 +95,7 @@ func (c *tenantSet) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
+		s.noteAddresses(change.Alerts...)
 		return s.print(rowOfTenant(t), "Changed tenant %s (%s).", printable(t.Name), t.Slug)
 	})
 }

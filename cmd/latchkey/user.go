@@ -104,6 +104,7 @@ func (c *userAdd) Run(ctx context.Context, s *shell) error {
 		if err != nil {
 			return err
 		}
+		s.noteAddresses(u.Mail)
 		return s.print(rowOfUser(u, ts.db.Now()), "Added user %s (%s).", u.Name, u.ID)
 	})
 }

@@ -151,7 +151,7 @@ func TestUserImport(t *testing.T) {
 		if users := read[[]userRow](p, "", "user", "list"); len(users) != 1 {
 			t.Errorf("%d users after what was wrong, want 1", len(users))
 		}
-		p.fails(exitFailed, "groupes: is no column; did you mean groups?", "name,groupes\na,b\n", "user", "import")
+		p.fails(exitFailed, "groupes: is not known; did you mean groups?", "name,groupes\na,b\n", "user", "import")
 		p.fails(exitFailed, "name: is missing", "mail\na@example.org\n", "user", "import")
 		p.fails(exitFailed, "did you mean \"Nurses\"", "name,groups\nbo,Nurse\n", "user", "import")
 		p.fails(exitFailed, "not UTF-8", "name\nm\xfcller\n", "user", "import")
@@ -279,4 +279,29 @@ func TestConfirm_NobodyToAsk(t *testing.T) {
 	if err := s.confirm(context.Background(), true, ""); err != nil {
 		t.Errorf("confirm --yes: %v", err)
 	}
+}
+
+// An address that not every mail server can be told of is taken, and that is said where it is
+// entered: by whoever types it, not by a mail that fails later.
+func TestAddressesBeyondASCIIAreSaid(t *testing.T) {
+	p := newInstallation(t)
+	const said = "björn@bücher.example has letters beyond ASCII before the @"
+	for _, args := range [][]string{
+		{"user", "add", "bo", "--no-password", "--mail", "björn@bücher.example"},
+		{"user", "set", "bo", "--mail", "björn@bücher.example"},
+		{"user", "import", "-", "--dry-run"},
+		{"tenant", "set", "--alert", "björn@bücher.example"},
+		{"policy", "set", "push", "--alert-address", "björn@bücher.example"},
+	} {
+		code, _, errs := p.run("name,mail\nann,björn@bücher.example\n", args...)
+		if code != exitOK || strings.Count(errs, said) != 1 {
+			t.Errorf("%s: exit %d, %q", strings.Join(args, " "), code, errs)
+		}
+	}
+	for _, mail := range []string{"bob@bücher.example", "bob@example.org"} {
+		if code, _, errs := p.run("", "user", "set", "bo", "--mail", mail); code != exitOK || errs != "" {
+			t.Errorf("%s: exit %d, %q", mail, code, errs)
+		}
+	}
+	p.fails(exitFailed, "mail", "", "user", "set", "bo", "--mail", "bob@-bücher-.example")
 }

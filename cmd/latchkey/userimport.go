@@ -18,7 +18,7 @@ type userImport struct {
 }
 
 func (userImport) Help() string {
-	return fmt.Sprintf(`The first line names the columns, of which only name must be there: %s. Groups are parted by semicolons and must exist. The file is looked at as a whole before anything is imported; if anything in it is wrong, nothing is. Nobody who is imported has a password: "latchkey user set NAME --password" sets one.
+	return fmt.Sprintf(`The first line names the columns, of which only name must be there: %s. Comma, semicolon or tab separates columns, as the first line does. Groups are parted by semicolons and must exist. The file is looked at as a whole before anything is imported; if anything in it is wrong, nothing is. Nobody who is imported has a password: "latchkey user set NAME --password" sets one.
 
 Users are added in batches, so that logins go on meanwhile. Should it be interrupted, it says how many were added.
 
@@ -46,6 +46,9 @@ func (c *userImport) Run(ctx context.Context, s *shell) error {
 		rows, err := directory.ReadImport(data)
 		if err = directory.JoinProblems(err, people.CheckImport(ctx, ts.tenant.ID, rows)); err != nil {
 			return err
+		}
+		for _, row := range rows {
+			s.noteAddresses(row.Mail)
 		}
 		if c.DryRun {
 			return s.print(importRow{Users: len(rows)}, "All %d users can be imported.", len(rows))

@@ -155,6 +155,9 @@ func (c *userSet) Run(ctx context.Context, s *shell) error {
 		if u, err = ts.directory().Change(ctx, ts.who, ts.tenant.ID, u.Name, change); err != nil {
 			return err
 		}
+		if c.Mail != nil {
+			s.noteAddresses(u.Mail)
+		}
 		row := rowOfUser(u, ts.db.Now())
 		for g, err := range ts.db.Groups().OfUser(ctx, ts.tenant.ID, u.ID) {
 			if err != nil {

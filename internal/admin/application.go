@@ -122,7 +122,7 @@ func existing(ctx context.Context, tx *store.Tx, tenant, id string) (identity.Ap
 	case err != nil:
 		return app, err
 	case !app.RemovedAt.IsZero():
-		return app, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("application %s was removed", id)}
+		return app, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("application %s was removed", app.Name)}
 	case app.Protocol == identity.Portal:
 		return app, invalid("%q is the tenant's own pages, which stay as they are", app.Name)
 	}

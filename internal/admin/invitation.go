@@ -122,7 +122,7 @@ func endInvitation(ctx context.Context, tx *store.Tx, i store.Invitation, how fu
 		return err
 	}
 	if !ended {
-		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: fmt.Errorf("admin: invitation %s is over already", i.ID)}
+		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict", Err: errors.New("the invitation is over already")}
 	}
 	if err := tx.Outbox().Withdraw(ctx, i.Tenant, store.InvitationMail(i.ID), reason); err != nil {
 		return err

@@ -14,14 +14,31 @@ import (
 
 // names finds groups or applications by what a document calls them.
 type names struct {
-	ids    map[string]string // by id, by folded name, by identifier
-	twice  map[string]bool   // folded names that several have
-	shown  []string          // names, for the nearest
-	wrongs *policy.Problems
+	ids     map[string]string // by id, by folded name, by identifier
+	twice   map[string]bool   // folded names that several have
+	shown   []string          // names, for the nearest
+	unknown unknownKeys
+	found   *foundNames
 }
 
-func newNames(wrongs *policy.Problems) *names {
-	return &names{ids: make(map[string]string), twice: make(map[string]bool), wrongs: wrongs}
+// foundNames are what was found of both, and what was not.
+type foundNames struct {
+	document map[string]string // what the document calls them, by id
+	names    map[string]string // what they are called, by id
+	wrongs   policy.Problems
+}
+
+// unknownKeys are the texts about a name that nobody has, or several have.
+type unknownKeys struct{ none, nearest, several string }
+
+var (
+	unknownGroup = unknownKeys{none: "policy.problem.no-group", nearest: "policy.problem.no-group-nearest"}
+	unknownApp   = unknownKeys{none: "policy.problem.no-application", nearest: "policy.problem.no-application-nearest",
+		several: "policy.problem.several-applications"}
+)
+
+func newNames(unknown unknownKeys, found *foundNames) *names {
+	return &names{ids: make(map[string]string), twice: make(map[string]bool), unknown: unknown, found: found}
 }
 
 func (n *names) add(id, name string) {
@@ -31,6 +48,9 @@ func (n *names) add(id, name string) {
 	}
 	n.ids[id], n.ids[folded] = id, id
 	n.shown = append(n.shown, name)
+	if _, ok := n.found.names[id]; !ok { // an application is added by its identifier too
+		n.found.names[id] = name
+	}
 }
 
 // resolve returns the id of what a document calls name at a field.
@@ -41,15 +61,19 @@ func (n *names) resolve(field, name string) string {
 		id, ok = n.ids[folded]
 	}
 	near := identity.Nearest(name, n.shown)
+	wrong := policy.Problem{Field: field, Key: n.unknown.none, Args: []any{"name", name}}
 	switch {
 	case ok && !n.twice[folded]:
+		n.found.document[id] = name
 		return id
 	case name == "": // said by the document's own Validate
-	case !ok && near != "":
-		*n.wrongs = append(*n.wrongs, policy.Problem{Field: field, Key: "policy.problem.nearest", Args: []any{"nearest", near}})
-	default:
-		*n.wrongs = append(*n.wrongs, policy.Problem{Field: field, Key: "policy.problem.unknown"})
+		return name
+	case ok:
+		wrong.Key = n.unknown.several
+	case near != "":
+		wrong.Key, wrong.Args = n.unknown.nearest, append(wrong.Args, "nearest", near)
 	}
+	n.found.wrongs = append(n.found.wrongs, wrong)
 	return name
 }
 
@@ -63,10 +87,11 @@ func (n *names) list(field string, all []string) []string {
 }
 
 // byID returns a document with ids where it names groups and applications. All that
-// is wrong with the document itself comes in the same list as names nobody has.
+// is wrong with the document itself comes in the same list as names nobody has, and says
+// what the document calls them.
 func byID(ctx context.Context, r store.Reader, tenant string, d policy.Document) (policy.Document, error) {
-	var wrongs policy.Problems
-	groups, applications := newNames(&wrongs), newNames(&wrongs)
+	found := &foundNames{document: make(map[string]string), names: make(map[string]string)}
+	groups, applications := newNames(unknownGroup, found), newNames(unknownApp, found)
 	for g, err := range r.Groups().All(ctx, tenant) {
 		if err != nil {
 			return nil, err
@@ -102,8 +127,9 @@ func byID(ctx context.Context, r store.Reader, tenant string, d policy.Document)
 		}
 		d = doc
 	}
-	err := d.Validate()
+	err, wrongs := d.Validate(), found.wrongs
 	if own, ok := errors.AsType[policy.Problems](err); ok {
+		own.Name(found.document, found.names)
 		wrongs = append(own, wrongs...)
 	} else if err != nil {
 		return nil, err

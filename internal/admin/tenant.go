@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,8 +154,8 @@ func CheckTenant(t identity.Tenant) error {
 
 func checkAddresses(all []string) error {
 	for _, address := range all {
-		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
-			return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("%q is no mail address", address)}
+		if _, err := identity.ParseMailAddress(address); err != nil {
+			return err
 		}
 	}
 	return nil

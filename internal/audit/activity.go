@@ -7,8 +7,8 @@ import (
 )
 
 // ActivityKinds are the kinds of events in the report of authentication activity (ADM-6).
-var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordWrong, PasscodeRight, PasscodeWrong,
-	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PasskeyRight, PasskeyWrong, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
+var ActivityKinds = []Kind{LoginSucceeded, LoginFailed, LoginDenied, LoginCancelled, PasswordRight, PasswordWrong, PasscodeRight, PasscodeWrong,
+	OuterWindow, RecoveryCodeRight, RecoveryCodeWrong, PasskeyRight, PasskeyWrong, DeviceRight, PushChallenge, PushApproved, PushRefused, SessionEnded, UserLocked, PushLocked, PasscodesLocked, AuthenticatorLocked}
 
 // An Activity is an event as the report of authentication activity shows it.
 type Activity struct {
@@ -20,18 +20,21 @@ type Activity struct {
 	IP          string
 	Place       string
 	Method      string // for example password, passcode or push; several are joined by +
-	Serial      string // of the authenticator
-	Result      string // for example success, failure or challenge
-	Reason      string
-	Journey     string
-	Shown       string // with a push challenge: what the phone showed beside name, address and place
+	Serial      string // of the authenticator, if the event says it
+
+	Authenticator string // id
+	Result        string // for example success, failure or challenge
+	Reason        string
+	Journey       string
+	Shown         string // with a push challenge: what the phone showed beside name, address and place
 }
 
 // ActivityOf converts an event.
 func ActivityOf(e Event) Activity {
 	what, result, _ := strings.Cut(string(e.Kind), ".")
 	a := Activity{At: e.At, Kind: e.Kind, User: e.User, Name: e.Personal["name"], Application: e.Application, IP: e.Actor.IP,
-		Place: e.Personal["place"], Serial: e.Data["serial"], Result: result, Reason: e.Reason, Journey: e.Journey}
+		Place: e.Personal["place"], Serial: e.Data["serial"], Result: result, Reason: e.Reason, Journey: e.Journey,
+		Authenticator: e.Authenticator}
 	if e.Kind == PushChallenge {
 		a.Shown = shownOnPhone(e)
 	}
@@ -43,6 +46,8 @@ func ActivityOf(e Event) Activity {
 		}
 	case "recovery-code":
 		a.Method = "recovery code"
+	case "device":
+		a.Method = "remembered device"
 	case "login":
 		var methods []string
 		for _, validation := range []string{"password", "otp"} {

@@ -23,6 +23,7 @@ const (
 	LoginFailed     Kind = "login.failure"
 	LoginDenied     Kind = "login.denied"
 	LoginCancelled  Kind = "login.cancelled"
+	PasswordRight   Kind = "password.success"
 	PasswordWrong   Kind = "password.failure"
 	ResetCodeSent   Kind = "password.reset-code-sent" // for a forgotten password; the reason says why none was sent
 	ResetCodeRight  Kind = "password.reset-code-right"
@@ -35,6 +36,7 @@ const (
 	OuterWindow     Kind = "passcode.outer-window"
 	SessionEnded    Kind = "session.ended"
 	DeviceAdded     Kind = "device.remembered"
+	DeviceRight     Kind = "device.success" // a remembered device stood for the second factor
 	DeviceForgotten Kind = "device.forgotten"
 	UserLocked      Kind = "user.locked"
 	UserUnlocked    Kind = "user.unlocked"
@@ -124,9 +126,9 @@ const (
 // Kinds is the set of all kinds. Events of other kinds are refused.
 var Kinds = map[Kind]bool{
 	LoginSucceeded: true, LoginFailed: true, LoginDenied: true, LoginCancelled: true,
-	PasswordWrong: true, ResetCodeSent: true, ResetCodeRight: true, ResetCodeWrong: true, PasscodeRight: true, PasscodeWrong: true,
+	PasswordRight: true, PasswordWrong: true, ResetCodeSent: true, ResetCodeRight: true, ResetCodeWrong: true, PasscodeRight: true, PasscodeWrong: true,
 	PushChallenge: true, PushApproved: true, PushRefused: true, OuterWindow: true,
-	SessionEnded: true, DeviceAdded: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
+	SessionEnded: true, DeviceAdded: true, DeviceRight: true, DeviceForgotten: true, UserLocked: true, UserUnlocked: true, PushLocked: true, PushUnlocked: true, PasscodesLocked: true,
 	CodeReuse: true, RefreshReuse: true, TokenRefreshed: true, TokenRevoked: true,
 	ShortCodeFlood: true, RequestRejected: true,
 	EnrollOffered: true, EnrollCodeSent: true, EnrollCodeWrong: true, EnrollCodeRight: true,

@@ -8,9 +8,10 @@ import (
 // EnrollmentStartKinds are the kinds of events that can begin an enrolment.
 var EnrollmentStartKinds = []Kind{EnrollCodeSent, EnrollNoMail, EnrollInvitationBegun, EnrollFurther, EnrollActivation}
 
-// EnrollmentKinds are the kinds of events that belong to an enrolment.
-var EnrollmentKinds = []Kind{EnrollCodeSent, EnrollNoMail, EnrollCodeWrong, EnrollCodeRight, EnrollPlatform, EnrollActivation, EnrollKey,
-	EnrollVoided, EnrollFinished, EnrollInvitationBegun, EnrollInvitationLeft, EnrollInvitationUsed}
+// EnrollmentKinds are the kinds of events that belong to an enrolment: those that can begin
+// one, and those that follow.
+var EnrollmentKinds = slices.Concat(EnrollmentStartKinds, []Kind{EnrollCodeWrong, EnrollCodeRight, EnrollPlatform, EnrollKey,
+	EnrollVoided, EnrollFinished, EnrollInvitationLeft, EnrollInvitationUsed, EnrollFurtherLeft})
 
 // An Outcome is the result of an enrolment.
 type Outcome string
@@ -24,7 +25,8 @@ const (
 )
 
 // An Enrollment is one attempt to set up an authenticator. It begins when a code
-// was mailed or a mailed link was opened (ENR-18).
+// was mailed, a mailed link was opened, or a further one was begun on the self-service
+// pages (ENR-18).
 type Enrollment struct {
 	User          string // id
 	Journey       string // empty if it began outside a journey
@@ -50,9 +52,12 @@ type Stage struct {
 // without an event for this long can no longer be finished.
 const enrollmentTimeout = 90 * time.Minute
 
-// EnrollmentOf builds an enrolment from its events, oldest first. There must be at
-// least one.
+// EnrollmentOf builds an enrolment from its events, oldest first. Of no events it is the zero
+// value.
 func EnrollmentOf(events []Event, now time.Time) Enrollment {
+	if len(events) == 0 {
+		return Enrollment{}
+	}
 	first, last := events[0], events[len(events)-1]
 	n := Enrollment{User: first.User, Journey: first.Journey, Application: first.Application, At: first.At, IP: first.Actor.IP}
 	for _, e := range events {
@@ -68,7 +73,7 @@ func EnrollmentOf(events []Event, now time.Time) Enrollment {
 		n.Outcome = Finished
 	case last.Kind == EnrollVoided:
 		n.Outcome, n.Reason = Voided, last.Reason
-	case last.Kind == EnrollInvitationLeft:
+	case last.Kind == EnrollInvitationLeft, last.Kind == EnrollFurtherLeft:
 		n.Outcome, n.Reason = Voided, "left by the person"
 	case last.Kind == EnrollNoMail:
 		n.Outcome = NoMail

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,14 +75,21 @@ func TestENR18_WhatBecameOfAnEnrollment(t *testing.T) {
 		{"cancelled", append(way[:4:4], voided), time.Minute, Voided},
 		{"cancelled and begun again", append(way[:4:4], voided, step(230, EnrollActivation, "activation", "act_2")), 5 * time.Minute, UnderWay},
 		{"no address", []Event{step(0, EnrollNoMail)}, time.Minute, NoMail},
+		{"a further one", []Event{step(0, EnrollFurther)}, time.Minute, UnderWay},
+		{"a further one, left", []Event{step(0, EnrollFurther), step(5, EnrollFurtherLeft)}, time.Minute, Voided},
+		{"an invitation, left", []Event{step(0, EnrollInvitationBegun), step(5, EnrollInvitationLeft)}, time.Minute, Voided},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := EnrollmentOf(tt.events, began.Add(tt.after))
 			if got.Outcome != tt.want || len(got.Stages) != len(tt.events) || got.User != "usr_1" || got.IP != "192.0.2.1" || !got.At.Equal(began) {
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
-			if tt.want == Voided && got.Reason != "cancelled" {
-				t.Errorf("reason %q", got.Reason)
+			reason := "cancelled"
+			if strings.HasSuffix(tt.name, "left") {
+				reason = "left by the person"
+			}
+			if tt.want == Voided && got.Reason != reason {
+				t.Errorf("reason %q, want %q", got.Reason, reason)
 			}
 			if tt.want == Finished && (got.Platform != "android" || got.Template != "standard" || got.Authenticator != "aut_1") {
 				t.Errorf("of what: %+v", got)
@@ -107,6 +115,18 @@ func TestADM6_ActivityOf(t *testing.T) {
 		if got := ActivityOf(tt.event); got != tt.want {
 			t.Errorf("ActivityOf(%s) = %+v, want %+v", tt.event.Kind, got, tt.want)
 		}
+	}
+}
+
+// What can begin an enrolment belongs to it; else one that begins so has no events at all.
+func TestENR18_WhatBeginsAnEnrollmentBelongsToIt(t *testing.T) {
+	for _, kind := range EnrollmentStartKinds {
+		if !slices.Contains(EnrollmentKinds, kind) {
+			t.Errorf("%s begins an enrolment and does not belong to it", kind)
+		}
+	}
+	if got := EnrollmentOf(nil, time.Now()); got.Outcome != "" || got.Stages != nil {
+		t.Errorf("of no events: %+v", got)
 	}
 }
 

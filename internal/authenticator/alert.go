@@ -51,8 +51,8 @@ func notifyLocked(ctx context.Context, tx *store.Tx, locked []identity.Authentic
 		}
 	}
 	for _, id := range users {
-		err := queueAlert(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, operators bool) templates.Mail {
-			return templates.AuthenticatorLocked{Name: u.Name, Devices: names[id], By: by, Until: until, Origin: from, Operators: operators}
+		err := queueAlert(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, r mail.Recipient) templates.Mail {
+			return r.Words(templates.AuthenticatorLocked{Name: u.Name, Devices: names[id], By: by, Until: until, Origin: from})
 		})
 		if err != nil {
 			return err
@@ -64,8 +64,8 @@ func notifyLocked(ctx context.Context, tx *store.Tx, locked []identity.Authentic
 // notifyPasscodesLocked queues mails about a user's locked passcodes to whom policy
 // names.
 func notifyPasscodesLocked(ctx context.Context, tx *store.Tx, try Attempt, until time.Time) error {
-	return queueAlert(ctx, tx, try.Rules, try.Tenant, try.User, func(u identity.User, operators bool) templates.Mail {
-		return templates.PasscodesLocked{Name: u.Name, Until: until, Origin: try.From, Operators: operators}
+	return queueAlert(ctx, tx, try.Rules, try.Tenant, try.User, func(u identity.User, r mail.Recipient) templates.Mail {
+		return r.Words(templates.PasscodesLocked{Name: u.Name, Until: until, Origin: try.From})
 	})
 }
 
@@ -82,7 +82,7 @@ func notifyUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator)
 		return err
 	}
 	for _, id := range users {
-		err := queueAlert(ctx, tx, rules, a.Tenant, id, func(u identity.User, _ bool) templates.Mail {
+		err := queueAlert(ctx, tx, rules, a.Tenant, id, func(u identity.User, _ mail.Recipient) templates.Mail {
 			return templates.AuthenticatorUnlocked{Name: u.Name, Device: a.Name, Origin: templates.Origin{At: tx.Now()}}
 		})
 		if err != nil {
@@ -93,7 +93,7 @@ func notifyUnlocked(ctx context.Context, tx *store.Tx, a identity.Authenticator)
 }
 
 // queueAlert queues a mail about a user for everybody whom the rules name.
-func queueAlert(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, operators bool) templates.Mail) error {
+func queueAlert(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant, user string, about func(u identity.User, r mail.Recipient) templates.Mail) error {
 	u, err := tx.Users().Get(ctx, tenant, user)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func queueAlert(ctx context.Context, tx *store.Tx, rules policy.Lockout, tenant,
 		return err
 	}
 	for _, r := range to {
-		err := mail.Queue(ctx, tx, mail.Message{Tenant: tenant, Mail: about(u, r.Operator), To: r.Address, Language: r.Language,
+		err := mail.Queue(ctx, tx, mail.Message{Tenant: tenant, Mail: about(u, r), To: r.Address, Language: r.Language,
 			Expires: tx.Now().Add(24 * time.Hour)})
 		if err != nil {
 			return err

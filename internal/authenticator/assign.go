@@ -131,7 +131,7 @@ func Holder(ctx context.Context, r store.Reader, a identity.Authenticator) (iden
 		return identity.User{}, err
 	}
 	if len(ids) == 0 {
-		return identity.User{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("authenticator %s belongs to nobody", a.ID)}
+		return identity.User{}, &identity.Error{Kind: identity.NotFound, Key: "error.notfound", Err: fmt.Errorf("authenticator %s belongs to nobody", a.Serial)}
 	}
 	return r.Users().Get(ctx, a.Tenant, ids[0])
 }

@@ -20,8 +20,8 @@ const importBatch = 50
 
 // Importable returns the tokens of a file that can be imported into a tenant, and the
 // serials that exist already, of whatever kind. An interrupted import can therefore be
-// completed by repeating it. If a token has expired or may not be used yet, the error
-// is an identity.Error that wraps [pskc.Problems].
+// completed by repeating it. If a token has expired or may not be used yet, or its user
+// does not exist, the error is an identity.Error that wraps [pskc.Problems].
 func Importable(ctx context.Context, db *store.DB, tenant string, keys []pskc.Key) (fresh []pskc.Key, known []string, err error) {
 	var problems pskc.Problems
 	for _, k := range keys {
@@ -33,6 +33,17 @@ func Importable(ctx context.Context, db *store.DB, tenant string, keys []pskc.Ke
 			problems = append(problems, pskc.Problem{Line: k.Line, Serial: k.Serial,
 				Err: fmt.Errorf("may not be used before %s; import it then", k.StartsAt.Format(time.DateOnly))})
 			continue
+		}
+		if k.User != "" {
+			_, err := db.Users().ByName(ctx, tenant, k.User)
+			switch {
+			case errors.Is(err, identity.NotFound):
+				problems = append(problems, pskc.Problem{Line: k.Line, Serial: k.Serial,
+					Err: fmt.Errorf("there is no user %q; leave that empty, and assign the token later", k.User)})
+				continue
+			case err != nil:
+				return nil, nil, err
+			}
 		}
 		switch _, err := db.Authenticators().BySerial(ctx, tenant, k.Serial); {
 		case err == nil:
@@ -49,8 +60,8 @@ func Importable(ctx context.Context, db *store.DB, tenant string, keys []pskc.Ke
 	return fresh, known, nil
 }
 
-// Import adds hardware tokens that belong to nobody yet, in batches, and calls done
-// after each batch with the number added. The number returned with an error is exact:
+// Import adds hardware tokens, in batches, and calls done after each batch with the
+// number added. They belong to nobody yet, unless the file says for whom they are. The number returned with an error is exact:
 // the first n tokens were added and no others.
 func Import(ctx context.Context, db *store.DB, who identity.Principal, tenant string, keys []pskc.Key, done func(n int)) (int, error) {
 	// A batch that has begun is completed. If a commit were cancelled, it would be
@@ -89,8 +100,16 @@ func importKey(ctx context.Context, tx *store.Tx, tenant string, k pskc.Key) err
 	if err := tx.Authenticators().Import(ctx, a); err != nil {
 		return err
 	}
-	return tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.AuthenticatorImported, Authenticator: a.ID,
+	err := tx.Event(ctx, audit.Event{Tenant: tenant, Kind: audit.AuthenticatorImported, Authenticator: a.ID,
 		Data: map[string]string{"serial": a.Serial, "kind": string(a.Kind), "manufacturer": a.Manufacturer}})
+	if err != nil || k.User == "" {
+		return err
+	}
+	u, err := tx.Users().ByName(ctx, tenant, k.User)
+	if err != nil {
+		return err
+	}
+	return Assign(ctx, tx, a, u, "")
 }
 
 // expired reports whether a hardware token's key has expired.

@@ -92,3 +92,34 @@ func TestCRED14_ImportOutOfTime(t *testing.T) {
 		}
 	}
 }
+
+// A file that says for whom its tokens are has them assigned, each with its event and mail.
+// Of nobody there is, nothing is imported, and the line is told.
+func TestCRED14_ImportForUsers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		keys := tokens(3)
+		keys[1].User, keys[2].User = "Anna.Berg", "nobody"
+		_, _, err := Importable(t.Context(), h.DB, h.Tenant.ID, keys)
+		problems, _ := errors.AsType[pskc.Problems](err)
+		if len(problems) != 1 || problems[0].Line != 4 || problems[0].Serial != "T00002" {
+			t.Fatalf("problems: %v", err)
+		}
+		fresh, _, err := Importable(t.Context(), h.DB, h.Tenant.ID, keys[:2])
+		if err != nil || len(fresh) != 2 {
+			t.Fatal(fresh, err)
+		}
+		if n, err := Import(t.Context(), h.DB, h.Who, h.Tenant.ID, fresh, func(int) {}); n != 2 || err != nil {
+			t.Fatalf("%d imported, %v", n, err)
+		}
+		own, err := store.Collect(h.DB.Authenticators().OfUser(t.Context(), h.Tenant.ID, h.User.ID))
+		if err != nil || len(own) != 1 || own[0].Serial != "T00001" || own[0].State() != identity.Active {
+			t.Errorf("of the user: %+v, %v", own, err)
+		}
+		if got := events(t, h, audit.AuthenticatorAssigned); len(got) != 1 || got[0].User != h.User.ID {
+			t.Errorf("assigned: %+v", got)
+		}
+		if free, err := store.Collect(h.DB.Authenticators().Unassigned(t.Context(), h.Tenant.ID)); err != nil || len(free) != 1 {
+			t.Errorf("of nobody: %+v, %v", free, err)
+		}
+	})
+}

@@ -62,5 +62,5 @@ func countLimited(all []identity.Authenticator) (n int64) {
 
 func tooMany(u identity.User, rules policy.Credentials) error {
 	return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.most",
-		Err: fmt.Errorf("authenticator: user %s has %d, which is the most", u.ID, rules.MaxAuthenticators)}
+		Err: fmt.Errorf("%s has %d authenticators, which is the most", u.Name, rules.MaxAuthenticators)}
 }

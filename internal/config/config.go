@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/webpush"
 )
@@ -324,8 +324,8 @@ func (c Config) PushContact() (string, error) {
 		return base.String(), nil
 	}
 	address := strings.TrimPrefix(contact, "mailto:")
-	if a, err := mail.ParseAddress(address); err == nil && a.Address == address {
-		return "mailto:" + address, nil
+	if a, err := identity.ParseMailAddress(address); err == nil {
+		return "mailto:" + a.Sent(), nil
 	}
 	if u, err := url.Parse(contact); err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil {
 		return contact, nil

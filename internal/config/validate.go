@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/mail"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // A Problem is one thing wrong with a configuration.
@@ -156,7 +157,7 @@ func (c Config) validateMail(ps *Problems) {
 	if m.Host == "" && m.Folder == "" {
 		return
 	}
-	if a, err := mail.ParseAddress(m.From); err != nil || a.Address != m.From {
+	if _, err := identity.ParseMailAddress(m.From); err != nil {
 		ps.add("mail.from", "must be the address mails come from, such as login@example.org")
 	}
 	if m.Port < 1 || m.Port > 65535 {

@@ -62,9 +62,7 @@ func rejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 		if r.Operator && !alerts.Operators || !r.Operator && !alerts.User {
 			return nil
 		}
-		also := rejected
-		also.Operators = r.Operator
-		return &also
+		return &rejected
 	})
 	if err != nil {
 		return err
@@ -77,9 +75,8 @@ func rejectPush(ctx context.Context, tx *store.Tx, rules policy.Lockout, alerts 
 		if told[r] {
 			continue
 		}
-		rejected.Operators = r.Operator
 		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, To: r.Address, Language: r.Language,
-			Mail: rejected, Dedupe: fmt.Sprintf("rejected %s %s", p.ID, r.Address), Expires: tx.Now().Add(24 * time.Hour)})
+			Mail: r.Words(rejected), Dedupe: fmt.Sprintf("rejected %s %s", p.ID, r.Address), Expires: tx.Now().Add(24 * time.Hour)})
 		if err != nil {
 			return err
 		}
@@ -97,7 +94,7 @@ func NotifyPushLocked(ctx context.Context, tx *store.Tx, alerts policy.Alerts, u
 	}
 	for _, r := range to {
 		err := mail.Queue(ctx, tx, mail.Message{Tenant: u.Tenant, To: r.Address, Language: r.Language,
-			Mail:   templates.LockedPush{Name: u.Name, Until: until, Origin: from, Operators: r.Operator},
+			Mail:   r.Words(templates.LockedPush{Name: u.Name, Until: until, Origin: from}),
 			Dedupe: fmt.Sprintf("push locked %s %d %s", u.ID, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func userWithAlerts(t *testing.T, h *storetest.Fixture) identity.User {
 }
 
 // outbox lists the queued mails as "recipient kind language", and whether each mentions a
-// rejection.
+// rejection. Each is in words for its reader; without Recipient.Words none is.
 func outbox(t *testing.T, h *storetest.Fixture) (mails []string) {
 	t.Helper()
 	h.Do(t, func(tx *store.Tx) error {
@@ -40,9 +40,13 @@ func outbox(t *testing.T, h *storetest.Fixture) (mails []string) {
 			if err := json.Unmarshal(m.Arguments, &locked); err != nil {
 				return err
 			}
+			operators := m.Recipient == "ops@example.org"
+			if locked.Operators != operators { // every alert has the field
+				t.Errorf("%s reads what is for others: %s", m.Recipient, m.Arguments)
+			}
 			if locked.Rejected != nil {
 				line += " and rejected"
-				if locked.Rejected.Operators != (m.Recipient == "ops@example.org") {
+				if locked.Rejected.Operators != operators {
 					t.Errorf("%s reads what is for others", m.Recipient)
 				}
 			}

@@ -239,3 +239,38 @@ func TestUnlock(t *testing.T) {
 		t.Errorf("locked until %s, want not at all", until)
 	}
 }
+
+// Names are taken in every script, with the joiners that Persian and Indic names are written
+// with, and found whether or not those are typed. What makes one name look like another is
+// refused, in names of users and of groups.
+func TestNamesOfEveryScript(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		d, who := New(h.DB, 1), operator(h)
+		for name, typed := range map[string]string{"علی\u200cرضا": "علیرضا", "ශ්\u200dරීමතී": "ශ්රීමතී", "अर्जुन": "अर्जुन", "Ørsted": "ØRSTED", "李小龍": "李小龍"} {
+			u, err := d.AddUser(t.Context(), who, h.Tenant.ID, NewUser{Name: name, DisplayName: name})
+			if err != nil || u.Name != name {
+				t.Errorf("%q: %q, %v", name, u.Name, err)
+			}
+			if found, err := h.DB.Users().ByName(t.Context(), h.Tenant.ID, identity.CleanTyped(typed)); err != nil || found.ID != u.ID {
+				t.Errorf("%q is not found as %q: %v", name, typed, err)
+			}
+			if _, err := d.AddUser(t.Context(), who, h.Tenant.ID, NewUser{Name: typed}); !errors.Is(err, identity.Conflict) {
+				t.Errorf("%q and %q are two users: %v", name, typed, err)
+			}
+			if _, err := d.AddGroup(t.Context(), who, h.Tenant.ID, name); err != nil {
+				t.Errorf("group %q: %v", name, err)
+			}
+		}
+		for _, name := range []string{"anna\u200cberg", "a\u202enna", "a\u2066nna", "anna\u3164", "an\x07na", "an\u2028na"} {
+			if _, err := d.AddUser(t.Context(), who, h.Tenant.ID, NewUser{Name: name}); !errors.Is(err, identity.Invalid) {
+				t.Errorf("user %q: %v", name, err)
+			}
+			if _, err := d.AddUser(t.Context(), who, h.Tenant.ID, NewUser{Name: "x", DisplayName: name}); !errors.Is(err, identity.Invalid) {
+				t.Errorf("display name %q: %v", name, err)
+			}
+			if _, err := d.AddGroup(t.Context(), who, h.Tenant.ID, name); !errors.Is(err, identity.Invalid) {
+				t.Errorf("group %q: %v", name, err)
+			}
+		}
+	})
+}

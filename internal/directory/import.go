@@ -1,17 +1,14 @@
 package directory
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/csvfile"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -83,104 +80,48 @@ func JoinProblems(errs ...error) error {
 	return all.err()
 }
 
-// ReadImport reads users from CSV (RFC 4180) in UTF-8 with a header row. If lines are
+// ReadImport reads users from CSV with a header row, see package csvfile. If lines are
 // wrong, it returns their [Problems] together with the rows that are right.
 // [Directory.CheckImport] checks whether the names are free.
 func ReadImport(data []byte) ([]Row, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
-	if !utf8.Valid(data) {
-		return nil, Problems{{Err: errors.New("is not UTF-8; save it as \"CSV UTF-8\"")}}.err()
-	}
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1 // checked below, to report the line
-	header, err := r.Read()
-	if err != nil {
-		return nil, Problems{{Line: 1, Err: fmt.Errorf("no header row: %w", err)}}.err()
-	}
-	problems := checkHeader(header)
-	if len(problems) > 0 {
-		return nil, problems.err()
+	table, wrong := csvfile.Read(data, csvfile.Columns{Names: ImportColumns, Required: []string{"name"}})
+	var problems Problems
+	for _, p := range wrong {
+		problems = append(problems, Problem(p))
 	}
 	var rows []Row
 	seen := make(map[string]int)
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, problems.err()
-		}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			// Fields after an unclosed quote cannot be separated, so reading stops here.
-			return rows, append(problems, Problem{Line: parse.StartLine, Err: parse.Err}).err()
-		}
-		line, _ := r.FieldPos(0)
-		if len(record) != len(header) {
-			problems = append(problems, Problem{Line: line, Err: fmt.Errorf("has %d fields, the header %d", len(record), len(header))})
-			continue
-		}
-		row := parseRow(line, header, record)
+	for _, read := range table.Rows {
+		row := rowOf(read)
 		faults := row.faults()
 		for _, f := range faults {
-			problems = append(problems, Problem{line, f.field, invalid(f.key)})
+			problems = append(problems, Problem{row.Line, f.field, invalid(f.key)})
 		}
 		folded := identity.FoldName(row.Name)
 		if first, twice := seen[folded]; twice && folded != "" {
-			problems = append(problems, Problem{line, "name", fmt.Errorf("%q is in line %d already", row.Name, first)})
+			problems = append(problems, Problem{row.Line, "name", fmt.Errorf("%q is in line %d already", row.Name, first)})
 			continue
 		}
 		if row.PasswordHash != "" {
 			if err := CheckHash(row.PasswordHash); err != nil {
-				problems = append(problems, Problem{line, "password_hash", err})
+				problems = append(problems, Problem{row.Line, "password_hash", err})
 				continue
 			}
 		}
-		seen[folded] = line
+		seen[folded] = row.Line
 		if len(faults) == 0 {
 			rows = append(rows, row)
 		}
 	}
+	return rows, problems.err()
 }
 
-func checkHeader(header []string) Problems {
-	var problems Problems
-	for i, column := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(column))
-		switch near := identity.Nearest(header[i], ImportColumns); {
-		case slices.Contains(header[:i], header[i]):
-			problems = append(problems, Problem{1, header[i], errors.New("is there twice")})
-		case slices.Contains(ImportColumns, header[i]):
-		case near != "":
-			problems = append(problems, Problem{1, column, fmt.Errorf("is no column; did you mean %s?", near)})
-		default:
-			problems = append(problems, Problem{1, column, fmt.Errorf("is no column; there are %s", strings.Join(ImportColumns, ", "))})
-		}
-	}
-	if !slices.Contains(header, "name") {
-		problems = append(problems, Problem{1, "name", errors.New("is missing")})
-	}
-	return problems
-}
-
-func parseRow(line int, header, record []string) Row {
-	row := Row{Line: line}
-	for i, column := range header {
-		field := strings.TrimSpace(record[i])
-		switch column {
-		case "name":
-			row.Name = field
-		case "display_name":
-			row.DisplayName = field
-		case "mail":
-			row.Mail = field
-		case "language":
-			row.Language = field
-		case "password_hash":
-			row.PasswordHash = field
-		case "groups":
-			for name := range strings.SplitSeq(field, ";") {
-				if name = strings.TrimSpace(name); name != "" {
-					row.Groups = append(row.Groups, name)
-				}
-			}
+func rowOf(read csvfile.Row) Row {
+	row := Row{Line: read.Line, PasswordHash: read.Cells["password_hash"]}
+	row.Name, row.DisplayName, row.Mail, row.Language = read.Cells["name"], read.Cells["display_name"], read.Cells["mail"], read.Cells["language"]
+	for name := range strings.SplitSeq(read.Cells["groups"], ";") {
+		if name = strings.TrimSpace(name); name != "" {
+			row.Groups = append(row.Groups, name)
 		}
 	}
 	return row

@@ -30,7 +30,7 @@ func TestReadImport(t *testing.T) {
 		{"no header", "", "", []string{"line 1: no header row"}},
 		{"no name", "mail\na@example.org\n", "", []string{"line 1: name: is missing"}},
 		{"a column twice", "name,name\na,b\n", "", []string{"line 1: name: is there twice"}},
-		{"a password", "name,password\na,secret\n", "", []string{"line 1: password: is no column; there are name"}},
+		{"a password", "name,password\na,secret\n", "", []string{"line 1: password: is not known; there are name"}},
 		{"too few fields", "name,mail\nanna\nbo,\n", "3 bo", []string{"line 2: has 1 fields, the header 2"}},
 		{"a quote left open", "name,mail\nanna,\n\"bo,\ncy,\n", "2 anna", []string{"line 3: "}},
 		{"one name spelt in two ways", "name\nAnna\nＡＮＮＡ\n", "2 Anna", []string{`line 3: name: "ＡＮＮＡ" is in line 2 already`}},

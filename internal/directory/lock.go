@@ -43,7 +43,7 @@ func lockIfExceeded(ctx context.Context, tx *store.Tx, rules policy.Lockout, t s
 	told := make(map[mail.Recipient]bool)
 	for _, r := range to {
 		err := mail.Queue(ctx, tx, mail.Message{Tenant: t.Tenant, To: r.Address, Language: r.Language,
-			Mail:   templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)},
+			Mail:   r.Words(templates.UserLocked{Name: u.Name, Until: until, Origin: from, Rejected: besides(r)}),
 			Dedupe: fmt.Sprintf("locked %s %s %d %s", t.User, t.Browser, until.Unix(), r.Address), Expires: until.Add(24 * time.Hour)})
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"net/mail"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -101,9 +100,7 @@ func (n NewUser) faults() []fault {
 		wrong("display_name", "error.user.display")
 	}
 	if n.Mail != "" {
-		// Only the bare address is allowed, because a display name would get into a header.
-		a, err := mail.ParseAddress(n.Mail)
-		if err != nil || a.Address != n.Mail || len(n.Mail) > 254 {
+		if _, err := identity.ParseMailAddress(n.Mail); err != nil {
 			wrong("mail", "error.user.mail")
 		}
 	}

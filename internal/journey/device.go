@@ -82,6 +82,8 @@ func (f *flow) recognise(ctx context.Context, tx *store.Tx) error {
 		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRememberedDevice,
 			Authenticator: verdict.Device.ID, At: tx.Now()})
 		f.recognised, f.device = true, Device{verdict.Cookie, verdict.Device.ExpiresAt.Sub(tx.Now())}
+		return tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.DeviceRight, User: j.UserID, Application: j.Application, Journey: j.ID,
+			Data: map[string]string{"device": verdict.Device.ID}, Personal: personal(j)})
 	}
 	return nil
 }

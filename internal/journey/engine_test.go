@@ -110,6 +110,7 @@ func (h *fixture) takeOn(e *journey.Engine, c client, v *journey.View, in journe
 		in = with
 	}
 	c.Binding, c.Browser = v.Journey.Browser, v.Journey.Browser
+	before := slices.Clone(v.Journey.Passed)
 	p, err := e.Take(h.Context(), c.Client, v.Journey.ID, v.State(), in)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,11 @@ func (h *fixture) takeOn(e *journey.Engine, c client, v *journey.View, in journe
 	if p.Stale {
 		return nil, &identity.Error{Kind: identity.Conflict, Err: errors.New("the input was not taken")}
 	}
-	return h.viewOf(c, p)
+	after, err := h.viewOf(c, p)
+	if err == nil {
+		h.checkProofs(after.Journey, before, c.Session)
+	}
+	return after, err
 }
 
 // viewOf is what the engine knows behind a prompt.

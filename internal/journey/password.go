@@ -92,6 +92,10 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 	if !f.at(AskPassword) {
 		return errNotHere
 	}
+	p.closed = true
+	if err := p.record(ctx, tx); err != nil {
+		return err
+	}
 	j := f.Journey
 	if p.right {
 		j.Passed = append(j.Passed, identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: tx.Now()})
@@ -102,8 +106,7 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 	} else {
 		j.Notice = "error.login.wrong"
 	}
-	p.closed = true
-	if err := p.closeReservation(ctx, tx); err != nil || p.hash == "" {
+	if err := p.countResult(ctx, tx); err != nil || p.hash == "" {
 		return err
 	}
 	// Of two logins at once one replaces it, and both go on. It comes last, so that the
@@ -111,19 +114,30 @@ func (p *passwordTry) commit(ctx context.Context, tx *store.Tx, f *flow) error {
 	return replaceImported(ctx, tx, p.candidate, p.hash)
 }
 
-// closeReservation ends what reserving the try began: a right password gives its reservation
-// back, a wrong one leaves its event and may lock.
+// closeReservation ends what reserving the try began, where its step is not taken.
 func (p *passwordTry) closeReservation(ctx context.Context, tx *store.Tx) error {
+	if err := p.record(ctx, tx); err != nil {
+		return err
+	}
+	return p.countResult(ctx, tx)
+}
+
+// record writes the event of the try.
+func (p *passwordTry) record(ctx context.Context, tx *store.Tx) error {
+	j := p.flow.Journey
+	e := audit.Event{Tenant: j.Tenant, Kind: audit.PasswordRight, User: j.UserID, Application: j.Application, Journey: j.ID, Personal: personal(j)}
+	if !p.right {
+		e.Kind, e.Reason = audit.PasswordWrong, p.whyWrong()
+	}
+	return tx.Event(ctx, e)
+}
+
+// countResult gives the reservation of a right password back; a wrong one keeps it, and may lock.
+func (p *passwordTry) countResult(ctx context.Context, tx *store.Tx) error {
 	if p.right {
 		return p.flow.right(ctx, tx, "password")
 	}
-	f, j := p.flow, p.flow.Journey
-	err := tx.Event(ctx, audit.Event{Tenant: j.Tenant, Kind: audit.PasswordWrong, User: j.UserID, Application: j.Application,
-		Journey: j.ID, Reason: p.whyWrong(), Personal: personal(j)})
-	if err != nil {
-		return err
-	}
-	return f.lockIfExceeded(ctx, tx)
+	return p.flow.lockIfExceeded(ctx, tx)
 }
 
 func (p *passwordTry) refund(ctx context.Context, tx *store.Tx) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/mail"
-	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -41,12 +39,9 @@ func Queue(ctx context.Context, tx *store.Tx, m Message) error {
 		Arguments: args, Dedupe: m.Dedupe, MessageID: identity.NewSecret(), ExpiresAt: m.Expires})
 }
 
-// CheckAddress refuses anything but one plain mail address. A line break in it
-// could add headers, and recipients, to the mail (T-ADM-06).
+// CheckAddress refuses anything but one plain mail address, see
+// [identity.ParseMailAddress].
 func CheckAddress(address string) error {
-	parsed, err := mail.ParseAddress(address)
-	if err != nil || parsed.Address != address || strings.ContainsAny(address, "\r\n\x00") || len(address) > 254 {
-		return &identity.Error{Kind: identity.Invalid, Key: "error.invalid", Err: fmt.Errorf("mail: %q is no mail address", address)}
-	}
-	return nil
+	_, err := identity.ParseMailAddress(address)
+	return err
 }

@@ -134,8 +134,12 @@ func (o *Outbox) attempt(ctx context.Context, m store.Message) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &permanent):
+		reason := "refused"
+		if errors.Is(err, ErrNoSMTPUTF8) {
+			reason = "the server has no SMTPUTF8"
+		}
 		o.Log.WarnContext(ctx, "mail refused", "message", m.ID, "kind", m.Kind, "err", err)
-		return o.record(ctx, m, audit.MailFailed, "refused", func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, err.Error()) })
+		return o.record(ctx, m, audit.MailFailed, reason, func(tx *store.Tx) error { return tx.Outbox().GiveUp(ctx, m, err.Error()) })
 	}
 	pause := min(minPause<<min(m.Attempts, 10), maxPause)
 	o.Log.WarnContext(ctx, "mail not sent, trying again", "message", m.ID, "kind", m.Kind, "in", pause, "err", err)

@@ -177,6 +177,10 @@ func loginHint(s SMTP, err error) string {
 
 // SendFault is the fault of an error of Send.
 func (s SMTP) SendFault(err error) *Fault {
+	if errors.Is(err, ErrNoSMTPUTF8) {
+		return &Fault{Accepted, "the part of the address before the @ has letters beyond ASCII, and the server takes none (SMTPUTF8): " +
+			"another address, or another server", err}
+	}
 	var refused *gomail.SendError
 	if !errors.As(err, &refused) {
 		return &Fault{Accepted, "the server did not take the mail", err}

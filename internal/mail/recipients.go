@@ -5,12 +5,21 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/templates"
 )
 
 // A Recipient gets a mail about a user, in a language.
 type Recipient struct {
 	Address, Language string
 	Operator          bool
+}
+
+// Words returns an alert in the words for this recipient.
+func (r Recipient) Words(alert templates.Alert) templates.Mail {
+	if r.Operator {
+		return alert.ForOperators()
+	}
+	return alert
 }
 
 // Recipients of a mail about a user are the user, the operators at the

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+
+	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // An Envelope is a rendered mail, ready to be sent.
@@ -47,9 +49,13 @@ func (e Envelope) build() (*gomail.Msg, error) {
 			return nil, Permanent{fmt.Errorf("mail: line break in %q", part)}
 		}
 	}
+	from, to, err := e.addresses()
+	if err != nil {
+		return nil, err
+	}
 	m := gomail.NewMsg()
-	m.FromMailAddress(&mail.Address{Name: e.FromName, Address: e.From})
-	if err := m.To(e.To); err != nil {
+	m.FromMailAddress(&mail.Address{Name: e.FromName, Address: from.Sent()})
+	if err := m.To(to.Sent()); err != nil {
 		return nil, Permanent{fmt.Errorf("mail: to: %w", err)}
 	}
 	m.SetMessageIDWithValue(e.MessageID)
@@ -60,6 +66,17 @@ func (e Envelope) build() (*gomail.Msg, error) {
 	m.SetBodyString(gomail.TypeTextPlain, e.Text)
 	m.AddAlternativeString(gomail.TypeTextHTML, e.HTML)
 	return m, nil
+}
+
+// addresses are those of the sender and the recipient.
+func (e Envelope) addresses() (from, to identity.MailAddress, err error) {
+	if from, err = identity.ParseMailAddress(e.From); err != nil {
+		return from, to, fmt.Errorf("mail: from: %w", err)
+	}
+	if to, err = identity.ParseMailAddress(e.To); err != nil {
+		return from, to, Permanent{fmt.Errorf("mail: to: %w", err)}
+	}
+	return from, to, nil
 }
 
 // How SMTP protects the connection.
@@ -85,21 +102,48 @@ type SMTP struct {
 	Roots *x509.CertPool
 }
 
-// Send sends e to the server. Only a refusal of the recipient is permanent: an
-// operator can correct any other, such as one of the password or of the sender,
-// and no mail must be lost until then.
+// ErrNoSMTPUTF8 is the error of a mail from or to an address that needs SMTPUTF8 (RFC
+// 6531), by a server that does not offer it.
+var ErrNoSMTPUTF8 = errors.New("the server does not offer SMTPUTF8")
+
+// Send sends e to the server. Only a refusal of the recipient, and a recipient of whom
+// the server cannot be told, are permanent: an operator can correct any other, such as
+// one of the password or of the sender, and no mail must be lost until then.
 func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	m, err := e.build()
 	if err != nil {
 		return err
 	}
-	client, err := s.client()
+	from, to, err := e.addresses()
+	if err != nil {
+		return err
+	}
+	// Where SMTPUTF8 is not needed it is not asked for: a server further on that lacks it
+	// would have to refuse the mail.
+	needed := from.NeedsSMTPUTF8() || to.NeedsSMTPUTF8()
+	var options []gomail.Option
+	if !needed {
+		options = append(options, gomail.WithoutSMTPUTF8())
+	}
+	client, err := s.client(options...)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	err = client.DialAndSendWithContext(ctx, m)
+	connected, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	defer client.CloseWithSMTPClient(connected) // what the server took it keeps, however that ends
+	if offered, _ := connected.Extension("SMTPUTF8"); needed && !offered {
+		err := fmt.Errorf("mail: %w", ErrNoSMTPUTF8)
+		if !to.NeedsSMTPUTF8() {
+			return err
+		}
+		return Permanent{err}
+	}
+	err = client.SendWithSMTPClient(connected, m)
 	var refused *gomail.SendError
 	if errors.As(err, &refused) && refused.Reason == gomail.ErrSMTPRcptTo && !refused.IsTemp() {
 		return Permanent{fmt.Errorf("mail: %w", err)}
@@ -118,8 +162,8 @@ func (s SMTP) tlsConfig() *tls.Config {
 }
 
 // client is a client for the server, not connected yet.
-func (s SMTP) client() (*gomail.Client, error) {
-	options := []gomail.Option{gomail.WithPort(s.Port), gomail.WithTimeout(s.timeout()), gomail.WithTLSConfig(s.tlsConfig())}
+func (s SMTP) client(options ...gomail.Option) (*gomail.Client, error) {
+	options = append(options, gomail.WithPort(s.Port), gomail.WithTimeout(s.timeout()), gomail.WithTLSConfig(s.tlsConfig()))
 	switch s.TLS {
 	case ImplicitTLS:
 		options = append(options, gomail.WithSSL())

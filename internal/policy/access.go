@@ -74,8 +74,8 @@ func (a Access) Validate() error {
 			ps.add(at+"name", "twice")
 		}
 		named[r.Name] = true
-		ps.checkIDs(at+"groups", r.Groups)
-		ps.checkIDs(at+"applications", r.Applications)
+		ps.checkIDs(at+"groups", "group", r.Groups)
+		ps.checkIDs(at+"applications", "application", r.Applications)
 		for j, n := range r.Networks {
 			ps.checkNetwork(fmt.Sprintf("%snetworks[%d]", at, j), n)
 		}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,10 +26,20 @@ type Problems []Problem
 // of package locales have the same keys for pages. A test checks that the English
 // texts are equal.
 var messages = map[string]string{
-	"policy.problem.json":       "is not JSON: {cause}",
-	"policy.problem.unknown":    "is not known",
-	"policy.problem.nearest":    "is not known; did you mean {nearest}?",
-	"policy.problem.twice":      "is there twice",
+	"policy.problem.json":    "is not JSON: {cause}",
+	"policy.problem.unknown": "is not known",
+	"policy.problem.nearest": "is not known; did you mean {nearest}?",
+	"policy.problem.twice":   "is there twice",
+	// These name what they are about, so that the field is not said beside them.
+	"policy.problem.no-group":               "there is no group “{name}”",
+	"policy.problem.no-group-nearest":       "there is no group “{name}”; did you mean “{nearest}”?",
+	"policy.problem.no-application":         "there is no application “{name}”",
+	"policy.problem.no-application-nearest": "there is no application “{name}”; did you mean “{nearest}”?",
+	"policy.problem.several-applications":   "several applications are called “{name}”: name one by its identifier or id",
+	"policy.problem.group-twice":            "the group “{name}” is there twice",
+	"policy.problem.application-twice":      "the application “{name}” is there twice",
+
+	"policy.problem.blank":      "has an empty name",
 	"policy.problem.object":     "must be an object in braces",
 	"policy.problem.list":       "must be a list",
 	"policy.problem.boolean":    "must be true or false",
@@ -62,7 +73,7 @@ func (p Problem) Error() string {
 	for pair := range slices.Chunk(p.Args, 2) {
 		text = strings.ReplaceAll(text, fmt.Sprintf("{%s}", pair[0]), fmt.Sprint(pair[1]))
 	}
-	if p.Field != "" {
+	if p.Field != "" && !p.named() {
 		text = p.Field + ": " + text
 	}
 	if p.Line > 0 {
@@ -70,6 +81,9 @@ func (p Problem) Error() string {
 	}
 	return text
 }
+
+// named reports whether the text names the group or application that it is about.
+func (p Problem) named() bool { return len(p.Args) > 0 && p.Args[0] == "name" }
 
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
@@ -109,15 +123,32 @@ func oneOf[T ~string | ~int64](ps *Problems, field string, got T, choices ...T) 
 	}
 }
 
-// checkIDs checks that no id in a list is empty or occurs twice.
-func (ps *Problems) checkIDs(field string, ids []string) {
+// checkIDs checks that no id in a list of groups or applications is empty or occurs twice.
+func (ps *Problems) checkIDs(field, what string, ids []string) {
 	for i, id := range ids {
-		at := fmt.Sprintf("%s[%d]", field, i)
 		switch {
 		case id == "":
-			ps.add(at, "missing")
+			ps.add(field, "blank")
 		case slices.Contains(ids[:i], id):
-			ps.add(at, "twice")
+			ps.add(fmt.Sprintf("%s[%d]", field, i), what+"-twice", "name", id)
+		}
+	}
+}
+
+// Name puts names of groups and applications in place of their ids: in fields what the
+// document calls them, and in texts what they are called.
+func (ps Problems) Name(document, names map[string]string) {
+	for i, p := range ps {
+		path := strings.Split(p.Field, ".")
+		for j, part := range path {
+			path[j] = cmp.Or(document[part], part)
+		}
+		ps[i].Field = strings.Join(path, ".")
+		ps[i].Args = slices.Clone(p.Args)
+		for j, arg := range p.Args {
+			if id, ok := arg.(string); ok {
+				ps[i].Args[j] = cmp.Or(names[id], id)
+			}
 		}
 	}
 }

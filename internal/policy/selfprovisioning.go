@@ -40,7 +40,7 @@ func (s SelfProvisioning) Validate() error {
 	if (s.Target == TargetOnly || s.Target == TargetExcept) && len(s.Groups) == 0 {
 		ps.add("groups", "groups")
 	}
-	ps.checkIDs("groups", s.Groups)
+	ps.checkIDs("groups", "group", s.Groups)
 	return ps.err()
 }
 

@@ -1,154 +1,151 @@
 package pskc
 
 import (
-	"bytes"
 	"encoding/base32"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/csvfile"
 )
 
 // Columns are the column names of a CSV file, in any order. serial and seed are
 // required. An empty field of another column has the default: totp, 6 digits, 30
-// seconds, counter 0, sha1.
-var Columns = []string{"serial", "kind", "seed", "digits", "step", "counter", "algorithm", "manufacturer"}
+// seconds, counter 0, sha1. user is whom the token is for.
+var Columns = []string{"serial", "kind", "seed", "digits", "step", "counter", "algorithm", "manufacturer", "user"}
 
-// ReadCSV reads the tokens of a CSV file (RFC 4180) in UTF-8 with a header row. A
-// seed is hexadecimal or Base32. A seed that can be read as both is hexadecimal,
-// which vendors use, unless it begins with "base32:". If anything is wrong, it
-// returns no keys and an identity.Error that wraps all [Problems].
-func ReadCSV(data []byte) ([]Key, error) {
+// aliases are the names that Microsoft Entra, Token2, Deepnet, privacyIDEA and LinOTP
+// have for them.
+var aliases = map[string]string{
+	"serial number": "serial", "serialnumber": "serial", "serial no": "serial", "serial no.": "serial", "token serial": "serial", "sn": "serial",
+	"secret key": "seed", "secretkey": "seed", "secret": "seed", "key": "seed", "otpkey": "seed", "otp key": "seed", "seed (hex)": "seed",
+	"seed (base32)": "seed", "hex seed": "seed", "seed hex": "seed", "seed base32": "seed",
+	"time interval": "step", "timeinterval": "step", "time step": "step", "timestep": "step", "interval": "step", "period": "step",
+	"type": "kind", "token type": "kind", "tokentype": "kind",
+	"otp length": "digits", "otplen": "digits", "otplength": "digits", "length": "digits",
+	"hash": "algorithm", "hashlib": "algorithm", "hash algorithm": "algorithm",
+	"vendor": "manufacturer", "upn": "user", "username": "user", "user name": "user", "user principal name": "user",
+}
+
+// ReadCSV reads the tokens of a CSV file, see package csvfile: with a header row, or
+// without one as privacyIDEA has it (serial, seed, kind, digits, then the counter or the
+// step, and the algorithm). A seed is hexadecimal or Base32. A seed that can be read as
+// both is hexadecimal, which vendors use, unless it begins with "base32:". Columns that say
+// nothing about passcodes are passed over, and returned. If anything is wrong, it returns
+// no keys and an identity.Error that wraps all [Problems].
+func ReadCSV(data []byte) (keys []Key, passedOver []string, err error) {
 	if len(data) > MaxSize {
-		return nil, fileError("is larger than %d MiB; split it", MaxSize>>20)
+		return nil, nil, fileError("is larger than %d MiB; split it", MaxSize>>20)
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // spreadsheets write a byte order mark
-	if !utf8.Valid(data) {
-		return nil, fileError("is not UTF-8; save it as \"CSV UTF-8\"")
-	}
-	r := csv.NewReader(bytes.NewReader(data))
-	r.FieldsPerRecord = -1 // checked below, to report the line
-	header, err := r.Read()
-	if err != nil {
-		return nil, Problems{{Line: 1, Err: fmt.Errorf("no header row: %w", err)}}.err()
-	}
-	if err := checkHeader(header); err != nil {
-		return nil, err
-	}
+	table, wrong := csvfile.Read(data, csvfile.Columns{Names: Columns, Aliases: aliases, Required: []string{"serial", "seed"},
+		PassOver: []string{"model"}, PassOverUnknown: true, Headless: headless})
 	var g collector
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return g.result()
+	for _, p := range wrong {
+		switch {
+		case p.Line == 0:
+			return nil, nil, fileError("%s", p.Err)
+		case p.Column != "":
+			p.Err = fmt.Errorf("column %q %w", p.Column, p.Err)
 		}
-		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-			// Fields after an unclosed quote cannot be separated, so reading stops here.
-			g.problems = append(g.problems, Problem{Line: parse.StartLine, Err: parse.Err})
-			return g.result()
+		g.problems = append(g.problems, Problem{Line: p.Line, Err: p.Err})
+	}
+	if len(wrong) > 0 && len(table.Rows) == 0 {
+		return nil, nil, g.problems.err()
+	}
+	for _, row := range table.Rows {
+		k, faults := keyOf(row)
+		if table.Headless && row.Cells["kind"] == "" {
+			faults = append(faults, errors.New("does not say whether it is hotp or totp"))
 		}
-		line, _ := r.FieldPos(0)
-		if len(record) != len(header) {
-			g.problems = append(g.problems, Problem{Line: line, Err: fmt.Errorf("has %d fields, the header %d", len(record), len(header))})
-			continue
-		}
-		k, faults := keyFromRecord(line, header, record)
 		g.add(k, faults...)
 	}
+	keys, err = g.result()
+	return keys, table.PassedOver, err
 }
 
-func checkHeader(header []string) error {
-	var problems Problems
-	bad := func(column, format string, args ...any) {
-		problems = append(problems, Problem{Line: 1, Err: fmt.Errorf("column "+strconv.Quote(column)+" "+format, args...)})
+// movingFactor is the column of files without a header that is the counter of HOTP and the
+// step of TOTP.
+const movingFactor = "counter or step"
+
+// headless returns the columns of a file of privacyIDEA or LinOTP, whose first row is a
+// token. In version 2 the user stands before it.
+func headless(first []string, comment string) []string {
+	columns := []string{"serial", "seed", "kind", "digits", movingFactor, "algorithm"}
+	if version, ok := strings.CutPrefix(strings.ToLower(comment), "version:"); ok && strings.TrimSpace(version) == "2" {
+		columns = append([]string{"user", "resolver", "realm"}, columns...)
 	}
-	for i, column := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(column))
-		switch near := identity.Nearest(header[i], Columns); {
-		case slices.Contains(header[:i], header[i]):
-			bad(header[i], "is there twice")
-		case slices.Contains(Columns, header[i]):
-		case near != "":
-			bad(column, "is not known; did you mean %s?", near)
-		default:
-			bad(column, "is not known; there are %s", strings.Join(Columns, ", "))
-		}
+	at := slices.Index(columns, "seed")
+	if len(first) <= at {
+		return nil
 	}
-	for _, column := range []string{"serial", "seed"} {
-		if !slices.Contains(header, column) {
-			bad(column, "is missing")
-		}
+	if seed, err := parseSeed(strings.TrimSpace(first[at])); err != nil || len(seed) < minSeed {
+		return nil
 	}
-	return problems.err()
+	return columns
 }
 
-// keyFromRecord returns the token of a row, and what in its fields is wrong.
-func keyFromRecord(line int, header, record []string) (Key, []error) {
-	k := Key{Line: line, Digits: 6, Algorithm: SHA1}
+// keyOf returns the token of a row, and what in its cells is wrong.
+func keyOf(row csvfile.Row) (Key, []error) {
+	cell := func(column string) string { return row.Cells[column] }
+	k := Key{Line: row.Line, Serial: cell("serial"), Manufacturer: normalizeSpace(cell("manufacturer")), User: cell("user"), Digits: 6, Algorithm: SHA1}
 	var faults []error
-	step := int64(30)
-	number := func(column, field string) int64 {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s %q is no number", column, field))
-		}
-		return n
+	wrong := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if asNumber.MatchString(k.Serial) {
+		wrong("the serial is a rounded number: a spreadsheet took it for one")
 	}
-	for i, column := range header {
-		field := strings.TrimSpace(record[i])
-		if field == "" {
-			continue
-		}
+	if seed := cell("seed"); seed != "" {
 		var err error
-		switch column {
-		case "serial":
-			k.Serial = field
-		case "manufacturer":
-			k.Manufacturer = normalizeSpace(field)
-		case "kind":
-			switch strings.ToLower(field) {
-			case "totp":
-			case "hotp":
-				k.Event = true
-			default:
-				err = fmt.Errorf("kind %q is neither totp nor hotp", field)
-			}
-		case "seed":
-			k.Seed, err = parseSeed(field)
-		case "digits":
-			k.Digits = int(number(column, field))
-		case "step":
-			step = number(column, field)
-		case "counter":
-			k.Counter = number(column, field)
-		case "algorithm":
-			k.Algorithm = strings.ReplaceAll(strings.ToUpper(field), "-", "")
-			if !slices.Contains([]string{SHA1, SHA256, SHA512}, k.Algorithm) {
-				err = fmt.Errorf("algorithm %q is none of sha1, sha256, sha512", field)
-			}
-		}
-		if err != nil {
+		if k.Seed, err = parseSeed(seed); err != nil {
 			faults = append(faults, err)
 		}
 	}
+	switch kind := strings.ToLower(cell("kind")); kind {
+	case "", "totp", "time", "oath-totp":
+	case "hotp", "event", "oath-hotp":
+		k.Event = true
+	default:
+		wrong("kind %q is neither totp nor hotp", cell("kind"))
+	}
+	number := func(column string, otherwise int64) int64 {
+		if cell(column) == "" {
+			return otherwise
+		}
+		n, err := strconv.ParseInt(cell(column), 10, 64)
+		if err != nil {
+			wrong("%s %q is no number", column, cell(column))
+		}
+		return n
+	}
+	if factor, ok := row.Cells[movingFactor]; ok {
+		row.Cells[map[bool]string{true: "counter", false: "step"}[k.Event]] = factor
+	}
+	k.Digits = int(number("digits", 6))
+	step := number("step", 30)
+	k.Counter = number("counter", 0)
+	if algorithm := cell("algorithm"); algorithm != "" {
+		k.Algorithm = strings.TrimPrefix(strings.ReplaceAll(strings.ToUpper(algorithm), "-", ""), "HMAC")
+		if !slices.Contains([]string{SHA1, SHA256, SHA512}, k.Algorithm) {
+			wrong("algorithm %q is none of sha1, sha256, sha512", algorithm)
+		}
+	}
 	if len(k.Seed) == 0 && len(faults) == 0 {
-		faults = append(faults, errors.New("has no seed"))
+		wrong("has no seed")
 	}
 	if k.Event {
 		return k, faults
 	}
-	k.Period = step
-	if k.Counter != 0 {
-		faults = append(faults, errors.New("has a counter, and is of the kind totp"))
+	if k.Period = step; k.Counter != 0 {
+		wrong("has a counter, and is of the kind totp")
 	}
 	return k, faults
 }
+
+// asNumber matches a number as spreadsheets round it for display: its last digits are gone.
+var asNumber = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+[0-9]+$`)
 
 // parseSeed reads a seed as vendors write it. Its errors do not quote any of it.
 func parseSeed(field string) ([]byte, error) {

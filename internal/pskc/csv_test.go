@@ -7,7 +7,7 @@ import (
 )
 
 func TestCRED1_CSV(t *testing.T) {
-	got, err := ReadCSV([]byte("\ufeffSerial,kind,seed,digits,step,counter,algorithm,manufacturer\r\n" +
+	got, _, err := ReadCSV([]byte("\ufeffSerial,kind,seed,digits,step,counter,algorithm,manufacturer\r\n" +
 		"A1,totp,3132333435363738393031323334353637383930,,60,,SHA-256,Acme\r\n" +
 		"A2,HOTP,GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ,8,,7,,\"Acme, Ltd\"\r\n" +
 		"A3,,31 32 33 34 35 36 37 38 39 30 31 32 33 34 35 36 37 38 39 30,,,,,\r\n"))
@@ -23,12 +23,12 @@ func TestCRED1_CSV(t *testing.T) {
 
 // All problems are reported at once, by line.
 func TestCRED1_CSVProblems(t *testing.T) {
-	_, err := ReadCSV([]byte("serial,seed,kind,digits,counter\n" +
+	_, _, err := ReadCSV([]byte("serial,seed,kind,digits,counter\n" +
 		"B1,3132333435363738393031323334353637383930,totp,7,\n" +
 		"B2,not a seed!,sms,6,x\n" +
 		"B1,3132333435363738393031323334353637383930,totp,6,3\n" +
 		"B4,3132333435363738393031323334353637383930\n" +
-		",,,,\n" +
+		",,totp,,\n" +
 		"B5,3132,totp,6,\n"))
 	want := strings.Join([]string{
 		`line 2: serial B1: makes passcodes of 7 digits; 6 and 8 can be used`,
@@ -52,7 +52,7 @@ func TestCRED1_CSVProblems(t *testing.T) {
 		"":                   "no header row",
 		"serial\xff":         "is not UTF-8",
 	} {
-		if _, err := ReadCSV([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := ReadCSV([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", file, err, want)
 		}
 	}
@@ -62,7 +62,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte("serial,seed,kind,digits,counter\nB1,3132333435363738393031323334353637383930,hotp,6,7\n"))
 	f.Add([]byte("serial,seed\nB1,base32:GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		keys, err := ReadCSV(data)
+		keys, _, err := ReadCSV(data)
 		if (err == nil) != (len(keys) > 0) {
 			t.Errorf("%d keys and %v", len(keys), err)
 		}
@@ -72,4 +72,51 @@ func FuzzReadCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The files in which Microsoft Entra, Token2, Deepnet, privacyIDEA and LinOTP have seeds are
+// read as they are. Without the aliases and headless each is refused.
+func TestCRED1_CSVOfOthers(t *testing.T) {
+	const hex, base32 = "3132333435363738393031323334353637383930", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+	key := func(line int, change func(k *Key)) Key {
+		k := Key{Line: line, Serial: "A1", Seed: rfcSeed, Digits: 6, Period: 30, Algorithm: SHA1}
+		change(&k)
+		return k
+	}
+	hotp := func(k *Key) { k.Event, k.Period = true, 0 }
+	for _, tt := range []struct {
+		name, file string
+		want       []Key
+		passed     string
+	}{
+		{"Entra", "upn,serial number,secret key,time interval,manufacturer,model\r\nanna@example.org,A1," + base32 + ",60,Token2,C301\r\n",
+			[]Key{key(2, func(k *Key) { k.User, k.Period, k.Manufacturer = "anna@example.org", 60, "Token2" })}, "model"},
+		{"Entra without users, as Excel saves it", "\ufeffupn;serial number;secret key;time interval;manufacturer;model\r\n;A1;" + base32 + ";30;Feitian;c200\r\n;;;;;\r\n",
+			[]Key{key(2, func(k *Key) { k.Manufacturer = "Feitian" })}, "model"},
+		{"Deepnet", "serial number,secret key,timeinterval,manufacturer,model\nA1," + hex + ",30,Deepnet Security,SafeID/Classic\n",
+			[]Key{key(2, func(k *Key) { k.Manufacturer = "Deepnet Security" })}, "model"},
+		{"two columns", "Serial;Seed\nA1;" + hex + "\n", []Key{key(2, func(*Key) {})}, ""},
+		{"privacyIDEA", "# version: 1\nA1," + hex + ",HOTP,6,7\n# a comment\nA2, " + hex + ", totp, 8, 60\nA3," + hex + ",hotp\n", []Key{
+			key(2, func(k *Key) { hotp(k); k.Counter = 7 }), key(4, func(k *Key) { k.Serial, k.Digits, k.Period = "A2", 8, 60 }),
+			key(5, func(k *Key) { hotp(k); k.Serial = "A3" })}, ""},
+		{"privacyIDEA with users", "# version: 2\nanna,ldap,staff,A1," + hex + ",totp,6,30\n", []Key{key(2, func(k *Key) { k.User = "anna" })}, ""},
+		{"LinOTP", "A1," + hex + ",totp,6,30,sha256\n", []Key{key(1, func(k *Key) { k.Algorithm = SHA256 })}, ""},
+		{"more than is needed", "serial,seed,batch,shipped on\nA1," + hex + ",7,2026-01-01\n", []Key{key(2, func(*Key) {})}, "batch, shipped on"},
+	} {
+		got, passed, err := ReadCSV([]byte(tt.file))
+		if err != nil || !slices.EqualFunc(got, tt.want, same) || strings.Join(passed, ", ") != tt.passed {
+			t.Errorf("%s: got %#v, %q, %v, want %#v", tt.name, got, passed, err, tt.want)
+		}
+	}
+	for file, want := range map[string]string{
+		"A1," + hex + "\n": "does not say whether it is hotp or totp",
+		"A1," + hex + ",ocra,OCRA-1:HOTP-SHA1-6:QN08\n":       "line 1: serial A1: kind \"ocra\" is neither totp nor hotp",
+		"serial number,secret key\n2.30873E+12," + hex + "\n": "a spreadsheet took it for one",
+		"serial number,secret kez\nA1," + hex + "\n":          "column \"seed\" is missing",
+		"A1,x,totp\n": "column \"serial\" is missing",
+	} {
+		if _, _, err := ReadCSV([]byte(file)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), hex) {
+			t.Errorf("%q: got %v, want %q", file, err, want)
+		}
+	}
 }

@@ -139,7 +139,7 @@ func hmacByURI(algorithm string, byDefault func() hash.Hash) (func() hash.Hash, 
 	return nil, fmt.Errorf("the MAC algorithm %q is not known; HMAC with SHA-1, SHA-256 and SHA-512 can be used", algorithm)
 }
 
-// decrypt returns a seed. An encrypted seed is authenticated before it is
+// decrypt returns a value. An encrypted one is authenticated before it is
 // decrypted. CBC without authentication lets an attacker who modifies the file
 // change seeds by known differences, and errors about padding leak the plaintext.
 func (l *decrypter) decrypt(v *value) ([]byte, error) {

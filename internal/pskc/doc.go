@@ -5,8 +5,8 @@
 // A file comes from outside and contains the seeds of many users, so it is not
 // trusted in two ways. It may be hostile: entities and document types are refused,
 // nothing is fetched, and size, depth and the cost of deriving a key are bounded.
-// It may also have been modified: the MAC of an encrypted seed is checked before
-// the seed is decrypted, and an encrypted seed without a MAC is refused. Elements
+// It may also have been modified: the MAC of an encrypted value, be it the seed or a
+// counter, is checked before it is decrypted, and one without a MAC is refused. Elements
 // that restrict the use of a key and that this package does not know are refused
 // by name. Ignoring a PIN policy, for example, would remove a factor.
 //

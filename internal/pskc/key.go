@@ -43,6 +43,7 @@ type Key struct {
 	Algorithm    string    // SHA1, SHA256 or SHA512
 	StartsAt     time.Time // the token must not be used before; zero if unlimited
 	ExpiresAt    time.Time // the token must not be used from then on; zero if unlimited
+	User         string    // name of whom it is for; empty if the file does not say
 }
 
 // String keeps seeds out of logs and test output.

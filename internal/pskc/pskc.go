@@ -3,6 +3,7 @@ package pskc
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -187,16 +188,16 @@ func (p keyPackage) key(line int, l *decrypter) (Key, []error) {
 	}
 	var err error
 	if k.Event {
-		k.Counter, err = x.Data.Counter.number("Counter", 0)
+		k.Counter, err = l.number(x.Data.Counter, "Counter", 0)
 	} else {
-		k.Period, err = x.Data.TimeInterval.number("TimeInterval", 30)
+		k.Period, err = l.number(x.Data.TimeInterval, "TimeInterval", 30)
 		note(err)
 		var zero int64
-		if zero, err = x.Data.Time.number("Time", 0); err == nil && zero != 0 {
+		if zero, err = l.number(x.Data.Time, "Time", 0); err == nil && zero != 0 {
 			err = fmt.Errorf("its time is %d already, or counts from there; only tokens that count from 1970 can be used", zero)
 		}
 		note(err)
-		k.Drift, err = x.Data.TimeDrift.number("TimeDrift", 0)
+		k.Drift, err = l.number(x.Data.TimeDrift, "TimeDrift", 0)
 	}
 	note(err)
 	note(x.Policy.apply(&k, p.Device.StartDate, p.Device.ExpiryDate))
@@ -287,19 +288,43 @@ type value struct {
 	MAC       string     `xml:"ValueMAC"`
 }
 
-// number returns a plain value that is a number.
-func (v *value) number(name string, byDefault int64) (int64, error) {
-	switch {
-	case v == nil, v.Plain == nil && v.Encrypted == nil:
+// number returns a value that is a number, plain or encrypted.
+func (l *decrypter) number(v *value, name string, byDefault int64) (int64, error) {
+	if v == nil || v.Plain == nil && v.Encrypted == nil {
 		return byDefault, nil
-	case v.Plain == nil:
-		return 0, fmt.Errorf("its %s is encrypted; only seeds can be", name)
+	}
+	if v.Plain == nil {
+		data, err := l.decrypt(v)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		n, ok := decryptedNumber(data)
+		if !ok {
+			return 0, fmt.Errorf("its %s is no number", name)
+		}
+		return n, nil
 	}
 	n, err := strconv.ParseInt(normalizeSpace(*v.Plain), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("its %s is no number", name) // not quoted, as it may be a seed in the wrong place
 	}
 	return n, nil
+}
+
+// decryptedNumber reads a number that was encrypted as its digits, or as four or eight
+// bytes, the highest first. Bytes that are digits are taken for such: as a number they would
+// be larger than any counter.
+func decryptedNumber(data []byte) (int64, bool) {
+	if n, err := strconv.ParseInt(normalizeSpace(string(data)), 10, 64); err == nil {
+		return n, true
+	}
+	switch len(data) {
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(data))), true // #nosec G115 -- xs:int is signed
+	case 8:
+		return int64(binary.BigEndian.Uint64(data)), true // #nosec G115 -- xs:long is signed
+	}
+	return 0, false
 }
 
 // normalizeSpace trims a text and replaces sequences of white space by one blank:

@@ -2,6 +2,11 @@ package pskc
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -156,6 +161,64 @@ func TestCRED1_MACFirst(t *testing.T) {
 		}
 		if got, err := ReadPSKC(changed, opens); err == nil {
 			t.Errorf("character %d changed: read %x", i, got[0].Seed)
+		}
+	}
+}
+
+// sealed is a value that is encrypted under the key of RFC 6030, section 6.1, with its MAC
+// under the same key.
+func sealed(t *testing.T, plain string) string {
+	t.Helper()
+	key, err := hex.DecodeString("12345678901234567890123456789012")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	padding := aes.BlockSize - len(plain)%aes.BlockSize
+	text := append([]byte(plain), bytes.Repeat([]byte{byte(padding)}, padding)...)
+	data := append([]byte("initialisation v"), text...)
+	cipher.NewCBCEncrypter(block, data[:aes.BlockSize]).CryptBlocks(data[aes.BlockSize:], text)
+	mac := hmac.New(sha1.New, key)
+	mac.Write(data)
+	return `<EncryptedValue><xenc:EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"/><xenc:CipherData><xenc:CipherValue>` +
+		base64.StdEncoding.EncodeToString(data) + `</xenc:CipherValue></xenc:CipherData></EncryptedValue><ValueMAC>` +
+		base64.StdEncoding.EncodeToString(mac.Sum(nil)) + `</ValueMAC>`
+}
+
+// Any value may be encrypted, not the seed alone, as digits or as bytes. Its MAC is checked
+// like that of a seed: without the comparison in decrypter.decrypt, the changed one is read.
+func TestCRED1_AnyValueEncrypted(t *testing.T) {
+	container := func(algorithm, data string) string {
+		return `<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc" xmlns:ds="http://www.w3.org/2000/09/xmldsig#"
+			xmlns:xenc="http://www.w3.org/2001/04/xmlenc#"><EncryptionKey><ds:KeyName>Pre-shared-key</ds:KeyName></EncryptionKey>
+			<MACMethod Algorithm="http://www.w3.org/2000/09/xmldsig#hmac-sha1"></MACMethod>
+			<KeyPackage><DeviceInfo><SerialNo>T1</SerialNo></DeviceInfo><Key Id="1" Algorithm="urn:ietf:params:xml:ns:keyprov:pskc:` + algorithm + `">
+			<AlgorithmParameters><ResponseFormat Length="6" Encoding="DECIMAL"/></AlgorithmParameters>
+			<Data><Secret>` + sealed(t, string(rfcSeed)) + `</Secret>` + data + `</Data></Key></KeyPackage></KeyContainer>`
+	}
+	hotp := func(counter string) string { return container("hotp", "<Counter>"+counter+"</Counter>") }
+	for name, want := range map[string]int64{"7": 7, " 42 ": 42, "\x00\x00\x01\x00": 256, "\x00\x00\x00\x00\x00\x00\x02\x01": 513} {
+		got, err := ReadPSKC([]byte(hotp(sealed(t, name))), opens)
+		if err != nil || len(got) != 1 || got[0].Counter != want || !bytes.Equal(got[0].Seed, rfcSeed) {
+			t.Errorf("counter %q: got %v, %v, want %d", name, got, err, want)
+		}
+	}
+	timed := `<TimeInterval>` + sealed(t, "60") + `</TimeInterval><Time>` + sealed(t, "\x00\x00\x00\x00") + `</Time><TimeDrift>` + sealed(t, "\xff\xff\xff\xfe") + `</TimeDrift>`
+	got, err := ReadPSKC([]byte(container("totp", timed)), opens)
+	if err != nil || len(got) != 1 || got[0].Period != 60 || got[0].Drift != -2 {
+		t.Errorf("got %+v, %v, want steps of 60 s and a drift of -2", got, err)
+	}
+	changed := strings.Replace(sealed(t, "7"), "aW5pdGlh", "aW5pdGli", 1)
+	unsigned, _, _ := strings.Cut(sealed(t, "7"), "<ValueMAC>")
+	for counter, want := range map[string]string{
+		changed: "Counter: its MAC is wrong", unsigned: "without a MAC", sealed(t, "seven"): "its Counter is no number",
+		sealed(t, "\x00\x00\x07"): "its Counter is no number", sealed(t, "-1"): "cannot be counted on from",
+	} {
+		if got, err := ReadPSKC([]byte(hotp(counter)), opens); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, %v, want %q", got, err, want)
 		}
 	}
 }

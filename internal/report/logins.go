@@ -69,5 +69,8 @@ func (n *names) activity(ctx context.Context, a audit.Activity) Activity {
 	if a.User != "" {
 		row.User = n.user(ctx, a.User)
 	}
+	if row.Serial == "" {
+		row.Serial = n.serial(ctx, a.Authenticator)
+	}
 	return row
 }

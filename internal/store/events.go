@@ -213,6 +213,9 @@ func (v EventReads) Enrollments(ctx context.Context, tenant string, f EventFilte
 			if err == nil {
 				all, err = v.enrollment(ctx, tenant, e)
 			}
+			if err == nil && len(all) == 0 {
+				continue // removed since, with its tenant
+			}
 			if !yield(all, err) || err != nil {
 				return
 			}

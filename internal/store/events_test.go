@@ -169,6 +169,8 @@ func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 			{Kind: audit.EnrollNoMail, Journey: "jrn_3"},
 			{Kind: audit.EnrollFinished, Data: map[string]string{"activation": "act_invited"}},
 			{Kind: audit.EnrollFinished, Journey: "jrn_1", Data: map[string]string{"activation": "act_1"}},
+			{Kind: audit.EnrollFurther, Journey: "jrn_4"},
+			{Kind: audit.EnrollFurtherLeft, Journey: "jrn_4"},
 		} {
 			e.User = h.user.ID
 			err := db.InTx(t.Context(), h.who, func(tx *Tx) error { return tx.Event(t.Context(), e) })
@@ -181,9 +183,9 @@ func TestENR18_EnrollmentsAreToldWhole(t *testing.T) {
 			filter EventFilter
 			want   string
 		}{
-			{EventFilter{}, "jrn_3:1 :2 jrn_2:1 jrn_1:5"},
-			{EventFilter{Limit: 2}, "jrn_3:1 :2"},
-			{EventFilter{Oldest: true, User: h.user.ID}, "jrn_1:5 jrn_2:1 :2 jrn_3:1"},
+			{EventFilter{}, "jrn_4:2 jrn_3:1 :2 jrn_2:1 jrn_1:5"},
+			{EventFilter{Limit: 3}, "jrn_4:2 jrn_3:1 :2"},
+			{EventFilter{Oldest: true, User: h.user.ID}, "jrn_1:5 jrn_2:1 :2 jrn_3:1 jrn_4:2"},
 			{EventFilter{User: "usr_other"}, ""},
 		} {
 			var got []string

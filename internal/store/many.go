@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
@@ -95,20 +94,6 @@ func (v Groups) AddMembers(ctx context.Context, tenant string, all []Membership)
 		rows[i] = []any{tenant, m.Group, m.User}
 	}
 	_, err := v.tx.insertMany(ctx, "add members", `group_members (tenant_id, group_id, user_id)`, `ON CONFLICT DO NOTHING RETURNING user_id`, rows)
-	return err
-}
-
-// Events writes events as [Tx.Event] does.
-func (tx *Tx) Events(ctx context.Context, all []audit.Event) error {
-	rows := make([][]any, len(all))
-	for i, e := range all {
-		row, err := tx.eventRow(e)
-		if err != nil {
-			return err
-		}
-		rows[i] = row
-	}
-	_, err := tx.insertMany(ctx, "events", `events (`+insertedEventColumns+`)`, `RETURNING id`, rows)
 	return err
 }
 

@@ -64,6 +64,7 @@ type Tx struct {
 	db     *DB
 	who    identity.Principal
 	topics []string
+	events [][]any // recorded and not written yet
 }
 
 // A Reader reads: outside transactions, as part of a [DB], or within one, as part
@@ -277,6 +278,9 @@ func (db *DB) transaction(ctx context.Context, who identity.Principal, f func(sq
 	q := db.preparedWrites.on(sqlTx, sqlTx)
 	tx := &Tx{Reader: db.reader(ctx, q), db: db, who: who}
 	if err := f(sqlTx, tx); err != nil {
+		return classify(err)
+	}
+	if err := tx.writeEvents(ctx); err != nil {
 		return classify(err)
 	}
 	if err := db.dialect.notify(ctx, tx); err != nil {

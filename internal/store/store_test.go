@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -173,6 +175,67 @@ func TestEventSharesTheFateOfItsChange(t *testing.T) {
 		}
 		if len(events) != 1 || events[0].Kind != audit.UserChanged || events[0].Data["language"] != "de" || events[0].Actor.Name != "test" {
 			t.Errorf("events: %+v", events)
+		}
+	})
+}
+
+// The events of a transaction are written when it commits. If they cannot be, nothing of the
+// transaction stays; without the call of writeEvents there would be a change and no record.
+func TestEventsThatCannotBeWrittenUndoTheChange(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := newFixture(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			if err := tx.Event(t.Context(), audit.Event{Kind: audit.UserChanged, User: h.user.ID}); err != nil {
+				return err
+			}
+			if err := tx.Users().SetLanguage(t.Context(), h.tenant.ID, h.user.ID, "de"); err != nil {
+				return err
+			}
+			_, err := tx.exec(t.Context(), "have no events", `ALTER TABLE events RENAME TO elsewhere`)
+			return err
+		})
+		if err == nil {
+			t.Error("the transaction committed without its event")
+		}
+		if u, err := db.Users().Get(t.Context(), h.tenant.ID, h.user.ID); err != nil || u.Language != "" {
+			t.Errorf("language %q, %v: the change stands without its event", u.Language, err)
+		}
+	})
+}
+
+// However many events a transaction records, they are listed in the order in which they were
+// recorded, though they are of one millisecond. Without the sorted ids they come in any order.
+func TestEventsOfATransactionAreInOrder(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := newFixture(t, db)
+		for _, n := range []int{1, 2, 5, 19, 20, 47} {
+			journey := "jrn_" + strconv.Itoa(n)
+			var want []string
+			err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+				for i := range n {
+					want = append(want, strconv.Itoa(i))
+					e := audit.Event{Kind: audit.UserChanged, Journey: journey, Data: map[string]string{"n": strconv.Itoa(i)}}
+					if err := tx.Event(t.Context(), e); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := Collect(db.Events().List(t.Context(), h.tenant.ID, EventFilter{Journey: journey, Oldest: true}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.SortStableFunc(all, func(a, b audit.Event) int { return strings.Compare(a.ID, b.ID) }) // as of one millisecond
+			var got []string
+			for _, e := range all {
+				got = append(got, e.Data["n"])
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("of %d: %v", n, got)
+			}
 		}
 	})
 }

@@ -60,6 +60,10 @@ var erasures = []string{
 // valid, since it covers a salted hash of the personal part. RevokeAllAccess must
 // have been called before, in the same transaction.
 func (v Users) Remove(ctx context.Context, u identity.User) error {
+	// What the transaction recorded before is erased too.
+	if err := v.tx.writeEvents(ctx); err != nil {
+		return err
+	}
 	for _, erase := range erasures {
 		if _, err := v.tx.exec(ctx, "erase "+u.ID, erase, u.Tenant, u.ID); err != nil {
 			return err

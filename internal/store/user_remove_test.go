@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
@@ -38,6 +39,28 @@ func TestRemovalLeavesWhatIsShared(t *testing.T) {
 		}
 		if got, err := db.Authenticators().Get(t.Context(), h.tenant.ID, a.ID); err != nil || got.Name != a.Name {
 			t.Errorf("the other's authenticator: %q, %v, want %q", got.Name, err, a.Name)
+		}
+	})
+}
+
+// What the transaction of a removal recorded about the user before is erased as well.
+// Without the call of writeEvents in Remove, it is written afterwards, with the name.
+func TestRemovalErasesItsOwnEvents(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := newFixture(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			e := audit.Event{Kind: audit.UserChanged, User: h.user.ID, Personal: map[string]string{"name": h.user.Name}}
+			if err := tx.Event(t.Context(), e); err != nil {
+				return err
+			}
+			return tx.Users().Remove(t.Context(), h.user)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := Collect(db.Events().List(t.Context(), h.tenant.ID, EventFilter{User: h.user.ID}))
+		if err != nil || len(all) != 1 || !all[0].Erased {
+			t.Errorf("got %+v, %v, want one event, erased", all, err)
 		}
 	})
 }
