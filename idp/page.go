@@ -127,7 +127,7 @@ func (b *browser) identify(r *http.Request, p *journey.Prompt, ask journey.Asked
 	if typed == "" {
 		typed = p.Request.LoginHint
 	}
-	body := templates.Identify{Application: p.Application, Name: identity.CleanTyped(typed)}
+	body := templates.Identify{Application: p.Application, Name: identity.CleanTyped(typed), Label: b.Tenant.NameLabel, Mail: !b.Tenant.NoMailNames}
 	var err error
 	if ask.Passkey != nil {
 		body.Passkey, err = passkeyRequest(*ask.Passkey)

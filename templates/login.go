@@ -9,6 +9,8 @@ import (
 type Identify struct {
 	Application string // its name; empty when the journey is not for one
 	Name        string // already known, from a hint or an earlier attempt
+	Label       string // what the tenant calls the field; empty where it is as the language has it
+	Mail        bool   // a mail address may be typed as well
 	Passkey     string // JSON of a PasskeyRequest where a passkey may replace name and password; else empty
 }
 

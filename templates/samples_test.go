@@ -87,6 +87,8 @@ func samples() []sample {
 
 	list := []sample{
 		{"identify", Page{Body: Identify{Application: payroll}}},
+		{"identify-mail", Page{Body: Identify{Application: payroll, Mail: true}}},
+		{"identify-label", Page{Body: Identify{Application: payroll, Label: "Staff number", Mail: true}}},
 		{"identify-passkey", Page{Body: Identify{Application: payroll, Passkey: `{"challenge":"AAAA","rpId":"localhost"}`}}},
 		{"passkey", Page{Remember: &Remember{Days: 30}, Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`, Recovery: true}}},
 		{"passkey-problem", Page{Problem: "error.passkey.wrong", Body: Passkey{Application: payroll, Name: anna, Request: `{"challenge":"AAAA","rpId":"localhost"}`}}},

@@ -19,12 +19,14 @@ type tenantRow struct {
 	Organisation string    `json:"organisation,omitempty"`
 	Language     string    `json:"language,omitempty"`
 	HelpContact  string    `json:"help_contact,omitempty"`
+	MailNames    bool      `json:"mail_names"`
+	NameLabel    string    `json:"name_label,omitempty"`
 	Alerts       []string  `json:"alerts,omitempty"`
 	CreatedAt    time.Time `json:"created_at"`
 }
 
 func rowOfTenant(t identity.Tenant) tenantRow {
-	return tenantRow{t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, t.Alerts, t.CreatedAt}
+	return tenantRow{t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, !t.NoMailNames, t.NameLabel, t.Alerts, t.CreatedAt}
 }
 
 type tenantAdd struct {
@@ -61,6 +63,8 @@ type tenantSet struct {
 	Organisation *string  `help:"What phones show with a push request; empty is its name."`
 	Language     *string  `placeholder:"TAG" help:"Language of readers who ask for none we speak; empty is English."`
 	HelpContact  *string  `placeholder:"TEXT" help:"Whom people who cannot go on are told to turn to; empty is nobody."`
+	NameLabel    *string  `placeholder:"TEXT" help:"What the sign-in page's field for the user name is called; empty is as each language has it."`
+	MailNames    *bool    `negatable:"" help:"Whether a typed mail address signs in as the one user who has it."`
 	Alerts       []string `name:"alert" placeholder:"MAIL" sep:"none" help:"Mail address of an operator who is told of what needs attention, and no other than those given; may be repeated."`
 	NoAlerts     bool     `help:"Tell no operator."`
 }
@@ -75,7 +79,7 @@ Example:
 
 // Run changes a tenant.
 func (c *tenantSet) Run(ctx context.Context, s *shell) error {
-	change := admin.TenantChange{Name: c.Name, Organisation: c.Organisation, Language: c.Language, HelpContact: c.HelpContact}
+	change := admin.TenantChange{Name: c.Name, Organisation: c.Organisation, Language: c.Language, HelpContact: c.HelpContact, NameLabel: c.NameLabel, MailNames: c.MailNames}
 	switch {
 	case c.NoAlerts && len(c.Alerts) > 0:
 		return usageErrorf("--alert and --no-alerts exclude each other")
@@ -84,7 +88,7 @@ func (c *tenantSet) Run(ctx context.Context, s *shell) error {
 	case len(c.Alerts) > 0:
 		change.Alerts = c.Alerts
 	}
-	if c.Name == nil && c.Organisation == nil && c.Language == nil && c.HelpContact == nil && change.Alerts == nil {
+	if c.Name == nil && c.Organisation == nil && c.Language == nil && c.HelpContact == nil && c.NameLabel == nil && c.MailNames == nil && change.Alerts == nil {
 		return usageErrorf("there is nothing to change; see \"latchkey tenant set --help\"")
 	}
 	if c.Slug != "" {
@@ -215,7 +219,7 @@ func (c *tenantShow) Run(ctx context.Context, s *shell) error {
 		}
 		t := ts.tenant
 		return table(s.stdout, [][]string{{"Slug", t.Slug}, {"Name", t.Name}, {"Organisation", t.OrganisationName()}, {"Id", t.ID},
-			{"Language", t.Language}, {"Help contact", t.HelpContact}, {"Alerts to", strings.Join(t.Alerts, ", ")}, {"Added", formatTime(t.CreatedAt)},
+			{"Language", t.Language}, {"Help contact", t.HelpContact}, {"Field for the name", t.NameLabel}, {"Mail address as name", map[bool]string{true: "yes", false: "no"}[!t.NoMailNames]}, {"Alerts to", strings.Join(t.Alerts, ", ")}, {"Added", formatTime(t.CreatedAt)},
 			{"Users", fmt.Sprint(census.Users)}, {"  of these disabled", fmt.Sprint(census.Disabled)}, {"Groups", fmt.Sprint(census.Groups)},
 			{"Applications", fmt.Sprint(census.Applications)}, {"Authenticators", fmt.Sprint(census.Authenticators)}})
 	})

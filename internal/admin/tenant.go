@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"slices"
 	"strings"
 
@@ -61,7 +62,9 @@ func addTenant(ctx context.Context, db *store.DB, who identity.Principal, t iden
 // A TenantChange says what of a tenant is to change; nil leaves it. Its slug never
 // changes.
 type TenantChange struct {
-	Name, Organisation, Language, HelpContact *string
+	Name, Organisation, Language, HelpContact, NameLabel *string
+
+	MailNames *bool // whether a typed mail address stands for the user who has it
 
 	Alerts []string // mail addresses of operators; nil leaves them
 }
@@ -84,11 +87,16 @@ func ChangeTenant(ctx context.Context, db *store.DB, who identity.Principal, ten
 			{"organisation", &after.Organisation, change.Organisation},
 			{"language", &after.Language, change.Language},
 			{"help_contact", &after.HelpContact, change.HelpContact},
+			{"name_label", &after.NameLabel, change.NameLabel},
 		} {
 			if one.new != nil && *one.new != *one.to {
 				data[one.name+"_before"], data[one.name+"_after"] = *one.to, *one.new
 				*one.to = *one.new
 			}
+		}
+		if may := change.MailNames; may != nil && *may == before.NoMailNames {
+			after.NoMailNames = !*may
+			data["mail_names_before"], data["mail_names_after"] = strconv.FormatBool(!*may), strconv.FormatBool(*may)
 		}
 		if err := CheckTenant(after); err != nil {
 			return err
@@ -139,7 +147,7 @@ func CheckTenant(t identity.Tenant) error {
 	if t.Name == "" {
 		return refuse("a tenant has a name")
 	}
-	for _, text := range []string{t.Name, t.Organisation, t.HelpContact} {
+	for _, text := range []string{t.Name, t.Organisation, t.HelpContact, t.NameLabel} {
 		if identity.CleanTyped(text) != text {
 			return refuse("%q has control characters, spaces at its ends, or more than %d bytes", text, identity.MaxName)
 		}

@@ -51,6 +51,21 @@ func (a MailAddress) Sent() string { return a.ascii }
 // 6531): the part before the @ has no other form than its own letters.
 func (a MailAddress) NeedsSMTPUTF8() bool { return !isASCII(a.local) }
 
+// FoldMailAddress returns a mail address in the form by which addresses are compared: without
+// case, and with the domain in its own letters, however it was typed. Of what is no address it
+// returns "".
+func FoldMailAddress(text string) string {
+	a, err := ParseMailAddress(strings.TrimSpace(text))
+	if err != nil {
+		return ""
+	}
+	domain, err := idna.Lookup.ToUnicode(strings.ToLower(a.domain))
+	if err != nil {
+		domain = a.domain
+	}
+	return FoldName(a.local + "@" + domain)
+}
+
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > 127 })
 }

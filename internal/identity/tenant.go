@@ -11,6 +11,8 @@ type Tenant struct {
 	Organisation string // shown on the phone with a push request; empty means Name
 	Language     string // BCP 47; used in choosing a user's language
 	HelpContact  string // whom users are told to ask for help
+	NoMailNames  bool   // a typed mail address does not stand for the user who has it
+	NameLabel    string // what the field for the user name is called; empty means as the language has it
 	Alerts       []string
 	CreatedAt    time.Time
 }

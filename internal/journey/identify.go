@@ -24,7 +24,7 @@ func (f *flow) identify(ctx context.Context, tx *store.Tx, in EnterName) error {
 	}
 	forget(j)
 	j.Name = name
-	u, found, err := tx.Users().ByNameOrStandIn(ctx, j.Tenant, name)
+	u, found, err := tx.Users().ByNameOrStandIn(ctx, j.Tenant, name, !f.client.Tenant.NoMailNames)
 	switch {
 	case err != nil && !errors.Is(err, identity.NotFound):
 		return err

@@ -34,7 +34,10 @@ func (f *flow) usesSession(ctx context.Context, r store.Reader, in Input) (bool,
 		return false, nil
 	case EnterName:
 		u, err := r.Users().Get(ctx, f.Journey.Tenant, f.client.Session.UserID)
-		return err == nil && identity.FoldName(identity.CleanTyped(in.Name)) == identity.FoldName(u.Name), err
+		typed := identity.CleanTyped(in.Name)
+		mail := identity.FoldMailAddress(typed)
+		return err == nil && (identity.FoldName(typed) == identity.FoldName(u.Name) ||
+			!f.client.Tenant.NoMailNames && mail != "" && mail == identity.FoldMailAddress(u.Mail)), err
 	}
 	return true, nil
 }

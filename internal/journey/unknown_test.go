@@ -2,6 +2,7 @@ package journey_test
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -125,4 +126,35 @@ func TestTLOG02_ANameOfNobodyCostsTheSameReads(t *testing.T) {
 	if unknown < 0.98*known || unknown > 1.02*known {
 		t.Errorf("%v allocations for a user's name, %v for nobody's", known, unknown)
 	}
+}
+
+// Whoever types the mail address that is one user's alone signs in as that user, and
+// the pages until then show what was typed, as for an address that is nobody's.
+func TestJRN10_AMailAddressSignsIn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
+		shown := func(name string) *journey.Prompt {
+			v := h.named("b", name, journey.AskPassword)
+			c := h.withSession(identity.Session{})
+			c.Binding, c.Browser = "b", "b"
+			p, err := h.engine.Look(t.Context(), c.Client, v.Journey.ID)
+			if err != nil || p.Name != name {
+				t.Fatalf("the page says %q (%v), want %q", p.Name, err, name)
+			}
+			p.Journey, p.State, p.Name, p.Request = "", "", "", journey.Request{}
+			return p
+		}
+		if known, unknown := shown("Berit@Example.ORG"), shown("nobody@example.org"); !reflect.DeepEqual(known, unknown) {
+			t.Errorf("the page of a known address differs:\n%+v\n%+v", known, unknown)
+		}
+		v, err := h.take(h.withSession(identity.Session{}), h.named("c", "Berit@Example.ORG", journey.AskPassword), journey.EnterPassword{Password: password})
+		if v = h.want(v, err, journey.Choose); v.Journey.UserID != h.User.ID {
+			t.Errorf("signed in as %q", v.Journey.UserID)
+		}
+		h.Tenant.NoMailNames = true
+		v, err = h.take(h.withSession(identity.Session{}), h.named("d", "berit@example.org", journey.AskPassword), journey.EnterPassword{Password: password})
+		if v = h.want(v, err, journey.AskPassword); v.Journey.UserID != "" {
+			t.Error("signed in by an address where that is switched off")
+		}
+	})
 }

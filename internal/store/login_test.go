@@ -366,13 +366,57 @@ func TestTLOG02_ANameOfNobodyReadsSomebodyElsesRow(t *testing.T) {
 			typed, want string
 			found       bool
 		}{{h.user.Name, h.user.Name, true}, {"MIA", "Mia", true}, {"ada", h.user.Name, false}, {"maya", "Mia", false}, {"zoe", "Mia", false}} {
-			u, found, err := db.Users().ByNameOrStandIn(t.Context(), h.tenant.ID, tt.typed)
+			u, found, err := db.Users().ByNameOrStandIn(t.Context(), h.tenant.ID, tt.typed, true)
 			if err != nil || u.Name != tt.want || found != tt.found {
 				t.Errorf("%q: %q, found %v, %v; want %q, %v", tt.typed, u.Name, found, err, tt.want, tt.found)
 			}
 		}
-		if _, _, err := db.Users().ByNameOrStandIn(t.Context(), "tnt_none", "ada"); !errors.Is(err, identity.NotFound) {
+		if _, _, err := db.Users().ByNameOrStandIn(t.Context(), "tnt_none", "ada", true); !errors.Is(err, identity.NotFound) {
 			t.Errorf("without users: %v, want NotFound", err)
+		}
+	})
+}
+
+// A mail address stands for the one user who has it, however it is typed. One that two
+// users have, or a removed one, stands for nobody; a user's name comes first.
+func TestJRN10_AMailAddressIsAName(t *testing.T) {
+	each(t, func(t *testing.T, db *DB) {
+		h := newFixture(t, db)
+		err := db.InTx(t.Context(), h.who, func(tx *Tx) error {
+			for _, u := range []identity.User{{Name: "mia", Mail: "Mia.Moe@Bücher.example"}, {Name: "two", Mail: "shared@example.org"}, {Name: "three", Mail: "SHARED@example.org"},
+				{Name: "four", Mail: "one@example.org"}, {Name: "one@example.org", Mail: "other@example.org"}, {Name: "gone", Mail: "gone@example.org"}, {Name: "moved", Mail: "old@example.org"}} {
+				u.Tenant, u.ID = h.tenant.ID, identity.NewID(identity.UserID)
+				if err := tx.Users().Add(t.Context(), u); err != nil {
+					return err
+				}
+				switch u.Name {
+				case "gone":
+					if err := tx.Users().Remove(t.Context(), u); err != nil {
+						return err
+					}
+				case "moved":
+					u.Mail = "new@example.org"
+					if err := tx.Users().Change(t.Context(), u); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for typed, want := range map[string]string{
+			"mia.moe@bücher.example": "mia", " MIA.MOE@BÜCHER.example ": "mia", "Mia.Moe@xn--bcher-kva.example": "mia",
+			"shared@example.org": "", "gone@example.org": "", "one@example.org": "one@example.org", "old@example.org": "", "new@example.org": "moved", "nobody@example.org": "",
+		} {
+			u, found, err := db.Users().ByNameOrStandIn(t.Context(), h.tenant.ID, typed, true)
+			if err != nil || found != (want != "") || found && u.Name != want {
+				t.Errorf("%q: %q, found %v, %v; want %q", typed, u.Name, found, err, want)
+			}
+		}
+		if u, found, err := db.Users().ByNameOrStandIn(t.Context(), h.tenant.ID, "mia.moe@bücher.example", false); found || err != nil {
+			t.Errorf("switched off: %q, %v", u.Name, err)
 		}
 	})
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
-const tenantColumns = `id, slug, name, organisation, language, help_contact, alerts, created_at`
+const tenantColumns = `id, slug, name, organisation, language, help_contact, no_mail_names, name_label, alerts, created_at`
 
 func scanTenant(row scanner) (t identity.Tenant, err error) {
 	var alerts string
-	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &alerts, nullTime{&t.CreatedAt}); err != nil {
+	var noMailNames int64
+	if err = row.Scan(&t.ID, &t.Slug, &t.Name, &t.Organisation, &t.Language, &t.HelpContact, &noMailNames, &t.NameLabel, &alerts, nullTime{&t.CreatedAt}); err != nil {
 		return t, err
 	}
+	t.NoMailNames = noMailNames != 0
 	return t, json.Unmarshal([]byte(alerts), &t.Alerts)
 }
 
@@ -114,9 +116,9 @@ func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 		return fmt.Errorf("store: add tenant: %w", err)
 	}
 	n, err := v.tx.exec(ctx, "add tenant", `
-		INSERT INTO tenants (id, slug, name, organisation, language, help_contact, alerts, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, string(alerts), at(v.tx.now()))
+		INSERT INTO tenants (id, slug, name, organisation, language, help_contact, no_mail_names, name_label, alerts, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+		t.ID, t.Slug, t.Name, t.Organisation, t.Language, t.HelpContact, flag(t.NoMailNames), t.NameLabel, string(alerts), at(v.tx.now()))
 	if err != nil {
 		return err
 	}
@@ -126,14 +128,14 @@ func (v Tenants) Add(ctx context.Context, t identity.Tenant) error {
 	return v.tx.addDataKey(ctx, t.ID)
 }
 
-// Change replaces name, organisation, language and help contact of a tenant. If they
-// were changed since before was read, it returns a Conflict.
+// Change replaces name, organisation, language, help contact, and how users are named,
+// of a tenant. If they were changed since before was read, it returns a Conflict.
 func (v Tenants) Change(ctx context.Context, before, after identity.Tenant) error {
 	n, err := v.tx.exec(ctx, "change tenant", `
-		UPDATE tenants SET name = $2, organisation = $3, language = $4, help_contact = $5
-		WHERE id = $1 AND name = $6 AND organisation = $7 AND language = $8 AND help_contact = $9 AND removed_at IS NULL`,
-		before.ID, after.Name, after.Organisation, after.Language, after.HelpContact,
-		before.Name, before.Organisation, before.Language, before.HelpContact)
+		UPDATE tenants SET name = $2, organisation = $3, language = $4, help_contact = $5, no_mail_names = $6, name_label = $7
+		WHERE id = $1 AND name = $8 AND organisation = $9 AND language = $10 AND help_contact = $11 AND no_mail_names = $12 AND name_label = $13 AND removed_at IS NULL`,
+		before.ID, after.Name, after.Organisation, after.Language, after.HelpContact, flag(after.NoMailNames), after.NameLabel,
+		before.Name, before.Organisation, before.Language, before.HelpContact, flag(before.NoMailNames), before.NameLabel)
 	if err == nil && n == 0 {
 		err = &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
 	}

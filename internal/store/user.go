@@ -56,20 +56,29 @@ func (v UserReads) ByName(ctx context.Context, tenant, name string) (identity.Us
 	return u, nil
 }
 
-// ByNameOrStandIn returns the user of a name, ignoring case and the like, or, where
-// there is none, the user whose name comes next, or the last one: reading a row takes
-// longer than reading none. found tells which. In a tenant without users the error is a
-// NotFound.
-func (v UserReads) ByNameOrStandIn(ctx context.Context, tenant, name string) (u identity.User, found bool, err error) {
-	folded := identity.FoldName(name)
-	u, err = scanUser(v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users u WHERE u.tenant_id = $1 AND u.name_folded = COALESCE(
+// ByNameOrStandIn returns the user of a name, ignoring case and the like, or else, if
+// byMail, the one user who has it as mail address; or, where there is none, the user
+// whose name comes next, or the last one: reading a row takes longer than reading none.
+// found tells which. In a tenant without users the error is a NotFound.
+func (v UserReads) ByNameOrStandIn(ctx context.Context, tenant, name string, byMail bool) (u identity.User, found bool, err error) {
+	folded, mail := identity.FoldName(name), ""
+	if byMail {
+		mail = identity.FoldMailAddress(name)
+	}
+	// An address that two users have is nobody's.
+	const ofMail = `(SELECT MIN(m.name_folded) FROM users m WHERE m.tenant_id = $1 AND m.mail_folded = $3 AND m.mail_folded <> '' AND m.removed_at IS NULL HAVING COUNT(*) = 1)`
+	var named int64
+	err = v.r.q.QueryRowContext(ctx, `SELECT `+userColumns+`, CASE WHEN u.name_folded = $2 OR u.name_folded = `+ofMail+` THEN 1 ELSE 0 END
+		FROM users u WHERE u.tenant_id = $1 AND u.name_folded = COALESCE(
+			(SELECT n.name_folded FROM users n WHERE n.tenant_id = $1 AND n.name_folded = $2 AND n.removed_at IS NULL),
+			`+ofMail+`,
 			(SELECT n.name_folded FROM users n WHERE n.tenant_id = $1 AND n.name_folded >= $2 AND n.removed_at IS NULL ORDER BY n.name_folded LIMIT 1),
 			(SELECT n.name_folded FROM users n WHERE n.tenant_id = $1 AND n.removed_at IS NULL ORDER BY n.name_folded DESC LIMIT 1))`,
-		tenant, folded))
+		tenant, folded, mail).Scan(append(userFields(&u), &named)...)
 	if err != nil {
 		return u, false, notFound("user by name", err)
 	}
-	return u, identity.FoldName(u.Name) == folded, nil
+	return u, named == 1, nil
 }
 
 // List yields at most limit users in the order of names, beginning after a name.
@@ -82,9 +91,9 @@ func (v UserReads) List(ctx context.Context, tenant, after string, limit int) it
 // Add adds a user. It returns a Conflict if the name is taken.
 func (v Users) Add(ctx context.Context, u identity.User) error {
 	n, err := v.tx.exec(ctx, "add user", `
-		INSERT INTO users (tenant_id, id, name, name_folded, display_name, mail, language, password, password_due, password_changed_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING`,
-		u.Tenant, u.ID, u.Name, identity.FoldName(u.Name), u.DisplayName, u.Mail, u.Language, u.Password, flag(u.PasswordDue), at(v.tx.now()))
+		INSERT INTO users (tenant_id, id, name, name_folded, display_name, mail, mail_folded, language, password, password_due, password_changed_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING`,
+		u.Tenant, u.ID, u.Name, identity.FoldName(u.Name), u.DisplayName, u.Mail, identity.FoldMailAddress(u.Mail), u.Language, u.Password, flag(u.PasswordDue), at(v.tx.now()))
 	if err != nil {
 		return err
 	}
@@ -98,10 +107,10 @@ func (v Users) Add(ctx context.Context, u identity.User) error {
 // language, the password's hash and whether it must be changed.
 func (v Users) Change(ctx context.Context, u identity.User) error {
 	_, err := v.tx.exec(ctx, "change user", `
-		UPDATE users SET display_name = $3, mail = $4, language = $5,
+		UPDATE users SET display_name = $3, mail = $4, mail_folded = $9, language = $5,
 			password_changed_at = CASE WHEN password = $6 THEN password_changed_at ELSE $7 END, password = $6, password_due = $8
 		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`,
-		u.Tenant, u.ID, u.DisplayName, u.Mail, u.Language, u.Password, at(v.tx.now()), flag(u.PasswordDue))
+		u.Tenant, u.ID, u.DisplayName, u.Mail, u.Language, u.Password, at(v.tx.now()), flag(u.PasswordDue), identity.FoldMailAddress(u.Mail))
 	return err
 }
 

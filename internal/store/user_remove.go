@@ -78,7 +78,7 @@ func (v Users) Remove(ctx context.Context, u identity.User) error {
 		}
 	}
 	n, err := v.tx.exec(ctx, "remove "+u.ID, `
-		UPDATE users SET name = '', name_folded = id, display_name = '', mail = '', language = '', password = '',
+		UPDATE users SET name = '', name_folded = id, display_name = '', mail = '', mail_folded = '', language = '', password = '',
 			failures = 0, locked_until = NULL, locked_at = NULL, may_enroll_at = NULL,
 			disabled_at = COALESCE(disabled_at, $3), removed_at = $3
 		WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, u.Tenant, u.ID, at(v.tx.now()))
