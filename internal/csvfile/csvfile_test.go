@@ -34,8 +34,9 @@ func said(problems []Problem) string {
 	return strings.Join(all, "; ")
 }
 
-// A table as spreadsheets and other programs save it. Without separatorOf the second is one
-// column; without the loops of row that drop empty columns, the ninth and tenth are refused.
+// A table as spreadsheets and other programs save it. Without separatorOf those of semicolons
+// are one column; without the loops of row that even out empty cells, those with more or
+// fewer of them are refused.
 func TestRead(t *testing.T) {
 	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String("name\tmail\r\nbob\tbob@bücher.example\r\n")
 	if err != nil {
@@ -51,6 +52,8 @@ func TestRead(t *testing.T) {
 		{"semicolons in cells of commas", "name,groups\nbob,a;b\n", "2 groups=a;b name=bob", ""},
 		{"semicolons in quotes", "name;groups\nbob;\"a;b\"\n", "2 groups=a;b name=bob", ""},
 		{"empty columns to the right", "name;mail;;\nbob;b@x;;\nann;;\n", "2 mail=b@x name=bob; 3 name=ann", ""},
+		{"empty cells beyond the header", "name;mail\nbob;b@x;;\n", "2 mail=b@x name=bob", ""},
+		{"fewer cells than empty columns", "name;mail;;\nbob;b@x\n", "2 mail=b@x name=bob", ""},
 		{"an empty column between", "name;;mail\nbob;;b@x\n", "2 mail=b@x name=bob", ""},
 		{"empty rows", "name;mail\n;\n\nbob;b@x\n;\n", "4 mail=b@x name=bob", ""},
 		{"empty rows above", ";\nname;mail\nbob;b@x\n", "3 mail=b@x name=bob", ""},

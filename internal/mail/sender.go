@@ -135,7 +135,7 @@ func (s SMTP) Send(ctx context.Context, e Envelope) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	defer client.CloseWithSMTPClient(connected) // what the server took it keeps, however that ends
+	defer func() { _ = client.CloseWithSMTPClient(connected) }() // what the server took it keeps, however that ends
 	if offered, _ := connected.Extension("SMTPUTF8"); needed && !offered {
 		err := fmt.Errorf("mail: %w", ErrNoSMTPUTF8)
 		if !to.NeedsSMTPUTF8() {
