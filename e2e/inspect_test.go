@@ -107,7 +107,8 @@ func (b *Browser) broken() []string {
 			const text = texts.currentNode
 			if (!text.parentElement.checkVisibility() || text.parentElement.closest("bdi, code, .key, .unseen, script, option")) continue
 			for (const word of text.data.matchAll(/[^\s\u00ad\u200b\u2010\u2013-]+/g)) {
-				range.setStart(text, word.index)
+				const hyphenated = text.data[word.index - 1] === "\u00ad" ? 1 : 0 // the hyphen belongs to what follows it
+				range.setStart(text, word.index + hyphenated)
 				range.setEnd(text, word.index + word[0].length)
 				const lines = new Set([...range.getClientRects()].filter(r => r.width > 0).map(r => Math.round(r.top / 4)))
 				if (lines.size > 1) found.push("the word is broken: " + word[0])

@@ -102,6 +102,11 @@ func (b EnrollScan) heading() Text {
 	return Text{Key: "enroll.scan.computer"}
 }
 
+// ShowsQR reports whether there is a QR code: for another device whose camera reads one.
+func (b EnrollScan) ShowsQR() bool {
+	return !b.Here && !b.Taken && !b.Over && b.Platform != identity.WindowsMobile
+}
+
 // Minutes are the minutes left, rounded up.
 func (b EnrollScan) Minutes() int { return (b.Left + 59) / 60 }
 
@@ -120,8 +125,11 @@ func (b EnrollScan) Instructions() []Step {
 		kind = string(b.Platform)
 	}
 	first := Step{"scan", Text{Key: "enroll.how." + kind + ".scan"}}
-	if b.Here {
+	switch {
+	case b.Here:
 		first = Step{"open", Text{Key: "enroll.how." + kind + ".here"}}
+	case b.Platform == identity.WindowsMobile:
+		first.Icon = "open"
 	}
 	steps := []Step{first}
 	switch {

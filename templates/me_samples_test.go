@@ -62,13 +62,17 @@ func meSamples() []sample {
 	}
 }
 
-// cardStates are cards with how their subjects stand: the second needs attention, and the
-// last has nothing to say.
+// cardStates are cards with how their subjects stand: of one there is nothing to say, and
+// one needs attention.
 func cardStates(cards []NavItem) []NavItem {
-	for i, text := range []Text{{"me.state.authenticators", []any{"n", 2}}, {Key: "me.state.recovery.none"}, {"me.state.recovery", []any{"n", 10}}} {
-		if i < len(cards)-1 {
-			cards[i].State = CardState{Text: text, Alert: i == 1}
-		}
+	for i, card := range cards {
+		cards[i].State = map[string]CardState{
+			"authenticators": {Text: Text{"me.state.authenticators", []any{"n", 2}}},
+			"security":       {Text: Text{Key: "me.state.recovery.none"}, Alert: true},
+			"password":       {Text: Text{"me.state.password", []any{"month", "March 2026"}}},
+			"passkeys":       {Text: Text{Key: "me.state.passkeys.none"}},
+			"recovery-codes": {Text: Text{"me.state.recovery", []any{"n", 10}}},
+		}[card.Name]
 	}
 	return cards
 }
