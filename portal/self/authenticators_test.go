@@ -203,6 +203,9 @@ func TestCRED6_AServerPINIsChangedLater(t *testing.T) {
 				t.Errorf("without a fresh factor: %d to %q", code, to)
 			}
 		}
+		if code, _, _ := v.request("/pin", nil); code != http.StatusNotFound {
+			t.Errorf("of no authenticator: %d", code)
+		}
 		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
 		if _, _, body := v.request("/authenticators/"+a.ID, nil); !strings.Contains(body, "/t/demo/me"+page) {
 			t.Errorf("no link to the page\n%s", body)
@@ -236,9 +239,6 @@ func TestCRED6_AServerPINIsChangedLater(t *testing.T) {
 		}
 		if has(theirs, "5820") {
 			t.Error("another person's PIN was changed")
-		}
-		if code, _, _ := v.request("/pin", nil); code != http.StatusNotFound {
-			t.Errorf("of no authenticator: %d", code)
 		}
 		h.Do(t, func(tx *store.Tx) error { _, err := tx.Authenticators().Lock(t.Context(), a.Tenant, a.ID); return err })
 		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
