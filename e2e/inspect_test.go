@@ -48,13 +48,15 @@ func (b *Browser) checkLayout(name string) {
 	if b.profile.NoScript {
 		name += "-noscript"
 	}
-	for _, f := range b.overflow(320) {
-		b.t.Errorf("%s: at 320 px this is wider than the window: %s", name, f)
+	for _, width := range []int64{320, 390} {
+		for _, f := range b.overflow(width) {
+			b.t.Errorf("%s: at %d px this is wider than the window: %s", name, width, f)
+		}
+		for _, f := range b.broken() {
+			b.t.Errorf("%s: at %d px: %s", name, width, f)
+		}
 	}
-	if os.Getenv("SHOTS") != "" {
-		b.resize(390)
-		b.screenshot(name + "-390")
-	}
+	b.screenshot(name + "-390")
 	b.resize(b.profile.Width)
 	lang, _, _ := strings.Cut(b.profile.Lang, "-")
 	if lang != "en" && slices.Contains(inspected, lang) && b.Has(`main [lang="en"]:not(option), #sheet [lang="en"]:not(option)`) {
@@ -88,6 +90,45 @@ func (b *Browser) overflow(width int64) []string {
 	})()`)
 	if err != nil {
 		b.t.Fatalf("reflow: %v", err)
+	}
+	return found
+}
+
+// broken returns what a narrow window does to text that it should not: words broken where
+// no hyphen shows it, other than names and addresses, which nobody can divide; text of a
+// button that touches its edge; a navigation of more than one row, or that is scrolled.
+func (b *Browser) broken() []string {
+	b.t.Helper()
+	found, err := evaluate[[]string](b, `(() => {
+		const found = []
+		const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+		const range = document.createRange()
+		while (texts.nextNode()) {
+			const text = texts.currentNode
+			if (!text.parentElement.checkVisibility() || text.parentElement.closest("bdi, code, .key, .unseen, script, option")) continue
+			for (const word of text.data.matchAll(/[^\s\u00ad\u200b\u2010\u2013-]+/g)) {
+				const hyphenated = text.data[word.index - 1] === "\u00ad" ? 1 : 0 // the hyphen belongs to what follows it
+				range.setStart(text, word.index + hyphenated)
+				range.setEnd(text, word.index + word[0].length)
+				const lines = new Set([...range.getClientRects()].filter(r => r.width > 0).map(r => Math.round(r.top / 4)))
+				if (lines.size > 1) found.push("the word is broken: " + word[0])
+			}
+		}
+		for (const button of document.querySelectorAll("button, .button")) {
+			if (!button.checkVisibility() || button.closest("p, #scanner")) continue
+			const style = getComputedStyle(button), box = button.getBoundingClientRect()
+			range.selectNodeContents(button)
+			const inner = range.getBoundingClientRect()
+			if (inner.height > 0 && (inner.top - box.top < 4 || box.bottom - inner.bottom < 4)) found.push("the text touches the edge of: " + button.innerText)
+		}
+		for (const nav of document.querySelectorAll("nav ul")) {
+			if (new Set([...nav.querySelectorAll("a")].map(a => Math.round(a.getBoundingClientRect().top))).size > 1) found.push("the navigation has more than one row")
+			if (nav.scrollWidth > nav.clientWidth) found.push("the navigation is scrolled: " + nav.scrollWidth + " px in " + nav.clientWidth)
+		}
+		return found
+	})()`)
+	if err != nil {
+		b.t.Fatalf("broken text: %v", err)
 	}
 	return found
 }

@@ -87,6 +87,16 @@ func TestCRED16_SelfService(t *testing.T) {
 				t.Error("nothing happened, says the history")
 			}
 
+			b.Follow(`nav a[href$="/me/security"]`)
+			b.Follow(`a[href$="/me/recovery-codes"]`)
+			b.Follow(press("make"))
+			b.See(`.codes`)
+			b.Reload() // which makes no others, and is no mistake
+			b.See(`.notice.good`)
+			if b.Has(`.codes`) || b.Has(`#problem`) {
+				t.Errorf("after a reload of the recovery codes: %q", b.Text("main"))
+			}
+
 			b.Follow(`nav a[href$="/me/authenticators"]`)
 			b.Follow(`.item:nth-of-type(1) a`)
 			b.Click(`details:has(button[value="lost"]) > summary`)

@@ -96,6 +96,19 @@ func TestCRED5_ServerPINInTheBrowsers(t *testing.T) {
 			b.See(`#problem`)
 			choosePIN("7715", "7715")
 			b.See(press("logout"))
+
+			b.Follow(`nav a[href$="/me/authenticators"]`)
+			b.Follow(`.item h2 a`)
+			b.Follow(`a[href*="/me/pin/"]`)
+			b.checkLayout("me-pin-" + lang)
+			b.Type(newPIN, "8264")
+			b.Type(onTheDesk, "8264")
+			b.Follow(press("change"))
+			b.See(`.notice.good`)
+			b.Follow(press("logout"))
+			w.SignIn()
+			w.TypePasscode(func() string { return "8264" + next() })
+			b.See(press("logout"))
 		})
 	}
 }

@@ -13,13 +13,18 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// Finish makes the pending authenticator of an activation active, under a name and
-// with push as its user chose, revokes the one whose place it takes, uses up the
-// invitation it came of, and writes the event and the mail. The journey that issued
-// the activation is woken. Where the activation, what its journey was begun with, or
-// its invitation is over, the error is a Conflict.
+// Finish makes the pending authenticator of an activation active, under a name, which
+// gets a number if another of the user's has it, and with push as its user chose. It
+// revokes the one whose place it takes, uses up the invitation it came of, and writes
+// the event and the mail. The journey that issued the activation is woken. Where the
+// activation, what its journey was begun with, or its invitation is over, the error is
+// a Conflict.
 func Finish(ctx context.Context, tx *store.Tx, act store.Activation, user identity.User, name string, push bool) error {
 	if err := stands(ctx, tx, act); err != nil {
+		return err
+	}
+	name, err := authenticator.FreeName(ctx, tx.Reader, act.Tenant, act.User, name, act.Authenticator, act.Replaces)
+	if err != nil {
 		return err
 	}
 	if err := finish(ctx, tx, act, name); err != nil {
@@ -54,6 +59,9 @@ func Adopt(ctx context.Context, tx *store.Tx, act store.Activation, a identity.A
 	}
 	if !won {
 		return over(act)
+	}
+	if a.Name, err = authenticator.FreeName(ctx, tx.Reader, act.Tenant, act.User, a.Name, a.ID, act.Replaces); err != nil {
+		return err
 	}
 	if err := tx.Authenticators().Add(ctx, a, act.User); err != nil {
 		return err

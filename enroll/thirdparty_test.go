@@ -147,6 +147,22 @@ func TestENR12_TheConfirmationTeachesTheDrift(t *testing.T) {
 }
 
 // Two tabs, or a page and its reload, confirm at once: one authenticator.
+// Every one of another vendor's apps has the same name by default.
+func TestENR12_DefaultNamesDoNotCollide(t *testing.T) {
+	each(t, func(t *testing.T, h *fixture) {
+		for range 2 {
+			j := h.thirdParty(t)
+			if problem := h.confirm(t, j, otptest.Oathtool(t, h.key(t, j), h.Clock.Now())); problem != "" {
+				t.Fatal(problem)
+			}
+		}
+		all := h.Authenticators(t)
+		if len(all) != 2 || all[0].Name == all[1].Name {
+			t.Errorf("authenticators %+v", all)
+		}
+	})
+}
+
 func TestENR12_ConfirmedOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *fixture) {
 		j := h.thirdParty(t)

@@ -58,6 +58,7 @@ func newSite(t *testing.T, h *storetest.Fixture) *site {
 		Protocols:   map[identity.Protocol]idp.Protocol{identity.Portal: idp.Portal{}}}
 	inner := http.NewServeMux()
 	p.Routes(inner)
+	inner.HandleFunc("GET /t/{tenant}/me/{page}/{item}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "at %s", r.PathValue("page")) })
 	inner.HandleFunc("GET /t/{tenant}/me/{page}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "at %s", r.PathValue("page")) })
 	inner.HandleFunc("GET /t/{tenant}/me", func(w http.ResponseWriter, r *http.Request) {
 		if s, err := served.Session(r, h.Tenant); err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
@@ -16,6 +17,7 @@ import (
 // portalRequest is what the self-service pages want to know of a login again.
 type portalRequest struct {
 	Page   string `json:"page,omitempty"`   // name of the page to come back to; empty for the first
+	Item   string `json:"item,omitempty"`   // id of the authenticator that the page is of; empty if it is of none
 	StepUp bool   `json:"stepUp,omitempty"` // only a second factor was missing
 }
 
@@ -24,11 +26,11 @@ type portalRequest struct {
 const portalFactorAge = 600
 
 // startPortal begins a login to the self-service pages, which log in as every
-// application does. "for" names the page to come back to, one of a closed list:
-// no address is taken from a link (T-LOG-21). With "fresh" the second factor has
-// to be fresh, whatever policy says, and with "fresh=now" it is asked for in any
-// case, for who wants to try one; the page itself looks whether it is fresh, so
-// nothing is won by leaving the word out.
+// application does. "for" names the page to come back to, one of a closed list, and
+// "item" the authenticator that it is of: no address is taken from a link (T-LOG-21).
+// With "fresh" the second factor has to be fresh, whatever policy says, and with
+// "fresh=now" it is asked for in any case, for who wants to try one; the page itself
+// looks whether it is fresh, so nothing is won by leaving the word out.
 func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	t, err := p.Site.Tenant(r)
 	if err != nil {
@@ -42,6 +44,9 @@ func (p *IdP) startPortal(w http.ResponseWriter, r *http.Request) error {
 	var back portalRequest
 	if page := r.URL.Query().Get("for"); slices.Contains(p.SelfService, page) {
 		back.Page = page
+		if item := r.URL.Query().Get("item"); identity.IsID(identity.AuthenticatorID, item) {
+			back.Item = item
+		}
 	}
 	if how := r.URL.Query().Get("fresh"); back.Page != "" && how != "" {
 		age := int64(portalFactorAge)
@@ -76,7 +81,7 @@ func (Portal) Grant(ctx context.Context, tx *store.Tx, l Login) (Reply, error) {
 	}
 	to := l.Application.Home
 	if back.Page != "" {
-		to = "/t/" + l.Tenant.Slug + "/me/" + back.Page
+		to = strings.TrimSuffix("/t/"+l.Tenant.Slug+"/me/"+back.Page+"/"+back.Item, "/")
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, to, http.StatusSeeOther)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
 
@@ -23,6 +24,16 @@ func TestTLOG21_AFreshFactorLeadsBackToThePage(t *testing.T) {
 	v.open(wants).sees(`name="method"`).send("do", "cancel").sees("signed in as " + s.User.ID)
 	v.open(wants).sees(`name="method"`).send("method", "passcode").send("passcode", s.passcode()).sees("at recovery-codes")
 	v.open(wants).sees("at recovery-codes")
+	// The page of one authenticator is come back to by its id, and by nothing else.
+	id := identity.NewID(identity.AuthenticatorID)
+	if v.open("/t/demo/login?for=recovery-codes&fresh=1&item=" + id); !strings.HasSuffix(v.at, "/t/demo/me/recovery-codes/"+id) {
+		t.Errorf("with an id: at %s", v.at)
+	}
+	for _, item := range []string{"..", "x/../../logout", "%2f%2fevil.example", identity.NewID(identity.UserID)} {
+		if v.open(wants + "&item=" + item); !strings.HasSuffix(v.at, "/t/demo/me/recovery-codes") {
+			t.Errorf("item=%s leads to %s", item, v.at)
+		}
+	}
 	for _, to := range []string{"https://evil.example", "//evil.example", "../logout", "recovery-codes/../..", "Recovery-Codes"} {
 		if v.open("/t/demo/login?for=" + to); v.code != http.StatusOK || !strings.HasSuffix(v.at, "/t/demo/me") {
 			t.Errorf("for=%s leads to %s (%d)", to, v.at, v.code)

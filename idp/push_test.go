@@ -96,7 +96,7 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 		does    []string
 	}{
 		{"a mistake", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyMistake }) },
-			"You declined on your phone", "", []string{"again", "passcode", "back", "cancel"}},
+			"You declined it", "", []string{"again", "passcode", "back", "cancel"}},
 		{"not me", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe }) },
 			"This sign‑in was rejected on the phone", "for a day every request asks for a number", []string{"passcode", "back", "cancel"}},
 		{"a wrong number", func(s *site, v *userAgent) { s.answers(wrong) },
@@ -432,7 +432,7 @@ func TestJRN11_OpenTheAppHere(t *testing.T) {
 		if got := strings.Contains(v.page, `href="`+s.url+`/authenticator/"`); got != want {
 			t.Errorf("%s: a link to the authenticator %v, want %v", agent, got, want)
 		}
-		v.sees("Open your authenticator there")
+		v.sees("Open your authenticator: the request is in it")
 		v.send("do", "cancel")
 		s.Clock.Advance(15 * time.Second)
 	}

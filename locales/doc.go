@@ -4,7 +4,7 @@
 // en/login.json, de/login.json and so on. Each maps keys to a text, or to the
 // plural forms of a text:
 //
-// "push.heading": "Approve the sign-in on your phone",
+// "push.heading": "Approve the sign-in in your authenticator",
 // "push.left": {"one": "{n} second left", "other": "{n} seconds left"}
 //
 // An argument is a name in braces. The argument named n selects the plural form

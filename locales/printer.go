@@ -172,6 +172,12 @@ func (p Printer) Date(t time.Time) string {
 	return p.T("date.day", "day", t.Day(), "month", p.T("date.month."+strconv.Itoa(int(t.Month()))), "year", t.Year())
 }
 
+// Month formats a month, such as "January 2026".
+func (p Printer) Month(t time.Time) string {
+	t = t.UTC()
+	return p.T("date.monthyear", "month", p.T("date.month."+strconv.Itoa(int(t.Month()))), "year", t.Year())
+}
+
 // When formats a day and time in UTC, with the zone's name, because the server
 // does not know the reader's. On pages, scripts replace it by the reader's
 // local time.

@@ -11,6 +11,7 @@
 //   [data-script]          shown only with scripts
 //   button[data-show]      shows the password in the field of that id
 //   button[data-copy]      copies the text of the element of that id
+//   [data-reload]          the page is shown once: a reload gets this address instead
 //   time[datetime]         shown in the reader's own time zone; with data-day, only the day
 
 const texts = JSON.parse(document.body.dataset.texts ?? "{}");
@@ -185,6 +186,8 @@ each("button[data-wait]", enableLater);
 each("button[data-show]", show);
 each("button[data-copy]", copy);
 each("time[datetime]", localise);
+// Otherwise a reload would send the form again that led here, and the browser ask about it.
+each("[data-reload]", (element) => { history.replaceState(null, "", element.dataset.reload); });
 if (document.body.dataset.stream) waitForEvent(document.body.dataset.stream);
 
 // A page that the browser kept for "back" shows a step that is over: reload it.

@@ -88,34 +88,57 @@ func (EnrollScan) template() string { return "enroll_scan.html" }
 
 func (b EnrollScan) heading() Text {
 	switch {
+	case b.Over:
+		return Text{Key: "enroll.scan.heading.over"}
+	case b.Taken:
+		return Text{Key: "enroll.scan.heading.taken"}
 	case b.Here:
 		return Text{Key: "enroll.here.heading"}
+	case b.Platform == identity.WindowsMobile: // whose camera reads no codes
+		return Text{Key: "enroll.scan.heading.windows-mobile"}
 	case b.Platform.Mobile():
 		return Text{Key: "enroll.scan.heading"}
 	}
 	return Text{Key: "enroll.scan.computer"}
 }
 
+// ShowsQR reports whether there is a QR code: for another device whose camera reads one.
+func (b EnrollScan) ShowsQR() bool {
+	return !b.Here && !b.Taken && !b.Over && b.Platform != identity.WindowsMobile
+}
+
 // Minutes are the minutes left, rounded up.
 func (b EnrollScan) Minutes() int { return (b.Left + 59) / 60 }
 
-// Instructions are the steps, in order. The template shows a picture before
-// each.
-func (b EnrollScan) Instructions() []Text {
+// A Step is one of the steps to an authenticator.
+type Step struct {
+	Icon string // "open", "scan", "install" or "ready"
+	Text Text
+}
+
+// Instructions are the steps, in order. A Windows phone installs nothing but an app by a
+// link: its browser makes no app of a page.
+func (b EnrollScan) Instructions() []Step {
 	kind := "other"
 	switch b.Platform {
-	case identity.IOS, identity.Android:
+	case identity.IOS, identity.Android, identity.WindowsMobile:
 		kind = string(b.Platform)
 	}
-	place := "scan"
-	if b.Here {
-		place = "here"
+	first := Step{"scan", Text{Key: "enroll.how." + kind + ".scan"}}
+	switch {
+	case b.Here:
+		first = Step{"open", Text{Key: "enroll.how." + kind + ".here"}}
+	case b.Platform == identity.WindowsMobile:
+		first.Icon = "open"
 	}
-	return []Text{
-		{Key: "enroll.how." + kind + "." + place},
-		{Key: "enroll.how." + kind + ".install"},
-		{Key: "enroll.how." + kind + ".activate"},
+	steps := []Step{first}
+	switch {
+	case b.Install != "":
+		steps = append([]Step{{"install", Text{Key: "enroll.how.link"}}}, steps...)
+	case b.Platform != identity.WindowsMobile:
+		steps = append(steps, Step{"install", Text{Key: "enroll.how." + kind + ".install"}})
 	}
+	return append(steps, Step{"ready", Text{Key: "enroll.how." + kind + ".activate"}})
 }
 
 // A QR code: the dark modules as the data of one SVG path, in units of a

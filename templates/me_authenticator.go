@@ -12,6 +12,7 @@ type MeAuthenticator struct {
 	User      string // the login name
 	Switch    bool   // whether push can be turned on or off here
 	Try       string // address of a test sign-in with it; empty while it cannot confirm one
+	PIN       string // address of the page to change its PIN; empty where the server checks none
 	Only      bool   // the person has no other way to confirm a sign-in
 	Back      string // address of the list
 	TypedName string // as typed, where that was refused; else empty
@@ -34,6 +35,37 @@ func (b MeAuthenticator) NameValue() string {
 // PushEnabled reports whether push is on.
 func (b MeAuthenticator) PushEnabled() bool { return b.PushText().Key == "authenticator.push.on" }
 
+// TryText says what a test sign-in shows.
+func (b MeAuthenticator) TryText() Text {
+	what := b.Sort
+	if what == SortApp && !b.PushEnabled() {
+		what = SortPasscodes
+	}
+	return Text{Key: "me.authenticator.try." + string(what)}
+}
+
+// PushExplanation says what push being on or off means.
+func (b MeAuthenticator) PushExplanation() Text {
+	if b.PushEnabled() {
+		return Text{Key: "me.authenticator.push.on"}
+	}
+	return Text{Key: "me.authenticator.push.off." + string(b.Sort)}
+}
+
+// MePIN changes the PIN that is typed together with the passcodes of an authenticator.
+// Fields: pin, again. Buttons: change.
+type MePIN struct {
+	Name                 string // the login name
+	Device               string // what the authenticator is called
+	Back                 string // address of its page
+	MinLength, MaxLength int    // digits
+	TrivialAllowed       bool   // whether PINs such as 1234 are allowed
+	AfterPasscode        bool   // it is typed after the passcode, and not before
+}
+
+func (MePIN) template() string { return "me_pin.html" }
+func (MePIN) heading() Text    { return Text{Key: "newpin.heading"} }
+
 // A Change is what was done with an authenticator.
 type Change string
 
@@ -44,6 +76,7 @@ const (
 	ReportedLost  Change = "lost"
 	PasskeyAdded  Change = "passkey-added"
 	PasskeyCopied Change = "passkey-copied" // its counter went back
+	PINChanged    Change = "pin-changed"
 
 	UnusedSoon     Change = "unused-soon"     // will become inactive in a week, unless it is used
 	BecameInactive Change = "became-inactive" // it was not used for too long
@@ -55,20 +88,25 @@ type AuthenticatorChanged struct {
 	Name   string
 	Device string // what the authenticator is called
 	What   Change
-	Origin Origin
+	// Passkey says that the authenticator is one.
+	Passkey bool `json:",omitempty"`
+	Origin  Origin
 }
 
 // Kind implements Mail.
 func (AuthenticatorChanged) Kind() string { return "authenticator-changed" }
 
 func (m AuthenticatorChanged) draft(l locales.Printer) mailDraft {
-	key := "mail.changed." + string(m.What)
+	key, device := "mail.changed."+string(m.What), Text{Key: "mail.changed.device"}
+	if m.Passkey {
+		device.Key = "mail.changed.passkey"
+	}
 	return mailDraft{
 		Subject:   Text{Key: key + ".subject"},
 		Preview:   Text{key + ".preview", []any{"device", m.Device}},
 		Greeting:  Text{"mail.greeting", []any{"name", m.Name}},
 		Sentences: []Text{{Key: key + ".text"}},
-		Facts:     append([]fact{{Text{Key: "mail.changed.device"}, m.Device}}, m.Origin.facts(l)...),
+		Facts:     append([]fact{{device, m.Device}}, m.Origin.facts(l)...),
 		Warning:   Text{Key: key + ".notyou"},
 	}
 }

@@ -14,6 +14,7 @@ type MeRecovery struct {
 	Name   string
 	Left   int       // not used yet
 	MadeAt time.Time // zero if there were never any
+	Off    bool      // the tenant uses none
 }
 
 func (MeRecovery) template() string { return "me_recovery.html" }

@@ -45,15 +45,22 @@ type MeHistory struct {
 	Days  int // for which it goes back
 	Rows  []MeSignIn
 	Older string // address of the next page; empty on the last
+
+	Password string // address of the page to change it; empty if the person has none
+	Sessions string // address of the page to end others
 }
 
 func (MeHistory) template() string { return "me_history.html" }
 func (MeHistory) heading() Text    { return Text{Key: "me.nav.history"} }
 
+// HistoryNotMe is the Kind of a sign-in that was denied with *it wasn't me*.
+const HistoryNotMe = "push.not-me"
+
 // A MeSignIn is one event of the history.
 type MeSignIn struct {
-	Kind        string // of the event, such as login.success
+	Kind        string // such as login.success, or what became of a push request
 	Good        bool   // it succeeded
+	Proved      bool   // the right password had been given
 	At          time.Time
 	Application string   // may be empty
 	Methods     []string // factors that were completed
@@ -63,6 +70,20 @@ type MeSignIn struct {
 
 // What describes the event.
 func (s MeSignIn) What() Text { return Text{Key: "history." + s.Kind} }
+
+// Tag is the class of the tag that says it.
+func (s MeSignIn) Tag() string {
+	switch {
+	case s.Good:
+		return "on"
+	case s.Kind == HistoryNotMe:
+		return "bad"
+	}
+	return "warn"
+}
+
+// Warns reports whether somebody gave the right password and did not get in.
+func (s MeSignIn) Warns() bool { return s.Proved && !s.Good }
 
 // By are the methods as texts.
 func (s MeSignIn) By() (by []Text) {

@@ -65,6 +65,8 @@ func samples() []sample {
 	pinned.PIN = "4917 0352"
 	mac := scan
 	mac.Platform = identity.MacOS
+	winPhone, winPhoneHere := scan, here
+	winPhone.Platform, winPhoneHere.Platform = identity.WindowsMobile, identity.WindowsMobile
 	const otpauth = "otpauth://totp/Example%20Hospital:anna.berg?algorithm=SHA1&digits=6&issuer=Example%20Hospital&period=30&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	third := EnrollThirdParty{Application: payroll, Name: anna, QR: qr(otpauth), Secret: "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", Left: 540}
 	phone := third
@@ -147,6 +149,8 @@ func samples() []sample {
 		{"enroll_scan", Page{Stream: "/t/demo/login/jrn_x/stream", Body: scan}},
 		{"enroll_scan-ios", Page{Stream: "/t/demo/login/jrn_x/stream", Body: ios}},
 		{"enroll_scan-mac", Page{Stream: "/t/demo/login/jrn_x/stream", Body: mac}},
+		{"enroll_scan-windows-mobile", Page{Stream: "/t/demo/login/jrn_x/stream", Body: winPhone}},
+		{"enroll_scan-windows-mobile-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: winPhoneHere}},
 		{"enroll_scan-taken", Page{Stream: "/t/demo/login/jrn_x/stream", Body: taken}},
 		{"enroll_scan-pin", Page{Stream: "/t/demo/login/jrn_x/stream", Body: pinned}},
 		{"enroll_scan-over", Page{Body: over}},
@@ -183,22 +187,19 @@ func samples() []sample {
 		{"logout_confirm-bare", Page{Body: LogoutConfirm{"", anna, nil}}},
 		{"logged_out-bare", Page{Body: LoggedOut{}}},
 		{"logged_out", Page{Body: LoggedOut{payroll, "https://payroll.example.org/", []string{"Rota", "Library"}}}},
-		{"me", Page{Nav: nav(""), Body: Me{Name: anna, DisplayName: "Anna Berg", Cards: nav("")[1:],
-			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}}}}},
+		{"me", Page{Nav: nav(""), Body: Me{Name: anna, DisplayName: "Anna Berg", Cards: cardStates(nav("")[1:]),
+			Applications: []Link{{payroll, "https://payroll.example.org/"}, {"Rota", ""}}, Missing: []Missing{
+				{Text{Key: "me.missing.recovery"}, "/t/demo/me/recovery-codes", Text{Key: "do.recovery.make"}}}}}},
 		{"me-empty", Page{Nav: nav(""), Body: Me{Name: anna}}},
-		{"me_subjects", Page{Nav: nav("security"), Body: MeSubjects{anna, "security", []NavItem{
+		{"me_subjects", Page{Nav: nav("security"), Body: MeSubjects{anna, "security", cardStates([]NavItem{
 			{Name: "password", Address: "/t/demo/me/password"}, {Name: "passkeys", Address: "/t/demo/me/passkeys"},
-			{Name: "recovery-codes", Address: "/t/demo/me/recovery-codes"}, {Name: "devices", Address: "/t/demo/me/devices"}}}}},
+			{Name: "recovery-codes", Address: "/t/demo/me/recovery-codes"}, {Name: "devices", Address: "/t/demo/me/devices"}})}}},
 		{"me_subjects-none", Page{Nav: nav("security"), Body: MeSubjects{Name: anna, Page: "security"}}},
-		{"me_authenticators", Page{Nav: nav("authenticators"), Body: MeAuthenticators{anna, []Authenticator{
-			{"/t/demo/me/authenticators/aut_1", "Pixel 9", "LK-4F7K-20QX", identity.Android, identity.Active, identity.PushEnabled, at.AddDate(0, -2, 0), at, true},
-			{"/t/demo/me/authenticators/aut_2", "Work laptop", "LK-88MM-1ZTC", identity.Windows, identity.Locked, identity.PushDisabled, at.AddDate(-1, 0, 0), time.Time{}, false},
-			{"/t/demo/me/authenticators/aut_3", "Key ring", "LK-3PXM-T8WA", "", identity.Active, identity.PushDisabled, at.AddDate(-1, 0, 0), at, false},
-		}, []NavItem{{Name: "add", Address: "/t/demo/me/add"}}}}},
 		{"me_devices", Page{Nav: nav("sessions"), Body: MeDevices{Name: anna, Devices: []MeDevice{
 			{ID: "dev_1", Browser: "Firefox, Linux", IP: "192.0.2.17", Since: at, LastUsed: at.Add(time.Hour), Until: at.Add(14 * 24 * time.Hour), Here: true},
 			{ID: "dev_2", Since: at, LastUsed: at, Until: at.Add(time.Hour)}}}}},
-		{"me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at}}},
+		{"me_recovery", Page{Nav: nav("security"), Body: MeRecovery{anna, 7, at, false}}},
+		{"me_recovery-off", Page{Nav: nav("security"), Body: MeRecovery{Name: anna, Off: true}}},
 		{"me_passkeys", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a", Passkeys: []PasskeyItem{
 			{"/t/demo/me/authenticators/aut_4", "Laptop", true, at.AddDate(0, -2, 0), at}, {"/t/demo/me/authenticators/aut_5", "Blue key", false, at, time.Time{}}}}}},
 		{"me_passkeys-none", Page{Nav: nav("security"), Body: MePasskeys{Name: anna, Creation: `{}`, Nonce: "1.a"}}},
@@ -318,6 +319,8 @@ func mailSamples() []mailSample {
 		{"on", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOn, Origin: from}},
 		{"off", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PushTurnedOff, Origin: from}},
 		{"lost", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: ReportedLost, Origin: from}},
+		{"lost-passkey", AuthenticatorChanged{Name: anna, Device: "Blue key", What: ReportedLost, Passkey: true, Origin: from}},
+		{"pin", AuthenticatorChanged{Name: anna, Device: "Pixel 9", What: PINChanged, Origin: from}},
 		{"", RecoveryCodesMade{Name: anna, Codes: 10, Origin: from}},
 		{"", RecoveryCodeUsed{Name: anna, Left: 3, Origin: from}},
 		{"", TemporaryPasscode{Name: anna, Until: at.Add(8 * time.Hour), Origin: Origin{At: at}}},

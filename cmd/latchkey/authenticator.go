@@ -98,14 +98,21 @@ func (a authenticatorRow) rows() [][]string {
 	case a.Period == 0:
 		makes = fmt.Sprintf("%d digits by counter", a.Digits)
 	}
-	push := a.Push
-	if !a.PushLocked.IsZero() {
-		push += " until " + formatTime(a.PushLocked)
-	}
 	return [][]string{{"Serial", a.Serial}, {"Name", a.Name}, {"Id", a.ID}, {"Kind", a.Kind}, {"User", strings.Join(a.Users, ", ")},
-		{"State", a.State}, {"Platform", a.Platform}, {"Push", push}, {"Template", a.Template}, {"Mode", a.Mode}, {"PIN", a.pinRules}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
+		{"State", a.State}, {"Platform", a.Platform}, {"Push", a.pushText()}, {"Template", a.Template}, {"Mode", a.Mode}, {"PIN", a.pinRules}, {"Passcodes", makes}, {"Wrong in a row", strconv.FormatInt(a.Invalid, 10)},
 		{"App", a.AppVersion}, {"Presence checks", a.presenceChecks()}, {"Can besides", a.otherCapabilities()}, {"Enrolled", formatTime(a.EnrolledAt)}, {"Active since", formatTime(a.ActiveAt)}, {"Last used", formatTime(a.LastUsedAt)},
 		{"Locked", formatTime(a.LockedAt)}, {"Suspended", formatTime(a.SuspendedAt)}, {"Revoked", formatTime(a.RevokedAt)}}
+}
+
+// pushText is the state of push; empty for what is no app and can have none.
+func (a authenticatorRow) pushText() string {
+	switch {
+	case a.Kind != string(identity.AppToken):
+		return ""
+	case !a.PushLocked.IsZero():
+		return a.Push + " until " + formatTime(a.PushLocked)
+	}
+	return a.Push
 }
 
 // presencePrefix begins the capabilities that are presence checks.
@@ -179,7 +186,7 @@ func (c *authenticatorList) Run(ctx context.Context, s *shell) error {
 			rows = append(rows, row)
 		}
 		return list(s, rows, []string{"SERIAL", "KIND", "NAME", "USER", "STATE", "PUSH", "LAST USED"}, func(a authenticatorRow) []string {
-			return []string{a.Serial, a.Kind, a.Name, strings.Join(a.Users, ", "), a.State, a.Push, formatTime(a.LastUsedAt)}
+			return []string{a.Serial, a.Kind, a.Name, strings.Join(a.Users, ", "), a.State, a.pushText(), formatTime(a.LastUsedAt)}
 		})
 	})
 }

@@ -302,6 +302,9 @@ func createPending(ctx context.Context, tx *store.Tx, m message, act store.Activ
 	if app.Name == "" {
 		app.Name = app.Serial
 	}
+	if app.Name, err = authenticator.FreeName(ctx, tx.Reader, app.Tenant, act.User, app.Name, app.ID, act.Replaces); err != nil {
+		return act, err
+	}
 	won, err := tx.Activations().Use(ctx, act, m.thumbprint, app.ID)
 	if err != nil {
 		return act, err

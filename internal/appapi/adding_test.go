@@ -74,3 +74,33 @@ func TestCRED16_AFurtherAuthenticatorIsNotFinishedWithoutTheFirst(t *testing.T) 
 		}
 	})
 }
+
+// Two apps of one kind have the same default name. The second gets a number, when it is
+// activated and when it finishes; one that takes the place of another takes its name too.
+// (Without FreeName in either place, it failed.)
+func TestCRED16_DefaultNamesOfAppsDoNotCollide(t *testing.T) {
+	each(t, func(t *testing.T, h *fixture) {
+		const name = "Chrome, Android"
+		user := h.AddUser(t, "anna")
+		named := func(finish fields) (before, after string) {
+			t.Helper()
+			_, shown := h.Issued(t, user)
+			a := h.newApp(t)
+			a.id = a.must(t, "activate", fields{"secret": shown.Secret, "name": name})["authenticator"].(string)
+			pending, err := h.DB.Authenticators().Get(t.Context(), user.Tenant, a.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pending.Name, a.must(t, "finish", finish)["name"].(string)
+		}
+		for i, want := range []string{name, name + " (2)", name + " (3)"} {
+			finish := fields{"push": false}
+			if i != 1 { // one app sends the name again, another does not
+				finish["name"] = name
+			}
+			if before, after := named(finish); before != want || after != want {
+				t.Errorf("the %d. is called %q, then %q, want %q", i+1, before, after, want)
+			}
+		}
+	})
+}

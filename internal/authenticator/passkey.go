@@ -38,6 +38,14 @@ const maxPasskeys = 20
 // one first: ES256, EdDSA, RS256.
 var PasskeyAlgorithms = []int64{int64(webauthncose.AlgES256), int64(webauthncose.AlgEdDSA), int64(webauthncose.AlgRS256)}
 
+// A PasskeyName is what a passkey is to be called: as its user typed it, or else by
+// what it is.
+type PasskeyName struct {
+	Typed       string
+	Device      string // default of one that a device keeps
+	SecurityKey string // default of one on a key that is plugged in or held near
+}
+
 // AddPasskey verifies the browser's response to a registration challenge and adds the
 // passkey as an active authenticator of a user, with event and mail. The caller must
 // have used up the challenge. An invalid response is an Invalid error. A passkey that
@@ -45,10 +53,10 @@ var PasskeyAlgorithms = []int64{int64(webauthncose.AlgES256), int64(webauthncose
 //
 // No attestation is requested: the models do not matter, and without it browsers show
 // no warning (WebAuthn, section 5.4.7).
-func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party RelyingParty, challenge string, made []byte, typed string, from templates.Origin) (identity.Authenticator, error) {
+func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party RelyingParty, challenge string, made []byte, called PasskeyName, from templates.Origin) (identity.Authenticator, error) {
 	var none identity.Authenticator
-	name := identity.CleanTyped(typed)
-	if name == "" || utf8.RuneCountInString(name) > maxName {
+	name := identity.CleanTyped(called.Typed)
+	if utf8.RuneCountInString(name) > maxName {
 		return none, &identity.Error{Kind: identity.Invalid, Key: "error.authenticator.name"}
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(made)
@@ -70,6 +78,15 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Relyin
 	}
 	if len(held) >= maxPasskeys {
 		return none, &identity.Error{Kind: identity.Conflict, Key: "error.passkey.most"}
+	}
+	if name == "" {
+		name = called.Device
+		if onSecurityKey(parsed.Response.Transports) {
+			name = called.SecurityKey
+		}
+		if name, err = FreeName(ctx, tx.Reader, u.Tenant, u.ID, truncate(name, maxName)); err != nil {
+			return none, err
+		}
 	}
 	data := parsed.Response.AttestationObject.AuthData
 	a := identity.Authenticator{Tenant: u.Tenant, ID: identity.NewID(identity.AuthenticatorID), Kind: identity.Passkey, Name: name,
@@ -94,6 +111,21 @@ func AddPasskey(ctx context.Context, tx *store.Tx, u identity.User, party Relyin
 		return none, err
 	}
 	return a, notifyChange(ctx, tx, u, a, templates.PasskeyAdded, from)
+}
+
+// onSecurityKey reports whether a passkey is on a key that is plugged in or held near: it
+// is reached in no other way.
+func onSecurityKey(transports []protocol.AuthenticatorTransport) bool {
+	known := 0
+	for _, t := range transports {
+		switch {
+		case t == protocol.Internal, t == protocol.Hybrid:
+			return false
+		case transportNames[t]:
+			known++
+		}
+	}
+	return known > 0
 }
 
 // transportNames are the transports of WebAuthn, section 5.8.4.

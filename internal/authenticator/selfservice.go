@@ -68,5 +68,5 @@ func ReportLost(ctx context.Context, tx *store.Tx, u identity.User, a identity.A
 }
 
 func notifyChange(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, what templates.Change, from templates.Origin) error {
-	return queueMail(ctx, tx, u, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Origin: from})
+	return queueMail(ctx, tx, u, templates.AuthenticatorChanged{Name: u.Name, Device: a.Name, What: what, Passkey: a.Kind == identity.Passkey, Origin: from})
 }

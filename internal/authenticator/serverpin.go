@@ -114,6 +114,28 @@ func ChooseServerPIN(ctx context.Context, tx *store.Tx, a identity.Authenticator
 	return "", recordChange(ctx, tx, a, audit.AuthenticatorPIN, "changed")
 }
 
+// ChangeServerPIN replaces an authenticator's PIN by one that its owner chose outside a
+// login, where a fresh second factor was proved. A PIN that is refused is an Invalid
+// error. The owner is notified by mail.
+func ChangeServerPIN(ctx context.Context, tx *store.Tx, u identity.User, a identity.Authenticator, pin string, from templates.Origin) error {
+	if !a.ServerPIN || a.State() != identity.Active {
+		return &identity.Error{Kind: identity.Conflict, Key: "error.authenticator.nopin",
+			Err: fmt.Errorf("%s has no PIN that the server checks, or is not in use: it is %s", a.Serial, a.State())}
+	}
+	rules, err := readServerPIN(ctx, tx, a.Tenant)
+	if err != nil {
+		return err
+	}
+	problem, err := ChooseServerPIN(ctx, tx, a, rules, pin)
+	if err != nil {
+		return err
+	}
+	if problem != "" {
+		return &identity.Error{Kind: identity.Invalid, Key: "error.pin." + string(problem)}
+	}
+	return notifyChange(ctx, tx, u, a, templates.PINChanged, from)
+}
+
 // TryServerPIN checks the PIN that came with an approval (PUSH-13). A wrong PIN counts
 // against the authenticator, which locks after as many as of wrong passcodes. left is
 // the number of remaining attempts. The transaction must be committed whatever the

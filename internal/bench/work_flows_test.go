@@ -338,7 +338,7 @@ func passkeyFlow(ctx context.Context, w *workplace, do string) (act, error) {
 	}
 	err = w.inDatabase(ctx, func(db *store.DB) error {
 		return db.InTx(ctx, w.who, func(tx *store.Tx) error {
-			_, err := authenticator.AddPasskey(ctx, tx, u, at, challenge, made, "Blue key", templates.Origin{At: tx.Now()})
+			_, err := authenticator.AddPasskey(ctx, tx, u, at, challenge, made, authenticator.PasskeyName{Typed: "Blue key"}, templates.Origin{At: tx.Now()})
 			return err
 		})
 	})

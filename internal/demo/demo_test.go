@@ -204,16 +204,24 @@ func TestDemo(t *testing.T) {
 	// Sign-out of one application: the session at Latchkey continues.
 	v.open(payroll)
 	v.send()
-	if v.at != payroll+"signed-out" || v.status != http.StatusOK {
-		t.Errorf("signed out of payroll: %d at %s", v.status, v.at)
+	const knows, knowsNot = "Latchkey still knows you", "Latchkey does not know you"
+	if v.at != payroll+"signed-out" || v.status != http.StatusOK || !strings.Contains(v.page, knows) {
+		t.Errorf("signed out of payroll: %d at %s\n%s", v.status, v.at, v.page)
 	}
 	v.open(payroll)
 	v.signedIn(payroll, "deniz")
 	// Sign-out of the other ends it.
 	v.open(wiki)
 	v.send()
-	if v.at != wiki+"signed-out" || v.status != http.StatusOK {
+	if v.at != wiki+"signed-out" || v.status != http.StatusOK || !strings.Contains(v.page, knowsNot) {
 		t.Errorf("signed out of the wiki: %d at %s\n%s", v.status, v.at, v.page)
+	}
+	// The first knows the person by its own session; whether Latchkey does is asked of
+	// Latchkey.
+	v.open(payroll)
+	v.send()
+	if v.at != payroll+"signed-out" || !strings.Contains(v.page, knowsNot) {
+		t.Errorf("signed out of payroll, after Latchkey: at %s\n%s", v.at, v.page)
 	}
 	v.open(wiki)
 	v.login(second.user("felix"))

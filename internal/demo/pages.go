@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -118,6 +119,16 @@ func (signedOutPage) template() string { return "signedout.html" }
 
 // Heading is the page's.
 func (signedOutPage) Heading() templates.Text { return templates.Text{Key: "demo.signedout.heading"} }
+
+// signedOut shows that the person is signed out of an application, and whether Latchkey
+// still has a session of theirs: signing out of the other application may have ended it.
+func (d *Demo) signedOut(w http.ResponseWriter, r *http.Request, application, path string) error {
+	_, err := d.site.Session(r, d.tenant)
+	if err != nil && !errors.Is(err, identity.Unauthenticated) {
+		return err
+	}
+	return d.render(w, r, http.StatusOK, signedOutPage{Application: application, Path: path, SessionContinues: err == nil})
+}
 
 // A mailListPage lists the mails.
 type mailListPage struct{ Mails []Mail }

@@ -217,7 +217,7 @@ func (p *payroll) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *payroll) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return p.demo.render(w, r, http.StatusOK, signedOutPage{Application: payrollName, Path: payrollPath, SessionContinues: true})
+	return p.demo.signedOut(w, r, payrollName, payrollPath)
 }
 
 // forget deletes a cookie.

@@ -193,5 +193,5 @@ func (k *wiki) signOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (k *wiki) signedOut(w http.ResponseWriter, r *http.Request) error {
-	return k.demo.render(w, r, http.StatusOK, signedOutPage{Application: wikiName, Path: wikiPath})
+	return k.demo.signedOut(w, r, wikiName, wikiPath)
 }

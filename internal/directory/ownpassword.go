@@ -24,7 +24,7 @@ type PasswordChange struct {
 	Who          identity.Principal
 }
 
-// ChangeOwnPassword changes the password of a user who knows the present one. A wrong one
+// ChangeOwnPassword changes the password of a user who knows the present one, for another. A wrong one
 // counts as in a login and may lock the user (CRED-20), so that an open session cannot be
 // used to guess it. What was proved with the old password in open journeys is invalidated,
 // remembered devices are forgotten, other sessions end if requested, and the user is notified
@@ -89,6 +89,9 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		}
 		return err
 	}
+	if samePassword(c.Old, c.New) {
+		return errors.Join(invalid("error.password.same"), d.db.InTx(ctx, c.Who, refund))
+	}
 	hashed, err := d.HashPassword(ctx, c.New)
 	if err != nil {
 		return errors.Join(err, d.db.InTx(ctx, c.Who, refund))
@@ -99,6 +102,13 @@ func (d *Directory) ChangeOwnPassword(ctx context.Context, c PasswordChange) err
 		}
 		return replaceOwnPassword(ctx, tx, c, hashed)
 	})
+}
+
+// samePassword reports whether two typed texts are the same password.
+func samePassword(one, other string) bool {
+	a, okA := canonical(one)
+	b, okB := canonical(other)
+	return okA && okB && a == b
 }
 
 // replaceOwnPassword replaces the password that was checked. Of concurrent changes only one

@@ -171,3 +171,28 @@ func TestChangeOwnPassword_Once(t *testing.T) {
 		}
 	})
 }
+
+// The present password is no new one, however its letters are composed; and that it was
+// typed right is no failed attempt. A wrong one is told to be wrong. (Without
+// samePassword, it failed.)
+func TestOwnPasswordIsAnother(t *testing.T) {
+	h := storetest.SQLite(t)
+	d, c := withPassword(t, h)
+	c.EndOthers = false
+	change := func(before, after, want string) {
+		t.Helper()
+		c.User, c.Old, c.New = reload(t, h, c.User), before, after
+		err := d.ChangeOwnPassword(t.Context(), c)
+		refused, _ := errors.AsType[*identity.Error](err)
+		if got := ""; want != got && (refused == nil || refused.Key != want) || want == got && err != nil {
+			t.Errorf("from %q to %q: %v, want %q", before, after, err, want)
+		}
+	}
+	change(oldPassword, oldPassword, "error.password.same")
+	change(newPassword, newPassword, "error.password.old")
+	if got := reload(t, h, c.User).Failures; got != 1 {
+		t.Errorf("%d failures, want that of the wrong password", got)
+	}
+	change(oldPassword, newPassword, "")
+	change(newPassword, "vier gelbe Stu\u0308hle", "error.password.same")
+}

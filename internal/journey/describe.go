@@ -99,7 +99,7 @@ func (f *flow) until() Time {
 // firstPIN is the PIN that goes with the authenticator that was set up in this
 // journey, to be shown from then on until it was used.
 func (f *flow) firstPIN(ctx context.Context, r store.Reader) (*FirstPIN, error) {
-	if f.Journey.Enroll != identity.EnrollScan || f.at(EnrollScan, AskNewPIN) {
+	if f.Journey.Code.PassedAt.IsZero() || f.at(EnrollPlatform, EnrollScan, EnrollThirdParty, AskNewPIN) {
 		return nil, nil
 	}
 	pin, err := enroll.FirstPIN(ctx, r, f.Journey)

@@ -120,6 +120,15 @@ func (f *flow) confirmThirdParty(ctx context.Context, tx *store.Tx, in EnterPass
 	return f.noticeThrottled(err)
 }
 
+// leaveNewAuthenticator ends self-provisioning with the first thing that is done after
+// the authenticator is ready. Until then each page says that it is.
+func (f *flow) leaveNewAuthenticator(in Input) {
+	_, language := in.(PickLanguage)
+	if j := f.Journey; j.Enroll == identity.EnrollScan && j.Login() && f.Step != EnrollScan && !language {
+		j.Enroll = identity.NotEnrolling
+	}
+}
+
 // leaveEnrollment goes back from the code or the platform to before them, and from
 // what was issued to the choice of platform.
 func (f *flow) leaveEnrollment(ctx context.Context, tx *store.Tx) error {

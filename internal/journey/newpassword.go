@@ -46,7 +46,7 @@ func (f *flow) passwordDue(now time.Time) bool {
 
 // choosePassword sets the password that was chosen in place of one that was
 // forgotten or is due, if it is good enough; one that contains the organisation's
-// name is not. One that is due must be replaced by another. A password that was
+// name is not. It must be another than the present one. A password that was
 // reset has been given by that, and the login goes on.
 func (t *taking) choosePassword(ctx context.Context, in ChoosePassword) (*Prompt, error) {
 	f, err := t.engine.load(ctx, t.engine.DB.Reader, t.client, t.journey)
@@ -107,10 +107,8 @@ func (t *taking) prepareNewPassword(ctx context.Context, f *flow, in ChoosePassw
 	if err != nil {
 		return "", "", err
 	}
-	if f.Journey.Reset == identity.NotResetting { // whoever remembers the forgotten one after all may keep it
-		if same, err := slot.Check(ctx, f.User, in.Password); err != nil || same {
-			return "error.password.same", "", err
-		}
+	if same, err := slot.Check(ctx, f.User, in.Password); err != nil || same {
+		return "error.password.same", "", err
 	}
 	hash, err = slot.Hash(ctx, in.Password)
 	return "", hash, err

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,6 +49,8 @@ type key struct {
 	party   authenticator.RelyingParty
 	kind    string
 	cross   bool
+
+	transports []string
 }
 
 func encoded(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -88,7 +91,7 @@ func (k *key) made(t *testing.T, challenge string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k.json(t, map[string]any{"clientDataJSON": encoded(k.client(t, "webauthn.create", challenge)), "attestationObject": encoded(object), "transports": []string{"usb", "<b>"}})
+	return k.json(t, map[string]any{"clientDataJSON": encoded(k.client(t, "webauthn.create", challenge)), "attestationObject": encoded(object), "transports": k.transports})
 }
 
 // signs is what a browser sends of a signature over a challenge.
@@ -115,7 +118,7 @@ func (h *fixture) newKey(u identity.User) *key {
 	if err != nil {
 		h.Fatal(err)
 	}
-	k := &key{private: private, id: make([]byte, 32), handle: u.ID, count: 7, flags: present | verified | eligible, party: loginPages, kind: "webauthn.get"}
+	k := &key{private: private, id: make([]byte, 32), handle: u.ID, count: 7, flags: present | verified | eligible, party: loginPages, kind: "webauthn.get", transports: []string{"usb", "<b>"}}
 	rand.Read(k.id)
 	return k
 }
@@ -126,7 +129,7 @@ func (h *fixture) passkey(u identity.User) (*key, identity.Authenticator) {
 	k := h.newKey(u)
 	var a identity.Authenticator
 	h.do(h.Who, func(tx *store.Tx) (err error) {
-		a, err = authenticator.AddPasskey(h.Context(), tx, u, loginPages, "AAAA", k.made(h.T, "AAAA"), "Blue key", templates.Origin{At: tx.Now()})
+		a, err = authenticator.AddPasskey(h.Context(), tx, u, loginPages, "AAAA", k.made(h.T, "AAAA"), authenticator.PasskeyName{Typed: "Blue key"}, templates.Origin{At: tx.Now()})
 		return err
 	})
 	return k, a
@@ -409,7 +412,7 @@ func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
 	k, _ := h.passkey(h.User)
 	add := func(k *key, challenge, name string) error {
 		return h.db.InTx(t.Context(), h.Who, func(tx *store.Tx) error {
-			_, err := authenticator.AddPasskey(t.Context(), tx, h.User, loginPages, "AAAA", k.made(t, challenge), name, templates.Origin{At: tx.Now()})
+			_, err := authenticator.AddPasskey(t.Context(), tx, h.User, loginPages, "AAAA", k.made(t, challenge), authenticator.PasskeyName{Typed: name}, templates.Origin{At: tx.Now()})
 			return err
 		})
 	}
@@ -430,8 +433,8 @@ func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
 	if err := add(h.newKey(h.User), "AAAB", "Key"); !errors.Is(err, identity.Invalid) {
 		t.Errorf("another challenge: %v, want invalid", err)
 	}
-	if err := add(h.newKey(h.User), "AAAA", " "); !errors.Is(err, identity.Invalid) {
-		t.Errorf("without a name: %v, want invalid", err)
+	if err := add(h.newKey(h.User), "AAAA", strings.Repeat("x", 65)); !errors.Is(err, identity.Invalid) {
+		t.Errorf("with too long a name: %v, want invalid", err)
 	}
 	for range 19 {
 		if err := add(h.newKey(h.User), "AAAA", "Key"); err != nil {
@@ -442,6 +445,35 @@ func TestCRED19_PasskeysThatAreNotAdded(t *testing.T) {
 		t.Errorf("the twenty-first: %v, want a conflict", err)
 	}
 	h.Clock.Advance(time.Second)
+}
+
+// A passkey that nobody named is called by what it is, and no two of a person are called
+// the same. (With the transports not looked at, and without FreeName, it failed.)
+func TestCRED19_APasskeyHasANameByDefault(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	for i, tt := range []struct {
+		transports []string
+		typed      string
+		want       string
+	}{
+		{[]string{"internal", "hybrid"}, "", "Passkey, Chrome, Linux"},
+		{[]string{"hybrid", "usb"}, " ", "Passkey, Chrome, Linux (2)"},
+		{nil, "", "Passkey, Chrome, Linux (3)"},
+		{[]string{"usb", "nfc", "of tomorrow"}, "", "Security key"},
+		{[]string{"usb"}, "", "Security key (2)"},
+		{[]string{"usb"}, "Security key", "Security key"}, // as its user wants it
+	} {
+		k := h.newKey(h.User)
+		k.transports = tt.transports
+		h.do(h.Who, func(tx *store.Tx) error {
+			a, err := authenticator.AddPasskey(t.Context(), tx, h.User, loginPages, "AAAA", k.made(t, "AAAA"),
+				authenticator.PasskeyName{Typed: tt.typed, Device: "Passkey, Chrome, Linux", SecurityKey: "Security key"}, templates.Origin{At: tx.Now()})
+			if a.Name != tt.want {
+				t.Errorf("%d: called %q, want %q", i, a.Name, tt.want)
+			}
+			return err
+		})
+	}
 }
 
 // A rule may ask for a passkey: nothing else is asked beside the password, one that

@@ -139,6 +139,7 @@ func (t *taking) commit(ctx context.Context, act effect) (after *Prompt, err err
 			return err
 		}
 		f.Journey.Notice = ""
+		f.leaveNewAuthenticator(t.input)
 		f.setRemember(t.input)
 		at := f.Step
 		if err := act(ctx, tx, f); errors.Is(err, errNotHere) {

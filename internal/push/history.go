@@ -44,3 +44,12 @@ func historyEntry(p store.PushRequest, now time.Time) HistoryEntry {
 	}
 	return t
 }
+
+// EntryOf returns the entry of one request.
+func EntryOf(ctx context.Context, r store.Reader, tenant, id string) (HistoryEntry, error) {
+	p, err := r.Push().Get(ctx, tenant, id)
+	if err != nil {
+		return HistoryEntry{}, err
+	}
+	return historyEntry(p, r.Now().Truncate(time.Second)), nil
+}

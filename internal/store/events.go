@@ -19,6 +19,8 @@ type EventFilter struct {
 	Kinds   []audit.Kind // any of these
 	User    string       // id
 	Journey string
+	// Journeys selects the events of any of these, with User.
+	Journeys []string
 	// Actor is a kind of principal, an id, or the name of the person at the command
 	// line. Names are not indexed: all events that the other fields select are read.
 	Actor  string
@@ -125,6 +127,13 @@ func (f EventFilter) query(tenant string, after audit.Event, page int, condition
 	}
 	if f.Journey != "" {
 		common = append(common, "e.journey_id = "+arg(f.Journey))
+	}
+	if len(f.Journeys) > 0 {
+		var any []string
+		for _, id := range f.Journeys {
+			any = append(any, arg(id))
+		}
+		common = append(common, "e.journey_id IN ("+strings.Join(any, ", ")+")")
 	}
 	if f.Actor != "" {
 		who, name := arg(f.Actor), jsonPrefix(f.Actor)

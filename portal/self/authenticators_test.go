@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
@@ -53,7 +54,7 @@ func TestCRED16_OwnAuthenticator(t *testing.T) {
 		if got := is().Push(h.Clock.Now()); got != identity.PushDisabled {
 			t.Errorf("push %q after it was turned off", got)
 		}
-		if _, to, _ := v.request(page, url.Values{"do": {"push-on"}}); to != "/t/demo/login?for=authenticators&fresh=1" || is().Push(h.Clock.Now()) != identity.PushDisabled {
+		if _, to, _ := v.request(page, url.Values{"do": {"push-on"}}); to != "/t/demo/login?for=authenticators&fresh=1&item="+a.ID || is().Push(h.Clock.Now()) != identity.PushDisabled {
 			t.Errorf("push on without a factor: to %q, %q", to, is().Push(h.Clock.Now()))
 		}
 		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
@@ -100,4 +101,149 @@ func TestCRED16_NobodyElsesAuthenticator(t *testing.T) {
 	if now, err := h.DB.Authenticators().Get(t.Context(), mine.Tenant, a.ID); err != nil || now.Name != "Pixel 9" || now.State() != identity.Active {
 		t.Errorf("it is %+v now, %v", now, err)
 	}
+}
+
+// A passkey is shown as what it is: nothing is said of push, passcodes or a platform.
+// Neither is it of a hardware token. (With the push of every authenticator shown, and
+// with the same text for all, it failed.)
+func TestCRED16_NothingIsSaidOfWhatAnAuthenticatorHasNot(t *testing.T) {
+	h := storetest.SQLite(t)
+	v, app := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
+	add := func(kind identity.AuthenticatorKind, name string) identity.Authenticator {
+		t.Helper()
+		a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Kind: kind, Name: name, Serial: "S-" + name,
+			Digits: 6, LastStep: -1, Template: []byte(`{}`), EnrolledAt: h.Clock.Now(), ActivatedAt: h.Clock.Now()}
+		h.Do(t, func(tx *store.Tx) error {
+			if err := tx.Authenticators().Add(t.Context(), a, h.User.ID); err != nil || kind != identity.Passkey {
+				return err
+			}
+			return tx.Passkeys().Add(t.Context(), store.Passkey{Tenant: a.Tenant, Authenticator: a.ID, User: h.User.ID, Credential: []byte(a.ID), Key: []byte("key"), Eligible: true})
+		})
+		return a
+	}
+	passkey, token := add(identity.Passkey, "Blue key"), add(identity.HOTP, "Key ring")
+	v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
+	_, _, list := v.request("/authenticators", nil)
+	items := strings.Split(list, "<article")
+	for _, tt := range []struct {
+		a              identity.Authenticator
+		push, platform bool
+		icon           string // part of its drawing
+		try            string
+	}{
+		{app, true, true, `<rect x="7" y="2.5"`, "its passcodes are right"},
+		{passkey, false, false, `<circle cx="8" cy="9" r="4.5"/>`, "works in this browser"},
+		{token, false, false, `<circle cx="12" cy="18" r="1.9"/>`, "its passcodes are right"},
+	} {
+		_, _, page := v.request("/authenticators/"+tt.a.ID, nil)
+		_, page, _ = strings.Cut(page, "<main>")
+		for i, item := range items {
+			if !strings.Contains(item, tt.a.Name) {
+				continue
+			}
+			item, _, _ = strings.Cut(item, "</article>")
+			for where, text := range map[string]string{"the list": item, "its page": page} {
+				if got := strings.Contains(text, "Push") || strings.Contains(text, "push"); i > 0 && got != tt.push {
+					t.Errorf("%s on %s: push is there: %v, want %v\n%s", tt.a.Name, where, got, tt.push, text)
+				}
+				if got := strings.Contains(text, "Runs on"); i > 0 && got != tt.platform {
+					t.Errorf("%s on %s: platform is there: %v, want %v\n%s", tt.a.Name, where, got, tt.platform, text)
+				}
+			}
+			if i > 0 && !strings.Contains(item, tt.icon) {
+				t.Errorf("%s has another picture\n%s", tt.a.Name, item)
+			}
+		}
+		if !strings.Contains(page, tt.try) {
+			t.Errorf("%s: no %q in\n%s", tt.a.Name, tt.try, page)
+		}
+	}
+}
+
+// The PIN that is typed with passcodes is changed with a second factor that is fresh, by
+// the rules of its policy, with an event and a mail; never that of another person, nor of
+// an authenticator that has none or is locked. (Without FreshFactor in the row of the
+// page, and without the state in ChangeServerPIN, it failed.)
+func TestCRED6_AServerPINIsChangedLater(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		v, plain := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
+		pinned := func(user identity.User) identity.Authenticator {
+			t.Helper()
+			a := identity.Authenticator{Tenant: h.Tenant.ID, ID: identity.NewID(identity.AuthenticatorID), Kind: identity.AppToken, Name: "Work phone", Seed: []byte("12345678901234567890"),
+				Digits: 6, Step: 30, LastStep: -1, ServerPIN: true, Template: []byte(`{}`), EnrolledAt: h.Clock.Now(), ActivatedAt: h.Clock.Now()}
+			a.Serial = "LK-" + a.ID
+			h.Do(t, func(tx *store.Tx) error {
+				if err := tx.Authenticators().Add(t.Context(), a, user.ID); err != nil {
+					return err
+				}
+				return tx.ServerPINs().Set(t.Context(), a.Tenant, a.ID, "4938", false, false)
+			})
+			return a
+		}
+		a := pinned(h.User)
+		other := identity.User{Tenant: h.Tenant.ID, ID: identity.NewID(identity.UserID), Name: "bo.lind"}
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Add(t.Context(), other) })
+		theirs := pinned(other)
+		has := func(a identity.Authenticator, pin string) (has bool) {
+			t.Helper()
+			h.Do(t, func(tx *store.Tx) (err error) {
+				has, err = tx.ServerPINs().Check(t.Context(), a.Tenant, a.ID, pin)
+				return err
+			})
+			return has
+		}
+		form := func(pin, again string) url.Values {
+			return url.Values{"do": {"change"}, "pin": {pin}, "again": {again}}
+		}
+		page := "/pin/" + a.ID
+		password := identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()}
+		v.signIn(password)
+		for _, f := range []url.Values{nil, form("7715", "7715")} {
+			if code, to, _ := v.request(page, f); code != http.StatusSeeOther || to != "/t/demo/login?for=pin&fresh=1&item="+a.ID || !has(a, "4938") {
+				t.Errorf("without a fresh factor: %d to %q", code, to)
+			}
+		}
+		if code, _, _ := v.request("/pin", nil); code != http.StatusNotFound {
+			t.Errorf("of no authenticator: %d", code)
+		}
+		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPasscode, Authenticator: a.ID, At: h.Clock.Now()})
+		if _, _, body := v.request("/authenticators/"+a.ID, nil); !strings.Contains(body, "/t/demo/me"+page) {
+			t.Errorf("no link to the page\n%s", body)
+		}
+		for _, tt := range []struct{ pin, again, want string }{
+			{"7715", "7716", "differ"}, {"4938", "4938", "before"}, {"1234", "1234", "one run"}, {"12", "12", "too few"}, {"77a5", "77a5", "digits only"},
+		} {
+			if code, _, body := v.request(page, form(tt.pin, tt.again)); code != http.StatusUnprocessableEntity || !strings.Contains(body, tt.want) || !has(a, "4938") {
+				t.Errorf("%s: %d, want %q in\n%s", tt.pin, code, tt.want, body)
+			}
+		}
+		if code, to, _ := v.request(page, form("77 15", "7715")); to != "/t/demo/me/authenticators/"+a.ID+"?said=pin" || !has(a, "7715") {
+			t.Errorf("changed: %d to %q", code, to)
+		}
+		if got := v.eventKinds(); got[0] != audit.AuthenticatorPIN {
+			t.Errorf("events %v", got)
+		}
+		h.Do(t, func(tx *store.Tx) error {
+			mails, err := tx.Outbox().Lease(t.Context(), "test", tx.Now().Add(time.Millisecond), 10)
+			if len(mails) != 1 || !strings.Contains(string(mails[0].Arguments), "pin-changed") {
+				t.Errorf("mails %+v", mails)
+			}
+			return err
+		})
+		for name, at := range map[string]string{"another person's": theirs.ID, "one without a PIN": plain.ID, "none": "aut_x"} {
+			for _, f := range []url.Values{nil, form("5820", "5820")} {
+				if code, _, _ := v.request("/pin/"+at, f); code != http.StatusNotFound && (f == nil || at != plain.ID) {
+					t.Errorf("%s: %d", name, code)
+				}
+			}
+		}
+		if has(theirs, "5820") {
+			t.Error("another person's PIN was changed")
+		}
+		h.Do(t, func(tx *store.Tx) error { _, err := tx.Authenticators().Lock(t.Context(), a.Tenant, a.ID); return err })
+		v.signIn(password, identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByRecoveryCode, At: h.Clock.Now()})
+		if v.request(page, form("5820", "5820")); has(a, "5820") {
+			t.Error("the PIN of a locked one was changed")
+		}
+	})
 }

@@ -6,13 +6,19 @@ import (
 	"github.com/latchkey-id/latchkey/templates"
 )
 
-// overview lists the person's applications and links to all other pages.
+// overview lists the person's applications and what is missing, and links to all other
+// pages.
 func (p *Portal) overview(pr *PageRequest) (templates.Body, error) {
 	links, err := p.applications(pr)
 	if err != nil {
 		return nil, err
 	}
-	return templates.Me{Name: pr.User.Name, DisplayName: pr.User.DisplayName, Applications: links, Cards: p.cards(pr, "")}, nil
+	body := templates.Me{Name: pr.User.Name, DisplayName: pr.User.DisplayName, Applications: links}
+	if body.Cards, err = p.cards(pr, ""); err != nil {
+		return nil, err
+	}
+	body.Missing, err = p.missing(pr)
+	return body, err
 }
 
 // applications lists the applications to which the access policy allows the
@@ -49,5 +55,6 @@ func (p *Portal) applications(pr *PageRequest) ([]templates.Link, error) {
 
 // menu is a page of links to other pages.
 func (p *Portal) menu(pr *PageRequest) (templates.Body, error) {
-	return templates.MeSubjects{Name: pr.User.Name, Page: pr.Page.Name, Cards: p.cards(pr, pr.Page.Name)}, nil
+	cards, err := p.cards(pr, pr.Page.Name)
+	return templates.MeSubjects{Name: pr.User.Name, Page: pr.Page.Name, Cards: cards}, err
 }

@@ -5,15 +5,16 @@ package self
 func (p *Portal) pages() []Page {
 	return []Page{
 		{Show: p.overview},
-		{Name: "authenticators", HasItems: true, Show: p.authenticators, Submit: p.changeAuthenticator},
+		{Name: "authenticators", HasItems: true, Show: p.authenticators, Submit: p.changeAuthenticator, State: p.stateOfAuthenticators},
 		{Name: "security", MenuOnly: true, Show: p.menu},
-		{Name: "sessions", Show: p.sessions, Submit: p.endSessions},
+		{Name: "sessions", Show: p.sessions, Submit: p.endSessions, State: p.stateOfSessions},
 		{Name: "add", Parent: "authenticators", FreshFactor: true, Show: p.add, Submit: p.beginAdding},
-		{Name: "recovery-codes", Parent: "security", FreshFactor: true, Show: p.recoveryCodes, Submit: p.makeRecoveryCodes},
-		{Name: "password", Parent: "security", FreshFactor: true, IfHasFactor: true, Show: p.password, Submit: p.changePassword},
-		{Name: "passkeys", Parent: "security", FreshFactor: true, Show: p.passkeys, Submit: p.addPasskey},
+		{Name: "pin", Parent: "authenticators", HasItems: true, ItemsOnly: true, FreshFactor: true, Show: p.pin, Submit: p.changePIN},
+		{Name: "recovery-codes", Parent: "security", FreshFactor: true, Show: p.recoveryCodes, Submit: p.makeRecoveryCodes, State: p.stateOfRecoveryCodes},
+		{Name: "password", Parent: "security", FreshFactor: true, IfHasFactor: true, Show: p.password, Submit: p.changePassword, State: p.stateOfPassword},
+		{Name: "passkeys", Parent: "security", FreshFactor: true, Show: p.passkeys, Submit: p.addPasskey, State: p.stateOfPasskeys},
 		{Name: "history", Parent: "sessions", Show: p.history},
-		{Name: "devices", Parent: "sessions", Show: p.devices, Submit: p.forgetDevices},
+		{Name: "devices", Parent: "sessions", Show: p.devices, Submit: p.forgetDevices, State: p.stateOfDevices},
 	}
 }
 

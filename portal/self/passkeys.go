@@ -13,6 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/templates"
 )
 
@@ -109,8 +110,17 @@ func (p *Portal) addPasskey(pr *PageRequest) (Result, error) {
 		if err != nil {
 			return err
 		}
-		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.RelyingPartyAt(p.Site.Base), challenge, []byte(form("made")), form("name"), pr.Origin(tx.Now()))
+		_, err = authenticator.AddPasskey(ctx, tx, u, authenticator.RelyingPartyAt(p.Site.Base), challenge, []byte(form("made")), defaultNames(pr), pr.Origin(tx.Now()))
 		return err
 	})
 	return Result{Page: pr.Page.Name, Message: "passkey"}, err
+}
+
+// defaultNames are what a new passkey is called: as typed, or by the browser that made it.
+func defaultNames(pr *PageRequest) authenticator.PasskeyName {
+	name := authenticator.PasskeyName{Typed: pr.Request.PostFormValue("name"), Device: pr.L.T("me.passkeys.name"), SecurityKey: pr.L.T("me.passkeys.name.key")}
+	if browser := web.Agent(pr.Request.UserAgent()); browser != "" {
+		name.Device = pr.L.T("me.passkeys.name.browser", "browser", browser)
+	}
+	return name
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,12 @@ type Page struct {
 	FreshFactor bool   // it requires a second factor at most ten minutes old, for the page and its forms
 	IfHasFactor bool   // with FreshFactor: only of people who have one; others need none
 	MenuOnly    bool   // it shows only links to the pages under it
-	HasItems    bool   // its address may be followed by the id of an item
+	HasItems    bool   // its address may be followed by the id of an authenticator
+	ItemsOnly   bool   // with HasItems: it is only of one authenticator, from whose page a link leads to it
 	// Show makes the body of the page.
 	Show func(pr *PageRequest) (templates.Body, error)
+	// State says how the subject stands, on the card that leads to the page; nil without one.
+	State func(pr *PageRequest) (templates.CardState, error)
 	// Submit handles a form of the page; nil without one. An error that the
 	// person can correct, of one of the shownKinds, is shown on the page; any
 	// other gets the problem page.
@@ -87,7 +91,7 @@ func (p *Portal) load(w http.ResponseWriter, r *http.Request) (*PageRequest, err
 		return nil, err
 	}
 	page, ok := p.page(r.PathValue("page"))
-	if !ok || r.PathValue("item") != "" && !page.HasItems {
+	if item := r.PathValue("item"); !ok || item != "" && !page.HasItems || item == "" && page.ItemsOnly {
 		return nil, &identity.Error{Kind: identity.NotFound, Key: "error.notfound"}
 	}
 	pr := &PageRequest{Request: r, Tenant: t, Page: page, Item: r.PathValue("item")}
@@ -128,13 +132,16 @@ func (p *Portal) load(w http.ResponseWriter, r *http.Request) (*PageRequest, err
 
 // loginAddress is the address of the login that asks for what is missing. It
 // names the page to come back to, which must be one of the list of pages and is
-// never an address (T-LOG-21).
+// never an address (T-LOG-21), and the authenticator whose page it is.
 func (p *Portal) loginAddress(pr *PageRequest, fresh bool) string {
 	to := "/t/" + pr.Tenant.Slug + "/login"
 	if pr.Page.Name != "" {
 		to += "?for=" + pr.Page.Name
 		if fresh {
 			to += "&fresh=1"
+		}
+		if identity.IsID(identity.AuthenticatorID, pr.Item) {
+			to += "&item=" + pr.Item
 		}
 	}
 	return to
@@ -229,28 +236,50 @@ func (p *Portal) render(w http.ResponseWriter, pr *PageRequest, status int, page
 		here = pr.Page.Parent
 	}
 	for _, row := range p.pages() {
-		if row.Parent == "" && p.hasContent(pr, row) {
+		if row.Parent == "" && p.hasContent(row) {
 			page.Nav = append(page.Nav, templates.NavItem{Name: row.Name, Address: pr.Address(row.Name), Here: row.Name == here})
 		}
 	}
 	return p.Site.Render(w, pr.Request, status, page, "")
 }
 
-// cards are links to the pages under a page.
-func (p *Portal) cards(pr *PageRequest, under string) []templates.NavItem {
-	var cards []templates.NavItem
+// cards are links to the pages under a page, each with how its subject stands.
+func (p *Portal) cards(pr *PageRequest, under string) (cards []templates.NavItem, err error) {
 	for _, row := range p.pages() {
-		if row.Parent == under && row.Name != "" && p.hasContent(pr, row) {
-			cards = append(cards, templates.NavItem{Name: row.Name, Address: pr.Address(row.Name)})
+		if row.Parent != under || row.Name == "" || row.ItemsOnly || !p.hasContent(row) {
+			continue
+		}
+		card := templates.NavItem{Name: row.Name, Address: pr.Address(row.Name)}
+		if card.State, err = p.state(pr, row); err != nil {
+			return nil, err
+		}
+		cards = append(cards, card)
+	}
+	return cards, nil
+}
+
+// state says how the subject of a page stands. Of a page of links it is what needs
+// attention on one of the pages under it.
+func (p *Portal) state(pr *PageRequest, row Page) (templates.CardState, error) {
+	if row.State != nil {
+		return row.State(pr)
+	}
+	if !row.MenuOnly {
+		return templates.CardState{}, nil
+	}
+	cards, err := p.cards(pr, row.Name)
+	for _, card := range cards {
+		if card.State.Alert {
+			return card.State, nil
 		}
 	}
-	return cards
+	return templates.CardState{}, err
 }
 
 // hasContent reports whether a page shows anything: one that only has links
 // must have some.
-func (p *Portal) hasContent(pr *PageRequest, row Page) bool {
-	return !row.MenuOnly || len(p.cards(pr, row.Name)) > 0
+func (p *Portal) hasContent(row Page) bool {
+	return !row.MenuOnly || slices.ContainsFunc(p.pages(), func(under Page) bool { return under.Parent == row.Name && !under.ItemsOnly })
 }
 
 // setLanguage changes the language and shows the page again.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -157,9 +158,16 @@ func TestCRED16_RecoveryCodesAreShownOnce(t *testing.T) {
 		if len(codes) != authenticator.RecoveryCodes || !strings.Contains(body, `download="recovery-codes.txt"`) || strings.Contains(body, "ZgotmplZ") {
 			t.Fatalf("%d codes on\n%s", len(codes), body)
 		}
-		code, _, body := v.request("/recovery-codes", form)
-		if code != http.StatusUnprocessableEntity || shownCode.MatchString(body) {
-			t.Errorf("the form again: %d\n%.400s", code, body)
+		if !strings.Contains(body, `data-reload="/t/demo/me/recovery-codes?said=codes"`) {
+			t.Errorf("with scripts a reload sends the form again:\n%s", body)
+		}
+		code, to, body := v.request("/recovery-codes", form)
+		if code != http.StatusSeeOther || to != "/t/demo/me/recovery-codes?said=codes" || shownCode.MatchString(body) {
+			t.Errorf("the form again: %d to %q\n%.400s", code, to, body)
+		}
+		if code, _, body := v.request("/recovery-codes?said=codes", nil); code != http.StatusOK || !strings.Contains(body, "were shown once") || shownCode.MatchString(body) ||
+			strings.Contains(body, `role="alert"`) {
+			t.Errorf("after a reload: %d\n%.400s", code, body)
 		}
 		h.Do(t, func(tx *store.Tx) error {
 			holds, err := tx.RecoveryCodes().Has(t.Context(), h.Tenant.ID, h.User.ID, authenticator.CanonicalRecoveryCode(codes[0][1]))
@@ -192,4 +200,55 @@ func TestTLOG21_LinksToSelfServiceNameAPage(t *testing.T) {
 	if code, _, _ := v.request("/security", url.Values{"do": {"wipe"}}); code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
 		t.Errorf("a form no page has: %d", code)
 	}
+}
+
+// The cards say how their subjects stand, and the overview what is missing; what the
+// tenant does not use is not missed.
+func TestCRED16_TheOverviewSaysWhatIsMissing(t *testing.T) {
+	h := storetest.SQLite(t)
+	v := newBrowser(t, h)
+	h.Do(t, func(tx *store.Tx) error {
+		_, err := tx.Users().ReplacePassword(t.Context(), h.Tenant.ID, h.User.ID, h.User.Password, "$argon2id$")
+		return err
+	})
+	v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+	shows := func(page string, want map[string]bool) {
+		t.Helper()
+		code, _, body := v.request(page, nil)
+		_, body, _ = strings.Cut(body, "<main>")
+		for words, there := range want {
+			if code != http.StatusOK || strings.Contains(body, words) != there {
+				t.Errorf("%q: %d, %q is there: %v, want %v\n%s", page, code, words, !there, there, body)
+			}
+		}
+	}
+	const noCodes, noneAtHand = "You have no recovery codes yet", "You have none yet"
+	shows("", map[string]bool{"What is missing": true, noneAtHand: true, noCodes: false})
+	a := h.Authenticator(t, "Pixel 9")
+	shows("", map[string]bool{"What is missing": true, noneAtHand: false, noCodes: true, "No recovery codes yet": true, "in use": true, "Signed in on": true})
+	shows("/security", map[string]bool{"Changed in": true, h.Clock.Now().Format("January 2006"): true, "No recovery codes yet": true, "None yet": true})
+	v.signIn(identity.CompletedFactor{Validation: identity.SecondFactor, Method: identity.ByPush, Authenticator: a.ID, At: h.Clock.Now()})
+	_, _, body := v.request("/recovery-codes", url.Values{"do": {"make"}, "state": {"1"}})
+	shows("", map[string]bool{"What is missing": false})
+	shows("/security", map[string]bool{"codes left": true})
+	codes := shownCode.FindAllStringSubmatch(body, -1)
+	h.Do(t, func(tx *store.Tx) error {
+		for _, code := range codes[:8] {
+			if _, err := tx.RecoveryCodes().Use(t.Context(), h.Tenant.ID, h.User.ID, authenticator.CanonicalRecoveryCode(code[1])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	shows("", map[string]bool{"What is missing": true, "recovery codes are left": true})
+	off, err := policy.Encode(policy.Credentials{Kinds: []identity.AuthenticatorKind{identity.AppToken}, Passkeys: policy.NoPasskeys, MaxAuthenticators: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Do(t, func(tx *store.Tx) error {
+		return tx.Policies().Set(t.Context(), h.Tenant.ID, policy.KindCredentials, 0, off)
+	})
+	shows("", map[string]bool{"What is missing": false})
+	shows("/security", map[string]bool{"Not used in your organisation": true, "codes left": false})
+	shows("/recovery-codes", map[string]bool{"does not use recovery codes": true, `value="make"`: false})
 }

@@ -14,7 +14,10 @@ func (p *Portal) sessions(pr *PageRequest) (templates.Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := templates.MeSessions{Name: pr.User.Name, Cards: p.cards(pr, pr.Page.Name)}
+	body := templates.MeSessions{Name: pr.User.Name}
+	if body.Cards, err = p.cards(pr, pr.Page.Name); err != nil {
+		return nil, err
+	}
 	all, err := store.Collect(p.DB.Sessions().OfUser(ctx, pr.Tenant.ID, pr.User.ID))
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -156,4 +158,94 @@ func TestCRED16_HistoryOfSignIns(t *testing.T) {
 	if code, _, body := v.request("/history?before=x%27--", nil); code != http.StatusOK || !strings.Contains(body, "192.0.2.200") {
 		t.Errorf("an address that is none: %d", code)
 	}
+}
+
+// The history has every attempt that proved the password, whatever became of it, once, with
+// the browser and the address it came from and not those of the phone that answered; how a
+// push request ended reads differently each time, and the advice has links. (Without the
+// kinds in signIns, without shown, and with the address of every event as it is, it
+// failed.)
+func TestCRED16_TheHistoryHasEveryAttemptThatProvedThePassword(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		v, phone := newBrowser(t, h), h.Authenticator(t, "Pixel 9")
+		const refused, attempts = "198.51.100.7", 10 // the phone's address
+		as := func(kind identity.PrincipalKind, ip string, do func(tx *store.Tx) error) {
+			t.Helper()
+			h.Clock.Advance(time.Second)
+			if err := h.DB.InTx(t.Context(), identity.Principal{Tenant: h.Tenant.ID, Kind: kind, ID: phone.ID, IP: ip}, do); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n, knows := 0, false // whether the password is known
+		attempt := func(ends store.PushOutcome, then audit.Kind, reason string) {
+			t.Helper()
+			h.Clock.Advance(time.Hour)
+			n++
+			now := h.Clock.Now()
+			j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID, Protocol: h.Application.Protocol, Request: []byte(`{}`),
+				Browser: "b", UserID: h.User.ID, Name: h.User.Name, IP: fmt.Sprintf("192.0.2.%d", n), StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
+			e := audit.Event{Kind: audit.PasswordRight, User: j.UserID, Application: j.Application, Journey: j.ID, Personal: map[string]string{"browser": "Chrome, Windows"}}
+			as(identity.Browser, j.IP, func(tx *store.Tx) error {
+				if err := tx.Journeys().Add(t.Context(), j); err != nil {
+					return err
+				}
+				if !knows {
+					return nil
+				}
+				return tx.Event(t.Context(), e)
+			})
+			if ends != "none" {
+				as(identity.Browser, j.IP, func(tx *store.Tx) error {
+					p, err := push.Start(t.Context(), tx, j, push.Display{Application: "Payroll"}, policy.NoPresence, policy.DefaultPush())
+					if err == nil && ends != "" {
+						_, err = tx.Push().End(t.Context(), p.Tenant, p.ID, ends, phone.ID)
+					}
+					if err == nil && then == audit.LoginSucceeded {
+						_, _, err = tx.Push().Claim(t.Context(), p.Tenant, p.ID, j.ID, tx.Now().Add(-time.Minute))
+					}
+					return err
+				})
+			}
+			if then == "" {
+				return
+			}
+			e.Kind, e.Reason, e.Personal = then, reason, nil
+			by, ip := identity.Browser, j.IP
+			if then == audit.PushRefused {
+				by, ip = identity.AuthenticatorApp, refused
+			}
+			as(by, ip, func(tx *store.Tx) error { return tx.Event(t.Context(), e) })
+		}
+		attempt(store.PushNotMe, audit.PushRefused, "rejected by user") // where a push may come before the password
+		knows = true
+		attempt("none", "", "")                                           // left at the choice
+		attempt("", "", "")                                               // nobody answers
+		attempt(store.PushMistake, "", "")                                // declined
+		attempt(store.PushNotMe, audit.PushRefused, "rejected by user")   // it wasn't me
+		attempt(store.PushWrongNumber, audit.PushRefused, "wrong number") // of another sign-in
+		attempt(store.PushCancelled, audit.LoginCancelled, "")            // left while it waited
+		attempt("none", audit.PasscodeWrong, "wrong")                     // guessed on
+		attempt(store.PushApproved, "", "")                               // and the browser was closed
+		attempt(store.PushApproved, audit.LoginSucceeded, "")             // signed in
+		if n != attempts {
+			t.Fatalf("%d attempts, want %d", n, attempts)
+		}
+		h.Clock.Advance(time.Hour)
+		v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+		_, _, body := v.request("/history", nil)
+		rows := strings.Split(body, "<li><span class=\"tag")[1:]
+		if len(rows) != attempts || strings.Contains(body, refused) {
+			t.Fatalf("%d rows, want one for each of %d attempts, and no address of the phone\n%s", len(rows), attempts, body)
+		}
+		for i, want := range []string{"Signed in", "Approved, without effect", "Wrong passcode", "Left", "Wrong number", "it wasn’t me", "Declined as a mistake", "Not answered", "Not confirmed", "it wasn’t me"} {
+			row, _, _ := strings.Cut(rows[i], "</li>")
+			if !strings.Contains(row, want) || strings.Contains(row, "Chrome, Windows") != (i < attempts-1) || !strings.Contains(row, fmt.Sprintf("192.0.2.%d<", attempts-i)) ||
+				strings.Contains(row, "right password") != (i > 0 && i < attempts-1) {
+				t.Errorf("row %d, want %q:\n%s", i, want, row)
+			}
+		}
+		if !strings.Contains(body, `<a href="/t/demo/me/sessions">Sign out everywhere else`) {
+			t.Errorf("the advice has no links\n%s", body)
+		}
+	})
 }

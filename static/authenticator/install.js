@@ -53,7 +53,8 @@ export function installButton() {
 // short, and returns a text that is shown if the browser does not promise it.
 // Firefox asks the person, so nothing waits for the answer.
 export function requestPersistence() {
-	const unkept = el("div", { class: "stack", hidden: true }, el("p", { class: "soft" }, words("app.ready.unkept")), installButton());
+	const unkept = el("div", { class: "stack", hidden: true }, el("p", { class: "soft" }, words("app.ready.unkept")),
+		installed() ? [] : [el("p", { class: "soft" }, words("app.ready.unkept.install")), installButton()]);
 	navigator.storage?.persist?.().then((kept) => { unkept.hidden = kept; }, () => {});
 	return unkept;
 }
@@ -85,6 +86,7 @@ export function showHomeScreenSteps(link, continueHere) {
 		el("p", {}, words("app.home.why")),
 		el("ol", { class: "path" },
 			step(share, "app.home.share"), step(plus, "app.home.add"), step(grid, "app.home.open"), step(type, "app.home.code")),
+		el("p", { class: "soft" }, words("app.home.already")),
 		link && notice(words("app.home.unused")),
 		copy, message,
 		link ? el("button", { type: "button", class: "plain", click: continueHere }, words("app.home.anyway")) : sheet.doneButton());
