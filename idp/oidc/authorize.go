@@ -58,6 +58,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
+	omitEmpty(r.Form)
 	if len(r.Form["client_id"]) != 1 || len(r.Form["redirect_uri"]) != 1 {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: client_id or redirect_uri is not there once")}
 	}
@@ -130,7 +131,7 @@ func (c *client) parse(form url.Values) (want journey.Request, payload request, 
 	}
 	payload.Challenge = form.Get("code_challenge")
 	switch method := form.Get("code_challenge_method"); {
-	case payload.Challenge == "" && c.config.Public():
+	case payload.Challenge == "" && !c.config.Confidential():
 		return want, payload, invalid("code_challenge is missing")
 	case payload.Challenge == "" && method != "":
 		return want, payload, invalid("code_challenge_method without code_challenge")
@@ -177,13 +178,30 @@ func prompts(form url.Values, want *journey.Request) *fault {
 		}
 	}
 	if given := form.Get("max_age"); given != "" {
-		seconds, err := strconv.ParseInt(given, 10, 64)
-		if err != nil || seconds < 0 || given[0] == '+' {
+		seconds, ok := readMaxAge(given)
+		if !ok {
 			return invalid("max_age must be a number of seconds")
 		}
 		want.MaxAge = &seconds
 	}
 	return nil
+}
+
+// longestMaxAge is what every longer max_age means: no login is older than thirty years. It leaves room for
+// arithmetic with times.
+const longestMaxAge = 30 * 365 * 24 * 60 * 60
+
+// readMaxAge reads a number of seconds, which may have any number of digits: some applications send the greatest
+// number they know for "any age".
+func readMaxAge(given string) (seconds int64, ok bool) {
+	if strings.Trim(given, "0123456789") != "" {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(given, 10, 64)
+	if err != nil {
+		return longestMaxAge, errors.Is(err, strconv.ErrRange)
+	}
+	return min(seconds, longestMaxAge), true
 }
 
 // hint reads the id_token_hint, which says who the application expects to log in. It must be an ID token

@@ -289,7 +289,7 @@ func TestSAML2_Encodings(t *testing.T) {
 	for name, doc := range map[string]string{
 		"UTF-8":      metadata,
 		"UTF-16":     string(wide),
-		"ISO 8859-1": `<?xml version="1.0" encoding="ISO-8859-1"?>` + strings.ReplaceAll(metadata, "ä", "\xe4"),
+		"ISO 8859-1": `<?xml version="1.0" encoding="iso-8859-1"?>` + strings.ReplaceAll(metadata, "ä", "\xe4"),
 		"US-ASCII":   `<?xml version="1.0" encoding="US-ASCII"?>` + strings.ReplaceAll(metadata, "ä", "&#xe4;"),
 	} {
 		if app, err := ApplicationFromMetadata([]byte(doc), ""); err != nil || app.Name != "Krähe" {

@@ -34,13 +34,13 @@ func TestToUTF8(t *testing.T) {
 		{"UTF-8, declared", []byte(`<?xml version="1.0" encoding='utf-8' standalone="yes"?>` + body), `<?xml version="1.0" standalone="yes"?>` + body},
 		{"UTF-8, version alone", []byte(plain + body), plain + body},
 		{"UTF-8 with its mark", []byte("\ufeff" + body), body},
-		{"UTF-8 with its mark, declared as something else", []byte("\ufeff" + `<?xml version="1.0" encoding="ISO-8859-1"?>` + body), plain + body},
+		{"UTF-8 with its mark, declared as something else", []byte("\ufeff" + `<?xml version="1.0" encoding="iso-8859-1"?>` + body), plain + body},
 		{"UTF-16, little end first", bom(binary.LittleEndian, `<?xml version="1.0" encoding="utf-16"?>`+body), plain + body},
 		{"UTF-16, big end first", bom(binary.BigEndian, `<?xml version="1.0" encoding="utf-16"?>`+body), plain + body},
 		{"UTF-16, still declared as UTF-8", bom(binary.LittleEndian, `<?xml version="1.0" encoding="UTF-8"?>`+body), plain + body},
 		{"UTF-16 without a mark", inUTF16(`<?xml version="1.0" encoding="UTF-16"?>`+body, binary.LittleEndian), plain + body},
 		{"UTF-16 without anything", inUTF16(body, binary.BigEndian), body},
-		{"ISO 8859-1", []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a b=\"Kr\xe4he\"/>"), plain + latin},
+		{"ISO 8859-1", []byte("<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><a b=\"Kr\xe4he\"/>"), plain + latin},
 		{"Latin-1 by another name", []byte("<?xml version='1.0' encoding = 'latin1' ?><a b=\"Kr\xe4he\"/>"), "<?xml version='1.0' ?>" + latin},
 		{"US-ASCII", []byte(`<?xml version="1.0" encoding="US-ASCII"?><a b="Kr&#228;he"/>`), plain + `<a b="Kr&#228;he"/>`},
 		{"nothing", nil, ""},
@@ -78,7 +78,7 @@ func TestToUTF8(t *testing.T) {
 func TestTSAML03_MessagesAreUTF8Alone(t *testing.T) {
 	for name, doc := range map[string][]byte{
 		"UTF-16":     append(inUTF16("\ufeff", binary.LittleEndian), inUTF16("<a/>", binary.LittleEndian)...),
-		"ISO 8859-1": []byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a b=\"\xe4\"/>"),
+		"ISO 8859-1": []byte("<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><a b=\"\xe4\"/>"),
 		"UTF-7":      []byte(`<?xml version="1.0" encoding="UTF-7"?><a/>`),
 	} {
 		if err := CheckMessage(doc); err == nil {
