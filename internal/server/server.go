@@ -140,7 +140,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Server{DB: db, config: c, stopDelay: stopDelay, observe: observe, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
-		Site: &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, TrustedProxies: proxies,
+		Site: &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, TrustedProxies: proxies, UseForwarded: c.ForwardedHeader == config.Forwarded,
 			Sessions: web.NewSessions(db.CookieKeys(), base.Scheme == "https")},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
 	s.Directory.Hashed = observe.Hash
