@@ -157,3 +157,31 @@ func TestSAML3_AppSetNameID(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "none.xml")
 	p.fails(exitFailed, "no such file", "", "app", "add", "saml", "--metadata", file, "--name-id", "email")
 }
+
+// The operator who is asked why nobody can log in to an application sees it there.
+func TestSAML7_AppShowSaysWhatWasRefused(t *testing.T) {
+	p := newInstallation(t)
+	p.succeeds(described("https://payroll.example.org/acs"), "app", "add", "saml", "--metadata", "-", "--name", "Payroll")
+	if got := read[appShown](p, "", "app", "show", "Payroll"); len(got.Refused) != 0 || strings.Contains(p.succeeds("", "app", "show", "Payroll"), "Refused") {
+		t.Errorf("before anything was: %+v", got.Refused)
+	}
+	s := &shell{flags: &commands{Dir: p.dir}, getenv: func(string) string { return "" }}
+	err := s.inTenant(t.Context(), func(ts tenantScope) error {
+		app, err := ts.application(t.Context(), "Payroll")
+		if err != nil {
+			return err
+		}
+		return ts.db.InTx(t.Context(), ts.who, func(tx *store.Tx) error {
+			return tx.Applications().CountRefusal(t.Context(), app.Tenant, app.ID, store.RefusedRequests{Reason: "time", Detail: "a clock is wrong", Count: 3})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read[appShown](p, "", "app", "show", "Payroll").Refused; len(got) != 1 || got[0].Reason != "time" || got[0].Count != 3 || got[0].Last.IsZero() {
+		t.Errorf("as JSON: %+v", got)
+	}
+	if out := p.succeeds("", "app", "show", "Payroll"); !strings.Contains(out, "a clock is wrong") || !strings.Contains(out, "time, 3 in all") {
+		t.Errorf("for people:\n%s", out)
+	}
+}

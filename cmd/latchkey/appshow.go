@@ -19,6 +19,9 @@ type appShown struct {
 	appRow
 	SAML *samlShown `json:"saml,omitempty"`
 	OIDC *oidcShown `json:"oidc,omitempty"`
+
+	// Refused are its requests that were refused, by reason, the last one first.
+	Refused []store.RefusedRequests `json:"refused,omitempty"`
 }
 
 type samlShown struct {
@@ -91,6 +94,9 @@ func (s *shell) showApp(ctx context.Context, ts tenantScope, app identity.Applic
 	if err != nil {
 		return shown, err
 	}
+	if shown.Refused, err = store.Collect(ts.db.Applications().Refused(ctx, ts.tenant.ID, app.ID)); err != nil {
+		return shown, err
+	}
 	switch app.Protocol {
 	case identity.SAML:
 		set, err := samlsp.SettingsOf(app)
@@ -135,6 +141,10 @@ func (a appShown) rows(now time.Time) [][]string {
 	}
 	if a.OIDC != nil {
 		rows = append(rows, a.OIDC.rows(a.Identifier)...)
+	}
+	for _, r := range a.Refused {
+		rows = append(rows, []string{"Refused", fmt.Sprintf("%s: %s", formatTime(r.Last), r.Detail)},
+			[]string{"  for its", fmt.Sprintf("%s, %d in all", r.Reason, r.Count)})
 	}
 	return rows
 }

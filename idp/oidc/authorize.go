@@ -71,6 +71,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	uri := r.Form.Get("redirect_uri")
 	if !c.config.Allows(c.config.RedirectURIs, uri) {
+		f.idp.RecordRefusal(r.Context(), idp.RefusedRequest{Application: c.app, Reason: "redirect_uri", Detail: fmt.Sprintf("redirect_uri %q is not registered", uri)})
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("oidc: redirect_uri %q is not one of %s", uri, c.GetID())}
 	}
 	want, payload, wrong := c.parse(r.Form)
@@ -80,12 +81,23 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if wrong != nil {
+		f.recordFault(r.Context(), c, *wrong)
 		return f.refusal(t, payload, *wrong)(w, r)
 	}
 	if want.Payload, err = json.Marshal(payload); err != nil {
 		return err
 	}
 	return f.idp.Accept(w, r, t, c.app, want)
+}
+
+// recordFault writes to the log, and with the application, what is wrong with a request of it.
+func (f *Face) recordFault(ctx context.Context, c *client, wrong fault) {
+	detail := wrong.description
+	if detail == "" {
+		detail = wrong.code
+	}
+	f.idp.Site.Log.InfoContext(ctx, "request refused", "application", c.app.Name, "id", c.app.ID, "reason", wrong.code, "err", detail)
+	f.idp.RecordRefusal(ctx, idp.RefusedRequest{Application: c.app, Reason: wrong.code, Detail: detail})
 }
 
 // challenge is the format of an S256 code_challenge: 256 bits in base64url.

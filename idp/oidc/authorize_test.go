@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -121,6 +122,36 @@ func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 	if to := b.get(h.issuer + authorizePath + "?" + q.Encode()).to(t); to == nil || to.Query().Get("error") != "invalid_request" {
 		t.Errorf("nonce twice: redirects to %v", to)
 	}
+}
+
+// Why a request was refused stands with the application, for the operator who is asked why nobody can log in there.
+func TestWhyRequestsWereRefused(t *testing.T) {
+	each(t, func(t *testing.T, h *fixture) {
+		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
+		p.authorize(b, "redirect_uri", "https://rp.example/cb/")
+		p.authorize(b, "scope", "profile")
+		p.authorize(b, "response_type", "token")
+		secret := p.secret
+		p.secret = "wrong"
+		p.exchange("x")
+		p.secret = secret
+		p.code(b)
+		got := make(map[string]string)
+		for r, err := range h.idp.DB.Applications().Refused(t.Context(), h.tenant.ID, p.app.ID) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[r.Reason] = r.Detail
+			if r.Count != 1 || strings.Contains(r.Detail, "wrong") && r.Reason != "invalid_client" {
+				t.Errorf("%+v", r)
+			}
+		}
+		want := map[string]string{"redirect_uri": `redirect_uri "https://rp.example/cb/" is not registered`, "invalid_scope": "scope must contain openid",
+			"unsupported_response_type": "Only code is supported.", "invalid_client": "another client secret"}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
 
 func TestTOIDC11_StateAndNonceComeBackByteForByte(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -169,11 +170,24 @@ func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	if r.Data.ClientSecret != "" {
 		shown = store.Hash(r.Data.ClientSecret)
 	}
-	if r.Data.ClientAssertion != "" || !c.originAllowed(r.Header) ||
-		subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) != 1 {
-		return nil, denied
+	right := subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) == 1
+	why := ""
+	switch {
+	case r.Data.ClientAssertion != "":
+		why = "client_assertion: no application has keys of its own"
+	case !right && shown == "":
+		why = "no client secret, and it has one"
+	case !right && c.config.Public():
+		why = "a client secret, and it is public"
+	case !right:
+		why = "another client secret"
+	case !c.originAllowed(r.Header):
+		why = fmt.Sprintf("called from a page of %.200q, which is none of its origins", r.Header.Get("Origin"))
+	default:
+		return c, nil
 	}
-	return c, nil
+	s.face.recordFault(ctx, c, fault{"invalid_client", why})
+	return nil, denied
 }
 
 // JWTProfile refuses as a grant that nobody knows is refused.

@@ -195,6 +195,11 @@ func (s *Server) mount() error {
 		Keys: &signingkey.Cache{DB: s.DB, Signed: s.observe.Signature}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
+	skew, err := s.config.ClockSkew()
+	if err != nil {
+		return fmt.Errorf("saml_clock_skew %w", err)
+	}
+	samlFace.Skew = skew
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
 	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})

@@ -183,6 +183,9 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 			return err
 		}
 	}
+	if _, err := v.tx.exec(ctx, "remove application", `DELETE FROM refused_requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+		return err
+	}
 	if _, err := v.tx.exec(ctx, "remove application", `/* full scan */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
 		return err
 	}
