@@ -25,6 +25,8 @@ type IdP struct {
 	SelfService []string
 	Streams     *web.Streams    // of pages that wait
 	Closing     <-chan struct{} // closed when the server shuts down, so that no answer is held back
+
+	refused refusalCounts
 }
 
 // Routes mounts the pages of logging in. They expect to stand inside

@@ -7,25 +7,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
-	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 type appSet struct {
-	Application      string   `arg:"" help:"Its name, entityID or client id, or id."`
-	Name             *string  `help:"What people know it by."`
-	Home             *string  `placeholder:"URL" help:"Its own entry page; empty takes it away."`
-	Metadata         string   `placeholder:"FILE-or-URL" help:"SAML: take over this metadata. An address is fetched from again and again; a file ends that. - is standard input."`
-	Refresh          bool     `help:"SAML: fetch the metadata now from where it comes from."`
-	RedirectURIs     []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where answers may go, and nowhere else; may be repeated."`
-	AddRedirectURI   []string `name:"add-redirect-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where answers may go too; may be repeated."`
-	PostLogoutURIs   []string `name:"post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent after logging out, and nowhere else; may be repeated."`
-	AddPostLogoutURI []string `name:"add-post-logout-uri" sep:"none" placeholder:"URI" help:"OpenID Connect: where people may be sent too; may be repeated."`
-	NoPostLogoutURI  bool     `name:"no-post-logout-uri" help:"OpenID Connect: people are sent nowhere after logging out."`
-	CannotShowNumber *bool    `negatable:"can-show-number" help:"It has no screen to show a number on: no push that needs one, and passcodes instead."`
-	PlainPush        *bool    `name:"push-without-presence" negatable:"" help:"Where it cannot show a number, a push without a presence check is allowed."`
-	NewSecret        bool     `help:"OpenID Connect: make a new client secret, shown once. The old one is good no longer."`
+	Application      string  `arg:"" help:"Its name, entityID or client id, or id."`
+	Name             *string `help:"What people know it by."`
+	Home             *string `placeholder:"URL" help:"Its own entry page; empty takes it away."`
+	Metadata         string  `placeholder:"FILE-or-URL" help:"SAML: take over this metadata. An address is fetched from again and again; a file ends that. - is standard input."`
+	Refresh          bool    `help:"SAML: fetch the metadata now from where it comes from."`
+	NameID           string  `name:"name-id" enum:",persistent,transient,email,unspecified,requested" default:"" help:"SAML: the format of NameIDs it is given: persistent, transient, email or unspecified, whatever it asks for; requested goes by its requests and its metadata."`
+	CannotShowNumber *bool   `negatable:"can-show-number" help:"It has no screen to show a number on: no push that needs one, and passcodes instead."`
+	PlainPush        *bool   `name:"push-without-presence" negatable:"" help:"Where it cannot show a number, a push without a presence check is allowed."`
+	appSetOIDC
 }
 
 func (appSet) Help() string {
@@ -35,18 +30,17 @@ Examples:
 
     latchkey app set Wiki --add-redirect-uri https://wiki.example.org/callback2
     latchkey app set Wiki --new-secret
+    latchkey app set Wiki --algorithm ES256 --no-id-token-claims
     latchkey app set Payroll --metadata https://payroll.example.org/saml/metadata
     latchkey app set Payroll --refresh
     latchkey app set Payroll --cannot-show-number --no-push-without-presence`
 }
 
-// ofOIDC reports whether a flag was given that only OpenID Connect applications have.
-func (c *appSet) ofOIDC() bool {
-	return len(c.RedirectURIs)+len(c.AddRedirectURI)+len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0 || c.NoPostLogoutURI || c.NewSecret
-}
-
 // ofSAML reports whether a flag was given that only SAML applications have.
-func (c *appSet) ofSAML() bool { return c.Metadata != "" || c.Refresh }
+func (c *appSet) ofSAML() bool { return c.fromMetadata() || c.NameID != "" }
+
+// fromMetadata reports whether metadata is to be read.
+func (c *appSet) fromMetadata() bool { return c.Metadata != "" || c.Refresh }
 
 // ofAny reports whether a flag was given that every application has.
 func (c *appSet) ofAny() bool {
@@ -60,12 +54,12 @@ func (c *appSet) check() error {
 		return usageErrorf("there is nothing to change; see \"latchkey app set --help\"")
 	case c.Metadata != "" && c.Refresh:
 		return usageErrorf("--metadata and --refresh exclude each other")
-	case c.NoPostLogoutURI && len(c.PostLogoutURIs)+len(c.AddPostLogoutURI) > 0:
-		return usageErrorf("--no-post-logout-uri goes with no other")
 	case c.Home != nil:
-		return checkHome(*c.Home)
+		if err := checkHome(*c.Home); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.appSetOIDC.check()
 }
 
 // Run changes an application.
@@ -73,9 +67,13 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	given, err := s.givenSecret(c.ClientSecret)
+	if err != nil {
+		return err
+	}
+	c.ClientSecret = given
 	var metadata []byte
 	if c.Metadata != "" && !admin.IsAddress(c.Metadata) {
-		var err error
 		if metadata, err = s.readFile(c.Metadata, samlsp.MaxMetadata+1); err != nil {
 			return err
 		}
@@ -91,7 +89,7 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 		case c.ofOIDC() && app.Protocol != identity.OIDC:
 			return usageErrorf("%s speaks no OpenID Connect: it has neither redirect URIs nor a client secret", app.Name)
 		}
-		changes, err := c.fromMetadata(ctx, s, ts, app, metadata)
+		changes, err := c.applyMetadata(ctx, s, ts, app, metadata)
 		if err != nil {
 			return err
 		}
@@ -103,8 +101,8 @@ func (c *appSet) Run(ctx context.Context, s *shell) error {
 	})
 }
 
-// fromMetadata applies metadata, and returns what that changed.
-func (c *appSet) fromMetadata(ctx context.Context, s *shell, ts tenantScope, app identity.Application, metadata []byte) ([]string, error) {
+// applyMetadata applies metadata, and returns what that changed.
+func (c *appSet) applyMetadata(ctx context.Context, s *shell, ts tenantScope, app identity.Application, metadata []byte) ([]string, error) {
 	m, err := s.metadata(ts)
 	switch {
 	case err != nil:
@@ -122,11 +120,11 @@ func (c *appSet) fromMetadata(ctx context.Context, s *shell, ts tenantScope, app
 // change makes the changes that the flags ask for, and returns the new client secret
 // if there is one.
 func (c *appSet) change(ctx context.Context, ts tenantScope, app identity.Application) (secret string, err error) {
-	if !c.ofAny() && !c.ofOIDC() {
+	if !c.ofAny() && !c.ofOIDC() && c.NameID == "" {
 		return "", nil
 	}
 	kind := audit.ApplicationChanged
-	if c.NewSecret {
+	if c.changesSecret(app) {
 		kind = audit.ClientSecretMade
 	}
 	_, _, err = admin.ChangeApplication(ctx, ts.db, ts.who, ts.tenant.ID, app.ID, kind, func(app identity.Application) (identity.Application, error) {
@@ -138,23 +136,14 @@ func (c *appSet) change(ctx context.Context, ts tenantScope, app identity.Applic
 		}
 		overwrite(&app.CannotShowNumber, c.CannotShowNumber)
 		overwrite(&app.PushWithoutPresence, c.PlainPush)
-		if app.Protocol != identity.OIDC {
-			return app, nil
-		}
-		o, err := oidcclient.OptionsOf(app)
-		if err != nil {
+		switch {
+		case c.NameID != "":
+			return samlsp.WithNameID(app, nameIDFormats[c.NameID])
+		case app.Protocol == identity.OIDC:
+			app, secret, err = c.apply(app)
 			return app, err
 		}
-		o.RedirectURIs = withAdded(o.RedirectURIs, c.RedirectURIs, c.AddRedirectURI)
-		o.PostLogoutURIs = withAdded(o.PostLogoutURIs, c.PostLogoutURIs, c.AddPostLogoutURI)
-		if c.NoPostLogoutURI {
-			o.PostLogoutURIs = nil
-		}
-		if app, err = oidcclient.WithOptions(app, o); err != nil || !c.NewSecret {
-			return app, err
-		}
-		app, secret, err = oidcclient.WithNewSecret(app)
-		return app, err
+		return app, nil
 	})
 	return secret, err
 }
@@ -195,7 +184,7 @@ func (c *appSet) print(ctx context.Context, s *shell, ts tenantScope, id string,
 		return err
 	}
 	var rows [][]string
-	if c.ofSAML() {
+	if c.fromMetadata() {
 		if len(changes) == 0 {
 			changes = []string{"nothing"}
 		}

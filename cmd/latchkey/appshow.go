@@ -19,6 +19,9 @@ type appShown struct {
 	appRow
 	SAML *samlShown `json:"saml,omitempty"`
 	OIDC *oidcShown `json:"oidc,omitempty"`
+
+	// Refused are its requests that were refused, by reason, the last one first.
+	Refused []store.RefusedRequests `json:"refused,omitempty"`
 }
 
 type samlShown struct {
@@ -50,6 +53,9 @@ type oidcShown struct {
 	Public         bool           `json:"public"`
 	Native         bool           `json:"native"`
 	Offline        bool           `json:"offline"`
+	FollowOrigins  bool           `json:"follow_origins"` // the origins of redirect_uris are origins too
+	SecretBuiltIn  bool           `json:"secret_built_in"`
+	IDTokenClaims  bool           `json:"id_token_claims"`
 	Algorithm      string         `json:"algorithm"`
 	Issuer         string         `json:"issuer"`
 	Ours           oidc.Addresses `json:"ours"`
@@ -88,6 +94,9 @@ func (s *shell) showApp(ctx context.Context, ts tenantScope, app identity.Applic
 	if err != nil {
 		return shown, err
 	}
+	if shown.Refused, err = store.Collect(ts.db.Applications().Refused(ctx, ts.tenant.ID, app.ID)); err != nil {
+		return shown, err
+	}
 	switch app.Protocol {
 	case identity.SAML:
 		set, err := samlsp.SettingsOf(app)
@@ -108,8 +117,13 @@ func (s *shell) showApp(ctx context.Context, ts tenantScope, app identity.Applic
 		if err != nil {
 			return shown, err
 		}
+		c, err := oidcclient.Read(app)
+		if err != nil {
+			return shown, err
+		}
 		shown.OIDC = &oidcShown{RedirectURIs: o.RedirectURIs, PostLogoutURIs: append([]string{}, o.PostLogoutURIs...), Origins: append([]string{}, o.Origins...),
-			Public: o.Public, Native: o.Native, Offline: o.Offline, Algorithm: o.Algorithm, Issuer: issuer, Ours: oidc.AddressesOf(issuer)}
+			Public: o.Public, Native: o.Native, Offline: o.Offline, FollowOrigins: o.FollowOrigins, SecretBuiltIn: c.SecretBuiltIn,
+			IDTokenClaims: c.IDTokenClaims, Algorithm: o.Algorithm, Issuer: issuer, Ours: oidc.AddressesOf(issuer)}
 	}
 	return shown, nil
 }
@@ -128,6 +142,10 @@ func (a appShown) rows(now time.Time) [][]string {
 	if a.OIDC != nil {
 		rows = append(rows, a.OIDC.rows(a.Identifier)...)
 	}
+	for _, r := range a.Refused {
+		rows = append(rows, []string{"Refused", fmt.Sprintf("%s: %s", formatTime(r.Last), r.Detail)},
+			[]string{"  for its", fmt.Sprintf("%s, %d in all", r.Reason, r.Count)})
+	}
 	return rows
 }
 
@@ -145,13 +163,20 @@ func (a appRow) push() string {
 func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 	rows := [][]string{{"EntityID", entityID}}
 	rows = append(rows, rowPerValue("Answers go to", a.ACS)...)
-	rows = append(rows, []string{"NameID", a.NameID}, []string{"Requests", map[bool]string{true: "must be signed", false: "may be unsigned"}[a.SignedRequests]})
+	nameID := a.NameID + ", unless a request names another"
+	if a.ForceNameID != "" {
+		nameID = a.ForceNameID + ", whatever a request names"
+	}
+	rows = append(rows, []string{"NameID", nameID}, []string{"Requests", map[bool]string{true: "must be signed", false: "may be unsigned"}[a.SignedRequests]})
 	for _, c := range a.Certificates {
 		rows = append(rows, []string{"Certificate", c.Key + ", " + c.Subject},
 			[]string{"  its age", fmt.Sprintf("%s: from %s to %s", days(now.Sub(c.NotBefore)), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly))},
 			[]string{"  its SHA-256", c.SHA256})
 	}
 	rows = append(rows, rowPerValue("Attribute", a.Attributes)...)
+	if len(a.LeftOut) > 0 {
+		rows = append(rows, rowPerValue("Left out", a.LeftOut)...)
+	}
 	if a.Source == nil {
 		rows = append(rows, []string{"Metadata", "given by hand"})
 	} else {
@@ -168,12 +193,24 @@ func (a *samlShown) rows(entityID string, now time.Time) [][]string {
 }
 
 func (a *oidcShown) rows(clientID string) [][]string {
-	rows := [][]string{{"Client id", clientID}, {"Client secret", map[bool]string{true: "none: a public application", false: "set"}[a.Public]}}
+	secret := "set"
+	switch {
+	case a.Public:
+		secret = "none: a public application"
+	case a.SecretBuiltIn:
+		secret = "set: each copy of the application has it"
+	}
+	rows := [][]string{{"Client id", clientID}, {"Client secret", secret}}
 	rows = append(rows, rowPerValue("Redirect URI", a.RedirectURIs)...)
 	rows = append(rows, rowPerValue("Post-logout URI", a.PostLogoutURIs)...)
-	rows = append(rows, rowPerValue("Origin", a.Origins)...)
+	origins := a.Origins
+	if a.FollowOrigins {
+		origins = append([]string{"those of the redirect URIs"}, origins...)
+	}
+	rows = append(rows, rowPerValue("Origin", origins)...)
 	answer := map[bool]string{true: "yes", false: "no"}
 	return append(rows, []string{"Installed program", answer[a.Native]}, []string{"Refresh tokens", answer[a.Offline]}, []string{"Signed with", a.Algorithm},
+		[]string{"Claims in ID tokens", answer[a.IDTokenClaims]},
 		[]string{"Enter there", "what is ours:"}, []string{"  our issuer", a.Issuer},
 		[]string{"  authorization", a.Ours.Authorization}, []string{"  token", a.Ours.Token}, []string{"  userinfo", a.Ours.UserInfo},
 		[]string{"  keys", a.Ours.Keys}, []string{"  introspection", a.Ours.Introspection}, []string{"  revocation", a.Ours.Revocation},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	qrcode "github.com/skip2/go-qrcode"
 
@@ -68,18 +67,11 @@ type provisionedRow struct {
 
 func (c *provisionFlags) provision(ctx context.Context, s *shell, kind identity.AuthenticatorKind, period int64) error {
 	out := authenticator.TokenSpec{Kind: kind, Name: c.Name, Digits: c.Digits, Period: period}
-	typed := c.Secret
-	if typed == "-" {
-		data, err := s.readFile("-", maxLine)
-		if err != nil {
-			return err
-		}
-		if typed = strings.TrimSpace(string(data)); typed == "" {
-			return usageErrorf("standard input has no secret")
-		}
+	typed, err := s.givenSecret(c.Secret)
+	if err != nil {
+		return err
 	}
 	if typed != "" {
-		var err error
 		if out.Secret, err = otp.DecodeSecret(typed); err != nil {
 			return usageErrorf("--secret is not Base32: letters A to Z and digits 2 to 7, 16 or more of them")
 		}

@@ -58,6 +58,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err := web.Form(w, r); err != nil {
 		return err
 	}
+	omitEmpty(r.Form)
 	if len(r.Form["client_id"]) != 1 || len(r.Form["redirect_uri"]) != 1 {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: client_id or redirect_uri is not there once")}
 	}
@@ -70,6 +71,7 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	uri := r.Form.Get("redirect_uri")
 	if !c.config.Allows(c.config.RedirectURIs, uri) {
+		f.idp.RecordRefusal(r.Context(), idp.RefusedRequest{Application: c.app, Reason: "redirect_uri", Detail: fmt.Sprintf("redirect_uri %q is not registered", uri)})
 		return &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: fmt.Errorf("oidc: redirect_uri %q is not one of %s", uri, c.GetID())}
 	}
 	want, payload, wrong := c.parse(r.Form)
@@ -79,12 +81,23 @@ func (f *Face) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if wrong != nil {
+		f.recordFault(r.Context(), c, *wrong)
 		return f.refusal(t, payload, *wrong)(w, r)
 	}
 	if want.Payload, err = json.Marshal(payload); err != nil {
 		return err
 	}
 	return f.idp.Accept(w, r, t, c.app, want)
+}
+
+// recordFault writes to the log, and with the application, what is wrong with a request of it.
+func (f *Face) recordFault(ctx context.Context, c *client, wrong fault) {
+	detail := wrong.description
+	if detail == "" {
+		detail = wrong.code
+	}
+	f.idp.Site.Log.InfoContext(ctx, "request refused", "application", c.app.Name, "id", c.app.ID, "reason", wrong.code, "err", detail)
+	f.idp.RecordRefusal(ctx, idp.RefusedRequest{Application: c.app, Reason: wrong.code, Detail: detail})
 }
 
 // challenge is the format of an S256 code_challenge: 256 bits in base64url.
@@ -130,7 +143,7 @@ func (c *client) parse(form url.Values) (want journey.Request, payload request, 
 	}
 	payload.Challenge = form.Get("code_challenge")
 	switch method := form.Get("code_challenge_method"); {
-	case payload.Challenge == "" && c.config.Public():
+	case payload.Challenge == "" && !c.config.Confidential():
 		return want, payload, invalid("code_challenge is missing")
 	case payload.Challenge == "" && method != "":
 		return want, payload, invalid("code_challenge_method without code_challenge")
@@ -177,13 +190,30 @@ func prompts(form url.Values, want *journey.Request) *fault {
 		}
 	}
 	if given := form.Get("max_age"); given != "" {
-		seconds, err := strconv.ParseInt(given, 10, 64)
-		if err != nil || seconds < 0 || given[0] == '+' {
+		seconds, ok := readMaxAge(given)
+		if !ok {
 			return invalid("max_age must be a number of seconds")
 		}
 		want.MaxAge = &seconds
 	}
 	return nil
+}
+
+// longestMaxAge is what every longer max_age means: no login is older than thirty years. It leaves room for
+// arithmetic with times.
+const longestMaxAge = 30 * 365 * 24 * 60 * 60
+
+// readMaxAge reads a number of seconds, which may have any number of digits: some applications send the greatest
+// number they know for "any age".
+func readMaxAge(given string) (seconds int64, ok bool) {
+	if strings.Trim(given, "0123456789") != "" {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(given, 10, 64)
+	if err != nil {
+		return longestMaxAge, errors.Is(err, strconv.ErrRange)
+	}
+	return min(seconds, longestMaxAge), true
 }
 
 // hint reads the id_token_hint, which says who the application expects to log in. It must be an ID token

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,7 +97,9 @@ func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 		{secret, []string{"claims", `{"userinfo": "` + strings.Repeat("x", 4096) + `"}`}, "invalid_request"},
 		{secret, []string{"max_age", "+1"}, "invalid_request"},
 		{secret, []string{"max_age", "x"}, "invalid_request"},
-		{secret, []string{"max_age", "99999999999999999999"}, "invalid_request"},
+		{secret, []string{"max_age", "1.5"}, "invalid_request"},
+		{secret, []string{"max_age", "1e3"}, "invalid_request"},
+		{secret, []string{"max_age", "99999999999999999999x"}, "invalid_request"},
 		{secret, []string{"id_token_hint", "x"}, "invalid_request"},
 		{secret, []string{"scope", ""}, "invalid_scope"},
 		{secret, []string{"scope", "profile email"}, "invalid_scope"},
@@ -119,6 +122,36 @@ func TestTOIDC06_TOIDC13_TOIDC14_TOIDC17_FaultsForTheApplication(t *testing.T) {
 	if to := b.get(h.issuer + authorizePath + "?" + q.Encode()).to(t); to == nil || to.Query().Get("error") != "invalid_request" {
 		t.Errorf("nonce twice: redirects to %v", to)
 	}
+}
+
+// Why a request was refused stands with the application, for the operator who is asked why nobody can log in there.
+func TestWhyRequestsWereRefused(t *testing.T) {
+	each(t, func(t *testing.T, h *fixture) {
+		p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
+		p.authorize(b, "redirect_uri", "https://rp.example/cb/")
+		p.authorize(b, "scope", "profile")
+		p.authorize(b, "response_type", "token")
+		secret := p.secret
+		p.secret = "wrong"
+		p.exchange("x")
+		p.secret = secret
+		p.code(b)
+		got := make(map[string]string)
+		for r, err := range h.idp.DB.Applications().Refused(t.Context(), h.tenant.ID, p.app.ID) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[r.Reason] = r.Detail
+			if r.Count != 1 || strings.Contains(r.Detail, "wrong") && r.Reason != "invalid_client" {
+				t.Errorf("%+v", r)
+			}
+		}
+		want := map[string]string{"redirect_uri": `redirect_uri "https://rp.example/cb/" is not registered`, "invalid_scope": "scope must contain openid",
+			"unsupported_response_type": "Only code is supported.", "invalid_client": "another client secret"}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
 
 func TestTOIDC11_StateAndNonceComeBackByteForByte(t *testing.T) {
@@ -162,6 +195,9 @@ func TestTOIDC13_WhatIsAskedReachesTheJourney(t *testing.T) {
 		{"another account", []string{"prompt", "select_account"}, journey.Request{ForceLogin: true}},
 		{"consent", []string{"prompt", "consent"}, journey.Request{}},
 		{"age", []string{"max_age", "300"}, journey.Request{MaxAge: age(300)}},
+		{"the greatest age", []string{"max_age", "9223372036854775807"}, journey.Request{MaxAge: age(longestMaxAge)}},
+		{"an age beyond it", []string{"max_age", "99999999999999999999"}, journey.Request{MaxAge: age(longestMaxAge)}},
+		{"an age beyond what a duration holds", []string{"max_age", "9300000000"}, journey.Request{MaxAge: age(longestMaxAge)}},
 		{"age 0", []string{"max_age", "0"}, journey.Request{MaxAge: age(0)}},
 		{"acr", []string{"acr_values", "urn:x  https://refeds.org/profile/mfa"}, journey.Request{ACR: []string{"urn:x", "https://refeds.org/profile/mfa"}}},
 		{"essential acr", []string{"acr_values", "urn:x", "claims", `{"id_token": {"acr": {"essential": true, "values": ["https://refeds.org/profile/mfa", "urn:y"]}}}`},
@@ -341,7 +377,12 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 			t.Fatalf("nothing changed: %d %s", a.StatusCode, a.body)
 		}
 		granted, refused, removed := begun(), begun(), begun()
-		moved, err := oidcclient.WithOptions(p.app, oidcclient.Options{RedirectURIs: []string{"https://rp.example/other"}})
+		o, err := oidcclient.OptionsOf(p.app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.RedirectURIs = []string{"https://rp.example/other"}
+		moved, _, err := oidcclient.WithOptions(p.app, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -359,6 +400,17 @@ func TestTOIDC01_WhatChangedMeanwhile(t *testing.T) {
 		h.tx(func(tx *store.Tx) error { return tx.Applications().Remove(t.Context(), h.tenant.ID, p.app.ID) })
 		if a := b.get(removed); a.Header.Get("Location") != "" || a.StatusCode < 400 {
 			t.Errorf("application removed: %d to %q, want a page", a.StatusCode, a.Header.Get("Location"))
+		}
+	})
+}
+
+func FuzzMaxAge(f *testing.F) {
+	f.Add("0")
+	f.Add("99999999999999999999")
+	f.Fuzz(func(t *testing.T, given string) {
+		seconds, ok := readMaxAge(given)
+		if ok && (seconds < 0 || seconds > longestMaxAge) || ok && given != "" && strings.Trim(given, "0123456789") != "" {
+			t.Errorf("%q is %d", given, seconds)
 		}
 	})
 }

@@ -156,6 +156,8 @@ func (f *Face) api(challenge, cache string) http.Handler {
 			op.WriteError(w, r, op.NewStatusError(oidc.ErrInvalidRequest(), status), nil)
 			return nil
 		}
+		omitEmpty(r.Form)
+		omitEmpty(r.PostForm)
 		if name, ok := repeated(r.Form); ok {
 			op.WriteError(w, r, oidc.ErrInvalidRequest().WithDescription("%s is there twice", name), nil)
 			return nil
@@ -171,11 +173,27 @@ func (f *Face) api(challenge, cache string) http.Handler {
 	})
 }
 
+// omitEmpty removes parameters without a value: they are as if they had not been sent (RFC 6749, section 3.1).
+func omitEmpty(form url.Values) {
+	for name, values := range form {
+		given := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+		if len(given) == 0 {
+			delete(form, name)
+		} else {
+			form[name] = given
+		}
+	}
+}
+
+// repeatable are the parameters that may occur several times: where a token is to be used (RFC 8707, section 2;
+// RFC 8693, section 2.1). No access token of ours is limited to one, so they are not read.
+var repeatable = []string{"resource", "audience"}
+
 // repeated finds a parameter that occurs more than once. Two parsers could choose different values
 // (RFC 6749, section 3.1).
 func repeated(form url.Values) (name string, ok bool) {
 	for name, values := range form {
-		if len(values) > 1 {
+		if len(values) > 1 && !slices.Contains(repeatable, name) {
 			return name, true
 		}
 	}
@@ -215,7 +233,7 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(c.config.Origins, origin) {
+		if c.config.AllowsOrigin(origin) {
 			w.Header().Set("Access-Control-Allow-Origin", origin)
 			w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
 			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
@@ -229,5 +247,5 @@ func (s *server) allowOrigin(w http.ResponseWriter, r *http.Request) error {
 // originAllowed returns false for a page of another application's origin.
 func (c *client) originAllowed(header http.Header) bool {
 	origin := header.Get("Origin")
-	return origin == "" || slices.Contains(c.config.Origins, origin)
+	return origin == "" || c.config.AllowsOrigin(origin)
 }

@@ -49,7 +49,7 @@ func TestOIDC1_DiscoveryIsTrue(t *testing.T) {
 		"response_modes_supported":                       []any{"query"},
 		"grant_types_supported":                          []any{"authorization_code", "refresh_token"},
 		"subject_types_supported":                        []any{"public"},
-		"id_token_signing_alg_values_supported":          []any{"ES256", "RS256"},
+		"id_token_signing_alg_values_supported":          []any{"RS256", "ES256", "EdDSA"},
 		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "none"},
 		"code_challenge_methods_supported":               []any{"S256"},
 		"request_uri_parameter_supported":                false,
@@ -179,6 +179,92 @@ func TestTOIDC15_WhoCallsAndHow(t *testing.T) {
 		if a.body != "" && !json.Valid([]byte(a.body)) {
 			t.Errorf("%s: answered %q, want JSON", tt.name, a.body)
 		}
+	}
+}
+
+// The secret that each copy of an app has built in is checked, and proves nothing: the app must use PKCE, and may not
+// introspect. Fails with Public in the place of Confidential.
+func TestTOIDC06_ABuiltInSecretProvesNothing(t *testing.T) {
+	h := one(t)
+	const uri = "oc://ios.owncloud.com"
+	p := h.add("Files", oidcclient.Options{Native: true, RedirectURIs: []string{uri}, Secret: "KFeFWWEZO9TkisIQzR3fo7hfiMXlOpaqP8CFuTbSHzV1TUuGECglPxpiVKJfOXIx"})
+	p.secret = "KFeFWWEZO9TkisIQzR3fo7hfiMXlOpaqP8CFuTbSHzV1TUuGECglPxpiVKJfOXIx"
+	b := h.browser()
+	if to := p.authorize(b, "redirect_uri", uri, "code_challenge", "", "code_challenge_method", "").to(t); to == nil || to.Query().Get("error") != "invalid_request" {
+		t.Errorf("without PKCE: redirects to %v", to)
+	}
+	to := p.authorize(b, "redirect_uri", uri).to(t)
+	if to == nil || to.Scheme != "oc" || to.Host != "ios.owncloud.com" || to.Query().Get("code") == "" {
+		t.Fatalf("redirects to %v, want %s with a code", to, uri)
+	}
+	p.secret += "x"
+	if got := p.call(tokenPath, url.Values{"grant_type": {"authorization_code"}, "code": {"x"}, "redirect_uri": {uri}}); got.StatusCode != 401 {
+		t.Errorf("another secret: %d", got.StatusCode)
+	}
+	p.secret = strings.TrimSuffix(p.secret, "x")
+	got := p.exchange(to.Query().Get("code"), "redirect_uri", uri)
+	if got.Access == "" {
+		t.Fatalf("%+v", got)
+	}
+	if a := p.call(introspectPath, url.Values{"token": {got.Access}}); a.StatusCode != 401 {
+		t.Errorf("introspection: %d %s, want 401", a.StatusCode, a.body)
+	}
+}
+
+// A parameter without a value is as if it had not been sent (RFC 6749, section 3.1), at every endpoint. Fails with
+// omitEmpty taken out.
+func TestEmptyParametersAreOmitted(t *testing.T) {
+	h := one(t)
+	const bye = "https://rp.example/bye"
+	p, b := h.add("Payroll", oidcclient.Options{Offline: true, PostLogoutURIs: []string{bye}}), h.browser()
+	q := p.request("scope", "openid offline_access").Encode() + "&request=&request_uri=&registration=&response_mode=&prompt=&max_age=&claims=&acr_values=" +
+		"&id_token_hint=&login_hint=&ui_locales=&display=&nonce=&client_id=&resource="
+	to := b.get(h.issuer + authorizePath + "?" + q).to(t)
+	if to == nil || to.Query().Get("code") == "" {
+		t.Fatalf("authorize: redirects to %v, want a code", to)
+	}
+	if to := p.authorize(b, "state", "").to(t); to == nil || to.Query().Has("state") {
+		t.Errorf("no state comes back in %v", to)
+	}
+	empty := url.Values{"client_secret": {""}, "client_assertion": {""}, "client_assertion_type": {""}, "scope": {""}, "resource": {""}, "code": {"", to.Query().Get("code")},
+		"grant_type": {"authorization_code"}, "redirect_uri": {callback}, "code_verifier": {verifier}}
+	got := p.tokens(p.call(tokenPath, empty))
+	if got.Refresh == "" {
+		t.Fatalf("token: %+v", got)
+	}
+	again := p.tokens(p.call(tokenPath, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.Refresh}, "scope": {""}, "client_secret": {""}}))
+	if again.Scope != "openid offline_access" {
+		t.Errorf("refresh with an empty scope: %+v", again)
+	}
+	if a := p.call(introspectPath, url.Values{"token": {again.Access}, "token_type_hint": {""}, "client_assertion": {""}}); !strings.Contains(a.body, `"active":true`) {
+		t.Errorf("introspection: %d %s", a.StatusCode, a.body)
+	}
+	if a := p.call(revokePath, url.Values{"token": {again.Refresh}, "token_type_hint": {""}}); a.StatusCode != 200 || h.good(again.Access) {
+		t.Errorf("revocation: %d %s", a.StatusCode, a.body)
+	}
+	a := b.get(h.issuer + logoutPath + "?id_token_hint=" + again.ID + "&post_logout_redirect_uri=&post_logout_redirect_uri=" + url.QueryEscape(bye) + "&state=&ui_locales=&logout_hint=")
+	if a.Header.Get("Location") != bye {
+		t.Errorf("logout: %d to %q, want %s", a.StatusCode, a.Header.Get("Location"), bye)
+	}
+}
+
+// Where a token is to be used may be said several times (RFC 8707, section 2), anything else once.
+func TestParametersThatMayBeRepeated(t *testing.T) {
+	h := one(t)
+	p, b := h.add("Payroll", oidcclient.Options{}), h.browser()
+	const resources = "&resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example&audience=a&audience=b"
+	to := b.get(h.issuer + authorizePath + "?" + p.request().Encode() + resources).to(t)
+	if to == nil || to.Query().Get("code") == "" {
+		t.Fatalf("authorize: redirects to %v, want a code", to)
+	}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {to.Query().Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier},
+		"resource": {"https://a.example", "https://b.example"}, "audience": {"a", "b"}}
+	if got := p.tokens(p.call(tokenPath, form)); got.Access == "" {
+		t.Errorf("token: %+v", got)
+	}
+	to = b.get(h.issuer + authorizePath + "?" + p.request().Encode() + "&scope=openid").to(t)
+	if to == nil || to.Query().Get("error") != "invalid_request" {
+		t.Errorf("scope twice: redirects to %v, want invalid_request", to)
 	}
 }
 

@@ -128,7 +128,9 @@ func (h *fixture) add(name string, o oidcclient.Options) *party {
 		h.t.Fatal(err)
 	}
 	app.Tenant = h.tenant.ID
-	h.tx(func(tx *store.Tx) error { return tx.Applications().Add(h.t.Context(), app) })
+	h.tx(func(tx *store.Tx) error {
+		return errors.Join(tx.Applications().Add(h.t.Context(), app), signingkey.Ensure(h.t.Context(), tx, h.tenant.ID, o.Algorithm))
+	})
 	return &party{fixture: h, app: app, secret: secret}
 }
 

@@ -30,7 +30,10 @@ func (s *server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 	if err != nil {
 		return nil, err
 	}
-	c := known.(*client) // it presented its secret, so it is confidential
+	c := known.(*client)
+	if !c.config.Confidential() { // it presented a secret, but perhaps one that each copy of it has
+		return nil, op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized)
+	}
 	if err := s.inTx(ctx, r.Header, c, func(tx *store.Tx) error {
 		return tx.Allow(ctx, s.tenant.ID, s.face.introspections, c.app.ID)
 	}); errors.Is(err, identity.Throttled) {

@@ -90,6 +90,7 @@ func (f *Face) readLogoutRequest(w http.ResponseWriter, r *http.Request) (*logou
 	if err != nil {
 		return nil, err
 	}
+	omitEmpty(r.Form)
 	if name, ok := repeated(r.Form); ok {
 		return nil, &identity.Error{Kind: identity.Invalid, Key: "error.request.invalid", Err: errors.New("oidc: " + name + " is there twice")}
 	}

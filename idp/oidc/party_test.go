@@ -26,6 +26,7 @@ func TestOIDC1_AnIndependentClient(t *testing.T) {
 		}{
 			{"ES256, basic", oauth2.AuthStyleInHeader, oidcclient.Options{Algorithm: signingkey.ES256}},
 			{"RS256, post", oauth2.AuthStyleInParams, oidcclient.Options{Algorithm: signingkey.RS256}},
+			{"EdDSA, basic", oauth2.AuthStyleInHeader, oidcclient.Options{Algorithm: signingkey.EdDSA}},
 			{"public", oauth2.AuthStyleInParams, oidcclient.Options{Public: true}},
 		} {
 			t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -53,7 +55,7 @@ func newServer(f *Face, t identity.Tenant) *server {
 	}
 	s.handler = op.RegisterServer(s, endpoints, op.WithServerCORSOptions(nil))
 	s.hints = op.NewIDTokenHintVerifier(s.issuer, keySet{s},
-		op.WithSupportedIDTokenHintSigningAlgorithms(signingkey.ES256, signingkey.RS256))
+		op.WithSupportedIDTokenHintSigningAlgorithms(oidcclient.Algorithms...))
 	return s
 }
 
@@ -62,10 +64,11 @@ type keySet struct{ of *server }
 
 // VerifySignature implements oidc.KeySet.
 func (k keySet) VerifySignature(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
-	published, err := k.of.published(ctx)
+	all, err := k.of.face.idp.Keys.All(ctx, k.of.tenant.ID, identity.OIDC)
 	if err != nil {
 		return nil, err
 	}
+	published := publicKeys(all)
 	id, algorithm := oidc.GetKeyIDAndAlg(jws)
 	key, err := oidc.FindMatchingKey(id, oidc.KeyUseSignature, algorithm, published.Keys...)
 	if err != nil {
@@ -74,17 +77,13 @@ func (k keySet) VerifySignature(ctx context.Context, jws *jose.JSONWebSignature)
 	return jws.Verify(&key)
 }
 
-// published returns the tenant's public keys.
-func (s *server) published(ctx context.Context) (jose.JSONWebKeySet, error) {
-	all, err := s.face.idp.Keys.All(ctx, s.tenant.ID, identity.OIDC)
-	if err != nil {
-		return jose.JSONWebKeySet{}, err
-	}
+// publicKeys returns the public halves of keys.
+func publicKeys(all []signingkey.Key) jose.JSONWebKeySet {
 	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(all))}
 	for i, key := range all {
 		set.Keys[i] = jose.JSONWebKey{Key: key.Signer.Public(), KeyID: key.ID, Algorithm: key.Algorithm, Use: oidc.KeyUseSignature}
 	}
-	return set, nil
+	return set
 }
 
 // A signingKey is a signing key in the form that the library expects.
@@ -98,11 +97,11 @@ func (k signingKey) Key() any { return cryptosigner.Opaque(k.key.Signer) }
 
 // Keys returns the tenant's public keys.
 func (s *server) Keys(ctx context.Context, _ *op.Request[struct{}]) (*op.Response, error) {
-	published, err := s.published(ctx)
+	all, err := s.face.idp.Keys.Published(ctx, s.tenant.ID, identity.OIDC)
 	if err != nil {
 		return nil, s.failure(ctx, err)
 	}
-	return op.NewResponse(published), nil
+	return op.NewResponse(publicKeys(all)), nil
 }
 
 // discovery adds fields that the library's type does not have.
@@ -144,7 +143,7 @@ func (s *server) Discovery(ctx context.Context, _ *op.Request[struct{}]) (*op.Re
 		GrantTypesSupported:                       []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
 		ACRValuesSupported:                        journey.Rules{Contexts: contexts}.Supported(),
 		SubjectTypesSupported:                     []string{"public"},
-		IDTokenSigningAlgValuesSupported:          []string{signingkey.ES256, signingkey.RS256},
+		IDTokenSigningAlgValuesSupported:          oidcclient.Algorithms,
 		TokenEndpointAuthMethodsSupported:         methods,
 		RevocationEndpointAuthMethodsSupported:    methods,
 		IntrospectionEndpointAuthMethodsSupported: secret,
@@ -171,11 +170,24 @@ func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	if r.Data.ClientSecret != "" {
 		shown = store.Hash(r.Data.ClientSecret)
 	}
-	if r.Data.ClientAssertion != "" || !c.originAllowed(r.Header) ||
-		subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) != 1 {
-		return nil, denied
+	right := subtle.ConstantTimeCompare([]byte(shown), []byte(c.config.SecretHash)) == 1
+	why := ""
+	switch {
+	case r.Data.ClientAssertion != "":
+		why = "client_assertion: no application has keys of its own"
+	case !right && shown == "":
+		why = "no client secret, and it has one"
+	case !right && c.config.Public():
+		why = "a client secret, and it is public"
+	case !right:
+		why = "another client secret"
+	case !c.originAllowed(r.Header):
+		why = fmt.Sprintf("called from a page of %.200q, which is none of its origins", r.Header.Get("Origin"))
+	default:
+		return c, nil
 	}
-	return c, nil
+	s.face.recordFault(ctx, c, fault{"invalid_client", why})
+	return nil, denied
 }
 
 // JWTProfile refuses as a grant that nobody knows is refused.

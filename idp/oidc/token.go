@@ -184,8 +184,9 @@ func (s *server) answer(ctx context.Context, c *client, out issuedTokens, nonce 
 	return answer, nil
 }
 
-// idToken returns an ID token: who logged in, how and when. Claims about the user are available from userinfo
-// (OpenID Connect Core, section 5.4).
+// idToken returns an ID token: who logged in, how and when, and the claims of the granted scopes about the user
+// unless they are switched off for the application. They are available from userinfo too (OpenID Connect Core,
+// section 5.4), but many applications never ask there.
 func (s *server) idToken(ctx context.Context, c *client, out issuedTokens, nonce string) (string, error) {
 	key, err := s.face.idp.Keys.Newest(ctx, s.tenant.ID, identity.OIDC, c.config.Algorithm)
 	if err != nil {
@@ -199,6 +200,13 @@ func (s *server) idToken(ctx context.Context, c *client, out issuedTokens, nonce
 	claims.SessionID = g.SID
 	if claims.AccessTokenHash, err = oidc.ClaimHash(out.access, jose.SignatureAlgorithm(key.Algorithm)); err != nil {
 		return "", err
+	}
+	if c.config.IDTokenClaims {
+		info, err := s.claims(ctx, g, strings.Fields(out.scope))
+		if err != nil {
+			return "", err
+		}
+		claims.SetUserInfo(info)
 	}
 	signer, err := op.SignerFromKey(signingKey{key})
 	if err != nil {

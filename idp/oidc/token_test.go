@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -323,7 +324,7 @@ func TestTOIDC19_RedemptionObeysWhatHappenedSince(t *testing.T) {
 // Trap 6, and what is true of every ID token.
 func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 	h := one(t)
-	for _, algorithm := range []string{signingkey.ES256, signingkey.RS256} {
+	for _, algorithm := range []string{signingkey.ES256, signingkey.RS256, signingkey.EdDSA} {
 		p, b := h.add("Payroll", oidcclient.Options{Algorithm: algorithm}), h.browser()
 		got := p.exchange(p.code(b))
 		header, claims := h.claims(got.ID)
@@ -340,7 +341,7 @@ func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 			t.Errorf("aud: %v", claims["aud"])
 		}
 		if _, ok := claims["name"]; ok {
-			t.Error("claims about the person are in the ID token")
+			t.Error("claims about the person are in the ID token, though none of its scopes is about one")
 		}
 		// The same session is the same sid, another session another.
 		_, same := h.claims(p.exchange(p.code(b)).ID)
@@ -351,6 +352,56 @@ func TestOIDC2_IDTokenSaysWhatIsTrue(t *testing.T) {
 		if got.Type != "Bearer" || got.Expires < 3590 || got.Expires > 3600 {
 			t.Errorf("answer: %+v", got)
 		}
+	}
+}
+
+// The claims of the granted scopes stand in the ID token as at userinfo, after a refresh too, and no others; nowhere but
+// there for an application for which that is switched off, or that was stored before there was the choice.
+func TestOIDC2_ClaimsOfTheGrantedScopes(t *testing.T) {
+	each(t, func(t *testing.T, h *fixture) {
+		for _, tt := range []struct {
+			name  string
+			o     oidcclient.Options
+			scope string
+			want  map[string]any
+		}{
+			{"all", oidcclient.Options{Offline: true}, "openid profile email groups offline_access", map[string]any{"name": "Anna Berg", "preferred_username": "anna.berg",
+				"locale": "de", "email": "anna.berg@example.org", "groups": []any{"Nurses of anna.berg"}}},
+			{"mail alone", oidcclient.Options{Offline: true}, "openid email offline_access", map[string]any{"email": "anna.berg@example.org"}},
+			{"groups alone", oidcclient.Options{Offline: true}, "openid groups offline_access", map[string]any{"groups": []any{"Nurses of anna.berg"}}},
+			{"nobody's", oidcclient.Options{Offline: true}, "openid offline_access", map[string]any{}},
+			{"switched off", oidcclient.Options{Offline: true, LeanIDToken: true}, "openid profile email groups offline_access", map[string]any{}},
+		} {
+			p, b := h.add("Payroll", tt.o), h.browser()
+			got := p.exchange(p.code(b, "scope", tt.scope))
+			for when, token := range map[string]string{"first": got.ID, "refreshed": p.refreshed(got.Refresh).ID} {
+				_, claims := h.claims(token)
+				for _, name := range []string{"name", "preferred_username", "locale", "email", "groups", "email_verified"} {
+					if !reflect.DeepEqual(claims[name], tt.want[name]) {
+						t.Errorf("%s, %s: %s is %v, want %v", tt.name, when, name, claims[name], tt.want[name])
+					}
+				}
+				if claims["sub"] != h.user.ID || claims["iss"] != h.issuer || claims["sid"] == "" {
+					t.Errorf("%s, %s: %v", tt.name, when, claims)
+				}
+			}
+		}
+	})
+}
+
+// A key that was made since the others were remembered signs at once, and is published at once.
+func TestOIDC2_TheFirstKeyOfAnAlgorithm(t *testing.T) {
+	h := one(t)
+	earlier := h.add("Payroll", oidcclient.Options{})
+	earlier.exchange(earlier.code(h.browser())) // the keys are remembered
+	p := h.add("New", oidcclient.Options{Algorithm: signingkey.EdDSA})
+	header, _ := h.claims(p.exchange(p.code(h.browser())).ID)
+	if header["alg"] != "EdDSA" {
+		t.Fatalf("header: %v", header)
+	}
+	h.later(2 * time.Second)
+	if a := h.do("GET", keysPath, ""); !strings.Contains(a.body, header["kid"].(string)) || !strings.Contains(a.body, "Ed25519") {
+		t.Errorf("published: %s, want key %v among them", a.body, header["kid"])
 	}
 }
 

@@ -47,12 +47,17 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 	return op.NewResponse(info), nil
 }
 
+// claims returns the claims of scopes about the user of a grant. It reads the user only if one of them is about
+// more than the subject.
 func (s *server) claims(ctx context.Context, g store.Grant, scope []string) (*oidc.UserInfo, error) {
-	user, err := s.face.idp.DB.Users().Get(ctx, s.tenant.ID, g.User)
-	if err != nil {
-		return nil, err
-	}
 	info := &oidc.UserInfo{Subject: g.Subject}
+	var user identity.User
+	if slices.Contains(scope, oidc.ScopeProfile) || slices.Contains(scope, oidc.ScopeEmail) {
+		var err error
+		if user, err = s.face.idp.DB.Users().Get(ctx, s.tenant.ID, g.User); err != nil {
+			return nil, err
+		}
+	}
 	if slices.Contains(scope, oidc.ScopeProfile) {
 		info.Name, info.PreferredUsername = user.DisplayName, user.Name
 		if user.Language != "" {

@@ -197,7 +197,7 @@ func (f *Face) assertion(sp *provider, l idp.Login, p payload, n nameID, index s
 	confirmation := add(subject, "saml:SubjectConfirmation", "Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer")
 	add(confirmation, "saml:SubjectConfirmationData", "InResponseTo", p.ID, "NotOnOrAfter", until, "Recipient", p.ACS)
 
-	conditions := add(e, "saml:Conditions", "NotBefore", instant(now.Add(-skew)), "NotOnOrAfter", until)
+	conditions := add(e, "saml:Conditions", "NotBefore", instant(now.Add(-f.Skew)), "NotOnOrAfter", until)
 	say(add(conditions, "saml:AudienceRestriction"), "saml:Audience", l.Application.Identifier)
 
 	authn := add(e, "saml:AuthnStatement", "AuthnInstant", instant(l.AuthTime), "SessionIndex", index,

@@ -2,16 +2,26 @@ package saml
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 )
 
 // A Face has the SAML endpoints of all tenants.
-type Face struct{ idp *idp.IdP }
+type Face struct {
+	idp *idp.IdP
+
+	// Skew is by how much an application's clock may differ from this server's, either way.
+	Skew time.Duration
+}
+
+// MaxSkew is the most that clocks may differ, and what [New] allows. An answer is for five minutes: an
+// application whose clock is further ahead would have none of them left.
+const MaxSkew = 3 * time.Minute
 
 // New returns the SAML face of p.
-func New(p *idp.IdP) *Face { return &Face{idp: p} }
+func New(p *idp.IdP) *Face { return &Face{idp: p, Skew: MaxSkew} }
 
 // Paths of the endpoints within a tenant.
 const (

@@ -20,7 +20,7 @@ import (
 // Limits of messages in bytes.
 const (
 	maxMessage    = 256 << 10 // as sent by POST, and as XML
-	maxRelayState = 1 << 10   // the standard says 80, but applications exceed it
+	maxRelayState = 4 << 10   // the standard says 80, but applications exceed it
 )
 
 // A message is a request as it came through the browser. Nothing in it is verified yet.

@@ -8,23 +8,22 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 
+	"github.com/latchkey-id/latchkey/idp"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/samlsp"
 	"github.com/latchkey-id/latchkey/internal/strictxml"
 )
 
-// The maximum age of a request, and the maximum difference between clocks.
-const (
-	maxAge = 5 * time.Minute
-	skew   = time.Minute
-)
+// maxAge is the maximum age of a request.
+const maxAge = 5 * time.Minute
 
 // An authnRequest has the parts of a request that are used (SAML core, section 3.4.1).
 type authnRequest struct {
@@ -126,10 +125,20 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	if errors.Is(err, identity.NotFound) {
 		return &identity.Error{Kind: identity.Invalid, Key: "error.application.unknown", Err: err}
 	}
-	if err == nil {
-		err = f.current(app)
-	}
 	if err != nil {
+		return err
+	}
+	err = f.answer(w, r, t, app, m, req, root)
+	if refused, ok := refusalOf(app, err); ok {
+		f.idp.RecordRefusal(r.Context(), refused)
+		err = fmt.Errorf("%s (%s): %w", app.Name, app.ID, err)
+	}
+	return err
+}
+
+// answer answers a request of an application, of which nothing else is verified yet.
+func (f *Face) answer(w http.ResponseWriter, r *http.Request, t identity.Tenant, app identity.Application, m message, req *authnRequest, root *etree.Element) error {
+	if err := f.current(app); err != nil {
 		return err
 	}
 	sp, err := readProvider(app)
@@ -156,8 +165,11 @@ func (f *Face) sso(w http.ResponseWriter, r *http.Request) error {
 	p := payload{ID: req.ID, ACS: acs, RelayState: m.relayState}
 	want, wrong := sp.wants(app, req, &p)
 	if wrong != nil {
-		return f.refusal(t, app, p, *wrong)(w, r)
+		f.idp.Site.Log.InfoContext(r.Context(), "request refused", "application", app.Name, "id", app.ID, "status", wrong.detail, "reason", wrong.reason, "err", wrong.why)
+		f.idp.RecordRefusal(r.Context(), idp.RefusedRequest{Application: app, Reason: wrong.reason, Detail: wrong.why})
+		return f.refusal(t, app, p, wrong.status)(w, r)
 	}
+	want.Once, want.OnceUntil = req.ID, time.Time(req.IssueInstant).Add(maxAge+2*f.Skew)
 	if want.Payload, err = json.Marshal(p); err != nil {
 		return err
 	}
@@ -171,7 +183,7 @@ func (f *Face) current(app identity.Application) error {
 		return nil
 	}
 	return &identity.Error{Kind: identity.Invalid, Key: "error.application.outdated",
-		Err: fmt.Errorf("saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.ValidUntil.Format(time.RFC3339))}
+		Err: because(byMetadata, "saml: the metadata of %s was good until %s, and could not be fetched anew", app.ID, app.ValidUntil.Format(time.RFC3339))}
 }
 
 // A provider is the service provider that sent a request.
@@ -188,23 +200,32 @@ func (sp *provider) authenticate(m message, root *etree.Element) (trusted []byte
 	inside := signed(root)
 	switch {
 	case inside && m.redirect: // it must have been removed (SAML bindings, section 3.4.4.1)
-		return nil, unacceptable("a signature inside a request by the Redirect binding")
+		return nil, refusedFor(bySignature, "a signature inside a request by the Redirect binding")
 	case !inside && m.query == nil && sp.SignedRequests:
-		return nil, unacceptable("request is not signed, and must be")
+		return nil, refusedFor(bySignature, "request is not signed, and must be")
 	case (inside || m.query != nil) && len(sp.Keys) == 0:
-		return nil, unacceptable("request is signed, but the application's metadata has no key")
+		return nil, refusedFor(bySignature, "request is signed, but the application's metadata has no key")
 	}
 	if m.query != nil {
 		if err := verify(sp.Keys, m.query.method, m.query.octets, m.query.value); err != nil {
-			return nil, unacceptable("signature: %w", err)
+			return nil, unsigned(err)
 		}
 	}
 	if inside {
 		if trusted, err = verifyEnveloped(root, sp.Keys); err != nil {
-			return nil, unacceptable("signature: %w", err)
+			return nil, unsigned(err)
 		}
 	}
 	return trusted, nil
+}
+
+// unsigned returns the error of a signature that cannot be verified.
+func unsigned(err error) error {
+	var r *reason
+	if errors.As(err, &r) {
+		return refusedFor(r.name, "signature: %w", r.err)
+	}
+	return refusedFor(bySignature, "signature: %w", err)
 }
 
 // ncName is the format of an ID (xs:ID). InResponseTo must have it too.
@@ -217,15 +238,16 @@ func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequ
 	now, issued := f.idp.DB.Now(), time.Time(req.IssueInstant)
 	switch {
 	case req.Issuer.Value != app.Identifier:
-		return unacceptable("signed by %q, sent as %q", req.Issuer.Value, app.Identifier)
+		return refusedFor(bySignature, "signed by %q, sent as %q", req.Issuer.Value, app.Identifier)
 	case !ncName.MatchString(req.ID):
 		return unacceptable("ID %q", req.ID)
 	case req.Destination != f.idp.Site.URL(t, ssoPath) && (hasSignature || req.Destination != ""):
-		return unacceptable("destination %q", req.Destination)
-	case issued.After(now.Add(skew)):
-		return unacceptable("issued in the future, at %s", issued)
-	case issued.Before(now.Add(-maxAge - skew)):
-		return &identity.Error{Kind: identity.Expired, Key: "error.request.expired", Err: unacceptable("issued at %s", issued)}
+		return refusedFor(byDestination, "destination %q is not %s", req.Destination, f.idp.Site.URL(t, ssoPath))
+	case issued.After(now.Add(f.Skew)):
+		return refusedFor(byTime, "issued in the future, at %s, by %s: a clock is wrong", issued.UTC().Format(time.RFC3339), issued.Sub(now).Round(time.Second))
+	case issued.Before(now.Add(-maxAge - f.Skew)):
+		return &identity.Error{Kind: identity.Expired, Key: "error.request.expired",
+			Err: refusedFor(byTime, "issued at %s, %s ago: a clock is wrong, or the request was kept", issued.UTC().Format(time.RFC3339), now.Sub(issued).Round(time.Second))}
 	}
 	return nil
 }
@@ -234,41 +256,54 @@ func (f *Face) check(t identity.Tenant, app identity.Application, req *authnRequ
 // both (SAML core, section 3.4.1).
 func (sp *provider) address(req *authnRequest) (string, error) {
 	if req.ACSURL != "" && req.ACSIndex != nil {
-		return "", unacceptable("both an address and an index for the answer")
+		return "", refusedFor(byAddress, "both an address and an index for the answer")
 	}
 	for _, e := range sp.Endpoints { // the default is the first
 		if req.ACSURL == e.URL || req.ACSURL == "" && (req.ACSIndex == nil || *req.ACSIndex == e.Index) {
 			return e.URL, nil
 		}
 	}
-	return "", unacceptable("no address of the application: %q %v", req.ACSURL, req.ACSIndex)
+	index := "none"
+	if req.ACSIndex != nil {
+		index = strconv.Itoa(int(*req.ACSIndex))
+	}
+	return "", refusedFor(byAddress, "no address of the application: %q, index %s", req.ACSURL, index)
+}
+
+// A refused has the status of a request that cannot be granted, and why, for the operator.
+type refused struct {
+	status
+	reason, why string
 }
 
 // wants converts a request into the form common to all protocols, or returns why it cannot be granted.
-func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want journey.Request, wrong *status) {
+func (sp *provider) wants(app identity.Application, req *authnRequest, p *payload) (want journey.Request, wrong *refused) {
 	if req.Version != "2.0" {
-		return want, &status{saml.StatusVersionMismatch, ""}
+		return want, &refused{status{saml.StatusVersionMismatch, ""}, byRequest, fmt.Sprintf("version %q", req.Version)}
 	}
 	if b := req.ProtocolBinding; b != "" && b != saml.HTTPPostBinding {
-		return want, &status{saml.StatusResponder, saml.StatusUnsupportedBinding}
+		return want, &refused{status{saml.StatusResponder, saml.StatusUnsupportedBinding}, byRequest, fmt.Sprintf("answer by binding %q", b)}
 	}
-	if q := req.NameIDPolicy.SPNameQualifier; q != "" && q != app.Identifier {
-		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy} // names for other providers are not disclosed
+	invalidPolicy := status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy}
+	if q := req.NameIDPolicy.SPNameQualifier; q != "" && q != app.Identifier { // names for other providers are not disclosed
+		return want, &refused{invalidPolicy, byNameID, fmt.Sprintf("NameID for %q", q)}
 	}
-	switch format := req.NameIDPolicy.Format; {
+	switch format := samlsp.Format(req.NameIDPolicy.Format); {
+	case sp.ForceNameID != "":
+		p.Format = sp.ForceNameID
 	case format == "" || format == samlsp.Unspecified:
 		p.Format = sp.NameID
 	case slices.Contains(samlsp.NameIDFormats, format):
 		p.Format = format
 	default:
-		return want, &status{saml.StatusRequester, saml.StatusInvalidNameIDPolicy}
+		return want, &refused{invalidPolicy, byNameID, fmt.Sprintf("NameID format %q; app set --name-id gives another one whatever it asks for", format)}
 	}
 	if s := req.Subject; s != nil {
 		if s.NameID == nil || s.BaseID != nil || s.EncryptedID != nil || len(s.Confirmations) > 0 {
-			return want, &status{saml.StatusRequester, saml.StatusRequestUnsupported}
+			return want, &refused{status{saml.StatusRequester, saml.StatusRequestUnsupported}, byRequest, "a subject that is no plain NameID"}
 		}
-		p.Subject = &nameID{Format: s.NameID.Format, Value: s.NameID.Value}
-		if s.NameID.Format != samlsp.Persistent && s.NameID.Format != samlsp.Transient {
+		p.Subject = &nameID{Format: samlsp.Format(s.NameID.Format), Value: s.NameID.Value}
+		if p.Subject.Format != samlsp.Persistent && p.Subject.Format != samlsp.Transient {
 			want.LoginHint = identity.CleanTyped(s.NameID.Value)
 		}
 	}
@@ -278,10 +313,9 @@ func (sp *provider) wants(app identity.Application, req *authnRequest, p *payloa
 		}
 		want.Comparison = journey.Comparison(req.Context.Comparison)
 		if len(want.ACR) == 0 { // requested by declaration references, of which there are none
-			return want, &status{saml.StatusResponder, saml.StatusNoAuthnContext}
+			return want, &refused{status{saml.StatusResponder, saml.StatusNoAuthnContext}, byContext, "authentication contexts by declaration"}
 		}
 	}
 	want.ForceLogin, want.Passive = req.ForceAuthn, req.IsPassive
-	want.Once, want.OnceUntil = req.ID, time.Time(req.IssueInstant).Add(maxAge+2*skew)
 	return want, nil
 }

@@ -20,10 +20,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/signingkey"
 )
 
-// exclusive is the only supported canonicalization, and enveloped the only other transform.
+// exclusive and canonical11 are the supported canonicalizations, and enveloped is the only other transform. SAML
+// asks for the first (SAML core, section 5.4.3), but much that is written in Go signs by the second, which reads
+// no less of a request: it has no comments, and its root has no context.
 const (
-	exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
-	enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+	exclusive   = "http://www.w3.org/2001/10/xml-exc-c14n#"
+	canonical11 = "http://www.w3.org/2006/12/xml-c14n11"
+	enveloped   = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 )
 
 // methods are the accepted signature methods (SAML-1). SHA-1, HMAC and "none" are not among them.
@@ -50,7 +53,7 @@ var digests = map[string]crypto.Hash{
 func verify(certificates []*x509.Certificate, method string, data, signature []byte) error {
 	m, ok := methods[method]
 	if !ok {
-		return fmt.Errorf("signature method %q", method)
+		return because(byAlgorithm, "signature method %q%s", method, outdated(method))
 	}
 	h := m.hash.New()
 	h.Write(data)
@@ -70,6 +73,14 @@ func verify(certificates []*x509.Certificate, method string, data, signature []b
 	return errors.New("signature is of none of the application's keys")
 }
 
+// outdated says what to do about an algorithm by SHA-1, which is the one that operators meet.
+func outdated(algorithm string) string {
+	if strings.HasSuffix(algorithm, "sha1") {
+		return " is SHA-1, which can be forged: have the application sign with RSA-SHA256"
+	}
+	return ""
+}
+
 // verifyECDSA accepts r and s concatenated, as XML Signature defines (RFC 4050, section 3.3), and as ASN.1,
 // which many implementations send.
 func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
@@ -84,7 +95,6 @@ func verifyECDSA(key *ecdsa.PublicKey, digest, signature []byte) bool {
 // signedInfo is the signed part of a signature (XML Signature, section 4.4).
 type signedInfo struct {
 	XMLName    xml.Name  `xml:"http://www.w3.org/2000/09/xmldsig# SignedInfo"`
-	Canonical  transform `xml:"CanonicalizationMethod"`
 	Method     transform `xml:"SignatureMethod"`
 	References []struct {
 		URI        string      `xml:",attr"`
@@ -114,6 +124,17 @@ func signaturesIn(e *etree.Element) (found []*etree.Element) {
 		found = append(found, signaturesIn(child)...)
 	}
 	return found
+}
+
+// canonicalizer returns a supported canonicalization, or nil.
+func canonicalizer(algorithm, prefixes string) dsig.Canonicalizer {
+	switch algorithm {
+	case exclusive:
+		return dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(prefixes)
+	case canonical11:
+		return dsig.MakeC14N11Canonicalizer()
+	}
+	return nil
 }
 
 // verifyEnveloped verifies the signature of a whole document and returns the signed octets. Only these may
@@ -147,7 +168,12 @@ func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]b
 	if err != nil {
 		return nil, err
 	}
-	octets, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(prefixes(declared)).Canonicalize(alone)
+	method := declared.SelectAttrValue("Algorithm", "")
+	canonical := canonicalizer(method, prefixes(declared))
+	if canonical == nil {
+		return nil, because(byAlgorithm, "canonicalization method %q", method)
+	}
+	octets, err := canonical.Canonicalize(alone)
 	if err != nil {
 		return nil, err
 	}
@@ -158,9 +184,6 @@ func verifyEnveloped(root *etree.Element, certificates []*x509.Certificate) ([]b
 	mark, err := base64.StdEncoding.DecodeString(squeeze(value.Text()))
 	if err != nil {
 		return nil, errors.New("signature is not base64")
-	}
-	if info.Canonical.Algorithm != exclusive {
-		return nil, fmt.Errorf("canonicalization method %q", info.Canonical.Algorithm)
 	}
 	if err := verify(certificates, info.Method.Algorithm, octets, mark); err != nil {
 		return nil, err
@@ -177,16 +200,20 @@ func referenced(root, signature *etree.Element, info signedInfo) ([]byte, error)
 	if id := root.SelectAttrValue("ID", ""); id == "" || ref.URI != "#"+id {
 		return nil, fmt.Errorf("reference to %q", ref.URI) // also an empty one, which readers interpret differently
 	}
-	if len(ref.Transforms) != 2 || ref.Transforms[0].Algorithm != enveloped || ref.Transforms[1].Algorithm != exclusive {
-		return nil, errors.New("other transforms than SAML allows") // SAML core, section 5.4.4
+	var canonical dsig.Canonicalizer
+	if len(ref.Transforms) == 2 && ref.Transforms[0].Algorithm == enveloped {
+		canonical = canonicalizer(ref.Transforms[1].Algorithm, ref.Transforms[1].Inclusive.Prefixes)
+	}
+	if canonical == nil {
+		return nil, because(byAlgorithm, "other transforms than SAML allows") // SAML core, section 5.4.4
 	}
 	hash, ok := digests[ref.Digest.Algorithm]
 	if !ok {
-		return nil, fmt.Errorf("digest method %q", ref.Digest.Algorithm)
+		return nil, because(byAlgorithm, "digest method %q%s", ref.Digest.Algorithm, outdated(ref.Digest.Algorithm))
 	}
 	rest := root.Copy()
 	rest.RemoveChildAt(signature.Index())
-	octets, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(ref.Transforms[1].Inclusive.Prefixes).Canonicalize(rest)
+	octets, err := canonical.Canonicalize(rest)
 	if err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func (p *party) fill(doc string) string {
 	return strings.NewReplacer(
 		"$NS", `xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:ds="http://www.w3.org/2000/09/xmldsig#"`,
 		"$SSO", p.base+"/saml/sso", "$ISSUER", p.app.Identifier, "$OCTET", "\xff",
-		"$NOW", at(0), "$OLD", at(-7*time.Minute), "$FUTURE", at(2*time.Minute),
+		"$NOW", at(0), "$OLD", at(-maxAge-MaxSkew-time.Minute), "$FUTURE", at(MaxSkew+time.Minute),
 		"$SIGNEDID", id, // of the true request, which is
 		"$SIGNED", signed, "$UNSIGNED", unsigned, "$OPENSIGNED", strings.TrimSuffix(signed, end),
 		"$REST", strings.TrimPrefix(signed, "<samlp:AuthnRequest"),

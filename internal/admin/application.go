@@ -10,7 +10,9 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -26,6 +28,12 @@ func AddApplication(ctx context.Context, db *store.DB, who identity.Principal, t
 
 func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identity.Application) (identity.Application, error) {
 	app.Tenant = tenant
+	if err := cleanName(&app); err != nil {
+		return app, err
+	}
+	if err := ensureKey(ctx, tx, app); err != nil {
+		return app, err
+	}
 	if err := tx.Applications().Add(ctx, app); err != nil {
 		return app, err
 	}
@@ -35,6 +43,29 @@ func addApplication(ctx context.Context, tx *store.Tx, tenant string, app identi
 		return app, err
 	}
 	return tx.Applications().Get(ctx, tenant, app.ID)
+}
+
+// cleanName cleans and checks the name of an application, here for all protocols and all
+// acts.
+func cleanName(app *identity.Application) error {
+	app.Name = strings.TrimSpace(app.Name)
+	if app.Name == "" || len(app.Name) > identity.MaxName || identity.CleanTyped(app.Name) != app.Name {
+		return invalid("a name has 1 to %d bytes, and no control characters", identity.MaxName)
+	}
+	return nil
+}
+
+// ensureKey makes the key that an application's ID tokens are to be signed with, if its
+// tenant has none of that kind.
+func ensureKey(ctx context.Context, tx *store.Tx, app identity.Application) error {
+	if app.Protocol != identity.OIDC {
+		return nil
+	}
+	c, err := oidcclient.Read(app)
+	if err != nil {
+		return err
+	}
+	return signingkey.Ensure(ctx, tx, app.Tenant, c.Algorithm)
 }
 
 // ChangeApplication changes an application into what next makes of the present one,
@@ -52,9 +83,6 @@ func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal
 		if err != nil {
 			return err
 		}
-		if name := identity.CleanTyped(after.Name); name == "" || name != after.Name {
-			return invalid("a name has 1 to %d bytes, and no control characters or spaces at its ends", identity.MaxName)
-		}
 		if changed, err = changeApplication(ctx, tx, before, after, kind, nil); err != nil {
 			return err
 		}
@@ -67,6 +95,14 @@ func ChangeApplication(ctx context.Context, db *store.DB, who identity.Principal
 // changeApplication replaces before by after, with an event unless nothing that an
 // operator could see is different. more is further data for the event.
 func changeApplication(ctx context.Context, tx *store.Tx, before, after identity.Application, kind audit.Kind, more map[string]string) (bool, error) {
+	if after.Name != before.Name { // one that was stored by other rules keeps nobody from other changes
+		if err := cleanName(&after); err != nil {
+			return false, err
+		}
+	}
+	if err := ensureKey(ctx, tx, after); err != nil {
+		return false, err
+	}
 	data := map[string]string{}
 	differ := func(name, old, now string) {
 		if old != now {
@@ -74,6 +110,7 @@ func changeApplication(ctx context.Context, tx *store.Tx, before, after identity
 		}
 	}
 	differ("name_", before.Name, after.Name)
+	differ("identifier_", before.Identifier, after.Identifier)
 	differ("home_", before.Home, after.Home)
 	differ("cannot_show_number_", strconv.FormatBool(before.CannotShowNumber), strconv.FormatBool(after.CannotShowNumber))
 	differ("push_without_presence_", strconv.FormatBool(before.PushWithoutPresence), strconv.FormatBool(after.PushWithoutPresence))

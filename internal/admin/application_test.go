@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/oidcclient"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -176,7 +177,8 @@ func TestChangeApplication(t *testing.T) {
 					return app, err
 				}
 				next(&o)
-				return oidcclient.WithOptions(app, o)
+				app, _, err = oidcclient.WithOptions(app, o)
+				return app, err
 			})
 		}
 		if _, changed, err := change(func(*oidcclient.Options) {}); err != nil || changed || len(events(t, h, audit.ApplicationChanged)) != 0 {
@@ -192,12 +194,18 @@ func TestChangeApplication(t *testing.T) {
 			t.Fatalf("changed: %v, %v", changed, err)
 		}
 		o, err := oidcclient.OptionsOf(app)
-		if err != nil || o.RedirectURIs[0] != "https://wiki.example.org/new" || o.Public || !o.Offline || o.ClientID != "wiki" {
-			t.Errorf("options: %+v, %v; want another address and nothing else", o, err)
+		if err != nil || o.RedirectURIs[0] != "https://wiki.example.org/new" || !o.Public || o.Offline || o.ClientID != "other" {
+			t.Errorf("options: %+v, %v; want all that was changed", o, err)
 		}
 		got := events(t, h, audit.ApplicationChanged)
-		if len(got) != 1 || !strings.Contains(got[0].Data["before"], "/cb") || !strings.Contains(got[0].Data["after"], "/new") {
+		if len(got) != 1 || !strings.Contains(got[0].Data["before"], "/cb") || !strings.Contains(got[0].Data["after"], "/new") ||
+			got[0].Data["identifier_before"] != "wiki" || got[0].Data["identifier_after"] != "other" {
 			t.Errorf("events: %+v", got)
+		}
+		// An identifier is one application's.
+		addRelyingParty(t, h, "Second")
+		if _, _, err := change(func(o *oidcclient.Options) { o.ClientID = "second" }); !errors.Is(err, identity.Conflict) {
+			t.Errorf("another application's client id: %v, want Conflict", err)
 		}
 		// Of changes made from one state one wins, the others hear of it.
 		won := storetest.Race(t, 8, func(i int) error {
@@ -212,3 +220,85 @@ func TestChangeApplication(t *testing.T) {
 		}
 	})
 }
+
+// A name is cleaned and checked in one place, whoever adds or changes the application, and
+// by which protocol. Fails with cleanName taken out.
+func TestApplicationNamesAreCleaned(t *testing.T) {
+	h := storetest.SQLite(t)
+	named := func(name string) identity.Application {
+		return identity.Application{ID: identity.NewID(identity.ApplicationID), Name: name, Protocol: identity.SAML, Identifier: name, Config: []byte(`{}`)}
+	}
+	rename := func(id, name string) (identity.Application, error) {
+		app, _, err := ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, id, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {
+			app.Name = name
+			return app, nil
+		})
+		return app, err
+	}
+	added, err := AddApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, named(" Krähe\t"))
+	if err != nil || added.Name != "Krähe" {
+		t.Fatalf("added as %q, %v", added.Name, err)
+	}
+	if changed, err := rename(added.ID, "\u00a0Rabe "); err != nil || changed.Name != "Rabe" {
+		t.Errorf("changed to %q, %v", changed.Name, err)
+	}
+	// One that was stored by other rules keeps nobody from changing something else.
+	old := named("Old\u202e")
+	old.Tenant = h.Tenant.ID
+	h.Do(t, func(tx *store.Tx) error { return tx.Applications().Add(t.Context(), old) })
+	_, _, err = ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, old.ID, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {
+		app.Home = "https://old.example.org/"
+		return app, nil
+	})
+	if err != nil {
+		t.Errorf("another change of one with an old name: %v", err)
+	}
+	for _, typed := range []string{"", " ", "\u202e", "a\u202eb", "a\x07b", "a\nb", "\xff", strings.Repeat("x", identity.MaxName+1)} {
+		if _, err := AddApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, named(typed)); !errors.Is(err, identity.Invalid) {
+			t.Errorf("added as %.20q: %v, want Invalid", typed, err)
+		}
+		if _, err := rename(added.ID, typed); !errors.Is(err, identity.Invalid) {
+			t.Errorf("changed to %.20q: %v, want Invalid", typed, err)
+		}
+	}
+}
+
+// The first application that wants EdDSA gives its tenant a key, and the second has none
+// made again. Fails with Ensure taken out.
+func TestApplicationsKeyIsMade(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		keys := func() (n int) {
+			t.Helper()
+			all, err := h.DB.SigningKeys().Active(t.Context(), h.Tenant.ID, identity.OIDC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range all {
+				if k.Algorithm == signingkey.EdDSA {
+					n++
+				}
+			}
+			return n
+		}
+		wiki, _ := addRelyingParty(t, h, "Wiki")
+		if n := keys(); n != 0 {
+			t.Errorf("%d keys before anybody wants one", n)
+		}
+		for _, app := range []identity.Application{wiki, must(addRelyingParty(t, h, "Other"))} {
+			_, _, err := ChangeApplication(t.Context(), h.DB, h.Who, h.Tenant.ID, app.ID, audit.ApplicationChanged, func(app identity.Application) (identity.Application, error) {
+				o, err := oidcclient.OptionsOf(app)
+				if err != nil {
+					return app, err
+				}
+				o.Algorithm = signingkey.EdDSA
+				app, _, err = oidcclient.WithOptions(app, o)
+				return app, err
+			})
+			if n := keys(); err != nil || n != 1 {
+				t.Errorf("%s: %d keys, %v; want one", app.Name, n, err)
+			}
+		}
+	})
+}
+
+func must(app identity.Application, _ string) identity.Application { return app }

@@ -40,13 +40,17 @@ func IsAddress(text string) bool {
 }
 
 // Add adds a SAML service provider by the address of its metadata, from which
-// it will be fetched again. An empty name takes the one in the metadata.
-func (m Metadata) Add(ctx context.Context, who identity.Principal, tenant, address, name, home string) (identity.Application, error) {
+// it will be fetched again. An empty name takes the one in the metadata, and an empty
+// format of NameIDs the one that requests and metadata say.
+func (m Metadata) Add(ctx context.Context, who identity.Principal, tenant, address, name, home, nameID string) (identity.Application, error) {
 	said, err := m.fetch(ctx, address, name)
 	if err != nil {
 		return identity.Application{}, err
 	}
-	app := said.Application
+	app, err := samlsp.WithNameID(said.Application, nameID)
+	if err != nil {
+		return app, err
+	}
 	err = m.DB.InTx(ctx, who, func(tx *store.Tx) error {
 		app.Home, app.ValidUntil = home, goodUntil(said, tx.Now())
 		if app, err = addApplication(ctx, tx, tenant, app); err != nil {

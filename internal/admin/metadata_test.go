@@ -155,7 +155,7 @@ func TestSAML2_MetadataIsRefreshed(t *testing.T) {
 		oldKey, oldSum := certificate(t)
 		newKey, newSum := certificate(t)
 		p, m := startPublisher(t, spMetadata(entityID, "", []string{oldKey}, acs)), metadata(h)
-		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "Payroll 2", "https://payroll.example.org/")
+		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "Payroll 2", "https://payroll.example.org/", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 		key, sum := certificate(t)
 		good := spMetadata(entityID, "", []string{key}, acs)
 		p, m := startPublisher(t, good), metadata(h)
-		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "", "")
+		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, p.URL, "", "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestSAML2_AFailedRefreshKeepsTheLastGood(t *testing.T) {
 func TestSAML2_AnOperatorIsFaster(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
 		old, other, m := startPublisher(t, spMetadata(entityID, "", nil, acs)), startPublisher(t, spMetadata(entityID, "", nil, acs2)), metadata(h)
-		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, old.URL, "", "")
+		app, err := m.Add(t.Context(), h.Who, h.Tenant.ID, old.URL, "", "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

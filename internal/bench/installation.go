@@ -22,6 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/server"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -129,7 +130,7 @@ func (h *installation) populate(ctx context.Context, db *store.DB, o options) er
 		party *party
 		name  string
 	}{{&h.both, "Both"}, {&h.passing, "Passcode alone"}} {
-		app, secret, err := oidcclient.New(p.name, oidcclient.Options{RedirectURIs: []string{callback}, Offline: true})
+		app, secret, err := oidcclient.New(p.name, oidcclient.Options{RedirectURIs: []string{callback}, Offline: true, Algorithm: signingkey.ES256})
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/phone"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/server"
+	"github.com/latchkey-id/latchkey/internal/signingkey"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
@@ -74,7 +75,7 @@ func newWorkplace(t *testing.T, database string) *workplace {
 	w := &workplace{rig: &rig{installation: h}, counter: newWorkCounter(), who: builder}
 	w.who.Tenant = h.tenant.ID
 	err = w.inDatabase(ctx, func(db *store.DB) error {
-		app, secret, err := oidcclient.New("Password alone", oidcclient.Options{RedirectURIs: []string{callback}})
+		app, secret, err := oidcclient.New("Password alone", oidcclient.Options{RedirectURIs: []string{callback}, Algorithm: signingkey.ES256})
 		if err != nil {
 			return err
 		}

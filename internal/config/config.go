@@ -59,8 +59,17 @@ type Config struct {
 	TLSKey  string `toml:"tls_key"`
 
 	// TrustedProxies are the addresses or networks of proxies in front of Latchkey.
-	// X-Forwarded-For is accepted only from them.
+	// ForwardedHeader is accepted only from them.
 	TrustedProxies []string `toml:"trusted_proxies"`
+
+	// ForwardedHeader is the header in which those proxies say where a request came from:
+	// "X-Forwarded-For" (also if empty) or "Forwarded" (RFC 7239). The other one is not
+	// read: a proxy that knows nothing of it passes on what anybody sends.
+	ForwardedHeader string `toml:"forwarded_header"`
+
+	// SAMLClockSkew is by how much the clock of a SAML application may differ from this
+	// server's, either way: at most "3m", which is also meant if it is empty.
+	SAMLClockSkew string `toml:"saml_clock_skew"`
 
 	// OutgoingAllow are addresses or networks that Latchkey may call although they are
 	// not on the internet, also by plain http: those of applications in your own
@@ -147,6 +156,12 @@ const (
 	NoTLS    = "none"
 )
 
+// Values of ForwardedHeader.
+const (
+	XForwardedFor = "X-Forwarded-For"
+	Forwarded     = "Forwarded"
+)
+
 // Default returns the configuration of a folder without a file.
 func Default(dir string) Config { return Config{dir: dir}.withDefaults() }
 
@@ -161,6 +176,8 @@ func (c Config) withDefaults() Config {
 	set(&c.Database, "latchkey.db")
 	set(&c.DatabaseWait, "1m")
 	set(&c.StopDelay, "5s")
+	set(&c.ForwardedHeader, XForwardedFor)
+	set(&c.SAMLClockSkew, "3m")
 	set(&c.KeysFile, "latchkey.keys")
 	if c.DatabaseTimeout == 0 {
 		c.DatabaseTimeout = int64(store.DefaultTimeout / time.Second)
@@ -253,6 +270,18 @@ func parseTime(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// maxClockSkew is the most that SAMLClockSkew may be: an answer is for five minutes.
+const maxClockSkew = 3 * time.Minute
+
+// ClockSkew returns by how much the clocks of SAML applications may differ.
+func (c Config) ClockSkew() (time.Duration, error) {
+	d, err := parseTime(c.SAMLClockSkew)
+	if err == nil && d > maxClockSkew {
+		err = errors.New("must be at most 3m: an answer is for five minutes")
+	}
+	return d, err
+}
+
 // Base returns the address under which users reach Latchkey.
 func (c Config) Base() (*url.URL, error) { return origin(c.BaseURL) }
 
@@ -283,7 +312,7 @@ func origin(text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
 }
 
-// Proxies returns the networks from which X-Forwarded-For is accepted.
+// Proxies returns the networks from which ForwardedHeader is accepted.
 func (c Config) Proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
 
 // Outgoing returns the networks that may be called although they are not on the internet.

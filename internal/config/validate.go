@@ -86,6 +86,12 @@ func (c Config) Validate() error {
 	if _, err := c.Proxies(); err != nil {
 		ps.add("trusted_proxies", err.Error())
 	}
+	if c.ForwardedHeader != XForwardedFor && c.ForwardedHeader != Forwarded {
+		ps.add("forwarded_header", `must be "`+XForwardedFor+`" or "`+Forwarded+`"`)
+	}
+	if _, err := c.ClockSkew(); err != nil {
+		ps.add("saml_clock_skew", err.Error())
+	}
 	if _, err := c.Outgoing(); err != nil {
 		ps.add("outgoing_allow", err.Error())
 	}

@@ -32,9 +32,15 @@ listen = %q
 #stop_delay = "5s"
 
 # The server's certificate with its chain, and its key; or the proxy that ends
-# TLS, whose X-Forwarded-For is believed. https needs one of the two.
+# TLS, which is believed about where a request came from. https needs one of the two.
 %s
 #trusted_proxies = ["10.0.0.0/8"]
+
+# The header in which it says where a request came from: this one, or Forwarded.
+#forwarded_header = "X-Forwarded-For"
+
+# By how much the clock of a SAML application may be wrong.
+#saml_clock_skew = "3m"
 
 # Networks it may call although they are not on the internet: those of
 # applications of your own whose metadata it fetches.

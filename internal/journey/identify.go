@@ -111,7 +111,7 @@ func (f *flow) require() error {
 		need = append(need, d.Require...)
 		j.Steps, j.Remember = slices.Clone(d.Steps), allowRemembered(d)
 		if d.MaxAge > 0 {
-			if after := j.StartedAt.Add(-time.Duration(d.MaxAge) * time.Second); after.After(j.FreshAfter) {
+			if after := j.StartedAt.Add(-atMostSeconds(d.MaxAge)); after.After(j.FreshAfter) {
 				j.FreshAfter = after
 			}
 		}

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 )
 
@@ -34,7 +35,12 @@ func (r Request) freshAfter(now time.Time) time.Time {
 	case r.ForceLogin:
 		return now
 	case r.MaxAge != nil:
-		return now.Add(-time.Duration(*r.MaxAge) * time.Second)
+		return now.Add(-atMostSeconds(*r.MaxAge))
 	}
 	return time.Time{}
+}
+
+// atMostSeconds is a duration of n seconds, or the longest there is.
+func atMostSeconds(n int64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/int64(time.Second))) * time.Second
 }

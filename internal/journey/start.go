@@ -153,7 +153,7 @@ func (f *flow) takeOver(ctx context.Context, tx *store.Tx) (*flow, error) {
 // staleFactor reports whether what was passed is a second factor older than the
 // application wants.
 func staleFactor(want Request, p identity.CompletedFactor, now time.Time) bool {
-	return want.FactorMaxAge != nil && p.Validation != identity.Password && now.Sub(p.At) > time.Duration(*want.FactorMaxAge)*time.Second
+	return want.FactorMaxAge != nil && p.Validation != identity.Password && now.Sub(p.At) > atMostSeconds(*want.FactorMaxAge)
 }
 
 // counts reports whether what was passed in a session counts in this journey too:

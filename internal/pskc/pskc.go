@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/strictxml"
 )
 
 // namespace is the XML namespace of RFC 6030. Drafts used others with other meanings.
@@ -30,6 +32,10 @@ var algorithms = map[string]struct{ event bool }{
 func ReadPSKC(data []byte, unlock UnlockFunc) ([]Key, error) {
 	if len(data) > MaxSize {
 		return nil, fileError("is larger than %d MiB; split it", MaxSize>>20)
+	}
+	data, err := strictxml.ToUTF8(data)
+	if err != nil {
+		return nil, fileError("cannot be read: %w", err)
 	}
 	raw := xml.NewDecoder(bytes.NewReader(data))
 	d := xml.NewTokenDecoder(&guardedTokens{raw: raw})

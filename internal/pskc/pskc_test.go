@@ -104,6 +104,31 @@ func TestCRED1_TOTP(t *testing.T) {
 	}
 }
 
+// A file is read in the encodings that operators' programs save it in, and refused in others with what to do.
+func TestCRED1_Encodings(t *testing.T) {
+	file := totp("", "", "")
+	want, err := ReadPSKC([]byte(file), opens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := []byte{0xff, 0xfe}
+	for _, r := range `<?xml version="1.0" encoding="UTF-8"?>` + file { // ASCII alone
+		wide = append(wide, byte(r), 0)
+	}
+	for name, data := range map[string][]byte{
+		"UTF-16":     wide,
+		"with a BOM": []byte("\ufeff" + file),
+		"Latin-1":    []byte(`<?xml version="1.0" encoding="iso-8859-1"?>` + strings.Replace(file, "<KeyPackage>", "<!-- Kr\xe4he --><KeyPackage>", 1)),
+	} {
+		if got, err := ReadPSKC(data, opens); err != nil || !slices.EqualFunc(got, want, same) {
+			t.Errorf("%s: got %#v, %v, want %#v", name, got, err, want)
+		}
+	}
+	if _, err := ReadPSKC([]byte(`<?xml version="1.0" encoding="windows-1252"?>`+file), opens); err == nil || !strings.Contains(err.Error(), "save it as UTF-8") {
+		t.Errorf("another character set: %v", err)
+	}
+}
+
 // Restrictions that cannot be enforced are refused by name.
 func TestCRED1_Refused(t *testing.T) {
 	const container = `<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc"`

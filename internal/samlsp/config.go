@@ -2,10 +2,7 @@ package samlsp
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,11 +18,28 @@ import (
 
 // A Config is the JSON in an application's row.
 type Config struct {
-	Endpoints      []Endpoint  `json:"endpoints"`       // where answers may go, the default first
-	NameID         string      `json:"name_id"`         // the format given where the request names none
-	SignedRequests bool        `json:"signed_requests"` // the application signs what it sends; anything else is not its
-	Certificates   [][]byte    `json:"certificates"`    // DER, of its signing keys
-	Attributes     []Attribute `json:"attributes"`      // what it is told of a person
+	Endpoints      []Endpoint  `json:"endpoints"`               // where answers may go, the default first
+	NameID         string      `json:"name_id"`                 // the format given where the request names none
+	ForceNameID    string      `json:"force_name_id,omitempty"` // the format given whatever the request names; empty is none
+	SignedRequests bool        `json:"signed_requests"`         // the application signs what it sends; anything else is not its
+	Certificates   [][]byte    `json:"certificates"`            // DER, of its signing keys
+	Attributes     []Attribute `json:"attributes"`              // what it is told of a person
+	LeftOut        []string    `json:"left_out,omitempty"`      // what of its metadata could not be used, and why
+}
+
+// WithNameID returns app with a format of NameIDs that it is given whatever its requests
+// and its metadata name; empty lets these decide. The error is an identity.Invalid.
+func WithNameID(app identity.Application, format string) (identity.Application, error) {
+	if format != "" && !slices.Contains(NameIDFormats, format) {
+		return app, invalid(fmt.Errorf("no NameID is given out in the format %q", format))
+	}
+	sp, err := Read(app)
+	if err != nil {
+		return app, err
+	}
+	sp.ForceNameID = format
+	app.Config, err = json.Marshal(sp.Config)
+	return app, err
 }
 
 // An Endpoint is an assertion consumer service that takes POST.
@@ -37,7 +51,7 @@ type Endpoint struct {
 // consumers lists the addresses that take POST, the default first (SAML
 // metadata, section 2.4.4: the one that says so, else the first that does not
 // say it is not, else the first).
-func consumers(services []saml.IndexedEndpoint) ([]Endpoint, error) {
+func consumers(services []saml.IndexedEndpoint) []Endpoint {
 	var list []Endpoint
 	rank := func(s saml.IndexedEndpoint) int {
 		switch {
@@ -51,21 +65,9 @@ func consumers(services []saml.IndexedEndpoint) ([]Endpoint, error) {
 	services = slices.Clone(services)
 	slices.SortStableFunc(services, func(a, b saml.IndexedEndpoint) int { return rank(a) - rank(b) })
 	for _, s := range services {
-		if s.Binding != saml.HTTPPostBinding {
-			continue // artifact, ECP: another way to answer, not one of ours
-		}
-		if err := consumer(s.Location); err != nil {
-			return nil, fmt.Errorf("assertion consumer service %q: %w", s.Location, err)
-		}
-		if s.Index < 0 || s.Index > 65535 {
-			return nil, fmt.Errorf("assertion consumer service %q: index %d", s.Location, s.Index)
-		}
 		list = append(list, Endpoint{URL: s.Location, Index: uint16(s.Index)})
 	}
-	if len(list) == 0 {
-		return nil, errors.New("no assertion consumer service takes POST")
-	}
-	return list, nil
+	return list
 }
 
 // unsafe finds what no address of ours contains: what is not printable ASCII,
@@ -109,42 +111,6 @@ func consumer(address string) error {
 
 // loopback lists the hosts that are this machine.
 var loopback = []string{"localhost", "127.0.0.1", "[::1]"}
-
-// signingKeys returns the certificates that requests are checked by. A key that
-// does not say what it is for is for signing too: to leave it out would switch
-// the check off.
-func signingKeys(descriptors []saml.KeyDescriptor) ([][]byte, error) {
-	var list [][]byte
-	for _, d := range descriptors {
-		if d.Use == "encryption" {
-			continue
-		}
-		if len(d.KeyInfo.X509Data.X509Certificates) == 0 {
-			return nil, errors.New("a signing key without a certificate")
-		}
-		for _, c := range d.KeyInfo.X509Data.X509Certificates {
-			der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(c.Data), ""))
-			if err != nil {
-				return nil, fmt.Errorf("certificate: %w", err)
-			}
-			certificate, err := x509.ParseCertificate(der)
-			if err != nil {
-				return nil, fmt.Errorf("certificate: %w", err)
-			}
-			switch key := certificate.PublicKey.(type) {
-			case *rsa.PublicKey:
-				if key.N.BitLen() < 2048 {
-					return nil, fmt.Errorf("certificate: RSA key of %d bits, must have 2048", key.N.BitLen())
-				}
-			case *ecdsa.PublicKey:
-			default:
-				return nil, fmt.Errorf("certificate: key of a kind we cannot check: %T", key)
-			}
-			list = append(list, der)
-		}
-	}
-	return list, nil
-}
 
 // A Provider is an application's configuration, read.
 type Provider struct {

@@ -70,7 +70,7 @@ func (m Metadata) Onto(app identity.Application) (identity.Application, error) {
 	if err != nil {
 		return app, err
 	}
-	now.Attributes = before.Attributes
+	now.Attributes, now.ForceNameID = before.Attributes, before.ForceNameID
 	app.Config, err = json.Marshal(now.Config)
 	return app, err
 }
@@ -80,11 +80,20 @@ func parseMetadata(metadata []byte, name string, now time.Time) (Metadata, error
 	if len(metadata) > MaxMetadata {
 		return m, fmt.Errorf("longer than %d bytes", MaxMetadata)
 	}
-	metadata = strictxml.TrimBOM(metadata)
+	metadata, err := strictxml.ToUTF8(metadata)
+	if err != nil {
+		return m, err
+	}
 	if err := strictxml.CheckMetadata(metadata); err != nil {
 		return m, err
 	}
-	entity, sp, err := m.serviceProvider(metadata)
+	tree := etree.NewDocument()
+	if err := tree.ReadFromBytes(metadata); err != nil {
+		return m, err
+	}
+	var usable selection
+	usable.keepConsumers(tree)
+	entity, sp, err := m.serviceProvider(tree)
 	if err != nil {
 		return m, err
 	}
@@ -95,22 +104,27 @@ func parseMetadata(metadata []byte, name string, now time.Time) (Metadata, error
 		return m, fmt.Errorf("entityID %q", id)
 	}
 	c := Config{SignedRequests: sp.AuthnRequestsSigned != nil && *sp.AuthnRequestsSigned, NameID: Unspecified, Attributes: released}
-	if c.Endpoints, err = consumers(sp.AssertionConsumerServices); err != nil {
-		return m, err
+	if c.Endpoints = consumers(sp.AssertionConsumerServices); len(c.Endpoints) == 0 {
+		return m, usable.failed("no assertion consumer service takes POST")
 	}
-	if c.Certificates, err = signingKeys(sp.KeyDescriptors); err != nil {
-		return m, err
+	unusable := len(usable.leftOut)
+	if c.Certificates = usable.signingKeys(sp.KeyDescriptors); len(c.Certificates) == 0 {
+		// To go on without any would be to check no signature any more.
+		switch {
+		case len(usable.leftOut) > unusable:
+			return m, usable.failed("none of the application's signing keys can be used")
+		case c.SignedRequests:
+			return m, errors.New("the application signs its requests, but there is no key to check them by")
+		}
 	}
-	if c.SignedRequests && len(c.Certificates) == 0 {
-		return m, errors.New("the application signs its requests, but there is no key to check them by")
-	}
+	c.LeftOut = usable.leftOut
 	for _, format := range sp.NameIDFormats {
-		if f := strings.TrimSpace(string(format)); slices.Contains(NameIDFormats, f) {
+		if f := Format(string(format)); slices.Contains(NameIDFormats, f) {
 			c.NameID = f
 			break
 		}
 	}
-	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: displayName(name, entity, sp),
+	m.Application = identity.Application{ID: identity.NewID(identity.ApplicationID), Name: displayName(name, uiNames(tree), entity, sp),
 		Protocol: identity.SAML, Identifier: entity.EntityID}
 	m.Application.Config, err = json.Marshal(c)
 	return m, err
@@ -120,8 +134,11 @@ func parseMetadata(metadata []byte, name string, now time.Time) (Metadata, error
 // of several of which only one is a service provider. How long that holds is
 // the least of what is said on the way down to it (SAML metadata, sections 2.3
 // and 2.4.1).
-func (m *Metadata) serviceProvider(metadata []byte) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
-	metadata, err := m.limitByRoles(metadata)
+func (m *Metadata) serviceProvider(tree *etree.Document) (*saml.EntityDescriptor, *saml.SPSSODescriptor, error) {
+	if err := m.limitByRoles(tree); err != nil {
+		return nil, nil, err
+	}
+	metadata, err := tree.WriteToBytes()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -175,45 +192,49 @@ func (m *Metadata) limitValidity(until *time.Time, cache *time.Duration) {
 }
 
 // limitByRoles shortens the time without fetching to what the roles say, the shortest
-// for all of them, and returns the metadata without their cacheDuration: the library
+// for all of them, and takes their cacheDuration out of the metadata: the library
 // reads a role's as a number, and would refuse the whole document.
-func (m *Metadata) limitByRoles(metadata []byte) ([]byte, error) {
-	tree := etree.NewDocument()
-	if err := tree.ReadFromBytes(metadata); err != nil {
-		return nil, err
-	}
-	found := false
+func (m *Metadata) limitByRoles(tree *etree.Document) error {
 	for _, e := range tree.FindElements("//*[@cacheDuration]") {
 		if e.Tag == "EntityDescriptor" || e.Tag == "EntitiesDescriptor" {
 			continue
 		}
 		var d saml.Duration
 		if err := d.UnmarshalText([]byte(e.SelectAttrValue("cacheDuration", ""))); err != nil {
-			return nil, fmt.Errorf("cacheDuration: %w", err)
+			return fmt.Errorf("cacheDuration: %w", err)
 		}
 		cache := time.Duration(d)
 		m.limitValidity(nil, &cache)
 		e.RemoveAttr("cacheDuration")
-		found = true
 	}
-	if !found {
-		return metadata, nil
-	}
-	return tree.WriteToBytes()
+	return nil
 }
 
-// displayName chooses the name that people see: the given one, or one in the metadata.
-func displayName(given string, entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) string {
-	names := []string{given}
-	for _, s := range sp.AttributeConsumingServices {
-		for _, n := range s.ServiceNames {
-			names = append(names, n.Value)
+// uiNames returns the names that the service provider has for people (SAML V2.0 Metadata
+// Extensions for Login and Discovery User Interface, section 2.1.2). The library does not
+// read them.
+func uiNames(tree *etree.Document) []saml.LocalizedName {
+	const uiNS = "urn:oasis:names:tc:SAML:metadata:ui"
+	var names []saml.LocalizedName
+	for _, e := range tree.FindElements("//SPSSODescriptor/Extensions/UIInfo/DisplayName") {
+		role := e.Parent().Parent().Parent()
+		if e.NamespaceURI() == uiNS && role.NamespaceURI() == MetadataNS &&
+			slices.Contains(strings.Fields(role.SelectAttrValue("protocolSupportEnumeration", "")), ProtocolNS) {
+			names = append(names, saml.LocalizedName{Lang: e.SelectAttrValue("xml:lang", ""), Value: e.Text()})
 		}
 	}
+	return names
+}
+
+// displayName chooses the name that people see: the given one, or one in the metadata, in
+// English if it has one.
+func displayName(given string, forPeople []saml.LocalizedName, entity *saml.EntityDescriptor, sp *saml.SPSSODescriptor) string {
+	names := []string{given, inEnglish(forPeople)}
+	for _, s := range sp.AttributeConsumingServices {
+		names = append(names, inEnglish(s.ServiceNames))
+	}
 	if entity.Organization != nil {
-		for _, n := range entity.Organization.OrganizationDisplayNames {
-			names = append(names, n.Value)
-		}
+		names = append(names, inEnglish(entity.Organization.OrganizationDisplayNames))
 	}
 	for _, n := range names {
 		if n = identity.CleanTyped(n); n != "" {
@@ -221,4 +242,20 @@ func displayName(given string, entity *saml.EntityDescriptor, sp *saml.SPSSODesc
 		}
 	}
 	return identity.CleanTyped(entity.EntityID)
+}
+
+// inEnglish returns the English one of names, or else the first that is not empty.
+func inEnglish(names []saml.LocalizedName) string {
+	first := ""
+	for _, n := range names {
+		lang, _, _ := strings.Cut(strings.ToLower(n.Lang), "-")
+		switch value := identity.CleanTyped(n.Value); {
+		case value == "":
+		case lang == "en":
+			return value
+		case first == "":
+			first = value
+		}
+	}
+	return first
 }

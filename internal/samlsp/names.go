@@ -1,5 +1,7 @@
 package samlsp
 
+import "strings"
+
 // Formats of names (SAML core, section 8.3).
 const (
 	Unspecified  = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -10,6 +12,22 @@ const (
 
 // NameIDFormats lists the formats given out.
 var NameIDFormats = []string{Persistent, Transient, EmailAddress, Unspecified}
+
+// mistaken are names that do not exist, for two formats that SAML 2.0 took over from 1.1
+// under their old names (SAML core, section 8.3). Many applications send them.
+var mistaken = map[string]string{
+	"urn:oasis:names:tc:SAML:2.0:nameid-format:unspecified":  Unspecified,
+	"urn:oasis:names:tc:SAML:2.0:nameid-format:emailAddress": EmailAddress,
+}
+
+// Format returns the format that a name in a request or in metadata means.
+func Format(name string) string {
+	name = strings.TrimSpace(name)
+	if meant, ok := mistaken[name]; ok {
+		return meant
+	}
+	return name
+}
 
 // An Attribute is something an application is told of a person.
 type Attribute struct {

@@ -16,11 +16,13 @@ import (
 
 // Settings are an application's, for people to read.
 type Settings struct {
-	ACS            []string      `json:"acs"`             // where answers go, the default first
-	NameID         string        `json:"name_id"`         // the format given where a request names none
-	SignedRequests bool          `json:"signed_requests"` // a request without a signature is refused
-	Certificates   []Certificate `json:"certificates"`    // of the keys its requests are checked by
-	Attributes     []string      `json:"attributes"`      // what it is told of a person
+	ACS            []string      `json:"acs"`                     // where answers go, the default first
+	NameID         string        `json:"name_id"`                 // the format given where a request names none
+	ForceNameID    string        `json:"force_name_id,omitempty"` // the format given whatever a request names
+	SignedRequests bool          `json:"signed_requests"`         // a request without a signature is refused
+	Certificates   []Certificate `json:"certificates"`            // of the keys its requests are checked by
+	Attributes     []string      `json:"attributes"`              // what it is told of a person
+	LeftOut        []string      `json:"left_out,omitempty"`      // what of its metadata could not be used, and why
 }
 
 // A Certificate is one of a service provider's.
@@ -38,7 +40,7 @@ func SettingsOf(app identity.Application) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	s := Settings{NameID: sp.NameID, SignedRequests: sp.SignedRequests, Certificates: []Certificate{}}
+	s := Settings{NameID: sp.NameID, ForceNameID: sp.ForceNameID, SignedRequests: sp.SignedRequests, Certificates: []Certificate{}, LeftOut: sp.LeftOut}
 	for _, e := range sp.Endpoints {
 		s.ACS = append(s.ACS, e.URL)
 	}
@@ -102,6 +104,7 @@ func Changes(before, after identity.Application) ([]string, error) {
 	if old.SignedRequests != now.SignedRequests {
 		all = append(all, map[bool]string{true: "requests must be signed now", false: "requests need no signature any more"}[now.SignedRequests])
 	}
+	differ("left out", old.LeftOut, now.LeftOut)
 	if len(all) == 0 && string(before.Config) != string(after.Config) {
 		all = append(all, "indexes or order of its addresses")
 	}

@@ -140,7 +140,7 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Server{DB: db, config: c, stopDelay: stopDelay, observe: observe, log: log, mux: http.NewServeMux(), streams: web.NewStreams(log), closing: make(chan struct{}),
-		Site: &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, TrustedProxies: proxies,
+		Site: &web.Site{DB: db, Catalog: catalog, Pages: pages, Log: log, Base: base, TrustedProxies: proxies, UseForwarded: c.ForwardedHeader == config.Forwarded,
 			Sessions: web.NewSessions(db.CookieKeys(), base.Scheme == "https")},
 		Directory: directory.New(db, runtime.NumCPU()), node: nodeName(), outgoing: outbound.New(allowed)}
 	s.Directory.Hashed = observe.Hash
@@ -195,6 +195,11 @@ func (s *Server) mount() error {
 		Keys: &signingkey.Cache{DB: s.DB, Signed: s.observe.Signature}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
+	skew, err := s.config.ClockSkew()
+	if err != nil {
+		return fmt.Errorf("saml_clock_skew %w", err)
+	}
+	samlFace.Skew = skew
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
 	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})

@@ -396,7 +396,7 @@ func TestMetadata_OneNodeAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := admin.Metadata{DB: first.DB, Client: first.outgoing}.Add(t.Context(), operator, tenants[0].ID, publisher.URL, "", "")
+	app, err := admin.Metadata{DB: first.DB, Client: first.outgoing}.Add(t.Context(), operator, tenants[0].ID, publisher.URL, "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

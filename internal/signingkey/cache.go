@@ -44,15 +44,29 @@ type cacheEntry struct {
 	at   time.Time
 }
 
+// publishedLife is how long opened keys are remembered where they are published: an
+// application that meets a key it does not know asks for them at once, perhaps at another
+// node than the one that signed.
+const publishedLife = time.Second
+
 // All returns a tenant's keys of a purpose that are published, newest first. Of
 // several callers at once that find nothing remembered, one reads for all.
 func (c *Cache) All(ctx context.Context, tenant string, purpose identity.Protocol) ([]Key, error) {
-	key := cacheKey{tenant, purpose}
-	if keys, ok := c.remembered(key); ok {
+	return c.within(ctx, cacheKey{tenant, purpose}, cacheLife)
+}
+
+// Published is [Cache.All] as it was a second ago at most.
+func (c *Cache) Published(ctx context.Context, tenant string, purpose identity.Protocol) ([]Key, error) {
+	return c.within(ctx, cacheKey{tenant, purpose}, publishedLife)
+}
+
+// within returns keys as they were at most a time ago.
+func (c *Cache) within(ctx context.Context, key cacheKey, life time.Duration) ([]Key, error) {
+	if keys, ok := c.remembered(key, life); ok {
 		return keys, nil
 	}
 	// The read belongs to no single caller: one who leaves must not fail the others.
-	result := c.reads.DoChan(tenant+" "+string(purpose), func() (any, error) {
+	result := c.reads.DoChan(key.tenant+" "+string(key.purpose), func() (any, error) {
 		return c.read(context.WithoutCancel(ctx), key)
 	})
 	select {
@@ -66,11 +80,11 @@ func (c *Cache) All(ctx context.Context, tenant string, purpose identity.Protoco
 	}
 }
 
-func (c *Cache) remembered(key cacheKey) ([]Key, bool) {
+func (c *Cache) remembered(key cacheKey, life time.Duration) ([]Key, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry, ok := c.opened[key]
-	return entry.keys, ok && c.DB.Now().Sub(entry.at) < cacheLife
+	return entry.keys, ok && c.DB.Now().Sub(entry.at) < life
 }
 
 // read reads keys from the database, opens and remembers them.
@@ -101,13 +115,21 @@ func (c *Cache) read(ctx context.Context, key cacheKey) ([]Key, error) {
 	return keys, nil
 }
 
-// Newest returns the key to sign with.
+// Newest returns the key to sign with. One that is not among those remembered may have
+// been made since: an application that is the first to want its algorithm waits for
+// nobody's memory to end.
 func (c *Cache) Newest(ctx context.Context, tenant string, purpose identity.Protocol, algorithm string) (Key, error) {
-	all, err := c.All(ctx, tenant, purpose)
-	if err != nil {
-		return Key{}, err
+	var all []Key
+	i := -1
+	for _, life := range []time.Duration{cacheLife, 0} {
+		var err error
+		if all, err = c.within(ctx, cacheKey{tenant, purpose}, life); err != nil {
+			return Key{}, err
+		}
+		if i = slices.IndexFunc(all, func(key Key) bool { return key.Algorithm == algorithm }); i >= 0 {
+			break
+		}
 	}
-	i := slices.IndexFunc(all, func(key Key) bool { return key.Algorithm == algorithm })
 	if i < 0 {
 		return Key{}, fmt.Errorf("signingkey: tenant %s has no %s key for %s", tenant, algorithm, purpose)
 	}

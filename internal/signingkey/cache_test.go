@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -122,4 +123,30 @@ func TestCache_RemembersAMinute(t *testing.T) {
 	if n := count(); n != 2 {
 		t.Errorf("%d keys after a minute, want 2", n)
 	}
+}
+
+// What is published is a second old at most, though another node made it: an application
+// that meets a key it does not know asks for it at once. Fails with the life of a minute.
+func TestCache_PublishesWhatAnotherNodeMade(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, h *storetest.Fixture) {
+		one, other := &Cache{DB: h.DB}, &Cache{DB: h.DB}
+		h.Do(t, func(tx *store.Tx) error { return Make(t.Context(), tx, h.Tenant) })
+		for _, cache := range []*Cache{one, other} {
+			if _, err := cache.Newest(t.Context(), h.Tenant.ID, identity.OIDC, EdDSA); err == nil {
+				t.Fatal("there is a key that nobody wanted")
+			}
+		}
+		for range 2 { // the second finds what the first made
+			h.Do(t, func(tx *store.Tx) error { return Ensure(t.Context(), tx, h.Tenant.ID, EdDSA) })
+		}
+		made, err := one.Newest(t.Context(), h.Tenant.ID, identity.OIDC, EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Clock.Advance(time.Second)
+		all, err := other.Published(t.Context(), h.Tenant.ID, identity.OIDC)
+		if err != nil || len(all) != 3 || !slices.ContainsFunc(all, func(k Key) bool { return k.ID == made.ID }) {
+			t.Errorf("published by the other node: %d keys, %v; want 3, and the new one among them", len(all), err)
+		}
+	})
 }

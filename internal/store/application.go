@@ -77,22 +77,44 @@ func (v Applications) Add(ctx context.Context, a identity.Application) error {
 	return nil
 }
 
-// Change replaces the name, home, configuration, end and push settings of an
+// Change replaces the name, identifier, home, configuration, end and push settings of an
 // application. If they were changed since before was read, or the application was
 // removed, nothing is written and Change returns a Conflict: of two changes that were
-// made from one state, none is lost.
+// made from one state, none is lost. An identifier that another application has is a
+// Conflict too, which names it.
 func (v Applications) Change(ctx context.Context, before, after identity.Application) error {
+	if after.Identifier != before.Identifier {
+		if err := v.identifierFree(ctx, after); err != nil {
+			return err
+		}
+	}
 	n, err := v.tx.exec(ctx, "change application", `
-		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11
+		UPDATE applications SET name = $3, home = $4, config = $5, good_until = $6, cannot_show = $10, plain_push = $11, identifier = $14
 		WHERE tenant_id = $1 AND id = $2 AND name = $7 AND home = $8 AND config = $9 AND cannot_show = $12 AND plain_push = $13
-			AND removed_at IS NULL`,
+			AND identifier = $15 AND removed_at IS NULL`,
 		before.Tenant, before.ID, after.Name, after.Home, string(after.Config), at(after.ValidUntil), before.Name, before.Home, string(before.Config),
-		flag(after.CannotShowNumber), flag(after.PushWithoutPresence), flag(before.CannotShowNumber), flag(before.PushWithoutPresence))
+		flag(after.CannotShowNumber), flag(after.PushWithoutPresence), flag(before.CannotShowNumber), flag(before.PushWithoutPresence),
+		after.Identifier, before.Identifier)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
 		return &identity.Error{Kind: identity.Conflict, Key: "error.conflict"}
+	}
+	return nil
+}
+
+// identifierFree returns a Conflict if another application has the identifier of a. One
+// that takes it at the same moment fails by the table's own constraint, which says less.
+func (v Applications) identifierFree(ctx context.Context, a identity.Application) error {
+	var n int64
+	err := v.tx.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM applications WHERE tenant_id = $1 AND protocol = $2 AND identifier = $3`,
+		a.Tenant, string(a.Protocol), a.Identifier).Scan(&n)
+	if err != nil {
+		return notFound("application by identifier", err)
+	}
+	if n > 0 {
+		return taken("application", a.Identifier)
 	}
 	return nil
 }
@@ -160,6 +182,9 @@ func (v Applications) Remove(ctx context.Context, tenant, id string) error {
 		if _, err := v.tx.exec(ctx, "remove application", query, tenant, id, now); err != nil {
 			return err
 		}
+	}
+	if _, err := v.tx.exec(ctx, "remove application", `DELETE FROM refused_requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
+		return err
 	}
 	if _, err := v.tx.exec(ctx, "remove application", `/* full scan */ DELETE FROM requests WHERE tenant_id = $1 AND application_id = $2`, tenant, id); err != nil {
 		return err

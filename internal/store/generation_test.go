@@ -37,6 +37,7 @@ func TestTREL11_EveryTableIsThoughtOf(t *testing.T) {
 		"signing_keys":        "is not used up",
 		"oidc_tokens":         "its grant is revoked",
 		"metadata_sources":    "is fetched anew when due",
+		"refused_requests":    "is what an operator is told, and uses nothing up",
 		"vapid_keys":          "is not used up; with another one every subscription would be dead",
 		"push_subscriptions":  "one that ended since is refused by its push service, and an app that was opened since says where it is",
 	}

@@ -265,6 +265,7 @@ func earlierRows() []earlierRow {
 			t, "gra_1", app, user, session, "sub", "sid", "openid", 0, "acr", now, "https://payroll.example.org", "hash", later, now, later),
 		row("oidc_tokens", "tenant_id, token_hash, grant_id, kind, scope, expires_at", t, "hash", "gra_1", "access", "openid", later),
 		row("metadata_sources", "tenant_id, application_id, url, fetched_at, tried_at, due_at", t, app, "https://payroll.example.org", now, now, later),
+		row("refused_requests", "tenant_id, application_id, reason, detail, count, refused_at", t, app, "time", "a clock is wrong", 2, now),
 		row("epochs", "number, began_at, copied_at", 1, now, now),
 		row("invitations", "tenant_id, id, user_id, secret_hash, created_at, expires_at", t, "inv_1", user, "hash", now, later),
 		row("vapid_keys", "id, root, public, private, created_at", 1, 1, b, b, now),

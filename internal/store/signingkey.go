@@ -12,7 +12,7 @@ type SigningKey struct {
 	Tenant      string
 	ID          string
 	Purpose     identity.Protocol // SAML or OIDC
-	Algorithm   string            // "RS256", "ES256"
+	Algorithm   string            // "RS256", "ES256", "EdDSA"
 	Private     []byte            // PKCS #8 DER; sealed in the database
 	Certificate []byte            // DER, for SAML
 	CreatedAt   time.Time

@@ -29,7 +29,8 @@ type Site struct {
 	Log            *slog.Logger
 	Sessions       Sessions       // every cookie
 	Base           *url.URL       // scheme and host of all addresses, without a path
-	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For is trusted
+	TrustedProxies []netip.Prefix // proxies that are believed about where a request came from
+	UseForwarded   bool           // they say so in Forwarded (RFC 7239), not in X-Forwarded-For
 
 	// Authenticator is the origin of the web authenticator and its API; nil if
 	// it is Base.
@@ -212,39 +213,6 @@ func (s *Site) URL(t identity.Tenant, path string) string {
 // Secure reports whether the server is reached by https. Plain http is only for
 // loopback, where cookies have neither Secure nor the __Host- prefix.
 func (s *Site) Secure() bool { return s.Base.Scheme == "https" }
-
-// ClientAddress is the address of the client: that of the peer or, if the peer
-// is a trusted proxy, of the last hop that is not one (T-LOG-23). One that
-// cannot be parsed is the zero address, which counts as unknown and is never
-// trusted.
-func (s *Site) ClientAddress(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	from := peer.Addr().Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.isTrustedProxy(from); i-- {
-		if hops[i] = strings.TrimSpace(hops[i]); hops[i] == "" {
-			break
-		}
-		hop, err := netip.ParseAddr(hops[i])
-		if err != nil {
-			return netip.Addr{}
-		}
-		from = hop.Unmap()
-	}
-	return from.WithZone("")
-}
-
-func (s *Site) isTrustedProxy(a netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
 
 // ClientIP is ClientAddress as text; empty if unknown.
 func (s *Site) ClientIP(r *http.Request) string {

@@ -42,6 +42,19 @@ func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
 		{"[::ffff:192.0.2.1]:1234", "", "192.0.2.1"},
 		{"[2001:db8::1]:1234", "", "2001:db8::1"},
 		{"nonsense", "203.0.113.9", ""},
+		{"10.0.0.1:1234", "203.0.113.9:4711", "203.0.113.9"}, // as Azure's gateways write it
+		{"10.0.0.1:1234", "[2001:db8::9]:4711", "2001:db8::9"},
+		{"10.0.0.1:1234", "[2001:db8::9]", "2001:db8::9"},
+		{"10.0.0.1:1234", "2001:db8::9", "2001:db8::9"},
+		{"10.0.0.1:1234", "[::ffff:203.0.113.9]:1", "203.0.113.9"},
+		{"10.0.0.1:1234", "203.0.113.9:4711, 10.0.0.2:80", "203.0.113.9"},
+		{"10.0.0.1:1234", "[203.0.113.9]", ""},
+		{"10.0.0.1:1234", "203.0.113.9:", ""},
+		{"10.0.0.1:1234", "203.0.113.9:99999", ""},
+		{"10.0.0.1:1234", "[2001:db8::9", ""},
+		{"10.0.0.1:1234", "2001:db8::9]", ""},
+		{"10.0.0.1:1234", `"203.0.113.9"`, ""},
+		{"10.0.0.1:1234", "unknown", ""},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = tt.peer
@@ -51,6 +64,55 @@ func TestTLOG23_AddressIsBelievedFromTrustedProxiesAlone(t *testing.T) {
 		if got := site.ClientIP(r); got != tt.want {
 			t.Errorf("%s, forwarded %q: %q, want %q", tt.peer, tt.forwarded, got, tt.want)
 		}
+	}
+}
+
+// Forwarded is read where it is what the proxies write, and the other header is not: of the
+// two, a proxy passes on the one it knows nothing of. Fails with either read beside the
+// other.
+func TestTLOG23_Forwarded(t *testing.T) {
+	site, _, _ := newSite(t, "https://id.example.org")
+	site.UseForwarded = true
+	for _, tt := range []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:1234", []string{"for=203.0.113.9"}, "192.0.2.1"}, // the peer is no trusted proxy
+		{"10.0.0.1:1234", nil, "10.0.0.1"},
+		{"10.0.0.1:1234", []string{"for=203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{`For="203.0.113.9:4711";proto=https;by=10.0.0.1`}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{`proto=https; host="a,b;c=\"d" ; for="[2001:db8::9]:4711"`}, "2001:db8::9"},
+		{"10.0.0.1:1234", []string{`for="[2001:DB8::9]"`}, "2001:db8::9"},
+		{"10.0.0.1:1234", []string{`for=203.0.113.9:4711`}, "203.0.113.9"}, // without the quotes it should have
+		{"10.0.0.1:1234", []string{"for=198.51.100.1, for=203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"for=198.51.100.1", "for=203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"for=203.0.113.9, for=10.0.0.2"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{", for=203.0.113.9 ,,"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"for=203.0.113.9, for=unknown"}, ""},
+		{"10.0.0.1:1234", []string{"for=203.0.113.9, for=_hidden"}, ""},
+		{"10.0.0.1:1234", []string{"for=203.0.113.9, proto=https"}, ""}, // a proxy that does not say
+		{"10.0.0.1:1234", []string{"for=203.0.113.9;for=198.51.100.1"}, ""},
+		{"10.0.0.1:1234", []string{"203.0.113.9"}, ""},
+		{"10.0.0.1:1234", []string{`for="203.0.113.9`}, ""},
+		{"10.0.0.1:1234", []string{`for="x, for=203.0.113.9`}, ""},              // a client's quotation mark before what a proxy wrote
+		{"10.0.0.1:1234", []string{`for="x`, "for=203.0.113.9"}, "203.0.113.9"}, // in a line of its own
+		{"10.0.0.1:1234", []string{`for=203.0.113.9\`}, ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tt.peer
+		r.Header["Forwarded"] = tt.forwarded
+		r.Header.Set("X-Forwarded-For", "198.51.100.77")
+		if got := site.ClientIP(r); got != tt.want {
+			t.Errorf("%s, forwarded %q: %q, want %q", tt.peer, tt.forwarded, got, tt.want)
+		}
+	}
+	site.UseForwarded = false
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "10.0.0.1:1234"
+	r.Header.Set("Forwarded", "for=203.0.113.9")
+	if got := site.ClientIP(r); got != "10.0.0.1" {
+		t.Errorf("Forwarded where it is not what proxies write: %q", got)
 	}
 }
 

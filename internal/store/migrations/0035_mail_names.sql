@@ -1,5 +1,5 @@
 -- +goose Up
--- 0034: who types a mail address signs in as the one user who has it. A tenant may
+-- 0035: who types a mail address signs in as the one user who has it. A tenant may
 -- switch that off, and say in its own words what the field asks for.
 ALTER TABLE users ADD COLUMN mail_folded TEXT NOT NULL DEFAULT ''; -- identity.FoldMailAddress
 UPDATE users SET mail_folded = lower(mail) WHERE mail <> '';
