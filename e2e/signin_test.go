@@ -300,3 +300,32 @@ func TestENR13_PickedOnThePage(t *testing.T) {
 		})
 	}
 }
+
+// A second tab that stood at the sign-in page goes on with the session that the first
+// one led to: by its button once it is reloaded, or by typing the same name.
+func TestJRN8_ASecondTabGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []Profile{{}, {Lang: "de", NoScript: true, Width: 390}} {
+		t.Run(fmt.Sprintf("without scripts %v", profile.NoScript), func(t *testing.T) {
+			t.Parallel()
+			w := NewFlow(t, "oidc", profile)
+			second := *w
+			second.Desk = w.Desk.Tab()
+			second.Desk.Open(w.App.URL)
+			second.at("identify", identify)
+			w.SignIn()
+			w.Enroll(false)
+			w.Passcode()
+			w.Arrive()
+			if profile.NoScript {
+				second.Desk.Type(identify, w.User.Name)
+				second.Desk.Follow(press("continue"))
+			} else {
+				second.Desk.Reload()
+				second.Desk.See(press("session"))
+				second.Desk.Follow(press("session"))
+			}
+			second.Arrive()
+		})
+	}
+}
