@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/locales"
 )
 
@@ -32,8 +33,11 @@ func (b MeAuthenticator) NameValue() string {
 	return b.Authenticator.Name
 }
 
-// PushEnabled reports whether push is on.
-func (b MeAuthenticator) PushEnabled() bool { return b.PushText().Key == "authenticator.push.on" }
+// PushEnabled reports whether push is on, and not paused.
+func (b MeAuthenticator) PushEnabled() bool { return b.Push == identity.PushEnabled }
+
+// PushOn reports whether push is on, be it paused: it can be turned off.
+func (b MeAuthenticator) PushOn() bool { return b.PushEnabled() || b.Push == identity.PushLocked }
 
 // TryText says what a test sign-in shows.
 func (b MeAuthenticator) TryText() Text {
@@ -46,8 +50,11 @@ func (b MeAuthenticator) TryText() Text {
 
 // PushExplanation says what push being on or off means.
 func (b MeAuthenticator) PushExplanation() Text {
-	if b.PushEnabled() {
+	switch b.Push {
+	case identity.PushEnabled:
 		return Text{Key: "me.authenticator.push.on"}
+	case identity.PushLocked:
+		return Text{Key: "me.authenticator.push.locked"}
 	}
 	return Text{Key: "me.authenticator.push.off." + string(b.Sort)}
 }

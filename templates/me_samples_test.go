@@ -57,6 +57,7 @@ func meSamples() []sample {
 		{"enroll_end-added-late", Page{Body: EnrollEnd{Why: AddingLate, Name: anna, Home: back}}},
 		{"me_history-none", Page{Nav: nav("sessions"), Body: MeHistory{Name: anna, Days: 90, Sessions: "/t/demo/me/sessions"}}},
 		one("me_authenticator", Page{}, MeAuthenticator{Authenticator: pixel, Switch: true, Try: try, Only: true}),
+		one("me_authenticator-paused", Page{}, MeAuthenticator{Authenticator: store, Switch: true}),
 		one("me_authenticator-off", Page{Notice: "me.said.push-off"}, MeAuthenticator{Authenticator: laptop, Switch: true, Try: try}),
 		one("me_authenticator-locked", Page{Problem: "error.authenticator.name"}, MeAuthenticator{Authenticator: locked, TypedName: "x"}),
 	}

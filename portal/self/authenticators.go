@@ -46,8 +46,12 @@ const confirmedRecently = 2 * time.Minute
 // authenticatorItem is an authenticator as it is shown to its user.
 func (p *Portal) authenticatorItem(pr *PageRequest, a identity.Authenticator, synced bool) templates.Authenticator {
 	now := p.DB.Now()
+	push := a.Push(now)
+	if push == identity.PushLocked && a.PushOnAt.IsZero() {
+		push = identity.PushDisabled // what is off is not paused
+	}
 	h := templates.Authenticator{Address: pr.Address("authenticators/" + a.ID), Name: a.Name, Serial: a.Serial, Sort: sortOf(a), Platform: a.Platform,
-		State: a.State(), HasPush: a.Kind == identity.AppToken, Push: a.Push(now), Synced: synced, EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt}
+		State: a.State(), HasPush: a.Kind == identity.AppToken, Push: push, Synced: synced, EnrolledAt: a.EnrolledAt, LastUsedAt: a.LastUsedAt}
 	for _, passed := range pr.Session.Passed {
 		if passed.Authenticator == a.ID && passed.Method != identity.ByRememberedDevice && now.Sub(passed.At) < confirmedRecently {
 			h.Confirmed = true
@@ -137,7 +141,7 @@ func (p *Portal) canSwitchPush(ctx context.Context, a identity.Authenticator) (b
 	if err != nil {
 		return false, fmt.Errorf("portal: %w", err)
 	}
-	return platforms.PushOn(a.Platform) || a.Push(p.DB.Now()) == identity.PushEnabled, nil
+	return platforms.PushOn(a.Platform) || !a.PushOnAt.IsZero(), nil
 }
 
 // changeAuthenticator handles the forms of an authenticator's page. Only

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -80,6 +81,29 @@ func TestCRED16_OwnAuthenticator(t *testing.T) {
 			t.Errorf("events %v, want %v", got, want)
 		}
 	})
+}
+
+// Of push that is paused it is said so, and it can be turned off; of push that is off it is
+// not said that it is paused. (With the state of push as it is, both failed.)
+func TestCRED16_PausedPushIsOn(t *testing.T) {
+	h := storetest.SQLite(t)
+	v, on, off := newBrowser(t, h), h.Authenticator(t, "Pixel 9"), h.Authenticator(t, "Pixel 8")
+	h.Do(t, func(tx *store.Tx) error {
+		if err := authenticator.SetPush(t.Context(), tx, off, false); err != nil {
+			return err
+		}
+		return tx.Push().Lock(t.Context(), h.Tenant.ID, h.User.ID, tx.Now().Add(time.Hour))
+	})
+	v.signIn(identity.CompletedFactor{Validation: identity.Password, Method: identity.ByPassword, At: h.Clock.Now()})
+	for _, tt := range []struct {
+		a            identity.Authenticator
+		says, button string
+	}{{on, "no sign-in is sent to it for a while", "push-off"}, {off, "Its passcodes work", "push-on"}} {
+		_, _, body := v.request("/authenticators/"+tt.a.ID, nil)
+		if !strings.Contains(body, tt.says) || !strings.Contains(body, `value="`+tt.button+`"`) || strings.Contains(body, "Paused") != (tt.a.ID == on.ID) {
+			t.Errorf("%s: want %q and %s in\n%s", tt.a.Name, tt.says, tt.button, body)
+		}
+	}
 }
 
 // Nobody sees or changes another person's authenticator by its id. (It fails if
