@@ -196,7 +196,6 @@ func ways(methods []identity.Method) []templates.Way {
 
 // endedPushes says by its own name how a request ended without a login.
 var endedPushes = map[store.PushOutcome]string{
-	store.PushNotMe:       templates.PushNotMe,
 	store.PushMistake:     templates.PushMistake,
 	store.PushWrongNumber: templates.PushWrongNumber,
 	store.PushSuperseded:  templates.PushSuperseded,
@@ -211,9 +210,6 @@ func pushEnded(p *journey.Prompt, ask journey.AskedAnother) templates.PushEnded 
 		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, OtherWays: ways(p.Push.OtherMethods), Last: p.Push.Last}
 	if why, ok := endedPushes[ask.Outcome]; ok {
 		body.Why = why
-	}
-	if body.Why == templates.PushNotMe {
-		body.Again, body.Last = false, false // no resend for this attempt, whoever asks
 	}
 	return body
 }
@@ -319,6 +315,7 @@ var refusedPages = map[journey.Reason]string{
 	journey.ReasonAppTooOld:        templates.RefusedAppTooOld,
 	journey.ReasonNoPasskey:        templates.RefusedNoPasskey,
 	journey.ReasonNoReset:          templates.RefusedNoReset,
+	journey.ReasonRejected:         templates.RefusedRejected,
 	journey.ReasonPushOnly:         templates.RefusedPushOnly,
 	journey.ReasonNoWay:            templates.RefusedNoMethod,
 

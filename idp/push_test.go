@@ -98,7 +98,7 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 		{"a mistake", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyMistake }) },
 			"You declined it", "", []string{"again", "passcode", "back", "cancel"}},
 		{"not me", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe }) },
-			"This sign‑in was rejected on the phone", "for a day every request asks for a number", []string{"passcode", "back", "cancel"}},
+			"This sign‑in was rejected on the phone", "this attempt to sign in is over", []string{"cancel"}},
 		{"a wrong number", func(s *site, v *userAgent) { s.answers(wrong) },
 			"The number was not right", "one try only", []string{"again", "passcode", "back", "cancel"}},
 		{"nobody answered", func(s *site, v *userAgent) { s.Clock.Advance(time.Minute) },
@@ -163,20 +163,31 @@ func TestPUSH9_ThreeInAJourney(t *testing.T) {
 	v.send("do", "back").sees("No more can be sent in this sign‑in").sees(`<div class="choice off">`)
 }
 
-// After *it wasn't me* no way leads to another push in the same journey. (Without
-// rejectedHere one did.)
-func TestPUSH14_NoFurtherPushInThisJourney(t *testing.T) {
+// After *it wasn't me* the page leads out to the application and nowhere else, and
+// tells nothing about what protects the account. (Without Rejected in Next the page
+// offered a passcode.)
+func TestPUSH14_ThePageOfARejectionTellsNothing(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
-	for _, way := range []string{"again", "back", "passcode"} {
-		v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
-		s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe })
-		v.send()
-		s.Clock.Advance(15 * time.Second)
-		v.send("do", way)
-		if v.send("do", "push"); strings.Contains(v.page, `class="number"`) {
-			t.Errorf("after %s another push was sent", way)
+	v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
+	s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe })
+	v.send().sees("this attempt to sign in is over")
+	if got, want := v.does(), []string{"cancel"}; !slices.Equal(got, want) {
+		t.Errorf("buttons %q, want %q", got, want)
+	}
+	for _, word := range []string{"passcode", "number", "record", "24 hours", "for a day", "password", "lock", "request"} {
+		if text := tags.ReplaceAllString(v.page, " "); strings.Contains(text, word) {
+			t.Errorf("the page says %q:\n%s", word, text)
 		}
+	}
+	for _, way := range []string{"again", "back", "passcode", "push"} {
 		s.Clock.Advance(15 * time.Second)
+		if v.send("do", way); v.heading() != "This sign‑in was rejected on the phone" {
+			t.Errorf("after %s: %s", way, v.heading())
+		}
+	}
+	v.send("do", "cancel")
+	if v.heading() == "This sign‑in was rejected on the phone" {
+		t.Error("there is no way out")
 	}
 }
 

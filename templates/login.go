@@ -119,7 +119,6 @@ func (b Push) How() Text {
 // How a push request ended without an approval, or why none was sent.
 const (
 	PushMistake     = "mistake"      // denied on the phone: I made a mistake
-	PushNotMe       = "not-me"       // denied on the phone: it wasn't me
 	PushExpired     = "expired"      // nobody answered in time
 	PushSuperseded  = "superseded"   // another one was sent from this browser
 	PushWrongNumber = "wrong-number" // the presence check failed
@@ -198,6 +197,7 @@ const (
 	RefusedPushOnly  = "push-only"  // as RefusedNoMethod, and the user's authenticators make no passcodes
 	RefusedNoPasskey = "no-passkey" // a passkey is required, and the user has none
 	RefusedNoReset   = "no-reset"   // of a forgotten password: the user has no second factor beside the mail
+	RefusedRejected  = "rejected"   // on the phone, with *it wasn't me*: the attempt is over (PUSH-14)
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until an operator unlocks the user
@@ -206,7 +206,7 @@ const (
 )
 
 // Refused says why this login cannot succeed, and whom to ask. Buttons: back,
-// cancel.
+// except with RefusedRejected, and cancel.
 type Refused struct {
 	Application string
 	Name        string

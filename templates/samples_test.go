@@ -123,7 +123,7 @@ func samples() []sample {
 		{"push-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
 		{"push-unknown", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
 		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, OtherWays: others}}},
-		{"push_ended-not-me-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
+		{"push_ended-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNoLonger}}},
 		{"passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
 		{"passcode-problem", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
 		{"passcode-enrolled", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
@@ -215,9 +215,9 @@ func samples() []sample {
 		{"me_authenticators-none", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
 	list = append(list, meSamples()...)
-	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
-		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
-		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: map[bool][]Way{true: others}[why != PushNotMe]}
+	for _, why := range []string{PushMistake, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
+		again := why != PushLocked && why != PushUnreachable && why != PushResync
+		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: others}
 		switch why {
 		case PushLocked:
 			body.Until = at
@@ -246,7 +246,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedNoPermit, RefusedNoMethod, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedNoPermit, RefusedNoMethod, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedRejected, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		switch why {
 		case RefusedLocked, RefusedPushLocked:

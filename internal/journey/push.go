@@ -23,7 +23,6 @@ import (
 // is waited for like one that was.
 func (f *flow) sendPush(ctx context.Context, tx *store.Tx) error {
 	j, proved := f.Journey, f.Journey.Proved()
-	f.sendNoMoreAfterRejection()
 	problem, err := f.whyNoPush(ctx, tx)
 	if err != nil {
 		return err
@@ -130,7 +129,7 @@ func (f *flow) loadPush(ctx context.Context, r store.Reader) (err error) {
 	} else {
 		f.Request, err = pushToNobody(r, j, f.Presence, f.Rules.Push)
 	}
-	f.Facts.PushOpen = f.Request.Waiting()
+	f.Facts.PushOpen, f.Facts.Rejected = f.Request.Waiting(), f.Request.Outcome == store.PushNotMe
 	return err
 }
 
@@ -156,13 +155,4 @@ func (f *flow) cancelPush(ctx context.Context, tx *store.Tx) error {
 		return nil
 	}
 	return push.Cancel(ctx, tx, f.Journey.Tenant, f.Journey.PushID)
-}
-
-// sendNoMoreAfterRejection leaves no further push to a journey whose last one was
-// answered with *it wasn't me*: whoever goes on is not asked to deny it again
-// (PUSH-14).
-func (f *flow) sendNoMoreAfterRejection() {
-	if f.Request.Outcome == store.PushNotMe {
-		f.Journey.Pushes = f.Rules.Push.PerJourney
-	}
 }

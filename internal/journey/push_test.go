@@ -286,8 +286,8 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 	if end, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil || !end.Failed {
 		t.Fatalf("denied: %+v, %v", end, err)
 	}
-	if v = h.look(v); v.Step != journey.PushOver || v.Request.Outcome != store.PushNotMe {
-		t.Errorf("the browser stands at %s, %q", v.Step, v.Request.Outcome)
+	if v = h.look(v); v.Step != journey.Refused || v.Reason != journey.ReasonRejected {
+		t.Errorf("the browser stands at %s, %q", v.Step, v.Reason)
 	}
 	h.Clock.Advance(24*time.Hour - 20*time.Second) // sending takes 15
 	if v = h.send(h.toChoice("b")); len(v.Request.Number) != 2 {
@@ -297,6 +297,43 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 	if v = h.send(h.toChoice("b")); v.Request.Number != "" {
 		t.Errorf("after the day: shows %q", v.Request.Number)
 	}
+}
+
+// After *it wasn't me* the attempt is over: whatever the browser sends, it stays where
+// it is, and nothing is sent or logged in. What is left is the way out, which denies.
+//
+// Tried without Rejected in Next: a passcode was asked for. Tried without its reason in
+// goBack: another name could be typed.
+func TestPUSH14_TheAttemptIsOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
+		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+		if _, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil {
+			t.Fatal(err)
+		}
+		v = h.want(h.look(v), nil, journey.Refused)
+		h.Clock.Advance(15 * time.Second)
+		for _, in := range []journey.Input{journey.ChooseMethod{Method: identity.ByPush}, journey.ChooseMethod{Method: identity.ByPasscode},
+			journey.ChooseMethod{Method: identity.ByRecoveryCode}, journey.ChooseMethod{Method: journey.MethodEnroll}, journey.Resend{}, journey.GoBack{},
+			journey.Continue{}, journey.EnterPasscode{Passcode: h.passcode(0)}, journey.EnterName{Name: "berit.lie"}, journey.ForgotPassword{}} {
+			after, err := h.take(h.withSession(nowhere), v, in)
+			if !errors.Is(err, identity.Conflict) {
+				t.Errorf("%s: %v, want a conflict", in.Kind(), err)
+			}
+			if after = h.look(v); after.Step != journey.Refused || after.Reason != journey.ReasonRejected || after.Journey.Version != v.Journey.Version {
+				t.Fatalf("after %s it stands at %s, %q", in.Kind(), after.Step, after.Reason)
+			}
+		}
+		if got := len(h.events(audit.PushChallenge)); got != 1 || h.grants.Load() != 0 {
+			t.Errorf("%d requests, %d grants", got, h.grants.Load())
+		}
+		if v, err := h.take(h.withSession(nowhere), v, journey.Cancel{}); err != nil || v.Journey.Outcome != identity.Denied {
+			t.Errorf("left: %+v, %v", v, err)
+		}
+		if e := h.events(audit.LoginDenied); len(e) != 1 || e[0].Reason != "rejected" {
+			t.Errorf("events of the end: %+v", e)
+		}
+	})
 }
 
 // What was taken away between the approval and its claim is an outcome of the
