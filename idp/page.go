@@ -178,7 +178,7 @@ var disabledTexts = map[journey.Reason]string{
 
 // push is the page that waits for the phone.
 func (b *browser) push(p *journey.Prompt, ask journey.AskedPush) templates.Push {
-	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place,
+	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place, Browser: ask.Browser,
 		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent}
 	if ask.OnThisDevice {
 		body.App = b.idp.Site.AuthenticatorOrigin() + "/authenticator/"

@@ -71,6 +71,7 @@ type Push struct {
 	Pick        bool   // the phone shows several numbers to pick from
 	IP          string // of the browser, as the phone shows it
 	Place       string // of that address; may be empty
+	Browser     string // and its system, as the phone shows them; may be empty
 	At          time.Time
 	Left        int    // seconds until the request expires
 	Total       int    // seconds it had

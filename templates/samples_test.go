@@ -75,7 +75,7 @@ func samples() []sample {
 	storeHere, storeOver := store, store
 	storeHere.Link, storeHere.Install, storeOver.Over = "otpauth://pipush/anna.berg", "https://apps.example.org/privacyidea", true
 	others := []Way{"passcode", "challenge", "passkey", "recovery code"}
-	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, OtherWays: others}
+	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", Browser: "Firefox, Windows", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, OtherWays: others}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.OtherWays = "", "", false, nil
 	silent := push
@@ -83,7 +83,7 @@ func samples() []sample {
 	six, samePhone := push, push
 	six.Number, samePhone.App = "482913", "https://login.example.org/authenticator/"
 	unknown := push
-	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
+	unknown.IP, unknown.Place, unknown.Browser, unknown.AgainIn = "", "", "", 0
 	old := []OldApp{{"Pixel 9", "latchkey-web 1.0.0", "1.1.0"}, {"Work phone", "stranger 7.0.0", ""}}
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 

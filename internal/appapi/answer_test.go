@@ -60,7 +60,7 @@ func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
 		}
 		got := waiting[0]
 		if got.ID != request.ID || got.Application != "Payroll" || got.Organisation != h.Tenant.Name || got.User != j.Name || got.Digits != 2 ||
-			got.Address != j.IP || got.Place != "Bergen, Norway" || got.Started != j.StartedAt.Unix() || got.Expires != request.ExpiresAt.Unix() {
+			got.Address != j.IP || got.Place != "Bergen, Norway" || got.Browser != "Firefox, Linux" || got.Started != j.StartedAt.Unix() || got.Expires != request.ExpiresAt.Unix() {
 			t.Errorf("PUSH-12: the phone shows %+v", got)
 		}
 		woken, stop := h.DB.Subscribe(store.JourneyTopic(j.ID))
@@ -464,6 +464,38 @@ func TestPUSH12_NoAddress(t *testing.T) {
 	}
 }
 
+// Whoever answers *it wasn't me* is led to where the password is changed; a user who
+// has none is led nowhere.
+//
+// Tried without looking whether the user has one: both were led there.
+func TestPUSH14_WhereThePasswordIsChanged(t *testing.T) {
+	h := onSQLite(t)
+	for _, tt := range []struct{ password, want string }{
+		{"", ""},
+		{"a hash", "https://login.example.org/t/" + h.Tenant.Slug + "/me/password"},
+	} {
+		user := h.User
+		user.Password = tt.password
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Change(t.Context(), user) })
+		_, shown := h.Issued(t, h.User)
+		p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
+		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, mistake := range []bool{true, false} {
+			_, request := h.Pushed(t, h.User, policy.Enter)
+			outcome, err := p.Deny(t.Context(), request.ID, mistake)
+			want := tt.want
+			if mistake {
+				want = ""
+			}
+			if err != nil || outcome.ChangePassword != want {
+				t.Errorf("password %q, a mistake %v: led to %q, %v, want %q", tt.password, mistake, outcome.ChangePassword, err, want)
+			}
+		}
+	}
+}
+
 // Push that is locked says so, and until when; nothing waits meanwhile.
 func TestPUSH9_StatusTellsOfALock(t *testing.T) {
 	h := onSQLite(t)
@@ -513,7 +545,7 @@ func TestPUSH19_TheNumberStaysInTheBrowser(t *testing.T) {
 	a := h.enrolled(t, h.User, true)
 	_, p := h.Pushed(t, h.User, policy.Enter)
 	request := a.must(t, "pending", nil)["request"].(map[string]any)
-	known := "id nonce application organisation user started address place expires presence"
+	known := "id nonce application organisation user started address place browser change_password expires presence"
 	for name := range request {
 		if !strings.Contains(known, name) {
 			t.Errorf("pending tells %q: %v", name, request[name])

@@ -36,6 +36,9 @@ type Options struct {
 	// are checked against it, never against the Host header, which whoever
 	// replays a call chooses.
 	Base string
+	// SelfService is the configured origin of the self-service pages, to which apps
+	// lead. Empty where there are none.
+	SelfService string
 	// Notifier rings apps in browsers.
 	Notifier *notify.Notifier
 	// Address tells where a request comes from; empty when unknown.
@@ -47,19 +50,21 @@ type Options struct {
 
 // An API is what authenticator apps talk to.
 type API struct {
-	db       *store.DB
-	catalog  *locales.Catalog
-	base     string
-	notifier *notify.Notifier
-	address  func(*http.Request) string
-	log      *slog.Logger
-	serving  *web.Streams
-	streams  streams
+	db      *store.DB
+	catalog *locales.Catalog
+	base    string
+	// selfService is the origin of the pages on which people change what is theirs.
+	selfService string
+	notifier    *notify.Notifier
+	address     func(*http.Request) string
+	log         *slog.Logger
+	serving     *web.Streams
+	streams     streams
 }
 
 // New returns an API.
 func New(o Options) *API {
-	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), notifier: o.Notifier, address: o.Address, log: o.Log,
+	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), selfService: strings.TrimSuffix(o.SelfService, "/"), notifier: o.Notifier, address: o.Address, log: o.Log,
 		serving: o.Streams, streams: streams{open: make(map[string]int)}}
 }
 

@@ -103,6 +103,7 @@ type (
 		Pick         bool   `json:"pick"`           // the phone shows it among others
 		Address      string `json:"address,omitempty"`
 		Place        string `json:"place,omitempty"` // where that address is
+		Browser      string `json:"browser,omitempty"`
 		StartedAt    Time   `json:"started"`
 		Left         int    `json:"left"`           // seconds until the request expires
 		Total        int    `json:"total"`          // seconds it had

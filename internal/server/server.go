@@ -202,7 +202,7 @@ func (s *Server) mount() error {
 	samlFace.Skew = skew
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
+	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), SelfService: k.Base.String(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
 	webApp, err := appapi.WebApp(k)
 	if err != nil {
 		return err

@@ -43,7 +43,8 @@ type PushRequest struct {
 	Application   string // its name on the phone
 	Name          string // user name as typed
 	IP            string
-	Place         string
+	Place         string // of the address; empty where none is known
+	Agent         string // what the browser calls itself: "Firefox, Linux"
 	Presence      policy.Presence
 	Number        string   // only for writing; see PushReads.Number
 	Options       []string // only for writing; see PushReads.Options
@@ -61,7 +62,7 @@ type PushRequest struct {
 }
 
 const pushColumns = `p.tenant_id, p.id, p.user_id, p.journey_id, j.application_id, p.browser, p.application, p.name, p.ip, p.place,
-	p.presence, p.nonce, p.anonymous, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
+	j.fingerprint, p.presence, p.nonce, p.anonymous, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
 	p.refused_at, COALESCE(p.resync_step, 0), COALESCE(p.resync_drift, 0)`
 
 const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.tenant_id AND j.id = p.journey_id `
@@ -69,7 +70,7 @@ const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.ten
 func scanPush(row scanner) (p PushRequest, err error) {
 	var anonymous int64
 	err = row.Scan(&p.Tenant, &p.ID, &p.User, &p.Journey, &p.ApplicationID, &p.Browser, &p.Application, &p.Name, &p.IP, &p.Place,
-		&p.Presence, &p.Nonce, &anonymous, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
+		&p.Agent, &p.Presence, &p.Nonce, &anonymous, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
 		&p.Outcome, &p.Authenticator, nullTime{&p.ClaimedAt}, nullTime{&p.RefusedAt},
 		&p.Resync.Step, &p.Resync.Drift)
 	p.Anonymous = anonymous != 0

@@ -140,8 +140,11 @@ export function showRequest(account, request, left, onClose) {
 		const known = ["approved", "denied-not-me", "denied-mistake", "wrong-number", "expired", "superseded",
 			"cancelled", "resync-required", "gone"].includes(outcome);
 		const key = known ? outcome : "gone";
+		const change = key === "denied-not-me" && request.change_password;
 		sheet.show({ above: request.organisation, heading: t(`app.outcome.${key}`) },
 			el("p", {}, words(`app.outcome.${key}.help`)),
+			change && el("p", {}, words("app.outcome.denied-not-me.password")),
+			change && el("a", { class: "button", href: change, target: "_blank", rel: "noopener" }, words("app.outcome.change-password")),
 			sheet.doneButton());
 	}
 
@@ -167,5 +170,6 @@ function requestFacts(request) {
 		row("app.request.user", request.user),
 		row("app.request.place", request.place),
 		row("app.request.address", request.address),
+		row("app.request.browser", request.browser),
 		row("app.request.when", when(request.started)));
 }
