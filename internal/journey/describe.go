@@ -269,7 +269,7 @@ func (f *flow) reaches(a identity.Authenticator, now time.Time) bool {
 
 func (f *flow) askPush(now time.Time) AskedPush {
 	j, request := f.Journey, f.Request.Request
-	return AskedPush{Number: f.Request.Number, Pick: request.Presence == policy.Pick, Address: j.IP, Place: request.Place, Browser: j.Fingerprint,
+	return AskedPush{Number: f.Request.Number, Pick: request.Presence == policy.Pick, Address: j.IP, Place: f.place(), Browser: j.Fingerprint,
 		StartedAt: Time{j.StartedAt}, Left: int((f.Request.Left + time.Second - 1) / time.Second), Total: int(f.Rules.Push.Lifetime),
 		Silent: f.silent(now), OnThisDevice: f.appOnThisDevice(now), Approved: f.Request.Outcome == store.PushApproved}
 }

@@ -94,7 +94,7 @@ func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string,
 	if f.Journey.Proved() || f.Journey.KnownBrowser {
 		start = push.Start
 	}
-	sent, err := start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
+	sent, err := start(ctx, tx, f.Journey, push.Display{Application: f.applicationName(), Place: f.place()}, f.Presence, f.Rules.Push)
 	if l, ok := errors.AsType[*push.Locked](err); ok && l.JustLocked {
 		return "", "error.push.locked", directory.NotifyPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}
