@@ -179,7 +179,7 @@ var disabledTexts = map[journey.Reason]string{
 // push is the page that waits for the phone.
 func (b *browser) push(p *journey.Prompt, ask journey.AskedPush) templates.Push {
 	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place, Browser: ask.Browser,
-		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent}
+		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent, TooOld: oldApps(p.Push.TooOld)}
 	if ask.OnThisDevice {
 		body.App = b.idp.Site.AuthenticatorOrigin() + "/authenticator/"
 	}
@@ -202,14 +202,18 @@ var endedPushes = map[store.PushOutcome]string{
 	store.PushCancelled:   templates.PushSuperseded,
 	store.PushResync:      templates.PushResync,
 	store.PushNoLonger:    templates.PushNoLonger,
+	store.PushUnreachable: templates.PushUnreachable,
 }
 
 // pushEnded says how the request ended, and what can be done now.
 func pushEnded(p *journey.Prompt, ask journey.AskedAnother) templates.PushEnded {
-	body := templates.PushEnded{Application: p.Application, Name: p.Name, Why: templates.PushExpired, Newer: ask.Newer.Time,
+	body := templates.PushEnded{Application: p.Application, Name: p.Name, Why: templates.PushExpired, Newer: ask.Newer.Time, TooOld: oldApps(p.Push.TooOld),
 		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, OtherWays: ways(p.Push.OtherMethods), Last: p.Push.Last}
 	if why, ok := endedPushes[ask.Outcome]; ok {
 		body.Why = why
+	}
+	if body.Why == templates.PushUnreachable && len(body.TooOld) > 0 {
+		body.Why = templates.PushTooOld
 	}
 	return body
 }

@@ -266,6 +266,24 @@ func TestPUSH22_ThePageOfAnAppTooOld(t *testing.T) {
 	}
 }
 
+// PUSH-22: an app that turns out to be too old while its request is open: the page that
+// waits says so, and what else there is, and once it was updated the request goes on.
+func TestPUSH22_ThePageOfAnOldAppThatWasAsked(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	s.check(policy.Enter, func(*policy.Push) {})
+	v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
+	s.able("latchkey-web/1.0.0", policy.NoPresence)
+	if v.news() != http.StatusOK {
+		t.Error("the page is not told that there is news")
+	}
+	v.send().sees("Your app is too old for this request").sees("Pixel 9").sees("latchkey-web 1.0.0")
+	if got, want := v.does(), []string{"passcode", "back", "cancel"}; !slices.Equal(got, want) {
+		t.Errorf("buttons %q, want %q", got, want)
+	}
+	s.able("latchkey-web/1.1.0", policy.NoPresence, policy.Enter)
+	v.open(v.at).sees(`class="number"`)
+}
+
 // Attack 4: two tabs at one journey. A tab that shows an older number is told that
 // there is a newer one; one of them claims the approval, and the other shows that
 // it is done and answers the application nothing. Without Journey.Pushes in what a

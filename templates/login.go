@@ -73,13 +73,14 @@ type Push struct {
 	Place       string // of that address; may be empty
 	Browser     string // and its system, as the phone shows them; may be empty
 	At          time.Time
-	Left        int    // seconds until the request expires
-	Total       int    // seconds it had
-	AgainIn     int    // seconds until another may be sent
-	Again       bool   // whether another may be sent at all in this journey
-	OtherWays   []Way  // that may be used instead
-	Silent      bool   // one of the apps gets no notification and must be opened by hand
-	App         string // address of the web authenticator, where it may be on this device; else empty
+	Left        int      // seconds until the request expires
+	Total       int      // seconds it had
+	AgainIn     int      // seconds until another may be sent
+	Again       bool     // whether another may be sent at all in this journey
+	OtherWays   []Way    // that may be used instead
+	TooOld      []OldApp // apps that cannot answer it; others can
+	Silent      bool     // one of the apps gets no notification and must be opened by hand
+	App         string   // address of the web authenticator, where it may be on this device; else empty
 }
 
 func (Push) template() string { return "push.html" }
@@ -125,7 +126,8 @@ const (
 	PushWrongNumber = "wrong-number" // the presence check failed
 	PushElsewhere   = "elsewhere"    // a request from another browser is still open
 	PushLocked      = "locked"       // too many went unanswered
-	PushUnreachable = "unreachable"  // no authenticator can be reached by push now
+	PushUnreachable = "unreachable"  // no authenticator can answer it any more
+	PushTooOld      = "too-old"      // nor can it, because the app is too old for the presence check (PUSH-22)
 	PushResync      = "resync"       // approved, but the app's clock is too far off
 	PushNoLonger    = "no-longer"    // approved, but push was disabled meanwhile
 )
@@ -142,6 +144,7 @@ type PushEnded struct {
 	Last        bool      // the limit of requests in this journey is reached
 	Until       time.Time // with PushLocked: when push is available again; zero if not shown
 	Newer       time.Time // with PushSuperseded: when the newer request was sent; zero if there is none
+	TooOld      []OldApp  // apps that cannot answer a request
 }
 
 func (PushEnded) template() string { return "push_ended.html" }

@@ -85,6 +85,8 @@ func samples() []sample {
 	unknown := push
 	unknown.IP, unknown.Place, unknown.Browser, unknown.AgainIn = "", "", "", 0
 	old := []OldApp{{"Pixel 9", "latchkey-web 1.0.0", "1.1.0"}, {"Work phone", "stranger 7.0.0", ""}}
+	oneOld := push
+	oneOld.TooOld = old[:1]
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
@@ -121,6 +123,7 @@ func samples() []sample {
 		{"push-silent", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
 		{"push-six", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
 		{"push-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
+		{"push-old", Page{Stream: "/t/demo/login/jrn_x/stream", Body: oneOld}},
 		{"push-unknown", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
 		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, OtherWays: others}}},
 		{"push_ended-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNoLonger}}},
@@ -215,14 +218,16 @@ func samples() []sample {
 		{"me_authenticators-none", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
 	list = append(list, meSamples()...)
-	for _, why := range []string{PushMistake, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
-		again := why != PushLocked && why != PushUnreachable && why != PushResync
+	for _, why := range []string{PushMistake, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushTooOld, PushResync, PushNoLonger} {
+		again := why != PushLocked && why != PushUnreachable && why != PushTooOld && why != PushResync
 		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: others}
 		switch why {
 		case PushLocked:
 			body.Until = at
 		case PushSuperseded:
 			body.Newer = at
+		case PushTooOld:
+			body.TooOld = old
 		case PushExpired:
 			body.Again, body.Last = false, true
 		}

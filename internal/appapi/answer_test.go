@@ -395,6 +395,16 @@ func TestPUSH22_AnAppThatIsTooOld(t *testing.T) {
 		s.payload["cap"] = []string{"presence:none"}
 		return h.send(t, s.method, s.name, a.sign(s), s.body)
 	}
+	woken, stop := h.DB.Subscribe(store.JourneyTopic(p.Journey))
+	defer stop()
+	if r := old("pending", nil); r.code() != "capability" {
+		t.Errorf("met: %d %v", r.status, r.body)
+	}
+	select { // without NotifyWaiting in notice it waited until the request expired
+	case <-woken:
+	case <-time.After(10 * time.Second):
+		t.Error("the browser was not told at once")
+	}
 	for name, body := range map[string]any{"pending": nil, "answer": a.approval(t, p)} {
 		if r := old(name, body); r.status != http.StatusConflict || r.code() != "capability" || r.body["capability"] != "presence:enter" {
 			t.Errorf("%s: got %d %v, want 409 capability presence:enter", name, r.status, r.body)

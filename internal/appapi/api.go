@@ -14,6 +14,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/notify"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
@@ -233,7 +234,14 @@ func (a *API) notice(ctx context.Context, m *message) error {
 	}
 	m.app.AppVersion, m.app.Capabilities = m.claims.Version, m.claims.Capabilities
 	return a.db.InTx(ctx, m.who(), func(tx *store.Tx) error {
-		return tx.Authenticators().SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities)
+		if err := tx.Authenticators().SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities); err != nil {
+			return err
+		}
+		users, err := tx.Authenticators().UserIDs(ctx, m.app.Tenant, m.app.ID)
+		for _, user := range users { // whose page may wait for what this app cannot do, or now can
+			err = errors.Join(err, push.NotifyWaiting(ctx, tx, m.app.Tenant, user))
+		}
+		return err
 	})
 }
 

@@ -196,6 +196,8 @@ func (f *flow) state() string {
 	switch {
 	case f.Step == WaitForPush && f.Request.Outcome != "":
 		state += "." + string(f.Request.Outcome)
+	case f.Step == WaitForPush && len(f.TooOld) > 0:
+		state += ".old" // of several apps one turned out to be too old, and the page says so
 	case f.Step == EnrollScan:
 		state += "." + string(f.activation)
 	}

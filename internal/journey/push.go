@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -129,8 +130,20 @@ func (f *flow) loadPush(ctx context.Context, r store.Reader) (err error) {
 	} else {
 		f.Request, err = pushToNobody(r, j, f.Presence, f.Rules.Push)
 	}
+	if f.Request.Outcome == "" && j.Proved() && !f.answerable(r.Now()) {
+		f.Request.Outcome = store.PushUnreachable
+	}
 	f.Facts.PushOpen, f.Facts.Rejected = f.Request.Waiting(), f.Request.Outcome == store.PushNotMe
 	return err
+}
+
+// answerable reports whether an app of the user can still approve the request that is
+// open. One that met the check that it is asked for in too old an app waits in vain
+// (PUSH-22), and so does one whose authenticator was switched off or revoked since.
+func (f *flow) answerable(now time.Time) bool {
+	return slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool {
+		return policy.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
+	})
 }
 
 func pushToNobody(r store.Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {

@@ -2,6 +2,7 @@ package journey_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -176,6 +177,84 @@ func TestPUSH22_TooOldAndCodesAllowed(t *testing.T) {
 	}
 	if v = h.send(v); v.Journey.Notice != "error.choice.missing" || len(h.events(audit.PushChallenge)) != 0 {
 		t.Errorf("a push posted all the same: told %q", v.Journey.Notice)
+	}
+}
+
+// A request that no app can answer any more is waited for no longer: the page is woken
+// at once, says why, and offers what else there is. One that another app can still
+// answer is waited for, and the page says which one is too old.
+//
+// Tried without answerable: the page waited until the request expired. Tried without
+// NotifyWaiting in recordChange, and in notifyLocked: it was not woken.
+func TestPUSH22_ARequestThatNobodyCanAnswer(t *testing.T) {
+	old := func(h *fixture, tx *store.Tx) error {
+		err := tx.Authenticators().SetApp(h.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", []string{"presence:none"})
+		return errors.Join(err, push.NotifyWaiting(h.Context(), tx, h.Tenant.ID, h.User.ID))
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(h *fixture, tx *store.Tx) error
+		tooOld int
+	}{
+		{"the app is too old", old, 1},
+		{"push switched off", func(h *fixture, tx *store.Tx) error { return authenticator.SetPush(h.Context(), tx, h.token, false) }, 0},
+		{"suspended", func(h *fixture, tx *store.Tx) error { return authenticator.Suspend(h.Context(), tx, h.token) }, 0},
+		{"locked", func(h *fixture, tx *store.Tx) error { return authenticator.Lock(h.Context(), tx, h.token) }, 0},
+		{"revoked", func(h *fixture, tx *store.Tx) error { return authenticator.Revoke(h.Context(), tx, h.token, "lost") }, 0},
+	} {
+		for _, another := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, another %v", tt.name, another), func(t *testing.T) {
+				h := newFixture(t, storetest.SQLite(t))
+				spare := h.token
+				spare.ID, spare.Serial, spare.Name = identity.NewID(identity.AuthenticatorID), "LK2", "Tablet"
+				if !another {
+					spare.PushOnAt = time.Time{}
+				}
+				h.do(h.Who, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), spare, h.User.ID) })
+				v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+				woken, stop := h.db.Subscribe(store.JourneyTopic(v.Journey.ID))
+				defer stop()
+				h.do(h.Who, func(tx *store.Tx) error { return tt.change(h, tx) })
+				select {
+				case <-woken:
+				case <-time.After(10 * time.Second):
+					t.Error("the page was not woken")
+				}
+				before := v.State()
+				v = h.look(v)
+				if len(v.TooOld) != tt.tooOld {
+					t.Errorf("too old: %v, want %d", v.TooOld, tt.tooOld)
+				}
+				if another {
+					if v.Step != journey.WaitForPush || (v.State() == before) != (tt.tooOld == 0) {
+						t.Errorf("with another app it stands at %s, %s", v.Step, v.State())
+					}
+					return
+				}
+				if v.Step != journey.PushOver || v.Request.Outcome != store.PushUnreachable || v.State() == before {
+					t.Fatalf("it stands at %s, %q, %s", v.Step, v.Request.Outcome, v.State())
+				}
+				v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+				h.want(v, err, journey.AskPasscode)
+			})
+		}
+	}
+}
+
+// Before anything is proved, an app that is too old changes nothing that the page of
+// its user says (ENR-4).
+//
+// Tried without Proved in loadPush: the page of the user was over.
+func TestENR4_AnOldAppDoesNotTell(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	h.withoutPassword(nil)
+	v := h.want(h.send(h.named("b", "berit.lie", journey.Choose)), nil, journey.WaitForPush)
+	before := v.State()
+	h.do(h.Who, func(tx *store.Tx) error {
+		return tx.Authenticators().SetApp(t.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", []string{"presence:none"})
+	})
+	if v = h.look(v); v.Step != journey.WaitForPush || v.State() != before {
+		t.Errorf("it stands at %s, %s, before %s", v.Step, v.State(), before)
 	}
 }
 

@@ -147,6 +147,20 @@ func Pending(ctx context.Context, r store.Reader, tenant, user string) (store.Pu
 	return r.Push().Open(ctx, tenant, user)
 }
 
+// NotifyWaiting wakes the page that waits for an open request of a user, after a change
+// of what decides whether the request can still be answered.
+func NotifyWaiting(ctx context.Context, tx *store.Tx, tenant, user string) error {
+	p, err := tx.Push().Open(ctx, tenant, user)
+	if errors.Is(err, identity.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tx.Notify(store.JourneyTopic(p.Journey))
+	return nil
+}
+
 // RejectionsSince returns the time since which rejections with *it wasn't me*
 // count: for a day after one a push needs a presence check (PUSH-14).
 func RejectionsSince(now time.Time) time.Time { return now.Add(-24 * time.Hour) }

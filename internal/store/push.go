@@ -29,6 +29,11 @@ const (
 	// claimed, because the user was disabled since, or the authenticator lost. No row
 	// and no app has it.
 	PushNoLonger PushOutcome = "no-longer-allowed"
+
+	// PushUnreachable is what the browser is told of an open request that no app can
+	// answer any more: it is too old for the check, or was switched off or revoked. No
+	// row and no app has it.
+	PushUnreachable PushOutcome = "unreachable"
 )
 
 // A PushRequest is a push request of a journey. The row can be behind the clock;
