@@ -185,7 +185,7 @@ func TestPUSH22_TooOldAndCodesAllowed(t *testing.T) {
 // answer is waited for, and the page says which one is too old.
 //
 // Tried without answerable: the page waited until the request expired. Tried without
-// NotifyWaiting in recordChange, and in notifyLocked: it was not woken.
+// NotifyWaiting in recordChange: it was not woken.
 func TestPUSH22_ARequestThatNobodyCanAnswer(t *testing.T) {
 	old := func(h *fixture, tx *store.Tx) error {
 		err := tx.Authenticators().SetApp(h.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", []string{"presence:none"})
@@ -238,6 +238,36 @@ func TestPUSH22_ARequestThatNobodyCanAnswer(t *testing.T) {
 				h.want(v, err, journey.AskPasscode)
 			})
 		}
+	}
+}
+
+// Wrong passcodes in another browser may lock what a push waits for: the page is told
+// then, too.
+//
+// Tried without NotifyWaiting in notifyLocked: it was not woken.
+func TestPUSH22_WrongPasscodesElsewhere(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	lockout := policy.DefaultLockout()
+	lockout.MaxWrongPasscodes, lockout.Threshold = 3, 50
+	h.setPolicy(lockout)
+	v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+	woken, stop := h.db.Subscribe(store.JourneyTopic(v.Journey.ID))
+	defer stop()
+	other, err := h.take(h.withSession(nowhere), h.toChoice("c"), journey.ChooseMethod{Method: identity.ByPasscode})
+	for range 3 {
+		other = h.want(other, err, journey.AskPasscode)
+		other, err = h.take(h.withSession(nowhere), other, journey.EnterPasscode{Passcode: "000000"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-woken:
+	case <-time.After(10 * time.Second):
+		t.Error("the page was not woken")
+	}
+	if v = h.look(v); v.Request.Outcome != store.PushUnreachable {
+		t.Errorf("it stands at %s, %q", v.Step, v.Request.Outcome)
 	}
 }
 
