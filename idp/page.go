@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
@@ -212,8 +213,12 @@ func pushEnded(p *journey.Prompt, ask journey.AskedAnother) templates.PushEnded 
 	if why, ok := endedPushes[ask.Outcome]; ok {
 		body.Why = why
 	}
-	if body.Why == templates.PushUnreachable && len(body.TooOld) > 0 {
+	switch until := p.Push.LockedUntil.Time; {
+	case body.Why == templates.PushUnreachable && len(body.TooOld) > 0:
 		body.Why = templates.PushTooOld
+	case body.Why == templates.PushSuperseded && !until.IsZero():
+		// One too many was asked for, and ended this one: no newer one was sent (PUSH-9).
+		body.Why, body.Until, body.Newer = templates.PushLocked, until, time.Time{}
 	}
 	return body
 }
@@ -234,7 +239,7 @@ func pushUnsent(p *journey.Prompt, why string) templates.PushEnded {
 // for a lock or an old app, it says so (PUSH-9a, PUSH-22).
 func passcode(r *http.Request, p *journey.Prompt, ask journey.AskedPasscode) templates.Passcode {
 	body := templates.Passcode{Application: p.Application, Name: p.Name, Push: p.Push.Offered, Only: ask.Only, Recovery: ask.Recovery,
-		PIN: ask.PIN, Typed: r.PostFormValue("passcode"), Approved: ask.Approved}
+		PIN: ask.PIN, Typed: r.PostFormValue("passcode"), Approved: ask.Approved, Counter: ask.Counter}
 	if ask.PIN != "" {
 		body.Typed = "" // it may have the PIN in it
 	}

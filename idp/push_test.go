@@ -102,7 +102,7 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 		{"a wrong number", func(s *site, v *userAgent) { s.answers(wrong) },
 			"The number was not right", "one try only", []string{"again", "passcode", "back", "cancel"}},
 		{"nobody answered", func(s *site, v *userAgent) { s.Clock.Advance(time.Minute) },
-			"The request ran out of time", "Nothing is wrong with your account", []string{"again", "passcode", "back", "cancel"}},
+			"The request ran out of time", "No answer to it counts any more", []string{"again", "passcode", "back", "cancel"}},
 		{"another tab began a newer one", func(s *site, v *userAgent) {
 			s.Clock.Advance(15 * time.Second)
 			other := &userAgent{site: s, http: v.http}
@@ -136,6 +136,23 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 				t.Errorf("does not say %q:\n%s", tt.says, v.page)
 			}
 		})
+	}
+}
+
+// A request that one too many ended was not superseded by a newer one, which was not
+// sent: its page says that push is paused, and until when.
+//
+// Tried without the case of a lock in pushEnded: it said that a newer request was sent.
+func TestPUSH9_TheOtherTabOfALock(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	s.check(policy.Enter, func(p *policy.Push) { p.Limit = 1 })
+	v := s.userAgent().toChoice().send("method", "push").sees(`class="number"`)
+	s.Clock.Advance(15 * time.Second)
+	other := &userAgent{site: s, http: v.http}
+	other.toChoice().send("method", "push").sees("Push is paused for now")
+	v.send().sees("Push is back at")
+	if got, want := v.heading(), "Push is paused for now"; got != want {
+		t.Errorf("heading %q, want %q", got, want)
 	}
 }
 

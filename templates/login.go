@@ -128,7 +128,7 @@ const (
 	PushLocked      = "locked"       // too many went unanswered
 	PushUnreachable = "unreachable"  // no authenticator can answer it any more
 	PushTooOld      = "too-old"      // nor can it, because the app is too old for the presence check (PUSH-22)
-	PushResync      = "resync"       // approved, but the app's clock is too far off
+	PushResync      = "resync"       // approved with a passcode from the outer window, which no next one set right
 	PushNoLonger    = "no-longer"    // approved, but push was disabled meanwhile
 )
 
@@ -163,7 +163,8 @@ type Passcode struct {
 	Recovery    bool      // with Only: a recovery code may be used instead
 	PIN         string    // "before" or "after": where a PIN is typed with the passcode; empty without one
 	Typed       string    // value of the field when another language was picked (ENR-13)
-	Approved    bool      // the push was approved, but the clock of the phone is too far off: the passcode corrects that (PUSH-16)
+	Approved    bool      // the push was approved with a passcode too far off: the next one corrects that (PUSH-16)
+	Counter     bool      // with Approved: it is made by a counter, and by no clock
 	Paused      time.Time // until when push is locked, where it would else be offered; zero if not
 	TooOld      []OldApp  // apps because of which push is not offered (PUSH-22)
 }
@@ -186,10 +187,24 @@ func (o OldApp) Explanation() Text {
 func (Passcode) template() string { return "passcode.html" }
 
 func (b Passcode) heading() Text {
-	if b.Approved {
-		return Text{Key: "push.ended.resync.heading"}
+	switch {
+	case b.Approved && b.Counter:
+		return Text{Key: "passcode.resync.counter.heading"}
+	case b.Approved:
+		return Text{Key: "passcode.resync.heading"}
 	}
 	return Text{Key: "passcode.heading"}
+}
+
+// How says what to type.
+func (b Passcode) How() Text {
+	switch {
+	case b.Approved && b.Counter:
+		return Text{Key: "passcode.resync.counter.text"}
+	case b.Approved:
+		return Text{Key: "passcode.resync.text"}
+	}
+	return Text{Key: "passcode.how"}
 }
 
 // Why a login is refused.

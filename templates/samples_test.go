@@ -167,6 +167,7 @@ func samples() []sample {
 		{"enroll_third_party-phone", Page{Body: phone}},
 		{"enroll_third_party-over", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
 		{"passcode-approved", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true}}},
+		{"passcode-approved-counter", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true, Counter: true}}},
 		{"passcode-paused", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Paused: at}}},
 		{"passcode-old", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, TooOld: old}}},
 		{"choose-limit", Page{Body: Choose{payroll, anna, []Method{{Kind: "push", Disabled: Text{Key: "choose.disabled.limit"}}, methods[1]}}}},
