@@ -98,7 +98,7 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 		{"a mistake", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyMistake }) },
 			"You declined it", "", []string{"again", "passcode", "back", "cancel"}},
 		{"not me", func(s *site, v *userAgent) { s.answers(func(a *push.Answer) { a.Decision = push.DenyNotMe }) },
-			"This sign‑in was rejected on the phone", "this attempt to sign in is over", []string{"cancel"}},
+			"This sign‑in was rejected in the authenticator", "this attempt to sign in is over", []string{"cancel"}},
 		{"a wrong number", func(s *site, v *userAgent) { s.answers(wrong) },
 			"The number was not right", "one try only", []string{"again", "passcode", "back", "cancel"}},
 		{"nobody answered", func(s *site, v *userAgent) { s.Clock.Advance(time.Minute) },
@@ -115,7 +115,7 @@ func TestJRN11_EveryEndHasItsOwnPage(t *testing.T) {
 					return push.PasscodeTooFar, store.Passcode{Step: s.Clock.Now().Unix()/30 + 8}, nil
 				}
 			})
-		}, "Your phone’s clock is off", "enter the next passcode by hand", []string{"continue", "push", "cancel"}},
+		}, "The clock of your authenticator is off", "enter the next passcode by hand", []string{"continue", "push", "cancel"}},
 		{"push taken away after the approval", func(s *site, v *userAgent) {
 			s.answers(func(a *push.Answer) { a.Number = shown.FindStringSubmatch(v.page)[1] })
 			s.Do(s.t, func(tx *store.Tx) error { return authenticator.SetPush(s.t.Context(), tx, s.token, false) })
@@ -198,12 +198,12 @@ func TestPUSH14_ThePageOfARejectionTellsNothing(t *testing.T) {
 	}
 	for _, way := range []string{"again", "back", "passcode", "push"} {
 		s.Clock.Advance(15 * time.Second)
-		if v.send("do", way); v.heading() != "This sign‑in was rejected on the phone" {
+		if v.send("do", way); v.heading() != "This sign‑in was rejected in the authenticator" {
 			t.Errorf("after %s: %s", way, v.heading())
 		}
 	}
 	v.send("do", "cancel")
-	if v.heading() == "This sign‑in was rejected on the phone" {
+	if v.heading() == "This sign‑in was rejected in the authenticator" {
 		t.Error("there is no way out")
 	}
 }
