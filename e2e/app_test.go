@@ -55,7 +55,7 @@ func startApp(t *testing.T) *appServer {
 	}
 	tenant := identity.Tenant{ID: identity.NewID(identity.TenantID), Slug: "demo", Name: "Example Hospital"}
 	h := &appServer{db: db, who: identity.Principal{Tenant: tenant.ID, Kind: identity.Browser, IP: "192.0.2.17"},
-		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg"}}
+		user: identity.User{Tenant: tenant.ID, ID: identity.NewID(identity.UserID), Name: "anna.berg", Password: "a hash"}}
 	h.tx(t, func(tx *store.Tx) error {
 		return errors.Join(tx.Tenants().Add(t.Context(), tenant), tx.Users().Add(t.Context(), h.user),
 			tx.Applications().Add(t.Context(), identity.Application{Tenant: tenant.ID, ID: appPayroll, Name: "Payroll",
@@ -83,7 +83,7 @@ func startApp(t *testing.T) *appServer {
 	}
 	h.notifier = &notify.Notifier{DB: db, Client: outbound.New(nil), Services: services, Catalog: catalog, Base: h.base, Contact: "mailto:help@example.org", Log: log}
 	streams := web.NewStreams(log)
-	api := appapi.New(appapi.Options{DB: db, Catalog: catalog, Base: h.base, Notifier: h.notifier,
+	api := appapi.New(appapi.Options{DB: db, Catalog: catalog, Base: h.base, SelfService: h.base, Notifier: h.notifier,
 		Address: func(*http.Request) string { return "192.0.2.80" }, Streams: streams, Log: log})
 	mux.Handle("/authenticator/", app)
 	mux.Handle(static.Prefix, static.Handler())
@@ -105,7 +105,7 @@ func (h *appServer) journey(t *testing.T) *identity.Journey {
 	t.Helper()
 	now := h.db.Now()
 	j := &identity.Journey{Tenant: h.user.Tenant, ID: identity.NewID(identity.JourneyID), Application: appPayroll,
-		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", Fingerprint: "Firefox, Linux", IP: "192.0.2.17", UserID: h.user.ID, Name: "Anna.Berg",
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
@@ -310,6 +310,18 @@ func appStates(t *testing.T, h *appServer, b *Browser, look func(state string)) 
 	b.Click(deny)
 	b.See(`#sheet > button[autofocus]`)
 	look("outcome")
+	b.Click(`#sheet > button`)
+
+	h.ask(t, policy.NoPresence)
+	b.See(`#sheet form .pair`)
+	b.Click(deny)
+	b.See(notMe)
+	b.Click(notMe)
+	b.See(`#sheet > button[autofocus]`)
+	if got, want := b.Attribute(`#sheet a.button`, "href"), h.base+"/t/demo/me/password"; got != want {
+		t.Errorf("PUSH-14: it wasn't me leads to %s, want %s", got, want)
+	}
+	look("outcome-not-me")
 	b.Click(`#sheet > button`)
 
 	id = h.ask(t, policy.Pick)

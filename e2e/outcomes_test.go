@@ -76,7 +76,7 @@ func TestJRN11_EveryOutcome(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Phone.EnterNumber(w.Desk.Text(waiting))
-		}, "push.ended.resync.heading", "push.ended.resync.text"},
+		}, "passcode.resync.heading", "passcode.resync.text"},
 		{"switched off before the claim", Profile{NoScript: true}, `{}`, func(t *testing.T, w *Flow) {
 			w.Phone.Approve(w.Desk.Text(waiting))
 			w.Demo.run(nil, "", "authenticator", "set", w.Demo.serial(w.User.Name), "--push", "off")

@@ -32,10 +32,10 @@ func newServer(t *testing.T, base, source string, env ...string) *Server {
 }
 
 // StartServer starts a fresh server on an empty database, with one user and mails
-// as files, and stops it with the test.
-func StartServer(t *testing.T, source string) *Server {
+// as files, and stops it with the test. Its configuration is in env besides.
+func StartServer(t *testing.T, source string, env ...string) *Server {
 	t.Helper()
-	s := newServer(t, "http://"+freeAddr(t), source, "LATCHKEY_MAIL_FOLDER=mails")
+	s := newServer(t, "http://"+freeAddr(t), source, append(env, "LATCHKEY_MAIL_FOLDER=mails")...)
 	s.start()
 	s.User = User{Name: "anna.berg", Password: "correct horse battery", Mail: "anna@example.org"}
 	s.run(nil, "", "group", "add", "Nurses")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
@@ -178,8 +179,8 @@ var disabledTexts = map[journey.Reason]string{
 
 // push is the page that waits for the phone.
 func (b *browser) push(p *journey.Prompt, ask journey.AskedPush) templates.Push {
-	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place,
-		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent}
+	body := templates.Push{Application: p.Application, Name: p.Name, Number: ask.Number, Pick: ask.Pick, IP: ask.Address, Place: ask.Place, Browser: ask.Browser,
+		At: ask.StartedAt.Time, Left: ask.Left, Total: ask.Total, AgainIn: p.Push.AgainIn, Again: !p.Push.Last, OtherWays: ways(p.Push.OtherMethods), Silent: ask.Silent, TooOld: oldApps(p.Push.TooOld)}
 	if ask.OnThisDevice {
 		body.App = b.idp.Site.AuthenticatorOrigin() + "/authenticator/"
 	}
@@ -196,24 +197,28 @@ func ways(methods []identity.Method) []templates.Way {
 
 // endedPushes says by its own name how a request ended without a login.
 var endedPushes = map[store.PushOutcome]string{
-	store.PushNotMe:       templates.PushNotMe,
 	store.PushMistake:     templates.PushMistake,
 	store.PushWrongNumber: templates.PushWrongNumber,
 	store.PushSuperseded:  templates.PushSuperseded,
 	store.PushCancelled:   templates.PushSuperseded,
 	store.PushResync:      templates.PushResync,
 	store.PushNoLonger:    templates.PushNoLonger,
+	store.PushUnreachable: templates.PushUnreachable,
 }
 
 // pushEnded says how the request ended, and what can be done now.
 func pushEnded(p *journey.Prompt, ask journey.AskedAnother) templates.PushEnded {
-	body := templates.PushEnded{Application: p.Application, Name: p.Name, Why: templates.PushExpired, Newer: ask.Newer.Time,
+	body := templates.PushEnded{Application: p.Application, Name: p.Name, Why: templates.PushExpired, Newer: ask.Newer.Time, TooOld: oldApps(p.Push.TooOld),
 		Again: p.Push.Offered, AgainIn: p.Push.AgainIn, OtherWays: ways(p.Push.OtherMethods), Last: p.Push.Last}
 	if why, ok := endedPushes[ask.Outcome]; ok {
 		body.Why = why
 	}
-	if body.Why == templates.PushNotMe {
-		body.Again, body.Last = false, false // no resend for this attempt, whoever asks
+	switch until := p.Push.LockedUntil.Time; {
+	case body.Why == templates.PushUnreachable && len(body.TooOld) > 0:
+		body.Why = templates.PushTooOld
+	case body.Why == templates.PushSuperseded && !until.IsZero():
+		// One too many was asked for, and ended this one: no newer one was sent (PUSH-9).
+		body.Why, body.Until, body.Newer = templates.PushLocked, until, time.Time{}
 	}
 	return body
 }
@@ -234,7 +239,7 @@ func pushUnsent(p *journey.Prompt, why string) templates.PushEnded {
 // for a lock or an old app, it says so (PUSH-9a, PUSH-22).
 func passcode(r *http.Request, p *journey.Prompt, ask journey.AskedPasscode) templates.Passcode {
 	body := templates.Passcode{Application: p.Application, Name: p.Name, Push: p.Push.Offered, Only: ask.Only, Recovery: ask.Recovery,
-		PIN: ask.PIN, Typed: r.PostFormValue("passcode"), Approved: ask.Approved}
+		PIN: ask.PIN, Typed: r.PostFormValue("passcode"), Approved: ask.Approved, Counter: ask.Counter}
 	if ask.PIN != "" {
 		body.Typed = "" // it may have the PIN in it
 	}
@@ -319,6 +324,7 @@ var refusedPages = map[journey.Reason]string{
 	journey.ReasonAppTooOld:        templates.RefusedAppTooOld,
 	journey.ReasonNoPasskey:        templates.RefusedNoPasskey,
 	journey.ReasonNoReset:          templates.RefusedNoReset,
+	journey.ReasonRejected:         templates.RefusedRejected,
 	journey.ReasonPushOnly:         templates.RefusedPushOnly,
 	journey.ReasonNoWay:            templates.RefusedNoMethod,
 

@@ -71,14 +71,16 @@ type Push struct {
 	Pick        bool   // the phone shows several numbers to pick from
 	IP          string // of the browser, as the phone shows it
 	Place       string // of that address; may be empty
+	Browser     string // and its system, as the phone shows them; may be empty
 	At          time.Time
-	Left        int    // seconds until the request expires
-	Total       int    // seconds it had
-	AgainIn     int    // seconds until another may be sent
-	Again       bool   // whether another may be sent at all in this journey
-	OtherWays   []Way  // that may be used instead
-	Silent      bool   // one of the apps gets no notification and must be opened by hand
-	App         string // address of the web authenticator, where it may be on this device; else empty
+	Left        int      // seconds until the request expires
+	Total       int      // seconds it had
+	AgainIn     int      // seconds until another may be sent
+	Again       bool     // whether another may be sent at all in this journey
+	OtherWays   []Way    // that may be used instead
+	TooOld      []OldApp // apps that cannot answer it; others can
+	Silent      bool     // one of the apps gets no notification and must be opened by hand
+	App         string   // address of the web authenticator, where it may be on this device; else empty
 }
 
 func (Push) template() string { return "push.html" }
@@ -119,14 +121,14 @@ func (b Push) How() Text {
 // How a push request ended without an approval, or why none was sent.
 const (
 	PushMistake     = "mistake"      // denied on the phone: I made a mistake
-	PushNotMe       = "not-me"       // denied on the phone: it wasn't me
 	PushExpired     = "expired"      // nobody answered in time
 	PushSuperseded  = "superseded"   // another one was sent from this browser
 	PushWrongNumber = "wrong-number" // the presence check failed
 	PushElsewhere   = "elsewhere"    // a request from another browser is still open
 	PushLocked      = "locked"       // too many went unanswered
-	PushUnreachable = "unreachable"  // no authenticator can be reached by push now
-	PushResync      = "resync"       // approved, but the app's clock is too far off
+	PushUnreachable = "unreachable"  // no authenticator can answer it any more
+	PushTooOld      = "too-old"      // nor can it, because the app is too old for the presence check (PUSH-22)
+	PushResync      = "resync"       // approved with a passcode from the outer window, which no next one set right
 	PushNoLonger    = "no-longer"    // approved, but push was disabled meanwhile
 )
 
@@ -142,6 +144,7 @@ type PushEnded struct {
 	Last        bool      // the limit of requests in this journey is reached
 	Until       time.Time // with PushLocked: when push is available again; zero if not shown
 	Newer       time.Time // with PushSuperseded: when the newer request was sent; zero if there is none
+	TooOld      []OldApp  // apps that cannot answer a request
 }
 
 func (PushEnded) template() string { return "push_ended.html" }
@@ -160,7 +163,8 @@ type Passcode struct {
 	Recovery    bool      // with Only: a recovery code may be used instead
 	PIN         string    // "before" or "after": where a PIN is typed with the passcode; empty without one
 	Typed       string    // value of the field when another language was picked (ENR-13)
-	Approved    bool      // the push was approved, but the clock of the phone is too far off: the passcode corrects that (PUSH-16)
+	Approved    bool      // the push was approved with a passcode too far off: the next one corrects that (PUSH-16)
+	Counter     bool      // with Approved: it is made by a counter, and by no clock
 	Paused      time.Time // until when push is locked, where it would else be offered; zero if not
 	TooOld      []OldApp  // apps because of which push is not offered (PUSH-22)
 }
@@ -183,10 +187,24 @@ func (o OldApp) Explanation() Text {
 func (Passcode) template() string { return "passcode.html" }
 
 func (b Passcode) heading() Text {
-	if b.Approved {
-		return Text{Key: "push.ended.resync.heading"}
+	switch {
+	case b.Approved && b.Counter:
+		return Text{Key: "passcode.resync.counter.heading"}
+	case b.Approved:
+		return Text{Key: "passcode.resync.heading"}
 	}
 	return Text{Key: "passcode.heading"}
+}
+
+// How says what to type.
+func (b Passcode) How() Text {
+	switch {
+	case b.Approved && b.Counter:
+		return Text{Key: "passcode.resync.counter.text"}
+	case b.Approved:
+		return Text{Key: "passcode.resync.text"}
+	}
+	return Text{Key: "passcode.how"}
 }
 
 // Why a login is refused.
@@ -198,6 +216,7 @@ const (
 	RefusedPushOnly  = "push-only"  // as RefusedNoMethod, and the user's authenticators make no passcodes
 	RefusedNoPasskey = "no-passkey" // a passkey is required, and the user has none
 	RefusedNoReset   = "no-reset"   // of a forgotten password: the user has no second factor beside the mail
+	RefusedRejected  = "rejected"   // on the phone, with *it wasn't me*: the attempt is over (PUSH-14)
 	RefusedLocked    = "locked"     // too many logins failed (CRED-20)
 
 	RefusedLockedByOperator = "locked-by-operator" // until an operator unlocks the user
@@ -206,7 +225,7 @@ const (
 )
 
 // Refused says why this login cannot succeed, and whom to ask. Buttons: back,
-// cancel.
+// except with RefusedRejected, and cancel.
 type Refused struct {
 	Application string
 	Name        string

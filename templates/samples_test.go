@@ -75,7 +75,7 @@ func samples() []sample {
 	storeHere, storeOver := store, store
 	storeHere.Link, storeHere.Install, storeOver.Over = "otpauth://pipush/anna.berg", "https://apps.example.org/privacyidea", true
 	others := []Way{"passcode", "challenge", "passkey", "recovery code"}
-	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, OtherWays: others}
+	push := Push{Application: payroll, Name: anna, Number: "47", IP: "192.0.2.17", Place: "Bergen, Norway", Browser: "Firefox, Windows", At: at, Left: 48, Total: 60, AgainIn: 12, Again: true, OtherWays: others}
 	plain := push
 	plain.Number, plain.Place, plain.Again, plain.OtherWays = "", "", false, nil
 	silent := push
@@ -83,8 +83,10 @@ func samples() []sample {
 	six, samePhone := push, push
 	six.Number, samePhone.App = "482913", "https://login.example.org/authenticator/"
 	unknown := push
-	unknown.IP, unknown.Place, unknown.AgainIn = "", "", 0
+	unknown.IP, unknown.Place, unknown.Browser, unknown.AgainIn = "", "", "", 0
 	old := []OldApp{{"Pixel 9", "latchkey-web 1.0.0", "1.1.0"}, {"Work phone", "stranger 7.0.0", ""}}
+	oneOld := push
+	oneOld.TooOld = old[:1]
 	platforms := []PlatformChoice{{identity.IOS, false, false}, {identity.Android, false, true}, {identity.Windows, true, false}, {identity.PrivacyIDEA, false, false}, {identity.ThirdParty, false, false}}
 
 	list := []sample{
@@ -121,9 +123,10 @@ func samples() []sample {
 		{"push-silent", Page{Stream: "/t/demo/login/jrn_x/stream", Body: silent}},
 		{"push-six", Page{Stream: "/t/demo/login/jrn_x/stream", Body: six}},
 		{"push-here", Page{Stream: "/t/demo/login/jrn_x/stream", Body: samePhone}},
+		{"push-old", Page{Stream: "/t/demo/login/jrn_x/stream", Body: oneOld}},
 		{"push-unknown", Page{Stream: "/t/demo/login/jrn_x/stream", Body: unknown}},
 		{"push_ended-wait", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushMistake, Again: true, AgainIn: 12, OtherWays: others}}},
-		{"push_ended-not-me-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNotMe}}},
+		{"push_ended-bare", Page{Body: PushEnded{Application: payroll, Name: anna, Why: PushNoLonger}}},
 		{"passcode", Page{Body: Passcode{Application: payroll, Name: anna, Push: true}}},
 		{"passcode-problem", Page{Problem: "error.passcode.wrong", Body: Passcode{Application: payroll, Name: anna}}},
 		{"passcode-enrolled", Page{Notice: "notice.enrolled", Body: Passcode{Application: payroll, Name: anna, Only: true}}},
@@ -164,6 +167,7 @@ func samples() []sample {
 		{"enroll_third_party-phone", Page{Body: phone}},
 		{"enroll_third_party-over", Page{Body: EnrollThirdParty{Application: payroll, Name: anna, Over: true}}},
 		{"passcode-approved", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true}}},
+		{"passcode-approved-counter", Page{Body: Passcode{Application: payroll, Name: anna, Approved: true, Counter: true}}},
 		{"passcode-paused", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, Paused: at}}},
 		{"passcode-old", Page{Body: Passcode{Application: payroll, Name: anna, Only: true, TooOld: old}}},
 		{"choose-limit", Page{Body: Choose{payroll, anna, []Method{{Kind: "push", Disabled: Text{Key: "choose.disabled.limit"}}, methods[1]}}}},
@@ -215,14 +219,16 @@ func samples() []sample {
 		{"me_authenticators-none", Page{Nav: nav("authenticators"), Body: MeAuthenticators{Name: anna}}},
 	}
 	list = append(list, meSamples()...)
-	for _, why := range []string{PushMistake, PushNotMe, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushResync, PushNoLonger} {
-		again := why != PushNotMe && why != PushLocked && why != PushUnreachable && why != PushResync
-		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: map[bool][]Way{true: others}[why != PushNotMe]}
+	for _, why := range []string{PushMistake, PushExpired, PushSuperseded, PushWrongNumber, PushElsewhere, PushLocked, PushUnreachable, PushTooOld, PushResync, PushNoLonger} {
+		again := why != PushLocked && why != PushUnreachable && why != PushTooOld && why != PushResync
+		body := PushEnded{Application: payroll, Name: anna, Why: why, Again: again, OtherWays: others}
 		switch why {
 		case PushLocked:
 			body.Until = at
 		case PushSuperseded:
 			body.Newer = at
+		case PushTooOld:
+			body.TooOld = old
 		case PushExpired:
 			body.Again, body.Last = false, true
 		}
@@ -246,7 +252,7 @@ func samples() []sample {
 		}
 		list = append(list, sample{"enroll_end-" + why, Page{Body: body}})
 	}
-	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedNoPermit, RefusedNoMethod, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
+	for _, why := range []string{RefusedByPolicy, RefusedNotTarget, RefusedNoPermit, RefusedNoMethod, RefusedPushOnly, RefusedNoPasskey, RefusedNoReset, RefusedRejected, RefusedLocked, RefusedLockedByOperator, RefusedPushLocked, RefusedAppTooOld} {
 		body := Refused{Application: payroll, Name: anna, Why: why}
 		switch why {
 		case RefusedLocked, RefusedPushLocked:

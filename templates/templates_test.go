@@ -348,7 +348,7 @@ func TestHostileNamesStayText(t *testing.T) {
 	const evil = `"><script src=//evil.example></script><img onerror=x>'`
 	for _, body := range []Body{
 		Password{Application: evil, Name: evil},
-		Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil},
+		Push{Application: evil, Name: evil, Number: "47", IP: evil, Place: evil, Browser: evil},
 		Me{Name: evil, Applications: []Link{{evil, "javascript:alert(1)"}}},
 		MeAuthenticators{Name: evil, Authenticators: []Authenticator{{Name: evil, Serial: evil}}},
 		Problem{Application: evil, Home: "javascript:alert(1)"},

@@ -154,8 +154,8 @@ func (phonePending) Run(ctx context.Context, s *shell) error {
 	if err != nil {
 		return err
 	}
-	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "PLACE", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
-		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, r.Place, formatTime(time.Unix(r.Started, 0)), formatTime(time.Unix(r.Expires, 0)), check(r)}
+	return list(s, waiting, []string{"ID", "APPLICATION", "ORGANISATION", "AS", "FROM", "PLACE", "BROWSER", "BEGUN", "UNTIL", "NUMBER"}, func(r phone.Request) []string {
+		return []string{r.ID, r.Application, r.Organisation, r.User, r.Address, r.Place, r.Browser, formatTime(time.Unix(r.Started, 0)), formatTime(time.Unix(r.Expires, 0)), check(r)}
 	})
 }
 
@@ -191,16 +191,27 @@ func (c *phoneApprove) Run(ctx context.Context, s *shell) error {
 	}
 	if f, ok := s.terminal(); ok {
 		p.Number = func(r phone.Request) (string, error) {
-			question := fmt.Sprintf("%s at %s, as %s from %s. The login page's number, %s: ", r.Application, r.Organisation, r.User, cmp.Or(r.Address, "nobody knows where"), check(r))
+			question := fmt.Sprintf("%s at %s, as %s from %s. The login page's number, %s: ", r.Application, r.Organisation, r.User, origin(r), check(r))
 			return s.askLine(ctx, f, printable(question))
 		}
 	}
 	return s.outcome(p.Approve(ctx, c.Request, cmp.Or(c.Number, c.Pick)))
 }
 
+// origin says where a request comes from, in which browser.
+func origin(r phone.Request) string {
+	var known []string
+	for _, part := range []string{r.Place, r.Address, r.Browser} {
+		if part != "" {
+			known = append(known, part)
+		}
+	}
+	return cmp.Or(strings.Join(known, ", "), "nobody knows where")
+}
+
 type phoneDeny struct {
 	Request string `arg:"" help:"Id of the request, as in phone pending."`
-	NotMe   bool   `xor:"why" required:"" help:"Somebody else began it: it is reported."`
+	NotMe   bool   `xor:"why" required:"" help:"Somebody else began it: it is put on record, and that sign-in is over."`
 	Mistake bool   `xor:"why" required:"" help:"It was begun by mistake: nobody is told."`
 }
 
@@ -218,6 +229,9 @@ func (c *phoneDeny) Run(ctx context.Context, s *shell) error {
 func (s *shell) outcome(o phone.Outcome, err error) error {
 	if err != nil {
 		return err
+	}
+	if o.ChangePassword != "" {
+		return s.print(o, "%s: %s\nSomebody may know your password. Change it: %s", o.Request, o.Outcome, o.ChangePassword)
 	}
 	return s.print(o, "%s: %s", o.Request, o.Outcome)
 }

@@ -59,7 +59,7 @@ func (h *Fixture) StartJourney(t *testing.T, user identity.User) *identity.Journ
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
-		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: "b", Fingerprint: "Firefox, Linux", IP: "192.0.2.1", UserID: user.ID, Name: user.Name,
 		Required:  []identity.Validation{identity.Password, identity.SecondFactor},
 		Passed:    []identity.CompletedFactor{{Validation: identity.Password, Method: identity.ByPassword, At: now}},
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute), Enroll: identity.EnrollOffered}

@@ -31,8 +31,12 @@ type waitingRequest struct {
 	Started      int64              `json:"started"`
 	Address      string             `json:"address,omitempty"`
 	Place        string             `json:"place,omitempty"`
+	Browser      string             `json:"browser,omitempty"`
 	Expires      int64              `json:"expires"`
 	Presence     *push.UserPresence `json:"presence,omitempty"`
+	// ChangePassword is the address at which the person changes the password once
+	// somebody else has it; empty of somebody who has none.
+	ChangePassword string `json:"change_password,omitempty"`
 }
 
 // pending shows the app the request that waits for its user, if push reaches
@@ -70,7 +74,10 @@ func (a *API) pending(ctx context.Context, m message) (any, error) {
 		return nil, err
 	}
 	r := &waitingRequest{ID: p.ID, Nonce: p.Nonce, Application: p.Application, Organisation: tenant.OrganisationName(),
-		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Expires: p.ExpiresAt.Unix()}
+		User: p.Name, Started: p.LoginAt.Unix(), Address: p.IP, Place: p.Place, Browser: p.Agent, Expires: p.ExpiresAt.Unix()}
+	if user.Password != "" && a.selfService != "" {
+		r.ChangePassword = a.selfService + "/t/" + tenant.Slug + "/me/password"
+	}
 	options, err := a.db.Push().Options(ctx, p.Tenant, p.ID)
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ func TestPUSH13_ApprovedWithNumberAndPasscode(t *testing.T) {
 		}
 		got := waiting[0]
 		if got.ID != request.ID || got.Application != "Payroll" || got.Organisation != h.Tenant.Name || got.User != j.Name || got.Digits != 2 ||
-			got.Address != j.IP || got.Place != "Bergen, Norway" || got.Started != j.StartedAt.Unix() || got.Expires != request.ExpiresAt.Unix() {
+			got.Address != j.IP || got.Place != "Bergen, Norway" || got.Browser != "Firefox, Linux" || got.Started != j.StartedAt.Unix() || got.Expires != request.ExpiresAt.Unix() {
 			t.Errorf("PUSH-12: the phone shows %+v", got)
 		}
 		woken, stop := h.DB.Subscribe(store.JourneyTopic(j.ID))
@@ -395,6 +395,16 @@ func TestPUSH22_AnAppThatIsTooOld(t *testing.T) {
 		s.payload["cap"] = []string{"presence:none"}
 		return h.send(t, s.method, s.name, a.sign(s), s.body)
 	}
+	woken, stop := h.DB.Subscribe(store.JourneyTopic(p.Journey))
+	defer stop()
+	if r := old("pending", nil); r.code() != "capability" {
+		t.Errorf("met: %d %v", r.status, r.body)
+	}
+	select { // without NotifyWaiting in notice it waited until the request expired
+	case <-woken:
+	case <-time.After(10 * time.Second):
+		t.Error("the browser was not told at once")
+	}
 	for name, body := range map[string]any{"pending": nil, "answer": a.approval(t, p)} {
 		if r := old(name, body); r.status != http.StatusConflict || r.code() != "capability" || r.body["capability"] != "presence:enter" {
 			t.Errorf("%s: got %d %v, want 409 capability presence:enter", name, r.status, r.body)
@@ -464,6 +474,38 @@ func TestPUSH12_NoAddress(t *testing.T) {
 	}
 }
 
+// Whoever answers *it wasn't me* is led to where the password is changed; a user who
+// has none is led nowhere.
+//
+// Tried without looking whether the user has one: both were led there.
+func TestPUSH14_WhereThePasswordIsChanged(t *testing.T) {
+	h := onSQLite(t)
+	for _, tt := range []struct{ password, want string }{
+		{"", ""},
+		{"a hash", "https://login.example.org/t/" + h.Tenant.Slug + "/me/password"},
+	} {
+		user := h.User
+		user.Password = tt.password
+		h.Do(t, func(tx *store.Tx) error { return tx.Users().Change(t.Context(), user) })
+		_, shown := h.Issued(t, h.User)
+		p := &phone.Phone{Dir: t.TempDir(), Now: h.Clock.Now}
+		if _, err := p.Activate(t.Context(), phone.Activation{Link: shown.Link(h.server.URL), Push: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, mistake := range []bool{true, false} {
+			_, request := h.Pushed(t, h.User, policy.Enter)
+			outcome, err := p.Deny(t.Context(), request.ID, mistake)
+			want := tt.want
+			if mistake {
+				want = ""
+			}
+			if err != nil || outcome.ChangePassword != want {
+				t.Errorf("password %q, a mistake %v: led to %q, %v, want %q", tt.password, mistake, outcome.ChangePassword, err, want)
+			}
+		}
+	}
+}
+
 // Push that is locked says so, and until when; nothing waits meanwhile.
 func TestPUSH9_StatusTellsOfALock(t *testing.T) {
 	h := onSQLite(t)
@@ -513,7 +555,7 @@ func TestPUSH19_TheNumberStaysInTheBrowser(t *testing.T) {
 	a := h.enrolled(t, h.User, true)
 	_, p := h.Pushed(t, h.User, policy.Enter)
 	request := a.must(t, "pending", nil)["request"].(map[string]any)
-	known := "id nonce application organisation user started address place expires presence"
+	known := "id nonce application organisation user started address place browser change_password expires presence"
 	for name := range request {
 		if !strings.Contains(known, name) {
 			t.Errorf("pending tells %q: %v", name, request[name])

@@ -14,6 +14,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/notify"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 	"github.com/latchkey-id/latchkey/locales"
@@ -36,6 +37,9 @@ type Options struct {
 	// are checked against it, never against the Host header, which whoever
 	// replays a call chooses.
 	Base string
+	// SelfService is the configured origin of the self-service pages, to which apps
+	// lead. Empty where there are none.
+	SelfService string
 	// Notifier rings apps in browsers.
 	Notifier *notify.Notifier
 	// Address tells where a request comes from; empty when unknown.
@@ -47,19 +51,21 @@ type Options struct {
 
 // An API is what authenticator apps talk to.
 type API struct {
-	db       *store.DB
-	catalog  *locales.Catalog
-	base     string
-	notifier *notify.Notifier
-	address  func(*http.Request) string
-	log      *slog.Logger
-	serving  *web.Streams
-	streams  streams
+	db      *store.DB
+	catalog *locales.Catalog
+	base    string
+	// selfService is the origin of the pages on which people change what is theirs.
+	selfService string
+	notifier    *notify.Notifier
+	address     func(*http.Request) string
+	log         *slog.Logger
+	serving     *web.Streams
+	streams     streams
 }
 
 // New returns an API.
 func New(o Options) *API {
-	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), notifier: o.Notifier, address: o.Address, log: o.Log,
+	return &API{db: o.DB, catalog: o.Catalog, base: strings.TrimSuffix(o.Base, "/"), selfService: strings.TrimSuffix(o.SelfService, "/"), notifier: o.Notifier, address: o.Address, log: o.Log,
 		serving: o.Streams, streams: streams{open: make(map[string]int)}}
 }
 
@@ -228,7 +234,14 @@ func (a *API) notice(ctx context.Context, m *message) error {
 	}
 	m.app.AppVersion, m.app.Capabilities = m.claims.Version, m.claims.Capabilities
 	return a.db.InTx(ctx, m.who(), func(tx *store.Tx) error {
-		return tx.Authenticators().SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities)
+		if err := tx.Authenticators().SetApp(ctx, m.app.Tenant, m.app.ID, m.claims.Version, m.claims.Capabilities); err != nil {
+			return err
+		}
+		users, err := tx.Authenticators().UserIDs(ctx, m.app.Tenant, m.app.ID)
+		for _, user := range users { // whose page may wait for what this app cannot do, or now can
+			err = errors.Join(err, push.NotifyWaiting(ctx, tx, m.app.Tenant, user))
+		}
+		return err
 	})
 }
 

@@ -55,7 +55,7 @@ func newFixture(t *testing.T, in *storetest.Fixture) *fixture {
 	t.Cleanup(h.server.Close)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	h.streams = web.NewStreams(log)
-	h.api = New(Options{DB: h.DB, Base: h.server.URL, Catalog: catalog, Notifier: h.newNotifier(t, catalog), Address: func(*http.Request) string { return h.ip },
+	h.api = New(Options{DB: h.DB, Base: h.server.URL, SelfService: "https://login.example.org", Catalog: catalog, Notifier: h.newNotifier(t, catalog), Address: func(*http.Request) string { return h.ip },
 		Streams: h.streams, Log: log})
 	t.Cleanup(func() { h.streams.Close(); h.streams.Wait() })
 	return h

@@ -8,6 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/templates"
 )
@@ -51,6 +52,9 @@ func notifyLocked(ctx context.Context, tx *store.Tx, locked []identity.Authentic
 		}
 	}
 	for _, id := range users {
+		if err := push.NotifyWaiting(ctx, tx, locked[0].Tenant, id); err != nil {
+			return err
+		}
 		err := queueAlert(ctx, tx, rules, locked[0].Tenant, id, func(u identity.User, r mail.Recipient) templates.Mail {
 			return r.Words(templates.AuthenticatorLocked{Name: u.Name, Devices: names[id], By: by, Until: until, Origin: from})
 		})

@@ -194,6 +194,11 @@ func recordChange(ctx context.Context, tx *store.Tx, a identity.Authenticator, k
 	tx.Notify(store.AuthenticatorTopic(a.ID))
 	for _, user := range users {
 		tx.Notify(store.UserTopic(user))
+		if reason != "on" { // switching push on takes nothing away
+			if err := push.NotifyWaiting(ctx, tx, a.Tenant, user); err != nil {
+				return err
+			}
+		}
 		err := tx.Event(ctx, audit.Event{Tenant: a.Tenant, Kind: kind, User: user, Authenticator: a.ID, Reason: reason,
 			Data: map[string]string{"serial": a.Serial}})
 		if err != nil {

@@ -84,6 +84,14 @@ type Config struct {
 	// read completely. Empty means none.
 	BreachedPasswords string `toml:"breached_passwords"`
 
+	// LocationDatabase is a file in the MaxMind DB format with cities or countries, such
+	// as GeoLite2-City.mmdb, by which people are told where the address of a sign-in is
+	// estimated to be: on the phone that is asked, on the page that waits for it, and in
+	// mails. Nothing is decided by it. It is read into memory, and again when it has
+	// changed; where it cannot be used, the last one is used on, and "latchkey doctor"
+	// says so. Empty means that the address alone is shown.
+	LocationDatabase string `toml:"location_database"`
+
 	// Database is a PostgreSQL URL (postgres://…) or the path of an SQLite file. Empty
 	// means latchkey.db. A password is best put into the file named by the variable
 	// PGPASSFILE instead of the URL.

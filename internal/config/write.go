@@ -49,6 +49,9 @@ listen = %q
 # A list of passwords that were in breaches, which nobody may choose.
 #breached_passwords = "pwned-passwords-sha1-ordered-by-hash.txt"
 
+# Where addresses are, as people are shown it: a file such as GeoLite2-City.mmdb.
+#location_database = "GeoLite2-City.mmdb"
+
 # An SQLite file, or postgres://user@host/database.
 database = %q
 

@@ -56,6 +56,7 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		{"clock", (*Doctor).clock},
 		{"files", (*Doctor).files},
 		{"disk", (*Doctor).disk},
+		{"location database", (*Doctor).locations},
 		{"database", (*Doctor).database},
 		{"keys", (*Doctor).keys},
 		{"backup", (*Doctor).backup},

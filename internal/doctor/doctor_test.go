@@ -23,6 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/config"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/location/locationtest"
 	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
@@ -104,6 +105,32 @@ func TestFiles(t *testing.T) {
 		}
 	}
 	expect(t, d.found(t, (*Doctor).files), OK, "2 files")
+}
+
+// Each row without its case in locations was found as another.
+func TestLocations(t *testing.T) {
+	dir := t.TempDir()
+	city := filepath.Join(dir, "city.mmdb")
+	locationtest.Write(t, city, locationtest.Record{Network: "192.0.2.0/24", City: locationtest.Names{"en": "Bergen"}})
+	if err := os.WriteFile(filepath.Join(dir, "page.mmdb"), []byte("<html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		file  string
+		age   time.Duration
+		level Level
+		text  string
+	}{
+		{"", 0, OK, "no location database is configured"},
+		{"city.mmdb", 89 * 24 * time.Hour, OK, "GeoLite2-City, built on 2026-11-24"},
+		{"city.mmdb", 91 * 24 * time.Hour, Warning, "was built 91 days ago"},
+		{"none.mmdb", 0, Warning, "no such file"},
+		{"page.mmdb", 0, Warning, "cannot be used"},
+	} {
+		d := &Doctor{Config: config.Default(dir), Now: func() time.Time { return locationtest.Built.Add(tt.age) }}
+		d.Config.LocationDatabase = tt.file
+		expect(t, d.found(t, (*Doctor).locations), tt.level, tt.text)
+	}
 }
 
 func TestConfiguration(t *testing.T) {

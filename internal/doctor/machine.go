@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/config"
+	"github.com/latchkey-id/latchkey/internal/location"
 	"github.com/latchkey-id/latchkey/internal/server"
 )
 
@@ -111,5 +112,27 @@ func (d *Doctor) disk(_ context.Context, c *report) error {
 		level = Error
 	}
 	c.atLevel(level, fmt.Sprintf("%d MiB are free where %s is (%s)", free>>20, what, dir), "make room: when it is full nobody can log in")
+	return nil
+}
+
+// locationsStale is the age of a location database at which operators are warned:
+// addresses are handed on, and its makers publish anew every week or month.
+const locationsStale = 90 * 24 * time.Hour
+
+func (d *Doctor) locations(_ context.Context, c *report) error {
+	name := d.Config.LocationDatabase
+	if name == "" {
+		c.ok("no location database is configured: people are shown addresses without a place")
+		return nil
+	}
+	found, err := location.Check(d.Config.Path(name))
+	switch {
+	case err != nil:
+		c.warning("the location database cannot be used: "+err.Error(), "put a MaxMind DB of cities or countries where location_database says; until then people are shown addresses without a place, or by the last one that a running server could read")
+	case d.Now().Sub(found.Built) > locationsStale:
+		c.warning(fmt.Sprintf("the location database (%s) was built %s ago: places of addresses that were handed on since are wrong", found.Type, ago(d.Now().Sub(found.Built))), "replace the file by a newer one; it is read again within a minute")
+	default:
+		c.ok("the location database is %s, built on %s", found.Type, found.Built.UTC().Format(time.DateOnly))
+	}
 	return nil
 }

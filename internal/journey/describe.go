@@ -269,7 +269,7 @@ func (f *flow) reaches(a identity.Authenticator, now time.Time) bool {
 
 func (f *flow) askPush(now time.Time) AskedPush {
 	j, request := f.Journey, f.Request.Request
-	return AskedPush{Number: f.Request.Number, Pick: request.Presence == policy.Pick, Address: j.IP, Place: request.Place,
+	return AskedPush{Number: f.Request.Number, Pick: request.Presence == policy.Pick, Address: j.IP, Place: f.place(), Browser: j.Fingerprint,
 		StartedAt: Time{j.StartedAt}, Left: int((f.Request.Left + time.Second - 1) / time.Second), Total: int(f.Rules.Push.Lifetime),
 		Silent: f.silent(now), OnThisDevice: f.appOnThisDevice(now), Approved: f.Request.Outcome == store.PushApproved}
 }
@@ -299,10 +299,17 @@ func (f *flow) askAnother() AskedAnother {
 	return ask
 }
 
+// countsPresses reports whether one of the user's authenticators makes its passcodes by a
+// counter: it has no clock that could be off.
+func (f *flow) countsPresses(id string) bool {
+	return slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool { return a.ID == id && !a.TimeBased() })
+}
+
 func (f *flow) askPasscode() AskedPasscode {
 	j := f.Journey
 	ask := AskedPasscode{Next: f.Step == AskNextPasscode, Only: j.Method == "", Recovery: f.recoveryOffered(),
 		Approved: f.Step == AskNextPasscode && j.Method == identity.ByPush}
+	ask.Counter = ask.Next && f.countsPresses(f.resyncing)
 	if j.Proved() && slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool { return a.ServerPIN }) {
 		ask.PIN = f.Rules.PIN.Position
 	}

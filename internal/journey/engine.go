@@ -12,6 +12,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
+	"github.com/latchkey-id/latchkey/internal/location"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/locales"
 )
@@ -27,6 +28,9 @@ type Engine struct {
 	// Authenticator is the origin of the web authenticator, to which the links of
 	// activations lead; nil where it is Base.
 	Authenticator *url.URL
+	// Locations says where a client's address is, for people; nil where no database is
+	// configured.
+	Locations *location.Database
 
 	decoded decodedRules
 }
@@ -192,6 +196,8 @@ func (f *flow) state() string {
 	switch {
 	case f.Step == WaitForPush && f.Request.Outcome != "":
 		state += "." + string(f.Request.Outcome)
+	case f.Step == WaitForPush && len(f.TooOld) > 0:
+		state += ".old" // of several apps one turned out to be too old, and the page says so
 	case f.Step == EnrollScan:
 		state += "." + string(f.activation)
 	}

@@ -43,6 +43,7 @@ type flow struct {
 	opened     store.Activation
 	activation enroll.ActivationState // of a journey that waits for an app to be set up
 
+	resyncing     string // the authenticator whose next passcode is asked for, if any
 	rejected      bool   // the user answered *it wasn't me* to a push lately
 	recognised    bool   // by a remembered device, in the step under way
 	device        Device // that counted in the step under way, under its new secret
@@ -166,7 +167,8 @@ func (f *flow) evaluate(ctx context.Context, r store.Reader) error {
 	if j.Reset != identity.NotResetting {
 		f.Facts.MayEnroll = false // or a mailbox alone would do: for the password, and for what is asked beside it
 	}
-	f.Facts.Resync = f.resync(now).Authenticator != ""
+	f.resyncing = f.resync(now).Authenticator
+	f.Facts.Resync = f.resyncing != ""
 	f.Step, f.Reason = Next(j, f.Facts, now)
 	f.listMethods()
 	if err := f.loadChallenge(ctx, r); err != nil {

@@ -29,7 +29,6 @@ func (f *flow) chooseMethod(ctx context.Context, tx *store.Tx, in ChooseMethod) 
 		f.Journey.Notice = "error.choice.missing"
 		return nil
 	}
-	f.sendNoMoreAfterRejection()
 	if err := f.cancelPush(ctx, tx); err != nil {
 		return err
 	}
@@ -49,7 +48,9 @@ func (f *flow) goBack(ctx context.Context, tx *store.Tx) error {
 	if !j.Login() {
 		return errNotHere // it is for one user, and nothing lies before it
 	}
-	f.sendNoMoreAfterRejection()
+	if f.Reason == ReasonRejected {
+		return errNotHere // and no other name is tried in this attempt
+	}
 	if err := f.cancelPush(ctx, tx); err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ const (
 	ReasonPushLocked       Reason = "push locked"        // too many requests, and passcodes are refused (PUSH-9a)
 	ReasonAppTooOld        Reason = "app too old"        // for the presence check, and passcodes are refused (PUSH-22)
 	ReasonNoPasskey        Reason = "no passkey"         // one is required, and the user has none
+	ReasonRejected         Reason = "rejected"           // the user answered its push with *it wasn't me* (PUSH-14)
 	ReasonNoReset          Reason = "no reset"           // of a forgotten password: there is no second factor beside the mail
 	ReasonPushOnly         Reason = "push only"          // policy allows passcodes, but the user's authenticators make none
 	ReasonNoWay            Reason = "no way in"          // no allowed method is to be had now
@@ -99,6 +100,7 @@ type Facts struct {
 	MayEnroll      bool
 	WhyNotEnroll   policy.Reason
 	PushOpen       bool // the push request the page waits for can still be answered, or waits to be claimed
+	Rejected       bool // that request was answered with *it wasn't me*
 	Disabled       bool // the user may not log in at all
 	LockedUntil    time.Time
 	OperatorLocked bool // an operator locked the user, for nobody knows how long
@@ -141,6 +143,10 @@ func Next(j *identity.Journey, f Facts, now time.Time) (Step, Reason) {
 		return invited(j, f, now)
 	case j.Adding:
 		return adding(j, f, now)
+	case f.Rejected:
+		// The attempt is over, for whoever makes it: it leads out to the application and
+		// nowhere else, and no lock or rule is named to somebody who may be an attacker.
+		return Refused, ReasonRejected
 	case j.Name == "" || len(j.Required) == 0:
 		// A journey that requires nothing has not been evaluated, and goes nowhere.
 		return Identify, ""

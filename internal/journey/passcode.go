@@ -51,6 +51,9 @@ func (f *flow) enterPasscode(ctx context.Context, tx *store.Tx, in EnterPasscode
 		return f.right(ctx, tx, "passcode")
 	case result.Reason == authenticator.OuterWindow: // right, and no try at guessing
 		j.Resync, j.Notice, f.unchanged = result.ResyncFirst, "notice.passcode.next", true
+		if f.countsPresses(result.ResyncFirst.Authenticator) {
+			j.Notice = "notice.passcode.next.counter"
+		}
 		return f.right(ctx, tx, "passcode")
 	case result.Reason == authenticator.PasscodesLocked: // nothing was evaluated
 		j.Notice = "error.passcode.wrong"

@@ -103,6 +103,7 @@ type (
 		Pick         bool   `json:"pick"`           // the phone shows it among others
 		Address      string `json:"address,omitempty"`
 		Place        string `json:"place,omitempty"` // where that address is
+		Browser      string `json:"browser,omitempty"`
 		StartedAt    Time   `json:"started"`
 		Left         int    `json:"left"`           // seconds until the request expires
 		Total        int    `json:"total"`          // seconds it had
@@ -117,11 +118,12 @@ type (
 	}
 	// AskedPasscode asks for a passcode.
 	AskedPasscode struct {
-		Next     bool   `json:"next"`          // the one after a passcode from the outer window
-		Approved bool   `json:"approved"`      // that came with the approval of a push
-		Only     bool   `json:"only"`          // no other way could be chosen
-		Recovery bool   `json:"recovery"`      // a recovery code may be typed instead
-		PIN      string `json:"pin,omitempty"` // where the PIN stands that is typed with it: before or after
+		Next     bool   `json:"next"`              // the one after a passcode from the outer window
+		Approved bool   `json:"approved"`          // that came with the approval of a push
+		Counter  bool   `json:"counter,omitempty"` // with Next: of an authenticator that counts, and has no clock
+		Only     bool   `json:"only"`              // no other way could be chosen
+		Recovery bool   `json:"recovery"`          // a recovery code may be typed instead
+		PIN      string `json:"pin,omitempty"`     // where the PIN stands that is typed with it: before or after
 	}
 	// AskedResponse asks for the response to a challenge.
 	AskedResponse struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,7 +24,6 @@ import (
 // is waited for like one that was.
 func (f *flow) sendPush(ctx context.Context, tx *store.Tx) error {
 	j, proved := f.Journey, f.Journey.Proved()
-	f.sendNoMoreAfterRejection()
 	problem, err := f.whyNoPush(ctx, tx)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (f *flow) startPush(ctx context.Context, tx *store.Tx) (id, problem string,
 	if f.Journey.Proved() || f.Journey.KnownBrowser {
 		start = push.Start
 	}
-	sent, err := start(ctx, tx, f.Journey, push.Display{Application: f.applicationName()}, f.Presence, f.Rules.Push)
+	sent, err := start(ctx, tx, f.Journey, push.Display{Application: f.applicationName(), Place: f.place()}, f.Presence, f.Rules.Push)
 	if l, ok := errors.AsType[*push.Locked](err); ok && l.JustLocked {
 		return "", "error.push.locked", directory.NotifyPushLocked(ctx, tx, f.Rules.Push.Alerts, f.User, l.Until, f.origin(tx))
 	}
@@ -130,8 +130,20 @@ func (f *flow) loadPush(ctx context.Context, r store.Reader) (err error) {
 	} else {
 		f.Request, err = pushToNobody(r, j, f.Presence, f.Rules.Push)
 	}
-	f.Facts.PushOpen = f.Request.Waiting()
+	if f.Request.Outcome == "" && j.Proved() && !f.answerable(r.Now()) {
+		f.Request.Outcome = store.PushUnreachable
+	}
+	f.Facts.PushOpen, f.Facts.Rejected = f.Request.Waiting(), f.Request.Outcome == store.PushNotMe
 	return err
+}
+
+// answerable reports whether an app of the user can still approve the request that is
+// open. One that met the check that it is asked for in too old an app waits in vain
+// (PUSH-22), and so does one whose authenticator was switched off or revoked since.
+func (f *flow) answerable(now time.Time) bool {
+	return slices.ContainsFunc(f.Authenticators, func(a identity.Authenticator) bool {
+		return policy.Reaches(a, f.Rules.Platforms, f.Request.Request.Presence, now)
+	})
 }
 
 func pushToNobody(r store.Reader, j *identity.Journey, presence policy.Presence, rules policy.Push) (push.State, error) {
@@ -156,13 +168,4 @@ func (f *flow) cancelPush(ctx context.Context, tx *store.Tx) error {
 		return nil
 	}
 	return push.Cancel(ctx, tx, f.Journey.Tenant, f.Journey.PushID)
-}
-
-// sendNoMoreAfterRejection leaves no further push to a journey whose last one was
-// answered with *it wasn't me*: whoever goes on is not asked to deny it again
-// (PUSH-14).
-func (f *flow) sendNoMoreAfterRejection() {
-	if f.Request.Outcome == store.PushNotMe {
-		f.Journey.Pushes = f.Rules.Push.PerJourney
-	}
 }

@@ -2,6 +2,7 @@ package journey_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -179,6 +180,114 @@ func TestPUSH22_TooOldAndCodesAllowed(t *testing.T) {
 	}
 }
 
+// A request that no app can answer any more is waited for no longer: the page is woken
+// at once, says why, and offers what else there is. One that another app can still
+// answer is waited for, and the page says which one is too old.
+//
+// Tried without answerable: the page waited until the request expired. Tried without
+// NotifyWaiting in recordChange: it was not woken.
+func TestPUSH22_ARequestThatNobodyCanAnswer(t *testing.T) {
+	old := func(h *fixture, tx *store.Tx) error {
+		err := tx.Authenticators().SetApp(h.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", []string{"presence:none"})
+		return errors.Join(err, push.NotifyWaiting(h.Context(), tx, h.Tenant.ID, h.User.ID))
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(h *fixture, tx *store.Tx) error
+		tooOld int
+	}{
+		{"the app is too old", old, 1},
+		{"push switched off", func(h *fixture, tx *store.Tx) error { return authenticator.SetPush(h.Context(), tx, h.token, false) }, 0},
+		{"suspended", func(h *fixture, tx *store.Tx) error { return authenticator.Suspend(h.Context(), tx, h.token) }, 0},
+		{"locked", func(h *fixture, tx *store.Tx) error { return authenticator.Lock(h.Context(), tx, h.token) }, 0},
+		{"revoked", func(h *fixture, tx *store.Tx) error { return authenticator.Revoke(h.Context(), tx, h.token, "lost") }, 0},
+	} {
+		for _, another := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, another %v", tt.name, another), func(t *testing.T) {
+				h := newFixture(t, storetest.SQLite(t))
+				spare := h.token
+				spare.ID, spare.Serial, spare.Name = identity.NewID(identity.AuthenticatorID), "LK2", "Tablet"
+				if !another {
+					spare.PushOnAt = time.Time{}
+				}
+				h.do(h.Who, func(tx *store.Tx) error { return tx.Authenticators().Add(t.Context(), spare, h.User.ID) })
+				v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+				woken, stop := h.db.Subscribe(store.JourneyTopic(v.Journey.ID))
+				defer stop()
+				h.do(h.Who, func(tx *store.Tx) error { return tt.change(h, tx) })
+				select {
+				case <-woken:
+				case <-time.After(10 * time.Second):
+					t.Error("the page was not woken")
+				}
+				before := v.State()
+				v = h.look(v)
+				if len(v.TooOld) != tt.tooOld {
+					t.Errorf("too old: %v, want %d", v.TooOld, tt.tooOld)
+				}
+				if another {
+					if v.Step != journey.WaitForPush || (v.State() == before) != (tt.tooOld == 0) {
+						t.Errorf("with another app it stands at %s, %s", v.Step, v.State())
+					}
+					return
+				}
+				if v.Step != journey.PushOver || v.Request.Outcome != store.PushUnreachable || v.State() == before {
+					t.Fatalf("it stands at %s, %q, %s", v.Step, v.Request.Outcome, v.State())
+				}
+				v, err := h.take(h.withSession(nowhere), v, journey.ChooseMethod{Method: identity.ByPasscode})
+				h.want(v, err, journey.AskPasscode)
+			})
+		}
+	}
+}
+
+// Wrong passcodes in another browser may lock what a push waits for: the page is told
+// then, too.
+//
+// Tried without NotifyWaiting in notifyLocked: it was not woken.
+func TestPUSH22_WrongPasscodesElsewhere(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	lockout := policy.DefaultLockout()
+	lockout.MaxWrongPasscodes, lockout.Threshold = 3, 50
+	h.setPolicy(lockout)
+	v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+	woken, stop := h.db.Subscribe(store.JourneyTopic(v.Journey.ID))
+	defer stop()
+	other, err := h.take(h.withSession(nowhere), h.toChoice("c"), journey.ChooseMethod{Method: identity.ByPasscode})
+	for range 3 {
+		other = h.want(other, err, journey.AskPasscode)
+		other, err = h.take(h.withSession(nowhere), other, journey.EnterPasscode{Passcode: "000000"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-woken:
+	case <-time.After(10 * time.Second):
+		t.Error("the page was not woken")
+	}
+	if v = h.look(v); v.Request.Outcome != store.PushUnreachable {
+		t.Errorf("it stands at %s, %q", v.Step, v.Request.Outcome)
+	}
+}
+
+// Before anything is proved, an app that is too old changes nothing that the page of
+// its user says (ENR-4).
+//
+// Tried without Proved in loadPush: the page of the user was over.
+func TestENR4_AnOldAppDoesNotTell(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	h.withoutPassword(nil)
+	v := h.want(h.send(h.named("b", "berit.lie", journey.Choose)), nil, journey.WaitForPush)
+	before := v.State()
+	h.do(h.Who, func(tx *store.Tx) error {
+		return tx.Authenticators().SetApp(t.Context(), h.Tenant.ID, h.token.ID, "latchkey-web/1.0.0", []string{"presence:none"})
+	})
+	if v = h.look(v); v.Step != journey.WaitForPush || v.State() != before {
+		t.Errorf("it stands at %s, %s, before %s", v.Step, v.State(), before)
+	}
+}
+
 // What a journey definition does not name is not offered, and not had by its
 // form; its order is the order of the offer.
 //
@@ -286,8 +395,8 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 	if end, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil || !end.Failed {
 		t.Fatalf("denied: %+v, %v", end, err)
 	}
-	if v = h.look(v); v.Step != journey.PushOver || v.Request.Outcome != store.PushNotMe {
-		t.Errorf("the browser stands at %s, %q", v.Step, v.Request.Outcome)
+	if v = h.look(v); v.Step != journey.Refused || v.Reason != journey.ReasonRejected {
+		t.Errorf("the browser stands at %s, %q", v.Step, v.Reason)
 	}
 	h.Clock.Advance(24*time.Hour - 20*time.Second) // sending takes 15
 	if v = h.send(h.toChoice("b")); len(v.Request.Number) != 2 {
@@ -297,6 +406,43 @@ func TestPUSH14_ADayOfPresenceChecks(t *testing.T) {
 	if v = h.send(h.toChoice("b")); v.Request.Number != "" {
 		t.Errorf("after the day: shows %q", v.Request.Number)
 	}
+}
+
+// After *it wasn't me* the attempt is over: whatever the browser sends, it stays where
+// it is, and nothing is sent or logged in. What is left is the way out, which denies.
+//
+// Tried without Rejected in Next: a passcode was asked for. Tried without its reason in
+// goBack: another name could be typed.
+func TestPUSH14_TheAttemptIsOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, empty *storetest.Fixture) {
+		h := newFixture(t, empty)
+		v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+		if _, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil {
+			t.Fatal(err)
+		}
+		v = h.want(h.look(v), nil, journey.Refused)
+		h.Clock.Advance(15 * time.Second)
+		for _, in := range []journey.Input{journey.ChooseMethod{Method: identity.ByPush}, journey.ChooseMethod{Method: identity.ByPasscode},
+			journey.ChooseMethod{Method: identity.ByRecoveryCode}, journey.ChooseMethod{Method: journey.MethodEnroll}, journey.Resend{}, journey.GoBack{},
+			journey.Continue{}, journey.EnterPasscode{Passcode: h.passcode(0)}, journey.EnterName{Name: "berit.lie"}, journey.ForgotPassword{}} {
+			after, err := h.take(h.withSession(nowhere), v, in)
+			if !errors.Is(err, identity.Conflict) {
+				t.Errorf("%s: %v, want a conflict", in.Kind(), err)
+			}
+			if after = h.look(v); after.Step != journey.Refused || after.Reason != journey.ReasonRejected || after.Journey.Version != v.Journey.Version {
+				t.Fatalf("after %s it stands at %s, %q", in.Kind(), after.Step, after.Reason)
+			}
+		}
+		if got := len(h.events(audit.PushChallenge)); got != 1 || h.grants.Load() != 0 {
+			t.Errorf("%d requests, %d grants", got, h.grants.Load())
+		}
+		if v, err := h.take(h.withSession(nowhere), v, journey.Cancel{}); err != nil || v.Journey.Outcome != identity.Denied {
+			t.Errorf("left: %+v, %v", v, err)
+		}
+		if e := h.events(audit.LoginDenied); len(e) != 1 || e[0].Reason != "rejected" {
+			t.Errorf("events of the end: %+v", e)
+		}
+	})
 }
 
 // What was taken away between the approval and its claim is an outcome of the

@@ -9,6 +9,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/authenticator"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/otp"
 	"github.com/latchkey-id/latchkey/internal/policy"
 	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -44,6 +45,69 @@ func (h *fixture) types(v *journey.View, typed string, at journey.Step, told str
 		h.Errorf("told %q, want %q", v.Journey.Notice, told)
 	}
 	return v
+}
+
+// What is said of a passcode that is too far off is so: a clock can be off only where
+// one makes the passcodes; a counter is ahead.
+//
+// Tried without TimeBased in countsPresses, and with it the other way round: one of the
+// two was told of the other's.
+func TestCRED10_TheWordsOfTheKind(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		step   int64 // of the authenticator
+		notice string
+	}{
+		{"by a clock", 30, "notice.passcode.next"},
+		{"by a counter", 0, "notice.passcode.next.counter"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newFixture(t, storetest.SQLite(t))
+			lone := h.token
+			lone.ID, lone.Serial, lone.Step, lone.LastStep = identity.NewID(identity.AuthenticatorID), "LK2", tt.step, -1
+			h.do(h.Who, func(tx *store.Tx) error {
+				return errors.Join(authenticator.Revoke(t.Context(), tx, h.token, "lost"), tx.Authenticators().Add(t.Context(), lone, h.User.ID))
+			})
+			h.token = lone
+			far := func() string {
+				at := int64(40)
+				if tt.step > 0 {
+					at = h.Clock.Now().Unix()/tt.step + 6
+				}
+				return otp.HOTP(lone.Seed, otp.Params{Digits: 6}, at)
+			}
+			v, err := h.take(h.withSession(nowhere), h.toChoice("typed"), journey.ChooseMethod{Method: identity.ByPasscode})
+			v = h.types(h.want(v, err, journey.AskPasscode), far(), journey.AskNextPasscode, tt.notice)
+			h.saysOfNext(v, false, tt.step == 0)
+
+			v = h.want(h.send(h.toChoice("approved")), nil, journey.WaitForPush)
+			number := v.Request.Number
+			end, err := h.answer(func(a *push.Answer) {
+				a.Number = number
+				a.Passcode = func() (push.Verdict, store.Passcode, error) {
+					return push.PasscodeTooFar, store.Passcode{Step: 40}, nil
+				}
+			})
+			if err != nil || end.Outcome != store.PushResync {
+				t.Fatalf("approved: %q, %v", end.Outcome, err)
+			}
+			h.saysOfNext(h.want(h.look(v), nil, journey.AskNextPasscode), true, tt.step == 0)
+		})
+	}
+}
+
+// saysOfNext checks what the prompt says that asks for the next passcode.
+func (h *fixture) saysOfNext(v *journey.View, approved, counter bool) {
+	h.Helper()
+	c := h.withSession(nowhere).Client
+	c.Binding = v.Journey.Browser
+	p, err := h.engine.Look(h.Context(), c, v.Journey.ID)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if ask, ok := p.Ask.(journey.AskedPasscode); !ok || !ask.Next || ask.Approved != approved || ask.Counter != counter {
+		h.Errorf("asks %+v, want approved %v, by a counter %v", p.Ask, approved, counter)
+	}
 }
 
 const (

@@ -431,5 +431,11 @@ func personal(j *identity.Journey) map[string]string {
 
 // origin is where a journey's client is, for mails.
 func (f *flow) origin(tx *store.Tx) templates.Origin {
-	return templates.Origin{IP: f.client.Who.IP, Browser: f.Journey.Fingerprint, At: tx.Now()}
+	ip := f.client.Who.IP
+	return templates.Origin{IP: ip, Place: f.engine.Locations.Place(ip, f.language()), Browser: f.Journey.Fingerprint, At: tx.Now()}
 }
+
+// place is where the address is from which the journey was begun, in the person's
+// language. It is looked up for every name alike, also where a push is sent to nobody
+// (ENR-4).
+func (f *flow) place() string { return f.engine.Locations.Place(f.Journey.IP, f.language()) }

@@ -77,19 +77,24 @@ type Request struct {
 	Started      int64  `json:"started"`
 	Address      string `json:"address,omitempty"`
 	Place        string `json:"place,omitempty"`
+	Browser      string `json:"browser,omitempty"` // and its system, as it calls itself
 	Expires      int64  `json:"expires"`
 	Digits       int    `json:"digits"` // of the number to enter or pick; 0 without a presence check
 
 	Options []string `json:"options,omitempty"` // to pick from, in this order; empty if the number is entered
 	Unknown bool     `json:"unknown,omitempty"` // has a presence check that this version does not know
 
-	nonce string
+	nonce          string
+	changePassword string
 }
 
 // An Outcome is how a request ended.
 type Outcome struct {
 	Request string `json:"request"`
 	Outcome string `json:"outcome"`
+	// ChangePassword is the address at which to change the password after *it wasn't me*; empty
+	// otherwise, and for a user who has none.
+	ChangePassword string `json:"change_password,omitempty"`
 }
 
 // An Activation is what a user needs to create an account, and what the user chooses.
@@ -310,9 +315,10 @@ func (p *Phone) Pending(ctx context.Context) ([]Request, error) {
 func (p *Phone) pending(ctx context.Context, s *state, k *storedAccount) (*Request, error) {
 	var answer struct {
 		Request *struct {
-			ID, Nonce, Application, Organisation, User, Address, Place string
-			Started, Expires                                           int64
-			Presence                                                   *struct {
+			ID, Nonce, Application, Organisation, User, Address, Place, Browser string
+			Started, Expires                                                    int64
+			ChangePassword                                                      string `json:"change_password"`
+			Presence                                                            *struct {
 				Type, Executor string
 				Challenge      struct {
 					Type    string
@@ -327,7 +333,7 @@ func (p *Phone) pending(ctx context.Context, s *state, k *storedAccount) (*Reque
 	}
 	r := answer.Request
 	request := &Request{ID: r.ID, Account: k.ID, Application: r.Application, Organisation: r.Organisation, User: r.User,
-		Started: r.Started, Address: r.Address, Place: r.Place, Expires: r.Expires, nonce: r.Nonce}
+		Started: r.Started, Address: r.Address, Place: r.Place, Browser: r.Browser, Expires: r.Expires, nonce: r.Nonce, changePassword: r.ChangePassword}
 	if presence := r.Presence; presence != nil {
 		c := presence.Challenge
 		request.Digits, request.Options = c.Digits, c.Options
@@ -399,6 +405,9 @@ func (p *Phone) answer(ctx context.Context, id, decision, number string) (Outcom
 		}
 		if refusal, ok := errors.AsType[*Refusal](err); ok && refusal.Code == "ended" && refusal.Outcome != "" {
 			outcome.Outcome, err = refusal.Outcome, nil
+		}
+		if outcome.Outcome == "denied-not-me" {
+			outcome.ChangePassword = request.changePassword
 		}
 		return outcome, err
 	}

@@ -53,7 +53,7 @@ func TestPUSH24_StoreAppFromScanToApproval(t *testing.T) {
 		w := h.pushed(t, policy.NoPresence)
 		got := p.poll(t)
 		if len(got) != 1 || got[0]["title"] != "Payroll" || got[0]["require_presence"] != "" ||
-			!strings.Contains(got[0]["question"], "anna.berg") || !strings.Contains(got[0]["question"], "Bergen, Norway") {
+			!strings.Contains(got[0]["question"], "anna.berg") || !strings.Contains(got[0]["question"], "Bergen, Norway") || !strings.Contains(got[0]["question"], "Firefox, Linux") {
 			t.Fatalf("challenges: %v", got)
 		}
 		if a := p.post(t, p.saying(got[0]["nonce"], "")); string(a.Result.Value) != "true" {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/authenticator"
@@ -98,6 +99,9 @@ func (p *API) challenge(ctx context.Context, t identity.Tenant, a identity.Authe
 	from := w.IP
 	if w.Place != "" {
 		from = w.Place + " (" + w.IP + ")"
+	}
+	if w.Agent != "" {
+		from = strings.TrimPrefix(from+", "+w.Agent, ", ")
 	}
 	key := "push.privacyidea.question"
 	if from == "" {

@@ -346,7 +346,7 @@ func TestPUSH15_ADM6_RowsOfAPush(t *testing.T) {
 			if !maps.Equal(shown.Data, want) {
 				t.Errorf("the challenge says %v, want %v", shown.Data, want)
 			}
-			if shown.Personal["name"] != j.Name || shown.Personal["from"] != j.IP || shown.Personal["place"] != "Bergen, Norway" {
+			if shown.Personal["name"] != j.Name || shown.Personal["from"] != j.IP || shown.Personal["place"] != "Bergen, Norway" || shown.Personal["browser"] != j.Fingerprint || j.Fingerprint == "" {
 				t.Errorf("and of the person %v", shown.Personal)
 			}
 			got := ""

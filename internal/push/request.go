@@ -18,7 +18,8 @@ import (
 const claimTimeout = 60 * time.Second
 
 // A Display is what the phone shows in addition to data of the journey, which are
-// the user name as typed, the address and the start of the login (PUSH-12).
+// the user name as typed, the address, the browser and the start of the login
+// (PUSH-12).
 type Display struct {
 	Application string
 	Place       string // location of the address; may be empty
@@ -48,7 +49,7 @@ func StartAnonymous(ctx context.Context, tx *store.Tx, j *identity.Journey, show
 func startRequest(ctx context.Context, tx *store.Tx, j *identity.Journey, shown Display, presence policy.Presence, rules policy.Push, anonymous bool) (store.PushRequest, error) {
 	p := store.PushRequest{
 		Tenant: j.Tenant, ID: identity.NewID(identity.PushID), User: j.UserID, Journey: j.ID, ApplicationID: j.Application,
-		Browser: j.Browser, Application: shown.Application, Name: j.Name, IP: j.IP, Place: shown.Place, Presence: presence,
+		Browser: j.Browser, Application: shown.Application, Name: j.Name, IP: j.IP, Place: shown.Place, Agent: j.Fingerprint, Presence: presence,
 		Nonce: newNonce(), Anonymous: anonymous, LoginAt: j.StartedAt, CreatedAt: tx.Now(),
 	}
 	p.ExpiresAt = p.CreatedAt.Add(time.Duration(rules.Lifetime) * time.Second)
@@ -101,7 +102,7 @@ func startRequest(ctx context.Context, tx *store.Tx, j *identity.Journey, shown 
 	return p, tx.Event(ctx, audit.Event{Tenant: p.Tenant, Kind: audit.PushChallenge, User: p.User, Application: p.ApplicationID, Journey: p.Journey,
 		Data: map[string]string{"push": p.ID, "application": p.Application, "organisation": tenant.OrganisationName(),
 			"started": p.LoginAt.UTC().Format(time.RFC3339), "presence": string(p.Presence)},
-		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place}})
+		Personal: map[string]string{"name": p.Name, "from": p.IP, "place": p.Place, "browser": p.Agent}})
 }
 
 // checkMayStart refuses a request if one from another browser is open, unless that is
@@ -144,6 +145,20 @@ func newNonce() string {
 // NotFound if there is none.
 func Pending(ctx context.Context, r store.Reader, tenant, user string) (store.PushRequest, error) {
 	return r.Push().Open(ctx, tenant, user)
+}
+
+// NotifyWaiting wakes the page that waits for an open request of a user, after a change
+// of what decides whether the request can still be answered.
+func NotifyWaiting(ctx context.Context, tx *store.Tx, tenant, user string) error {
+	p, err := tx.Push().Open(ctx, tenant, user)
+	if errors.Is(err, identity.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tx.Notify(store.JourneyTopic(p.Journey))
+	return nil
 }
 
 // RejectionsSince returns the time since which rejections with *it wasn't me*

@@ -23,6 +23,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/directory"
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/location"
 	"github.com/latchkey-id/latchkey/internal/mail"
 	"github.com/latchkey-id/latchkey/internal/notify"
 	"github.com/latchkey-id/latchkey/internal/outbound"
@@ -61,6 +62,7 @@ type Server struct {
 	outbox           *mail.Outbox   // nil where mails have no way out
 	notifier         *notify.Notifier
 	apps             *appapi.API
+	locations        *location.Database // nil where no file is configured
 	streams          *web.Streams
 	closing          chan struct{}
 	stopping         atomic.Bool // it was told to stop, and still serves
@@ -147,6 +149,9 @@ func NewObserved(ctx context.Context, c config.Config, log *slog.Logger, observe
 	if c.BreachedPasswords != "" {
 		s.Directory.Breached = c.Path(c.BreachedPasswords)
 	}
+	if c.LocationDatabase != "" {
+		s.locations = location.New(ctx, c.Path(c.LocationDatabase), log)
+	}
 	if c.AuthenticatorURL != "" {
 		s.Site.Authenticator = authenticator
 	}
@@ -191,7 +196,7 @@ func Sender(c config.Config) (mail.Sender, error) {
 // mount puts every face where it stands.
 func (s *Server) mount() error {
 	k := s.Site
-	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory, Catalog: k.Catalog, Base: k.Base, Authenticator: k.Authenticator},
+	logins := &idp.IdP{Site: k, DB: s.DB, Engine: &journey.Engine{DB: s.DB, Directory: s.Directory, Catalog: k.Catalog, Base: k.Base, Authenticator: k.Authenticator, Locations: s.locations},
 		Keys: &signingkey.Cache{DB: s.DB, Signed: s.observe.Signature}, Closing: s.closing, Streams: s.streams}
 	oidcFace := oidc.New(logins)
 	samlFace := saml.New(logins)
@@ -202,7 +207,7 @@ func (s *Server) mount() error {
 	samlFace.Skew = skew
 	logins.Protocols = map[identity.Protocol]idp.Protocol{
 		identity.OIDC: oidcFace, identity.SAML: samlFace, identity.Portal: idp.Portal{}}
-	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
+	s.apps = appapi.New(appapi.Options{DB: s.DB, Catalog: k.Catalog, Base: k.AuthenticatorOrigin(), SelfService: k.Base.String(), Notifier: s.notifier, Address: k.ClientIP, Streams: s.streams, Log: s.log})
 	webApp, err := appapi.WebApp(k)
 	if err != nil {
 		return err
@@ -298,6 +303,9 @@ func (s *Server) Run(ctx context.Context) error {
 	work.Go(func() { s.sweep(store.LongRunning(working)) })
 	work.Go(func() { s.metadata(working) })
 	work.Go(func() { s.watchClock(working) })
+	if s.locations != nil {
+		work.Go(func() { s.locations.Watch(working) })
+	}
 
 	failed := make(chan error, 2)
 	public := s.serve(s.Handler())

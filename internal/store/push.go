@@ -29,6 +29,11 @@ const (
 	// claimed, because the user was disabled since, or the authenticator lost. No row
 	// and no app has it.
 	PushNoLonger PushOutcome = "no-longer-allowed"
+
+	// PushUnreachable is what the browser is told of an open request that no app can
+	// answer any more: it is too old for the check, or was switched off or revoked. No
+	// row and no app has it.
+	PushUnreachable PushOutcome = "unreachable"
 )
 
 // A PushRequest is a push request of a journey. The row can be behind the clock;
@@ -43,7 +48,8 @@ type PushRequest struct {
 	Application   string // its name on the phone
 	Name          string // user name as typed
 	IP            string
-	Place         string
+	Place         string // of the address; empty where none is known
+	Agent         string // what the browser calls itself: "Firefox, Linux"
 	Presence      policy.Presence
 	Number        string   // only for writing; see PushReads.Number
 	Options       []string // only for writing; see PushReads.Options
@@ -61,7 +67,7 @@ type PushRequest struct {
 }
 
 const pushColumns = `p.tenant_id, p.id, p.user_id, p.journey_id, j.application_id, p.browser, p.application, p.name, p.ip, p.place,
-	p.presence, p.nonce, p.anonymous, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
+	j.fingerprint, p.presence, p.nonce, p.anonymous, p.login_at, p.created_at, p.expires_at, p.ended_at, p.outcome, p.authenticator_id, p.claimed_at,
 	p.refused_at, COALESCE(p.resync_step, 0), COALESCE(p.resync_drift, 0)`
 
 const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.tenant_id AND j.id = p.journey_id `
@@ -69,7 +75,7 @@ const pushTables = ` FROM push_requests p JOIN journeys j ON j.tenant_id = p.ten
 func scanPush(row scanner) (p PushRequest, err error) {
 	var anonymous int64
 	err = row.Scan(&p.Tenant, &p.ID, &p.User, &p.Journey, &p.ApplicationID, &p.Browser, &p.Application, &p.Name, &p.IP, &p.Place,
-		&p.Presence, &p.Nonce, &anonymous, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
+		&p.Agent, &p.Presence, &p.Nonce, &anonymous, nullTime{&p.LoginAt}, nullTime{&p.CreatedAt}, nullTime{&p.ExpiresAt}, nullTime{&p.EndedAt},
 		&p.Outcome, &p.Authenticator, nullTime{&p.ClaimedAt}, nullTime{&p.RefusedAt},
 		&p.Resync.Step, &p.Resync.Drift)
 	p.Anonymous = anonymous != 0

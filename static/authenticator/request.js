@@ -4,7 +4,7 @@
 
 import { digits, el } from "./dom.js";
 import { errorText } from "./error-text.js";
-import { approvalCode } from "./passcode.js";
+import { approvalCode, isCounterBased, isTimeBased } from "./passcode.js";
 import * as pin from "./pin.js";
 import { call, Failure } from "./protocol.js";
 import * as sheet from "./sheet.js";
@@ -122,7 +122,7 @@ export function showRequest(account, request, left, onClose) {
 				end(outcome);
 			} catch (failure) {
 				if (failure instanceof Failure && failure.code === "ended") end(failure.detail.outcome);
-				else say(pin.serverPINError(failure) || errorText(failure));
+				else say(pin.serverPINError(failure) || refusalText(account, failure));
 			}
 		});
 	}
@@ -140,8 +140,11 @@ export function showRequest(account, request, left, onClose) {
 		const known = ["approved", "denied-not-me", "denied-mistake", "wrong-number", "expired", "superseded",
 			"cancelled", "resync-required", "gone"].includes(outcome);
 		const key = known ? outcome : "gone";
+		const change = key === "denied-not-me" && request.change_password;
 		sheet.show({ above: request.organisation, heading: t(`app.outcome.${key}`) },
-			el("p", {}, words(`app.outcome.${key}.help`)),
+			el("p", {}, words(key === "resync-required" && isCounterBased(account) ? "app.outcome.resync-required.counter" : `app.outcome.${key}.help`)),
+			change && el("p", {}, words("app.outcome.denied-not-me.password")),
+			change && el("a", { class: "button", href: change, target: "_blank", rel: "noopener" }, words("app.outcome.change-password")),
 			sheet.doneButton());
 	}
 
@@ -161,11 +164,18 @@ function presenceCheck({ presence }) {
 	return Array.isArray(options) && options.length > 1 && options.every(number) ? { digits, options } : undefined;
 }
 
+// refusalText says why an answer was not taken. A passcode that was refused is a wrong
+// clock's only where a clock makes it.
+function refusalText(account, failure) {
+	return failure.code === "passcode" && !isTimeBased(account) ? t("app.error.passcode.other") : errorText(failure);
+}
+
 function requestFacts(request) {
 	const row = (key, value) => value && [el("dt", {}, words(key)), el("dd", {}, el("bdi", {}, value))];
 	return el("dl", { class: "facts" },
 		row("app.request.user", request.user),
 		row("app.request.place", request.place),
 		row("app.request.address", request.address),
+		row("app.request.browser", request.browser),
 		row("app.request.when", when(request.started)));
 }

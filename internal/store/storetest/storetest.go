@@ -175,7 +175,7 @@ func (h *Fixture) Journey(t *testing.T, browser string) *identity.Journey {
 	t.Helper()
 	now := h.Clock.Now()
 	j := &identity.Journey{Tenant: h.Tenant.ID, ID: identity.NewID(identity.JourneyID), Application: h.Application.ID,
-		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, IP: h.Who.IP, UserID: h.User.ID, Name: h.User.Name,
+		Protocol: identity.SAML, Request: []byte(`{}`), Browser: browser, Fingerprint: "Firefox, Linux", IP: h.Who.IP, UserID: h.User.ID, Name: h.User.Name,
 		StartedAt: now, ExpiresAt: now.Add(15 * time.Minute)}
 	h.Do(t, func(tx *store.Tx) error { return tx.Journeys().Add(t.Context(), j) })
 	return j
