@@ -310,8 +310,8 @@ func TestJRN8_ASecondTabGoesOn(t *testing.T) {
 			t.Parallel()
 			w := NewFlow(t, "oidc", profile)
 			second := *w
-			second.Desk = w.Desk.Tab()
-			second.Desk.Open(w.App.URL)
+			second.Desk, second.App = w.Desk.Tab(), w.Demo.Application("saml") // an application signs in once at a time
+			second.Desk.Open(second.App.URL)
 			second.at("identify", identify)
 			w.SignIn()
 			w.Enroll(false)

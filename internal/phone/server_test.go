@@ -148,16 +148,17 @@ func TestENR9a_PhoneActivates(t *testing.T) {
 	h := newFixture(t)
 	shown := h.activation(t)
 	for _, tt := range []struct {
-		name string
-		in   func() phone.Activation
-		push string
+		name   string
+		in     func() phone.Activation
+		push   string
+		called string
 	}{
 		{"by link, with push", func() phone.Activation {
 			return phone.Activation{Link: shown.Link(h.base), Name: "Terminal", Push: true}
-		}, "enabled"},
+		}, "enabled", "Terminal"},
 		{"by short code, without", func() phone.Activation {
 			return phone.Activation{Base: h.base, Code: h.activation(t).ShortCode, Name: "Terminal"}
-		}, "disabled"},
+		}, "disabled", "Terminal (2)"}, // the same person's
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPhone(t)
@@ -165,7 +166,7 @@ func TestENR9a_PhoneActivates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.State != "active" || got.User != "anna.berg" || got.Name != "Terminal" || got.Organisation != "Example Hospital" {
+			if got.State != "active" || got.User != "anna.berg" || got.Name != tt.called || got.Organisation != "Example Hospital" {
 				t.Errorf("account %+v", got)
 			}
 			if tt.push == "enabled" && got.Push.State != "enabled" || tt.push != "enabled" && got.Push.State == "enabled" {

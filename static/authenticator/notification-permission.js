@@ -8,7 +8,7 @@ import { syncSubscription } from "./subscription.js";
 import { words } from "./texts.js";
 
 let registration; // of the service worker; undefined where there is none
-let syncing; // while a synchronisation runs: whether notifications were allowed, and its result
+let syncing; // while one runs: whether notifications were allowed, and its result
 
 export function setRegistration(registered) {
 	registration = registered;
@@ -27,10 +27,9 @@ export async function requestPermission() {
 	return permission() === "default" ? Notification.requestPermission() : permission();
 }
 
-// syncSubscriptions registers the subscription for all accounts, as
-// syncSubscription does. It returns the accounts that it changed, and the last error
-// if there was one. A call while another runs gets what that one finds: where the
-// push service cannot be reached, trying twice only doubles the wait.
+// syncSubscriptions is syncSubscription for all accounts. It returns those that it
+// changed, and the last error. A call while another runs gets what that one finds:
+// waiting twice for an unreachable push service helps nobody.
 export async function syncSubscriptions(accounts) {
 	if (!registration?.pushManager || !registration.active) return { changed: [] };
 	const allowed = permission() === "granted";

@@ -164,8 +164,7 @@ function presenceCheck({ presence }) {
 	return Array.isArray(options) && options.length > 1 && options.every(number) ? { digits, options } : undefined;
 }
 
-// refusalText says why an answer was not taken. A passcode that was refused is a wrong
-// clock's only where a clock makes it.
+// refusalText blames the clock for a refused passcode only where a clock makes it.
 function refusalText(account, failure) {
 	return failure.code === "passcode" && !isTimeBased(account) ? t("app.error.passcode.other") : errorText(failure);
 }
