@@ -425,11 +425,10 @@ func TestPUSH14_TheAttemptIsOver(t *testing.T) {
 		for _, in := range []journey.Input{journey.ChooseMethod{Method: identity.ByPush}, journey.ChooseMethod{Method: identity.ByPasscode},
 			journey.ChooseMethod{Method: identity.ByRecoveryCode}, journey.ChooseMethod{Method: journey.MethodEnroll}, journey.Resend{}, journey.GoBack{},
 			journey.Continue{}, journey.EnterPasscode{Passcode: h.passcode(0)}, journey.EnterName{Name: "berit.lie"}, journey.ForgotPassword{}} {
-			after, err := h.take(h.withSession(nowhere), v, in)
-			if !errors.Is(err, identity.Conflict) {
+			if _, err := h.take(h.withSession(nowhere), v, in); !errors.Is(err, identity.Conflict) {
 				t.Errorf("%s: %v, want a conflict", in.Kind(), err)
 			}
-			if after = h.look(v); after.Step != journey.Refused || after.Reason != journey.ReasonRejected || after.Journey.Version != v.Journey.Version {
+			if after := h.look(v); after.Step != journey.Refused || after.Reason != journey.ReasonRejected || after.Journey.Version != v.Journey.Version {
 				t.Fatalf("after %s it stands at %s, %q", in.Kind(), after.Step, after.Reason)
 			}
 		}
