@@ -53,7 +53,7 @@ func TestComplete(t *testing.T) {
 		{[]string{"policy", "set", "platforms", "--allow", "wi"}, "windows windows-mobile"},
 		{[]string{"audit", "list", "--action", "login.s"}, "login.success"},
 		{[]string{"audit", "list", "--kind", "login.s"}, "login.success"}, // its other name
-		{[]string{"app", "add", "oidc", "--algorithm", ""}, "ES256 RS256"},
+		{[]string{"app", "add", "oidc", "--algorithm", ""}, "RS256 ES256 EdDSA"},
 		{[]string{"app", "add", "saml", "--metadata", ""}, files},
 		{[]string{"completion", "z"}, "zsh"},
 		{[]string{"policy", "show", "--", "--"}, ""}, // no flags after this

@@ -297,8 +297,8 @@ func TestTenantSet(t *testing.T) {
 	p.fails(exitFailed, "a tenant has a name", "", "tenant", "set", "--name", "")
 	p.fails(exitFailed, "no language tag", "", "tenant", "set", "--language", "???")
 	row := read[tenantRow](p, "", "tenant", "set", "default", "--name", "Example Hospital", "--organisation", "Hospital", "--help-contact", "extension 2222",
-		"--language", "de", "--alert", "ops@example.org")
-	want := tenantRow{ID: row.ID, Slug: "default", Name: "Example Hospital", Organisation: "Hospital", Language: "de", HelpContact: "extension 2222",
+		"--language", "de", "--alert", "ops@example.org", "--no-mail-names", "--name-label", "Staff number")
+	want := tenantRow{ID: row.ID, Slug: "default", Name: "Example Hospital", Organisation: "Hospital", Language: "de", HelpContact: "extension 2222", NameLabel: "Staff number",
 		Alerts: []string{"ops@example.org"}, CreatedAt: row.CreatedAt}
 	if !reflect.DeepEqual(row, want) || !reflect.DeepEqual(read[tenantRow](p, "", "tenant", "show"), want) {
 		t.Errorf("set: %+v, want %+v", row, want)
