@@ -117,7 +117,6 @@ func launchChromium(more ...chromedp.ExecAllocatorOption) (ctx context.Context, 
 		// What moves would be painted sixty times a second, by the processor.
 		chromedp.Flag("force-prefers-reduced-motion", true),
 		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,BackForwardCache,OptimizationHints,MediaRouter"),
-		chromedp.Flag("disable-site-isolation-trials", true),
 	)
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox) // it refuses to sandbox root
