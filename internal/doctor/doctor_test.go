@@ -107,7 +107,7 @@ func TestFiles(t *testing.T) {
 	expect(t, d.found(t, (*Doctor).files), OK, "2 files")
 }
 
-// Each row without its case in locations was found as another.
+// What may be wrong with the file of places is told apart, and so are files that are right.
 func TestLocations(t *testing.T) {
 	dir := t.TempDir()
 	city := filepath.Join(dir, "city.mmdb")

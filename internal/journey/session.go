@@ -22,11 +22,17 @@ func newerSession(c Client, j *identity.Journey, want Request) bool {
 		})
 }
 
+// canUseSession reports whether the journey could go on with the newer session of its
+// client. One that is refused could not: after *it wasn't me* the attempt is over (PUSH-14).
+func (f *flow) canUseSession() bool {
+	return !f.at(Ended, Refused) && newerSession(f.client, f.Journey, f.request)
+}
+
 // usesSession reports whether an input goes on with the newer session of its client
 // instead of what it would do else. A name that was typed must be that session's: who
 // types another one stays where they are.
 func (f *flow) usesSession(ctx context.Context, r store.Reader, in Input) (bool, error) {
-	if !newerSession(f.client, f.Journey, f.request) {
+	if !f.canUseSession() {
 		return false, nil
 	}
 	switch in := in.(type) {
@@ -92,7 +98,7 @@ func (f *flow) takePassed(ctx context.Context, r store.Reader) error {
 // namedBySession is the name of the person whose newer session the journey could go
 // on with; empty where there is none.
 func (f *flow) namedBySession(ctx context.Context, r store.Reader) (string, error) {
-	if f.Step == Ended || !newerSession(f.client, f.Journey, f.request) {
+	if !f.canUseSession() {
 		return "", nil
 	}
 	u, err := r.Users().Get(ctx, f.Journey.Tenant, f.client.Session.UserID)

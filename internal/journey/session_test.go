@@ -8,6 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/identity"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/policy"
+	"github.com/latchkey-id/latchkey/internal/push"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/store/storetest"
 )
@@ -176,4 +177,25 @@ func TestTLOG27_SigningOutTakesBackWhatASecondTabTookOver(t *testing.T) {
 		v, err = h.lookAt(v.Journey.ID)
 		h.want(v, err, journey.AskPassword)
 	})
+}
+
+// An attempt that was answered with *it wasn't me* is over, whoever signs in beside it
+// with the same browser. (Tried without Refused in canUseSession: it went on.)
+func TestPUSH14_ARejectedAttemptGoesOnWithNoSession(t *testing.T) {
+	h := newFixture(t, storetest.SQLite(t))
+	v := h.want(h.send(h.toChoice("b")), nil, journey.WaitForPush)
+	if _, err := h.answer(func(a *push.Answer) { a.Decision = push.DenyNotMe }); err != nil {
+		t.Fatal(err)
+	}
+	v = h.want(h.look(v), nil, journey.Refused)
+	_, s := h.signedInBeside(nil)
+	before := h.grants.Load()
+	c := h.withSession(s)
+	c.Binding, c.Browser = "b", "b"
+	if p, err := h.engine.Look(t.Context(), c.Client, v.Journey.ID); err != nil || p.Session != "" {
+		t.Errorf("the page offers the session of %q (%v)", p.Session, err)
+	}
+	if _, err := h.take(c, v, journey.Continue{}); err == nil || h.grants.Load() != before {
+		t.Errorf("it went on: %v", err)
+	}
 }
